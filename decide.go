@@ -1,0 +1,112 @@
+package hookyard
+
+import (
+	"fmt"
+	"time"
+)
+
+// Decision is what follows from an attempt: the delivery's next state and, where it changes, the hook's health.
+type Decision struct {
+	State   State
+	Reason  string
+	Due     time.Time // of the next attempt, when State is Pending
+	Health  Health    // of the hook after this attempt
+	HookOff string    // not "": the hook is to be switched off, for this reason
+}
+
+// maxRetryAfter bounds how long a receiver can put a delivery off: a day, the longest wait of our own schedule.
+const maxRetryAfter = 24 * time.Hour
+
+// Decide turns the outcome of a delivery's attempt into what happens next. tries is how many attempts have been made in
+// this round, this one included. jitter is between 0 and 1 and spreads waits by ±20 %, so that receivers who went down
+// together do not get everything back at once. Pure: same arguments, same answer.
+func Decide(h *Hook, tries int, o Outcome, now time.Time, jitter float64) Decision {
+	d := Decision{Health: nextHealth(h, o, now)}
+	if o.OK() {
+		d.State = Delivered
+		return d
+	}
+	d.HookOff = switchOff(h, d.Health, o, now)
+	what := o.Error
+	if o.Kind == KindNone {
+		what = fmt.Sprintf("answered %d", o.Status)
+	}
+	schedule := h.EffectiveSchedule()
+	switch {
+	case d.HookOff != "":
+		d.State, d.Reason = Failed, what+"; the hook was switched off: "+d.HookOff
+	case o.Kind == KindShape:
+		d.State, d.Reason = Failed, what // would fail in the same way again
+	case tries >= len(schedule):
+		d.State, d.Reason = Failed, fmt.Sprintf("%s; given up after %d attempts", what, tries)
+	default:
+		wait := time.Duration(float64(schedule[tries]) * (0.8 + 0.4*jitter))
+		if o.RetryAfter > 0 {
+			wait = max(wait, min(o.RetryAfter, maxRetryAfter))
+		}
+		d.State, d.Reason, d.Due = Pending, what, now.Add(wait)
+	}
+	return d
+}
+
+// nextHealth counts failures in a row. For the NetBeans policy only connection failures count and any HTTP answer
+// resets; for the others only a 2xx resets. A failure that is ours to mend (a blocked address, an event that cannot be
+// shaped) says nothing about the receiver and changes nothing.
+func nextHealth(h *Hook, o Outcome, now time.Time) Health {
+	n := h.Health
+	switch {
+	case o.OK(), h.Off.Policy == OffNetBeans && o.Status != 0:
+		return Health{}
+	case o.Kind == KindBlocked || o.Kind == KindShape:
+		return n
+	}
+	if n.Failures == 0 {
+		n.FailingSince = now
+	}
+	n.Failures++
+	n.LastStatus, n.LastError, n.LastAttempt = o.Status, o.Error, now
+	n.RestUntil = time.Time{}
+	if o.Status == 429 && o.RetryAfter > 0 {
+		n.RestUntil = now.Add(min(o.RetryAfter, maxRetryAfter)) // the whole hook slows down, not this delivery alone
+	}
+	if h.Off.Policy == OffResting && n.Failures >= restAfter {
+		rest := time.Minute << min(n.Failures-restAfter, 11)
+		n.RestUntil = now.Add(min(rest, 24*time.Hour))
+	}
+	return n
+}
+
+// restAfter is how many failures in a row send a hook of policy resting to rest (GitLab: 4).
+const restAfter = 4
+
+func switchOff(h *Hook, n Health, o Outcome, now time.Time) string {
+	if o.Status == 410 && o.Kind == KindNone {
+		return "the receiver answered 410 Gone"
+	}
+	after := func(def int) int {
+		if h.Off.After > 0 {
+			return h.Off.After
+		}
+		return def
+	}
+	switch h.Off.Policy {
+	case OffNetBeans:
+		if a := after(10); n.Failures >= a && o.ConnectionFailure() {
+			return fmt.Sprintf("%d connections failed in a row; change the URL to switch it on again", a)
+		}
+	case OffFailures:
+		if a := after(10); n.Failures >= a {
+			return fmt.Sprintf("%d attempts failed in a row", a)
+		}
+	case OffResting:
+		if a := after(40); n.Failures >= a {
+			return fmt.Sprintf("%d attempts failed in a row", a)
+		}
+	case "", OffSustained:
+		days := after(5)
+		if n.Failures >= 10 && now.Sub(n.FailingSince) >= time.Duration(days)*24*time.Hour {
+			return fmt.Sprintf("nothing has succeeded for %d days", days)
+		}
+	}
+	return ""
+}

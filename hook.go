@@ -1,0 +1,306 @@
+package hookyard
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Hook is a way out of a project: where to send, which events, how shaped, signed and retried. Values are shared between
+// goroutines once loaded and must not be changed.
+type Hook struct {
+	Key         int64 `json:"-"` // internal; never reused, so a hook made again under an old id is another hook
+	ProjectKey  int64 `json:"-"`
+	Project     string
+	ID          string // chosen by the user, unique in the project
+	URL         string
+	Events      Selector
+	Features    []string // NetBeans' ticks: names of features to track; empty means no restriction
+	Description string
+	Active      bool
+
+	Format      string // how the body is shaped; "" means the project's default, then "raw"
+	ContentType string // "json" (default) or "form"
+	Template    string // text of format "template"
+	Secrets     []Secret
+	Headers     map[string]string
+	Schedule    []time.Duration // waits before each attempt; nil means DefaultSchedule
+	Timeout     time.Duration   // of the whole exchange; 0 means DefaultTimeout
+	InFlight    int             // deliveries under way at once; 0 means DefaultInFlight
+	Rate        float64         // attempts a second; 0 means no limit
+	Ordered     bool            // one at a time, in event order
+	Filter      string          // expression over type, headers and body; "" wants all
+	Off         OffPolicy
+	InsecureTLS bool      // do not verify the receiver's certificate; shown in red
+	RabbitMQ    *RabbitMQ // for amqp:// URLs
+	ExpiresAt   time.Time // of a hook that lives as long as a listener; zero: does not expire
+
+	Health    Health
+	OffReason string // why Active is false, when hookyard switched it off
+	Deleted   bool   `json:"-"`
+	Revision  int64  // counts changes, for If-Match
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// RabbitMQ says how a hook with an amqp:// or amqps:// URL publishes.
+type RabbitMQ struct {
+	Exchange   string         `json:"exchange,omitempty"`
+	RoutingKey string         `json:"routingKey,omitempty"` // "" means the queue's name, then the event type
+	Queue      string         `json:"queue,omitempty"`
+	Declare    bool           `json:"declare,omitempty"`   // declare Queue durable before the first message
+	Arguments  map[string]any `json:"arguments,omitempty"` // of the declaration, e.g. x-queue-type
+}
+
+// Health is what the dispatcher remembers of a hook across restarts.
+type Health struct {
+	Failures     int       `json:"failures"`               // attempts failed in a row (netbeans: connections failed in a row)
+	FailingSince time.Time `json:"failingSince,omitzero"`  // of the first of them
+	RestUntil    time.Time `json:"restingUntil,omitzero"`  // nothing is sent before
+	LastStatus   int       `json:"lastStatus,omitempty"`   // of the last attempt that changed Health
+	LastError    string    `json:"lastError,omitempty"`    // likewise
+	LastAttempt  time.Time `json:"lastAttemptAt,omitzero"` // likewise
+}
+
+// The policies by which a failing hook is switched off or left to rest.
+const (
+	OffSustained = "sustained" // off when nothing has succeeded for After days (default 5) and at least 10 attempts failed
+	OffNetBeans  = "netbeans"  // off after After (default 10) connection failures in a row; on again only by a changed URL
+	OffFailures  = "failures"  // off after After (default 10) failed attempts in a row
+	OffResting   = "resting"   // rests 1 minute after 4 failures in a row, doubling to a day, a probe after each; off after After (default 40)
+	OffNever     = "never"
+)
+
+// OffPolicy chooses how a failing hook is treated. The zero value is [OffSustained] with its default.
+type OffPolicy struct {
+	Policy string `json:"policy"`
+	After  int    `json:"after,omitempty"`
+}
+
+// Defaults of a hook.
+const (
+	DefaultTimeout  = 15 * time.Second
+	DefaultInFlight = 8
+	MaxInFlight     = 256
+	FormatRaw       = "raw"
+)
+
+// DefaultSchedule returns the waits before each attempt: the first at once, the last about three days later (Standard
+// Webhooks 1.0, deliverability).
+func DefaultSchedule() []time.Duration {
+	return []time.Duration{
+		0, 5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour,
+		10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
+	}
+}
+
+// EffectiveSchedule returns the hook's schedule, or the default one.
+func (h *Hook) EffectiveSchedule() []time.Duration {
+	if h.Schedule != nil {
+		return h.Schedule
+	}
+	return DefaultSchedule()
+}
+
+// EffectiveTimeout returns the hook's timeout, or the default one.
+func (h *Hook) EffectiveTimeout() time.Duration {
+	if h.Timeout > 0 {
+		return h.Timeout
+	}
+	return DefaultTimeout
+}
+
+// EffectiveInFlight returns how many deliveries may be under way at once.
+func (h *Hook) EffectiveInFlight() int {
+	switch {
+	case h.Ordered:
+		return 1
+	case h.InFlight > 0:
+		return h.InFlight
+	}
+	return DefaultInFlight
+}
+
+// IsAMQP says whether the hook publishes to a broker instead of sending HTTP.
+func (h *Hook) IsAMQP() bool {
+	return strings.HasPrefix(h.URL, "amqp://") || strings.HasPrefix(h.URL, "amqps://")
+}
+
+// Off says whether nothing is sent to the hook, and why.
+func (h *Hook) IsOff() (reason string, off bool) {
+	switch {
+	case h.Deleted:
+		return "hook was deleted", true
+	case h.Active:
+		return "", false
+	case h.OffReason != "":
+		return h.OffReason, true
+	}
+	return "hook is not active", true
+}
+
+// Validate refuses a hook that limits do not allow or that could never work. catalogue is the project's list of event
+// types, empty when it has none. Format names and filters are checked by those who know them.
+func (h *Hook) Validate(catalogue []string, limits Limits) error {
+	if h.ID == "" {
+		return FieldErrorf("id", "hookId empty or not a string")
+	}
+	if !printable(h.ID) || len(h.ID) > 200 || strings.ContainsAny(h.ID, "/?#") {
+		return FieldErrorf("id", "hook id must be printable, at most 200 bytes, without / ? #")
+	}
+	if err := CheckURL(h.URL, limits); err != nil {
+		return err
+	}
+	if err := h.Events.Check(catalogue, limits); err != nil {
+		return err
+	}
+	switch {
+	case len(h.Description) > limits.Description:
+		return FieldErrorf("description", "description is %d bytes long, at most %d are allowed (setting: --max-description)", len(h.Description), limits.Description)
+	case !printableText(h.Description):
+		return FieldErrorf("description", "description holds control characters")
+	case h.ContentType != "" && h.ContentType != "json" && h.ContentType != "form":
+		return FieldErrorf("contentType", "contentType must be \"json\" or \"form\"")
+	case h.Timeout < 0 || h.Timeout > limits.Timeout:
+		return FieldErrorf("timeout", "timeout must be between 1ms and %s", limits.Timeout)
+	case h.InFlight < 0 || h.InFlight > MaxInFlight:
+		return FieldErrorf("inFlight", "inFlight must be between 1 and %d", MaxInFlight)
+	case h.Rate < 0 || h.Rate > 1e6 || h.Rate != h.Rate:
+		return FieldErrorf("rate", "rate must be between 0 (no limit) and 1000000 attempts a second")
+	case len(h.Filter) > 10_000:
+		return FieldErrorf("filter", "filter is %d bytes long, at most 10000 are allowed", len(h.Filter))
+	case len(h.Template) > 64<<10:
+		return FieldErrorf("template", "template is %d bytes long, at most 65536 are allowed", len(h.Template))
+	case len(h.Schedule) > 100:
+		return FieldErrorf("schedule", "schedule has %d waits, at most 100 are allowed", len(h.Schedule))
+	case h.Schedule != nil && len(h.Schedule) == 0:
+		return FieldErrorf("schedule", "schedule must hold at least one wait, for example [\"0s\"]")
+	case len(h.Features) > 100:
+		return FieldErrorf("features", "features holds %d names, at most 100 are allowed", len(h.Features))
+	}
+	for _, w := range h.Schedule {
+		if w < 0 || w > 30*24*time.Hour {
+			return FieldErrorf("schedule", "each wait of schedule must be between 0s and 720h")
+		}
+	}
+	for _, s := range h.Secrets {
+		if err := CheckSecret(s.Value, limits); err != nil {
+			return err
+		}
+	}
+	switch h.Off.Policy {
+	case "", OffSustained, OffNetBeans, OffFailures, OffResting, OffNever:
+	default:
+		return FieldErrorf("off.policy", "off.policy must be one of sustained, netbeans, failures, resting, never")
+	}
+	if h.Off.After < 0 || h.Off.After > 100_000 {
+		return FieldErrorf("off.after", "off.after must be between 0 (the policy's default) and 100000")
+	}
+	if h.RabbitMQ != nil && !h.IsAMQP() {
+		return FieldErrorf("rabbitmq", "rabbitmq needs a url that begins with amqp:// or amqps://")
+	}
+	return CheckHeaders(h.Headers, limits)
+}
+
+// CheckURL refuses what cannot be sent to. Whether the address is allowed is decided when it is dialled.
+func CheckURL(raw string, limits Limits) error {
+	if raw == "" {
+		return FieldErrorf("url", "data.url empty or not a string")
+	}
+	if len(raw) > limits.URL {
+		return FieldErrorf("url", "url is %d bytes long, at most %d are allowed (setting: --max-url)", len(raw), limits.URL)
+	}
+	if !printable(raw) {
+		return FieldErrorf("url", "url holds spaces or control characters")
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		return FieldErrorf("url", "url cannot be parsed: %v", err)
+	}
+	switch u.Scheme {
+	case "http", "https", "amqp", "amqps":
+	default:
+		return FieldErrorf("url", "url must begin with http://, https://, amqp:// or amqps://")
+	}
+	if u.Hostname() == "" {
+		return FieldErrorf("url", "url names no host")
+	}
+	return nil
+}
+
+// CheckSecret refuses secrets that are too long or would not survive a header.
+func CheckSecret(s string, limits Limits) error {
+	if len(s) > limits.Secret {
+		return FieldErrorf("secret", "secret is %d bytes long, at most %d are allowed (setting: --max-secret)", len(s), limits.Secret)
+	}
+	if !printableText(s) || strings.ContainsAny(s, "\r\n") {
+		return FieldErrorf("secret", "secret holds control characters")
+	}
+	return nil
+}
+
+// reservedHeaders are those a hook may not set: hop-by-hop (RFC 9110, 7.6.1), framing, and our own.
+var reservedHeaders = []string{
+	"Connection", "Content-Length", "Host", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection",
+	"Te", "Trailer", "Transfer-Encoding", "Upgrade", "Expect", "Content-Encoding",
+}
+
+// CheckHeaders refuses too many headers, names that are not tokens or belong to the connection or to hookyard, and
+// values that would end a line.
+func CheckHeaders(headers map[string]string, limits Limits) error {
+	if len(headers) > limits.Headers {
+		return FieldErrorf("headers", "headers holds %d names, at most %d are allowed (setting: --max-headers)", len(headers), limits.Headers)
+	}
+	for name, value := range headers {
+		if !isToken(name) || len(name) > 200 {
+			return FieldErrorf("headers", "header name %q is not a token", name)
+		}
+		canon := http.CanonicalHeaderKey(name)
+		if slices.Contains(reservedHeaders, canon) || strings.HasPrefix(canon, "Webhook-") ||
+			strings.HasPrefix(canon, "X-Hub-Signature") || strings.HasPrefix(canon, "X-Github-") {
+			return FieldErrorf("headers", "header %s is set by hookyard and cannot be chosen", canon)
+		}
+		if len(value) > 4096 || strings.ContainsAny(value, "\r\n\x00") {
+			return FieldErrorf("headers", "the value of header %s is over 4096 bytes or holds line breaks", canon)
+		}
+	}
+	return nil
+}
+
+func isToken(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if c <= ' ' || c >= 0x7f || strings.IndexByte(`()<>@,;:\"/[]?={}`, c) >= 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// Duration is a time.Duration that is a string such as "5m" in JSON; a number is taken as seconds.
+type Duration time.Duration
+
+// MarshalJSON writes "1m30s".
+func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).String()) }
+
+// UnmarshalJSON reads "1m30s" or a number of seconds.
+func (d *Duration) UnmarshalJSON(b []byte) error {
+	var s string
+	if json.Unmarshal(b, &s) == nil {
+		v, err := time.ParseDuration(s)
+		if err != nil {
+			return FieldErrorf("", "%q is not a duration; write for example 5s, 10m or 2h", s)
+		}
+		*d = Duration(v)
+		return nil
+	}
+	var f float64
+	if err := json.Unmarshal(b, &f); err != nil || f > 1e9 || f < -1e9 {
+		return FieldErrorf("", "a duration is a string such as \"5s\", \"10m\" or \"2h\"")
+	}
+	*d = Duration(f * float64(time.Second))
+	return nil
+}

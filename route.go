@@ -1,0 +1,75 @@
+package hookyard
+
+import "time"
+
+// Verdict says whether a hook wants an event and, if not, why: the answer to "why did I not get it?".
+type Verdict struct {
+	Hook   *Hook
+	Wanted bool
+	Reason string
+}
+
+// Filter decides whether a hook's filter expression accepts an event. An error counts as no, and is shown.
+type Filter func(h *Hook, e *Event) (bool, error)
+
+// Wants says whether hook h wants event e. It does not ask whether the hook is on: an event a switched-off hook would
+// have got is kept as [Skipped] and can be replayed.
+func Wants(h *Hook, e *Event, filter Filter) Verdict {
+	v := Verdict{Hook: h}
+	if !h.Events.Match(e.Type) {
+		v.Reason = "its events do not include " + quoteType(e.Type)
+		return v
+	}
+	if len(h.Features) > 0 && !hasFeature(h, e) {
+		v.Reason = "the event's feature is not ticked"
+		return v
+	}
+	if h.Filter != "" {
+		ok, err := filter(h, e)
+		if err != nil {
+			v.Reason = "its filter could not decide: " + err.Error()
+			return v
+		}
+		if !ok {
+			v.Reason = "its filter refused the event"
+			return v
+		}
+	}
+	v.Wanted = true
+	return v
+}
+
+// Route returns the deliveries an event gives rise to: pending for each hook that wants it, skipped where the hook is
+// off. Project keys and ids are filled; EventSeq is the store's.
+func Route(e *Event, hooks []*Hook, filter Filter) []Delivery {
+	var out []Delivery
+	for _, h := range hooks {
+		if h.Deleted || !h.ExpiresAt.IsZero() && e.Time.After(h.ExpiresAt) || !Wants(h, e, filter).Wanted {
+			continue
+		}
+		out = append(out, Owe(e, h))
+	}
+	return out
+}
+
+// Owe makes the delivery of e to h.
+func Owe(e *Event, h *Hook) Delivery {
+	d := Delivery{
+		EventSeq: e.Seq, HookKey: h.Key, ProjectKey: h.ProjectKey, EventID: e.ID, HookID: h.ID,
+		State: Pending, Due: e.Time, UpdatedAt: e.Time,
+	}
+	if wait := h.EffectiveSchedule()[0]; wait > 0 {
+		d.Due = e.Time.Add(wait)
+	}
+	if reason, off := h.IsOff(); off {
+		d.State, d.Reason, d.Due = Skipped, reason, time.Time{}
+	}
+	return d
+}
+
+func quoteType(t string) string {
+	if t == "" {
+		return "events without a type"
+	}
+	return t
+}

@@ -1,0 +1,111 @@
+package format
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"net/url"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/hookyard/hookyard"
+)
+
+// jsonData returns the event's data when it really is JSON in UTF-8, whatever its content type says: senders that
+// forget the content type are common. What only looks like JSON by chance (a text "42") is not taken for it.
+func jsonData(e *hookyard.Event) ([]byte, bool) {
+	data := e.Data()
+	if e.DataOffset > 0 {
+		return data, true // checked when it was published
+	}
+	first := bytes.TrimLeft(data, " \t\r\n")
+	if !e.IsJSON() && (len(first) == 0 || first[0] != '{' && first[0] != '[') {
+		return nil, false
+	}
+	return data, utf8.Valid(data) && json.Valid(data)
+}
+
+// payload is jsonData, and also looks into a form's payload or data field, where GitHub's form hooks and NetBeans'
+// receivers have the JSON.
+func payload(e *hookyard.Event) ([]byte, bool) {
+	if data, ok := jsonData(e); ok {
+		return data, true
+	}
+	form, ok := formData(e)
+	if !ok {
+		return nil, false
+	}
+	for _, name := range []string{"payload", "data"} {
+		if v := form.Get(name); v != "" && utf8.ValidString(v) && json.Valid([]byte(v)) {
+			return []byte(v), true
+		}
+	}
+	return nil, false
+}
+
+// formData returns the fields of a form body.
+func formData(e *hookyard.Event) (url.Values, bool) {
+	t, _, _ := strings.Cut(e.ContentType, ";")
+	if !strings.EqualFold(strings.TrimSpace(t), typeForm) {
+		return nil, false
+	}
+	form, err := url.ParseQuery(string(e.Data()))
+	return form, err == nil
+}
+
+// appendData appends the event's data as one JSON value: JSON unchanged, text as a string, other bytes as a string in
+// base64, nothing as null.
+func appendData(b []byte, e *hookyard.Event) []byte {
+	if data, ok := jsonData(e); ok {
+		return append(b, data...)
+	}
+	switch data := e.Data(); {
+	case len(data) == 0:
+		return append(b, "null"...)
+	case utf8.Valid(data):
+		return hookyard.AppendJSONString(b, string(data))
+	default:
+		b = append(b, '"')
+		b = base64.StdEncoding.AppendEncode(b, data)
+		return append(b, '"')
+	}
+}
+
+// happened returns when the event happened: the timestamp its publisher gave, else the time it came in.
+func happened(e *hookyard.Event) time.Time {
+	if e.DataOffset <= 0 || e.DataOffset > len(e.Body) {
+		return e.Time
+	}
+	_, rest, ok := bytes.Cut(e.Body[:e.DataOffset], []byte(`,"timestamp":"`))
+	if !ok {
+		return e.Time
+	}
+	text, _, _ := bytes.Cut(rest, []byte{'"'})
+	t, err := time.Parse(time.RFC3339Nano, string(text))
+	if err != nil {
+		return e.Time
+	}
+	return t
+}
+
+// marshal writes v as JSON and leaves <, > and & alone, as receivers who compare bytes expect.
+func marshal(v any) ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(buf.Bytes(), []byte{'\n'}), nil
+}
+
+// headerText makes s fit for a header's value: line breaks and control characters become spaces.
+func headerText(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, s)
+}

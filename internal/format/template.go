@@ -1,0 +1,276 @@
+package format
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"text/template"
+	"text/template/parse"
+	"time"
+	"unicode/utf8"
+
+	"github.com/hookyard/hookyard"
+)
+
+// templateData is what a template sees as its dot.
+//
+// It has fields and methods that only read. Header is a copy with one value a name, because http.Header has methods that
+// change it.
+type templateData struct {
+	Type    string
+	ID      string
+	Time    string // RFC 3339, UTC
+	Project string // owner/name
+	Owner   string
+	Name    string
+	Source  string
+	Hook    string // the hook's id
+	Header  map[string]string
+
+	event   *hookyard.Event
+	decoded bool
+	body    any
+}
+
+// Body is the event's data, decoded when a template first asks for it: JSON with numbers that keep every digit, a form
+// as its fields (or the JSON in its payload field), anything else as text.
+func (d *templateData) Body() any {
+	if !d.decoded {
+		d.decoded, d.body = true, decodeBody(d.event)
+	}
+	return d.body
+}
+
+func decodeBody(e *hookyard.Event) any {
+	if data, ok := payload(e); ok {
+		return decode(data)
+	}
+	if form, ok := formData(e); ok {
+		fields := make(map[string]any, len(form))
+		for name, values := range form {
+			fields[name] = values[0]
+		}
+		return fields
+	}
+	return string(e.Data())
+}
+
+// decode decodes valid JSON with numbers as json.Number.
+func decode(data []byte) any {
+	var v any
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	if d.Decode(&v) != nil {
+		return nil
+	}
+	return v
+}
+
+// shapeTemplate runs the hook's template over the event. The result is JSON when it parses as JSON, else text.
+func shapeTemplate(in Input) (Shaped, error) {
+	work := newBudget()
+	t, err := parseTemplate(in.Hook.Template, work)
+	if err != nil {
+		return Shaped{}, err
+	}
+	out := &cappedBuffer{}
+	work.root = newTemplateData(in)
+	if err := t.Execute(out, work.root); err != nil {
+		return Shaped{}, hookyard.FieldErrorf("template", "%s", templateMessage(err))
+	}
+	body := out.buf.Bytes()
+	if utf8.Valid(body) && json.Valid(body) {
+		return Shaped{Body: body, ContentType: typeJSON}, nil
+	}
+	return Shaped{Body: body, ContentType: typeText}, nil
+}
+
+func newTemplateData(in Input) *templateData {
+	e := in.Event
+	d := &templateData{
+		Type: e.Type, ID: e.ID, Time: happened(e).UTC().Format(time.RFC3339Nano),
+		Project: in.Project.Path(), Owner: in.Project.Owner, Name: in.Project.Name,
+		Source: e.Source, Hook: in.Hook.ID, Header: make(map[string]string, len(e.Header)), event: e,
+	}
+	for name, values := range e.Header {
+		if len(values) > 0 && !hookyard.IsSensitive(name) {
+			d.Header[http.CanonicalHeaderKey(name)] = values[0]
+		}
+	}
+	return d
+}
+
+// checkTemplate parses the text as it will be parsed at every delivery.
+func checkTemplate(text string) error {
+	_, err := parseTemplate(text, newBudget())
+	return err
+}
+
+// parseTemplate parses the text and makes it stoppable. A running text/template cannot be told to stop: it ends only
+// when a function or its writer fails. So every block gets a first action that draws on the budget (a range over a huge
+// number or nested ranges fail there, output or not), every printed value goes through a function that does, every
+// builtin that makes text is replaced by one that does, and templates that call themselves are refused.
+func parseTemplate(text string, work *budget) (*template.Template, error) {
+	if strings.TrimSpace(text) == "" {
+		return nil, hookyard.FieldErrorf("template", "template is empty: format template needs the text of a Go template")
+	}
+	if len(text) > maxTemplate {
+		return nil, hookyard.FieldErrorf("template", "template is %d bytes long, at most %d are allowed", len(text), maxTemplate)
+	}
+	t, err := template.New("template").Option("missingkey=zero").Funcs(work.functions()).Parse(text)
+	if err != nil {
+		return nil, hookyard.FieldErrorf("template", "%s", templateMessage(err))
+	}
+	calls := map[string][]string{}
+	for _, one := range t.Templates() {
+		i := instrument{template: one.Name(), calls: calls}
+		i.list(one.Root)
+	}
+	for _, names := range calls {
+		for _, name := range names {
+			if t.Lookup(name) == nil {
+				return nil, hookyard.FieldErrorf("template", "template %q is called and not defined", name)
+			}
+		}
+	}
+	if name := cycle(calls); name != "" {
+		return nil, hookyard.FieldErrorf("template", "template %q calls itself; recursion is not allowed", name)
+	}
+	return t, nil
+}
+
+// templateMessage strips the package's own words from an error, and from a function's failure everything but its cause.
+func templateMessage(err error) string {
+	var own *hookyard.Error
+	if errors.As(err, &own) {
+		return own.Message
+	}
+	return strings.ToValidUTF8(strings.TrimPrefix(err.Error(), "template: "), "\uFFFD")
+}
+
+// instrument changes one parsed template and notes which others it calls.
+type instrument struct {
+	template string
+	calls    map[string][]string
+}
+
+func (i *instrument) list(l *parse.ListNode) {
+	if l == nil {
+		return
+	}
+	for _, n := range l.Nodes {
+		i.node(n)
+	}
+	l.Nodes = append([]parse.Node{call("tick")}, l.Nodes...)
+}
+
+func (i *instrument) node(n parse.Node) {
+	switch n := n.(type) {
+	case *parse.ActionNode:
+		if len(n.Pipe.Decl) == 0 {
+			n.Pipe.Cmds = append(n.Pipe.Cmds, call("show").Pipe.Cmds...)
+		}
+	case *parse.IfNode:
+		i.list(n.List)
+		i.list(n.ElseList)
+	case *parse.WithNode:
+		i.list(n.List)
+		i.list(n.ElseList)
+	case *parse.RangeNode:
+		i.list(n.List)
+		i.list(n.ElseList)
+	case *parse.TemplateNode:
+		i.calls[i.template] = append(i.calls[i.template], n.Name)
+	}
+}
+
+// call is the action {{name}}.
+func call(name string) *parse.ActionNode {
+	identifier := parse.NewIdentifier(name)
+	command := &parse.CommandNode{NodeType: parse.NodeCommand, Args: []parse.Node{identifier}}
+	pipe := &parse.PipeNode{NodeType: parse.NodePipe, Cmds: []*parse.CommandNode{command}}
+	return &parse.ActionNode{NodeType: parse.NodeAction, Pipe: pipe}
+}
+
+// cycle returns a template that can come back to itself, or "".
+func cycle(calls map[string][]string) string {
+	const busy, done = 1, 2
+	state := map[string]int{}
+	var visit func(name string) string
+	visit = func(name string) string {
+		state[name] = busy
+		for _, next := range calls[name] {
+			if state[next] == busy {
+				return next
+			}
+			if state[next] == done {
+				continue
+			}
+			if found := visit(next); found != "" {
+				return found
+			}
+		}
+		state[name] = done
+		return ""
+	}
+	for _, name := range slices.Sorted(maps.Keys(calls)) {
+		if state[name] != 0 {
+			continue
+		}
+		if found := visit(name); found != "" {
+			return found
+		}
+	}
+	return ""
+}
+
+// What a template may cost. Counting work instead of time makes a template that is too dear fail on every machine and
+// every attempt alike; the deadline is for what counting misses.
+const (
+	maxTemplate = 64 << 10
+	maxOutput   = 1 << 20
+	maxSteps    = 100_000  // blocks entered, values printed, functions called
+	maxBytes    = 16 << 20 // bytes that functions looked at or made
+	maxTime     = 2 * time.Second
+)
+
+// budget is what one execution may still cost. Not safe for concurrent use.
+type budget struct {
+	steps    int
+	bytes    int
+	deadline time.Time
+	root     *templateData // what get looks into when it is told nothing else
+}
+
+func newBudget() *budget {
+	return &budget{steps: maxSteps, bytes: maxBytes, deadline: time.Now().Add(maxTime)}
+}
+
+// spend takes one step and n bytes and fails when there is nothing left.
+func (w *budget) spend(n int) error {
+	w.steps--
+	w.bytes -= n
+	switch {
+	case w.steps < 0:
+		return hookyard.FieldErrorf("template", "template takes more than %d steps with this event", maxSteps)
+	case w.bytes < 0:
+		return hookyard.FieldErrorf("template", "template handles more than %d bytes of text with this event", maxBytes)
+	case time.Now().After(w.deadline):
+		return hookyard.FieldErrorf("template", "template takes longer than %s with this event", maxTime)
+	}
+	return nil
+}
+
+// cappedBuffer fails when a template writes too much.
+type cappedBuffer struct{ buf bytes.Buffer }
+
+func (c *cappedBuffer) Write(p []byte) (int, error) {
+	if c.buf.Len()+len(p) > maxOutput {
+		return 0, hookyard.FieldErrorf("template", "template writes more than %d bytes with this event", maxOutput)
+	}
+	return c.buf.Write(p)
+}

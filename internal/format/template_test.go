@@ -1,0 +1,117 @@
+package format
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hookyard/hookyard"
+)
+
+func TestTemplate(t *testing.T) {
+	t.Parallel()
+	const data = `{"id":12345678901234567890,"amount":1.50,"title":"a \"b\" <c>","items":[{"name":"x"},{"name":"y"}],"labels":["p","q"],"none":null}`
+	for _, c := range []struct{ text, want, contentType string }{
+		{`{"text": {{ json .Body.title }}}`, `{"text": "a \"b\" <c>"}`, typeJSON},
+		{`{{ .Type }} {{ .ID }} {{ .Project }} {{ .Owner }} {{ .Name }} {{ .Source }} {{ .Hook }}`, `order.paid evt_01 guest/MyProject guest MyProject api MyWebHook`, typeText},
+		{`{{ .Body.id }} {{ .Body.amount }}`, `12345678901234567890 1.50`, typeText},
+		{`[{{ range $i, $item := .Body.items }}{{ if $i }},{{ end }}{{ json $item.name }}{{ end }}]`, `["x","y"]`, typeJSON},
+		{`{{ get "items.1.name" }}{{ range .Body.items }}{{ get "name" . }}{{ end }}{{ get "no.such.9" }}`, `yxy`, typeText},
+		{`{{ .Body.items }}`, `[{"name":"x"},{"name":"y"}]`, typeJSON},
+		{`{{ upper "é" }}{{ lower "A" }}{{ .Body.missing | default "d" }}{{ .Body.none | default "e" }}{{ truncate 3 "abcdé" }}`, `Éadeab…`, typeText},
+		{`{{ join ", " .Body.labels }} {{ contains "p" .Body.labels }} {{ contains "z" .Body.title }}`, `p, q true false`, typeText},
+		{`{{ date "2006-01-02" .Time }} {{ date "15:04" 60 }} {{ date "15:04" "no" }}`, `2026-03-04 00:01 no`, typeText},
+		{`{{ if gt .Body.amount 1 }}more{{ end }}{{ if eq .Body.labels "no" (json .Body.labels) }} eq{{ end }}`, `more eq`, typeText},
+		{`{{ .Body.missing }}{{ .Header.Missing }}{{ index .Header "X-A" }}`, ``, typeText},
+		{`{{ define "a" }}[{{ . }}]{{ end }}{{ template "a" .Type }}`, `[order.paid]`, typeText},
+	} {
+		in := input(published(t, "order.paid", data))
+		in.Hook.Template = c.text
+		s, err := Shape(Template, in)
+		if err != nil || string(s.Body) != c.want || s.ContentType != c.contentType {
+			t.Errorf("%s\n = %s (%s), %v\nwant %s (%s)", c.text, s.Body, s.ContentType, err, c.want, c.contentType)
+		}
+	}
+}
+
+func TestTemplateBodies(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ contentType, body, want string }{
+		{"application/x-www-form-urlencoded", "a=1&b=2", `{"a":"1","b":"2"}`},
+		{"application/x-www-form-urlencoded", "payload=%7B%22a%22%3A1%7D", `{"a":1}`},
+		{"text/plain", "hi", `"hi"`},
+		{"application/json", "{", `"{"`},
+	} {
+		in := input(inbound("x", c.contentType, c.body))
+		in.Hook.Template = "{{ json .Body }}"
+		s, err := Shape(Template, in)
+		if err != nil || string(s.Body) != c.want {
+			t.Errorf("%s %s = %s, %v; want %s", c.contentType, c.body, s.Body, err, c.want)
+		}
+	}
+}
+
+// hostileTemplates would each run for minutes or fill the memory if nothing stopped them.
+func hostileTemplates() []string {
+	return []string{
+		`{{ range 9999999999 }}{{ end }}`,
+		`{{ range 1000000 }}{{ range 1000000 }}{{ range 1000000 }}{{ end }}{{ end }}{{ end }}`,
+		`{{ range $.Body.list }}{{ range $.Body.list }}{{ range $.Body.list }}{{ if false }}x{{ end }}{{ end }}{{ end }}{{ end }}`,
+		`{{ range 1000000 }}0123456789012345678901234567890123456789{{ end }}`,
+		`{{ $x := "ab" }}{{ range 100 }}{{ $x = print $x $x }}{{ end }}`,
+		`{{ range 99999 }}{{ range $.Body.list }}{{ break }}{{ end }}{{ end }}`,
+		strings.Repeat(`{{ $a := json .Body }}`, 3000),
+		doubling(40),
+	}
+}
+
+// doubling is templates of which each calls the next twice.
+func doubling(n int) string {
+	name := func(i int) string { return `"` + strings.Repeat("a", i+1) + `"` }
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(`{{ define ` + name(i) + ` }}{{ template ` + name(i+1) + ` }}{{ template ` + name(i+1) + ` }}{{ end }}`)
+	}
+	return b.String() + `{{ define ` + name(n) + ` }}{{ end }}{{ template ` + name(0) + ` }}`
+}
+
+func TestHostileTemplatesStop(t *testing.T) {
+	t.Parallel()
+	list := `{"list":[` + strings.Repeat(`"0123456789",`, 2000) + `1]}`
+	for _, text := range hostileTemplates() {
+		in := input(published(t, "x", list))
+		in.Hook.Template = text
+		start := time.Now()
+		_, err := Shape(Template, in)
+		if hookyard.CodeOf(err) != hookyard.Invalid {
+			t.Errorf("%.60s: %v, want it refused", text, err)
+		}
+		if took := time.Since(start); took > 10*time.Second {
+			t.Errorf("%.60s took %s", text, took)
+		}
+	}
+}
+
+func TestTemplateRefused(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ text, says string }{
+		{``, "empty"},
+		{`{{ define "a" }}{{ template "a" }}{{ end }}{{ template "a" }}`, "calls itself"},
+		{`{{ define "a" }}{{ if .x }}{{ template "b" }}{{ end }}{{ end }}{{ define "b" }}{{ range 3 }}{{ template "a" }}{{ end }}{{ end }}`, "calls itself"},
+		{`{{ template "nobody" }}`, "not defined"},
+		{`{{ nosuch 1 }}`, "nosuch"},
+		{`{{ if }}`, "missing value"},
+	} {
+		err := Check(&hookyard.Hook{Template: c.text}, Template)
+		if err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v, want it to say %q", c.text, err, c.says)
+		}
+	}
+	for _, text := range []string{`{{ printf "%999999999d" 1 }}`, `{{ call .Type }}`, `{{ js "x" }}`, `{{ . }}`, `{{ .Header.Set "a" "b" }}`, `{{ .Body.a.b.c }}`} {
+		in := input(published(t, "x", `{}`))
+		in.Hook.Template = text
+		if s, err := Shape(Template, in); hookyard.CodeOf(err) != hookyard.Invalid {
+			t.Errorf("%s = %s, %v; want it refused", text, s.Body, err)
+		}
+	}
+}

@@ -1,0 +1,102 @@
+package egress
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// checkHeader refuses names and values that would change what a request says, line breaks above all.
+func checkHeader(h http.Header) *Error {
+	for name, values := range h {
+		if !isToken(name) {
+			return blocked("the header name %q cannot be sent", name)
+		}
+		for _, v := range values {
+			for i := range len(v) {
+				if c := v[i]; c < ' ' && c != '\t' || c == 0x7f {
+					return blocked("the header %s has a control character in its value and cannot be sent", name)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// appendHeader writes the request line and header as cn's other side wants them. The header was checked.
+func (x *exchange) appendHeader(b []byte, cn *conn) []byte {
+	t := &x.target
+	b = append(b, x.method...)
+	b = append(b, ' ')
+	if cn.absolute {
+		b = append(append(b, "http://"...), t.hostHeader...)
+	}
+	b = append(b, t.uri...)
+	b = append(b, " HTTP/1.1\r\n"...)
+	b = appendField(b, "Host", t.hostHeader)
+	if cn.proxyAuth != "" {
+		b = appendField(b, "Proxy-Authorization", cn.proxyAuth)
+	}
+	var room [32]string
+	names := room[:0]
+	agent, auth := false, false
+	for name := range x.r.Header {
+		switch {
+		case isFraming(name):
+			continue
+		case strings.EqualFold(name, "User-Agent"):
+			agent = true
+		case strings.EqualFold(name, "Authorization"):
+			auth = true
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		for _, v := range x.r.Header[name] {
+			b = appendField(b, name, v)
+		}
+	}
+	if !agent && x.c.userAgent != "" {
+		b = appendField(b, "User-Agent", x.c.userAgent)
+	}
+	if !auth && t.auth != "" {
+		b = appendField(b, "Authorization", t.auth)
+	}
+	b = append(b, "Content-Length: "...)
+	b = strconv.AppendInt(b, int64(len(x.r.Body)), 10)
+	return append(b, "\r\n\r\n"...)
+}
+
+func appendField(b []byte, name, value string) []byte {
+	b = append(b, name...)
+	b = append(b, ": "...)
+	b = append(b, value...)
+	return append(b, "\r\n"...)
+}
+
+// isFraming names the fields that say where a request ends or what becomes of its connection (RFC 9110 section 7.6.1).
+func isFraming(name string) bool {
+	switch len(name) {
+	case len("TE"):
+		return strings.EqualFold(name, "TE")
+	case len("Host"):
+		return strings.EqualFold(name, "Host")
+	case len("Expect"):
+		return strings.EqualFold(name, "Expect")
+	case len("Trailer"): // and Upgrade
+		return strings.EqualFold(name, "Trailer") || strings.EqualFold(name, "Upgrade")
+	case len("Connection"): // and Keep-Alive
+		return strings.EqualFold(name, "Connection") || strings.EqualFold(name, "Keep-Alive")
+	case len("Content-Length"):
+		return strings.EqualFold(name, "Content-Length")
+	case len("Proxy-Connection"):
+		return strings.EqualFold(name, "Proxy-Connection")
+	case len("Transfer-Encoding"):
+		return strings.EqualFold(name, "Transfer-Encoding")
+	case len("Proxy-Authorization"):
+		return strings.EqualFold(name, "Proxy-Authorization")
+	}
+	return false
+}

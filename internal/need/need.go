@@ -1,0 +1,94 @@
+// Package need finds the services that tests run against. A test whose service is missing is skipped and the reason is
+// written to the file named by HOOKYARD_SKIPPED, which make prints last; with CI=true a missing service fails instead.
+package need
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+)
+
+// Postgres returns the postgres:// URL of HOOKYARD_TEST_POSTGRES, whose user may create schemas.
+func Postgres(t testing.TB) string {
+	t.Helper()
+	return env(t, "PostgreSQL", "HOOKYARD_TEST_POSTGRES")
+}
+
+// RabbitMQ returns the amqp:// URL of HOOKYARD_TEST_RABBITMQ.
+func RabbitMQ(t testing.TB) string {
+	t.Helper()
+	return env(t, "RabbitMQ", "HOOKYARD_TEST_RABBITMQ")
+}
+
+// Program returns the path of the first of the programs that is installed.
+func Program(t testing.TB, names ...string) string {
+	t.Helper()
+	for _, name := range names {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	missing(t, fmt.Sprintf("%s is not installed", names[0]))
+	return ""
+}
+
+// Chromium returns the path of the browser.
+func Chromium(t testing.TB) string {
+	t.Helper()
+	return Program(t, "chromium", "chromium-browser", "google-chrome")
+}
+
+func env(t testing.TB, service, name string) string {
+	t.Helper()
+	if v := os.Getenv(name); v != "" {
+		return v
+	}
+	missing(t, fmt.Sprintf("%s: set %s to its URL", service, name))
+	return ""
+}
+
+func missing(t testing.TB, why string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("needed in CI: %s", why)
+	}
+	if name := os.Getenv("HOOKYARD_SKIPPED"); name != "" {
+		f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err == nil {
+			_, _ = fmt.Fprintf(f, "skipped %s: %s\n", t.Name(), why)
+			_ = f.Close()
+		}
+	}
+	t.Skip(why)
+}
+
+// Port returns a loopback port that was free a moment ago, for programs that cannot choose one themselves.
+func Port(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// Until calls f every few milliseconds until it returns true, and fails the test when it has not within a minute. It is
+// for what another process does, which sends no signal to wait on.
+func Until(t testing.TB, what string, f func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(time.Minute)
+	defer deadline.Stop()
+	look := time.NewTicker(5 * time.Millisecond)
+	defer look.Stop()
+	for !f() {
+		select {
+		case <-look.C:
+		case <-deadline.C:
+			t.Fatalf("waited a minute in vain: %s", what)
+		}
+	}
+}

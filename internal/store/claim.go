@@ -1,0 +1,192 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hookyard/hookyard"
+)
+
+// Claim takes up to limit deliveries of a hook that are due at now: they belong to this node until Finish, and no other
+// node gets them. Those with the earliest due come first. For an ordered hook they come in event order, and none is
+// taken while the node, or another, still has one.
+//
+// The deliveries of an ordered hook are always due and their due is the event's seq, so that the same index gives them
+// in event order; the wait between two attempts is the hook's (Health.RestUntil).
+func (db *DB) Claim(ctx context.Context, hookKey int64, ordered bool, now time.Time, limit int) ([]hookyard.Work, error) {
+	o := &claimOp{hook: hookKey, ordered: ordered, now: micros(now), limit: limit, done: make(chan error, 1)}
+	if err := db.ends.put(ctx, o); err != nil {
+		return nil, err
+	}
+	if err := <-o.done; err != nil { // not ctx: what was taken must not be forgotten
+		return nil, err
+	}
+	if len(o.taken) == 0 {
+		return nil, nil
+	}
+	if err := db.fillEvents(context.WithoutCancel(ctx), o.taken); err != nil {
+		return nil, err
+	}
+	return o.taken, nil
+}
+
+type claimOp struct {
+	hook    int64
+	ordered bool
+	now     int64
+	limit   int
+	taken   []hookyard.Work
+	done    chan error
+}
+
+func (o *claimOp) end(err error) { o.done <- err }
+
+// takeDue does one claim of a batch.
+func (c *committer) takeDue(ctx context.Context, o *claimOp) error {
+	o.taken = o.taken[:0]
+	if o.ordered {
+		busy, err := c.orderedBusy(ctx, o.hook)
+		if err != nil || busy {
+			return err
+		}
+	}
+	rows, err := c.stmts.conn.QueryContext(ctx, `update deliveries set node = $1
+		where hook_key = $2 and state = 'pending' and node = 0 and event_seq in (
+			select event_seq from deliveries where node = 0 and hook_key = $2 and state = 'pending' and due <= $3
+			order by due, event_seq limit $4`+c.db.dialect.skipLocked+`)
+		returning event_seq, project_key, due, attempts, tries`, c.db.node, o.hook, o.now, o.limit)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var due int64
+		d := hookyard.Delivery{HookKey: o.hook, State: hookyard.Pending}
+		if err := rows.Scan(&d.EventSeq, &d.ProjectKey, &due, &d.Attempts, &d.Tries); err != nil {
+			return err
+		}
+		d.Due = fromMicros(due)
+		o.taken = append(o.taken, hookyard.Work{Delivery: d})
+	}
+	return rows.Err()
+}
+
+// orderedBusy says whether some node has a delivery of an ordered hook, holding the hook until the commit so that two
+// nodes do not both find none.
+func (c *committer) orderedBusy(ctx context.Context, hook int64) (bool, error) {
+	var key int64
+	err := c.stmts.conn.QueryRowContext(ctx, "select key from hooks where key = $1"+c.db.dialect.forUpdate, hook).Scan(&key)
+	if err != nil {
+		return false, err
+	}
+	var n int
+	err = c.stmts.conn.QueryRowContext(ctx, `select count(*) from (select 1 from nodes n join deliveries d on d.node = n.key
+		where d.state = 'pending' and d.hook_key = $1 limit 1) as one`, hook).Scan(&n)
+	return n > 0, err
+}
+
+// fillEvents reads the events of what was taken, and sorts it by due, then seq.
+func (db *DB) fillEvents(ctx context.Context, work []hookyard.Work) error {
+	seqs := make([]int64, len(work))
+	for i := range work {
+		seqs[i] = work[i].Delivery.EventSeq
+	}
+	events, err := db.eventsBySeq(ctx, seqs)
+	if err != nil {
+		return err
+	}
+	sortWork(work)
+	for i := range work {
+		d := &work[i].Delivery
+		e := events[d.EventSeq]
+		if e == nil {
+			return fmt.Errorf("event %d of a delivery is gone", d.EventSeq)
+		}
+		work[i].Event, d.EventID, d.EventType, d.EventTime = e, e.ID, e.Type, e.Time
+		d.ID = hookyard.DeliveryID(e.ID, d.HookKey)
+	}
+	return nil
+}
+
+// Backlog returns the hooks that have deliveries in rows, with when the first is due. It costs a look-up a hook, not a
+// row a delivery: millions that wait for one hook are skipped.
+func (db *DB) Backlog(ctx context.Context) ([]hookyard.HookDue, error) {
+	rows, err := db.read.QueryContext(ctx, `with recursive h (k) as (
+			select min(hook_key) from deliveries where node = 0 and state = 'pending'
+			union all
+			select (select min(hook_key) from deliveries where node = 0 and state = 'pending' and hook_key > h.k) from h where h.k is not null)
+		select k, (select min(due) from deliveries where node = 0 and state = 'pending' and hook_key = k) from h where k is not null`)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var out []hookyard.HookDue
+	for rows.Next() {
+		var key int64
+		var due *int64 // null when the row went away between the two looks
+		if err := rows.Scan(&key, &due); err != nil {
+			return nil, err
+		}
+		if due != nil {
+			out = append(out, hookyard.HookDue{HookKey: key, Due: time.UnixMicro(*due)})
+		}
+	}
+	return out, rows.Err()
+}
+
+// NextDue returns when the first delivery of a hook in rows is due; ok is false when there is none.
+func (db *DB) NextDue(ctx context.Context, hookKey int64) (due time.Time, ok bool, err error) {
+	var us *int64
+	err = db.read.QueryRowContext(ctx, "select min(due) from deliveries where node = 0 and state = 'pending' and hook_key = $1", hookKey).Scan(&us)
+	if err != nil || us == nil {
+		return time.Time{}, false, err
+	}
+	return time.UnixMicro(*us), true, nil
+}
+
+// EndPending ends up to limit deliveries of a hook that wait in rows, because the hook is off or gone. It returns how
+// many it ended; fewer than limit means that none is left.
+func (db *DB) EndPending(ctx context.Context, hookKey int64, state hookyard.State, reason string, limit int) (int, error) {
+	var n int64
+	err := db.txPlain(ctx, func(c conn) error {
+		res, err := c.ExecContext(ctx, `update deliveries set state = $1, reason = $2, due = 0, updated = $3
+			where hook_key = $4 and node = 0 and state = 'pending' and event_seq in (
+				select event_seq from deliveries where node = 0 and hook_key = $4 and state = 'pending' limit $5)`,
+			string(state), reason, time.Now().UnixMicro(), hookKey, limit)
+		if err != nil {
+			return err
+		}
+		n, err = res.RowsAffected()
+		return err
+	})
+	return int(n), err
+}
+
+// Lag returns by how much the oldest delivery that could be sent now is late: how long it has been due without anybody
+// taking it. Hooks that rest are left out by the caller. Ordered hooks, whose due is no time, do not count.
+func (db *DB) Lag(ctx context.Context, now time.Time) (map[int64]time.Duration, error) {
+	backlog, err := db.Backlog(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[int64]time.Duration{}
+	for _, h := range backlog {
+		if late := now.Sub(h.Due); late > 0 && h.Due.Unix() > 1_000_000_000 {
+			out[h.HookKey] = late
+		}
+	}
+	return out, nil
+}
+
+func placeholders(from, n int) string {
+	var b strings.Builder
+	for i := range n {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, "$%d", from+i)
+	}
+	return b.String()
+}

@@ -1,0 +1,279 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/hookyard/hookyard"
+)
+
+// op is something to be done in a transaction that many share. apply must be repeatable: when a batch fails it is run
+// again in smaller batches, until the one that is to blame stands alone.
+type op interface {
+	end(err error) // tells the caller: nil means committed
+}
+
+// committer is the goroutine that owns a writing connection. It takes what is waiting, does it in one transaction, and
+// tells everybody how it went: a commit costs one fsync however many share it. The busier it is, the larger the batches.
+type committer struct {
+	db   *DB
+	max  int
+	ops  chan op
+	quit chan struct{}
+	done sync.WaitGroup
+
+	mu     sync.RWMutex // guards closed against sends on ops
+	closed bool
+
+	stmts statements // owned by the goroutine
+}
+
+// errClosed is told to those who come after Close.
+var errClosed = &hookyard.Error{Code: hookyard.Unavailable, Message: "the server is stopping: nothing was kept, try again"}
+
+func newCommitter(db *DB, maxBatch int) *committer {
+	c := &committer{db: db, max: maxBatch, ops: make(chan op, maxBatch)}
+	c.done.Go(c.run)
+	return c
+}
+
+// close ends the goroutine after everything handed to it is done.
+func (c *committer) close() {
+	c.mu.Lock()
+	if !c.closed {
+		c.closed = true
+		close(c.ops)
+	}
+	c.mu.Unlock()
+	c.done.Wait()
+}
+
+// put hands an op over; its end is called once, unless put fails.
+func (c *committer) put(ctx context.Context, o op) error {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.closed {
+		return errClosed
+	}
+	select {
+	case c.ops <- o:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (c *committer) run() {
+	defer c.stmts.drop()
+	batch := make([]op, 0, c.max)
+	for first := range c.ops {
+		batch = append(batch[:0], first)
+	fill:
+		for len(batch) < c.max {
+			select {
+			case o, ok := <-c.ops:
+				if !ok {
+					break fill
+				}
+				batch = append(batch, o)
+			default:
+				break fill
+			}
+		}
+		c.do(batch)
+		clear(batch)
+	}
+}
+
+// do runs the loners, each in a transaction of its own, and commits the rest together.
+func (c *committer) do(batch []op) {
+	shared := batch[:0]
+	for _, o := range batch {
+		if l, ok := o.(*loner); ok {
+			l.end(l.run())
+			continue
+		}
+		shared = append(shared, o)
+	}
+	if len(shared) > 0 {
+		c.commit(shared, 0)
+	}
+}
+
+// commit does a batch in one transaction. When that fails it halves the batch, so that a bad row fails alone and the
+// others are kept; a lost connection is nobody's fault and is tried once more.
+func (c *committer) commit(batch []op, lost int) {
+	err := c.try(batch)
+	switch {
+	case err == nil:
+		for _, o := range batch {
+			o.end(nil)
+		}
+	case c.db.dialect.isLost(err):
+		c.stmts.drop()
+		if lost == 0 {
+			c.commit(batch, 1)
+			return
+		}
+		c.db.log.Error("database cannot be reached", "error", err)
+		err = &hookyard.Error{Code: hookyard.Unavailable, Message: "the database cannot be reached: nothing was kept, try again"}
+		for _, o := range batch {
+			o.end(err)
+		}
+	case len(batch) == 1:
+		batch[0].end(c.db.translate(err))
+	default:
+		c.commit(batch[:len(batch)/2], lost)
+		c.commit(batch[len(batch)/2:], lost)
+	}
+}
+
+// try does a batch in one transaction. Its order is that of the product: results first, for they free what claims may
+// take, then what came in.
+func (c *committer) try(batch []op) (err error) {
+	ctx := context.Background() // callers who went away have not undone what they asked for
+	if err := c.stmts.open(ctx, c.db.write); err != nil {
+		return err
+	}
+	conn := c.stmts.conn
+	if _, err := conn.ExecContext(ctx, c.begin()); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_, rollback := conn.ExecContext(ctx, "rollback")
+			err = errors.Join(err, rollback)
+		}
+	}()
+	var ends []*endOp
+	var accepts []*acceptOp
+	for _, o := range batch {
+		switch o := o.(type) {
+		case *endOp:
+			ends = append(ends, o)
+		case *acceptOp:
+			accepts = append(accepts, o)
+		}
+	}
+	for _, o := range ends {
+		for i := range o.result.Meta {
+			accepts = append(accepts, &acceptOp{a: &o.result.Meta[i], meta: true})
+		}
+	}
+	if err := c.keepEnds(ctx, ends); err != nil {
+		return fmt.Errorf("finish: %w", err)
+	}
+	if err := c.keepAccepts(ctx, accepts); err != nil {
+		return fmt.Errorf("accept: %w", err)
+	}
+	for _, o := range batch {
+		if o, ok := o.(*claimOp); ok {
+			if err := c.takeDue(ctx, o); err != nil {
+				return fmt.Errorf("claim: %w", err)
+			}
+		}
+	}
+	if _, err := conn.ExecContext(ctx, "commit"); err != nil {
+		return err
+	}
+	c.tell(accepts)
+	for _, o := range ends {
+		if o.result.HookOff != "" {
+			c.db.views.reset()
+			break
+		}
+	}
+	return nil
+}
+
+func (c *committer) begin() string {
+	if c.db.dialect.writers == 1 {
+		return "begin immediate"
+	}
+	return "begin"
+}
+
+// tell wakes the readers of every project that got an event, once a batch.
+func (c *committer) tell(accepts []*acceptOp) {
+	var last int64
+	for _, o := range accepts {
+		if key := o.a.Event.ProjectKey; key != last && !o.receipt.Duplicate {
+			last = key
+			c.db.committed(key)
+		}
+	}
+}
+
+// loner is an op that wants a transaction of its own: a change of the configuration, or anything rare.
+type loner struct {
+	run  func() error
+	done chan error
+}
+
+func (l *loner) end(err error) { l.done <- err }
+
+// alone runs f in a transaction of its own, between two batches.
+func (c *committer) alone(ctx context.Context, f func(tx *sql.Tx) error) error {
+	l := &loner{done: make(chan error, 1), run: func() error { return c.db.inTx(ctx, f) }}
+	if err := c.put(ctx, l); err != nil {
+		return err
+	}
+	return <-l.done
+}
+
+// statements are a committer's connection and what is prepared on it.
+type statements struct {
+	conn    *sql.Conn
+	made    map[any]*sql.Stmt
+	values  []any // room for rows, used again by every batch
+	ignored int   // rows that the last insert with ignore left out
+}
+
+func (s *statements) open(ctx context.Context, pool *sql.DB) error {
+	if s.conn != nil {
+		return nil
+	}
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	s.conn, s.made = conn, map[any]*sql.Stmt{}
+	return nil
+}
+
+// drop gives the connection back; a broken one is closed by the pool.
+func (s *statements) drop() {
+	if s.conn == nil {
+		return
+	}
+	for _, stmt := range s.made {
+		_ = stmt.Close()
+	}
+	_ = s.conn.Close()
+	s.conn, s.made = nil, nil
+}
+
+// prepare returns the statement of key, preparing text the first time.
+func (s *statements) prepare(ctx context.Context, key any, text func() string) (*sql.Stmt, error) {
+	if stmt := s.made[key]; stmt != nil {
+		return stmt, nil
+	}
+	stmt, err := s.conn.PrepareContext(ctx, text())
+	if err != nil {
+		return nil, err
+	}
+	s.made[key] = stmt
+	return stmt, nil
+}
+
+// exec runs a statement that is prepared once.
+func (s *statements) exec(ctx context.Context, text string, args ...any) (sql.Result, error) {
+	stmt, err := s.prepare(ctx, text, func() string { return text })
+	if err != nil {
+		return nil, err
+	}
+	return stmt.ExecContext(ctx, args...)
+}

@@ -1,0 +1,74 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+)
+
+// dialect is all that differs between the databases.
+type dialect struct {
+	name        string
+	writers     int               // connections that may write at once
+	schema      *strings.Replacer // types of the schema's text
+	skipLocked  string            // ends a select that takes rows
+	forUpdate   string            // ends a select that locks a row
+	migrateLock string            // taken in the migrating transaction
+	size        string            // query for the bytes the database takes
+	open        func(ctx context.Context, dsn string) (read, write *sql.DB, err error)
+	insert      func(ctx context.Context, c conn, t *rowSet) error
+	isDuplicate func(err error) bool
+	isLost      func(err error) bool // the connection is gone: nothing is wrong with the rows
+}
+
+// conn is a transaction, or whatever runs statements.
+type conn interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// dialectOf chooses by the form of dsn.
+func dialectOf(dsn string) *dialect {
+	if strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://") {
+		return postgres()
+	}
+	return sqlite()
+}
+
+// column is a column of a bulk insert: its name and what it holds, 'i' integer, 's' text, 'b' blob, 't' boolean.
+type column struct {
+	name string
+	kind byte
+}
+
+// rowSet is rows to insert into one table, values row by row.
+type rowSet struct {
+	table   *table
+	values  []any
+	ignore  bool // leave rows out that exist already
+	scratch *statements
+}
+
+// table is a table as far as bulk inserts need it.
+type table struct {
+	name    string
+	columns []column
+}
+
+func (t *table) names() string {
+	names := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		names[i] = c.name
+	}
+	return strings.Join(names, ", ")
+}
+
+func newTable(name, columns string) *table {
+	t := &table{name: name}
+	for _, c := range strings.Fields(columns) {
+		n, kind, _ := strings.Cut(c, ":")
+		t.columns = append(t.columns, column{name: n, kind: kind[0]})
+	}
+	return t
+}

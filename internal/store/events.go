@@ -1,0 +1,292 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/hookyard/hookyard"
+)
+
+const (
+	eventLight = "e.seq, e.id, e.project_key, e.source, e.type, e.time, e.method, e.target, e.remote, e.verified, e.content_type, e.data_offset, e.size"
+	eventWhole = eventLight + ", e.header, e.body"
+)
+
+func scanEvent(row interface{ Scan(...any) error }, whole bool) (*hookyard.Event, error) {
+	e := &hookyard.Event{}
+	var at int64
+	var header []byte
+	into := []any{&e.Seq, &e.ID, &e.ProjectKey, &e.Source, &e.Type, &at, &e.Method, &e.Target, &e.Remote, &e.Verified,
+		&e.ContentType, &e.DataOffset, &e.Size}
+	if whole {
+		into = append(into, &header, &e.Body)
+	}
+	if err := row.Scan(into...); err != nil {
+		return nil, err
+	}
+	e.Time = fromMicros(at)
+	if whole {
+		e.Header = hookyard.DecodeHeader(header)
+	}
+	return e, nil
+}
+
+// Event returns an event of a project with its bytes, or [hookyard.ErrNotFound]. projectKey 0 means any.
+func (db *DB) Event(ctx context.Context, projectKey int64, id string) (*hookyard.Event, error) {
+	e, err := scanEvent(db.read.QueryRowContext(ctx, "select "+eventWhole+" from events e where e.id = $1 and ($2 = 0 or e.project_key = $2)",
+		id, projectKey), true)
+	return e, db.translate(err)
+}
+
+// eventsBySeq reads events with their bytes.
+func (db *DB) eventsBySeq(ctx context.Context, seqs []int64) (map[int64]*hookyard.Event, error) {
+	args := make([]any, len(seqs))
+	for i, s := range seqs {
+		args[i] = s
+	}
+	rows, err := db.read.QueryContext(ctx, "select "+eventWhole+" from events e where e.seq in ("+placeholders(1, len(seqs))+")", args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	out := make(map[int64]*hookyard.Event, len(seqs))
+	for rows.Next() {
+		e, err := scanEvent(rows, true)
+		if err != nil {
+			return nil, err
+		}
+		out[e.Seq] = e
+	}
+	return out, rows.Err()
+}
+
+// Bounds on the work of one search: beyond them it answers with what it found and where to go on.
+const (
+	searchRows  = 50_000
+	searchBytes = 256 << 20
+	searchTime  = 2 * time.Second
+)
+
+// Events lists and searches. What an index can narrow is SQL's; patterns, text and JSON paths are matched here, on the
+// bytes as they came, the same on both databases.
+func (db *DB) Events(ctx context.Context, q hookyard.EventQuery) (hookyard.EventPage, error) {
+	var page hookyard.EventPage
+	whole := q.Bodies || q.Text != "" || q.Path != ""
+	text := bytes.ToLower([]byte(q.Text))
+	where, args, err := db.eventWhere(ctx, q)
+	if err != nil {
+		return page, err
+	}
+	columns, order := eventLight, "e.seq desc"
+	if whole {
+		columns = eventWhole
+	}
+	at := q.Before
+	if q.Ascending {
+		order, at = "e.seq", q.After
+	} else if at == 0 {
+		at = 1 << 62
+	}
+	started, looked, read := time.Now(), 0, int64(0)
+	chunk := q.Limit + 1
+	for {
+		found, err := db.eventChunk(ctx, "select "+columns+" from events e where "+where+" order by "+order+fmt.Sprintf(" limit %d", chunk),
+			append([]any{at}, args...), whole)
+		if err != nil {
+			return page, err
+		}
+		for _, e := range found {
+			if len(page.Events) == q.Limit {
+				page.Next = at
+				return page, db.fillCounts(ctx, &page)
+			}
+			at = e.Seq
+			read += int64(len(e.Body))
+			if matches(e, &q, text) {
+				page.Events = append(page.Events, e)
+			}
+		}
+		if looked += len(found); len(found) < chunk {
+			return page, db.fillCounts(ctx, &page)
+		}
+		if looked >= searchRows || read >= searchBytes || time.Since(started) > searchTime {
+			page.Next, page.Cut = at, true
+			return page, db.fillCounts(ctx, &page)
+		}
+		if chunk = min(chunk*4, 2000); whole {
+			chunk = min(chunk, 200) // bodies: bounded memory
+		}
+	}
+}
+
+func (db *DB) eventChunk(ctx context.Context, query string, args []any, whole bool) ([]*hookyard.Event, error) {
+	rows, err := db.read.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var out []*hookyard.Event
+	for rows.Next() {
+		e, err := scanEvent(rows, whole)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, e)
+	}
+	return out, rows.Err()
+}
+
+// eventWhere builds the condition; $1 is the cursor. It is the one query of the store that is put together.
+func (db *DB) eventWhere(ctx context.Context, q hookyard.EventQuery) (string, []any, error) {
+	var args []any
+	arg := func(v any) string {
+		args = append(args, v)
+		return fmt.Sprintf("$%d", len(args)+1)
+	}
+	where := []string{"e.seq < $1"}
+	if q.Ascending {
+		where[0] = "e.seq > $1"
+	}
+	where = append(where, "e.project_key = "+arg(q.ProjectKey))
+	if q.Source != "" {
+		where = append(where, "e.source = "+arg(q.Source))
+	}
+	if q.Type != "" && !strings.Contains(q.Type, "*") {
+		where = append(where, "e.type = "+arg(q.Type))
+	}
+	if q.ID != "" {
+		where = append(where, "e.id = "+arg(q.ID))
+	}
+	if !q.Since.IsZero() {
+		from, err := db.seqAt(ctx, q.Since.Add(-clockSlack))
+		if err != nil {
+			return "", nil, err
+		}
+		where = append(where, "e.seq >= "+arg(from), "e.time >= "+arg(micros(q.Since)))
+	}
+	if !q.Until.IsZero() {
+		to, err := db.seqAt(ctx, q.Until.Add(clockSlack))
+		if err != nil {
+			return "", nil, err
+		}
+		where = append(where, "e.seq <= "+arg(to), "e.time < "+arg(micros(q.Until)))
+	}
+	if q.HookKey != 0 || q.State != "" {
+		cond := "exists (select 1 from deliveries d where d.event_seq = e.seq"
+		if q.HookKey != 0 {
+			cond += " and d.hook_key = " + arg(q.HookKey)
+		}
+		if q.State != "" {
+			cond += " and d.state = " + arg(string(q.State))
+		}
+		where = append(where, cond+")")
+	}
+	return strings.Join(where, " and "), args, nil
+}
+
+// clockSlack is by how much the order of times may differ from the order of seqs.
+const clockSlack = time.Minute
+
+// seqAt returns the seq of the first event at or after t, up to the slack of clocks, by bisection: times rise with seqs.
+func (db *DB) seqAt(ctx context.Context, t time.Time) (int64, error) {
+	var low, high int64
+	if err := db.read.QueryRowContext(ctx, "select coalesce(min(seq), 0), coalesce(max(seq), 0) + 1 from events").Scan(&low, &high); err != nil {
+		return 0, err
+	}
+	for low < high {
+		middle := low + (high-low)/2
+		var seq, at int64
+		err := db.read.QueryRowContext(ctx, "select seq, time from events where seq >= $1 order by seq limit 1", middle).Scan(&seq, &at)
+		switch {
+		case err == sql.ErrNoRows || err == nil && at >= micros(t):
+			high = middle
+		case err != nil:
+			return 0, err
+		default:
+			low = seq + 1
+		}
+	}
+	return low, nil
+}
+
+// SeqAt returns a cursor that stands before the first event of time t or later.
+func (db *DB) SeqAt(ctx context.Context, t time.Time) (int64, error) {
+	seq, err := db.seqAt(ctx, t)
+	return max(0, seq-1), err
+}
+
+// Bounds returns the oldest seq of a project whose event is still here and the newest seq of all; both 0 when empty.
+func (db *DB) Bounds(ctx context.Context, projectKey int64) (oldest, newest int64, err error) {
+	err = db.read.QueryRowContext(ctx, `select coalesce((select min(seq) from events where project_key = $1), 0),
+		(select value from counters where name = 'event_seq')`, projectKey).Scan(&oldest, &newest)
+	return oldest, newest, err
+}
+
+// matches does what SQL could not.
+func matches(e *hookyard.Event, q *hookyard.EventQuery, text []byte) bool {
+	if q.Type != "" && !hookyard.MatchGlob(q.Type, e.Type) {
+		return false
+	}
+	if len(text) > 0 && !containsFold(e.Body, text) {
+		return false
+	}
+	if q.Path != "" {
+		r := gjson.GetBytes(e.Body, q.Path)
+		if !r.Exists() || r.String() != q.Value && r.Raw != q.Value {
+			return false
+		}
+	}
+	return true
+}
+
+// containsFold says whether body holds text, which is in lower case, whatever the case of ASCII letters.
+func containsFold(body, text []byte) bool {
+	if bytes.Contains(body, text) {
+		return true
+	}
+	first, upper := text[0], text[0]
+	if first >= 'a' && first <= 'z' {
+		upper = first - 32
+	}
+	for at := 0; at+len(text) <= len(body); at++ {
+		if (body[at] == first || body[at] == upper) && bytes.EqualFold(body[at:at+len(text)], text) {
+			return true
+		}
+	}
+	return false
+}
+
+// fillCounts adds the deliveries by state of each event found.
+func (db *DB) fillCounts(ctx context.Context, page *hookyard.EventPage) error {
+	if len(page.Events) == 0 {
+		return nil
+	}
+	args := make([]any, len(page.Events))
+	at := map[int64]int{}
+	page.Counts = make([]map[hookyard.State]int, len(page.Events))
+	for i, e := range page.Events {
+		args[i], at[e.Seq], page.Counts[i] = e.Seq, i, map[hookyard.State]int{}
+	}
+	rows, err := db.read.QueryContext(ctx, "select event_seq, state, count(*) from deliveries where event_seq in ("+
+		placeholders(1, len(args))+") group by event_seq, state", args...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var seq int64
+		var state string
+		var n int
+		if err := rows.Scan(&seq, &state, &n); err != nil {
+			return err
+		}
+		page.Counts[at[seq]][hookyard.State(state)] = n
+	}
+	return rows.Err()
+}

@@ -1,0 +1,194 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"time"
+
+	"github.com/hookyard/hookyard"
+)
+
+const hookColumns = "key, project_key, id, settings, secrets, active, off_reason, health, revision, created, updated, deleted"
+
+func (db *DB) hooksWhere(ctx context.Context, where string, args ...any) ([]*hookyard.Hook, error) {
+	rows, err := db.read.QueryContext(ctx, "select "+hookColumns+" from hooks where "+where+" order by key", args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var out []*hookyard.Hook
+	for rows.Next() {
+		h, err := db.scanHook(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, h)
+	}
+	return out, rows.Err()
+}
+
+func (db *DB) scanHook(row interface{ Scan(...any) error }) (*hookyard.Hook, error) {
+	h := &hookyard.Hook{}
+	var key, project, revision, created, updated, deleted int64
+	var id, settings, reason, health string
+	var sealed []byte
+	var active bool
+	err := row.Scan(&key, &project, &id, &settings, &sealed, &active, &reason, &health, &revision, &created, &updated, &deleted)
+	if err != nil {
+		return nil, db.translate(err)
+	}
+	if err := json.Unmarshal([]byte(settings), h); err != nil {
+		return nil, err
+	}
+	if health != "" {
+		if err := json.Unmarshal([]byte(health), &h.Health); err != nil {
+			return nil, err
+		}
+	}
+	if h.Secrets, err = db.seal.openSecrets(sealed); err != nil {
+		return nil, err
+	}
+	h.Key, h.ProjectKey, h.ID, h.Active, h.OffReason, h.Revision = key, project, id, active, reason, revision
+	h.CreatedAt, h.UpdatedAt, h.Deleted = fromMicros(created), fromMicros(updated), deleted != 0
+	return h, nil
+}
+
+// hookSettings are what a hook's row has as JSON: everything without a column of its own.
+func (db *DB) hookSettings(h *hookyard.Hook) (settings string, sealed []byte, err error) {
+	c := *h
+	c.Secrets, c.Health, c.Project = nil, hookyard.Health{}, ""
+	b, err := json.Marshal(&c)
+	if err != nil {
+		return "", nil, err
+	}
+	sealed, err = db.seal.sealSecrets(h.Secrets)
+	return string(b), sealed, err
+}
+
+// Hook returns a project's hook as the database has it now, its health included.
+func (db *DB) Hook(ctx context.Context, projectKey int64, id string) (*hookyard.Hook, error) {
+	hooks, err := db.hooksWhere(ctx, "project_key = $1 and id = $2 and deleted = 0", projectKey, id)
+	if err != nil {
+		return nil, err
+	}
+	if len(hooks) == 0 {
+		return nil, hookyard.ErrNotFound
+	}
+	return hooks[0], nil
+}
+
+// Hooks lists a project's hooks as the database has them now, in the order in which they were made.
+func (db *DB) Hooks(ctx context.Context, projectKey int64) ([]*hookyard.Hook, error) {
+	return db.hooksWhere(ctx, "project_key = $1 and deleted = 0", projectKey)
+}
+
+// CreateHook makes a hook. It fails with [hookyard.Conflict] when the project has one of that id, and with
+// [hookyard.Invalid] when it would have more than max.
+func (db *DB) CreateHook(ctx context.Context, h *hookyard.Hook, max int) error {
+	return db.change(ctx, func(tx *sql.Tx) error {
+		var n int
+		if err := tx.QueryRowContext(ctx, "select count(*) from hooks where project_key = $1 and deleted = 0", h.ProjectKey).Scan(&n); err != nil {
+			return err
+		}
+		if n >= max {
+			return hookyard.Errorf(hookyard.Invalid, "the project has %d hooks, at most %d are allowed (setting: --max-hooks)", n, max)
+		}
+		return db.createHook(ctx, tx, h)
+	})
+}
+
+func (db *DB) createHook(ctx context.Context, tx *sql.Tx, h *hookyard.Hook) error {
+	settings, sealed, err := db.hookSettings(h)
+	if err != nil {
+		return err
+	}
+	now := time.Now().UTC()
+	err = tx.QueryRowContext(ctx, `insert into hooks (project_key, id, settings, secrets, active, off_reason, health, revision, created, updated, deleted)
+		values ($1, $2, $3, $4, $5, $6, '', 1, $7, $7, 0) returning key`,
+		h.ProjectKey, h.ID, settings, sealed, h.Active, h.OffReason, micros(now)).Scan(&h.Key)
+	if err != nil {
+		if db.dialect.isDuplicate(err) {
+			return hookyard.Errorf(hookyard.Conflict, "hook already exists [%s]", h.ID)
+		}
+		return err
+	}
+	h.Revision, h.CreatedAt, h.UpdatedAt = 1, now, now
+	return audit(ctx, tx, h.ProjectKey, hookyard.Actor(ctx), "hook.create", h.ID, h.URL)
+}
+
+// UpdateHook reads a hook, lets f change it, and keeps it, with nothing in between: two changes at once both take
+// effect. f may fail, and then nothing is changed. ifRevision 0 means any.
+func (db *DB) UpdateHook(ctx context.Context, projectKey int64, id string, ifRevision int64, action string, f func(h *hookyard.Hook) error) (*hookyard.Hook, error) {
+	var out *hookyard.Hook
+	err := db.change(ctx, func(tx *sql.Tx) error {
+		h, err := db.scanHook(tx.QueryRowContext(ctx, "select "+hookColumns+" from hooks where project_key = $1 and id = $2 and deleted = 0"+
+			db.dialect.forUpdate, projectKey, id))
+		if err != nil {
+			return err
+		}
+		if ifRevision != 0 && ifRevision != h.Revision {
+			return hookyard.Errorf(hookyard.Conflict, "hook %s was changed by somebody else: it is at revision %d, not %d", id, h.Revision, ifRevision)
+		}
+		if err := f(h); err != nil {
+			return err
+		}
+		settings, sealed, err := db.hookSettings(h)
+		if err != nil {
+			return err
+		}
+		health := ""
+		if h.Health != (hookyard.Health{}) {
+			b, err := json.Marshal(h.Health)
+			if err != nil {
+				return err
+			}
+			health = string(b)
+		}
+		h.UpdatedAt = time.Now().UTC()
+		h.Revision++
+		_, err = tx.ExecContext(ctx, `update hooks set settings = $1, secrets = $2, active = $3, off_reason = $4, health = $5, revision = $6, updated = $7
+			where key = $8`, settings, sealed, h.Active, h.OffReason, health, h.Revision, micros(h.UpdatedAt), h.Key)
+		if err != nil {
+			return err
+		}
+		out = h
+		return audit(ctx, tx, projectKey, hookyard.Actor(ctx), action, h.ID, "")
+	})
+	return out, err
+}
+
+// DeleteHook deletes a hook. Its deliveries stay as history; what it is still owed is canceled by the dispatcher.
+func (db *DB) DeleteHook(ctx context.Context, projectKey int64, id string) error {
+	return db.change(ctx, func(tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, `update hooks set deleted = $1, revision = revision + 1 where project_key = $2 and id = $3 and deleted = 0`,
+			time.Now().UnixMicro(), projectKey, id)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return hookyard.ErrNotFound
+		}
+		return audit(ctx, tx, projectKey, hookyard.Actor(ctx), "hook.delete", id, "")
+	})
+}
+
+// Thread returns what was remembered for a hook and a resource, or "".
+func (db *DB) Thread(ctx context.Context, hookKey int64, resource string) (string, error) {
+	var thread string
+	err := db.read.QueryRowContext(ctx, "select thread from threads where hook_key = $1 and resource = $2", hookKey, resource).Scan(&thread)
+	if err == sql.ErrNoRows {
+		return "", nil
+	}
+	return thread, err
+}
+
+// SetThread remembers a value for a hook and a resource.
+func (db *DB) SetThread(ctx context.Context, hookKey int64, resource, thread string) error {
+	return db.txPlain(ctx, func(c conn) error {
+		_, err := c.ExecContext(ctx, `insert into threads (hook_key, resource, thread, updated) values ($1, $2, $3, $4)
+			on conflict (hook_key, resource) do update set thread = excluded.thread, updated = excluded.updated`,
+			hookKey, resource, thread, time.Now().UnixMicro())
+		return err
+	})
+}

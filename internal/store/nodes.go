@@ -1,0 +1,215 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/hookyard/hookyard"
+)
+
+const (
+	heartbeat = 5 * time.Second
+	deadAfter = 30 * time.Second
+)
+
+// register enters this process as a node and frees what dead nodes had in memory: on SQLite all others, for the file has
+// one process; on PostgreSQL an earlier process of the same name, and those that have been silent for long.
+func (db *DB) register(ctx context.Context) error {
+	now := time.Now()
+	return db.inTx(ctx, func(tx *sql.Tx) error {
+		err := tx.QueryRowContext(ctx, "insert into nodes (name, started, seen) values ($1, $2, $2) returning key", db.name, micros(now)).Scan(&db.node)
+		if err != nil {
+			return err
+		}
+		silent := micros(now.Add(-deadAfter))
+		if db.dialect.writers == 1 {
+			silent = micros(now.Add(time.Hour)) // everybody
+		}
+		if _, err := tx.ExecContext(ctx, "delete from nodes where key <> $1 and (name = $2 or seen < $3)", db.node, db.name, silent); err != nil {
+			return err
+		}
+		return freeTaken(ctx, tx)
+	})
+}
+
+// freeTaken puts back what is held by nodes that are no more.
+func freeTaken(ctx context.Context, c conn) error {
+	_, err := c.ExecContext(ctx, "update deliveries set node = 0 where state = 'pending' and node > 0 and node not in (select key from nodes)")
+	return err
+}
+
+// Run keeps the node alive and the database in shape until ctx ends: heartbeats, dead nodes, other nodes' changes of the
+// configuration, checkpoints. Faults of the database are logged and tried again.
+func (db *DB) Run(ctx context.Context) error {
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
+	look := time.NewTicker(time.Second)
+	defer look.Stop()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-beat.C:
+			err = db.beat(ctx)
+		case <-look.C:
+			if db.dialect.writers == 1 {
+				err = db.checkpoint(ctx)
+			} else {
+				err = db.watchConfig(ctx)
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			db.log.Warn("database upkeep failed; trying again", "error", err)
+		}
+	}
+}
+
+func (db *DB) beat(ctx context.Context) error {
+	if db.dialect.writers == 1 {
+		return nil // nobody else looks
+	}
+	now := time.Now()
+	return db.inTx(ctx, func(tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, "update nodes set seen = $1 where key = $2", micros(now), db.node)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil {
+			return err
+		} else if n == 0 { // believed dead; what we had is others' now, and our results of it will be refused
+			if _, err := tx.ExecContext(ctx, "insert into nodes (key, name, started, seen) values ($1, $2, $3, $4)",
+				db.node, db.name, micros(db.opened), micros(now)); err != nil {
+				return err
+			}
+		}
+		res, err = tx.ExecContext(ctx, "delete from nodes where seen < $1", micros(now.Add(-deadAfter)))
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		return freeTaken(ctx, tx)
+	})
+}
+
+// watchConfig drops what is remembered when another node has changed the configuration.
+func (db *DB) watchConfig(ctx context.Context) error {
+	var v int64
+	if err := db.read.QueryRowContext(ctx, "select value from counters where name = 'config_version'").Scan(&v); err != nil {
+		return err
+	}
+	if db.views.version.Swap(v) != v {
+		db.views.reset()
+	}
+	return nil
+}
+
+// walPages is the length of the write-ahead log, in pages, from which the writer itself makes a checkpoint.
+const walPages = 16 << 10
+
+// checkpoint copies the write-ahead log into the database beside the writer. While the writer goes on, a checkpoint
+// never reaches the end of the log and the log never starts over; so, when it is long, the little that is left is copied
+// between two batches, and the next write starts the log over.
+func (db *DB) checkpoint(ctx context.Context) error {
+	var busy, pages, done int64
+	row := "pragma wal_checkpoint(passive)"
+	if err := db.write.QueryRowContext(ctx, row).Scan(&busy, &pages, &done); err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	if pages < walPages {
+		return nil
+	}
+	l := &loner{done: make(chan error, 1), run: func() error {
+		return db.write.QueryRowContext(ctx, row).Scan(&busy, &pages, &done)
+	}}
+	if err := db.accepts.put(ctx, l); err != nil {
+		return err
+	}
+	return <-l.done
+}
+
+// NodeInfo describes a node for the status page.
+type NodeInfo struct {
+	Name    string
+	Started time.Time
+	Seen    time.Time
+	Self    bool
+}
+
+// Nodes lists the nodes that are alive.
+func (db *DB) Nodes(ctx context.Context) ([]NodeInfo, error) {
+	rows, err := db.read.QueryContext(ctx, "select key, name, started, seen from nodes order by key")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var out []NodeInfo
+	for rows.Next() {
+		var n NodeInfo
+		var key, started, seen int64
+		if err := rows.Scan(&key, &n.Name, &started, &seen); err != nil {
+			return nil, err
+		}
+		n.Started, n.Seen, n.Self = fromMicros(started), fromMicros(seen), key == db.node
+		out = append(out, n)
+	}
+	return out, rows.Err()
+}
+
+// Size returns the bytes the database takes.
+func (db *DB) Size(ctx context.Context) (int64, error) {
+	var n int64
+	err := db.read.QueryRowContext(ctx, db.dialect.size).Scan(&n)
+	return n, err
+}
+
+// hostName is the default name of a node.
+func hostName() string {
+	h, err := os.Hostname()
+	if err != nil || strings.TrimSpace(h) == "" {
+		return "hookyard"
+	}
+	return h
+}
+
+// txPlain is tx for statements that need no more than a connection.
+func (db *DB) txPlain(ctx context.Context, f func(c conn) error) error {
+	return db.tx(ctx, func(tx *sql.Tx) error { return f(tx) })
+}
+
+// audit enters who changed what, in the transaction of the change.
+func audit(ctx context.Context, c conn, projectKey int64, actor, action, subject, detail string) error {
+	_, err := c.ExecContext(ctx, "insert into audit (time, project_key, actor, action, subject, detail) values ($1, $2, $3, $4, $5, $6)",
+		time.Now().UnixMicro(), projectKey, actor, action, subject, detail)
+	return err
+}
+
+// Audit lists what was changed in a project (0: on the server), the newest first, before the given id (0: from the top).
+func (db *DB) Audit(ctx context.Context, projectKey, before int64, limit int) ([]hookyard.AuditEntry, error) {
+	if before == 0 {
+		before = 1 << 62
+	}
+	rows, err := db.read.QueryContext(ctx, `select key, time, actor, action, subject, detail from audit
+		where project_key = $1 and key < $2 order by key desc limit $3`, projectKey, before, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var out []hookyard.AuditEntry
+	for rows.Next() {
+		var a hookyard.AuditEntry
+		var at int64
+		if err := rows.Scan(&a.Key, &at, &a.Actor, &a.Action, &a.Subject, &a.Detail); err != nil {
+			return nil, err
+		}
+		a.Time = fromMicros(at)
+		out = append(out, a)
+	}
+	return out, rows.Err()
+}

@@ -1,0 +1,230 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/hookyard/hookyard"
+)
+
+const projectColumns = "key, owner, name, settings, secret, revision, created, updated"
+
+func (db *DB) scanProject(row interface{ Scan(...any) error }) (*hookyard.Project, error) {
+	p := &hookyard.Project{}
+	var key, revision, created, updated int64
+	var owner, name, settings string
+	var secret []byte
+	if err := row.Scan(&key, &owner, &name, &settings, &secret, &revision, &created, &updated); err != nil {
+		return nil, db.translate(err)
+	}
+	if err := json.Unmarshal([]byte(settings), p); err != nil {
+		return nil, err
+	}
+	plain, err := db.seal.open(secret)
+	if err != nil {
+		return nil, err
+	}
+	p.Key, p.Owner, p.Name, p.Revision, p.RelaySecret.Value = key, owner, name, revision, string(plain)
+	p.CreatedAt, p.UpdatedAt = fromMicros(created), fromMicros(updated)
+	return p, nil
+}
+
+func (db *DB) projectWhere(ctx context.Context, where string, args ...any) (*hookyard.Project, error) {
+	return db.scanProject(db.read.QueryRowContext(ctx, "select "+projectColumns+" from projects where deleted = 0 and "+where, args...))
+}
+
+// Projects lists projects whose path comes after the given one (compared in lower case), in order. Where user is not 0,
+// only those the user owns or is a member of, or that are public.
+func (db *DB) Projects(ctx context.Context, user *hookyard.User, after string, limit int) ([]*hookyard.Project, error) {
+	where, args := "path > $1 order by path limit $2", []any{strings.ToLower(after), limit}
+	if user != nil {
+		where = `(owner = $3 or key in (select project_key from members where user_key = $4)) and ` + where
+		args = append(args, user.Name, user.Key)
+	}
+	rows, err := db.read.QueryContext(ctx, "select "+projectColumns+" from projects where deleted = 0 and "+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var out []*hookyard.Project
+	for rows.Next() {
+		p, err := db.scanProject(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, rows.Err()
+}
+
+// CreateProject makes a project with the given hooks, at once. It fails with [hookyard.Conflict] when there is one of
+// that name. It fills the keys and times.
+func (db *DB) CreateProject(ctx context.Context, p *hookyard.Project, hooks []*hookyard.Hook) error {
+	return db.change(ctx, func(tx *sql.Tx) error { return db.createProject(ctx, tx, p, hooks) })
+}
+
+func (db *DB) createProject(ctx context.Context, tx *sql.Tx, p *hookyard.Project, hooks []*hookyard.Hook) error {
+	now := time.Now().UTC()
+	settings, secret, err := db.projectSettings(p)
+	if err != nil {
+		return err
+	}
+	err = tx.QueryRowContext(ctx, `insert into projects (path, owner, name, settings, secret, revision, created, updated, deleted)
+		values ($1, $2, $3, $4, $5, 1, $6, $6, 0) returning key`,
+		strings.ToLower(p.Path()), p.Owner, p.Name, settings, secret, micros(now)).Scan(&p.Key)
+	if err != nil {
+		if db.dialect.isDuplicate(err) {
+			return hookyard.Errorf(hookyard.Conflict, "project %s exists already", p.Path())
+		}
+		return err
+	}
+	p.Revision, p.CreatedAt, p.UpdatedAt = 1, now, now
+	if err := audit(ctx, tx, p.Key, hookyard.Actor(ctx), "project.create", p.Path(), ""); err != nil {
+		return err
+	}
+	for _, h := range hooks {
+		h.ProjectKey, h.Project = p.Key, p.Path()
+		if err := db.createHook(ctx, tx, h); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (db *DB) projectSettings(p *hookyard.Project) (settings string, secret []byte, err error) {
+	if p.RelaySecret.Value != "" {
+		secret = db.seal.seal([]byte(p.RelaySecret.Value))
+	}
+	q := *p
+	q.Key, q.RelaySecret = 0, hookyard.Secret{}
+	b, err := json.Marshal(struct {
+		hookyard.Project
+		RelaySecret struct{} // never in clear, not even as ***
+	}{Project: q})
+	return string(b), secret, err
+}
+
+// UpdateProject keeps p's settings; its owner, name and key stay.
+func (db *DB) UpdateProject(ctx context.Context, p *hookyard.Project) error {
+	settings, secret, err := db.projectSettings(p)
+	if err != nil {
+		return err
+	}
+	return db.change(ctx, func(tx *sql.Tx) error {
+		p.UpdatedAt = time.Now().UTC()
+		err := tx.QueryRowContext(ctx, `update projects set settings = $1, secret = $2, revision = revision + 1, updated = $3
+			where key = $4 and deleted = 0 returning revision`, settings, secret, micros(p.UpdatedAt), p.Key).Scan(&p.Revision)
+		if err != nil {
+			return err
+		}
+		return audit(ctx, tx, p.Key, hookyard.Actor(ctx), "project.update", p.Path(), "")
+	})
+}
+
+// DeleteProject deletes a project with its hooks, sources, members and tokens. Its events go with the pruner; its path
+// is free at once. What is owed to its hooks is canceled by the dispatcher.
+func (db *DB) DeleteProject(ctx context.Context, p *hookyard.Project) error {
+	return db.change(ctx, func(tx *sql.Tx) error { return db.deleteProject(ctx, tx, p) })
+}
+
+func (db *DB) deleteProject(ctx context.Context, tx *sql.Tx, p *hookyard.Project) error {
+	now := time.Now().UnixMicro()
+	res, err := tx.ExecContext(ctx, "update projects set deleted = $1, path = path || '#' || key where key = $2 and deleted = 0", now, p.Key)
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return hookyard.ErrNotFound
+	}
+	for _, text := range []string{
+		"update hooks set deleted = $1, active = false, revision = revision + 1 where project_key = $2 and deleted = 0",
+	} {
+		if _, err := tx.ExecContext(ctx, text, now, p.Key); err != nil {
+			return err
+		}
+	}
+	for _, table := range []string{"sources", "members", "tokens", "refused", "replays"} {
+		if _, err := tx.ExecContext(ctx, "delete from "+table+" where project_key = $1", p.Key); err != nil {
+			return err
+		}
+	}
+	return audit(ctx, tx, p.Key, hookyard.Actor(ctx), "project.delete", p.Path(), "")
+}
+
+// CopyProject makes a project with the settings, hooks and sources of another; events are not copied. With move, the old
+// one is deleted in the same transaction (a transfer). hooksOf the copy are copies: they keep ids, secrets and times.
+func (db *DB) CopyProject(ctx context.Context, from *hookyard.View, to *hookyard.Project, move bool) error {
+	members := "insert into members (project_key, user_key, role) select $1, user_key, role from members where project_key = $2"
+	return db.change(ctx, func(tx *sql.Tx) error {
+		hooks := make([]*hookyard.Hook, len(from.Hooks))
+		for i, h := range from.Hooks {
+			c := *h
+			c.Health = hookyard.Health{}
+			hooks[i] = &c
+		}
+		if err := db.createProject(ctx, tx, to, hooks); err != nil {
+			return err
+		}
+		for _, s := range from.Sources {
+			c := *s
+			c.ProjectKey, c.Project = to.Key, to.Path()
+			if err := db.createSource(ctx, tx, &c); err != nil {
+				return err
+			}
+		}
+		if !move {
+			return nil
+		}
+		if _, err := tx.ExecContext(ctx, members, to.Key, from.Project.Key); err != nil {
+			return err
+		}
+		return db.deleteProject(ctx, tx, from.Project)
+	})
+}
+
+// SetMember gives a user a role in a project; [hookyard.RoleNone] takes it away.
+func (db *DB) SetMember(ctx context.Context, p *hookyard.Project, u *hookyard.User, role hookyard.Role) error {
+	return db.change(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "delete from members where project_key = $1 and user_key = $2", p.Key, u.Key); err != nil {
+			return err
+		}
+		if role != hookyard.RoleNone {
+			if _, err := tx.ExecContext(ctx, "insert into members (project_key, user_key, role) values ($1, $2, $3)", p.Key, u.Key, string(role)); err != nil {
+				return err
+			}
+		}
+		return audit(ctx, tx, p.Key, hookyard.Actor(ctx), "member.set", u.Name, string(role))
+	})
+}
+
+// Members lists who has a role in a project, by name.
+func (db *DB) Members(ctx context.Context, projectKey int64) ([]hookyard.Member, error) {
+	rows, err := db.read.QueryContext(ctx, `select u.name, m.role from members m join users u on u.key = m.user_key
+		where m.project_key = $1 order by u.name`, projectKey)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var out []hookyard.Member
+	for rows.Next() {
+		var m hookyard.Member
+		if err := rows.Scan(&m.User, &m.Role); err != nil {
+			return nil, err
+		}
+		out = append(out, m)
+	}
+	return out, rows.Err()
+}
+
+// RoleIn returns the role a user was given in a project, [hookyard.RoleNone] when there is none.
+func (db *DB) RoleIn(ctx context.Context, userKey, projectKey int64) (hookyard.Role, error) {
+	var role string
+	err := db.read.QueryRowContext(ctx, "select role from members where user_key = $1 and project_key = $2", userKey, projectKey).Scan(&role)
+	if err == sql.ErrNoRows {
+		return hookyard.RoleNone, nil
+	}
+	return hookyard.Role(role), err
+}

@@ -1,0 +1,200 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hookyard/hookyard"
+)
+
+const replayColumns = "id, project_key, hook_key, hook, since, until, type, state, status, total, seen, opened, position, last, actor, created, updated"
+
+func scanReplay(row interface{ Scan(...any) error }) (*hookyard.Replay, error) {
+	r := &hookyard.Replay{}
+	var since, until, created, updated int64
+	err := row.Scan(&r.ID, &r.ProjectKey, &r.HookKey, &r.Hook, &since, &until, &r.Type, &r.State, &r.Status, &r.Total, &r.Seen,
+		&r.Opened, &r.Cursor, &r.Last, &r.Actor, &created, &updated)
+	r.Since, r.Until, r.CreatedAt, r.UpdatedAt = fromMicros(since), fromMicros(until), fromMicros(created), fromMicros(updated)
+	return r, err
+}
+
+// CreateReplay begins a bulk job. It counts the events it will look at; [DB.StepReplay] does the work.
+func (db *DB) CreateReplay(ctx context.Context, r *hookyard.Replay) error {
+	var first int64
+	if !r.Since.IsZero() {
+		seq, err := db.seqAt(ctx, r.Since.Add(-clockSlack))
+		if err != nil {
+			return err
+		}
+		first = seq
+	}
+	_, last, err := db.Bounds(ctx, r.ProjectKey)
+	if err != nil {
+		return err
+	}
+	if !r.Until.IsZero() {
+		if last, err = db.seqAt(ctx, r.Until.Add(clockSlack)); err != nil {
+			return err
+		}
+	}
+	err = db.read.QueryRowContext(ctx, "select count(*) from events where project_key = $1 and seq >= $2 and seq <= $3", r.ProjectKey, first, last).Scan(&r.Total)
+	if err != nil {
+		return err
+	}
+	now := time.Now().UTC()
+	r.ID, r.Status, r.Cursor, r.Last, r.Actor = hookyard.NewID("rpl"), "running", first-1, last, hookyard.Actor(ctx)
+	r.CreatedAt, r.UpdatedAt = now, now
+	return db.txPlain(ctx, func(c conn) error {
+		_, err := c.ExecContext(ctx, "insert into replays ("+replayColumns+") values ("+placeholders(1, 17)+")",
+			r.ID, r.ProjectKey, r.HookKey, r.Hook, micros(r.Since), micros(r.Until), r.Type, string(r.State), r.Status, r.Total, r.Seen,
+			r.Opened, r.Cursor, r.Last, r.Actor, micros(now), micros(now))
+		if err != nil {
+			return err
+		}
+		return audit(ctx, c, r.ProjectKey, r.Actor, "replay.create", r.ID, r.Hook)
+	})
+}
+
+// Replay returns a bulk job, or [hookyard.ErrNotFound].
+func (db *DB) Replay(ctx context.Context, projectKey int64, id string) (*hookyard.Replay, error) {
+	r, err := scanReplay(db.read.QueryRowContext(ctx, "select "+replayColumns+" from replays where project_key = $1 and id = $2", projectKey, id))
+	return r, db.translate(err)
+}
+
+// Replays lists a project's bulk jobs, the newest first.
+func (db *DB) Replays(ctx context.Context, projectKey int64, limit int) ([]*hookyard.Replay, error) {
+	return db.replaysWhere(ctx, "project_key = $1 order by created desc, id desc limit $2", projectKey, limit)
+}
+
+// RunningReplays lists the bulk jobs of every project that are not done.
+func (db *DB) RunningReplays(ctx context.Context) ([]*hookyard.Replay, error) {
+	return db.replaysWhere(ctx, "status = 'running' order by created")
+}
+
+func (db *DB) replaysWhere(ctx context.Context, where string, args ...any) ([]*hookyard.Replay, error) {
+	rows, err := db.read.QueryContext(ctx, "select "+replayColumns+" from replays where "+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var out []*hookyard.Replay
+	for rows.Next() {
+		r, err := scanReplay(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, rows.Err()
+}
+
+// CancelReplay stops a bulk job. What it has opened stays open.
+func (db *DB) CancelReplay(ctx context.Context, projectKey int64, id string) error {
+	return db.txPlain(ctx, func(c conn) error {
+		res, err := c.ExecContext(ctx, "update replays set status = 'canceled', updated = $1 where project_key = $2 and id = $3 and status = 'running'",
+			time.Now().UnixMicro(), projectKey, id)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n > 0 {
+			return err
+		}
+		return hookyard.Errorf(hookyard.Conflict, "the replay is not running")
+	})
+}
+
+// replayStep is how many events one step looks at: a transaction short enough not to be felt by those who publish.
+const replayStep = 200
+
+// StepReplay looks at the next events of a bulk job and opens the deliveries it asks for; the progress is kept in the
+// same transaction, so that a crash repeats nothing. want decides, per event, whether the hook is to get it. It returns
+// the keys of the hooks that now have something due, and whether the job has ended.
+func (db *DB) StepReplay(ctx context.Context, r *hookyard.Replay, want func(e *hookyard.Event) bool) (hooks []int64, done bool, err error) {
+	page, err := db.Events(ctx, hookyard.EventQuery{ProjectKey: r.ProjectKey, After: r.Cursor, Ascending: true, Limit: replayStep,
+		Bodies: r.HookKey != 0 && r.State == ""})
+	if err != nil {
+		return nil, false, err
+	}
+	opened := map[int64]bool{}
+	next := *r
+	err = db.txPlain(ctx, func(c conn) error {
+		clear(opened)
+		next = *r
+		for _, e := range page.Events {
+			if e.Seq > r.Last {
+				break
+			}
+			next.Cursor = e.Seq
+			next.Seen++
+			if !inReplay(r, e) {
+				continue
+			}
+			n, err := openFor(ctx, c, r, e, want, opened)
+			if err != nil {
+				return err
+			}
+			next.Opened += int64(n)
+		}
+		next.Status = "running"
+		if page.Next == 0 || len(page.Events) > 0 && page.Events[len(page.Events)-1].Seq >= r.Last {
+			next.Status = "done"
+		}
+		res, err := c.ExecContext(ctx, `update replays set seen = $1, opened = $2, position = $3, status = $4, updated = $5
+			where id = $6 and status = 'running' and position = $7`,
+			next.Seen, next.Opened, next.Cursor, next.Status, time.Now().UnixMicro(), r.ID, r.Cursor)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return fmt.Errorf("replay %s was canceled or is another node's: %w", r.ID, hookyard.ErrConflict)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, true, err
+	}
+	*r = next
+	for key := range opened {
+		hooks = append(hooks, key)
+	}
+	return hooks, r.Status == "done", nil
+}
+
+func inReplay(r *hookyard.Replay, e *hookyard.Event) bool {
+	return (r.Since.IsZero() || !e.Time.Before(r.Since)) && (r.Until.IsZero() || e.Time.Before(r.Until)) &&
+		(r.Type == "" || hookyard.MatchGlob(r.Type, e.Type))
+}
+
+// openFor opens what one event of a bulk job asks for: deliveries in the job's state, or, for a hook that was not owed
+// the event, a new one.
+func openFor(ctx context.Context, c conn, r *hookyard.Replay, e *hookyard.Event, want func(*hookyard.Event) bool, opened map[int64]bool) (int, error) {
+	if r.HookKey != 0 && r.State == "" {
+		if !want(e) {
+			return 0, nil
+		}
+		made, err := oweIn(ctx, c, e.Seq, r.HookKey, r.ProjectKey)
+		if err != nil || !made {
+			return 0, err
+		}
+		opened[r.HookKey] = true
+		return 1, nil
+	}
+	rows, err := c.QueryContext(ctx, `update deliveries set state = 'pending', reason = '', due = $1, node = 0, tries = 0, updated = $1
+		where event_seq = $2 and state <> 'pending' and state <> 'canceled' and ($3 = 0 or hook_key = $3) and ($4 = '' or state = $4)
+		and hook_key in (select key from hooks where deleted = 0 and active) returning hook_key`, time.Now().UnixMicro(), e.Seq, r.HookKey, string(r.State))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = rows.Close() }()
+	n := 0
+	for rows.Next() {
+		var key int64
+		if err := rows.Scan(&key); err != nil {
+			return 0, err
+		}
+		opened[key] = true
+		n++
+	}
+	return n, rows.Err()
+}

@@ -1,0 +1,119 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	sqlitedriver "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+func sqlite() *dialect {
+	return &dialect{
+		name:    "sqlite",
+		writers: 1,
+		schema: strings.NewReplacer("{int}", "integer", "{text}", "text", "{blob}", "blob", "{bool}", "integer",
+			"{key}", "integer primary key autoincrement", "{rows}", " strict", "{norowid}", " strict, without rowid"),
+		size:        "select page_count * page_size from pragma_page_count(), pragma_page_size()",
+		open:        openSQLite,
+		insert:      insertSQLite,
+		isDuplicate: isDuplicateSQLite,
+		isLost:      func(error) bool { return false },
+	}
+}
+
+// openSQLite opens the file twice: a pool that only reads, and the writer. WAL lets them work side by side; FULL makes
+// a commit survive a power cut. The WAL is checkpointed by [DB.Run], not by whoever happens to commit the page that is
+// one too many: that request would pay for all.
+func openSQLite(ctx context.Context, dsn string) (read, write *sql.DB, err error) {
+	path := strings.TrimPrefix(dsn, "sqlite:")
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, nil, err
+	}
+	if err := lockFile(path); err != nil {
+		return nil, nil, err
+	}
+	base := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(wal)" +
+		"&_pragma=synchronous(full)&_pragma=foreign_keys(on)&_pragma=temp_store(memory)"
+	// Two connections: the committer keeps one; changes of the configuration use the other. The committer runs both in
+	// turn, so they never wait for each other.
+	write, err = sql.Open("sqlite", base+"&_txlock=immediate&_pragma=wal_autocheckpoint(0)&_pragma=cache_size(-8000)")
+	if err != nil {
+		return nil, nil, err
+	}
+	write.SetMaxOpenConns(3)
+	write.SetMaxIdleConns(3)
+	if err := write.PingContext(ctx); err != nil {
+		_ = write.Close()
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	read, err = sql.Open("sqlite", base+"&_pragma=query_only(1)&_pragma=cache_size(-2000)")
+	if err != nil {
+		_ = write.Close()
+		return nil, nil, err
+	}
+	read.SetMaxOpenConns(8)
+	read.SetMaxIdleConns(4)
+	return read, write, nil
+}
+
+func isDuplicateSQLite(err error) bool {
+	var e *sqlitedriver.Error
+	return errors.As(err, &e) && (e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+}
+
+// chunks are the numbers of rows for which an insert is prepared: few enough to keep, close enough to what is left.
+var chunks = [...]int{64, 16, 4, 1}
+
+// insertSQLite inserts by statements of many rows, prepared once for each size: half the cost of row by row.
+func insertSQLite(ctx context.Context, _ conn, r *rowSet) error {
+	width := len(r.table.columns)
+	for at := 0; at < len(r.values); {
+		left := (len(r.values) - at) / width
+		n := 1
+		for _, c := range chunks {
+			if c <= left {
+				n = c
+				break
+			}
+		}
+		stmt, err := r.scratch.prepare(ctx, insertKey{r.table, n, r.ignore}, func() string { return insertText(r.table, n, r.ignore) })
+		if err != nil {
+			return err
+		}
+		res, err := stmt.ExecContext(ctx, r.values[at:at+n*width]...)
+		if err != nil {
+			return fmt.Errorf("insert into %s: %w", r.table.name, err)
+		}
+		if r.ignore {
+			affected, err := res.RowsAffected()
+			if err != nil {
+				return err
+			}
+			r.scratch.ignored += n - int(affected)
+		}
+		at += n * width
+	}
+	return nil
+}
+
+type insertKey struct {
+	table  *table
+	rows   int
+	ignore bool
+}
+
+func insertText(t *table, rows int, ignore bool) string {
+	one := "(" + strings.TrimSuffix(strings.Repeat("?, ", len(t.columns)), ", ") + ")"
+	text := "insert into " + t.name + " (" + t.names() + ") values " + strings.TrimSuffix(strings.Repeat(one+", ", rows), ", ")
+	if ignore {
+		text += " on conflict do nothing"
+	}
+	return text
+}

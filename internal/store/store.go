@@ -1,0 +1,173 @@
+// Package store keeps everything hookyard knows, in SQLite or PostgreSQL: one SQL text, and a dialect for what differs.
+//
+// Two transactions carry the product, each shared by many callers at a time (group commit): [DB.Accept] keeps an event
+// with its deliveries before anybody gets a 2xx, and [DB.Finish] keeps an attempt with the delivery's new state.
+// Whatever else happens can be done again after a crash.
+//
+// Values are portable: times are microseconds UTC, ids are text that sorts by bytes, bodies are blobs.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/hookyard/hookyard"
+)
+
+// Options are what a [DB] needs to know besides where it is.
+type Options struct {
+	Key      []byte       // seals secrets at rest; any length, at least 16 bytes; empty means they are kept in clear
+	NodeName string       // stable name of this process's place; an earlier process of that name is taken to be dead
+	Log      *slog.Logger // required
+	MaxBatch int          // operations a transaction carries at most; 0 means 1000
+}
+
+// DB is the store. Safe for concurrent use.
+type DB struct {
+	dialect *dialect
+	read    *sql.DB
+	write   *sql.DB // the same as read on PostgreSQL; one connection on SQLite
+	seal    *sealer
+	log     *slog.Logger
+	node    int64
+	name    string
+	views   views
+	accepts *committer
+	ends    *committer // the same as accepts on SQLite, which has one writer
+	opened  time.Time
+
+	notify atomic.Pointer[func(projectKey int64)]
+}
+
+// Open opens the database at dsn, a file path or a postgres:// URL, brings its schema up to date and registers this
+// node. It fails when the schema is newer than this program knows. Close it after everything that uses it has returned.
+func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
+	d := dialectOf(dsn)
+	read, write, err := d.open(ctx, dsn)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	if o.MaxBatch == 0 {
+		o.MaxBatch = 1000
+	}
+	db := &DB{dialect: d, read: read, write: write, log: o.Log, name: o.NodeName, opened: time.Now(), seal: newSealer(o.Key)}
+	db.views.reset()
+	if err := db.migrate(ctx); err != nil {
+		db.closePools()
+		return nil, err
+	}
+	if err := db.register(ctx); err != nil {
+		db.closePools()
+		return nil, fmt.Errorf("register node: %w", err)
+	}
+	db.accepts = newCommitter(db, o.MaxBatch)
+	db.ends = db.accepts
+	if d.writers > 1 {
+		db.ends = newCommitter(db, o.MaxBatch)
+	}
+	return db, nil
+}
+
+// Close ends the committers, after what was handed to them is done, and closes the pools. Calls that come later fail.
+func (db *DB) Close() error {
+	db.accepts.close()
+	if db.ends != db.accepts {
+		db.ends.close()
+	}
+	return db.closePools()
+}
+
+func (db *DB) closePools() error {
+	err := db.write.Close()
+	if db.read != db.write {
+		if e := db.read.Close(); err == nil {
+			err = e
+		}
+	}
+	return err
+}
+
+// OnCommit calls f after each commit that added events to a project. f must not block.
+func (db *DB) OnCommit(f func(projectKey int64)) { db.notify.Store(&f) }
+
+func (db *DB) committed(projectKey int64) {
+	if f := db.notify.Load(); f != nil {
+		(*f)(projectKey)
+	}
+}
+
+// Ping reads one row: it fails when the database cannot be reached.
+func (db *DB) Ping(ctx context.Context) error {
+	var v int64
+	return db.read.QueryRowContext(ctx, "select value from counters where name = 'event_seq'").Scan(&v)
+}
+
+// Name returns "sqlite" or "postgres".
+func (db *DB) Name() string { return db.dialect.name }
+
+// change runs f in a transaction of its own and bumps the version of the configuration, so that every node drops what
+// it remembers. On SQLite it goes through the one writer. After the commit this node has forgotten, too.
+func (db *DB) change(ctx context.Context, f func(tx *sql.Tx) error) error {
+	err := db.tx(ctx, func(tx *sql.Tx) error {
+		if err := f(tx); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "update counters set value = value + 1 where name = 'config_version'")
+		return err
+	})
+	db.views.reset()
+	return err
+}
+
+// tx runs f in a transaction of its own.
+func (db *DB) tx(ctx context.Context, f func(tx *sql.Tx) error) error {
+	if db.dialect.writers == 1 {
+		return db.accepts.alone(ctx, f)
+	}
+	return db.inTx(ctx, f)
+}
+
+func (db *DB) inTx(ctx context.Context, f func(tx *sql.Tx) error) error {
+	tx, err := db.write.BeginTx(ctx, nil)
+	if err != nil {
+		return db.translate(err)
+	}
+	defer func() { _ = tx.Rollback() }() // does nothing after Commit
+	if err := f(tx); err != nil {
+		return db.translate(err)
+	}
+	return db.translate(tx.Commit())
+}
+
+// translate turns what the driver says into the errors callers branch on, in one place.
+func (db *DB) translate(err error) error {
+	switch {
+	case err == nil || hookyard.CodeOf(err) != "":
+		return err
+	case err == sql.ErrNoRows:
+		return hookyard.ErrNotFound
+	case db.dialect.isDuplicate(err):
+		return &hookyard.Error{Code: hookyard.Conflict, Message: "it exists already"}
+	}
+	return err
+}
+
+// micros is a time as the database has it; the zero time is 0.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// fromMicros is the inverse of micros.
+func fromMicros(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}

@@ -1,0 +1,238 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/store"
+	"github.com/hookyard/hookyard/internal/store/storetest"
+)
+
+func publish(t testing.TB, view *hookyard.View, typ, dedup string) *hookyard.Acceptance {
+	t.Helper()
+	e, err := hookyard.Publish(hookyard.Publication{ID: dedup, Type: typ, Data: []byte(`{"n":1.000000000000000000001}`)}, time.Now(), hookyard.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.ProjectKey = view.Project.Key
+	return &hookyard.Acceptance{Event: e, Deliveries: hookyard.Route(e, view.Hooks, nil)}
+}
+
+func TestAcceptClaimFinish(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := context.Background()
+		view := storetest.Project(t, db, "acme", "shop", "http://a.example/", "http://b.example/")
+		receipt, err := db.Accept(ctx, publish(t, view, "order.created", ""))
+		if err != nil || receipt.Deliveries != 2 || receipt.Seq == 0 {
+			t.Fatalf("Accept = %+v, %v", receipt, err)
+		}
+		backlog, err := db.Backlog(ctx)
+		if err != nil || len(backlog) != 2 {
+			t.Fatalf("Backlog = %v, %v; want both hooks", backlog, err)
+		}
+		hook := view.Hook("h1")
+		work, err := db.Claim(ctx, hook.Key, false, time.Now(), 10)
+		if err != nil || len(work) != 1 {
+			t.Fatalf("Claim = %v, %v; want one", work, err)
+		}
+		if got := string(work[0].Event.Data()); got != `{"n":1.000000000000000000001}` {
+			t.Errorf("data = %s: digits were lost", got)
+		}
+		if again, err := db.Claim(ctx, hook.Key, false, time.Now(), 10); err != nil || len(again) != 0 {
+			t.Fatalf("second Claim = %v, %v; want none: it is taken", again, err)
+		}
+		w := &work[0]
+		attempt := &hookyard.Attempt{EventSeq: w.Event.Seq, HookKey: hook.Key, N: 1, StartedAt: time.Now(), Status: 200, URL: hook.URL, ResponseBody: []byte("ok")}
+		if err := db.Finish(ctx, &hookyard.Result{Work: w, Attempt: attempt, Decision: hookyard.Decision{State: hookyard.Delivered}}); err != nil {
+			t.Fatal(err)
+		}
+		d, err := db.Delivery(ctx, view.Project.Key, w.Delivery.ID)
+		if err != nil || d.State != hookyard.Delivered || d.Attempts != 1 || d.HookID != "h1" {
+			t.Fatalf("Delivery = %+v, %v", d, err)
+		}
+		attempts, err := db.Attempts(ctx, w.Event.Seq, hook.Key)
+		if err != nil || len(attempts) != 1 || string(attempts[0].ResponseBody) != "ok" {
+			t.Fatalf("Attempts = %+v, %v", attempts, err)
+		}
+		if err := db.Finish(ctx, &hookyard.Result{Work: w, Decision: hookyard.Decision{State: hookyard.Failed}}); !errors.Is(err, store.ErrLost) {
+			t.Errorf("Finish of what has ended = %v; want ErrLost", err)
+		}
+	})
+}
+
+func TestDuplicates(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := context.Background()
+		view := storetest.Project(t, db, "acme", "shop", "http://a.example/")
+		other := storetest.Project(t, db, "acme", "other", "http://a.example/")
+		const n = 32
+		receipts := make([]hookyard.Receipt, n)
+		var wg sync.WaitGroup
+		for i := range n {
+			wg.Go(func() {
+				var err error
+				if receipts[i], err = db.Accept(ctx, publish(t, view, "a", fmt.Sprintf("id-%d", i%4))); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		ids, fresh := map[string]int{}, 0
+		for _, r := range receipts {
+			ids[r.ID]++
+			if !r.Duplicate {
+				fresh++
+			}
+		}
+		if len(ids) != 4 || fresh != 4 {
+			t.Errorf("%d ids, %d fresh; want 4 and 4: every repeat gets the first one's id", len(ids), fresh)
+		}
+		if r, err := db.Accept(ctx, publish(t, other, "a", "id-1")); err != nil || r.Duplicate {
+			t.Errorf("same id in another project = %+v, %v; want a new event", r, err)
+		}
+	})
+}
+
+// TestBadRowFailsAlone puts a row that the database refuses into batches with good ones.
+func TestBadRowFailsAlone(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := context.Background()
+		view := storetest.Project(t, db, "acme", "shop", "http://a.example/")
+		first := publish(t, view, "a", "")
+		if _, err := db.Accept(ctx, first); err != nil {
+			t.Fatal(err)
+		}
+		const n = 64
+		all := make([]*hookyard.Acceptance, n)
+		for i := range all {
+			all[i] = publish(t, view, "a", "")
+			if i%20 == 7 {
+				all[i].Event.ID = first.Event.ID // breaks the unique key of events
+			}
+		}
+		receipts, errs := db.AcceptAll(ctx, all)
+		for i := range all {
+			if bad := i%20 == 7; (errs[i] != nil) != bad {
+				t.Errorf("event %d: error %v", i, errs[i])
+			}
+			if errs[i] == nil && receipts[i].Seq == 0 {
+				t.Errorf("event %d was kept without a seq", i)
+			}
+		}
+		page, err := db.Events(ctx, hookyard.EventQuery{ProjectKey: view.Project.Key, Limit: 1000})
+		if want := 1 + n - 3; err != nil || len(page.Events) != want {
+			t.Errorf("%d events are kept, %v; want %d", len(page.Events), err, want)
+		}
+	})
+}
+
+// TestReadersMissNothing reads with a cursor while many write: the seqs a reader sees must never have a gap that is
+// filled behind its back.
+func TestReadersMissNothing(t *testing.T) {
+	t.Parallel()
+	storetest.EachDSN(t, func(t *testing.T, dsn string) {
+		nodes := []*store.DB{storetest.Open(t, dsn)}
+		if strings.HasPrefix(dsn, "postgres") { // several nodes write at once
+			nodes = append(nodes, storetest.Open(t, dsn), storetest.Open(t, dsn))
+		}
+		ctx := context.Background()
+		view := storetest.Project(t, nodes[0], "acme", "shop")
+		const writers, each = 8, 60
+		var wg sync.WaitGroup
+		for w := range writers {
+			wg.Go(func() {
+				for range each {
+					if _, err := nodes[w%len(nodes)].Accept(ctx, publish(t, view, "a", "")); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		done := make(chan struct{})
+		go func() { wg.Wait(); close(done) }()
+		var cursor int64
+		seen := map[string]bool{}
+		for last := false; ; {
+			page, err := nodes[0].Events(ctx, hookyard.EventQuery{ProjectKey: view.Project.Key, After: cursor, Ascending: true, Limit: 7})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range page.Events {
+				if e.Seq <= cursor || seen[e.ID] {
+					t.Fatalf("event %d after cursor %d", e.Seq, cursor)
+				}
+				cursor, seen[e.ID] = e.Seq, true
+			}
+			if len(page.Events) == 0 && last {
+				break
+			}
+			select {
+			case <-done:
+				last = len(page.Events) == 0 || last
+			default:
+			}
+		}
+		if len(seen) != writers*each {
+			t.Errorf("the reader saw %d of %d events", len(seen), writers*each)
+		}
+	})
+}
+
+func TestSecretsAreSealed(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := context.Background()
+		view := storetest.Project(t, db, "acme", "shop", "http://a.example/")
+		_, err := db.UpdateHook(ctx, view.Project.Key, "h1", 0, "hook.update", func(h *hookyard.Hook) error {
+			h.Secrets = []hookyard.Secret{{Value: "correct horse"}}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		view, err = db.View(ctx, "ACME", "Shop")
+		if err != nil || view.Hook("h1").Secrets[0].Value != "correct horse" {
+			t.Fatalf("after a change the view has %+v, %v", view, err)
+		}
+	})
+}
+
+func TestRestartFreesWhatWasTaken(t *testing.T) {
+	t.Parallel()
+	storetest.EachDSN(t, func(t *testing.T, dsn string) {
+		ctx := context.Background()
+		db := storetest.Open(t, dsn)
+		view := storetest.Project(t, db, "acme", "shop", "http://a.example/")
+		a := publish(t, view, "a", "")
+		a.Taken = []bool{true}
+		if _, err := db.Accept(ctx, a); err != nil {
+			t.Fatal(err)
+		}
+		key := view.Hook("h1").Key
+		if work, err := db.Claim(ctx, key, false, time.Now(), 10); err != nil || len(work) != 0 {
+			t.Fatalf("Claim of what is in memory = %v, %v", work, err)
+		}
+		again := storetest.Open(t, dsn) // as after kill -9: nothing was closed
+		work, err := again.Claim(ctx, key, false, time.Now(), 10)
+		if err != nil || len(work) != 1 {
+			t.Fatalf("Claim after a restart = %v, %v; want the delivery", work, err)
+		}
+		late := &hookyard.Result{Work: &work[0], Decision: hookyard.Decision{State: hookyard.Delivered}}
+		if err := db.Finish(ctx, late); !errors.Is(err, store.ErrLost) {
+			t.Errorf("the old node's result = %v; want ErrLost", err)
+		}
+		if err := again.Finish(ctx, late); err != nil {
+			t.Errorf("the new node's result = %v", err)
+		}
+	})
+}

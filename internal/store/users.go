@@ -1,0 +1,238 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/hookyard/hookyard"
+)
+
+const userColumns = "key, name, password, admin, disabled, subject, created"
+
+func (db *DB) userWhere(ctx context.Context, where string, args ...any) (*hookyard.User, error) {
+	u := &hookyard.User{}
+	var created int64
+	err := db.read.QueryRowContext(ctx, "select "+userColumns+" from users where "+where, args...).
+		Scan(&u.Key, &u.Name, &u.PasswordHash, &u.Admin, &u.Disabled, &u.Subject, &created)
+	u.CreatedAt = fromMicros(created)
+	return u, db.translate(err)
+}
+
+// UserByName returns a user, or [hookyard.ErrNotFound].
+func (db *DB) UserByName(ctx context.Context, name string) (*hookyard.User, error) {
+	return db.userWhere(ctx, "name = $1", name)
+}
+
+// UserByKey returns a user, or [hookyard.ErrNotFound].
+func (db *DB) UserByKey(ctx context.Context, key int64) (*hookyard.User, error) {
+	return db.userWhere(ctx, "key = $1", key)
+}
+
+// UserBySubject returns the user of an OpenID provider's issuer and subject, or [hookyard.ErrNotFound].
+func (db *DB) UserBySubject(ctx context.Context, subject string) (*hookyard.User, error) {
+	return db.userWhere(ctx, "subject = $1 and subject <> ''", subject)
+}
+
+// Users lists all users by name.
+func (db *DB) Users(ctx context.Context) ([]*hookyard.User, error) {
+	rows, err := db.read.QueryContext(ctx, "select "+userColumns+" from users order by name")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var out []*hookyard.User
+	for rows.Next() {
+		u := &hookyard.User{}
+		var created int64
+		if err := rows.Scan(&u.Key, &u.Name, &u.PasswordHash, &u.Admin, &u.Disabled, &u.Subject, &created); err != nil {
+			return nil, err
+		}
+		u.CreatedAt = fromMicros(created)
+		out = append(out, u)
+	}
+	return out, rows.Err()
+}
+
+// CreateUser makes a user. It fails with [hookyard.Conflict] when there is one of that name.
+func (db *DB) CreateUser(ctx context.Context, u *hookyard.User) error {
+	u.CreatedAt = time.Now().UTC()
+	return db.change(ctx, func(tx *sql.Tx) error {
+		err := tx.QueryRowContext(ctx, `insert into users (name, password, admin, disabled, subject, created)
+			values ($1, $2, $3, $4, $5, $6) returning key`, u.Name, u.PasswordHash, u.Admin, u.Disabled, u.Subject, micros(u.CreatedAt)).Scan(&u.Key)
+		if db.dialect.isDuplicate(err) {
+			return hookyard.Errorf(hookyard.Conflict, "user %s exists already", u.Name)
+		}
+		if err != nil {
+			return err
+		}
+		return audit(ctx, tx, 0, hookyard.Actor(ctx), "user.create", u.Name, "")
+	})
+}
+
+// UpdateUser keeps a user's password, rights and subject. A disabled user's sessions end.
+func (db *DB) UpdateUser(ctx context.Context, u *hookyard.User) error {
+	return db.change(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "update users set password = $1, admin = $2, disabled = $3, subject = $4 where key = $5",
+			u.PasswordHash, u.Admin, u.Disabled, u.Subject, u.Key)
+		if err != nil {
+			return err
+		}
+		if u.Disabled {
+			if _, err := tx.ExecContext(ctx, "delete from sessions where user_key = $1", u.Key); err != nil {
+				return err
+			}
+		}
+		return audit(ctx, tx, 0, hookyard.Actor(ctx), "user.update", u.Name, "")
+	})
+}
+
+// DeleteUser deletes a user with tokens, sessions and roles. Projects the user owns stay, for admins.
+func (db *DB) DeleteUser(ctx context.Context, u *hookyard.User) error {
+	return db.change(ctx, func(tx *sql.Tx) error {
+		for _, table := range []string{"tokens", "sessions", "members"} {
+			if _, err := tx.ExecContext(ctx, "delete from "+table+" where user_key = $1", u.Key); err != nil {
+				return err
+			}
+		}
+		res, err := tx.ExecContext(ctx, "delete from users where key = $1", u.Key)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return hookyard.ErrNotFound
+		}
+		return audit(ctx, tx, 0, hookyard.Actor(ctx), "user.delete", u.Name, "")
+	})
+}
+
+const tokenQuery = `select t.key, t.id, t.user_key, u.name, t.name, t.hash, t.project_key, coalesce(p.owner || '/' || p.name, ''), t.scope,
+	t.expires, t.created, t.used from tokens t join users u on u.key = t.user_key left join projects p on p.key = t.project_key `
+
+func scanToken(row interface{ Scan(...any) error }) (*hookyard.Token, error) {
+	t := &hookyard.Token{}
+	var expires, created, used int64
+	err := row.Scan(&t.Key, &t.ID, &t.UserKey, &t.User, &t.Name, &t.Hash, &t.ProjectKey, &t.Project, &t.Scope, &expires, &created, &used)
+	t.ExpiresAt, t.CreatedAt, t.LastUsedAt = fromMicros(expires), fromMicros(created), fromMicros(used)
+	return t, err
+}
+
+// TokenByHash returns a token by the hash of its secret, or [hookyard.ErrNotFound].
+func (db *DB) TokenByHash(ctx context.Context, hash []byte) (*hookyard.Token, error) {
+	t, err := scanToken(db.read.QueryRowContext(ctx, tokenQuery+"where t.hash = $1", hash))
+	return t, db.translate(err)
+}
+
+// Tokens lists a user's tokens, or a project's, the newest first. One of the keys is 0.
+func (db *DB) Tokens(ctx context.Context, userKey, projectKey int64) ([]*hookyard.Token, error) {
+	rows, err := db.read.QueryContext(ctx, tokenQuery+`where ($1 = 0 or t.user_key = $1) and ($2 = 0 or t.project_key = $2)
+		order by t.key desc`, userKey, projectKey)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var out []*hookyard.Token
+	for rows.Next() {
+		t, err := scanToken(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, t)
+	}
+	return out, rows.Err()
+}
+
+// CreateToken keeps a token.
+func (db *DB) CreateToken(ctx context.Context, t *hookyard.Token) error {
+	t.ID, t.CreatedAt = hookyard.NewID("tok"), time.Now().UTC()
+	return db.change(ctx, func(tx *sql.Tx) error {
+		err := tx.QueryRowContext(ctx, `insert into tokens (id, user_key, name, hash, project_key, scope, expires, created, used)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, 0) returning key`,
+			t.ID, t.UserKey, t.Name, t.Hash, t.ProjectKey, string(t.Scope), micros(t.ExpiresAt), micros(t.CreatedAt)).Scan(&t.Key)
+		if err != nil {
+			return err
+		}
+		return audit(ctx, tx, t.ProjectKey, hookyard.Actor(ctx), "token.create", t.ID, t.Name)
+	})
+}
+
+// DeleteToken deletes a user's token by id.
+func (db *DB) DeleteToken(ctx context.Context, userKey int64, id string) error {
+	return db.change(ctx, func(tx *sql.Tx) error {
+		var project int64
+		err := tx.QueryRowContext(ctx, "delete from tokens where user_key = $1 and id = $2 returning project_key", userKey, id).Scan(&project)
+		if err != nil {
+			return err
+		}
+		return audit(ctx, tx, project, hookyard.Actor(ctx), "token.delete", id, "")
+	})
+}
+
+// TouchToken notes when a token was last used.
+func (db *DB) TouchToken(ctx context.Context, key int64, at time.Time) error {
+	return db.txPlain(ctx, func(c conn) error {
+		_, err := c.ExecContext(ctx, "update tokens set used = $1 where key = $2", micros(at), key)
+		return err
+	})
+}
+
+// CreateSession keeps a session; its ID is made from the hash, for lists.
+func (db *DB) CreateSession(ctx context.Context, s *hookyard.Session) error {
+	s.ID = hookyard.NewID("ses")
+	return db.txPlain(ctx, func(c conn) error {
+		_, err := c.ExecContext(ctx, `insert into sessions (hash, id, user_key, created, seen, expires, agent, remote)
+			values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+			s.Hash, s.ID, s.UserKey, micros(s.CreatedAt), micros(s.SeenAt), micros(s.ExpiresAt), s.Agent, s.Remote)
+		return err
+	})
+}
+
+const sessionColumns = "hash, id, user_key, created, seen, expires, agent, remote"
+
+func scanSession(row interface{ Scan(...any) error }) (*hookyard.Session, error) {
+	s := &hookyard.Session{}
+	var created, seen, expires int64
+	err := row.Scan(&s.Hash, &s.ID, &s.UserKey, &created, &seen, &expires, &s.Agent, &s.Remote)
+	s.CreatedAt, s.SeenAt, s.ExpiresAt = fromMicros(created), fromMicros(seen), fromMicros(expires)
+	return s, err
+}
+
+// SessionByHash returns a session by the hash of its cookie, or [hookyard.ErrNotFound].
+func (db *DB) SessionByHash(ctx context.Context, hash []byte) (*hookyard.Session, error) {
+	s, err := scanSession(db.read.QueryRowContext(ctx, "select "+sessionColumns+" from sessions where hash = $1", hash))
+	return s, db.translate(err)
+}
+
+// Sessions lists a user's sessions, the newest first.
+func (db *DB) Sessions(ctx context.Context, userKey int64) ([]*hookyard.Session, error) {
+	rows, err := db.read.QueryContext(ctx, "select "+sessionColumns+" from sessions where user_key = $1 order by created desc", userKey)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var out []*hookyard.Session
+	for rows.Next() {
+		s, err := scanSession(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, rows.Err()
+}
+
+// TouchSession notes when a session was last seen.
+func (db *DB) TouchSession(ctx context.Context, hash []byte, seen time.Time) error {
+	return db.txPlain(ctx, func(c conn) error {
+		_, err := c.ExecContext(ctx, "update sessions set seen = $1 where hash = $2", micros(seen), hash)
+		return err
+	})
+}
+
+// DeleteSession ends a user's session by id.
+func (db *DB) DeleteSession(ctx context.Context, userKey int64, id string) error {
+	return db.txPlain(ctx, func(c conn) error {
+		_, err := c.ExecContext(ctx, "delete from sessions where user_key = $1 and id = $2", userKey, id)
+		return err
+	})
+}

@@ -1,0 +1,60 @@
+package hookyard
+
+import "time"
+
+// View is a project with everything that routing needs, as one consistent read. It is shared and must not be changed.
+type View struct {
+	Project *Project
+	Hooks   []*Hook
+	Sources map[string]*Source
+}
+
+// Hook returns the hook with the given id, or nil.
+func (v *View) Hook(id string) *Hook {
+	for _, h := range v.Hooks {
+		if h.ID == id {
+			return h
+		}
+	}
+	return nil
+}
+
+// Acceptance is an event with the deliveries it gives rise to: what the store keeps in one transaction before anybody
+// gets a 2xx.
+type Acceptance struct {
+	Event      *Event
+	Deliveries []Delivery
+	Taken      []bool // per delivery: the dispatcher of this node has room and takes it from memory
+	Ordered    []bool // per delivery: its hook is ordered
+}
+
+// Receipt is what the publisher is told of an acceptance.
+type Receipt struct {
+	ID         string // of the event; of the earlier one when it was a duplicate
+	Seq        int64
+	Deliveries int
+	Duplicate  bool
+}
+
+// Work is a delivery taken by this node, with the event to send.
+type Work struct {
+	Delivery Delivery
+	Event    *Event
+}
+
+// Result is what became of one attempt, as the store is to keep it.
+type Result struct {
+	Work     *Work
+	Attempt  *Attempt // nil: none was made (the hook was off, or the delivery is put back)
+	Decision Decision
+	Health   *Health // not nil: the hook's health changed
+	HookOff  string  // not "": switch the hook off
+	Ordered  bool    // the hook is ordered: a pending delivery keeps its place
+	Meta     []Acceptance
+}
+
+// HookDue tells that a hook has deliveries in rows, and when the first of them is due.
+type HookDue struct {
+	HookKey int64
+	Due     time.Time
+}

@@ -82,7 +82,7 @@ func Shape(format string, in Input) (Shaped, error) {
 // Names returns the names of the formats, sorted.
 func Names() []string {
 	return []string{
-		CloudEvents, CloudEventsBinary, Raw, Template, WebGME,
+		CloudEvents, CloudEventsBinary, Discord, GitHub, GoogleChat, NetBeans, Raw, Slack, Teams, Template, Text, WebGME, Yobi,
 	}
 }
 
@@ -93,10 +93,26 @@ func shaper(format string) func(Input) (Shaped, error) {
 		return shapeCloudEvents
 	case CloudEventsBinary:
 		return shapeCloudEventsBinary
+	case Discord:
+		return shapeDiscord
+	case GitHub:
+		return shapeGitHub
+	case GoogleChat:
+		return shapeGoogleChat
+	case NetBeans:
+		return shapeNetBeans
+	case Slack:
+		return shapeSlack
+	case Teams:
+		return shapeTeams
 	case Template:
 		return shapeTemplate
+	case Text:
+		return shapeText
 	case WebGME:
 		return shapeWebGME
+	case Yobi:
+		return shapeYobi
 	}
 	return nil
 }

@@ -104,6 +104,7 @@ func TestCheck(t *testing.T) {
 		{hook: hookyard.Hook{ContentType: "form"}, format: CloudEvents, field: "contentType"},
 		{hook: hookyard.Hook{ContentType: "form"}, format: WebGME},
 		{hook: hookyard.Hook{ContentType: "text"}, format: WebGME, field: "contentType"},
+		{hook: hookyard.Hook{ContentType: "text"}, format: Text},
 	} {
 		err := Check(&c.hook, c.format)
 		var e *hookyard.Error

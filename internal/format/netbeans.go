@@ -1,0 +1,128 @@
+package format
+
+import (
+	"bytes"
+	"encoding/json"
+	"hash/fnv"
+	"net/url"
+	"strings"
+
+	"github.com/hookyard/hookyard"
+)
+
+// notification is the payload of a NetBeans (Kenai) web hook, keys in the order of its sample. Project, project_href,
+// event and time are always there.
+type notification struct {
+	Message     string          `json:"message,omitempty"`
+	User        string          `json:"user,omitempty"`
+	Time        string          `json:"time"`
+	Project     string          `json:"project"`
+	Event       string          `json:"event"`
+	ID          int64           `json:"id"`
+	ProjectHref string          `json:"project_href"`
+	Feature     string          `json:"feature,omitempty"`
+	FeatureHref string          `json:"feature_href,omitempty"`
+	Data        json.RawMessage `json:"data,omitempty"`
+}
+
+// revision is one commit in the data of an scm event.
+type revision struct {
+	Revision string      `json:"revision"`
+	Message  string      `json:"message"`
+	Changes  [][2]string `json:"changes"` // {"A" added, "M" modified or "D" deleted; path}
+}
+
+// shapeNetBeans writes a notification: a push as event scm, everything else under its own type with what its publisher
+// gave as user, feature, message and data.
+func shapeNetBeans(in Input) (Shaped, error) {
+	e := in.Event
+	n := notification{
+		Time: happened(e).UTC().Format("2006-01-02T15:04:05Z"), Project: in.Project.Name, Event: e.Type,
+		ID: notificationID(e), ProjectHref: in.BaseURL + "/api/projects/" + in.Project.Path(),
+	}
+	data, ok := payload(e)
+	d := newDoc(data, ok)
+	p, isPush := newPush(d)
+	n.User, n.Feature, n.Message = d.person("user", "actor", "sender", "pusher"), d.text("feature"), d.text("message")
+	switch {
+	case isPush:
+		n.describePush(p)
+	case ok:
+		n.describeOther(d, data)
+	case len(e.Data()) > 0:
+		n.Data = appendData(nil, e)
+	}
+	if n.Event == "" {
+		n.Event = "event"
+	}
+	if n.Feature != "" {
+		n.FeatureHref = n.ProjectHref + "/features/" + url.PathEscape(n.Feature)
+	}
+	b, err := marshal(n)
+	if err != nil {
+		return Shaped{}, hookyard.Errorf(hookyard.Invalid, "event %s cannot be sent in format netbeans: %v", e.ID, err)
+	}
+	return Shaped{Body: b, ContentType: typeJSON}, nil
+}
+
+func (n *notification) describePush(p *push) {
+	n.Event = "scm"
+	if n.Feature == "" {
+		n.Feature = "git"
+	}
+	if who := p.who(); who != "" {
+		n.User = who
+	}
+	what := "SCM " + pushed(p)
+	if p.head != nil && len(p.commits) > 0 {
+		what = "SCM commit: " + oneLine(firstLine(p.head.Message), 200)
+	}
+	if n.Message == "" {
+		n.Message = "[" + n.Feature + "] " + what
+		if n.User != "" {
+			n.Message += " (" + n.User + ")"
+		}
+	}
+	revisions := make([]revision, 0, len(p.commits))
+	for _, c := range p.commits {
+		revisions = append(revisions, newRevision(c))
+	}
+	n.Data, _ = marshal(revisions) // strings only: cannot fail
+}
+
+func newRevision(c commit) revision {
+	r := revision{Revision: c.ID, Message: strings.TrimRight(c.Message, "\r\n"), Changes: [][2]string{}}
+	for _, changed := range []struct {
+		op    string
+		paths []string
+	}{{"A", c.Added}, {"M", c.Modified}, {"D", c.Removed}} {
+		for _, path := range changed.paths {
+			r.Changes = append(r.Changes, [2]string{changed.op, path})
+		}
+	}
+	return r
+}
+
+// describeOther passes the published data on: its "data" member, else all of it.
+func (n *notification) describeOther(d doc, data []byte) {
+	n.Data = bytes.TrimSpace(data)
+	var members struct {
+		Data json.RawMessage `json:"data"`
+	}
+	if d.isObject() && json.Unmarshal(data, &members) == nil && len(members.Data) > 0 {
+		n.Data = members.Data
+	}
+	if n.Message == "" {
+		n.Message = d.text("title", "issue.title", "pull_request.title", "ticket.title", "ticket.summary")
+	}
+}
+
+// notificationID is a number that stays the same for every attempt: the event's place in the order of commits.
+func notificationID(e *hookyard.Event) int64 {
+	if e.Seq > 0 {
+		return e.Seq
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(e.ID)) // never fails
+	return int64(h.Sum32())
+}

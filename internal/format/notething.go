@@ -1,0 +1,201 @@
+package format
+
+import (
+	"cmp"
+	"strings"
+)
+
+// describeThing finds the words for an object that is not a push; false when it has none of the members that would tell.
+func (n *note) describeThing(eventType string, d doc) bool {
+	actor := d.person("sender", "actor", "user", "pusher")
+	action := verb(eventType, d)
+	kind, thing := thingOf(d)
+	switch {
+	case d.text("ref_type") != "":
+		n.describeRef(eventType, d)
+	case d.person("member", "target") != "":
+		n.describeRole(action, d)
+	case kind != "":
+		n.describeKind(kind, thing, action, d)
+	default:
+		return n.describePublished(eventType, actor, d)
+	}
+	if actor != "" {
+		n.head = oneLine(actor, maxName) + " " + n.head
+	}
+	return true
+}
+
+// thingOf returns what an event in GitHub's shape is about.
+func thingOf(d doc) (kind string, thing doc) {
+	for _, kind := range []string{"pull_request", "issue", "ticket", "discussion", "posting", "release", "milestone", "workflow_run", "check_run"} {
+		if thing := d.at(kind); thing.isObject() {
+			return kind, thing
+		}
+	}
+	if comment := d.at("comment"); comment.isObject() {
+		return "commit", doc{map[string]any{}}
+	}
+	return "", doc{}
+}
+
+// describeKind is "alice opened issue #3: title", or "alice commented on issue #3: title" when there is a comment.
+func (n *note) describeKind(kind string, thing doc, action string, d doc) {
+	name := strings.ReplaceAll(kind, "_", " ")
+	number := thing.text("number")
+	if kind == "ticket" && number == "" {
+		number = thing.text("id")
+	}
+	n.subject = subject(number, thing.text("title", "name", "summary", "tag_name"))
+	n.url = thing.text("html_url", "web_url", "url")
+	n.resource = kind + "/" + cmp.Or(number, thing.text("id"))
+	if comment := d.at("comment"); comment.isObject() {
+		n.head, n.body = "commented on "+name, comment.text("body", "message", "text")
+		if action == "edited" || action == "deleted" || action == "updated" {
+			n.head = action + " a comment on " + name
+		}
+		if at := comment.text("html_url", "web_url", "url"); at != "" {
+			n.url = at
+		}
+		if sha := oneLine(comment.text("commit_id"), 64); kind == "commit" && sha != "" {
+			n.subject, n.resource = sha[:min(len(sha), 7)], "commit/"+sha
+		}
+		n.mood = moodOf(action)
+		return
+	}
+	if thing.yes("merged") && action == "closed" {
+		action = "merged"
+	}
+	n.head = strings.TrimSpace(action + " " + name)
+	n.mood = moodOf(cmp.Or(thing.text("conclusion"), action))
+	if action == "opened" || action == "published" || action == "created" {
+		n.body = thing.text("body", "description", "message")
+	}
+	n.fields = thingFields(kind, thing)
+}
+
+// describeRef is GitHub's create and delete events.
+func (n *note) describeRef(eventType string, d doc) {
+	action, tone := "created ", good
+	if strings.HasPrefix(eventType, "delete") {
+		action, tone = "deleted ", bad
+	}
+	n.head, n.mood = action+oneLine(d.text("ref_type"), 20)+" "+oneLine(d.text("ref"), maxName), tone
+}
+
+// describeRole is "alice added member bob (writer)".
+func (n *note) describeRole(action string, d doc) {
+	member, role := oneLine(d.person("member", "target"), maxName), oneLine(d.text("role", "role_name", "permission"), 40)
+	if action == "" {
+		action = "changed"
+	}
+	n.head, n.mood, n.resource = action+" member "+member, moodOf(action), "member/"+member
+	if role != "" {
+		n.head += " (" + role + ")"
+	}
+	n.body = d.text("message")
+}
+
+// describePublished is for whatever a publisher made up: "order.created by alice: #7: title".
+func (n *note) describePublished(eventType, actor string, d doc) bool {
+	title, message, number := d.text("title", "name", "summary"), d.text("message", "text", "description"), d.text("number")
+	ofGitHub := d.at("sender").isObject() && d.at("repository").isObject()
+	if title == "" && message == "" && number == "" && !ofGitHub {
+		return false
+	}
+	n.head = oneLine(strings.TrimSpace(eventName(eventType)+" "+d.text("action")), maxHead-maxName-4)
+	if actor != "" {
+		n.head += " by " + oneLine(actor, maxName)
+	}
+	n.subject, n.url, n.body = subject(number, title), d.text("url", "html_url", "link"), message
+	if n.subject == "" && n.url != "" {
+		n.subject = "open"
+	}
+	if n.subject != "" && n.subject != "open" {
+		n.head += ":"
+	}
+	n.mood = moodOf(verb(eventType, d))
+	group, _, _ := strings.Cut(eventName(eventType), ".")
+	switch {
+	case number != "":
+		n.resource = group + "/" + number
+	case n.url != "":
+		n.resource = n.url
+	}
+	return true
+}
+
+// subject is "#3: title", or the part of it there is.
+func subject(number, title string) string {
+	switch {
+	case number == "":
+		return title
+	case title == "":
+		return "#" + number
+	}
+	return "#" + number + ": " + title
+}
+
+// thingFields are what Yona shows: milestone, assignee and status of an issue, from and to of a pull request.
+func thingFields(kind string, thing doc) []field {
+	paths := []field{{"Milestone", "milestone.title"}, {"Assignee", "assignee"}, {"Status", "state"}}
+	if kind == "pull_request" {
+		paths = []field{{"Sender", "user"}, {"From", "head.ref"}, {"To", "base.ref"}}
+	}
+	var out []field
+	for _, f := range paths {
+		if v := thing.person(f.value); v != "" {
+			out = append(out, field{f.title, oneLine(v, maxTitle)})
+		}
+	}
+	return out
+}
+
+// verb says what was done: the payload's action, else what Yona's event names mean, else the end of a dotted type.
+func verb(eventType string, d doc) string {
+	if action := d.text("action"); action != "" {
+		return strings.ReplaceAll(oneLine(action, 40), "_", " ")
+	}
+	switch eventType {
+	case "NEW_ISSUE", "NEW_PULL_REQUEST":
+		return "opened"
+	case "NEW_POSTING":
+		return "posted"
+	case "ISSUE_STATE_CHANGED":
+		return "changed the state of"
+	case "ISSUE_ASSIGNEE_CHANGED":
+		return "changed the assignee of"
+	case "ISSUE_BODY_CHANGED":
+		return "edited"
+	case "ISSUE_MILESTONE_CHANGED":
+		return "changed the milestone of"
+	case "ISSUE_MOVED":
+		return "moved"
+	case "RESOURCE_DELETED":
+		return "deleted"
+	case "COMMENT_UPDATED":
+		return "updated"
+	case "PULL_REQUEST_MERGED":
+		return "merged"
+	case "PULL_REQUEST_COMMIT_CHANGED":
+		return "changed the commits of"
+	case "PULL_REQUEST_REVIEW_STATE_CHANGED":
+		return "changed the review state of"
+	}
+	if _, last, ok := strings.Cut(eventType, "."); ok {
+		return strings.ReplaceAll(oneLine(last[strings.LastIndexByte(last, '.')+1:], 40), "_", " ")
+	}
+	return ""
+}
+
+func moodOf(action string) mood {
+	switch action {
+	case "opened", "reopened", "created", "added", "published", "posted", "approved", "completed", "succeeded", "success", "paid":
+		return good
+	case "closed", "deleted", "removed", "failed", "failure", "rejected", "canceled", "cancelled":
+		return bad
+	case "merged":
+		return merged
+	}
+	return neutral
+}

@@ -1,0 +1,43 @@
+package format
+
+import "fmt"
+
+// slackMessage is the body of Slack's incoming webhooks, which Mattermost and Rocket.Chat take too.
+type slackMessage struct {
+	Text        string            `json:"text"`
+	Attachments []slackAttachment `json:"attachments,omitempty"`
+}
+
+type slackAttachment struct {
+	Color  string       `json:"color"`
+	Text   string       `json:"text,omitempty"`
+	Fields []slackField `json:"fields,omitempty"`
+}
+
+type slackField struct {
+	Title string `json:"title"`
+	Value string `json:"value"`
+	Short bool   `json:"short"`
+}
+
+// slackText is how long Slack advises a text to be.
+const slackText = 4000
+
+func shapeSlack(in Input) (Shaped, error) {
+	n, m := describe(in), slackMarkup()
+	a := slackAttachment{Color: fmt.Sprintf("#%06X", n.mood.rgb()), Text: n.detail(m, slackText)}
+	for _, f := range n.fields {
+		a.Fields = append(a.Fields, slackField{m.escape(f.title), m.escape(f.value), true})
+	}
+	msg := slackMessage{Text: n.headline(m)}
+	if a.Text != "" || a.Fields != nil {
+		msg.Attachments = []slackAttachment{a}
+	}
+	return chat(msg, n)
+}
+
+// chat is what every chat format returns.
+func chat(message any, n note) (Shaped, error) {
+	b, err := marshal(message)
+	return Shaped{Body: b, ContentType: typeJSON, Resource: n.resource}, err
+}

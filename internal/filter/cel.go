@@ -1,0 +1,183 @@
+package filter
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/interpreter"
+
+	"github.com/hookyard/hookyard"
+)
+
+// environment returns CEL's environment for filters: made once, when the first is compiled, and never changed.
+var environment = sync.OnceValues(func() (*cel.Env, error) {
+	return cel.NewEnv(
+		cel.Variable("type", cel.StringType),
+		cel.Variable("source", cel.StringType),
+		cel.Variable("id", cel.StringType),
+		cel.Variable("time", cel.TimestampType),
+		cel.Variable("headers", cel.MapType(cel.StringType, cel.StringType)),
+		cel.Variable("body", cel.DynType),
+		cel.CrossTypeNumericComparisons(true),
+		cel.DefaultUTCTimeZone(true),
+		cel.ClearMacros(),
+		cel.Macros(cel.HasMacro, cel.AllMacro, cel.ExistsMacro, cel.ExistsOneMacro, cel.FilterMacro,
+			cel.ReceiverMacro("map", 2, noMap), cel.ReceiverMacro("map", 3, noMap)),
+		cel.ParserRecursionLimit(100),
+		cel.ExpressionNodeLimit(MaxText),
+		cel.RegexProgramSizeLimit(maxRegex),
+	)
+})
+
+// noMap refuses the map macro by name; checkBounds says why there is none.
+func noMap(mef cel.MacroExprFactory, target ast.Expr, _ []ast.Expr) (ast.Expr, *cel.Error) {
+	return nil, mef.NewError(target.ID(), "map() is not available in filters; exists(x, …), all(x, …) and filter(x, …) are")
+}
+
+func compileCEL(text string) (cel.Program, error) {
+	env, err := environment()
+	if err != nil {
+		return nil, fmt.Errorf("set up CEL: %w", err)
+	}
+	if strings.TrimSpace(text) == "" {
+		return nil, wrong(1, 1, "the filter is empty", pairExample+"; or "+celExample)
+	}
+	checked, issues := env.Compile(text)
+	if err := issues.Err(); err != nil {
+		return nil, firstIssue(issues)
+	}
+	if t := checked.OutputType(); !t.IsExactType(cel.BoolType) && !t.IsExactType(cel.DynType) {
+		return nil, wrong(1, 1, "the expression yields "+t.String()+", but a filter must yield true or false", celExample)
+	}
+	steps, err := checkBounds(checked.NativeRep())
+	if err != nil {
+		return nil, err
+	}
+	program, err := env.Program(checked,
+		cel.OptimizeRegex(boundedMatches()),
+		cel.CostTracking(steps),
+		cel.CostLimit(MaxCost),
+		cel.InterruptCheckFrequency(1),
+	)
+	if err != nil {
+		return nil, wrong(1, 1, err.Error(), celExample)
+	}
+	return program, nil
+}
+
+// firstIssue turns what CEL says into our error. Later issues are mostly consequences of the first.
+func firstIssue(issues *cel.Issues) error {
+	first := issues.Errors()[0]
+	line, column := first.Location.Line(), first.Location.Column()+1
+	what, _, _ := strings.Cut(first.Message, "\n")
+	return wrong(max(line, 1), max(column, 1), shortMessage(what), celExample)
+}
+
+// shortMessage cuts a message that quotes much of the filter.
+func shortMessage(s string) string {
+	if r := []rune(s); len(r) > 300 {
+		return string(r[:300]) + "…"
+	}
+	return s
+}
+
+func evalCEL(program cel.Program, e *hookyard.Event) (bool, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), MaxTime)
+	defer cancel()
+	vars := &variables{event: e}
+	out, _, err := program.ContextEval(ctx, vars)
+	var canceled interpreter.EvalCancelledError
+	switch {
+	case vars.err != nil:
+		return false, vars.err
+	case errors.As(err, &canceled) && canceled.Cause == interpreter.CostLimitExceeded:
+		return false, hookyard.Errorf(hookyard.Invalid, "the filter takes more than %d steps on this event; look at fewer elements", MaxCost)
+	case err != nil && ctx.Err() != nil:
+		return false, hookyard.Errorf(hookyard.Invalid, "the filter takes longer than %s on this event; look at fewer elements", MaxTime)
+	case err != nil && vars.notJSON != nil:
+		return false, hookyard.Errorf(hookyard.Invalid, "%s (body is null: %s)", shortMessage(err.Error()), shortMessage(vars.notJSON.Error()))
+	case err != nil:
+		return false, hookyard.Errorf(hookyard.Invalid, "%s; ask has(…) before using what may be missing", shortMessage(err.Error()))
+	}
+	if ok, isBool := out.Value().(bool); isBool {
+		return ok, nil
+	}
+	return false, hookyard.Errorf(hookyard.Invalid, "the filter yielded %s on this event, but it must yield true or false", out.Type().TypeName())
+}
+
+// variables gives an expression its variables, each made when it is first asked for: most filters look at the type
+// before they look at the body, and decoding costs more than all the rest. One evaluation owns it.
+type variables struct {
+	event   *hookyard.Event
+	headers map[string]string
+	body    any
+	decoded bool
+	notJSON error // why body is null
+	err     error // why there can be no answer
+}
+
+// ResolveName implements CEL's Activation.
+func (v *variables) ResolveName(name string) (any, bool) {
+	switch name {
+	case "type":
+		return v.event.Type, true
+	case "source":
+		return v.event.Source, true
+	case "id":
+		return v.event.ID, true
+	case "time":
+		return v.event.Time, true
+	case "headers":
+		if v.headers == nil {
+			v.headers = firstValues(v.event.Header)
+		}
+		return v.headers, true
+	case "body":
+		if !v.decoded {
+			v.decoded = true
+			v.decode()
+		}
+		return v.body, true
+	}
+	return nil, false
+}
+
+// Parent implements CEL's Activation.
+func (v *variables) Parent() interpreter.Activation { return nil }
+
+func (v *variables) decode() {
+	body, err := bodyOf(v.event)
+	if err != nil {
+		v.err = err
+		return
+	}
+	if len(body) > MaxBody {
+		v.err = hookyard.Errorf(hookyard.TooLarge, "body too large to filter: it has %d bytes, an expression may look into %d; pairs (path = value) have no such limit", len(body), MaxBody)
+		return
+	}
+	if v.event.DataOffset == 0 { // else checked when it was published
+		if v.notJSON = hookyard.CheckJSON(body, maxDepth); v.notJSON != nil {
+			return
+		}
+	}
+	if err := json.Unmarshal(body, &v.body); err != nil {
+		v.body, v.notJSON = nil, err
+	}
+}
+
+func firstValues(h http.Header) map[string]string {
+	out := make(map[string]string, len(h))
+	for name, values := range h {
+		if len(values) > 0 {
+			out[strings.ToLower(name)] = values[0]
+		}
+	}
+	return out
+}

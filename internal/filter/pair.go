@@ -1,0 +1,141 @@
+package filter
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"unsafe"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/hookyard/hookyard"
+)
+
+// maxGlobText bounds what a glob is held against: its worst case is the product of both lengths.
+const maxGlobText = 64 << 10
+
+// kind says what the right side of a pair is.
+type kind int
+
+const (
+	isText kind = iota
+	isGlob
+	isNum
+	isTrue
+	isFalse
+	isNull
+)
+
+// pair is one comparison. Its left side is a header when header is set, the body when path is, else the type.
+type pair struct {
+	header string // canonical name
+	path   string // escaped for gjson
+	not    bool
+	kind   kind
+	text   string // the right side as written, without quotes
+	num    float64
+}
+
+// setPath reads the left side, which has no empty parts.
+func (p *pair) setPath(path string) {
+	if path == "type" {
+		return
+	}
+	if name, ok := strings.CutPrefix(path, "header."); ok {
+		p.header = http.CanonicalHeaderKey(name)
+		return
+	}
+	parts := strings.Split(path, ".")
+	for i := range parts {
+		parts[i] = gjson.Escape(parts[i])
+	}
+	p.path = strings.Join(parts, ".")
+}
+
+func (p *pair) match(e *hookyard.Event) (bool, error) {
+	equal, err := p.equal(e)
+	return equal != p.not && err == nil, err
+}
+
+func (p *pair) equal(e *hookyard.Event) (bool, error) {
+	switch {
+	case p.header != "":
+		values := e.Header[p.header]
+		if len(values) == 0 {
+			return p.kind == isNull, nil
+		}
+		if p.kind == isNull {
+			return false, nil
+		}
+		return p.equalText(values[0])
+	case p.path != "":
+		body, err := bodyOf(e)
+		if err != nil {
+			return false, err
+		}
+		return p.equalJSON(find(body, p.path))
+	}
+	if p.kind == isNull {
+		return e.Type == "", nil
+	}
+	return p.equalText(e.Type)
+}
+
+// equalText compares with a type or a header, which are text whatever they look like.
+func (p *pair) equalText(s string) (bool, error) {
+	if p.kind != isGlob {
+		return s == p.text, nil
+	}
+	if len(s) > maxGlobText {
+		return false, hookyard.Errorf(hookyard.Invalid, "a text of %d bytes is too long for the pattern %s: at most %d are searched", len(s), p.text, maxGlobText)
+	}
+	return hookyard.MatchGlob(p.text, s), nil
+}
+
+func (p *pair) equalJSON(v gjson.Result) (bool, error) {
+	switch v.Type {
+	case gjson.String:
+		if p.kind == isText || p.kind == isGlob {
+			return p.equalText(v.Str)
+		}
+	case gjson.Number:
+		if p.kind == isNum {
+			return p.equalNumber(v), nil
+		}
+		return p.kind == isGlob && hookyard.MatchGlob(p.text, v.Raw), nil
+	case gjson.True:
+		return p.kind == isTrue || p.kind == isGlob && hookyard.MatchGlob(p.text, "true"), nil
+	case gjson.False:
+		return p.kind == isFalse || p.kind == isGlob && hookyard.MatchGlob(p.text, "false"), nil
+	case gjson.Null: // also when nothing was found
+		return p.kind == isNull, nil
+	}
+	return false, nil
+}
+
+// equalNumber compares digits where doubles would call neighbouring integers equal.
+func (p *pair) equalNumber(v gjson.Result) bool {
+	const exact = 15 // digits that every double keeps
+	if (len(p.text) > exact || len(v.Raw) > exact) && isInteger(p.text) && isInteger(v.Raw) {
+		return p.text == v.Raw
+	}
+	n, err := strconv.ParseFloat(v.Raw, 64)
+	return err == nil && n == p.num
+}
+
+func isInteger(s string) bool { return !strings.ContainsAny(s, ".eE") }
+
+// find looks a path up in a body that may be anything. An event's body never changes, so gjson may read it as a string
+// without the copy that gjson.GetBytes makes of every result, be it as large as the body.
+func find(body []byte, path string) gjson.Result {
+	for i, c := range body {
+		switch c {
+		case ' ', '\t', '\r', '\n':
+			continue
+		case '{', '[':
+			return gjson.Get(unsafe.String(&body[i], len(body)-i), path)
+		}
+		break
+	}
+	return gjson.Result{}
+}

@@ -43,7 +43,7 @@ func parseTarget(raw string) (target, *Error) {
 	if e := t.setPort(u.Port()); e != nil {
 		return target{}, e
 	}
-	t.uri = escapeRest(u.RequestURI())
+	t.uri = requestURI(u)
 	if u.User != nil {
 		password, _ := u.User.Password()
 		t.auth = "Basic " + base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password))
@@ -103,6 +103,22 @@ func (t *target) setPort(port string) *Error {
 		t.hostHeader += ":" + port
 	}
 	return nil
+}
+
+// requestURI is the path and query as typed, where they can be sent so. [url.URL.RequestURI] would take %2F for a slash
+// when another character of the path has to be escaped.
+func requestURI(u *url.URL) string {
+	path := u.RawPath
+	if path == "" {
+		path = u.EscapedPath()
+	}
+	if path == "" {
+		path = "/"
+	}
+	if u.RawQuery != "" {
+		path += "?" + u.RawQuery
+	}
+	return escapeRest(path)
 }
 
 // escapeRest percent-encodes what must not stand in a request line. net/url does it for the path, not for the query.

@@ -23,7 +23,7 @@ type Hook struct {
 	Active      bool
 
 	Format      string // how the body is shaped; "" means the project's default, then "raw"
-	ContentType string // "json" (default) or "form"
+	ContentType string // "json" (default), "form" or, for format text, "text"
 	Template    string // text of format "template"
 	Secrets     []Secret
 	Headers     map[string]string
@@ -162,8 +162,8 @@ func (h *Hook) Validate(catalogue []string, limits Limits) error {
 		return FieldErrorf("description", "description is %d bytes long, at most %d are allowed (setting: --max-description)", len(h.Description), limits.Description)
 	case !printableText(h.Description):
 		return FieldErrorf("description", "description holds control characters")
-	case h.ContentType != "" && h.ContentType != "json" && h.ContentType != "form":
-		return FieldErrorf("contentType", "contentType must be \"json\" or \"form\"")
+	case h.ContentType != "" && h.ContentType != "json" && h.ContentType != "form" && h.ContentType != "text":
+		return FieldErrorf("contentType", "contentType must be \"json\", \"form\" or, for format text, \"text\"")
 	case h.Timeout < 0 || h.Timeout > limits.Timeout:
 		return FieldErrorf("timeout", "timeout must be between 1ms and %s", limits.Timeout)
 	case h.InFlight < 0 || h.InFlight > MaxInFlight:

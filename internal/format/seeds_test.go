@@ -20,7 +20,7 @@ const webGMESample = `{
   "projectName": "MyProject",
   "hookId": "MyWebHook",
   "data": {
-    "projectId": "guest+MyProject",
+    "projectId": "demo+Templates",
     "commitHash": "#d8de3bdd38be13c43ea182058d397e9e28d4b4ef",
     "userId": "demo"
   }

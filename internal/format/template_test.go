@@ -60,7 +60,7 @@ func hostileTemplates() []string {
 		`{{ range 1000000 }}0123456789012345678901234567890123456789{{ end }}`,
 		`{{ $x := "ab" }}{{ range 100 }}{{ $x = print $x $x }}{{ end }}`,
 		`{{ range 99999 }}{{ range $.Body.list }}{{ break }}{{ end }}{{ end }}`,
-		strings.Repeat(`{{ $a := json .Body }}`, 3000),
+		strings.Repeat(`{{ $a := json .Body }}`, 2900),
 		doubling(40),
 	}
 }

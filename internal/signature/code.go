@@ -38,9 +38,9 @@ func token(v *Verifier, r *Request) string {
 		}
 		return ""
 	}
-	query := query(r)
-	for _, name := range []string{"token", "access_token"} {
-		if text := query.Get(name); text != "" {
+	params := query(r)
+	for _, name := range tokenParams() {
+		if text := params.Get(name); text != "" {
 			if !v.matches(text) {
 				return "the " + name + " in the address is not this source's"
 			}
@@ -49,6 +49,8 @@ func token(v *Verifier, r *Request) string {
 	}
 	return "no token: send it as \"Authorization: Bearer …\" or as ?token=… in the address"
 }
+
+func tokenParams() []string { return []string{"token", "access_token"} }
 
 // basic accepts HTTP Basic credentials; the secret is user:password.
 func basic(v *Verifier, r *Request) string {

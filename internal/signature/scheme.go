@@ -109,6 +109,9 @@ func decodeScheme(b json.RawMessage) (Scheme, error) {
 	if _, err := d.Token(); err != io.EOF {
 		return s, fmt.Errorf("scheme: there is text after its JSON object")
 	}
+	if s.Algorithm == plain {
+		return s, fmt.Errorf("scheme.algorithm must not be plain: take type token for a secret that is sent as it is")
+	}
 	if s.StatusOnFail != 0 && (s.StatusOnFail < 400 || s.StatusOnFail > 499) {
 		return s, fmt.Errorf("scheme.statusOnFail must be between 400 and 499, not %d", s.StatusOnFail)
 	}

@@ -194,20 +194,21 @@ func (v *Verifier) status() int {
 	return http.StatusUnauthorized
 }
 
-// Credentials lists the headers in which this source's senders put a secret itself and not a proof of it, in canonical
-// form: their values must not be stored or shown.
-func (v *Verifier) Credentials() []string {
-	var names []string
-	if v.p.plainCode && v.code != nil {
-		names = append(names, "Authorization")
+// Credentials lists the headers, in canonical form, and the parameters of the query in which this source's senders put a
+// secret itself and not a proof of it: their values must not be stored or shown.
+func (v *Verifier) Credentials() (headers, params []string) {
+	if v.code != nil && v.p.plainCode {
+		headers = append(headers, "Authorization")
+	}
+	if v.code != nil && v.p.name == "token" {
+		params = tokenParams()
 	}
 	for _, r := range v.rules {
 		if r.Algorithm == plain {
-			names = append(names, http.CanonicalHeaderKey(r.Header))
+			headers = append(headers, http.CanonicalHeaderKey(r.Header))
 		}
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	return headers, params
 }
 
 // VerifyStandard verifies a request by Standard Webhooks 1.0: what a receiver of hookyard's deliveries needs. It gives

@@ -1,0 +1,163 @@
+package signature
+
+import (
+	"crypto/ed25519"
+	"encoding/base64"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	official "github.com/standard-webhooks/standard-webhooks/libraries/go"
+)
+
+// The reference library reads the real clock, so these two tests do too.
+
+func TestOfficialVerifiesOurs(t *testing.T) {
+	t.Parallel()
+	body := []byte("{\"type\":\"a.b\",\"data\":\"\\u00fc ü\"}\n")
+	text := strings.Repeat("any text ", 3)
+	for _, secret := range []string{NewSecret(), NewSecret(), text} {
+		private, _ := NewKeyPair()
+		h, err := Headers([]string{private, NewSecret(), secret}, "evt_01", time.Now().Unix(), body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs, err := official.NewWebhook(secret)
+		if secret == text {
+			theirs, err = official.NewWebhookRaw([]byte(secret))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := theirs.Verify(body, httpHeader(h)); err != nil {
+			t.Errorf("the reference library refuses our signature: %v", err)
+		}
+		if theirs.Verify(append(body, ' '), httpHeader(h)) == nil {
+			t.Error("the reference library takes a changed body")
+		}
+	}
+}
+
+func TestWeVerifyOfficial(t *testing.T) {
+	t.Parallel()
+	secret, body, now := NewSecret(), []byte(`{"a":1}`), time.Now()
+	theirs, err := official.NewWebhook(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := theirs.Sign("msg_1", now, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, err := Standard([]string{secret}, "msg_1", now.Unix(), body)
+	if err != nil || ours != value {
+		t.Errorf("ours %s, theirs %s, %v", ours, value, err)
+	}
+	h, err := Headers(nil, "msg_1", now.Unix(), body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed := httpHeader(h)
+	if err := VerifyStandard([]string{secret}, signed, body, now); err == nil {
+		t.Error("an unsigned message verifies")
+	}
+	signed.Set(HeaderSignature, value)
+	if err := VerifyStandard([]string{NewSecret(), secret}, signed, body, now); err != nil {
+		t.Error(err)
+	}
+	if err := VerifyStandard([]string{NewSecret()}, signed, body, now); err == nil {
+		t.Error("another secret verifies")
+	}
+	if err := VerifyStandard(nil, signed, body, now); err == nil {
+		t.Error("no secret verifies")
+	}
+}
+
+func TestStandard(t *testing.T) {
+	t.Parallel()
+	private, public := NewKeyPair()
+	value, err := Standard([]string{"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", private}, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, []byte(`{"test": 2432232314}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	symmetric, asymmetric, _ := strings.Cut(value, " ")
+	if want := "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="; symmetric != want {
+		t.Errorf("got %s, want %s", symmetric, want)
+	}
+	text, ok := strings.CutPrefix(asymmetric, "v1a,")
+	sum, err := base64.StdEncoding.DecodeString(text)
+	key, err2 := base64.StdEncoding.DecodeString(strings.TrimPrefix(public, "whpk_"))
+	if !ok || err != nil || err2 != nil || !ed25519.Verify(key, []byte(`msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.{"test": 2432232314}`), sum) {
+		t.Errorf("ed25519 signature %s does not verify", asymmetric)
+	}
+	for _, tc := range []struct{ secret, id string }{{"s", ""}, {"s", "a.b"}, {"", "a"}, {public, "a"}, {"whsec_x", "a"}} {
+		if v, err := Standard([]string{tc.secret}, tc.id, 1, nil); err == nil {
+			t.Errorf("Standard(%q, %q) = %s", tc.secret, tc.id, v)
+		}
+	}
+	if _, err := Standard(nil, "a", 1, nil); err == nil {
+		t.Error("signed without a secret")
+	}
+}
+
+func TestHeaders(t *testing.T) {
+	t.Parallel()
+	private, public := NewKeyPair()
+	h, err := Headers([]string{private, "It's a Secret to Everybody"}, "m", noon, []byte("Hello, World!"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"; h[HeaderGitHub] != want {
+		t.Errorf("GitHub's header is %s", h[HeaderGitHub])
+	}
+	if h, err = Headers([]string{private}, "m", noon, nil); err != nil || h[HeaderGitHub] != "" || h[HeaderSignature] == "" {
+		t.Errorf("with ed25519 only: %v, %v", h, err)
+	}
+	if h, err = Headers(nil, "m", noon, nil); err != nil || len(h) != 2 || h[HeaderID] != "m" || h[HeaderTimestamp] != "1795348800" {
+		t.Errorf("without secrets: %v, %v", h, err)
+	}
+	if _, err = Headers([]string{public}, "m", noon, nil); err == nil {
+		t.Error("signed with a public key")
+	}
+}
+
+func TestCheckSecret(t *testing.T) {
+	t.Parallel()
+	private, public := NewKeyPair()
+	whsec := func(n int) string { return "whsec_" + base64.StdEncoding.EncodeToString(make([]byte, n)) }
+	key, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(private, "whsk_"))
+	key[40] ^= 1
+	for secret, ok := range map[string]bool{
+		"": false, " ": true, "x": true, "It's a Secret": true, NewSecret(): true,
+		whsec(23): false, whsec(24): true, whsec(64): true, whsec(65): false, "whsec_": false, "whsec_***": false,
+		strings.TrimRight(whsec(32), "="): true,
+		private:                           true, public: false, "whsk_": false, "whsk_AAAA": false, "WHSK_x": true,
+		"whsk_" + base64.StdEncoding.EncodeToString(key[:32]): true,
+		"whsk_" + base64.StdEncoding.EncodeToString(key):      false,
+	} {
+		if err := CheckSecret(secret); (err == nil) != ok {
+			t.Errorf("CheckSecret(%q) = %v", secret, err)
+		}
+	}
+	seed := "whsk_" + base64.StdEncoding.EncodeToString(key[:32])
+	for _, s := range []string{private, seed} {
+		if got, err := PublicKey(s); err != nil || got != public {
+			t.Errorf("PublicKey = %s, %v", got, err)
+		}
+	}
+	if _, err := PublicKey(public); err == nil {
+		t.Error("PublicKey takes a public key")
+	}
+	if a, b := NewSecret(), NewSecret(); a == b {
+		t.Error("NewSecret repeats itself")
+	}
+}
+
+func httpHeader(m map[string]string) http.Header {
+	h := http.Header{}
+	for name, value := range m {
+		h.Set(name, value)
+	}
+	return h
+}

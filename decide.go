@@ -17,11 +17,11 @@ type Decision struct {
 // maxRetryAfter bounds how long a receiver can put a delivery off: a day, the longest wait of our own schedule.
 const maxRetryAfter = 24 * time.Hour
 
-// Decide turns the outcome of a delivery's attempt into what happens next. tries is how many attempts have been made in
-// this round, this one included. jitter is between 0 and 1 and spreads waits by ±20 %, so that receivers who went down
+// Decide turns the outcome of a delivery's attempt into what happens next. before is the hook's health so far; tries is
+// how many attempts have been made in this round, this one included. jitter is between 0 and 1 and spreads waits by ±20 %, so that receivers who went down
 // together do not get everything back at once. Pure: same arguments, same answer.
-func Decide(h *Hook, tries int, o Outcome, now time.Time, jitter float64) Decision {
-	d := Decision{Health: nextHealth(h, o, now)}
+func Decide(h *Hook, before Health, tries int, o Outcome, now time.Time, jitter float64) Decision {
+	d := Decision{Health: nextHealth(h, before, o, now)}
 	if o.OK() {
 		d.State = Delivered
 		return d
@@ -52,8 +52,7 @@ func Decide(h *Hook, tries int, o Outcome, now time.Time, jitter float64) Decisi
 // nextHealth counts failures in a row. For the NetBeans policy only connection failures count and any HTTP answer
 // resets; for the others only a 2xx resets. A failure that is ours to mend (a blocked address, an event that cannot be
 // shaped) says nothing about the receiver and changes nothing.
-func nextHealth(h *Hook, o Outcome, now time.Time) Health {
-	n := h.Health
+func nextHealth(h *Hook, n Health, o Outcome, now time.Time) Health {
 	switch {
 	case o.OK(), h.Off.Policy == OffNetBeans && o.Status != 0:
 		return Health{}

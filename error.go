@@ -49,6 +49,10 @@ var (
 	ErrUnavailable = &Error{Code: Unavailable}
 )
 
+// ErrLost is what the store answers to the result of a delivery that is no longer this node's: it was canceled meanwhile,
+// or another node believed this one dead and took it over. The attempt is kept; the state is the other's business.
+var ErrLost = errors.New("the delivery is no longer this node's")
+
 // Errorf makes an [Error] with a formatted message.
 func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}

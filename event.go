@@ -86,20 +86,24 @@ func Publish(p Publication, now time.Time, limits Limits) (*Event, error) {
 	if happened.IsZero() {
 		happened = now
 	}
-	body := make([]byte, 0, len(p.Data)+len(p.Type)+64)
+	e := envelope(p.Type, happened, p.Data)
+	e.ID, e.Source, e.Type, e.Time = newID("evt", now), SourceAPI, p.Type, now.UTC().Truncate(time.Microsecond)
+	e.Header, e.DedupKey = p.Header, p.ID
+	return e, nil
+}
+
+// envelope makes the body of a published event around its data.
+func envelope(eventType string, happened time.Time, data []byte) *Event {
+	body := make([]byte, 0, len(data)+len(eventType)+64)
 	body = append(body, `{"type":`...)
-	body = AppendJSONString(body, p.Type)
+	body = AppendJSONString(body, eventType)
 	body = append(body, `,"timestamp":"`...)
 	body = happened.UTC().AppendFormat(body, time.RFC3339Nano)
 	body = append(body, `","data":`...)
 	offset := len(body)
-	body = append(body, p.Data...)
+	body = append(body, data...)
 	body = append(body, '}')
-	return &Event{
-		ID: newID("evt", now), Source: SourceAPI, Type: p.Type, Time: now.UTC().Truncate(time.Microsecond),
-		Header: p.Header, ContentType: "application/json", Body: body, Size: int64(len(body)), DataOffset: offset,
-		DedupKey: p.ID,
-	}, nil
+	return &Event{ContentType: "application/json", Body: body, Size: int64(len(body)), DataOffset: offset}
 }
 
 // NewEvent makes the event of something that came in by a source, its bytes untouched. The caller fills what it knows
@@ -109,6 +113,13 @@ func NewEvent(source, eventType string, body []byte, now time.Time) *Event {
 		ID: newID("evt", now), Source: source, Type: eventType, Time: now.UTC().Truncate(time.Microsecond),
 		Body: body, Size: int64(len(body)),
 	}
+}
+
+// NewMeta makes one of hookyard's own events of a project, shaped as a published one. data must be JSON.
+func NewMeta(projectKey int64, eventType string, data []byte, now time.Time) *Event {
+	e := envelope(eventType, now, data)
+	e.ID, e.Source, e.Type, e.ProjectKey, e.Time = newID("evt", now), SourceMeta, eventType, projectKey, now.UTC().Truncate(time.Microsecond)
+	return e
 }
 
 // CheckType refuses event types that are empty, too long or not printable.

@@ -89,3 +89,22 @@ func printableText(s string) bool {
 	}
 	return true
 }
+
+// Clean makes text of what strangers control fit to be stored and shown: valid UTF-8 without NUL and other control
+// characters, at most max bytes.
+func Clean(s string, max int) string {
+	if len(s) <= max && printableText(s) {
+		return s
+	}
+	b := make([]byte, 0, min(len(s), max))
+	for _, r := range s {
+		if r != '\n' && r != '\t' && !unicode.IsGraphic(r) {
+			r = utf8.RuneError
+		}
+		if len(b)+utf8.RuneLen(r) > max {
+			break
+		}
+		b = utf8.AppendRune(b, r)
+	}
+	return string(b)
+}

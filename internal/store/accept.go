@@ -10,18 +10,14 @@ import (
 // survive a crash. An event whose DedupKey was seen before in its project and source is not kept again; the receipt
 // then names the earlier one. Many calls share a transaction, and each gets its own result. It fills a.Event.Seq.
 //
-// When ctx ends first the event may or may not be kept; a sender that tries again needs a duplicates' guard.
+// ctx bounds the wait for a place in a batch; once there, Accept waits for the commit whatever becomes of the caller.
 func (db *DB) Accept(ctx context.Context, a *hookyard.Acceptance) (hookyard.Receipt, error) {
 	o := &acceptOp{a: a, done: make(chan error, 1)}
 	if err := db.accepts.put(ctx, o); err != nil {
 		return hookyard.Receipt{}, err
 	}
-	select {
-	case err := <-o.done:
-		return o.receipt, err
-	case <-ctx.Done():
-		return hookyard.Receipt{}, ctx.Err()
-	}
+	err := <-o.done
+	return o.receipt, err
 }
 
 // AcceptAll is Accept for several events at once; they share a transaction with others, but not their fate: each has
@@ -39,12 +35,8 @@ func (db *DB) AcceptAll(ctx context.Context, all []*hookyard.Acceptance) ([]hook
 		if o == nil {
 			continue
 		}
-		select {
-		case errs[i] = <-o.done:
-			receipts[i] = o.receipt
-		case <-ctx.Done():
-			errs[i] = ctx.Err()
-		}
+		errs[i] = <-o.done
+		receipts[i] = o.receipt
 	}
 	return receipts, errs
 }

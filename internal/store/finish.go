@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -12,23 +11,14 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// ErrLost is what Finish returns when the delivery is no longer this node's: it was canceled meanwhile, or another node
-// believed this one dead and took it over. The attempt is kept; the delivery's state is the other's business.
-var ErrLost = errors.New("the delivery is no longer this node's")
-
 // Finish keeps an attempt and what was decided from it, in one transaction shared with others: the delivery's state, the
-// hook's health, and the events that tell of it. It returns [ErrLost] as described there.
+// hook's health, and the events that tell of it. It returns [hookyard.ErrLost] as described there.
 func (db *DB) Finish(ctx context.Context, r *hookyard.Result) error {
 	done := make(chan error, 1)
 	if err := db.FinishThen(ctx, r, func(err error) { done <- err }); err != nil {
 		return err
 	}
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return <-done
 }
 
 // FinishThen is Finish for those who do not wait: then is called once, from the committer, and must not block. It is not
@@ -45,7 +35,7 @@ type endOp struct {
 
 func (o *endOp) end(err error) {
 	if err == nil && o.lost {
-		err = ErrLost
+		err = hookyard.ErrLost
 	}
 	o.then(err)
 }

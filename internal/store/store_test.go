@@ -61,7 +61,7 @@ func TestAcceptClaimFinish(t *testing.T) {
 		if err != nil || len(attempts) != 1 || string(attempts[0].ResponseBody) != "ok" {
 			t.Fatalf("Attempts = %+v, %v", attempts, err)
 		}
-		if err := db.Finish(ctx, &hookyard.Result{Work: w, Decision: hookyard.Decision{State: hookyard.Failed}}); !errors.Is(err, store.ErrLost) {
+		if err := db.Finish(ctx, &hookyard.Result{Work: w, Decision: hookyard.Decision{State: hookyard.Failed}}); !errors.Is(err, hookyard.ErrLost) {
 			t.Errorf("Finish of what has ended = %v; want ErrLost", err)
 		}
 	})
@@ -228,7 +228,7 @@ func TestRestartFreesWhatWasTaken(t *testing.T) {
 			t.Fatalf("Claim after a restart = %v, %v; want the delivery", work, err)
 		}
 		late := &hookyard.Result{Work: &work[0], Decision: hookyard.Decision{State: hookyard.Delivered}}
-		if err := db.Finish(ctx, late); !errors.Is(err, store.ErrLost) {
+		if err := db.Finish(ctx, late); !errors.Is(err, hookyard.ErrLost) {
 			t.Errorf("the old node's result = %v; want ErrLost", err)
 		}
 		if err := again.Finish(ctx, late); err != nil {

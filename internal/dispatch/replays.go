@@ -1,0 +1,58 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/hookyard/hookyard"
+)
+
+// runReplays does bulk jobs, one step at a time, all in turn, until ctx ends. Their progress is in rows: a crash or
+// another node goes on from there.
+func (d *Dispatcher) runReplays(ctx context.Context) {
+	look := time.NewTicker(d.o.Poll)
+	defer look.Stop()
+	for {
+		for busy := true; busy && ctx.Err() == nil; {
+			jobs, err := d.o.Store.RunningReplays(ctx)
+			if err != nil {
+				if ctx.Err() == nil {
+					d.o.Log.Warn("looking for replays failed; trying again", "error", err)
+				}
+				break
+			}
+			busy = false
+			for _, job := range jobs {
+				busy = d.stepReplay(ctx, job) || busy
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		case <-d.replay:
+		}
+	}
+}
+
+// stepReplay does one step and says whether there is more.
+func (d *Dispatcher) stepReplay(ctx context.Context, job *hookyard.Replay) (more bool) {
+	hooks, done, err := d.o.Store.StepReplay(ctx, job, d.wanted(ctx, job))
+	if err != nil {
+		if ctx.Err() == nil && !errors.Is(err, hookyard.ErrConflict) {
+			d.o.Log.Warn("a step of a replay failed; trying again", "replay", job.ID, "error", err)
+		}
+		return false
+	}
+	d.Wake(hooks...)
+	return !done
+}
+
+// wanted decides which events a job's hook is to get: those it wants by its own events and filter.
+func (d *Dispatcher) wanted(ctx context.Context, job *hookyard.Replay) func(*hookyard.Event) bool {
+	return func(e *hookyard.Event) bool {
+		h, err := d.o.Store.HookByKey(ctx, job.HookKey)
+		return err == nil && !h.Deleted && hookyard.Wants(h, e, d.o.Filter).Wanted
+	}
+}

@@ -1,0 +1,239 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/signature"
+)
+
+// Inbound serves a source's URL. The caller has matched owner, project and source from the path; target is what follows
+// them, beginning with a slash, or "". It answers only after the event is committed.
+func (in *Ingest) Inbound(w http.ResponseWriter, r *http.Request, owner, project, source, target string) error {
+	view, err := in.o.Store.View(r.Context(), owner, project)
+	if err != nil && !errors.Is(err, hookyard.ErrNotFound) {
+		return err
+	}
+	var s *hookyard.Source
+	if view != nil {
+		s = view.Sources[source]
+	}
+	if s == nil || !s.Active || s.RabbitMQ != nil {
+		return hookyard.Errorf(hookyard.NotFound, "no such source: the URL is /in/{owner}/{project}/{source}, as shown where the source was made")
+	}
+	body, err := in.ReadBody(w, r)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	verify, err := in.verifierOf(s, now)
+	if err != nil {
+		return err
+	}
+	verdict := verify.Verify(&signature.Request{Method: r.Method, URL: in.o.BaseURL + r.URL.RequestURI(), Header: r.Header, Body: body, Now: now})
+	if verdict.Answer != nil {
+		return reply(w, verdict.Answer)
+	}
+	if r.URL.RawQuery != "" {
+		target += "?" + hideToken(r.URL)
+	}
+	if !verdict.OK {
+		in.refuse(r, s, body, target, verdict.Reason, now)
+		return hookyard.Errorf(hookyard.Unauthenticated, "not accepted by source %s: %s", s.Name, verdict.Reason)
+	}
+	if r.Method == http.MethodHead || r.Method == http.MethodOptions || r.Method == http.MethodGet && r.URL.RawQuery == "" {
+		w.Header().Set("Allow", "POST, PUT, PATCH, DELETE")
+		w.WriteHeader(http.StatusNoContent) // there is nothing to keep; providers look whether somebody is at home
+		return nil
+	}
+	receipt, err := in.Accept(r.Context(), view, in.event(r, s, &verdict, body, target, now))
+	if err != nil {
+		return err
+	}
+	return answer(r.Context(), w, s.Answer, receipt)
+}
+
+// event makes the event of a verified request: bytes and headers as they came, less what only the way in needs.
+func (in *Ingest) event(r *http.Request, s *hookyard.Source, verdict *signature.Verdict, body []byte, target string, now time.Time) *hookyard.Event {
+	e := hookyard.NewEvent(s.Name, in.typeOf(r, s, verdict, body), body, now)
+	e.ContentType = hookyard.Clean(r.Header.Get("Content-Type"), 200)
+	e.Header, e.Method, e.Target = keptHeader(r.Header), r.Method, hookyard.Clean(target, 4096)
+	e.Remote, e.Verified = RemoteAddr(r), verdict.By
+	e.DedupKey = verdict.DeliveryID
+	if s.DedupHeader != "" {
+		e.DedupKey = r.Header.Get(s.DedupHeader)
+	}
+	if len(e.DedupKey) > 500 {
+		e.DedupKey = e.DedupKey[:500]
+	}
+	e.DedupKey = hookyard.Clean(e.DedupKey, 600)
+	return e
+}
+
+// typeOf names the event: as the source says, else as its provider does it, else by the source's name. A provider's
+// name for it is never a reason to refuse an event; it is made fit to be shown.
+func (in *Ingest) typeOf(r *http.Request, s *hookyard.Source, verdict *signature.Verdict, body []byte) string {
+	t := s.EventType
+	if t == "" && s.TypeHeader != "" {
+		t = r.Header.Get(s.TypeHeader)
+	}
+	if t == "" && s.TypeField != "" {
+		t = gjson.GetBytes(body, s.TypeField).String()
+	}
+	if t == "" {
+		t = verdict.EventType
+	}
+	t = strings.TrimSpace(hookyard.Clean(t, in.o.Limits.EventType))
+	if t == "" || strings.HasPrefix(t, "hookyard.") {
+		return s.Name
+	}
+	return t
+}
+
+// ReadBody reads a request's body within the limit, or fails with [hookyard.TooLarge]. Compressed bodies are refused: a
+// few kilobytes of them may be gigabytes, and signatures are over bytes.
+func (in *Ingest) ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
+		return nil, hookyard.Errorf(hookyard.Unsupported, "Content-Encoding %s is not accepted: send the body uncompressed", hookyard.Clean(enc, 50))
+	}
+	limit := in.o.Limits.Body
+	tooLarge := hookyard.Errorf(hookyard.TooLarge, "body is larger than %d bytes (setting: --max-body)", limit)
+	if r.ContentLength > limit {
+		w.Header().Set("Connection", "close")
+		return nil, tooLarge
+	}
+	if n := r.ContentLength; n >= 0 && n <= 1<<20 { // the common case: one allocation of the right size
+		body := make([]byte, n)
+		if _, err := io.ReadFull(r.Body, body); err != nil {
+			return nil, hookyard.Errorf(hookyard.Invalid, "the body broke off before its end")
+		}
+		return body, nil
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	var over *http.MaxBytesError
+	if errors.As(err, &over) {
+		return nil, tooLarge
+	}
+	if err != nil {
+		return nil, hookyard.Errorf(hookyard.Invalid, "the body broke off before its end")
+	}
+	return body, nil
+}
+
+// refuse keeps a request that was not accepted, with its reason: a hundred for each source, and not more than a few a
+// second in all, for whoever floods us must not write our disk full.
+func (in *Ingest) refuse(r *http.Request, s *hookyard.Source, body []byte, target, reason string, now time.Time) {
+	if in.o.Watch != nil {
+		in.o.Watch.Refused(s.Name, reason)
+	}
+	if !in.refusals.Allow() {
+		return
+	}
+	rf := &hookyard.Refusal{ProjectKey: s.ProjectKey, Source: s.Name, Time: now, Reason: hookyard.Clean(reason, 500), Method: hookyard.Clean(r.Method, 20),
+		Target: hookyard.Clean(target, 4096), Remote: RemoteAddr(r), Header: hookyard.EncodeHeader(nil, hookyard.MaskHeader(r.Header)), Size: int64(len(body))}
+	rf.Body = body[:min(len(body), 64<<10)]
+	if err := in.o.Store.Refuse(context.WithoutCancel(r.Context()), rf); err != nil {
+		in.o.Log.Warn("a refused request cannot be kept", "source", s.Name, "error", err)
+	}
+}
+
+// answer tells the sender that the event is kept, as the source's settings want it.
+func answer(ctx context.Context, w http.ResponseWriter, a *hookyard.Answer, receipt hookyard.Receipt) error {
+	if a == nil {
+		w.Header()["Content-Type"] = []string{"application/json"}
+		b := make([]byte, 0, 64)
+		b = append(b, `{"id":"`...)
+		b = append(b, receipt.ID...)
+		b = append(b, `","deliveries":`...)
+		b = strconv.AppendInt(b, int64(receipt.Deliveries), 10)
+		_, err := w.Write(append(b, "}\n"...))
+		return ignoreGone(err)
+	}
+	return WriteAnswer(ctx, w, a)
+}
+
+// WriteAnswer writes a fixed reply, after its delay or when the client has gone.
+func WriteAnswer(ctx context.Context, w http.ResponseWriter, a *hookyard.Answer) error {
+	if a.Delay > 0 {
+		wait := time.NewTimer(time.Duration(a.Delay))
+		defer wait.Stop()
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	for name, value := range a.Headers {
+		w.Header().Set(name, value)
+	}
+	w.Header().Set("X-Content-Type-Options", "nosniff") // what users typed is never a page of ours
+	w.Header().Set("Content-Security-Policy", "sandbox")
+	if a.Status != 0 {
+		w.WriteHeader(a.Status)
+	}
+	_, err := io.WriteString(w, a.Body)
+	return ignoreGone(err)
+}
+
+func reply(w http.ResponseWriter, a *signature.Answer) error {
+	for name, value := range a.Header {
+		w.Header().Set(name, value)
+	}
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(a.Status)
+	_, err := w.Write(a.Body)
+	return ignoreGone(err)
+}
+
+// ignoreGone drops the error of writing to somebody who hung up: the event is kept, and they will ask again.
+func ignoreGone(error) error { return nil }
+
+// keptHeader leaves out what says something of one connection, and masks the credentials of the way in.
+func keptHeader(h http.Header) http.Header {
+	out := make(http.Header, len(h))
+	for name, values := range h {
+		switch name {
+		case "Connection", "Content-Length", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Proxy-Connection":
+			continue
+		}
+		if hookyard.IsSensitive(name) {
+			values = []string{hookyard.Masked}
+		}
+		out[name] = values
+	}
+	return out
+}
+
+// hideToken is a query as it is kept: untouched, but without the token that lets a sender in.
+func hideToken(u *url.URL) string {
+	if !strings.Contains(u.RawQuery, "token=") {
+		return u.RawQuery
+	}
+	q := u.Query()
+	for _, name := range []string{"token", "access_token"} {
+		if q.Has(name) {
+			q.Set(name, hookyard.Masked)
+		}
+	}
+	return q.Encode()
+}
+
+// RemoteAddr is the sender's address without the port.
+func RemoteAddr(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return hookyard.Clean(r.RemoteAddr, 100)
+	}
+	return host
+}
+

@@ -14,6 +14,12 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
+// Bounds on what is passed on of a CloudEvent that came in: in binary mode it all becomes headers.
+const (
+	maxAttributes     = 64
+	maxAttributeValue = 4096 // bytes
+)
+
 // cloudEvent is an event in the words of CloudEvents 1.0.
 type cloudEvent struct {
 	attributes map[string]string // all but datacontenttype, specversion included
@@ -101,8 +107,8 @@ func newCloudEvent(in Input) *cloudEvent {
 	if _, err := time.Parse(time.RFC3339Nano, came["time"]); err == nil {
 		c.attributes["time"] = came["time"]
 	}
-	for name, value := range came {
-		if value != "" && !slices.Contains([]string{"specversion", "id", "source", "type", "time", "datacontenttype", "data"}, name) {
+	for _, name := range slices.Sorted(maps.Keys(came)) {
+		if value := came[name]; len(c.attributes) < maxAttributes && !slices.Contains([]string{"specversion", "id", "source", "type", "time", "datacontenttype"}, name) {
 			c.attributes[name] = value
 		}
 	}
@@ -115,11 +121,11 @@ func (c *cloudEvent) unpack(e *hookyard.Event) map[string]string {
 	came := map[string]string{}
 	for name, values := range e.Header {
 		attribute, ok := strings.CutPrefix(strings.ToLower(name), "ce-")
-		if !ok || len(values) == 0 || !isAttributeName(attribute) {
+		if !ok || len(values) == 0 {
 			continue
 		}
 		if v, ok := percentDecode(values[0]); ok {
-			came[attribute] = v
+			keepAttribute(came, attribute, v)
 		}
 	}
 	t, _, _ := strings.Cut(e.ContentType, ";")
@@ -138,7 +144,7 @@ func (c *cloudEvent) unpack(e *hookyard.Event) map[string]string {
 func (c *cloudEvent) takeMembers(members map[string]json.RawMessage, came map[string]string) {
 	c.dataType, c.data = typeJSON, nil // the JSON format's default
 	for name, raw := range members {
-		if !isAttributeName(name) || name == "data" || string(raw) == "null" {
+		if string(raw) == "null" {
 			continue
 		}
 		value := string(raw) // a number or a boolean is its own text
@@ -146,7 +152,7 @@ func (c *cloudEvent) takeMembers(members map[string]json.RawMessage, came map[st
 			value = ""
 			_ = json.Unmarshal(raw, &value) // valid: it is part of a valid document
 		}
-		came[name] = value
+		keepAttribute(came, name, value)
 	}
 	if t := came["datacontenttype"]; t != "" {
 		c.dataType = t
@@ -160,6 +166,13 @@ func (c *cloudEvent) takeMembers(members map[string]json.RawMessage, came map[st
 	var text string
 	if !isJSONType(c.dataType) && json.Unmarshal(c.data, &text) == nil {
 		c.data = []byte(text)
+	}
+}
+
+// keepAttribute notes an attribute that may be passed on.
+func keepAttribute(came map[string]string, name, value string) {
+	if isAttributeName(name) && name != "data" && value != "" && len(value) <= maxAttributeValue {
+		came[name] = value
 	}
 }
 

@@ -193,3 +193,52 @@ func TestCloudEvents(t *testing.T) {
 		t.Errorf("headers = %v", s.Header)
 	}
 }
+
+// TestHeadlineNeverCut holds the parts' limits to Discord's: with everything at its longest and every character
+// escaped, nothing has to be cut in the middle of a link.
+func TestHeadlineNeverCut(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("_", 5000)
+	in := input(inbound("issues", "application/json", `{"action":"`+long+`","sender":{"login":"`+long+`"},"issue":{"number":1,"title":"`+long+
+		`","body":"`+long+`","html_url":"https://x.example/`+strings.Repeat("(", 190)+`"}}`))
+	in.Project = &hookyard.Project{Owner: long[:100], Name: long[:100]}
+	n := describe(in)
+	if n.url == "" {
+		t.Error("the link was dropped")
+	}
+	for name, m := range map[string]markup{Discord: discordMarkup(), Slack: slackMarkup(), GoogleChat: googleChatMarkup(), Teams: teamsMarkup(), Text: plainMarkup()} {
+		if size := len([]rune(n.headline(m))); size > discordContent {
+			t.Errorf("%s: headline has %d characters, want at most %d", name, size, discordContent)
+		}
+		if size := len([]rune(n.message(m, googleChatText))); size > googleChatText {
+			t.Errorf("%s: message has %d characters, want at most %d", name, size, googleChatText)
+		}
+	}
+}
+
+func TestOneLine(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		in   string
+		n    int
+		want string
+	}{
+		{"abc", 3, "abc"}, {"abcd", 3, "ab…"}, {" a \n\t b ", 9, "a b"}, {"a b", 2, "a…"}, {"é\u202ex\x00", 5, "éx"}, {"a\xffb", 5, "a\ufffdb"}, {"", 3, ""}, {"abc", 0, ""},
+	} {
+		if got := oneLine(c.in, c.n); got != c.want {
+			t.Errorf("oneLine(%q, %d) = %q, want %q", c.in, c.n, got, c.want)
+		}
+	}
+}
+
+func TestLinksAreWebAddresses(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ in, want string }{
+		{"/a/b", "https://hooks.example/a/b"}, {"https://x/y", "https://x/y"}, {"javascript:alert(1)", ""}, {"//evil/x", ""}, {"", ""},
+		{"data:text/html,x", ""}, {"https://x/a|b>c", "https://x/a%7Cb%3Ec"}, {"http://[::1", ""},
+	} {
+		if got := link(input(nil), c.in); got != c.want {
+			t.Errorf("link(%q) = %q, want %q", c.in, got, c.want)
+		}
+	}
+}

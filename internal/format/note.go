@@ -140,13 +140,22 @@ func (n *note) describePush(p *push) {
 }
 
 func newLine(c commit) line {
-	id := oneLine(c.ID, 64)
 	author := c.Author.Name
 	if author == "" {
 		author = c.Committer.Name
 	}
-	return line{id: id[:min(len(id), 7)], url: c.URL, title: oneLine(firstLine(c.Message), maxTitle), author: oneLine(author, maxName)}
+	return line{id: shortID(c.ID), url: c.URL, title: oneLine(firstLine(c.Message), maxTitle), author: oneLine(author, maxName)}
 }
+
+// shortID is a commit's id as people write it.
+func shortID(id string) string {
+	if len(id) > 7 && isHex(id[:7]) {
+		return id[:7]
+	}
+	return oneLine(id, 12)
+}
+
+func isHex(s string) bool { return strings.Trim(s, "0123456789abcdefABCDEF") == "" }
 
 // pushed says in words what a push did.
 func pushed(p *push) string {

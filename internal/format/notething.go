@@ -57,8 +57,8 @@ func (n *note) describeKind(kind string, thing doc, action string, d doc) {
 		if at := comment.text("html_url", "web_url", "url"); at != "" {
 			n.url = at
 		}
-		if sha := oneLine(comment.text("commit_id"), 64); kind == "commit" && sha != "" {
-			n.subject, n.resource = sha[:min(len(sha), 7)], "commit/"+sha
+		if sha := comment.text("commit_id"); kind == "commit" && sha != "" {
+			n.subject, n.resource = shortID(sha), "commit/"+sha
 		}
 		n.mood = moodOf(action)
 		return

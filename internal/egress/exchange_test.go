@@ -127,8 +127,12 @@ func TestKeepAlive(t *testing.T) {
 			})
 			c := newClient(t, Options{})
 			for range 5 {
-				if _, err := c.Do(t.Context(), &Request{URL: s.url, MaxBody: 100}); err != nil {
+				resp, err := c.Do(t.Context(), &Request{URL: s.url, MaxBody: 100, Timeout: 30 * time.Second})
+				if err != nil {
 					t.Fatal(err)
+				}
+				if resp.Duration > 15*time.Second {
+					t.Fatal("waited for what is not kept")
 				}
 			}
 			want := int32(5)
@@ -308,7 +312,7 @@ func TestEarlyAnswer(t *testing.T) {
 	})
 	defer close(done)
 	resp, err := newClient(t, Options{}).Do(t.Context(), &Request{URL: s.url, Body: make([]byte, 64<<20), Timeout: 30 * time.Second})
-	if err != nil || resp.Status != 413 {
+	if err != nil || resp.Status != 413 || resp.Duration > 15*time.Second {
 		t.Errorf("%+v %v", resp, err)
 	}
 }

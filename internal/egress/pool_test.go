@@ -119,39 +119,42 @@ func TestPoolOff(t *testing.T) {
 	}
 }
 
-// TestQuietConnection ages idle connections by hand: the one whose server hung up, or spoke, is not used.
+// TestQuietConnection ages an idle connection by hand: when its server hung up, or spoke, it is not used.
 func TestQuietConnection(t *testing.T) {
 	t.Parallel()
-	for _, parting := range []string{"", "HTTP/1.1 408 Request Timeout\r\n\r\n", "stay"} {
-		parted := make(chan struct{}, 2)
+	for parting, reused := range map[string]bool{"": false, "HTTP/1.1 408 Request Timeout\r\n\r\n": false, "stay": true} {
+		got, parted := make(chan struct{}), make(chan struct{})
 		s := serveRaw(t, func(p *peer) {
-			_, _, _ = p.request()
-			p.say("HTTP/1.1 204 No Content\r\n\r\n")
-			if parting != "stay" {
-				p.say(parting)
-				p.Close()
-				parted <- struct{}{}
+			if p.n == 2 {
+				okForever(p)
 				return
 			}
-			parted <- struct{}{}
-			okForever(p)
+			_, _, _ = p.request()
+			p.say("HTTP/1.1 204 No Content\r\n\r\n")
+			<-got
+			if !reused {
+				p.say(parting)
+				p.Close()
+			}
+			close(parted)
+			if reused {
+				okForever(p)
+			}
 		})
 		c := newClient(t, Options{})
 		if _, err := c.Do(t.Context(), &Request{URL: s.url}); err != nil {
 			t.Fatal(err)
 		}
+		close(got)
 		<-parted
 		cn := c.pool.newest
-		if cn == nil {
-			continue // the parting came with the answer
-		}
-		if alive := cn.alive(); alive != (parting == "stay") {
-			t.Errorf("after %q: alive %t", parting, alive)
-		}
 		cn.idleSince = cn.idleSince.Add(-2 * quietTime)
 		resp, err := c.Do(t.Context(), &Request{URL: s.url})
-		if err != nil || resp.Status != 204 && parting != "stay" {
+		if err != nil || resp.Status != 200 {
 			t.Errorf("after %q: %+v %v", parting, resp, err)
+		}
+		if got := s.conns.Load() == 1; got != reused {
+			t.Errorf("after %q: reused %t", parting, got)
 		}
 	}
 }

@@ -1,0 +1,138 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/hookyard/hookyard"
+)
+
+// Delivery is one event owed to one hook. Lists leave out the history.
+type Delivery struct {
+	hookyard.Delivery
+	History []Attempt `json:"history,omitempty" doc:"the attempts, the first first"`
+}
+
+// Attempt is one try of a delivery.
+type Attempt struct {
+	N         int                `json:"n" doc:"1 is the first"`
+	StartedAt time.Time          `json:"startedAt"`
+	Duration  hookyard.Duration  `json:"duration"`
+	URL       string             `json:"url"`
+	Request   Message            `json:"request"`
+	Status    int                `json:"status,omitempty" doc:"none: no answer came"`
+	Response  *Message           `json:"response,omitempty"`
+	Error     string             `json:"error,omitempty"`
+	ErrorKind hookyard.ErrorKind `json:"errorKind,omitempty"`
+	Remote    string             `json:"remote,omitempty" doc:"address that was dialled"`
+	Timing    Timing             `json:"timing,omitzero"`
+}
+
+// Message is what was sent or received.
+type Message struct {
+	Header    map[string][]string `json:"header,omitempty" doc:"secrets are shown as ***"`
+	Text      string              `json:"text,omitempty" doc:"the body, when it is text"`
+	Base64    []byte              `json:"base64,omitempty" doc:"the body, when it is not"`
+	Size      int64               `json:"size,omitempty"`
+	AsEvent   bool                `json:"asEvent,omitempty" doc:"the body was the event's own bytes"`
+	Truncated bool                `json:"truncated,omitempty" doc:"more was received than is kept"`
+}
+
+// Timing splits an attempt's duration; parts that did not happen are left out.
+type Timing struct {
+	DNS     hookyard.Duration `json:"dns,omitempty"`
+	Connect hookyard.Duration `json:"connect,omitempty"`
+	TLS     hookyard.Duration `json:"tls,omitempty"`
+	Wait    hookyard.Duration `json:"wait,omitempty"`
+}
+
+// DeliveryPage is a part of the list of deliveries, those of the newest event first.
+type DeliveryPage struct {
+	Deliveries []Delivery `json:"deliveries"`
+	Cursor     string     `json:"cursor,omitempty"`
+}
+
+// DeliveryQuery asks for deliveries. Zero fields do not restrict.
+type DeliveryQuery struct {
+	Page
+	Hook  string
+	Event string
+	State hookyard.State
+	Since time.Time
+	Until time.Time
+}
+
+// ReplayRequest begins a bulk replay.
+type ReplayRequest struct {
+	Hook  string         `json:"hook,omitempty" doc:"only this hook; with no state it also gets events that it was not owed"`
+	Since time.Time      `json:"since,omitzero"`
+	Until time.Time      `json:"until,omitzero"`
+	Type  string         `json:"type,omitempty" doc:"a name or a pattern with *"`
+	State hookyard.State `json:"state,omitempty" doc:"only deliveries in this state"`
+}
+
+// Replays are a project's bulk replays, the newest first.
+type Replays struct {
+	Replays []hookyard.Replay `json:"replays"`
+}
+
+// Deliveries lists deliveries.
+func (c *Client) Deliveries(ctx context.Context, project string, q DeliveryQuery) (DeliveryPage, error) {
+	v := q.query()
+	addTimes(v, q.Since, q.Until)
+	addText(v, "hook", q.Hook, "event", q.Event, "state", string(q.State))
+	var out DeliveryPage
+	_, err := c.call(ctx, http.MethodGet, in(project, "deliveries")+"?"+v.Encode(), nil, &out)
+	return out, err
+}
+
+// Delivery returns a delivery with its attempts.
+func (c *Client) Delivery(ctx context.Context, project, id string) (Delivery, error) {
+	var out Delivery
+	_, err := c.call(ctx, http.MethodGet, in(project, "deliveries", id), nil, &out)
+	return out, err
+}
+
+// RetryDelivery sends a delivery again at once, whatever its state.
+func (c *Client) RetryDelivery(ctx context.Context, project, id string) (Delivery, error) {
+	var out Delivery
+	_, err := c.call(ctx, http.MethodPost, in(project, "deliveries", id, "retry"), nil, &out)
+	return out, err
+}
+
+// CancelDelivery ends a pending delivery.
+func (c *Client) CancelDelivery(ctx context.Context, project, id string) (Delivery, error) {
+	var out Delivery
+	_, err := c.call(ctx, http.MethodPost, in(project, "deliveries", id, "cancel"), nil, &out)
+	return out, err
+}
+
+// Replays lists a project's bulk replays, the newest first, at most limit (0: 50).
+func (c *Client) Replays(ctx context.Context, project string, limit int) ([]hookyard.Replay, error) {
+	var out Replays
+	_, err := c.call(ctx, http.MethodGet, in(project, "replays")+"?limit="+strconv.Itoa(max(limit, 0)), nil, &out)
+	return out.Replays, err
+}
+
+// Replay returns a bulk replay with its progress.
+func (c *Client) Replay(ctx context.Context, project, id string) (hookyard.Replay, error) {
+	var out hookyard.Replay
+	_, err := c.call(ctx, http.MethodGet, in(project, "replays", id), nil, &out)
+	return out, err
+}
+
+// CreateReplay begins a bulk replay; it goes on by itself.
+func (c *Client) CreateReplay(ctx context.Context, project string, r ReplayRequest) (hookyard.Replay, error) {
+	var out hookyard.Replay
+	_, err := c.call(ctx, http.MethodPost, in(project, "replays"), r, &out)
+	return out, err
+}
+
+// CancelReplay stops a bulk replay. What it has opened stays open.
+func (c *Client) CancelReplay(ctx context.Context, project, id string) (hookyard.Replay, error) {
+	var out hookyard.Replay
+	_, err := c.call(ctx, http.MethodPost, in(project, "replays", id, "cancel"), nil, &out)
+	return out, err
+}

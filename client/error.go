@@ -1,0 +1,64 @@
+package client
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/hookyard/hookyard"
+)
+
+// Error is what the server answers instead of a 2xx. Message is fixed for some statuses, as WebGME has it; Detail always
+// says what is wrong and what to do.
+type Error struct {
+	Status           int           `json:"-"`
+	Message          string        `json:"message"`
+	DocumentationURL string        `json:"documentation_url"` // always there, and empty, as WebGME has it
+	Detail           string        `json:"error"`
+	Code             hookyard.Code `json:"code"`
+	Field            string        `json:"field,omitempty"`
+	Index            *int          `json:"index,omitempty"` // of the publication in a batch
+	RetryAfter       time.Duration `json:"-"`               // asked for by the server, or 0
+}
+
+// Error says what is wrong.
+func (e *Error) Error() string {
+	if e.Detail != "" {
+		return e.Detail
+	}
+	return e.Message
+}
+
+// Is makes errors.Is(err, hookyard.ErrNotFound) and its siblings match by code.
+func (e *Error) Is(target error) bool {
+	t, ok := target.(*hookyard.Error)
+	return ok && t.Code == e.Code && t.Message == ""
+}
+
+// StatusOf returns the HTTP status of an error of this package, or 0.
+func StatusOf(err error) int {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Status
+	}
+	return 0
+}
+
+func errorOf(resp *http.Response) error {
+	e := &Error{Status: resp.StatusCode}
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	if json.Unmarshal(body, e) != nil || e.Error() == "" {
+		e.Message = fmt.Sprintf("the server answered %s", resp.Status)
+		if text := strings.TrimSpace(hookyard.Clean(string(body), 200)); text != "" {
+			e.Message += ": " + text
+		}
+	}
+	if wait, err := time.ParseDuration(resp.Header.Get("Retry-After") + "s"); err == nil && wait > 0 {
+		e.RetryAfter = wait
+	}
+	return e
+}

@@ -1,0 +1,161 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/hookyard/hookyard"
+)
+
+// Publication is one event to publish.
+type Publication struct {
+	ID        string          `json:"id,omitempty" doc:"the publisher's own id: the same one again is a duplicate and not kept"`
+	Type      string          `json:"type" doc:"such as order.created"`
+	Timestamp time.Time       `json:"timestamp,omitzero" doc:"when it happened; now unless given"`
+	Data      json.RawMessage `json:"data" doc:"any JSON, kept byte for byte"`
+}
+
+// Receipt says that an event is kept.
+type Receipt struct {
+	ID         string `json:"id"`
+	Deliveries int    `json:"deliveries" doc:"hooks that are owed it"`
+	Duplicate  bool   `json:"duplicate,omitempty" doc:"it came before: id and deliveries are the earlier one's"`
+}
+
+// BatchReceipt is what became of one event of a batch: kept, or the error.
+type BatchReceipt struct {
+	Receipt
+	Error string        `json:"error,omitempty"`
+	Code  hookyard.Code `json:"code,omitempty"`
+}
+
+// Event is one thing that came in. Lists leave out header and body.
+type Event struct {
+	ID          string                 `json:"id"`
+	Type        string                 `json:"type"`
+	Source      string                 `json:"source"`
+	Time        time.Time              `json:"time"`
+	ContentType string                 `json:"contentType"`
+	Size        int64                  `json:"size" doc:"of the body as it came, in bytes"`
+	Method      string                 `json:"method,omitempty"`
+	Target      string                 `json:"target,omitempty" doc:"what followed the source in the URL"`
+	Remote      string                 `json:"remote,omitempty"`
+	Verified    string                 `json:"verified,omitempty" doc:"how the sender was verified"`
+	Deliveries  map[hookyard.State]int `json:"deliveries,omitempty" doc:"by state"`
+	Header      map[string][]string    `json:"header,omitempty"`
+	Body        json.RawMessage        `json:"body,omitempty" doc:"when it is JSON"`
+	Text        string                 `json:"text,omitempty" doc:"the body, when it is other text"`
+	Base64      []byte                 `json:"base64,omitempty" doc:"the body, when it is not text"`
+	BodyLeftOut string                 `json:"bodyLeftOut,omitempty" doc:"why there is no body here"`
+}
+
+// EventPage is a part of the list of events, the newest first.
+type EventPage struct {
+	Events []Event `json:"events"`
+	Cursor string  `json:"cursor,omitempty"` // of the next page; "" when this is the last
+	Cut    bool    `json:"cut,omitempty" doc:"the search stopped at its bound on work; go on with the cursor"`
+}
+
+// EventQuery asks for events. Zero fields do not restrict.
+type EventQuery struct {
+	Page
+	Type   string // a name or a pattern with *
+	Source string
+	Hook   string
+	State  hookyard.State
+	ID     string
+	Text   string // stands somewhere in the body
+	Path   string // into a JSON body, such as data.order.id …
+	Value  string // … and what must be there
+	Since  time.Time
+	Until  time.Time
+}
+
+// EventReplay says which hooks are to get an event again; none: all that were owed it.
+type EventReplay struct {
+	Hook  string   `json:"hook,omitempty"`
+	Hooks []string `json:"hooks,omitempty"`
+}
+
+// Reopened lists the deliveries that a replay opened.
+type Reopened struct {
+	Deliveries []string `json:"deliveries" doc:"their ids"`
+}
+
+// Explanation says, for each hook of the project, why it did or did not get an event.
+type Explanation struct {
+	Event Event         `json:"event"`
+	Hooks []HookVerdict `json:"hooks"`
+}
+
+// HookVerdict is the part of an [Explanation] about one hook.
+type HookVerdict struct {
+	Hook       string         `json:"hook"`
+	URL        string         `json:"url"`
+	Wanted     bool           `json:"wanted" doc:"whether the hook, as it is now, wants the event"`
+	Reason     string         `json:"reason" doc:"in words"`
+	DeliveryID string         `json:"deliveryId,omitempty"`
+	State      hookyard.State `json:"state,omitempty" doc:"of the delivery; empty when there is none"`
+	Attempts   int            `json:"attempts,omitempty"`
+}
+
+// Publish publishes one event. When it returns nil, the event is kept and what is owed will be sent.
+func (c *Client) Publish(ctx context.Context, project string, p Publication) (Receipt, error) {
+	var out Receipt
+	_, err := c.call(ctx, http.MethodPost, in(project, "events"), p, &out)
+	return out, err
+}
+
+// PublishAll publishes several events. When one of them is malformed none is kept, and the [*Error] has its index; else
+// each has its own receipt.
+func (c *Client) PublishAll(ctx context.Context, project string, all []Publication) ([]BatchReceipt, error) {
+	var out []BatchReceipt
+	_, err := c.call(ctx, http.MethodPost, in(project, "events"), all, &out)
+	return out, err
+}
+
+// Events lists and searches, the newest first.
+func (c *Client) Events(ctx context.Context, project string, q EventQuery) (EventPage, error) {
+	v := q.query()
+	addTimes(v, q.Since, q.Until)
+	addText(v, "type", q.Type, "source", q.Source, "hook", q.Hook, "state", string(q.State), "id", q.ID, "text", q.Text, "path", q.Path)
+	if q.Path != "" {
+		v.Set("value", q.Value)
+	}
+	var out EventPage
+	_, err := c.call(ctx, http.MethodGet, in(project, "events")+"?"+v.Encode(), nil, &out)
+	return out, err
+}
+
+// Event returns an event with its header and body.
+func (c *Client) Event(ctx context.Context, project, id string) (Event, error) {
+	var out Event
+	_, err := c.call(ctx, http.MethodGet, in(project, "events", id), nil, &out)
+	return out, err
+}
+
+// EventBody returns the bytes of an event as they came; the caller closes them.
+func (c *Client) EventBody(ctx context.Context, project, id string) (io.ReadCloser, error) {
+	resp, err := c.send(ctx, http.MethodGet, in(project, "events", id, "body"), nil, http.Header{"Accept": {"*/*"}})
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
+}
+
+// ReplayEvent sends an event again, to the named hooks or to all that were owed it. It returns the deliveries' ids.
+func (c *Client) ReplayEvent(ctx context.Context, project, id string, hooks ...string) ([]string, error) {
+	var out Reopened
+	_, err := c.call(ctx, http.MethodPost, in(project, "events", id, "replay"), EventReplay{Hooks: hooks}, &out)
+	return out.Deliveries, err
+}
+
+// Explain says why each hook did or did not get an event.
+func (c *Client) Explain(ctx context.Context, project, id string) (Explanation, error) {
+	var out Explanation
+	_, err := c.call(ctx, http.MethodGet, in(project, "events", id, "explain"), nil, &out)
+	return out, err
+}

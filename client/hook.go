@@ -1,0 +1,139 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/hookyard/hookyard"
+)
+
+// Hook is a way out of a project. Where the hook leaves a setting to a default, the default is shown.
+type Hook struct {
+	ID          string              `json:"id"`
+	URL         string              `json:"url"`
+	Events      hookyard.Selector   `json:"events"`
+	Description string              `json:"description"`
+	Active      bool                `json:"active"`
+	CreatedAt   time.Time           `json:"createdAt"`
+	UpdatedAt   time.Time           `json:"updatedAt"`
+	Format      string              `json:"format" doc:"how the body is shaped"`
+	ContentType string              `json:"contentType" doc:"json, form or, for format text, text"`
+	Template    string              `json:"template,omitempty" doc:"text of format template"`
+	Features    []string            `json:"features,omitempty" doc:"names of features to track; none: no restriction"`
+	Secret      string              `json:"secret,omitempty" doc:"*** when there is one"`
+	Headers     map[string]string   `json:"headers,omitempty" doc:"sent along; credentials are shown as ***"`
+	Schedule    []hookyard.Duration `json:"schedule" doc:"waits before each attempt"`
+	Timeout     hookyard.Duration   `json:"timeout" doc:"of the whole exchange"`
+	InFlight    int                 `json:"inFlight" doc:"deliveries under way at once"`
+	Rate        float64             `json:"rate" doc:"attempts a second; 0: no limit"`
+	Ordered     bool                `json:"ordered" doc:"one at a time, in event order"`
+	Filter      string              `json:"filter,omitempty" doc:"expression over type, headers and body"`
+	Off         hookyard.OffPolicy  `json:"off" doc:"when a failing hook is switched off"`
+	InsecureTLS bool                `json:"insecureTls" doc:"do not verify the receiver's certificate"`
+	RabbitMQ    *hookyard.RabbitMQ  `json:"rabbitmq,omitempty"`
+	ExpiresAt   time.Time           `json:"expiresAt,omitzero"`
+	Health      hookyard.Health     `json:"health"`
+	OffReason   string              `json:"offReason,omitempty" doc:"why hookyard switched it off"`
+	Revision    int64               `json:"revision"`
+}
+
+// HookPatch holds what to set of a hook; nil leaves a setting as it is, or at its default where the hook is made.
+type HookPatch struct {
+	URL         *string              `json:"url,omitempty"`
+	Events      *hookyard.Selector   `json:"events,omitempty"`
+	Description *string              `json:"description,omitempty"`
+	Active      *bool                `json:"active,omitempty"`
+	Format      *string              `json:"format,omitempty"`
+	ContentType *string              `json:"contentType,omitempty"`
+	Template    *string              `json:"template,omitempty"`
+	Features    *[]string            `json:"features,omitempty"`
+	Secret      *string              `json:"secret,omitempty" doc:"empty: do not sign"`
+	Headers     map[string]*string   `json:"headers,omitempty" doc:"merged with those there are; null takes one away"`
+	Schedule    *[]hookyard.Duration `json:"schedule,omitempty"`
+	Timeout     *hookyard.Duration   `json:"timeout,omitempty"`
+	InFlight    *int                 `json:"inFlight,omitempty"`
+	Rate        *float64             `json:"rate,omitempty"`
+	Ordered     *bool                `json:"ordered,omitempty"`
+	Filter      *string              `json:"filter,omitempty"`
+	Off         *hookyard.OffPolicy  `json:"off,omitempty"`
+	InsecureTLS *bool                `json:"insecureTls,omitempty"`
+	RabbitMQ    *hookyard.RabbitMQ   `json:"rabbitmq,omitempty"`
+	ExpiresAt   *time.Time           `json:"expiresAt,omitempty"`
+	Revision    *int64               `json:"revision,omitempty" doc:"the change is refused unless the hook is still at this one"`
+}
+
+// HookTest is what became of asking for a test delivery.
+type HookTest struct {
+	ID         string         `json:"id" doc:"of the event"`
+	DeliveryID string         `json:"deliveryId"`
+	State      hookyard.State `json:"state" doc:"skipped when the hook is off"`
+	Reason     string         `json:"reason,omitempty"`
+}
+
+// Rotation asks for a new secret.
+type Rotation struct {
+	Secret  string             `json:"secret,omitempty" doc:"empty: hookyard makes one"`
+	Overlap *hookyard.Duration `json:"overlap,omitempty" doc:"how long the old one stays good; 24h unless given, 0s for one that leaked"`
+}
+
+// NewSecret is a secret that was just set. It is not shown again.
+type NewSecret struct {
+	Secret string `json:"secret"`
+}
+
+// Hooks returns a project's hooks by id.
+func (c *Client) Hooks(ctx context.Context, project string) (map[string]Hook, error) {
+	var out map[string]Hook
+	_, err := c.call(ctx, http.MethodGet, in(project, "hooks"), nil, &out)
+	return out, err
+}
+
+// Hook returns a hook.
+func (c *Client) Hook(ctx context.Context, project, id string) (Hook, error) {
+	var out Hook
+	_, err := c.call(ctx, http.MethodGet, in(project, "hooks", id), nil, &out)
+	return out, err
+}
+
+// PutHook makes a hook. As at WebGME it fails with status 403 when there is one of that id.
+func (c *Client) PutHook(ctx context.Context, project, id string, h HookPatch) (Hook, error) {
+	var out Hook
+	_, err := c.call(ctx, http.MethodPut, in(project, "hooks", id), h, &out)
+	return out, err
+}
+
+// PatchHook changes a hook and leaves alone what is not named.
+func (c *Client) PatchHook(ctx context.Context, project, id string, h HookPatch) (Hook, error) {
+	var out Hook
+	_, err := c.call(ctx, http.MethodPatch, in(project, "hooks", id), h, &out)
+	return out, err
+}
+
+// DeleteHook deletes a hook and returns those that are left.
+func (c *Client) DeleteHook(ctx context.Context, project, id string) (map[string]Hook, error) {
+	var out map[string]Hook
+	_, err := c.call(ctx, http.MethodDelete, in(project, "hooks", id), nil, &out)
+	return out, err
+}
+
+// TestHook sends an event of type test to one hook.
+func (c *Client) TestHook(ctx context.Context, project, id string) (HookTest, error) {
+	var out HookTest
+	_, err := c.call(ctx, http.MethodPost, in(project, "hooks", id, "test"), nil, &out)
+	return out, err
+}
+
+// RotateHookSecret sets a new secret; the old one signs along for the overlap.
+func (c *Client) RotateHookSecret(ctx context.Context, project, id string, r Rotation) (NewSecret, error) {
+	var out NewSecret
+	_, err := c.call(ctx, http.MethodPost, in(project, "hooks", id, "rotate-secret"), r, &out)
+	return out, err
+}
+
+// EnableHook switches a hook on and forgets its failures.
+func (c *Client) EnableHook(ctx context.Context, project, id string) (Hook, error) {
+	var out Hook
+	_, err := c.call(ctx, http.MethodPost, in(project, "hooks", id, "enable"), nil, &out)
+	return out, err
+}

@@ -1,0 +1,143 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/hookyard/hookyard"
+)
+
+// CurrentUser is who the caller is to the server.
+type CurrentUser struct {
+	Name  string          `json:"name"`
+	Admin bool            `json:"admin" doc:"may administer the whole server"`
+	Guest bool            `json:"guest,omitempty" doc:"nobody signed in"`
+	Token *hookyard.Token `json:"token,omitempty" doc:"the token that was used"`
+}
+
+// UserToken is WebGME's answer to a request for a token.
+type UserToken struct {
+	WebgmeToken string `json:"webgmeToken"`
+}
+
+// UserPatch holds what to set of a user; nil leaves it as it is.
+type UserPatch struct {
+	Name     *string `json:"name,omitempty" doc:"of a new user; cannot be changed later"`
+	Password *string `json:"password,omitempty" doc:"10 to 200 characters; empty: only tokens or single sign-on work"`
+	Admin    *bool   `json:"admin,omitempty"`
+	Disabled *bool   `json:"disabled,omitempty"`
+}
+
+// Users are all users, by name.
+type Users struct {
+	Users []hookyard.User `json:"users"`
+}
+
+// TokenRequest asks for a token.
+type TokenRequest struct {
+	Name      string            `json:"name,omitempty" doc:"what it is for"`
+	Scope     hookyard.Scope    `json:"scope,omitempty" doc:"publish, read or manage; read unless given"`
+	Project   string            `json:"project,omitempty" doc:"owner/name; none: every project of its user"`
+	ExpiresIn hookyard.Duration `json:"expiresIn,omitempty" doc:"none: does not expire"`
+}
+
+// NewToken is a token that was just made. Its secret is not shown again.
+type NewToken struct {
+	hookyard.Token
+	Secret string `json:"secret"`
+}
+
+// Tokens are a user's tokens, the newest first.
+type Tokens struct {
+	Tokens []hookyard.Token `json:"tokens"`
+}
+
+// User says who the caller is.
+func (c *Client) User(ctx context.Context) (CurrentUser, error) {
+	var out CurrentUser
+	_, err := c.call(ctx, http.MethodGet, path("user"), nil, &out)
+	return out, err
+}
+
+// UserToken makes a token of scope manage that lasts 7 days. It fails with status 404 when authentication is off.
+func (c *Client) UserToken(ctx context.Context) (string, error) {
+	var out UserToken
+	_, err := c.call(ctx, http.MethodGet, path("user", "token"), nil, &out)
+	return out.WebgmeToken, err
+}
+
+// Tokens lists the caller's tokens.
+func (c *Client) Tokens(ctx context.Context) ([]hookyard.Token, error) {
+	var out Tokens
+	_, err := c.call(ctx, http.MethodGet, path("tokens"), nil, &out)
+	return out.Tokens, err
+}
+
+// CreateToken makes a token of the caller.
+func (c *Client) CreateToken(ctx context.Context, t TokenRequest) (NewToken, error) {
+	var out NewToken
+	_, err := c.call(ctx, http.MethodPost, path("tokens"), t, &out)
+	return out, err
+}
+
+// DeleteToken revokes one of the caller's tokens.
+func (c *Client) DeleteToken(ctx context.Context, id string) error {
+	_, err := c.call(ctx, http.MethodDelete, path("tokens", id), nil, nil)
+	return err
+}
+
+// Users lists all users. Administrators only, as with the methods below.
+func (c *Client) Users(ctx context.Context) ([]hookyard.User, error) {
+	var out Users
+	_, err := c.call(ctx, http.MethodGet, path("users"), nil, &out)
+	return out.Users, err
+}
+
+// CreateUser makes a user.
+func (c *Client) CreateUser(ctx context.Context, u UserPatch) (hookyard.User, error) {
+	var out hookyard.User
+	_, err := c.call(ctx, http.MethodPost, path("users"), u, &out)
+	return out, err
+}
+
+// UpdateUser changes a user.
+func (c *Client) UpdateUser(ctx context.Context, name string, u UserPatch) (hookyard.User, error) {
+	var out hookyard.User
+	_, err := c.call(ctx, http.MethodPatch, path("users", name), u, &out)
+	return out, err
+}
+
+// DeleteUser deletes a user with tokens, sessions and roles. Projects stay.
+func (c *Client) DeleteUser(ctx context.Context, name string) error {
+	_, err := c.call(ctx, http.MethodDelete, path("users", name), nil, nil)
+	return err
+}
+
+// ServerInfo is what the server says of itself.
+type ServerInfo struct {
+	Name    string    `json:"name"`
+	Version string    `json:"version"`
+	Time    time.Time `json:"time"`
+	Dev     bool      `json:"dev,omitempty" doc:"authentication is off"`
+	Limits  Limits    `json:"limits"`
+}
+
+// Limits are the sizes beyond which input is refused.
+type Limits struct {
+	Body            int64 `json:"body"`
+	URL             int   `json:"url"`
+	Secret          int   `json:"secret"`
+	Description     int   `json:"description"`
+	Headers         int   `json:"headers"`
+	HooksPerProject int   `json:"hooksPerProject"`
+	EventType       int   `json:"eventType"`
+	Batch           int   `json:"batch"`
+}
+
+// Info says what the server is. It needs no credentials.
+func (c *Client) Info(ctx context.Context) (ServerInfo, error) {
+	var out ServerInfo
+	_, err := c.call(ctx, http.MethodGet, path(), nil, &out)
+	return out, err
+}

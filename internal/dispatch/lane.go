@@ -296,7 +296,8 @@ func (l *lane) excused(now time.Time) bool {
 	return l.health.RestUntil.After(now) || l.limiter != nil || now.Sub(l.moved) < stalledAfter
 }
 
-// putBack makes rows of what is queued, so that another node, or this one after its restart, finds them at once.
+// putBack makes rows of what is queued, so that another node, or this one after its restart, finds them at once. It
+// returns when they are, or cannot be.
 func (l *lane) putBack() {
 	l.mu.Lock()
 	if l.timer != nil {
@@ -305,13 +306,19 @@ func (l *lane) putBack() {
 	queue := append([]hookyard.Work(nil), l.queue[l.head:]...)
 	l.queue, l.head = nil, 0
 	l.mu.Unlock()
+	var kept sync.WaitGroup
 	for i := range queue {
 		w := &queue[i]
+		l.d.memory.Add(-w.Event.Size)
 		r := &hookyard.Result{Work: w, Ordered: w.Delivery.Due.UnixMicro() == w.Delivery.EventSeq,
 			Decision: hookyard.Decision{State: hookyard.Pending, Due: w.Delivery.Due}}
-		l.d.work.Add(1)
-		if err := l.d.o.Store.FinishThen(context.Background(), r, func(error) { l.d.work.Done() }); err != nil {
-			l.d.work.Done() // the restart finds it all the same
+		kept.Add(1)
+		if err := l.d.o.Store.FinishThen(context.Background(), r, func(error) { kept.Done() }); err != nil {
+			kept.Done() // the restart finds it all the same
 		}
+	}
+	kept.Wait()
+	if len(queue) > 0 {
+		l.rowsAt(time.Now())
 	}
 }

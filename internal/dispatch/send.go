@@ -40,7 +40,7 @@ func (d *Dispatcher) send(l *lane, w *hookyard.Work) {
 		return
 	}
 	attempt, outcome := d.attempt(ctx, h, w)
-	if ctx.Err() != nil && !outcome.OK() { // cut off by our own stop: not the receiver's fault, and not counted
+	if (ctx.Err() != nil || outcome.Kind == egress.KindCanceled) && !outcome.OK() { // cut off by our own stop: not the receiver's fault, and not counted
 		d.finish(l, &hookyard.Result{Work: w, Ordered: h.Ordered, Decision: hookyard.Decision{State: hookyard.Pending, Due: time.Now()}}, false)
 		return
 	}
@@ -62,6 +62,9 @@ func (d *Dispatcher) send(l *lane, w *hookyard.Work) {
 		d.o.Watch.Attempted(w, attempt, decision)
 	}
 	d.finish(l, r, h.Ordered)
+	if h.Ordered && decision.State == hookyard.Pending {
+		l.putBack() // what was taken after it must wait for it
+	}
 }
 
 func (d *Dispatcher) random() float64 {

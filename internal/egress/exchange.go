@@ -94,16 +94,16 @@ func (x *exchange) on(cn *conn) (*Response, *Error) {
 	resp, keep, e := x.receive(cn, b)
 	sent := x.sent(cn)
 	calm := stop() // else interrupt may come at any time
+	if resp != nil {
+		resp.Timing = x.timing
+		resp.Timing.Wait = max(cn.first.Sub(x.sending.at), 0)
+	}
 	if keep && sent && calm && e == nil {
 		x.c.pool.put(cn, time.Now())
 	} else {
 		x.c.pool.drop(cn)
 	}
 	x.c.recycle(b)
-	if resp != nil {
-		resp.Timing = x.timing
-		resp.Timing.Wait = max(cn.first.Sub(x.sending.at), 0)
-	}
 	return resp, e
 }
 

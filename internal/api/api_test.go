@@ -1,0 +1,224 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/client"
+	"github.com/hookyard/hookyard/internal/api"
+	"github.com/hookyard/hookyard/internal/auth"
+	"github.com/hookyard/hookyard/internal/dispatch"
+	"github.com/hookyard/hookyard/internal/egress"
+	"github.com/hookyard/hookyard/internal/filter"
+	"github.com/hookyard/hookyard/internal/ingest"
+	"github.com/hookyard/hookyard/internal/store"
+	"github.com/hookyard/hookyard/internal/store/storetest"
+)
+
+// bundle is a server with everything real behind it, and a client for each of some users.
+type bundle struct {
+	t     *testing.T
+	db    *store.DB
+	url   string
+	admin *client.Client // administrator
+	alice *client.Client // owner of alice/…
+	bob   *client.Client // no right anywhere
+	token string         // alice's
+	bobs  string         // bob's
+}
+
+// each runs f against a server on each database.
+func each(t *testing.T, change func(*api.Options), f func(t *testing.T, b *bundle)) {
+	t.Helper()
+	storetest.Each(t, func(t *testing.T, db *store.DB) { f(t, serve(t, db, change)) })
+}
+
+// one runs f against a server on SQLite, for what does not depend on the database.
+func one(t *testing.T, change func(*api.Options)) *bundle {
+	t.Helper()
+	return serve(t, storetest.Open(t, storetest.SQLite(t)), change)
+}
+
+func serve(t *testing.T, db *store.DB, change func(*api.Options)) *bundle {
+	t.Helper()
+	b := &bundle{t: t, db: db}
+	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	out, err := egress.New(egress.Options{Allow: []string{"127.0.0.1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	filters := filter.NewCache(100)
+	accepts := func(h *hookyard.Hook, e *hookyard.Event) (bool, error) { return filters.Match(h.Filter, e) }
+	limits := hookyard.DefaultLimits()
+	dispatcher := dispatch.New(dispatch.Options{Store: db, Client: out, Filter: accepts, Log: log, Limits: limits,
+		BaseURL: "http://hooks.test", UserAgent: "hookyard/test", Poll: 100 * time.Millisecond, Grace: time.Second})
+	o := api.Options{
+		Store: db, Dispatcher: dispatcher, Targets: out, Filter: accepts, Limits: limits, Log: log, BaseURL: "http://hooks.test", Version: "test",
+	}
+	o.Auth = auth.New(db, auth.Options{})
+	if change != nil {
+		change(&o)
+	}
+	if o.Dev {
+		o.Auth = auth.New(db, auth.Options{Dev: true})
+	}
+	o.Ingest = ingest.New(ingest.Options{Store: db, Dispatcher: dispatcher, Filter: accepts, Limits: o.Limits, Log: log, BaseURL: o.BaseURL})
+	a, err := api.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(a)
+	b.url = server.URL
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = dispatcher.Run(ctx) })
+	t.Cleanup(func() {
+		server.Close()
+		cancel()
+		running.Wait()
+		out.Close()
+	})
+	b.admin, _ = b.user("root", true)
+	b.alice, b.token = b.user("alice", false)
+	b.bob, b.bobs = b.user("bob", false)
+	return b
+}
+
+// user makes a user with a token, and a client that uses it.
+func (b *bundle) user(name string, admin bool) (*client.Client, string) {
+	b.t.Helper()
+	ctx := context.Background()
+	u := &hookyard.User{Name: name, Admin: admin}
+	if err := b.db.CreateUser(ctx, u); err != nil {
+		b.t.Fatal(err)
+	}
+	secret, hash := auth.NewToken()
+	if err := b.db.CreateToken(ctx, &hookyard.Token{UserKey: u.Key, Hash: hash, Scope: hookyard.ScopeManage}); err != nil {
+		b.t.Fatal(err)
+	}
+	return b.client(secret), secret
+}
+
+func (b *bundle) client(token string) *client.Client {
+	b.t.Helper()
+	c, err := client.New(b.url, token)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return c
+}
+
+// project makes a project of alice's.
+func (b *bundle) project(name string, p client.ProjectPatch) string {
+	b.t.Helper()
+	if _, _, err := b.alice.PutProject(b.t.Context(), "alice/"+name, p); err != nil {
+		b.t.Fatal(err)
+	}
+	return "alice/" + name
+}
+
+// hook makes a hook for all events.
+func (b *bundle) hook(project, id, url string) {
+	b.t.Helper()
+	if _, err := b.alice.PutHook(b.t.Context(), project, id, client.HookPatch{URL: new(url), Events: new(hookyard.SelectAll())}); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// do sends a request as it stands and returns status, header and body.
+func (b *bundle) do(token, method, path, body string, header ...string) (int, http.Header, string) {
+	b.t.Helper()
+	r, err := http.NewRequest(method, b.url+path, strings.NewReader(body))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Add(header[i], header[i+1])
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	got, err := io.ReadAll(resp.Body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return resp.StatusCode, resp.Header, string(got)
+}
+
+// received is one request that a receiver got.
+type received struct {
+	Header http.Header
+	Body   string
+}
+
+// receiver listens for deliveries and answers them with status.
+func receiver(t *testing.T, status int) (url string, got <-chan received) {
+	t.Helper()
+	out := make(chan received, 100)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		w.WriteHeader(status)
+		out <- received{r.Header, string(body)}
+	}))
+	t.Cleanup(s.Close)
+	return s.URL, out
+}
+
+// wait returns what a receiver gets next.
+func wait(t *testing.T, got <-chan received) received {
+	t.Helper()
+	select {
+	case r := <-got:
+		return r
+	case <-time.After(10 * time.Second):
+		t.Fatal("nothing was received within 10 s")
+		return received{}
+	}
+}
+
+// until asks until ok, with a pause in between, for what the dispatcher does in its own time.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("not within 10 s: %s", what)
+		}
+	}
+}
+
+// wantStatus fails unless err is the server's refusal with this status.
+func wantStatus(t *testing.T, err error, status int, part string) {
+	t.Helper()
+	if got := client.StatusOf(err); got != status || !strings.Contains(err.Error(), part) {
+		t.Errorf("got status %d, error %v; want %d and %q", got, err, status, part)
+	}
+}
+
+func compact(t *testing.T, s string) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := json.Compact(&b, []byte(s)); err != nil {
+		t.Fatalf("not JSON: %v: %s", err, s)
+	}
+	return b.String()
+}

@@ -1,0 +1,217 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/auth"
+)
+
+// call is one request on its way through a handler. It belongs to one goroutine.
+type call struct {
+	a    *API
+	w    http.ResponseWriter
+	r    *http.Request
+	id   *auth.Identity // who asks; nil on routes that are open to all
+	view *hookyard.View // the project of the path; nil on routes without one
+	q    url.Values     // the query, checked
+}
+
+// handler wraps a route: who asks, may they, and what went wrong.
+func (a *API) handler(rt *route) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := a.serve(rt, w, r); err != nil {
+			a.fail(w, r, err)
+		}
+	}
+}
+
+func (a *API) serve(rt *route, w http.ResponseWriter, r *http.Request) error {
+	if err := checkPath(r.URL.Path); err != nil {
+		return err
+	}
+	if rt.publish {
+		return a.publish(w, r)
+	}
+	c := &call{a: a, w: w, r: r}
+	if err := c.readQuery(rt); err != nil {
+		return err
+	}
+	if rt.need == open {
+		return rt.do(c)
+	}
+	if err := a.identify(c); err != nil {
+		return err
+	}
+	if err := c.admit(rt); err != nil {
+		return err
+	}
+	return rt.do(c)
+}
+
+// identify finds out who asks. What a browser sends along by itself, a cookie or, without authentication, nothing at
+// all, is no proof that its user wants the change: then the request must come from our own pages.
+func (a *API) identify(c *call) error {
+	if c.r.Header["Authorization"] == nil && !strings.Contains(c.r.URL.RawQuery, auth.TokenQuery+"=") {
+		if err := a.csrf.Check(c.r); err != nil {
+			return hookyard.Errorf(hookyard.Forbidden, "a page of another site may not change anything here: %v", err)
+		}
+	}
+	id, err := a.o.Auth.Identify(c.r)
+	if err != nil {
+		return err
+	}
+	c.id = id
+	c.r = c.r.WithContext(hookyard.WithActor(c.r.Context(), id.User.Name))
+	return nil
+}
+
+// admit lets in who may use the route, and fills view.
+func (c *call) admit(rt *route) error {
+	switch rt.need {
+	case signedIn:
+		if c.id.Guest {
+			return hookyard.Errorf(hookyard.Unauthenticated, "Authentication required")
+		}
+		return nil
+	case administrator:
+		if !c.id.IsAdmin() {
+			return hookyard.Errorf(hookyard.Forbidden, "only an administrator may do this, with a token of scope manage if with a token")
+		}
+		return nil
+	case anybody:
+		return nil
+	}
+	if rt.need == byItself {
+		return nil
+	}
+	return c.enter(rt.need.role(), rt.creates)
+}
+
+// enter finds the project of the path. No project and no right look the same, unless the caller would own it.
+func (c *call) enter(need hookyard.Role, creates bool) error {
+	view, err := c.a.project(c.r.Context(), c.r.PathValue("owner"), c.r.PathValue("project"))
+	if err != nil {
+		return err
+	}
+	role, err := c.a.o.Auth.Role(c.r.Context(), c.id, view.Project)
+	if err != nil {
+		return err
+	}
+	if !role.Allows(need) {
+		return notAuthorized(view.Project, need)
+	}
+	if view.Project.Key == 0 {
+		if view, err = c.a.onUse(c.r.Context(), view.Project, creates); err != nil {
+			return err
+		}
+	}
+	c.view = view
+	return nil
+}
+
+// project returns a project, or one with key 0 when there is none of that name.
+func (a *API) project(ctx context.Context, owner, name string) (*hookyard.View, error) {
+	view, err := a.o.Store.View(ctx, owner, name)
+	if errors.Is(err, hookyard.ErrNotFound) {
+		return &hookyard.View{Project: &hookyard.Project{Owner: owner, Name: name}}, nil
+	}
+	return view, err
+}
+
+// onUse makes the project that is not there, where the operator wants that and the route puts something into it.
+func (a *API) onUse(ctx context.Context, p *hookyard.Project, creates bool) (*hookyard.View, error) {
+	if !creates || !a.o.CreateOnUse {
+		return nil, hookyard.Errorf(hookyard.NotFound, "no such project [%s]", hookyard.Clean(p.ID(), 200))
+	}
+	if err := p.Validate(a.o.Limits); err != nil {
+		return nil, err
+	}
+	if err := a.createProject(ctx, p); err != nil && !errors.Is(err, hookyard.ErrConflict) {
+		return nil, err
+	}
+	return a.o.Store.View(ctx, p.Owner, p.Name)
+}
+
+func notAuthorized(p *hookyard.Project, need hookyard.Role) error {
+	verb := "modify"
+	if need == hookyard.RoleRead {
+		verb = "read"
+	}
+	return hookyard.Errorf(hookyard.Forbidden, "Not authorized to %s project [%s]", verb, hookyard.Clean(p.ID(), 200))
+}
+
+// checkPath refuses what no name may hold, before a database sees it.
+func checkPath(p string) error {
+	if !utf8.ValidString(p) || strings.ContainsFunc(p, isControl) {
+		return hookyard.Errorf(hookyard.Invalid, "the path holds control characters or is not UTF-8")
+	}
+	return nil
+}
+
+func isControl(r rune) bool { return r < 0x20 || r == 0x7f }
+
+// readQuery refuses parameters that the route does not know: a typing mistake must not widen a search.
+func (c *call) readQuery(rt *route) error {
+	if c.r.URL.RawQuery == "" {
+		return nil
+	}
+	q, err := url.ParseQuery(c.r.URL.RawQuery)
+	if err != nil {
+		return hookyard.Errorf(hookyard.Invalid, "the query cannot be read: %v", err)
+	}
+	for name, values := range q {
+		if name != auth.TokenQuery && !rt.live && !rt.takes(name) {
+			return hookyard.FieldErrorf(hookyard.Clean(name, 100), "unknown query parameter %q", hookyard.Clean(name, 100))
+		}
+		if len(values) > 1 && !rt.live {
+			return hookyard.FieldErrorf(name, "query parameter %s stands %d times", name, len(values))
+		}
+		for _, v := range values {
+			if !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
+				return hookyard.FieldErrorf(name, "query parameter %s holds NUL or is not UTF-8", hookyard.Clean(name, 100))
+			}
+		}
+	}
+	c.q = q
+	return nil
+}
+
+// ctx is the request's context; it names who makes a change.
+func (c *call) ctx() context.Context { return c.r.Context() }
+
+// param is a part of the path.
+func (c *call) param(name string) string { return c.r.PathValue(name) }
+
+// key is the project's.
+func (c *call) key() int64 { return c.view.Project.Key }
+
+// reply answers with the JSON of v.
+func (c *call) reply(status int, v any) error {
+	write(c.w, status, v)
+	return nil
+}
+
+// nothing answers that it is done.
+func (c *call) nothing() error {
+	c.w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// encode writes JSON and leaves <, > and & alone.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}

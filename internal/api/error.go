@@ -1,0 +1,119 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/client"
+)
+
+// statusError is an error with another status than its code's: what WebGME's clients expect.
+type statusError struct {
+	err     *hookyard.Error
+	status  int
+	message string // instead of the one that is fixed for the status, or ""
+	index   *int   // of the publication in a batch
+}
+
+func (e *statusError) Error() string { return e.err.Message }
+
+func (e *statusError) Unwrap() error { return e.err }
+
+func withStatus(status int, err *hookyard.Error) error {
+	return &statusError{err: err, status: status}
+}
+
+// statusOf is the status of each code.
+func statusOf(code hookyard.Code) int {
+	switch code {
+	case hookyard.Invalid:
+		return http.StatusBadRequest
+	case hookyard.Unauthenticated:
+		return http.StatusUnauthorized
+	case hookyard.Forbidden:
+		return http.StatusForbidden
+	case hookyard.NotFound:
+		return http.StatusNotFound
+	case hookyard.Conflict:
+		return http.StatusConflict
+	case hookyard.Gone:
+		return http.StatusGone
+	case hookyard.TooLarge:
+		return http.StatusRequestEntityTooLarge
+	case hookyard.Unsupported:
+		return http.StatusUnsupportedMediaType
+	case hookyard.TooMany:
+		return http.StatusTooManyRequests
+	case hookyard.Unavailable:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}
+
+// fail writes err: the one place where errors become answers. What is not a [hookyard.Error] is logged and not shown.
+func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() != nil && errors.Is(err, context.Cause(r.Context())) {
+		return // the client has gone
+	}
+	e := describe(err)
+	if e.Status == http.StatusInternalServerError {
+		a.o.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+	}
+	switch e.Status {
+	case http.StatusUnauthorized:
+		w.Header().Set("WWW-Authenticate", `Bearer realm="hookyard"`)
+	case http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "1")
+	}
+	write(w, e.Status, e)
+}
+
+// describe puts an error into the shape that every error has. message is fixed for the statuses for which WebGME fixes it.
+func describe(err error) *client.Error {
+	out := &client.Error{Status: http.StatusInternalServerError, Code: "internal", Detail: "internal error: the server's log says more"}
+	var e *hookyard.Error
+	if errors.As(err, &e) {
+		out.Status, out.Code, out.Detail, out.Field = statusOf(e.Code), e.Code, e.Message, e.Field
+		if out.Detail == "" {
+			out.Detail = string(e.Code)
+		}
+	}
+	var s *statusError
+	if errors.As(err, &s) {
+		out.Status, out.Index = s.status, s.index
+	}
+	switch out.Status {
+	case http.StatusUnauthorized:
+		out.Message = "Authentication required"
+	case http.StatusForbidden:
+		out.Message = "Forbidden"
+	case http.StatusNotFound:
+		out.Message = "Not found"
+	default:
+		out.Message = out.Detail
+	}
+	if s != nil && s.message != "" {
+		out.Message = s.message
+	}
+	return out
+}
+
+// write answers with the JSON of v.
+func write(w http.ResponseWriter, status int, v any) {
+	b, err := encode(v)
+	if err != nil { // only a value of ours can do that
+		status, b = http.StatusInternalServerError, []byte(`{"message":"internal error","documentation_url":"","error":"internal error","code":"internal"}`)
+	}
+	h := w.Header()
+	h["Content-Type"] = jsonType()
+	h.Set("Content-Length", strconv.Itoa(len(b)))
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(b) // whoever hung up does not want it
+}
+
+func jsonType() []string { return []string{"application/json; charset=utf-8"} }

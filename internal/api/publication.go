@@ -1,0 +1,248 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+
+	"github.com/hookyard/hookyard"
+)
+
+// parsePublication reads {"id","type","timestamp","data"}. It finds where each member begins and ends, and leaves the
+// data's bytes where they are: encoding/json would look at them twice more. What it accepts is JSON nonetheless: the data
+// is checked by [hookyard.Publish], the other members are decoded.
+func parsePublication(body []byte, depth int) (hookyard.Publication, error) {
+	var p hookyard.Publication
+	seen := 0
+	at, err := eachMember(body, depth, func(name string, value []byte) error {
+		bit := 0
+		var err error
+		switch name {
+		case "id":
+			bit = 1
+			p.ID, err = text(name, value)
+		case "type":
+			bit = 2
+			p.Type, err = text(name, value)
+		case "timestamp":
+			bit = 4
+			p.Timestamp, err = timestamp(value)
+		case "data":
+			bit = 8
+			p.Data = value
+		default:
+			name = hookyard.Clean(name, 100)
+			return hookyard.FieldErrorf(name, "unknown field %q; an event has type, data and perhaps id and timestamp", name)
+		}
+		if seen&bit != 0 {
+			return hookyard.FieldErrorf(name, "%s stands twice", name)
+		}
+		seen |= bit
+		return err
+	})
+	if err != nil {
+		return p, err
+	}
+	if skipSpace(body, at) != len(body) {
+		return p, notJSON("there is something after the event")
+	}
+	return p, nil
+}
+
+func text(name string, value []byte) (string, error) {
+	if bytes.Equal(value, []byte("null")) {
+		return "", nil
+	}
+	if value[0] != '"' {
+		return "", hookyard.FieldErrorf(name, "%s must be a string", name)
+	}
+	return unquote(value)
+}
+
+func timestamp(value []byte) (time.Time, error) {
+	s, err := text("timestamp", value)
+	if err != nil || s == "" {
+		return time.Time{}, err
+	}
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil || !storable(t) {
+		return time.Time{}, hookyard.FieldErrorf("timestamp", "timestamp must be a time such as 2026-01-31T12:00:00Z")
+	}
+	return t, nil
+}
+
+// unquote decodes a JSON string; plain ones without work.
+func unquote(b []byte) (string, error) {
+	inner := b[1 : len(b)-1]
+	plain := true
+	for _, c := range inner {
+		if c == '\\' || c < 0x20 || c >= 0x80 {
+			plain = false
+			break
+		}
+	}
+	if plain {
+		return string(inner), nil
+	}
+	if err := hookyard.CheckJSON(b, 1); err != nil {
+		return "", err
+	}
+	var s string
+	if err := json.Unmarshal(b, &s); err != nil {
+		return "", notJSON("a string is malformed")
+	}
+	return s, nil
+}
+
+// eachMember calls f for each member of the object at the start of b, and returns where the object ends. Values are
+// delimited, not checked.
+func eachMember(b []byte, depth int, f func(name string, value []byte) error) (end int, err error) {
+	at := skipSpace(b, 0)
+	if at == len(b) || b[at] != '{' {
+		return 0, notJSON("an event is a JSON object such as {\"type\":\"order.created\",\"data\":{}}")
+	}
+	if at = skipSpace(b, at+1); at < len(b) && b[at] == '}' {
+		return at + 1, nil
+	}
+	for {
+		if at == len(b) || b[at] != '"' {
+			return 0, notJSON("a name in quotes is missing")
+		}
+		stop := valueEnd(b, at, depth)
+		if stop < 0 {
+			return 0, notJSON("a name does not end")
+		}
+		name, err := unquote(b[at:stop])
+		if err != nil {
+			return 0, err
+		}
+		if at = skipSpace(b, stop); at == len(b) || b[at] != ':' {
+			return 0, notJSON("a colon is missing")
+		}
+		at = skipSpace(b, at+1)
+		if stop = valueEnd(b, at, depth); stop < 0 {
+			return 0, valueFault(b[at:], depth)
+		}
+		if err := f(name, b[at:stop]); err != nil {
+			return 0, err
+		}
+		at = skipSpace(b, stop)
+		switch {
+		case at < len(b) && b[at] == '}':
+			return at + 1, nil
+		case at == len(b) || b[at] != ',':
+			return 0, notJSON("a comma or the closing brace is missing")
+		}
+		at = skipSpace(b, at+1)
+	}
+}
+
+// splitArray returns the elements of the array that b is, at most max of them.
+func splitArray(b []byte, depth, max int) ([][]byte, error) {
+	at := skipSpace(b, 0)
+	if at == len(b) || b[at] != '[' {
+		return nil, notJSON("a batch is a JSON array of events")
+	}
+	var out [][]byte
+	at = skipSpace(b, at+1)
+	for len(out) > 0 || at == len(b) || b[at] != ']' {
+		stop := valueEnd(b, at, depth)
+		if stop < 0 {
+			return nil, valueFault(b[at:], depth)
+		}
+		if len(out) == max {
+			return nil, hookyard.Errorf(hookyard.TooLarge, "the list holds more than %d events (setting: --max-batch)", max)
+		}
+		out = append(out, b[at:stop])
+		at = skipSpace(b, stop)
+		if at < len(b) && b[at] == ']' {
+			break
+		}
+		if at == len(b) || b[at] != ',' {
+			return nil, notJSON("a comma or the closing bracket is missing")
+		}
+		at = skipSpace(b, at+1)
+	}
+	switch {
+	case skipSpace(b, at+1) != len(b):
+		return nil, notJSON("there is something after the list")
+	case len(out) == 0:
+		return nil, hookyard.Errorf(hookyard.Invalid, "the list holds no events")
+	}
+	return out, nil
+}
+
+// valueEnd returns where the value that begins at i ends, or -1 when it does not end, is none or is nested too deep.
+func valueEnd(b []byte, i, depth int) int {
+	level := 0
+	for i < len(b) {
+		switch c := b[i]; c {
+		case '"':
+			if i = stringEnd(b, i); i < 0 {
+				return -1
+			}
+		case '{', '[':
+			if level++; level > depth {
+				return -1
+			}
+			i++
+			continue
+		case '}', ']':
+			if level--; level < 0 {
+				return -1
+			}
+			i++
+		case ',', ':', ' ', '\t', '\r', '\n':
+			if level == 0 {
+				return -1
+			}
+			i++
+			continue
+		default:
+			for i++; i < len(b) && !isDelimiter(b[i]); i++ {
+			}
+		}
+		if level == 0 {
+			return i
+		}
+	}
+	return -1
+}
+
+func isDelimiter(c byte) bool {
+	switch c {
+	case '"', '{', '}', '[', ']', ',', ':', ' ', '\t', '\r', '\n':
+		return true
+	}
+	return false
+}
+
+// stringEnd returns where the string that begins at i ends, or -1.
+func stringEnd(b []byte, i int) int {
+	for i++; i < len(b); i++ {
+		switch b[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return -1
+}
+
+func skipSpace(b []byte, i int) int {
+	for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '\n' || b[i] == '\r') {
+		i++
+	}
+	return i
+}
+
+// valueFault says why a value has no end.
+func valueFault(b []byte, depth int) error {
+	if err := hookyard.CheckJSON(b, depth); hookyard.CodeOf(err) == hookyard.Invalid {
+		return err
+	}
+	return notJSON("a value is missing")
+}
+
+func notJSON(what string) error { return hookyard.Errorf(hookyard.Invalid, "not valid JSON: %s", what) }

@@ -1,0 +1,193 @@
+package api
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/client"
+)
+
+// publish is the hot path: tens of thousands of events a second come this way. It answers once the events are committed.
+func (a *API) publish(w http.ResponseWriter, r *http.Request) error {
+	view, actor, err := a.publishInto(r)
+	if err != nil {
+		return err
+	}
+	body, err := a.o.Ingest.ReadBody(w, r)
+	if err != nil {
+		return err
+	}
+	events, many, err := a.eventsOf(r, body)
+	if err != nil {
+		return err
+	}
+	ctx := hookyard.WithActor(r.Context(), actor)
+	if many {
+		receipts, errs := a.o.Ingest.AcceptAll(ctx, view, events)
+		return a.replyBatch(w, events, receipts, errs)
+	}
+	receipt, err := a.o.Ingest.Accept(ctx, view, events[0])
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h["Content-Type"] = jsonType()
+	w.WriteHeader(http.StatusAccepted)
+	_, _ = w.Write(append(appendReceipt(make([]byte, 0, 96), receipt), '\n'))
+	return nil
+}
+
+// publishInto finds out who publishes and into which project.
+func (a *API) publishInto(r *http.Request) (*hookyard.View, string, error) {
+	c := call{a: a, r: r}
+	if err := a.identify(&c); err != nil {
+		return nil, "", err
+	}
+	ctx := r.Context()
+	view, err := a.project(ctx, r.PathValue("owner"), r.PathValue("project"))
+	if err != nil {
+		return nil, "", err
+	}
+	may, err := a.o.Auth.MayPublish(ctx, c.id, view.Project)
+	if err != nil {
+		return nil, "", err
+	}
+	if !may {
+		return nil, "", notAuthorized(view.Project, hookyard.RoleWrite)
+	}
+	if view.Project.Key == 0 {
+		view, err = a.onUse(hookyard.WithActor(ctx, c.id.User.Name), view.Project, true)
+	}
+	return view, c.id.User.Name, err
+}
+
+// eventsOf makes the events of a request: our own JSON, one or a list, or CloudEvents in one of their modes.
+func (a *API) eventsOf(r *http.Request, body []byte) (events []*hookyard.Event, many bool, err error) {
+	key, err := idempotencyKey(r)
+	if err != nil {
+		return nil, false, err
+	}
+	at := time.Now()
+	switch contentType := mediaOf(r.Header); {
+	case strings.HasPrefix(contentType, "application/cloudevents-batch"):
+		events, err = a.cloudEventBatch(contentType, body, at)
+		many = true
+	case strings.HasPrefix(contentType, "application/cloudevents"):
+		events, err = a.cloudEvent(contentType, body, at)
+	case len(r.Header["Ce-Specversion"]) > 0 || len(r.Header["Ce-Type"]) > 0:
+		events, err = a.binaryCloudEvent(r.Header, body, at)
+	default:
+		events, many, err = a.ownEvents(body, at)
+	}
+	if err != nil || key == "" {
+		return events, many, err
+	}
+	for i, e := range events {
+		if e.DedupKey != "" {
+			continue // its own id says more
+		}
+		e.DedupKey = "idem:" + key
+		if many {
+			e.DedupKey += "#" + strconv.Itoa(i)
+		}
+	}
+	return events, many, nil
+}
+
+// ownEvents reads {"type","data"} or a list of them. When one of a list is malformed, none is made.
+func (a *API) ownEvents(body []byte, at time.Time) ([]*hookyard.Event, bool, error) {
+	if first := skipSpace(body, 0); first == len(body) || body[first] != '[' {
+		e, err := a.ownEvent(body, at)
+		return []*hookyard.Event{e}, false, err
+	}
+	items, err := splitArray(body, a.o.Limits.JSONDepth, a.o.Limits.Batch)
+	if err != nil {
+		return nil, true, err
+	}
+	events := make([]*hookyard.Event, len(items))
+	for i, item := range items {
+		if events[i], err = a.ownEvent(item, at); err != nil {
+			return nil, true, atIndex(i, err)
+		}
+	}
+	return events, true, nil
+}
+
+func (a *API) ownEvent(body []byte, at time.Time) (*hookyard.Event, error) {
+	p, err := parsePublication(body, a.o.Limits.JSONDepth)
+	if err != nil {
+		return nil, err
+	}
+	return hookyard.Publish(p, at, a.o.Limits)
+}
+
+// atIndex says which of a list is wrong.
+func atIndex(i int, err error) error {
+	e := *describe(err)
+	message := "event " + strconv.Itoa(i) + ": " + e.Detail + " (none of the list was kept)"
+	return &statusError{err: &hookyard.Error{Code: e.Code, Message: message, Field: e.Field}, status: e.Status, index: &i}
+}
+
+// maxIdempotencyKey is the longest key in bytes.
+const maxIdempotencyKey = 255
+
+func idempotencyKey(r *http.Request) (string, error) {
+	values := r.Header["Idempotency-Key"]
+	if len(values) == 0 {
+		return "", nil
+	}
+	key := values[0]
+	if len(values) > 1 || key == "" || len(key) > maxIdempotencyKey || !utf8.ValidString(key) || strings.ContainsFunc(key, isControl) {
+		return "", hookyard.FieldErrorf("Idempotency-Key", "Idempotency-Key must stand once, with 1 to %d bytes of printable text", maxIdempotencyKey)
+	}
+	return key, nil
+}
+
+// mediaOf is the media type of a request, in lower case and without parameters.
+func mediaOf(h http.Header) string {
+	values := h["Content-Type"]
+	if len(values) == 0 {
+		return ""
+	}
+	t, _, _ := strings.Cut(values[0], ";")
+	return strings.ToLower(strings.TrimSpace(t))
+}
+
+// appendReceipt writes {"id","deliveries"}, and duplicate when it was one.
+func appendReceipt(b []byte, r hookyard.Receipt) []byte {
+	b = append(b, `{"id":"`...)
+	b = append(b, r.ID...)
+	b = append(b, `","deliveries":`...)
+	b = strconv.AppendInt(b, int64(r.Deliveries), 10)
+	if r.Duplicate {
+		b = append(b, `,"duplicate":true`...)
+	}
+	return append(b, '}')
+}
+
+// replyBatch answers what became of each event. When all failed for want of the database, the whole is to be repeated.
+func (a *API) replyBatch(w http.ResponseWriter, events []*hookyard.Event, receipts []hookyard.Receipt, errs []error) error {
+	out := make([]client.BatchReceipt, len(events))
+	failed := 0
+	for i := range events {
+		if errs[i] == nil {
+			out[i].Receipt = client.Receipt{ID: receipts[i].ID, Deliveries: receipts[i].Deliveries, Duplicate: receipts[i].Duplicate}
+			continue
+		}
+		failed++
+		e := describe(errs[i])
+		if e.Status == http.StatusInternalServerError {
+			a.o.Log.Error("an event of a list cannot be kept", "error", errs[i])
+		}
+		out[i].Error, out[i].Code = e.Detail, e.Code
+	}
+	if failed > 0 && failed == len(events) {
+		return errs[0]
+	}
+	write(w, http.StatusAccepted, out)
+	return nil
+}

@@ -1,0 +1,101 @@
+package api
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/hookyard/hookyard"
+)
+
+// Bounds on pages.
+const (
+	defaultPage = 50
+	maxPage     = 500
+)
+
+func (c *call) limit() (int, error) {
+	v := c.q.Get("limit")
+	if v == "" || v == "0" {
+		return defaultPage, nil
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 1 || n > maxPage {
+		return 0, hookyard.FieldErrorf("limit", "limit must be a number from 1 to %d", maxPage)
+	}
+	return n, nil
+}
+
+// time reads a parameter that is a time, or a duration such as 24h that means so long ago.
+func (c *call) time(name string) (time.Time, error) {
+	v := c.q.Get(name)
+	if v == "" {
+		return time.Time{}, nil
+	}
+	if ago, err := time.ParseDuration(v); err == nil && ago >= 0 {
+		return now().Add(-ago), nil
+	}
+	t, err := time.Parse(time.RFC3339Nano, v)
+	if err != nil || !storable(t) {
+		return time.Time{}, hookyard.FieldErrorf(name, "%s must be a time such as 2026-01-31T12:00:00Z, or a duration such as 24h that means so long ago", name)
+	}
+	return t, nil
+}
+
+// storable says whether a time fits into the microseconds of the store with room for sums.
+func storable(t time.Time) bool { return t.Year() >= 1 && t.Year() <= 9999 }
+
+// state reads a parameter that is the state of a delivery.
+func (c *call) state() (hookyard.State, error) { return checkState(hookyard.State(c.q.Get("state"))) }
+
+func checkState(s hookyard.State) (hookyard.State, error) {
+	switch s {
+	case "", hookyard.Pending, hookyard.Delivered, hookyard.Failed, hookyard.Skipped, hookyard.Canceled:
+		return s, nil
+	}
+	return "", hookyard.FieldErrorf("state", "state must be one of pending, delivered, failed, skipped, canceled")
+}
+
+// hookNamed returns the project's hook of that id.
+func (c *call) hookNamed(id string) (*hookyard.Hook, error) {
+	if h := c.view.Hook(id); h != nil {
+		return h, nil
+	}
+	return nil, noSuchHook(id)
+}
+
+func noSuchHook(id string) error {
+	return hookyard.Errorf(hookyard.NotFound, "no such hook [%s]", hookyard.Clean(id, 200))
+}
+
+// hookParam reads a parameter that names a hook; 0 when it is not there.
+func (c *call) hookParam() (int64, error) {
+	id := c.q.Get("hook")
+	if id == "" {
+		return 0, nil
+	}
+	h, err := c.hookNamed(id)
+	if err != nil {
+		return 0, err
+	}
+	return h.Key, nil
+}
+
+// revision reads which revision a change is meant for: the If-Match header, or the given number; 0 means any.
+func (c *call) revision(given int64) (revision int64, status int, err error) {
+	v := c.r.Header.Get("If-Match")
+	if v == "" || v == "*" {
+		return given, 409, nil
+	}
+	n, err := strconv.ParseInt(trimETag(v), 10, 64)
+	if err != nil || n <= 0 {
+		return 0, 0, hookyard.Errorf(hookyard.Invalid, "If-Match must be the ETag of an earlier answer, such as \"3\"")
+	}
+	return n, 412, nil
+}
+
+func trimETag(v string) string {
+	if len(v) >= 2 && v[0] == '"' && v[len(v)-1] == '"' {
+		return v[1 : len(v)-1]
+	}
+	return v
+}

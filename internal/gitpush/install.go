@@ -1,0 +1,192 @@
+package gitpush
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Settings connect a repository with a project. They are in the repository's Git configuration, section hookyard; the
+// token is in a file of its own, which may be read by nobody else.
+type Settings struct {
+	Server      string // hookyard.server: URL of the server
+	Project     string // hookyard.project: owner/name
+	URL         string // hookyard.url: of the repository's page, for links; "" means the server's page of the project
+	ModelEvents string // hookyard.modelEvents: [ModelAsk] (default), [ModelAlways], [ModelNever]
+	Token       string // HOOKYARD_TOKEN, else the file hookyard-token
+
+	Program string // [Install] only: path of the hookyard program that the hook is to run
+	Append  bool   // [Install] only: keep a hook that is there and run it first
+}
+
+// The settings of Settings.ModelEvents.
+const (
+	ModelAsk    = "ask" // the project's setting on the server decides
+	ModelAlways = "always"
+	ModelNever  = "never"
+)
+
+const tokenName = "hookyard-token"
+
+// mark is in every hook that Install writes.
+const mark = "# Written by hookyard git install."
+
+// keptHook is where a hook that was there before goes: beside ours, so that it finds files next to itself as before.
+const keptHook = "post-receive.before-hookyard"
+
+// load reads a repository's settings.
+func load(ctx context.Context, e Env) (Settings, map[string]string, error) {
+	config, err := newGit(e.Dir, e.Environ).readConfig(ctx)
+	if err != nil {
+		return Settings{}, nil, err
+	}
+	s := Settings{Server: config["hookyard.server"], Project: config["hookyard.project"], URL: config["hookyard.url"], ModelEvents: config["hookyard.modelevents"]}
+	if err := s.complete(); err != nil {
+		return s, nil, err
+	}
+	if s.Token = getenv(e.Environ, "HOOKYARD_TOKEN"); s.Token != "" {
+		return s, config, nil
+	}
+	b, err := readSome(filepath.Join(e.Dir, tokenName), 10_000)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // there may be a server that asks for none
+		return s, nil, fmt.Errorf("the token cannot be read: %w", err)
+	}
+	s.Token = strings.TrimSpace(string(b))
+	return s, config, nil
+}
+
+// complete checks settings and fills in defaults.
+func (s *Settings) complete() error {
+	owner, name, ok := strings.Cut(s.Project, "/")
+	if !ok || owner == "" || name == "" || strings.Contains(name, "/") {
+		return fmt.Errorf("the project must be owner/name, not %q (setting: git config hookyard.project)", s.Project)
+	}
+	u, err := url.Parse(s.Server)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
+		return errors.New("the server must be an http:// or https:// URL without a password (setting: git config hookyard.server)")
+	}
+	s.Server = strings.TrimRight(s.Server, "/")
+	if s.URL = strings.TrimRight(s.URL, "/"); s.URL == "" {
+		s.URL = s.Server + "/" + s.Project
+	}
+	switch s.ModelEvents {
+	case "":
+		s.ModelEvents = ModelAsk
+	case ModelAsk, ModelAlways, ModelNever:
+	default:
+		return fmt.Errorf("hookyard.modelEvents must be %s, %s or %s, not %q", ModelAsk, ModelAlways, ModelNever, s.ModelEvents)
+	}
+	return nil
+}
+
+// Install makes a repository tell the server of every push: it writes the hook, the configuration and the token's file.
+// It can be called again to change settings. A hook that is there already is refused unless s.Append. It returns the
+// path of the hook.
+func Install(ctx context.Context, e Env, s Settings) (string, error) {
+	given := s // as they are kept: without defaults
+	if err := s.complete(); err != nil {
+		return "", err
+	}
+	var err error
+	if e.Dir, err = gitDir(ctx, e); err != nil {
+		return "", err
+	}
+	g := newGit(e.Dir, e.Environ)
+	config, err := g.readConfig(ctx)
+	if err != nil {
+		return "", err
+	}
+	if path := config["core.hookspath"]; path != "" {
+		return "", fmt.Errorf("core.hooksPath is %s, so the repository's own hooks are not run: call \"hookyard git post-receive\" from the hook there, or unset it", path)
+	}
+	hook := filepath.Join(e.Dir, "hooks", "post-receive")
+	if err := writeHook(hook, s); err != nil {
+		return "", err
+	}
+	for _, c := range [][2]string{{"server", s.Server}, {"project", s.Project}, {"url", given.URL}, {"modelEvents", given.ModelEvents}} {
+		if c[1] == "" {
+			continue
+		}
+		if _, err := g.run(ctx, nil, "config", "hookyard."+c[0], c[1]); err != nil {
+			return "", err
+		}
+	}
+	if s.Token == "" {
+		return hook, nil
+	}
+	return hook, writeToken(filepath.Join(e.Dir, tokenName), s.Token, isShared(config))
+}
+
+// writeToken writes the token for its owner alone; in a shared repository its group has to read it, too, or nobody else's
+// push could be sent.
+func writeToken(path, token string, shared bool) error {
+	mode := fs.FileMode(0o600)
+	if shared {
+		mode = 0o640
+	}
+	part := path + ".part"
+	if err := (spool{entries: mode}).write(part, []byte(token+"\n")); err != nil {
+		return errors.Join(err, os.Remove(part))
+	}
+	return os.Rename(part, path)
+}
+
+func writeHook(path string, s Settings) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	before := filepath.Join(filepath.Dir(path), keptHook)
+	old, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return err
+	case strings.Contains(string(old), mark): // ours, and perhaps with one that was kept
+	case !s.Append:
+		return fmt.Errorf("%s is there already: with --append it is kept as %s and run first, or call \"hookyard git post-receive\" from it", path, keptHook)
+	default:
+		if _, err := os.Lstat(before); err == nil {
+			return fmt.Errorf("%s is there already, and so is %s: bring them together first", path, keptHook)
+		}
+		if err := os.Rename(path, before); err != nil {
+			return err
+		}
+	}
+	_, err = os.Lstat(before)
+	part := path + ".part"
+	if err := (spool{entries: 0o755}).write(part, []byte(script(s.Program, err == nil))); err != nil {
+		return errors.Join(err, os.Remove(part))
+	}
+	return os.Rename(part, path)
+}
+
+// script is the text of the hook.
+func script(program string, chain bool) string {
+	const head = "#!/bin/sh\n" + mark + "\n# It tells hookyard of every push, and never makes one fail.\n"
+	run := "'" + strings.ReplaceAll(program, "'", `'\''`) + "' git post-receive"
+	if !chain {
+		return head + "exec " + run + "\n"
+	}
+	return head + `pushed=$(cat)
+printf '%s\n' "$pushed" | "$(dirname "$0")/` + keptHook + `" "$@"
+printf '%s\n' "$pushed" | ` + run + "\n"
+}
+
+func getenv(environ []string, name string) string {
+	for _, v := range slices.Backward(environ) {
+		if value, ok := strings.CutPrefix(v, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+func without(environ []string, name string) []string {
+	return slices.DeleteFunc(slices.Clone(environ), func(v string) bool { return strings.HasPrefix(v, name+"=") })
+}

@@ -30,6 +30,14 @@ type EventPage struct {
 	Cut    bool            // the search stopped at its bound on work; go on from Next
 }
 
+// Tail is what came into a project after some seq, oldest first.
+type Tail struct {
+	Events     []*Event  // without headers and bodies
+	UpTo       int64     // nothing of the project that is not in Events will ever appear at or below it
+	Pruned     int64     // highest seq of the project that is past retention, or 0
+	PrunedTime time.Time // when that event came in
+}
+
 // DeliveryQuery asks for deliveries, the newest event first. Zero fields do not restrict.
 type DeliveryQuery struct {
 	ProjectKey int64

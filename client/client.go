@@ -123,6 +123,11 @@ func in(project string, segments ...string) string {
 // call sends a request whose body is the JSON of body, unless that is nil, and reads the JSON of the answer into out,
 // unless that is nil. It returns the status of a 2xx, and an [*Error] for every other.
 func (c *Client) call(ctx context.Context, method, path string, body, out any) (int, error) {
+	return c.callWith(ctx, method, path, nil, body, out)
+}
+
+// callWith is call with headers of one's own.
+func (c *Client) callWith(ctx context.Context, method, path string, header http.Header, body, out any) (int, error) {
 	var sent []byte
 	if body != nil {
 		var err error
@@ -130,7 +135,7 @@ func (c *Client) call(ctx context.Context, method, path string, body, out any) (
 			return 0, err
 		}
 	}
-	resp, err := c.send(ctx, method, path, sent, nil)
+	resp, err := c.send(ctx, method, path, sent, header)
 	if err != nil {
 		return 0, err
 	}

@@ -16,6 +16,9 @@ type Publication struct {
 	Type      string          `json:"type" doc:"such as order.created"`
 	Timestamp time.Time       `json:"timestamp,omitzero" doc:"when it happened; now unless given"`
 	Data      json.RawMessage `json:"data" doc:"any JSON, kept byte for byte"`
+
+	// IdempotencyKey is sent as a header with [Client.Publish]: a repeat with the same one is a duplicate. "" sends none.
+	IdempotencyKey string `json:"-"`
 }
 
 // Receipt says that an event is kept.
@@ -104,8 +107,12 @@ type HookVerdict struct {
 
 // Publish publishes one event. When it returns nil, the event is kept and what is owed will be sent.
 func (c *Client) Publish(ctx context.Context, project string, p Publication) (Receipt, error) {
+	header := http.Header{}
+	if p.IdempotencyKey != "" {
+		header.Set("Idempotency-Key", p.IdempotencyKey)
+	}
 	var out Receipt
-	_, err := c.call(ctx, http.MethodPost, in(project, "events"), p, &out)
+	_, err := c.callWith(ctx, http.MethodPost, in(project, "events"), header, p, &out)
 	return out, err
 }
 

@@ -61,10 +61,10 @@ type Watcher interface {
 
 // Bounds on what is kept in memory instead of being read from rows.
 const (
-	laneQueue    = 128      // deliveries of one hook
+	laneQueue    = 2048     // deliveries of one hook
 	memoryBytes  = 24 << 20 // of events, all hooks together
 	bodyInMemory = 256 << 10
-	claimRows    = 64
+	claimRows    = 128
 )
 
 // slotsOfFailing bounds the attempts under way to hooks that fail: a thousand dead receivers must not take the memory.

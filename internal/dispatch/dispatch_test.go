@@ -199,7 +199,9 @@ func TestGivesUp(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		y := start(t, db)
-		bad := receive(t, func(_ int, w http.ResponseWriter, _ *http.Request) { http.Redirect(w, &http.Request{}, "http://elsewhere.example/", 308) })
+		bad := receive(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
+			http.Redirect(w, &http.Request{}, "http://elsewhere.example/", 308)
+		})
 		told := receive(t, nil)
 		view := storetest.Project(t, db, "acme", "shop", bad.URL, told.URL)
 		y.update(view, "h1", func(h *hookyard.Hook) { h.Schedule = []time.Duration{0, time.Millisecond} })

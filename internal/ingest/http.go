@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,19 +45,24 @@ func (in *Ingest) Inbound(w http.ResponseWriter, r *http.Request, owner, project
 	if verdict.Answer != nil {
 		return reply(w, verdict.Answer)
 	}
+	headers, params := verify.Credentials()
 	if r.URL.RawQuery != "" {
-		target += "?" + hideToken(r.URL)
+		target += "?" + hideToken(r.URL, params)
 	}
 	if !verdict.OK {
 		in.refuse(r, s, body, target, verdict.Reason, now)
-		return hookyard.Errorf(hookyard.Unauthenticated, "not accepted by source %s: %s", s.Name, verdict.Reason)
+		code := hookyard.Unauthenticated
+		if verdict.Status == http.StatusForbidden {
+			code = hookyard.Forbidden
+		}
+		return hookyard.Errorf(code, "not accepted by source %s: %s", s.Name, verdict.Reason)
 	}
 	if r.Method == http.MethodHead || r.Method == http.MethodOptions || r.Method == http.MethodGet && r.URL.RawQuery == "" {
 		w.Header().Set("Allow", "POST, PUT, PATCH, DELETE")
 		w.WriteHeader(http.StatusNoContent) // there is nothing to keep; providers look whether somebody is at home
 		return nil
 	}
-	receipt, err := in.Accept(r.Context(), view, in.event(r, s, &verdict, body, target, now))
+	receipt, err := in.Accept(r.Context(), view, in.event(r, s, &verdict, body, target, headers, now))
 	if err != nil {
 		return err
 	}
@@ -64,10 +70,10 @@ func (in *Ingest) Inbound(w http.ResponseWriter, r *http.Request, owner, project
 }
 
 // event makes the event of a verified request: bytes and headers as they came, less what only the way in needs.
-func (in *Ingest) event(r *http.Request, s *hookyard.Source, verdict *signature.Verdict, body []byte, target string, now time.Time) *hookyard.Event {
+func (in *Ingest) event(r *http.Request, s *hookyard.Source, verdict *signature.Verdict, body []byte, target string, hide []string, now time.Time) *hookyard.Event {
 	e := hookyard.NewEvent(s.Name, in.typeOf(r, s, verdict, body), body, now)
 	e.ContentType = hookyard.Clean(r.Header.Get("Content-Type"), 200)
-	e.Header, e.Method, e.Target = keptHeader(r.Header), r.Method, hookyard.Clean(target, 4096)
+	e.Header, e.Method, e.Target = keptHeader(r.Header, hide), r.Method, hookyard.Clean(target, 4096)
 	e.Remote, e.Verified = RemoteAddr(r), verdict.By
 	e.DedupKey = verdict.DeliveryID
 	if s.DedupHeader != "" {
@@ -199,14 +205,14 @@ func reply(w http.ResponseWriter, a *signature.Answer) error {
 func ignoreGone(error) error { return nil }
 
 // keptHeader leaves out what says something of one connection, and masks the credentials of the way in.
-func keptHeader(h http.Header) http.Header {
+func keptHeader(h http.Header, hide []string) http.Header {
 	out := make(http.Header, len(h))
 	for name, values := range h {
 		switch name {
 		case "Connection", "Content-Length", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Proxy-Connection":
 			continue
 		}
-		if hookyard.IsSensitive(name) {
+		if hookyard.IsSensitive(name) || slices.ContainsFunc(hide, func(n string) bool { return strings.EqualFold(n, name) }) {
 			values = []string{hookyard.Masked}
 		}
 		out[name] = values
@@ -215,15 +221,17 @@ func keptHeader(h http.Header) http.Header {
 }
 
 // hideToken is a query as it is kept: untouched, but without the token that lets a sender in.
-func hideToken(u *url.URL) string {
-	if !strings.Contains(u.RawQuery, "token=") {
-		return u.RawQuery
-	}
+func hideToken(u *url.URL, params []string) string {
 	q := u.Query()
-	for _, name := range []string{"token", "access_token"} {
+	hidden := false
+	for _, name := range params {
 		if q.Has(name) {
 			q.Set(name, hookyard.Masked)
+			hidden = true
 		}
+	}
+	if !hidden {
+		return u.RawQuery
 	}
 	return q.Encode()
 }
@@ -236,4 +244,3 @@ func RemoteAddr(r *http.Request) string {
 	}
 	return host
 }
-

@@ -53,7 +53,7 @@ func (c *committer) takeDue(ctx context.Context, o *claimOp) error {
 		}
 	}
 	rows, err := c.stmts.conn.QueryContext(ctx, `update deliveries set node = $1
-		where hook_key = $2 and state = 'pending' and node = 0 and event_seq in (
+		where hook_key = $2 and state || '' = 'pending' and node + 0 = 0 and event_seq in (
 			select event_seq from deliveries where node = 0 and hook_key = $2 and state = 'pending' and due <= $3
 			order by due, event_seq limit $4`+c.db.dialect.skipLocked+`)
 		returning event_seq, project_key, due, attempts, tries`, c.db.node, o.hook, o.now, o.limit)
@@ -152,7 +152,7 @@ func (db *DB) EndPending(ctx context.Context, hookKey int64, state hookyard.Stat
 	var n int64
 	err := db.txPlain(ctx, func(c conn) error {
 		res, err := c.ExecContext(ctx, `update deliveries set state = $1, reason = $2, due = 0, updated = $3
-			where hook_key = $4 and node = 0 and state = 'pending' and event_seq in (
+			where hook_key = $4 and node + 0 = 0 and state || '' = 'pending' and event_seq in (
 				select event_seq from deliveries where node = 0 and hook_key = $4 and state = 'pending' limit $5)`,
 			string(state), reason, time.Now().UnixMicro(), hookKey, limit)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/hookyard/hookyard"
 )
@@ -69,23 +70,53 @@ func (c *committer) put(ctx context.Context, o op) error {
 func (c *committer) run() {
 	defer c.stmts.drop()
 	batch := make([]op, 0, c.max)
+	last := 0
 	for first := range c.ops {
-		batch = append(batch[:0], first)
-	fill:
-		for len(batch) < c.max {
-			select {
-			case o, ok := <-c.ops:
-				if !ok {
-					break fill
-				}
-				batch = append(batch, o)
-			default:
-				break fill
-			}
-		}
+		batch = c.fill(append(batch[:0], first), c.linger(last))
+		last = len(batch)
 		c.do(batch)
 		clear(batch)
 	}
+}
+
+// busyBatch is the size from which a batch says that there is a crowd.
+const busyBatch = 8
+
+// linger is how long to wait for more: not at all while callers come one by one, a moment in a crowd. Each of the crowd
+// then waits a little longer and all together cost fewer commits.
+func (c *committer) linger(last int) time.Duration {
+	if last < busyBatch {
+		return 0
+	}
+	return 2 * time.Millisecond
+}
+
+// fill adds what is waiting and, for a while, what comes.
+func (c *committer) fill(batch []op, linger time.Duration) []op {
+	batch = c.drain(batch)
+	if linger == 0 || len(batch) >= c.max {
+		return batch
+	}
+	wait := time.NewTimer(linger)
+	defer wait.Stop()
+	<-wait.C
+	return c.drain(batch)
+}
+
+// drain adds what is waiting.
+func (c *committer) drain(batch []op) []op {
+	for len(batch) < c.max {
+		select {
+		case o, ok := <-c.ops:
+			if !ok {
+				return batch
+			}
+			batch = append(batch, o)
+		default:
+			return batch
+		}
+	}
+	return batch
 }
 
 // do runs the loners, each in a transaction of its own, and commits the rest together.

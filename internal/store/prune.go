@@ -50,6 +50,9 @@ func (db *DB) Prune(ctx context.Context, r Retention, now time.Time) (int, error
 		return 0, err
 	}
 	return len(seqs), db.txPlain(ctx, func(c conn) error {
+		if err := notePruned(ctx, c, seqs); err != nil {
+			return err
+		}
 		in := " in (" + placeholders(1, len(seqs)) + ")"
 		for _, text := range []string{
 			"delete from attempts where event_seq" + in,

@@ -39,7 +39,7 @@ func openSQLite(ctx context.Context, dsn string) (read, write *sql.DB, err error
 	if err := lockFile(path); err != nil {
 		return nil, nil, err
 	}
-	base := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(wal)" +
+	base := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_pragma=busy_timeout(10000)&_pragma=page_size(8192)&_pragma=journal_mode(wal)" +
 		"&_pragma=synchronous(full)&_pragma=foreign_keys(on)&_pragma=temp_store(memory)"
 	// Two connections: the committer keeps one; changes of the configuration use the other. The committer runs both in
 	// turn, so they never wait for each other.

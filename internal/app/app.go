@@ -1,0 +1,257 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/auth"
+	"github.com/hookyard/hookyard/internal/dispatch"
+	"github.com/hookyard/hookyard/internal/egress"
+	"github.com/hookyard/hookyard/internal/filter"
+	"github.com/hookyard/hookyard/internal/ingest"
+	"github.com/hookyard/hookyard/internal/store"
+)
+
+// App is a server: everything wired, its port bound, nothing running yet.
+type App struct {
+	config     Config
+	version    string
+	log        *slog.Logger
+	db         *store.DB
+	auth       *auth.Auth
+	filters    *filter.Cache
+	client     *egress.Client
+	dispatcher *dispatch.Dispatcher
+	ingest     *ingest.Ingest
+	metrics    *metrics
+	tracer     *tracer
+	listener   net.Listener
+	server     *http.Server
+	setup      string // one-time link of the first start, or ""
+}
+
+// New wires a server and binds its port, so that ":0" can be asked for its number with [App.Addr]. Close it, or Run it,
+// which closes it at the end. It is one straight function because nearly every step needs what an earlier one made.
+func New(ctx context.Context, config Config, version string, log *slog.Logger) (*App, error) {
+	if err := config.Complete(); err != nil {
+		return nil, err
+	}
+	a := &App{config: config, version: version, log: log, filters: filter.NewCache(10_000)}
+	if err := os.MkdirAll(config.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("--data: %w", err)
+	}
+	key, err := secretKey(config.SecretKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	if a.listener, err = net.Listen("tcp", config.Listen); err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w (setting: --listen)", config.Listen, err)
+	}
+	if a.config.BaseURL == "" {
+		a.config.BaseURL = "http://" + a.listener.Addr().String()
+	}
+	fail := func(err error) (*App, error) {
+		return nil, errors.Join(err, a.close())
+	}
+	a.db, err = store.Open(ctx, config.Database, store.Options{Key: key, NodeName: config.NodeName, Log: log})
+	if err != nil {
+		return fail(err)
+	}
+	a.client, err = egress.New(egress.Options{Allow: config.AllowTargets, Proxy: config.Proxy, UserAgent: a.userAgent(), MaxIdlePerHost: 64})
+	if err != nil {
+		return fail(fmt.Errorf("--allow-target: %w", err))
+	}
+	if a.tracer, err = newTracer(ctx, config.OTLPEndpoint, version); err != nil {
+		return fail(err)
+	}
+	a.metrics = newMetrics(a)
+	watch := watchers{a.metrics, a.tracer}
+	a.dispatcher = dispatch.New(dispatch.Options{
+		Store: a.db, Client: a.client, Filter: a.accepts, Log: log, Limits: config.Limits, BaseURL: a.config.BaseURL,
+		UserAgent: a.userAgent(), Poll: config.Poll, Grace: config.Grace, Watch: watch,
+	})
+	a.ingest = ingest.New(ingest.Options{
+		Store: a.db, Dispatcher: a.dispatcher, Filter: a.accepts, Limits: config.Limits, Log: log, BaseURL: a.config.BaseURL, Watch: watch,
+	})
+	a.auth = auth.New(a.db, auth.Options{Dev: config.Dev, Guests: config.Guests})
+	if err := a.firstStart(ctx); err != nil {
+		return fail(err)
+	}
+	handler, err := a.routes()
+	if err != nil {
+		return fail(err)
+	}
+	a.server = &http.Server{
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: config.ReadTimeout, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: config.Limits.RequestHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	return a, nil
+}
+
+func (a *App) userAgent() string { return "hookyard/" + a.version }
+
+// accepts is the filter that routing uses.
+func (a *App) accepts(h *hookyard.Hook, e *hookyard.Event) (bool, error) {
+	return a.filters.Match(h.Filter, e)
+}
+
+// Addr is the address the server listens on.
+func (a *App) Addr() string { return a.listener.Addr().String() }
+
+// BaseURL is the URL under which the server is reached.
+func (a *App) BaseURL() string { return a.config.BaseURL }
+
+// Run serves until ctx ends or a part fails. It stops in the order in which work flows: no more requests, then attempts
+// under way get their grace, then the database. It returns when everything it started has returned.
+func (a *App) Run(ctx context.Context) error {
+	a.hello()
+	engines, stopEngines := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopEngines()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return a.dispatcher.Run(engines) })
+	upkeep, stopUpkeep := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopUpkeep()
+	keep := errgroup.Group{}
+	keep.Go(func() error { return a.db.Run(upkeep) })
+	keep.Go(func() error { return a.prune(upkeep) })
+	g.Go(func() error {
+		if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	g.Go(func() error {
+		<-ctx.Done()
+		a.log.Info("stopping")
+		bounded, cancel := context.WithTimeout(context.Background(), a.config.Grace)
+		defer cancel()
+		err := a.server.Shutdown(bounded)
+		if err != nil {
+			err = a.server.Close()
+		}
+		stopEngines()
+		return err
+	})
+	err := g.Wait()
+	stopUpkeep()
+	return errors.Join(err, keep.Wait(), a.close())
+}
+
+// close gives back what New took. It can be called on a half-made App.
+func (a *App) close() error {
+	var errs []error
+	if a.server != nil {
+		errs = append(errs, a.server.Close())
+	}
+	if a.listener != nil {
+		if err := a.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if a.client != nil {
+		a.client.Close()
+	}
+	if a.tracer != nil {
+		errs = append(errs, a.tracer.close())
+	}
+	if a.db != nil {
+		errs = append(errs, a.db.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// hello tells the operator where to look, in words that can be copied.
+func (a *App) hello() {
+	a.log.Info("hookyard "+a.version+" serves", "url", a.config.BaseURL, "database", a.db.Name())
+	if a.config.Dev {
+		a.log.Warn("--dev: sign-in is OFF, everybody who reaches this port is user guest and owns every project; loopback only")
+	}
+	if a.setup != "" {
+		a.log.Info("first start: open this link once to choose the admin's password", "link", a.config.BaseURL+a.setup)
+		a.log.Info("first start: for the command line, the admin's token is in a file", "file", filepath.Join(a.config.Data, "admin-token"))
+	}
+}
+
+// secretKey reads the key that seals secrets, from HOOKYARD_SECRET_KEY or the file, which is made when there is none.
+func secretKey(path string) ([]byte, error) {
+	if v := os.Getenv("HOOKYARD_SECRET_KEY"); v != "" {
+		if len(v) < 16 {
+			return nil, errors.New("HOOKYARD_SECRET_KEY must have at least 16 characters")
+		}
+		return []byte(v), nil
+	}
+	key, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		key = []byte(rand.Text() + rand.Text())
+		return key, os.WriteFile(path, key, 0o600)
+	}
+	if err == nil && len(key) < 16 {
+		return nil, fmt.Errorf("the key in %s has less than 16 bytes (setting: --secret-key-file)", path)
+	}
+	return key, err
+}
+
+// prune takes away what is past retention, a step at a time, so that it is not felt.
+func (a *App) prune(ctx context.Context) error {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	keep := store.Retention{Bodies: a.config.Retention, Bytes: a.config.RetentionBytes, Seen: a.config.DedupWindow}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		for {
+			n, err := a.db.Prune(ctx, keep, time.Now())
+			if err != nil && ctx.Err() == nil {
+				a.log.Warn("pruning failed; trying again", "error", err)
+			}
+			if n == 0 || err != nil || ctx.Err() != nil {
+				break
+			}
+		}
+	}
+}
+
+// firstStart makes the first admin, with a one-time link and a token, when there is no user yet.
+func (a *App) firstStart(ctx context.Context) error {
+	if a.config.Dev {
+		return a.ensureGuest(ctx)
+	}
+	users, err := a.db.Users(ctx)
+	if err != nil || len(users) > 0 {
+		return err
+	}
+	u := &hookyard.User{Name: "admin", Admin: true}
+	if err := a.db.CreateUser(ctx, u); err != nil {
+		return err
+	}
+	secret, hash := auth.NewToken()
+	t := &hookyard.Token{UserKey: u.Key, Name: "first start", Hash: hash, Scope: hookyard.ScopeManage}
+	if err := a.db.CreateToken(ctx, t); err != nil {
+		return err
+	}
+	a.setup = "/setup?token=" + secret
+	return os.WriteFile(filepath.Join(a.config.Data, "admin-token"), []byte(secret+"\n"), 0o600)
+}
+
+// ensureGuest makes the user whom --dev takes everybody for.
+func (a *App) ensureGuest(ctx context.Context) error {
+	_, err := a.db.UserByName(ctx, "guest")
+	if errors.Is(err, hookyard.ErrNotFound) {
+		return a.db.CreateUser(ctx, &hookyard.User{Name: "guest"})
+	}
+	return err
+}

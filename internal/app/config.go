@@ -1,0 +1,189 @@
+// Package app puts the parts together: configuration, wiring, the HTTP server, and their life from start to stop.
+package app
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/hookyard/hookyard"
+)
+
+// Config is everything that can be set. Each option is declared once, in [Config.Flags]: its flag, its environment
+// variable HOOKYARD_…, its default and its line of help come from there.
+type Config struct {
+	Listen        string
+	Data          string
+	Database      string
+	BaseURL       string
+	Dev           bool
+	AllowTargets  []string
+	Proxy         string
+	TrustProxies  []string
+	SecretKeyFile string
+	NodeName      string
+	Guests        bool
+	LogLevel      string
+	LogFormat     string
+	OTLPEndpoint  string
+	DefaultHooks  string
+	Metrics       bool
+
+	Retention      time.Duration
+	RetentionBytes int64
+	DedupWindow    time.Duration
+	Poll           time.Duration
+	Grace          time.Duration
+	ReadTimeout    time.Duration
+
+	Limits hookyard.Limits
+}
+
+// DefaultConfig returns the configuration as shipped.
+func DefaultConfig() Config {
+	return Config{
+		Listen: "127.0.0.1:8080", Data: "hookyard-data", Proxy: "", LogLevel: "info", LogFormat: "text", Metrics: true,
+		Retention: 30 * 24 * time.Hour, RetentionBytes: 20 << 30, DedupWindow: 90 * 24 * time.Hour,
+		Poll: 5 * time.Second, Grace: 10 * time.Second, ReadTimeout: time.Minute, Limits: hookyard.DefaultLimits(),
+	}
+}
+
+// Flags declares every option on fs, with the values in c as defaults.
+func (c *Config) Flags(fs *pflag.FlagSet) {
+	fs.StringVar(&c.Listen, "listen", c.Listen, "address to serve on")
+	fs.StringVar(&c.Data, "data", c.Data, "folder for the database, the secret key and the first admin's token")
+	fs.StringVar(&c.Database, "database", c.Database, "SQLite file or postgres:// URL (default DATA/hookyard.db)")
+	fs.StringVar(&c.BaseURL, "base-url", c.BaseURL, "URL under which senders and people reach this server (default http://LISTEN)")
+	fs.BoolVar(&c.Dev, "dev", c.Dev, "for trying out: no sign-in, loopback only, loopback targets allowed, projects appear on first use")
+	fs.StringSliceVar(&c.AllowTargets, "allow-target", c.AllowTargets, "CIDR, IP address, host name or *.suffix to which hooks may send although it is private")
+	fs.StringVar(&c.Proxy, "proxy", c.Proxy, "HTTP proxy for deliveries: a URL, or \"env\" for HTTPS_PROXY and friends")
+	fs.StringSliceVar(&c.TrustProxies, "trust-proxy", c.TrustProxies, "CIDR of reverse proxies whose X-Forwarded-For is believed")
+	fs.StringVar(&c.SecretKeyFile, "secret-key-file", c.SecretKeyFile, "file with the key that seals secrets at rest (default DATA/secret.key, made at first start)")
+	fs.StringVar(&c.NodeName, "node-name", c.NodeName, "stable name of this process among several on one database (default the host's name)")
+	fs.BoolVar(&c.Guests, "guests", c.Guests, "let people who are not signed in read public projects")
+	fs.StringVar(&c.LogLevel, "log-level", c.LogLevel, "debug, info, warn or error")
+	fs.StringVar(&c.LogFormat, "log-format", c.LogFormat, "text or json")
+	fs.StringVar(&c.OTLPEndpoint, "otlp-endpoint", c.OTLPEndpoint, "OpenTelemetry collector for traces, e.g. http://127.0.0.1:4318 (default off)")
+	fs.StringVar(&c.DefaultHooks, "default-hooks", c.DefaultHooks, "JSON file of hooks, by id, that every new project gets")
+	fs.BoolVar(&c.Metrics, "metrics", c.Metrics, "serve Prometheus metrics at /metrics")
+	fs.DurationVar(&c.Retention, "retention", c.Retention, "how long events are kept; 0 keeps them")
+	fs.Var((*bytesValue)(&c.RetentionBytes), "retention-bytes", "size of the database beyond which the oldest events go; 0 means no bound")
+	fs.DurationVar(&c.DedupWindow, "dedup-window", c.DedupWindow, "how long repeats of an event are recognised")
+	fs.DurationVar(&c.Poll, "poll", c.Poll, "how often due deliveries are looked for even if nothing woke the dispatcher")
+	fs.DurationVar(&c.Grace, "grace", c.Grace, "time that attempts under way get to end when the server stops")
+	fs.DurationVar(&c.ReadTimeout, "read-timeout", c.ReadTimeout, "time a sender gets for a whole request")
+	fs.Var((*bytesValue)(&c.Limits.Body), "max-body", "largest body of an event")
+	fs.IntVar(&c.Limits.URL, "max-url", c.Limits.URL, "longest URL of a hook, in bytes")
+	fs.IntVar(&c.Limits.Secret, "max-secret", c.Limits.Secret, "longest secret, in bytes")
+	fs.IntVar(&c.Limits.Description, "max-description", c.Limits.Description, "longest description, in bytes")
+	fs.IntVar(&c.Limits.Headers, "max-headers", c.Limits.Headers, "headers a hook may add")
+	fs.IntVar(&c.Limits.HooksPerProject, "max-hooks", c.Limits.HooksPerProject, "hooks of a project")
+	fs.IntVar(&c.Limits.EventType, "max-event-type", c.Limits.EventType, "longest event type, in bytes")
+	fs.IntVar(&c.Limits.ResponseBody, "max-response-body", c.Limits.ResponseBody, "bytes kept of a receiver's answer")
+	fs.IntVar(&c.Limits.RequestHeader, "max-request-header", c.Limits.RequestHeader, "largest header of a request, in bytes")
+	fs.IntVar(&c.Limits.JSONDepth, "max-json-depth", c.Limits.JSONDepth, "nesting of a published event")
+	fs.IntVar(&c.Limits.Batch, "max-batch", c.Limits.Batch, "events in one publish request")
+	fs.DurationVar(&c.Limits.Timeout, "max-timeout", c.Limits.Timeout, "longest timeout a hook may ask for")
+}
+
+// Env sets the options that were not given as flags from HOOKYARD_… variables: --allow-target is HOOKYARD_ALLOW_TARGET,
+// a list is separated by commas.
+func Env(fs *pflag.FlagSet, lookup func(string) (string, bool)) error {
+	var failed error
+	fs.VisitAll(func(f *pflag.Flag) {
+		name := EnvName(f.Name)
+		v, ok := lookup(name)
+		if !ok || f.Changed || failed != nil {
+			return
+		}
+		if err := f.Value.Set(v); err != nil {
+			failed = fmt.Errorf("%s=%q: %w", name, v, err)
+		}
+		f.Changed = true
+	})
+	return failed
+}
+
+// EnvName is the environment variable of an option.
+func EnvName(flag string) string {
+	return "HOOKYARD_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// Complete fills what follows from other options, and refuses what cannot work, with what to do about it.
+func (c *Config) Complete() error {
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return fmt.Errorf("--listen %q: write HOST:PORT, for example 127.0.0.1:8080 or :8080", c.Listen)
+	}
+	if c.Dev {
+		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			return fmt.Errorf("--dev switches sign-in off, so it serves on loopback only: use --listen 127.0.0.1:%s, or leave --dev away", port)
+		}
+		c.AllowTargets = append(slices.Clone(c.AllowTargets), "127.0.0.0/8", "::1/128", "localhost")
+	}
+	if c.Database == "" {
+		c.Database = filepath.Join(c.Data, "hookyard.db")
+	}
+	if c.SecretKeyFile == "" {
+		c.SecretKeyFile = filepath.Join(c.Data, "secret.key")
+	}
+	if c.NodeName == "" {
+		if c.NodeName, err = os.Hostname(); err != nil {
+			c.NodeName = "hookyard"
+		}
+	}
+	if c.LogFormat != "text" && c.LogFormat != "json" {
+		return fmt.Errorf("--log-format %q: use text or json", c.LogFormat)
+	}
+	if c.Limits.Body <= 0 || c.Limits.Body > 1<<30 {
+		return fmt.Errorf("--max-body must be between 1 and %d bytes", 1<<30)
+	}
+	c.BaseURL = strings.TrimRight(c.BaseURL, "/")
+	if c.BaseURL != "" && !strings.HasPrefix(c.BaseURL, "http://") && !strings.HasPrefix(c.BaseURL, "https://") {
+		return fmt.Errorf("--base-url %q must begin with http:// or https://", c.BaseURL)
+	}
+	return nil
+}
+
+// bytesValue is a number of bytes that may be written with a unit.
+type bytesValue int64
+
+func (b *bytesValue) Type() string { return "bytes" }
+
+func (b *bytesValue) String() string {
+	v := int64(*b)
+	for _, u := range units {
+		if v != 0 && v%u.size == 0 {
+			return fmt.Sprintf("%d%s", v/u.size, u.name)
+		}
+	}
+	return fmt.Sprint(v)
+}
+
+// units of sizes, the largest first.
+var units = []struct {
+	name string
+	size int64
+}{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}}
+
+func (b *bytesValue) Set(s string) error {
+	text, factor := strings.TrimSpace(s), int64(1)
+	for _, u := range units {
+		if t, ok := strings.CutSuffix(text, u.name); ok {
+			text, factor = strings.TrimSpace(t), u.size
+			break
+		}
+	}
+	var n int64
+	if _, err := fmt.Sscanf(text+"\n", "%d\n", &n); err != nil || n < 0 || n > (1<<62)/factor {
+		return fmt.Errorf("%q is not a size: write for example 1048576, 25MiB or 20GiB", s)
+	}
+	*b = bytesValue(n * factor)
+	return nil
+}

@@ -1,0 +1,48 @@
+package app
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/hookyard/hookyard/internal/ingest"
+)
+
+// routes lists everything the server answers to, top to bottom.
+func (a *App) routes() (http.Handler, error) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", a.healthz)
+	mux.HandleFunc("GET /readyz", a.readyz)
+	if a.config.Metrics {
+		mux.Handle("GET /metrics", a.metrics.handler())
+	}
+	inbound := a.handle(func(w http.ResponseWriter, r *http.Request) error {
+		rest := r.PathValue("rest")
+		if rest != "" {
+			rest = "/" + rest
+		}
+		return a.ingest.Inbound(w, r, r.PathValue("owner"), r.PathValue("project"), r.PathValue("source"), rest)
+	})
+	mux.Handle("/in/{owner}/{project}/{source}", inbound)
+	mux.Handle("/in/{owner}/{project}/{source}/{rest...}", inbound)
+	return mux, nil
+}
+
+var _ ingest.Watcher = watchers{}
+
+func (a *App) healthz(w http.ResponseWriter, r *http.Request) {
+	if err := a.db.Ping(r.Context()); err != nil {
+		http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte("ok\n"))
+}
+
+func (a *App) readyz(w http.ResponseWriter, r *http.Request) {
+	if err := a.dispatcher.Ready(r.Context()); err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte("ok " + time.Now().UTC().Format(time.RFC3339) + "\n"))
+}

@@ -1,0 +1,229 @@
+package stream
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/hookyard/hookyard"
+)
+
+// HubOptions are what a [Hub] is made of.
+type HubOptions struct {
+	Store Store
+	// Filter holds an event against a listener's filter; it may be nil when no listener has one.
+	Filter func(text string, e *hookyard.Event) (bool, error)
+	// Look is how often to look for what other nodes committed; 0 means never: this process is the only one.
+	Look time.Duration
+}
+
+const (
+	// wakeCost spaces wake-ups by what they cost: with 2,000 listeners on a project they come 100 ms apart and each
+	// brings several events, with 10 they come at once.
+	wakeCost = 50 * time.Microsecond
+	// tailIdle is how long what was read for many is kept when nothing new comes.
+	tailIdle = 10 * time.Second
+	// readBudget bounds the bytes held by listeners that read for themselves, in all.
+	readBudget = 64 << 20
+)
+
+// Hub wakes listeners. It carries no events. Safe for concurrent use.
+type Hub struct {
+	o      HubOptions
+	poke   chan struct{}   // one place: somebody is in dirty
+	life   context.Context // ends, with ErrStopping, when the hub stops
+	end    context.CancelCauseFunc
+	budget *semaphore.Weighted
+
+	mu     sync.RWMutex // guards topics
+	topics map[int64]*topic
+
+	dirtyMu sync.Mutex // guards dirty
+	dirty   []*topic
+}
+
+// topic is a project that somebody listens to.
+type topic struct {
+	project int64
+	version atomic.Int64 // counts commits
+	dirty   atomic.Bool  // is in Hub.dirty
+	due     time.Time    // of the next wake-up at the earliest; owned by Hub.Run
+	tail    tail
+
+	mu        sync.Mutex // guards what follows
+	wake      chan struct{}
+	listeners int
+}
+
+// NewHub makes a hub. Nobody is woken until [Hub.Run] runs.
+func NewHub(o HubOptions) *Hub {
+	h := &Hub{o: o, poke: make(chan struct{}, 1), topics: map[int64]*topic{}, budget: semaphore.NewWeighted(readBudget)}
+	h.life, h.end = context.WithCancelCause(context.Background())
+	return h
+}
+
+// Notify says that events were committed to a project. It is called from the store's committer and never waits for
+// listeners: they are woken by Run.
+func (h *Hub) Notify(projectKey int64) {
+	h.mu.RLock()
+	t := h.topics[projectKey]
+	h.mu.RUnlock()
+	if t != nil {
+		h.mark(t)
+	}
+}
+
+func (h *Hub) mark(t *topic) {
+	t.version.Add(1)
+	if t.dirty.Swap(true) {
+		return
+	}
+	h.dirtyMu.Lock()
+	h.dirty = append(h.dirty, t)
+	h.dirtyMu.Unlock()
+	select {
+	case h.poke <- struct{}{}:
+	default:
+	}
+}
+
+// Run wakes listeners until ctx ends; then it tells each of them to come back, and returns.
+func (h *Hub) Run(ctx context.Context) error {
+	defer h.end(ErrStopping)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	tidy := time.NewTicker(time.Second)
+	defer tidy.Stop()
+	var look <-chan time.Time
+	if h.o.Look > 0 {
+		ticker := time.NewTicker(h.o.Look)
+		defer ticker.Stop()
+		look = ticker.C
+	}
+	var seen int64
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-h.poke:
+		case <-timer.C:
+		case <-look:
+			seen = h.lookAround(ctx, seen)
+		case <-tidy.C:
+			h.tidy()
+		}
+		if wait := h.wakeDue(time.Now()); wait > 0 {
+			timer.Reset(wait)
+		}
+	}
+}
+
+// wakeDue wakes the listeners of projects that changed, unless it is too early; it returns when to call it again, 0
+// when there is no need to.
+func (h *Hub) wakeDue(now time.Time) time.Duration {
+	h.dirtyMu.Lock()
+	dirty := h.dirty
+	h.dirty = nil
+	h.dirtyMu.Unlock()
+	var wait time.Duration
+	early := dirty[:0]
+	for _, t := range dirty {
+		if left := t.due.Sub(now); left > 0 {
+			early = append(early, t)
+			if wait == 0 || left < wait {
+				wait = left
+			}
+			continue
+		}
+		t.dirty.Store(false) // before the wake-up: what is committed from now on marks it again
+		t.due = now.Add(time.Duration(t.wakeAll()) * wakeCost)
+	}
+	if len(early) > 0 {
+		h.dirtyMu.Lock()
+		h.dirty = append(h.dirty, early...)
+		h.dirtyMu.Unlock()
+	}
+	return wait
+}
+
+func (t *topic) wakeAll() (listeners int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	close(t.wake)
+	t.wake = make(chan struct{})
+	return t.listeners
+}
+
+func (t *topic) waker() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.wake
+}
+
+// lookAround marks every project when anything was committed by anybody. A database that cannot be reached is looked at
+// again the next time.
+func (h *Hub) lookAround(ctx context.Context, seen int64) int64 {
+	h.mu.RLock()
+	all := make([]*topic, 0, len(h.topics))
+	for _, t := range h.topics {
+		all = append(all, t)
+	}
+	h.mu.RUnlock()
+	if len(all) == 0 {
+		return seen
+	}
+	_, newest, err := h.o.Store.Bounds(ctx, 0)
+	if err != nil || newest == seen {
+		return seen
+	}
+	for _, t := range all {
+		h.mark(t)
+	}
+	return newest
+}
+
+// tidy gives back the memory of tails that nobody needs at the moment.
+func (h *Hub) tidy() {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for _, t := range h.topics {
+		t.tail.dropIdle(time.Now())
+	}
+}
+
+// join enters a listener at a project's topic.
+func (h *Hub) join(ctx context.Context, projectKey int64) (t *topic, newest int64, err error) {
+	_, newest, err = h.o.Store.Bounds(ctx, projectKey)
+	if err != nil {
+		return nil, 0, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if t = h.topics[projectKey]; t == nil {
+		t = &topic{project: projectKey, wake: make(chan struct{})}
+		t.version.Store(1) // what was committed between Bounds and now has to be looked for
+		t.tail.init(newest)
+		h.topics[projectKey] = t
+	}
+	t.mu.Lock()
+	t.listeners++
+	t.mu.Unlock()
+	return t, newest, nil
+}
+
+// leave is the end of a listener; with the last one the topic goes.
+func (h *Hub) leave(t *topic) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.listeners--; t.listeners == 0 {
+		delete(h.topics, t.project)
+	}
+}
+
+// Stopping is closed when the hub stops.
+func (h *Hub) Stopping() <-chan struct{} { return h.life.Done() }

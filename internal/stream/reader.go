@@ -1,0 +1,211 @@
+package stream
+
+import (
+	"context"
+	"time"
+
+	"github.com/hookyard/hookyard"
+)
+
+// Start is where a listener begins.
+type Start struct {
+	After int64 // the seq after which to begin
+	Now   bool  // begin with what comes from now on instead
+	Fresh bool  // the listener was never here: what is past retention is not missing
+}
+
+// Reader is one listener's place in a project's events. It is not safe for concurrent use. Close it.
+type Reader struct {
+	hub    *Hub
+	topic  *topic
+	sel    Selection
+	cursor int64
+	told   int64 // gaps up to this seq are known to the listener
+	held   int64 // bytes of the hub's budget
+}
+
+const (
+	pageRows  = 200
+	pageBytes = 64 << 10 // of bodies a listener that reads for itself holds, unless one alone is larger
+)
+
+// Follow begins to listen. It fails with Invalid when start is ahead of everything there is.
+func (h *Hub) Follow(ctx context.Context, projectKey int64, start Start, sel Selection) (*Reader, error) {
+	if h.life.Err() != nil {
+		return nil, ErrStopping
+	}
+	t, newest, err := h.join(ctx, projectKey)
+	if err != nil {
+		return nil, err
+	}
+	r := &Reader{hub: h, topic: t, sel: sel, cursor: start.After}
+	switch {
+	case start.Now:
+		r.cursor = newest
+	case start.After > newest:
+		r.Close()
+		return nil, hookyard.FieldErrorf("cursor", "the cursor is ahead of every event here: it is of another server, or the database was restored from a backup; begin again with since=all or since=now")
+	case start.Fresh:
+		first, err := h.o.Store.After(ctx, projectKey, start.After, 1)
+		if err != nil {
+			r.Close()
+			return nil, err
+		}
+		r.told = first.Pruned
+	}
+	return r, nil
+}
+
+// Close ends the listening.
+func (r *Reader) Close() {
+	r.release()
+	r.hub.leave(r.topic)
+}
+
+func (r *Reader) release() {
+	if r.held > 0 {
+		r.hub.budget.Release(r.held)
+		r.held = 0
+	}
+}
+
+// Cursor is the place up to which the listener has everything it wants.
+func (r *Reader) Cursor() int64 { return r.cursor }
+
+// Next returns what comes next, at most n events, and moves on. It waits for it as long as wait, and then returns an
+// empty batch whose cursor may have moved. It fails with [ErrStopping] when the server stops, or with what ctx or the
+// store says. The batch may be used until the next call.
+func (r *Reader) Next(ctx context.Context, n int, wait time.Duration) (Batch, error) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for {
+		wake := r.topic.waker() // before reading: what is committed later closes it
+		b, more, err := r.read(ctx, n)
+		if err != nil {
+			return Batch{Cursor: r.cursor}, err
+		}
+		if len(b.Items) > 0 || b.Gap != nil {
+			return b, nil
+		}
+		if more {
+			if err := ctx.Err(); err != nil {
+				return Batch{Cursor: r.cursor}, err
+			}
+			continue
+		}
+		select {
+		case <-wake:
+		case <-timer.C:
+			return Batch{Cursor: r.cursor}, nil
+		case <-r.hub.life.Done():
+			return Batch{Cursor: r.cursor}, ErrStopping
+		case <-ctx.Done():
+			return Batch{Cursor: r.cursor}, ctx.Err()
+		}
+	}
+}
+
+// read takes one step. more: there is something left to read, though this step found nothing for this listener.
+func (r *Reader) read(ctx context.Context, n int) (b Batch, more bool, err error) {
+	r.release()
+	version := r.topic.version.Load()
+	items, upTo, seen, behind := r.topic.tail.since(r.cursor)
+	if behind {
+		return r.readStore(ctx, n)
+	}
+	if len(items) == 0 && seen < version {
+		if err := r.hub.fill(ctx, r.topic, version); err != nil {
+			return b, false, err
+		}
+		if items, upTo, seen, behind = r.topic.tail.since(r.cursor); behind {
+			return b, true, nil
+		}
+	}
+	for _, it := range items {
+		if len(b.Items) == n {
+			upTo = b.Items[n-1].Event.Seq
+			break
+		}
+		if r.sel.light(it.Event) && r.matches(it.Event) {
+			b.Items = append(b.Items, it)
+		}
+	}
+	r.cursor = upTo
+	b.Cursor = upTo
+	return b, seen < version, nil
+}
+
+// readStore reads a page for this listener alone, and tells of a gap before it.
+func (r *Reader) readStore(ctx context.Context, n int) (b Batch, more bool, err error) {
+	found, err := r.hub.o.Store.After(ctx, r.topic.project, r.cursor, pageRows)
+	if err != nil {
+		return b, false, err
+	}
+	if found.Pruned > r.cursor && found.Pruned > r.told {
+		r.told = found.Pruned
+		b.Gap = &Gap{From: r.cursor, Until: found.Pruned, Time: found.PrunedTime}
+	}
+	wanted := make([]*hookyard.Event, 0, min(n, len(found.Events)))
+	for _, e := range found.Events {
+		if !r.sel.light(e) {
+			continue
+		}
+		if len(wanted) == n {
+			found.UpTo = wanted[n-1].Seq
+			break
+		}
+		wanted = append(wanted, e)
+	}
+	wanted, cut := within(wanted, pageBytes)
+	if cut {
+		found.UpTo = wanted[len(wanted)-1].Seq
+	}
+	if err := r.hold(ctx, wanted); err != nil {
+		return b, false, err
+	}
+	items, err := r.hub.load(ctx, wanted)
+	if err != nil {
+		return b, false, err
+	}
+	if len(items) < len(wanted) && b.Gap == nil {
+		return b, true, nil // the pruner came between: look again, and tell of the gap
+	}
+	for _, it := range items {
+		if r.matches(it.Event) {
+			b.Items = append(b.Items, it)
+		}
+	}
+	r.cursor = found.UpTo
+	b.Cursor = found.UpTo
+	return b, true, nil
+}
+
+// hold takes the bytes of events from the hub's budget, so that many listeners far behind do not take all memory.
+func (r *Reader) hold(ctx context.Context, events []*hookyard.Event) error {
+	var n int64
+	for _, e := range events {
+		n += e.Size
+	}
+	n = min(n, readBudget)
+	if n == 0 {
+		return nil
+	}
+	waiting, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stop := context.AfterFunc(r.hub.life, func() { cancel(ErrStopping) })
+	defer stop()
+	if err := r.hub.budget.Acquire(waiting, n); err != nil {
+		return context.Cause(waiting)
+	}
+	r.held = n
+	return nil
+}
+
+// matches holds a whole event against the listener's filter. As for hooks, a filter that cannot decide means no.
+func (r *Reader) matches(e *hookyard.Event) bool {
+	if r.sel.Filter == "" {
+		return true
+	}
+	ok, err := r.hub.o.Filter(r.sel.Filter, e)
+	return ok && err == nil
+}

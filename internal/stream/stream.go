@@ -1,0 +1,54 @@
+// Package stream lets listeners follow a project's events live and miss none: by long poll, Server-Sent Events, NDJSON
+// and WebSocket.
+//
+// A listener is a cursor, and the truth is in the store. The [Hub] only says "look again"; a listener then reads on from
+// where it is. So a slow listener reads later and costs no memory, one that comes back goes on where it was, and a lost
+// wake-up costs a second. What many listeners are about to read is read and encoded once (see tail); whoever is further
+// behind reads for itself.
+package stream
+
+import (
+	"context"
+	"time"
+
+	"github.com/hookyard/hookyard"
+)
+
+// Store is what stream needs of the store. See internal/store for the contracts.
+type Store interface {
+	After(ctx context.Context, projectKey, after int64, limit int) (hookyard.Tail, error)
+	EventsBySeq(ctx context.Context, seqs []int64) (map[int64]*hookyard.Event, error)
+	Event(ctx context.Context, projectKey int64, id string) (*hookyard.Event, error)
+	SeqAt(ctx context.Context, t time.Time) (int64, error)
+	Bounds(ctx context.Context, projectKey int64) (oldest, newest int64, err error)
+}
+
+// ErrStopping tells a listener that the server is stopping: it should come back, with its cursor.
+var ErrStopping = hookyard.Errorf(hookyard.Unavailable, "the server is stopping: come back in a moment")
+
+// Batch is what a listener gets at a time: at least one event, or a gap, or nothing because the wait was over.
+type Batch struct {
+	Items  []*Item
+	Gap    *Gap  // not nil: what lies before Items is missing
+	Cursor int64 // where to go on from
+}
+
+// Gap says that events which a listener had not seen yet are past retention.
+type Gap struct {
+	From  int64     // the cursor the listener had
+	Until int64     // the newest event that is gone
+	Time  time.Time // when that event came in
+}
+
+// Selection is which of a project's events a listener wants.
+type Selection struct {
+	Types  hookyard.Selector // as hooks select: "all" leaves out hookyard's own events
+	Source string            // "" means any
+	Filter string            // as hooks filter; "" means none
+	Since  time.Time         // only events that came in then or later; zero means any
+}
+
+// light decides by what is known without the event's bytes.
+func (s *Selection) light(e *hookyard.Event) bool {
+	return s.Types.Match(e.Type) && (s.Source == "" || s.Source == e.Source) && (s.Since.IsZero() || !e.Time.Before(s.Since))
+}

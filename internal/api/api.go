@@ -187,6 +187,10 @@ func (a *API) mount(routes []route) {
 	}
 	for path, methods := range allow {
 		for _, prefix := range []string{"/api", "/api/v1"} {
+			if strings.Contains(path, "/hooks") {
+				a.mux.HandleFunc(prefix+path, a.notFound) // WebGME knows no 405
+				continue
+			}
 			a.mux.HandleFunc(prefix+path, a.methodNotAllowed(methods))
 		}
 	}

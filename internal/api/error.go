@@ -117,3 +117,6 @@ func write(w http.ResponseWriter, status int, v any) {
 }
 
 func jsonType() []string { return []string{"application/json; charset=utf-8"} }
+
+// Fail writes an error in the shape that every error has, for the other packages that answer machines.
+func (a *API) Fail(w http.ResponseWriter, r *http.Request, err error) { a.fail(w, r, err) }

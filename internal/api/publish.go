@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -122,7 +123,11 @@ func (a *API) ownEvent(body []byte, at time.Time) (*hookyard.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	return hookyard.Publish(p, at, a.o.Limits)
+	e, err := hookyard.Publish(p, at, a.o.Limits)
+	if own := new(hookyard.Error); err != nil && errors.As(err, &own) && own.Field == "" { // about the JSON of the data
+		return nil, &hookyard.Error{Code: own.Code, Field: "data", Message: "data: " + own.Message}
+	}
+	return e, err
 }
 
 // atIndex says which of a list is wrong.

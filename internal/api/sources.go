@@ -253,7 +253,7 @@ func (c *call) replySource(status int, s *hookyard.Source) error {
 
 func (a *API) sourceJSON(p *hookyard.Project, s *hookyard.Source) client.Source {
 	out := client.Source{
-		Name: s.Name, Type: s.Type, Description: s.Description, Active: s.Active, Scheme: s.Scheme, EventType: s.EventType,
+		Name: s.Name, Type: s.Type, Description: s.Description, Active: s.Active, Scheme: notNull(s.Scheme), EventType: s.EventType,
 		TypeHeader: s.TypeHeader, TypeField: s.TypeField, DedupHeader: s.DedupHeader, Ack: hookyard.AckAfterCommit, Answer: s.Answer,
 		CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt, Revision: s.Revision,
 	}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/api"
 	"github.com/hookyard/hookyard/internal/auth"
 	"github.com/hookyard/hookyard/internal/dispatch"
 	"github.com/hookyard/hookyard/internal/egress"
@@ -34,6 +35,7 @@ type App struct {
 	client     *egress.Client
 	dispatcher *dispatch.Dispatcher
 	ingest     *ingest.Ingest
+	api        *api.API
 	metrics    *metrics
 	tracer     *tracer
 	listener   net.Listener
@@ -86,6 +88,17 @@ func New(ctx context.Context, config Config, version string, log *slog.Logger) (
 	})
 	a.auth = auth.New(a.db, auth.Options{Dev: config.Dev, Guests: config.Guests})
 	if err := a.firstStart(ctx); err != nil {
+		return fail(err)
+	}
+	defaults, err := defaultHooks(config.DefaultHooks)
+	if err != nil {
+		return fail(err)
+	}
+	a.api, err = api.New(api.Options{
+		Store: a.db, Ingest: a.ingest, Dispatcher: a.dispatcher, Auth: a.auth, Targets: a.client, Filter: a.accepts, Limits: config.Limits,
+		Log: log, BaseURL: a.config.BaseURL, Version: version, Dev: config.Dev, CreateOnUse: config.Dev, DefaultHooks: defaults,
+	})
+	if err != nil {
 		return fail(err)
 	}
 	handler, err := a.routes()
@@ -200,6 +213,23 @@ func secretKey(path string) ([]byte, error) {
 		return nil, fmt.Errorf("the key in %s has less than 16 bytes (setting: --secret-key-file)", path)
 	}
 	return key, err
+}
+
+// defaultHooks reads the hooks that every new project gets: a JSON object of hooks by id, as the API takes them. One
+// without a url is configuration only and is not added.
+func defaultHooks(path string) ([]hookyard.Hook, error) {
+	if path == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("--default-hooks: %w", err)
+	}
+	hooks, err := api.ParseDefaultHooks(b)
+	if err != nil {
+		return nil, fmt.Errorf("--default-hooks %s: %w", path, err)
+	}
+	return hooks, nil
 }
 
 // prune takes away what is past retention, a step at a time, so that it is not felt.

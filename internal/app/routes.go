@@ -3,8 +3,6 @@ package app
 import (
 	"net/http"
 	"time"
-
-	"github.com/hookyard/hookyard/internal/ingest"
 )
 
 // routes lists everything the server answers to, top to bottom.
@@ -15,6 +13,9 @@ func (a *App) routes() (http.Handler, error) {
 	if a.config.Metrics {
 		mux.Handle("GET /metrics", a.metrics.handler())
 	}
+	mux.Handle("/api", a.api)
+	mux.Handle("/api/", a.api)
+	mux.Handle("/docs/api", a.api)
 	inbound := a.handle(func(w http.ResponseWriter, r *http.Request) error {
 		rest := r.PathValue("rest")
 		if rest != "" {
@@ -27,7 +28,14 @@ func (a *App) routes() (http.Handler, error) {
 	return mux, nil
 }
 
-var _ ingest.Watcher = watchers{}
+// handle lets a handler return its error, which is then written in the shape of the API's.
+func (a *App) handle(f func(w http.ResponseWriter, r *http.Request) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := f(w, r); err != nil {
+			a.api.Fail(w, r, err)
+		}
+	})
+}
 
 func (a *App) healthz(w http.ResponseWriter, r *http.Request) {
 	if err := a.db.Ping(r.Context()); err != nil {

@@ -222,3 +222,16 @@ func compact(t *testing.T, s string) string {
 	}
 	return b.String()
 }
+
+// listen serves h on loopback until the test ends.
+func listen(t *testing.T, h http.Handler) string {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// realIngest is an ingest over the bundle's store.
+func realIngest(b *bundle) api.Ingest {
+	return ingest.New(ingest.Options{Store: b.db, Limits: hookyard.DefaultLimits()})
+}

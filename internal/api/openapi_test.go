@@ -1,0 +1,120 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/html"
+
+	"github.com/hookyard/hookyard"
+)
+
+func described(t *testing.T) *API {
+	t.Helper()
+	live := func(http.ResponseWriter, *http.Request, *hookyard.View) error { return nil }
+	a, err := New(Options{Limits: hookyard.DefaultLimits(), Version: "1.2.3", Stream: live, Poll: live})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// TestOpenAPI holds that what is mounted is described and what is described is mounted, under both prefixes.
+func TestOpenAPI(t *testing.T) {
+	t.Parallel()
+	a := described(t)
+	var doc struct {
+		OpenAPI string
+		Paths   map[string]map[string]struct {
+			OperationID string
+			Responses   map[string]any
+		}
+	}
+	if err := json.Unmarshal(a.spec.json, &doc); err != nil {
+		t.Fatal(err)
+	}
+	if doc.OpenAPI != "3.1.0" {
+		t.Errorf("OpenAPI %s, want 3.1.0", doc.OpenAPI)
+	}
+	var there []string
+	for path, methods := range doc.Paths {
+		for method, op := range methods {
+			there = append(there, strings.ToUpper(method)+" "+strings.TrimSuffix(path, "/"))
+			if op.OperationID == "" || len(op.Responses) < 2 {
+				t.Errorf("%s %s is not described", method, path)
+			}
+			for _, prefix := range []string{"/api", "/api/v1"} {
+				r := httptest.NewRequest(strings.ToUpper(method), strings.TrimSuffix(prefix+regexp.MustCompile(`\{[a-z]+\}`).ReplaceAllString(path, "x"), "/"), nil)
+				if _, pattern := a.mux.Handler(r); pattern != strings.ToUpper(method)+" "+strings.TrimSuffix(prefix+path, "/") {
+					t.Errorf("%s %s%s is described and not mounted (%q answers)", method, prefix, path, pattern)
+				}
+			}
+		}
+	}
+	for _, rt := range a.routes() {
+		if !slices.Contains(there, rt.method+" "+rt.path) {
+			t.Errorf("%s %s is mounted and not described", rt.method, rt.path)
+		}
+	}
+	if strings.Contains(string(a.spec.json), "$schema") {
+		t.Error("the description holds $schema links")
+	}
+}
+
+// TestSpecRefs holds that every reference leads to a schema.
+func TestSpecRefs(t *testing.T) {
+	t.Parallel()
+	a := described(t)
+	all := a.spec.doc.Components.Schemas.Map()
+	for _, m := range regexp.MustCompile(`#/components/schemas/([A-Za-z0-9]+)`).FindAllStringSubmatch(string(a.spec.json), -1) {
+		if all[m[1]] == nil {
+			t.Errorf("no schema %s", m[1])
+		}
+	}
+	hook := all["Hook"]
+	if hook == nil || hook.Properties["timeout"].Type != "string" || len(hook.Properties["events"].OneOf) != 2 {
+		t.Errorf("schema of a hook: %+v", hook)
+	}
+}
+
+// TestDocsPage holds that the page needs nothing from elsewhere and that its links lead somewhere.
+func TestDocsPage(t *testing.T) {
+	t.Parallel()
+	a := described(t)
+	w := httptest.NewRecorder()
+	a.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/docs/api", nil))
+	if w.Code != http.StatusOK || !strings.HasPrefix(w.Header().Get("Content-Security-Policy"), "default-src 'none'") {
+		t.Fatalf("status %d, header %v", w.Code, w.Header())
+	}
+	page := w.Body.String()
+	ids, links := map[string]bool{}, []string{}
+	for z := html.NewTokenizer(strings.NewReader(page)); z.Next() != html.ErrorToken; {
+		token := z.Token()
+		if slices.Contains([]string{"script", "link", "img", "iframe"}, token.Data) {
+			t.Errorf("the page has <%s>", token.Data)
+		}
+		for _, attr := range token.Attr {
+			switch attr.Key {
+			case "id":
+				ids[attr.Val] = true
+			case "href":
+				links = append(links, attr.Val)
+			}
+		}
+	}
+	for _, link := range links {
+		if id, ok := strings.CutPrefix(link, "#"); ok && !ids[id] || !ok && !strings.HasPrefix(link, "/api/openapi.") {
+			t.Errorf("link to %s leads nowhere", link)
+		}
+	}
+	for _, rt := range a.routes() {
+		if !strings.Contains(page, html.EscapeString(rt.summary)) {
+			t.Errorf("the page does not tell of %s %s", rt.method, rt.path)
+		}
+	}
+}

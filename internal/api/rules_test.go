@@ -1,0 +1,367 @@
+package api_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/client"
+	"github.com/hookyard/hookyard/internal/api"
+	"github.com/hookyard/hookyard/internal/auth"
+)
+
+// TestScopes holds what a token may do against what its user may.
+func TestScopes(t *testing.T) {
+	t.Parallel()
+	b := one(t, nil)
+	ctx := t.Context()
+	p, other := b.project("p", client.ProjectPatch{}), b.project("other", client.ProjectPatch{})
+	event := client.Publication{Type: "a", Data: json.RawMessage(`1`)}
+	try := func(c *client.Client, project string) (can string) {
+		if _, err := c.Publish(ctx, project, event); err == nil {
+			can += "publish "
+		}
+		if _, err := c.Events(ctx, project, client.EventQuery{}); err == nil {
+			can += "read "
+		}
+		if _, err := c.PatchProject(ctx, project, client.ProjectPatch{Description: new("x")}); err == nil {
+			can += "manage "
+		}
+		if _, err := c.CreateToken(ctx, client.TokenRequest{}); err == nil {
+			can += "token "
+		}
+		if _, err := c.UserToken(ctx); err == nil {
+			can += "usertoken "
+		}
+		page, err := c.Projects(ctx, client.Page{})
+		if err == nil && slices.ContainsFunc(page.Projects, func(q client.Project) bool { return q.Path() == project }) {
+			can += "list "
+		}
+		return strings.TrimSpace(can)
+	}
+	for _, c := range []struct {
+		request       client.TokenRequest
+		here, notHere string
+	}{
+		{client.TokenRequest{Scope: hookyard.ScopePublish}, "publish", "publish"},
+		{client.TokenRequest{Scope: hookyard.ScopePublish, Project: p}, "publish", ""},
+		{client.TokenRequest{}, "read list", "read list"},
+		{client.TokenRequest{Scope: hookyard.ScopeRead, Project: p}, "read list", ""},
+		{client.TokenRequest{Scope: hookyard.ScopeManage, Project: p}, "publish read manage list", ""},
+		{client.TokenRequest{Scope: hookyard.ScopeManage}, "publish read manage token usertoken list", "publish read manage token usertoken list"},
+	} {
+		made, err := b.alice.CreateToken(ctx, c.request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := try(b.client(made.Secret), p); got != c.here {
+			t.Errorf("%+v in its project may %q, want %q", c.request, got, c.here)
+		}
+		if got := try(b.client(made.Secret), other); got != c.notHere {
+			t.Errorf("%+v in another project may %q, want %q", c.request, got, c.notHere)
+		}
+	}
+}
+
+// TestRoles holds what a member of each role may do.
+func TestRoles(t *testing.T) {
+	t.Parallel()
+	each(t, nil, func(t *testing.T, b *bundle) {
+		ctx := t.Context()
+		p := b.project("p", client.ProjectPatch{})
+		b.hook(p, "h", "http://127.0.0.1:1/")
+		for role, want := range map[hookyard.Role]string{"": "", hookyard.RoleRead: "read", hookyard.RoleWrite: "read write", hookyard.RoleAdmin: "read write admin"} {
+			if role != "" {
+				if err := b.alice.SetMember(ctx, p, "bob", role); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got := ""
+			if _, err := b.bob.Hooks(ctx, p); err == nil {
+				got += "read "
+			}
+			if _, err := b.bob.PatchHook(ctx, p, "h", client.HookPatch{Description: new(string(role))}); err == nil {
+				got += "write "
+			}
+			if _, err := b.bob.PatchProject(ctx, p, client.ProjectPatch{Description: new(string(role))}); err == nil {
+				got += "admin "
+			}
+			if got = strings.TrimSpace(got); got != want {
+				t.Errorf("role %q may %q, want %q", role, got, want)
+			}
+			if role != "" {
+				if err := b.alice.RemoveMember(ctx, p, "bob"); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	})
+}
+
+func TestGuests(t *testing.T) {
+	t.Parallel()
+	b := one(t, func(o *api.Options) {
+		o.Auth = auth.New(o.Store.(auth.Store), auth.Options{Guests: true})
+	})
+	ctx := t.Context()
+	open := b.project("open", client.ProjectPatch{Public: new(true)})
+	b.project("closed", client.ProjectPatch{})
+	guest := b.client("")
+	if u, err := guest.User(ctx); err != nil || !u.Guest {
+		t.Errorf("user %+v, %v: want a guest", u, err)
+	}
+	page, err := guest.Projects(ctx, client.Page{Limit: 1})
+	if err != nil || len(page.Projects) != 1 || page.Projects[0].Path() != open {
+		t.Errorf("a guest sees %+v, %v; want only %s", page, err, open)
+	}
+	_, err = guest.PatchProject(ctx, open, client.ProjectPatch{})
+	wantStatus(t, err, http.StatusForbidden, "Not authorized to modify")
+	_, err = guest.Publish(ctx, open, client.Publication{Type: "a", Data: json.RawMessage("1")})
+	wantStatus(t, err, http.StatusForbidden, "Not authorized to modify")
+	_, err = guest.CreateToken(ctx, client.TokenRequest{})
+	wantStatus(t, err, http.StatusUnauthorized, "Authentication required")
+	_, err = guest.UserToken(ctx)
+	wantStatus(t, err, http.StatusUnauthorized, "Authentication required")
+}
+
+// TestDeletedProjectTells holds that hooks hear of the end of their project before it comes (at WebGME they do not).
+func TestDeletedProjectTells(t *testing.T) {
+	t.Parallel()
+	each(t, nil, func(t *testing.T, b *bundle) {
+		ctx := t.Context()
+		url, got := receiver(t, http.StatusOK)
+		for _, end := range []func(p string) error{
+			func(p string) error { return b.alice.DeleteProject(ctx, p) },
+			func(p string) error { _, err := b.admin.TransferProject(ctx, p, "bob"); return err },
+		} {
+			p := b.project("gme", client.ProjectPatch{Preset: new("webgme")})
+			b.hook(p, "h", url)
+			if err := end(p); err != nil {
+				t.Fatal(err)
+			}
+			if r := wait(t, got); !strings.Contains(r.Body, `"event":"PROJECT_DELETED","projectId":"alice+gme"`) {
+				t.Errorf("the hook got %s", r.Body)
+			}
+			_, err := b.alice.Project(ctx, p)
+			wantStatus(t, err, http.StatusNotFound, "no such project [alice+gme]")
+		}
+		if h, err := b.bob.Hook(ctx, "bob/gme", "h"); err != nil || !h.Active {
+			t.Errorf("the hook of the transferred project: %+v, %v", h, err)
+		}
+	})
+}
+
+// TestNetBeansOff holds NetBeans' rule: what its policy switched off only a changed URL switches on.
+func TestNetBeansOff(t *testing.T) {
+	t.Parallel()
+	each(t, nil, func(t *testing.T, b *bundle) {
+		ctx := t.Context()
+		p := b.project("nb", client.ProjectPatch{Preset: new("netbeans")})
+		b.hook(p, "h", "http://127.0.0.1:1/")
+		off := func() {
+			view, err := b.db.View(ctx, "alice", "nb")
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = b.db.UpdateHook(ctx, view.Project.Key, "h", 0, "hook.off", func(h *hookyard.Hook) error {
+				h.Active, h.OffReason, h.Health.Failures = false, "10 connections failed in a row", 10
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		off()
+		_, err := b.alice.PatchHook(ctx, p, "h", client.HookPatch{Active: new(true)})
+		wantStatus(t, err, http.StatusBadRequest, "only a changed url")
+		_, err = b.alice.PatchHook(ctx, p, "h", client.HookPatch{URL: new("http://127.0.0.1:1/"), Active: new(true)})
+		wantStatus(t, err, http.StatusBadRequest, "only a changed url")
+		_, err = b.alice.EnableHook(ctx, p, "h")
+		wantStatus(t, err, http.StatusBadRequest, "only a changed url")
+		if h, err := b.alice.PatchHook(ctx, p, "h", client.HookPatch{Active: new(false), Description: new("x")}); err != nil || h.OffReason == "" {
+			t.Errorf("hook %+v, %v: want the reason kept", h, err)
+		}
+		h, err := b.alice.PatchHook(ctx, p, "h", client.HookPatch{URL: new("http://127.0.0.1:2/")})
+		if err != nil || !h.Active || h.OffReason != "" || h.Health.Failures != 0 {
+			t.Errorf("hook with a new URL %+v, %v: want it on, with a clean record", h, err)
+		}
+		off()
+		h, err = b.alice.PatchHook(ctx, p, "h", client.HookPatch{URL: new("http://127.0.0.1:3/"), Active: new(false)})
+		if err != nil || h.Active {
+			t.Errorf("hook %+v, %v: want it off, as asked for", h, err)
+		}
+	})
+}
+
+// TestSwitchedOff holds that a person overrules the other policies.
+func TestSwitchedOff(t *testing.T) {
+	t.Parallel()
+	b := one(t, nil)
+	ctx := t.Context()
+	p := b.project("p", client.ProjectPatch{})
+	url, got := receiver(t, http.StatusGone)
+	b.hook(p, "h", url)
+	if _, err := b.alice.Publish(ctx, p, client.Publication{Type: "a", Data: json.RawMessage("1")}); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, got)
+	until(t, "switched off by 410", func() bool {
+		h, err := b.alice.Hook(ctx, p, "h")
+		return err == nil && !h.Active && h.OffReason != ""
+	})
+	h, err := b.alice.PatchHook(ctx, p, "h", client.HookPatch{Active: new(true)})
+	if err != nil || !h.Active || h.OffReason != "" || h.Health != (hookyard.Health{}) {
+		t.Errorf("hook %+v, %v: want it on, with a clean record", h, err)
+	}
+}
+
+func TestDefaultHooks(t *testing.T) {
+	t.Parallel()
+	b := one(t, func(o *api.Options) {
+		o.DefaultHooks = []hookyard.Hook{{ID: "central", URL: "http://127.0.0.1:1/", Events: hookyard.SelectAll(), Active: true}}
+	})
+	for _, name := range []string{"one", "two"} {
+		hooks, err := b.alice.Hooks(t.Context(), b.project(name, client.ProjectPatch{}))
+		if err != nil || len(hooks) != 1 || hooks["central"].URL == "" {
+			t.Errorf("hooks of a new project %+v, %v: want the default one", hooks, err)
+		}
+	}
+}
+
+// TestPages walks lists page by page and misses nothing.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	each(t, nil, func(t *testing.T, b *bundle) {
+		ctx := t.Context()
+		for _, name := range []string{"a", "B", "c", "d", "e"} {
+			b.project(name, client.ProjectPatch{})
+		}
+		p := "alice/a"
+		b.hook(p, "h1", "http://127.0.0.1:1/")
+		b.hook(p, "h2", "http://127.0.0.1:1/")
+		for range 5 {
+			if _, err := b.alice.Publish(ctx, p, client.Publication{Type: "t", Data: json.RawMessage("{}")}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		walk := func(what string, want int, page func(client.Page) (ids []string, next string, err error)) {
+			seen := map[string]bool{}
+			for at := (client.Page{Limit: 2}); ; {
+				ids, next, err := page(at)
+				if err != nil || len(ids) > 2 {
+					t.Fatalf("%s: %v, %v", what, ids, err)
+				}
+				for _, id := range ids {
+					if seen[id] {
+						t.Errorf("%s: %s twice", what, id)
+					}
+					seen[id] = true
+				}
+				if at.Cursor = next; next == "" {
+					break
+				}
+			}
+			if len(seen) != want {
+				t.Errorf("%s: %d, want %d", what, len(seen), want)
+			}
+		}
+		walk("projects", 5, func(at client.Page) (ids []string, next string, err error) {
+			l, err := b.alice.Projects(ctx, at)
+			for _, q := range l.Projects {
+				ids = append(ids, q.ID)
+			}
+			return ids, l.Cursor, err
+		})
+		walk("events", 5, func(at client.Page) (ids []string, next string, err error) {
+			l, err := b.alice.Events(ctx, p, client.EventQuery{Page: at})
+			for _, e := range l.Events {
+				ids = append(ids, e.ID)
+			}
+			return ids, l.Cursor, err
+		})
+		walk("deliveries", 10, func(at client.Page) (ids []string, next string, err error) {
+			l, err := b.alice.Deliveries(ctx, p, client.DeliveryQuery{Page: at})
+			for _, d := range l.Deliveries {
+				ids = append(ids, d.ID)
+			}
+			return ids, l.Cursor, err
+		})
+		walk("audit", 3, func(at client.Page) (ids []string, next string, err error) {
+			l, err := b.alice.Audit(ctx, p, at)
+			for _, e := range l.Audit {
+				ids = append(ids, e.Action+e.Subject)
+			}
+			return ids, l.Cursor, err
+		})
+	})
+}
+
+// busy is an ingest that cannot keep anything now.
+type busy struct{ api.Ingest }
+
+func (busy) Accept(context.Context, *hookyard.View, *hookyard.Event) (hookyard.Receipt, error) {
+	return hookyard.Receipt{}, hookyard.Errorf(hookyard.Unavailable, "the database is busy")
+}
+
+func TestErrors(t *testing.T) {
+	t.Parallel()
+	b := one(t, func(o *api.Options) { o.Limits.Body = 100 })
+	p := b.project("p", client.ProjectPatch{})
+	big := strings.Repeat("x", 200)
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+		part               string
+	}{
+		{"POST", "/api/projects/" + p + "/events", `{"type":"a","data":"` + big + `"}`, 413, "--max-body"},
+		{"PUT", "/api/projects/" + p + "/hooks/h", `{"url":"http://example.com","template":"` + strings.Repeat("x", 1<<20) + `"}`, 413, "larger than 1048576"},
+		{"PUT", "/api/projects/" + p + "/hooks/h", `{"url":"http://example.com/` + strings.Repeat("x", 2000) + `"}`, 400, "--max-url"},
+		{"PUT", "/api/projects/" + p + "/hooks/h", `{"url":"http://example.com","secret":"` + strings.Repeat("x", 300) + `"}`, 400, "--max-secret"},
+		{"PUT", "/api/projects/" + p + "/hooks/h", `{"url":"http://example.com","description":"` + strings.Repeat("x", 1001) + `"}`, 400, "--max-description"},
+		{"PUT", "/api/projects/" + p + "/hooks/h", strings.Repeat("[", 100), 400, "nested deeper"},
+		{"PUT", "/api/projects/" + p + "/hooks/h", "{\"url\":\"http://example.com/\xff\"}", 400, "UTF-8"},
+		{"PUT", "/api/projects/" + p + "/hooks/h", `{"url":"http://example.com","description":"a\u0000b"}`, 400, "control"},
+		{"GET", "/api/projects//p/hooks", "", 404, "nothing at"},
+		{"GET", "/api/projects/alice/../hooks", "", 404, "nothing at"},
+		{"GET", "/api/nothing", "", 404, "nothing at"},
+		{"GET", "/api/projects/alice/p/events?limit=1&limit=2", "", 400, "2 times"},
+		{"GET", "/api/projects/alice/p/events?a=%zz", "", 400, "query cannot be read"},
+		{"BREW", "/api/projects", "", 405, "not possible"},
+		{"GET", "/api/user?token=wrong", "", 401, "not valid"},
+	} {
+		token := b.token
+		if strings.Contains(c.path, "token=") {
+			token = ""
+		}
+		status, h, body := b.do(token, c.method, c.path, c.body)
+		var e client.Error
+		if err := json.Unmarshal([]byte(body), &e); err != nil || !strings.Contains(body, `"documentation_url":""`) {
+			t.Errorf("%s %s: not an error in our shape: %s", c.method, c.path, body)
+		}
+		if status != c.status || !strings.Contains(e.Detail, c.part) || h.Get("Content-Type") != "application/json; charset=utf-8" {
+			t.Errorf("%s %.60s: %d %s, want %d and %q", c.method, c.path, status, body, c.status, c.part)
+		}
+	}
+}
+
+func TestUnavailable(t *testing.T) {
+	t.Parallel()
+	b := one(t, nil)
+	p := b.project("p", client.ProjectPatch{})
+	a, err := api.New(api.Options{Store: b.db, Ingest: busy{realIngest(b)}, Auth: auth.New(b.db, auth.Options{}), Limits: hookyard.DefaultLimits()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.url = listen(t, a)
+	_, err = b.client(b.token).Publish(t.Context(), p, client.Publication{Type: "a", Data: json.RawMessage("1")})
+	var e *client.Error
+	if !errors.As(err, &e) || e.Status != http.StatusServiceUnavailable || e.RetryAfter != time.Second || !errors.Is(err, hookyard.ErrUnavailable) {
+		t.Errorf("error %+v, want 503 and Retry-After: 1", e)
+	}
+}

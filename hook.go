@@ -129,7 +129,7 @@ func (h *Hook) IsAMQP() bool {
 	return strings.HasPrefix(h.URL, "amqp://") || strings.HasPrefix(h.URL, "amqps://")
 }
 
-// Off says whether nothing is sent to the hook, and why.
+// IsOff says whether nothing is sent to the hook, and why.
 func (h *Hook) IsOff() (reason string, off bool) {
 	switch {
 	case h.Deleted:

@@ -6,7 +6,7 @@ import (
 )
 
 // routes lists everything the server answers to, top to bottom.
-func (a *App) routes() (http.Handler, error) {
+func (a *App) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", a.healthz)
 	mux.HandleFunc("GET /readyz", a.readyz)
@@ -25,7 +25,7 @@ func (a *App) routes() (http.Handler, error) {
 	})
 	mux.Handle("/in/{owner}/{project}/{source}", inbound)
 	mux.Handle("/in/{owner}/{project}/{source}/{rest...}", inbound)
-	return mux, nil
+	return mux
 }
 
 // handle lets a handler return its error, which is then written in the shape of the API's.

@@ -180,13 +180,14 @@ func (db *DB) Lag(ctx context.Context, now time.Time) (map[int64]time.Duration, 
 	return out, nil
 }
 
-func placeholders(from, n int) string {
+// placeholders are $1 to $n.
+func placeholders(n int) string {
 	var b strings.Builder
 	for i := range n {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		fmt.Fprintf(&b, "$%d", from+i)
+		fmt.Fprintf(&b, "$%d", 1+i)
 	}
 	return b.String()
 }

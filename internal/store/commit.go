@@ -23,7 +23,6 @@ type committer struct {
 	db   *DB
 	max  int
 	ops  chan op
-	quit chan struct{}
 	done sync.WaitGroup
 
 	mu     sync.RWMutex // guards closed against sends on ops

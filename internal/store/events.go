@@ -50,7 +50,7 @@ func (db *DB) eventsBySeq(ctx context.Context, seqs []int64) (map[int64]*hookyar
 	for i, s := range seqs {
 		args[i] = s
 	}
-	rows, err := db.read.QueryContext(ctx, "select "+eventWhole+" from events e where e.seq in ("+placeholders(1, len(seqs))+")", args...)
+	rows, err := db.read.QueryContext(ctx, "select "+eventWhole+" from events e where e.seq in ("+placeholders(len(seqs))+")", args...)
 	if err != nil {
 		return nil, err
 	}
@@ -274,7 +274,7 @@ func (db *DB) fillCounts(ctx context.Context, page *hookyard.EventPage) error {
 		args[i], at[e.Seq], page.Counts[i] = e.Seq, i, map[hookyard.State]int{}
 	}
 	rows, err := db.read.QueryContext(ctx, "select event_seq, state, count(*) from deliveries where event_seq in ("+
-		placeholders(1, len(args))+") group by event_seq, state", args...)
+		placeholders(len(args))+") group by event_seq, state", args...)
 	if err != nil {
 		return err
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/hookyard/hookyard"
@@ -167,15 +165,6 @@ func (db *DB) Size(ctx context.Context) (int64, error) {
 	var n int64
 	err := db.read.QueryRowContext(ctx, db.dialect.size).Scan(&n)
 	return n, err
-}
-
-// hostName is the default name of a node.
-func hostName() string {
-	h, err := os.Hostname()
-	if err != nil || strings.TrimSpace(h) == "" {
-		return "hookyard"
-	}
-	return h
 }
 
 // txPlain is tx for statements that need no more than a connection.

@@ -53,7 +53,7 @@ func (db *DB) Prune(ctx context.Context, r Retention, now time.Time) (int, error
 		if err := notePruned(ctx, c, seqs); err != nil {
 			return err
 		}
-		in := " in (" + placeholders(1, len(seqs)) + ")"
+		in := " in (" + placeholders(len(seqs)) + ")"
 		for _, text := range []string{
 			"delete from attempts where event_seq" + in,
 			"delete from deliveries where event_seq" + in,

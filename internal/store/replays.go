@@ -46,7 +46,7 @@ func (db *DB) CreateReplay(ctx context.Context, r *hookyard.Replay) error {
 	r.ID, r.Status, r.Cursor, r.Last, r.Actor = hookyard.NewID("rpl"), "running", first-1, last, hookyard.Actor(ctx)
 	r.CreatedAt, r.UpdatedAt = now, now
 	return db.txPlain(ctx, func(c conn) error {
-		_, err := c.ExecContext(ctx, "insert into replays ("+replayColumns+") values ("+placeholders(1, 17)+")",
+		_, err := c.ExecContext(ctx, "insert into replays ("+replayColumns+") values ("+placeholders(17)+")",
 			r.ID, r.ProjectKey, r.HookKey, r.Hook, micros(r.Since), micros(r.Until), r.Type, string(r.State), r.Status, r.Total, r.Seen,
 			r.Opened, r.Cursor, r.Last, r.Actor, micros(now), micros(now))
 		if err != nil {

@@ -55,7 +55,7 @@ func (db *DB) EventsBySeq(ctx context.Context, seqs []int64) (map[int64]*hookyar
 // notePruned remembers, per project, how far events are gone. It goes into the transaction that takes them away.
 func notePruned(ctx context.Context, c conn, seqs []any) error {
 	_, err := c.ExecContext(ctx, `insert into pruned (project_key, seq, time)
-		select project_key, max(seq), max(time) from events where seq in (`+placeholders(1, len(seqs))+`) group by project_key
+		select project_key, max(seq), max(time) from events where seq in (`+placeholders(len(seqs))+`) group by project_key
 		on conflict (project_key) do update set
 			time = case when excluded.seq > pruned.seq then excluded.time else pruned.time end,
 			seq = case when excluded.seq > pruned.seq then excluded.seq else pruned.seq end`, seqs...)

@@ -1,0 +1,37 @@
+# Works on a machine with only Go and make. What a test needs and does not find is skipped, and said at the end.
+.DEFAULT_GOAL := help
+GO       ?= go
+LINT     := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+SKIPPED  := $(CURDIR)/bin/skipped.txt
+
+.PHONY: help run build test lint fmt bench demo guestbook
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: ## run the server on the embedded database, for trying out, at http://127.0.0.1:8080
+	$(GO) run ./cmd/hookyard serve --dev
+
+build: ## build bin/hookyard, one static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/hookyard ./cmd/hookyard
+
+test: ## run every test
+	@mkdir -p bin && rm -f $(SKIPPED)
+	HOOKYARD_SKIPPED=$(SKIPPED) $(GO) test $(RACE) -shuffle=on ./...
+	@if [ -s $(SKIPPED) ]; then echo; echo "Skipped, because something is not on this machine:"; sort -u $(SKIPPED); fi
+
+lint: ## check with golangci-lint, fetched and built the first time
+	$(GO) vet ./...
+	@command -v golangci-lint >/dev/null && golangci-lint run || $(GO) run $(LINT) run
+
+fmt: ## format
+	gofmt -w $$(git ls-files '*.go')
+
+bench: build ## measure against the bare relay and print the table (some minutes)
+	bin/hookyard bench
+
+demo: ## the tour, in ten seconds
+	$(GO) run ./cmd/hookyard demo
+
+guestbook: ## the example: a guestbook with hookyard beside it
+	$(GO) run ./examples/guestbook --with-hookyard

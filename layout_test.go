@@ -1,0 +1,136 @@
+package hookyard_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/hookyard/hookyard"
+
+// imports says which of our packages a package may import; tests may import more. A new package or arrow is a decision
+// and is made here. "" is the root package. What is marked with std imports the standard library only.
+var imports = map[string][]string{
+	"":                         {std},
+	"client":                   {""},
+	"cmd/hookyard":             {"internal/cli"},
+	"internal/signature":       {std},
+	"internal/egress":          {std},
+	"internal/need":            {},
+	"internal/filter":          {""},
+	"internal/format":          {""},
+	"internal/auth":            {""},
+	"internal/store":           {""},
+	"internal/ingest":          {"", "internal/signature"},
+	"internal/dispatch":        {"", "internal/egress", "internal/format", "internal/signature"},
+	"internal/stream":          {"", "client"},
+	"internal/relay":           {"", "internal/signature", "internal/stream"},
+	"internal/bin":             {"", "internal/egress", "internal/signature"},
+	"internal/gitpush":         {"", "client"},
+	"internal/rabbitmq":        {"", "internal/ingest"},
+	"internal/api":             {"", "client", "internal/auth", "internal/filter", "internal/format", "internal/signature"},
+	"internal/web":             {"", "client", "internal/api", "internal/auth", "internal/dispatch", "internal/filter", "internal/format", "internal/signature", "internal/store"},
+	"internal/app":             {"", "client", "internal/api", "internal/auth", "internal/bin", "internal/dispatch", "internal/egress", "internal/filter", "internal/ingest", "internal/rabbitmq", "internal/relay", "internal/store", "internal/stream", "internal/web"},
+	"internal/bench":           {"", "client"},
+	"internal/cli":             {"", "client", "internal/app", "internal/bench", "internal/format", "internal/gitpush", "internal/signature"},
+	"internal/e2e":             {},
+	"internal/store/storetest": {"", "internal/need", "internal/store"},
+	"examples/guestbook":       {"client", "internal/signature"},
+	"examples/receivers":       {"internal/signature"},
+}
+
+const std = "the standard library only"
+
+// TestImportMap holds every package to the map, and to one package comment.
+func TestImportMap(t *testing.T) {
+	t.Parallel()
+	comments := map[string]int{}
+	eachFile(t, func(name string, isTest bool) {
+		dir := path.Dir(filepath.ToSlash(name))
+		if dir == "." {
+			dir = ""
+		}
+		allowed, known := imports[dir]
+		if !known {
+			if !isTest || !strings.HasPrefix(dir, "examples/") {
+				t.Errorf("package %q is not in the map of layout_test.go", dir)
+			}
+			return
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly|parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if isTest {
+			return
+		}
+		comments[dir] += 0
+		if f.Doc != nil {
+			comments[dir]++
+		}
+		for _, spec := range f.Imports {
+			p, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ours, isOurs := strings.CutPrefix(p, module)
+			ours = strings.TrimPrefix(ours, "/")
+			first, _, _ := strings.Cut(p, "/")
+			switch {
+			case isOurs && !slices.Contains(allowed, ours):
+				t.Errorf("%s imports %s, which the map of layout_test.go does not allow", name, p)
+			case !isOurs && strings.Contains(first, ".") && slices.Contains(allowed, std):
+				t.Errorf("%s imports %s; %q may import %s", name, p, dir, std)
+			}
+		}
+	})
+	for dir, n := range comments {
+		if n != 1 {
+			t.Errorf("package %q has %d package comments; want one", dir, n)
+		}
+	}
+}
+
+// maxLines is where a file has become more than one thing.
+const maxLines = 600
+
+func TestFilesAreShort(t *testing.T) {
+	t.Parallel()
+	eachFile(t, func(name string, isTest bool) {
+		f := token.NewFileSet()
+		if _, err := parser.ParseFile(f, name, nil, parser.PackageClauseOnly|parser.ParseComments); err != nil {
+			t.Fatal(err)
+		}
+		f.Iterate(func(file *token.File) bool {
+			if n := file.LineCount(); n > maxLines && !isTest {
+				t.Errorf("%s has %d lines; split it where it is two things", name, n)
+			}
+			return true
+		})
+	})
+}
+
+func eachFile(t *testing.T, f func(name string, isTest bool)) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == "testdata" || d.Name() == "node_modules" || strings.HasPrefix(d.Name(), ".") && name != "." || d.Name() == "tools") {
+			return fs.SkipDir
+		}
+		if !d.IsDir() && strings.HasSuffix(name, ".go") {
+			f(name, strings.HasSuffix(name, "_test.go"))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/app"
+)
+
+// setting is an option of the server as config show prints it.
+type setting struct {
+	Name  string `json:"name"`
+	Env   string `json:"env"`
+	Value string `json:"value"`
+	From  string `json:"from"` // flag, env or default
+	Help  string `json:"help"`
+}
+
+func newConfig(s *session) *cobra.Command {
+	return group(&cobra.Command{Use: "config", Short: "Show the server's options"}, newConfigShow(s))
+}
+
+func newConfigShow(s *session) *cobra.Command {
+	config := app.DefaultConfig()
+	c := &cobra.Command{
+		Use:   "show",
+		Short: "Print every option, its value, and where that came from",
+		Long:  "Print every option of serve with its value and where that came from: a flag, the environment or the default. It takes serve's flags.",
+		Example: `  hookyard config show
+  hookyard config show --dev --json`,
+	}
+	config.Flags(c.Flags())
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		from := map[string]string{}
+		c.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+			if f.Changed {
+				from[f.Name] = "flag"
+			}
+		})
+		if err := app.Env(c.LocalNonPersistentFlags(), s.env); err != nil {
+			return usagef("%v", err)
+		}
+		if err := config.Complete(); err != nil {
+			return usagef("%v", err)
+		}
+		settings := settingsOf(c.LocalNonPersistentFlags(), from)
+		return s.show(settings, func() error {
+			var rows [][]string
+			for _, o := range settings {
+				rows = append(rows, []string{o.Name, o.Value, o.From, o.Env})
+			}
+			return s.list([]string{"OPTION", "VALUE", "FROM", "VARIABLE"}, rows)
+		})
+	}
+	return takes(c, 0, 0)
+}
+
+// settingsOf reads the options after the environment was applied; from says which came from a flag.
+func settingsOf(fs *pflag.FlagSet, from map[string]string) []setting {
+	var out []setting
+	fs.VisitAll(func(f *pflag.Flag) {
+		if f.Name == "help" {
+			return
+		}
+		o := setting{Name: f.Name, Env: app.EnvName(f.Name), Value: maskURL(f.Value.String()), From: from[f.Name], Help: f.Usage}
+		if o.From == "" && f.Changed {
+			o.From = "env"
+		}
+		if o.From == "" {
+			o.From = "default"
+		}
+		out = append(out, o)
+	})
+	return out
+}
+
+// maskURL hides the password of a URL, also where one stands in its query.
+func maskURL(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme == "" || u.Host == "" && u.RawQuery == "" {
+		return text
+	}
+	if _, ok := u.User.Password(); ok {
+		u.User = url.UserPassword(u.User.Username(), hookyard.Masked)
+	}
+	q := u.Query()
+	if q.Has("password") {
+		q.Set("password", hookyard.Masked)
+		u.RawQuery = q.Encode()
+	}
+	return strings.ReplaceAll(u.String(), "%2A%2A%2A", hookyard.Masked)
+}

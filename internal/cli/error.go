@@ -1,0 +1,215 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/client"
+)
+
+// The exit codes. Scripts rely on them.
+const (
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitSignIn      = 4   // not signed in
+	exitNotFound    = 5   // no such thing, or it is past its retention
+	exitNotAccepted = 6   // the receiver did not accept: hook test, publish --wait, event replay --to
+	exitInterrupted = 130 // by SIGINT or SIGTERM, as shells count
+)
+
+// failure is an error with an exit code and a next step.
+type failure struct {
+	exit    int
+	message string
+	next    string // what to do about it, or ""
+}
+
+func (f *failure) Error() string { return f.message }
+
+// then adds what to do about it.
+func (f *failure) then(format string, args ...any) *failure {
+	f.next = fmt.Sprintf(format, args...)
+	return f
+}
+
+func failf(exit int, format string, args ...any) *failure {
+	return &failure{exit: exit, message: fmt.Sprintf(format, args...)}
+}
+
+func usagef(format string, args ...any) *failure { return failf(exitUsage, format, args...) }
+
+// report is an error as --json shows it.
+type report struct {
+	Error  string        `json:"error"`
+	Next   string        `json:"next,omitempty"`
+	Code   hookyard.Code `json:"code,omitempty"`
+	Status int           `json:"status,omitempty"`
+	Field  string        `json:"field,omitempty"`
+	Exit   int           `json:"exit"`
+}
+
+// exit shows an error once, on stderr, and returns the exit code.
+func (s *session) exit(ctx context.Context, err error) int {
+	if err == nil {
+		return exitOK
+	}
+	r := s.explain(err)
+	if ctx.Err() != nil {
+		r = report{Error: "interrupted", Exit: exitInterrupted}
+	}
+	if s.asJSON {
+		b, _ := json.Marshal(r)
+		_, _ = fmt.Fprintf(s.err, "%s\n", b)
+		return r.Exit
+	}
+	_, _ = fmt.Fprintf(s.err, "%s %s\n", s.paintErr(red, "hookyard:"), cleanText(r.Error))
+	if r.Next != "" {
+		_, _ = fmt.Fprintf(s.err, "  %s\n", cleanText(r.Next))
+	}
+	return r.Exit
+}
+
+// explain says what an error means to whoever typed the command.
+func (s *session) explain(err error) report {
+	var f *failure
+	var answer *client.Error
+	var invalid *hookyard.Error
+	switch {
+	case errors.As(err, &f):
+		return report{Error: f.message, Next: f.next, Exit: f.exit}
+	case errors.As(err, &answer):
+		return s.explainAnswer(answer)
+	case errors.As(err, &invalid):
+		return report{Error: invalid.Message, Code: invalid.Code, Field: invalid.Field, Exit: exitFailed}
+	}
+	return s.explainNetwork(err)
+}
+
+func (s *session) explainAnswer(e *client.Error) report {
+	r := report{Error: e.Error(), Code: e.Code, Status: e.Status, Field: e.Field, Exit: exitFailed}
+	switch e.Status {
+	case http.StatusUnauthorized:
+		r.Exit = exitSignIn
+		r.Next = "give a token: --token, HOOKYARD_TOKEN, or the file " + s.tokenFile()
+	case http.StatusNotFound, http.StatusGone:
+		r.Exit = exitNotFound
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		if e.RetryAfter > 0 {
+			r.Next = fmt.Sprintf("try again in %s", e.RetryAfter)
+		}
+	}
+	return r
+}
+
+func (s *session) explainNetwork(err error) report {
+	var ue *url.Error
+	if !errors.As(err, &ue) {
+		return report{Error: err.Error(), Exit: exitFailed}
+	}
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		return report{Error: fmt.Sprintf("the server at %s did not answer within %s", s.server, s.timeout), Next: "give it longer with --timeout", Exit: exitFailed}
+	}
+	return report{
+		Error: fmt.Sprintf("no server answers at %s (%v)", s.server, rootOf(ue.Err)),
+		Next:  "start one with hookyard serve, or give --server URL (or HOOKYARD_SERVER)",
+		Exit:  exitFailed,
+	}
+}
+
+// rootOf is the last cause in a chain of errors, such as "connection refused".
+func rootOf(err error) error {
+	var sys *os.SyscallError
+	if errors.As(err, &sys) {
+		return sys.Err
+	}
+	return err
+}
+
+// flagError turns what pflag says into a usage error that names the nearest flag.
+func flagError(c *cobra.Command, err error) error {
+	if errors.Is(err, pflag.ErrHelp) {
+		return err
+	}
+	f := usagef("%s", strings.TrimPrefix(err.Error(), "pflag: ")).then("%s --help lists the flags", c.CommandPath())
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "" {
+		f.message += didYouMean(nearFlags(c.Flags(), unknown.GetSpecifiedName()))
+	}
+	return f
+}
+
+func didYouMean(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return ": did you mean " + strings.Join(names, " or ") + "?"
+}
+
+// nearFlags returns the flags whose names are a slip away from name.
+func nearFlags(fs *pflag.FlagSet, name string) []string {
+	var names []string
+	fs.VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	})
+	near := nearest(names, name)
+	for i := range near {
+		near[i] = "--" + near[i]
+	}
+	return near
+}
+
+// nearest returns the names that a slip of the fingers could have made typed of, the most likely only.
+func nearest(names []string, typed string) []string {
+	const slips = 2
+	best, near := slips+1, []string(nil)
+	for _, name := range names {
+		d := distance(strings.ToLower(name), strings.ToLower(typed))
+		if len(typed) > 2 && strings.HasPrefix(name, typed) {
+			d = min(d, 1)
+		}
+		if d < best {
+			best, near = d, nil
+		}
+		if d == best && d <= slips && d < len(typed) {
+			near = append(near, name)
+		}
+	}
+	slices.Sort(near)
+	return near[:min(len(near), 3)]
+}
+
+// distance counts the letters to insert, delete or change to make b of a (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diagonal, row[j+1] = row[j+1], min(diagonal+cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

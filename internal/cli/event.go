@@ -1,0 +1,209 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/client"
+)
+
+func newEvent(s *session) *cobra.Command {
+	c := &cobra.Command{
+		Use:     "event",
+		Aliases: []string{"events"},
+		Short:   "Events: what came in",
+		Example: `  hookyard event list --type 'order.*' --since 2h -p shop/orders
+  hookyard event search 'ann@example.com'
+  hookyard event show evt_… --curl
+  hookyard event explain evt_…                        why each hook did or did not get it
+  hookyard event replay evt_… --to http://localhost:3000/hooks`,
+	}
+	return group(c, newEventList(s), newEventSearch(s), newEventShow(s), newEventBody(s), newEventReplay(s), newEventExplain(s))
+}
+
+// eventFilter is the flags that restrict a list of events.
+type eventFilter struct {
+	q     client.EventQuery
+	span  span
+	state stateFlag
+}
+
+func (f *eventFilter) flags(fs *pflag.FlagSet) {
+	fs.StringVarP(&f.q.Type, "type", "t", "", "event type, or a pattern such as order.*")
+	fs.StringVarP(&f.q.Source, "source", "s", "", "name of the source it came by")
+	fs.StringVar(&f.q.Hook, "hook", "", "owed to this hook")
+	fs.Var(&f.state, "state", "with a delivery that is pending, delivered, failed, skipped or canceled")
+	fs.StringVar(&f.q.Path, "path", "", "path into a JSON body, such as data.order.id …")
+	fs.StringVar(&f.q.Value, "value", "", "… and what must be there")
+	f.span.flags(fs)
+	pageFlags(fs, &f.q.Page)
+}
+
+func (f *eventFilter) query() (client.EventQuery, error) {
+	if f.q.Value != "" && f.q.Path == "" {
+		return f.q, usagef("--value needs --path")
+	}
+	f.q.Since, f.q.Until, f.q.State = f.span.since.t, f.span.until.t, hookyard.State(f.state)
+	return f.q, nil
+}
+
+func newEventList(s *session) *cobra.Command {
+	var f eventFilter
+	c := &cobra.Command{
+		Use: "list", Short: "List events, the newest first",
+		Example: `  hookyard event list -p shop/orders
+  hookyard event list --state failed --since 1d
+  hookyard event list --path data.order.id --value 7 --json`,
+	}
+	f.flags(c.Flags())
+	c.Flags().StringVar(&f.q.Text, "text", "", "text that stands somewhere in the body")
+	c.RunE = func(c *cobra.Command, _ []string) error { return s.listEvents(c.Context(), &f) }
+	return takes(c, 0, 0)
+}
+
+func newEventSearch(s *session) *cobra.Command {
+	var f eventFilter
+	c := &cobra.Command{Use: "search TEXT", Short: "Find events whose body holds a text", Example: "  hookyard event search ann@example.com --since 7d -p shop/orders"}
+	f.flags(c.Flags())
+	c.RunE = func(c *cobra.Command, args []string) error {
+		f.q.Text = args[0]
+		return s.listEvents(c.Context(), &f)
+	}
+	return takes(c, 1, 1)
+}
+
+func (s *session) listEvents(ctx context.Context, f *eventFilter) error {
+	q, err := f.query()
+	if err != nil {
+		return err
+	}
+	cl, project, err := s.clientAndProject()
+	if err != nil {
+		return err
+	}
+	page, err := cl.Events(ctx, project, q)
+	if err != nil {
+		return err
+	}
+	return s.show(page, func() error {
+		var rows [][]string
+		for _, e := range page.Events {
+			rows = append(rows, []string{e.ID, localTime(e.Time), e.Type, e.Source, strconv.FormatInt(e.Size, 10), statesOf(e.Deliveries)})
+		}
+		if err := s.list([]string{"EVENT", "TIME", "TYPE", "SOURCE", "BYTES", "DELIVERIES"}, rows); err != nil {
+			return err
+		}
+		if page.Cut {
+			s.say("the search stopped at its bound on work; go on with --cursor %s", page.Cursor)
+			return nil
+		}
+		s.more(len(rows), "event", page.Cursor)
+		return nil
+	})
+}
+
+// statesOf writes 2 delivered, 1 pending.
+func statesOf(counts map[hookyard.State]int) string {
+	var parts []string
+	for _, state := range []hookyard.State{hookyard.Delivered, hookyard.Pending, hookyard.Failed, hookyard.Skipped, hookyard.Canceled} {
+		if n := counts[state]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, state))
+		}
+	}
+	return orText(strings.Join(parts, ", "), "-")
+}
+
+func newEventBody(s *session) *cobra.Command {
+	c := &cobra.Command{Use: "body EVENT", Short: "Print an event's bytes as they came", Example: "  hookyard event body evt_… -p shop/orders > body.json"}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, project, err := s.clientAndProject()
+		if err != nil {
+			return err
+		}
+		body, err := cl.EventBody(c.Context(), project, args[0])
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(s.out, body)
+		return cmp.Or(err, body.Close())
+	}
+	return takes(c, 1, 1)
+}
+
+func newEventReplay(s *session) *cobra.Command {
+	var hooks, header []string
+	var to string
+	c := &cobra.Command{
+		Use: "replay EVENT", Short: "Send an event again: to hooks, or from here to a URL",
+		Long: `Send an event again, to the hooks that were owed it or to those named.
+
+With --to it is sent from here, with its original headers and bytes, and the answer is printed; nothing is recorded on
+the server. The exit code is then 6 unless the answer is a 2xx.`,
+		Example: `  hookyard event replay evt_… -p shop/orders
+  hookyard event replay evt_… --hook billing
+  hookyard event replay evt_… --to http://localhost:3000/hooks -H 'X-Debug: 1'`,
+	}
+	c.Flags().StringSliceVar(&hooks, "hook", nil, "only to these hooks, also if they were not owed it")
+	c.Flags().StringVar(&to, "to", "", "send it from here to this URL instead")
+	c.Flags().StringArrayVarP(&header, "header", "H", nil, "with --to: header to add or replace, 'Name: value' (repeatable)")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if to != "" && len(hooks) > 0 {
+			return usagef("--to sends from here and --hook from the server: give one of them")
+		}
+		cl, project, err := s.clientAndProject()
+		if err != nil {
+			return err
+		}
+		if to != "" {
+			return s.replayTo(c.Context(), cl, project, args[0], to, header)
+		}
+		ids, err := cl.ReplayEvent(c.Context(), project, args[0], hooks...)
+		if err != nil {
+			return err
+		}
+		return s.show(client.Reopened{Deliveries: ids}, func() error {
+			if s.quiet {
+				return s.printLines(ids)
+			}
+			return s.println("%s will be sent again", plural(len(ids), "delivery"))
+		})
+	}
+	return takes(c, 1, 1)
+}
+
+func newEventExplain(s *session) *cobra.Command {
+	c := &cobra.Command{Use: "explain EVENT", Short: "Say for each hook why it did or did not get an event", Example: "  hookyard event explain evt_… -p shop/orders"}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, project, err := s.clientAndProject()
+		if err != nil {
+			return err
+		}
+		x, err := cl.Explain(c.Context(), project, args[0])
+		if err != nil {
+			return err
+		}
+		return s.show(x, func() error {
+			s.say("%s of type %s, came in by %s at %s", x.Event.ID, orText(x.Event.Type, "none"), x.Event.Source, localTime(x.Event.Time))
+			var rows [][]string
+			for _, h := range x.Hooks {
+				rows = append(rows, []string{h.Hook, yesNo(h.Wanted), orText(string(h.State), "-"), strconv.Itoa(h.Attempts), h.Reason, h.DeliveryID})
+			}
+			slices.SortFunc(rows, func(a, b []string) int { return strings.Compare(a[0], b[0]) })
+			if err := s.list([]string{"HOOK", "WANTS", "STATE", "ATTEMPTS", "WHY", "DELIVERY"}, rows); err != nil {
+				return err
+			}
+			s.more(len(rows), "hook", "")
+			return nil
+		})
+	}
+	return takes(c, 1, 1)
+}

@@ -1,0 +1,230 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/client"
+)
+
+func newEventShow(s *session) *cobra.Command {
+	var curl, asTest bool
+	var to string
+	c := &cobra.Command{
+		Use: "show EVENT", Aliases: []string{"get"}, Short: "Show an event: header, body, deliveries",
+		Long: `Show an event with its header and body.
+
+--curl prints a command that sends the same headers and the very same bytes again, to the source's URL or to --to.
+
+--as-test prints the event as a file for a test-suite: one HTTP/1.1 request message (RFC 9112) with lines that end in a
+line feed, the headers as they came, then an empty line, then the body, byte for byte and of Content-Length bytes. A
+comment in the header X-Hookyard-Event says which event it was. Go reads it with http.ReadRequest, and any language by
+splitting at the first empty line.`,
+		Example: `  hookyard event show evt_… -p shop/orders
+  hookyard event show evt_… --curl --to http://localhost:3000/hooks | sh
+  hookyard event show evt_… --as-test > testdata/push.http`,
+	}
+	c.Flags().BoolVar(&curl, "curl", false, "print it as a curl command")
+	c.Flags().BoolVar(&asTest, "as-test", false, "print it as a file for a test-suite")
+	c.Flags().StringVar(&to, "to", "", "with --curl and --as-test: URL to send to")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		switch {
+		case curl && asTest:
+			return usagef("--curl and --as-test exclude each other")
+		case to != "" && !curl && !asTest:
+			return usagef("--to goes with --curl or --as-test; to send it, use hookyard event replay EVENT --to URL")
+		}
+		cl, project, err := s.clientAndProject()
+		if err != nil {
+			return err
+		}
+		if !curl && !asTest {
+			e, err := cl.Event(c.Context(), project, args[0])
+			if err != nil {
+				return err
+			}
+			return s.show(e, func() error { return s.showEvent(&e) })
+		}
+		r, err := s.original(c.Context(), cl, project, args[0])
+		if err != nil {
+			return err
+		}
+		if to != "" {
+			r.url = to
+		}
+		if asTest {
+			return r.writeTest(s.out)
+		}
+		return r.writeCurl(s.out)
+	}
+	return takes(c, 1, 1)
+}
+
+func (s *session) showEvent(e *client.Event) error {
+	err := s.card(field{"event", e.ID}, field{"type", e.Type}, field{"source", e.Source}, field{"time", localTime(e.Time)},
+		field{"from", e.Remote}, field{"request", strings.TrimSpace(e.Method + " " + e.Target)}, field{"verified", e.Verified},
+		field{"deliveries", statesOf(e.Deliveries)}, field{"body", fmt.Sprintf("%d bytes of %s", e.Size, orText(e.ContentType, "no content type"))})
+	if err != nil {
+		return err
+	}
+	if err := s.showHeader(e.Header); err != nil {
+		return err
+	}
+	switch {
+	case e.BodyLeftOut != "":
+		return s.println("\n%s", s.paint(grey, e.BodyLeftOut))
+	case len(e.Body) > 0:
+		return s.println("\n%s", prettyJSON(e.Body))
+	case e.Text != "":
+		return s.println("\n%s", e.Text)
+	case len(e.Base64) > 0:
+		return s.println("\n%s", s.paint(grey, fmt.Sprintf("not text; hookyard event body %s prints the %d bytes", e.ID, len(e.Base64))))
+	}
+	return nil
+}
+
+func (s *session) showHeader(header map[string][]string) error {
+	if len(header) > 0 {
+		if err := s.println(""); err != nil {
+			return err
+		}
+	}
+	for _, name := range sortedNames(header) {
+		for _, v := range header[name] {
+			if err := s.println("%s %s", s.paint(blue, cell(name)+":"), cell(v)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func prettyJSON(b []byte) string {
+	var out bytes.Buffer
+	if json.Indent(&out, b, "", "  ") != nil {
+		return string(b)
+	}
+	return out.String()
+}
+
+func sortedNames(header map[string][]string) []string {
+	names := make([]string, 0, len(header))
+	for name := range header {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// request is an event as the request it came in by.
+type request struct {
+	eventID, method, url string
+	header               http.Header
+	body                 []byte
+}
+
+// original makes the request of an event: its header without what belongs to the connection, its bytes.
+func (s *session) original(ctx context.Context, cl *client.Client, project, id string) (*request, error) {
+	e, err := cl.Event(ctx, project, id)
+	if err != nil {
+		return nil, err
+	}
+	body, err := cl.EventBody(ctx, project, id)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = body.Close() }()
+	b, err := io.ReadAll(body)
+	if err != nil {
+		return nil, err
+	}
+	r := &request{eventID: e.ID, method: orText(e.Method, http.MethodPost), url: strings.TrimRight(s.server, "/") + "/in/" + project + "/" + e.Source + e.Target, body: b}
+	if e.Source == hookyard.SourceAPI || e.Source == hookyard.SourceMeta {
+		r.url = "http://localhost:3000/" // it did not come by a URL that takes it as it is
+	}
+	r.header = forwardedHeader(e.Header, e.ContentType)
+	return r, nil
+}
+
+// forwardedHeader is the header of an event without what the next connection sets itself.
+func forwardedHeader(header map[string][]string, contentType string) http.Header {
+	out := http.Header{}
+	for name, values := range header {
+		switch http.CanonicalHeaderKey(name) {
+		case "Connection", "Content-Length", "Host", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Expect", "Accept-Encoding":
+			continue
+		}
+		out[name] = slices.Clone(values)
+	}
+	if out.Get("Content-Type") == "" && contentType != "" {
+		out.Set("Content-Type", contentType)
+	}
+	return out
+}
+
+// writeCurl writes a command for a POSIX shell. Text goes into the command, other bytes as base64 through a pipe.
+func (r *request) writeCurl(w io.Writer) error {
+	var b strings.Builder
+	asText := utf8.Valid(r.body) && !bytes.ContainsFunc(r.body, func(c rune) bool { return c < ' ' && c != '\n' && c != '\t' || c == 0x7f })
+	if !asText {
+		fmt.Fprintf(&b, "printf %%s %s | base64 -d | ", quoteShell(base64.StdEncoding.EncodeToString(r.body)))
+	}
+	fmt.Fprintf(&b, "curl -sS -i -X %s %s", quoteShell(r.method), quoteShell(r.url))
+	for _, name := range sortedNames(r.header) {
+		for _, v := range r.header[name] {
+			line := name + ": " + v
+			if v == "" {
+				line = name + ";" // how curl sends an empty one
+			}
+			fmt.Fprintf(&b, " \\\n  -H %s", quoteShell(line))
+		}
+	}
+	for _, name := range []string{"Content-Type", "Accept", "User-Agent"} {
+		if r.header.Values(name) == nil {
+			fmt.Fprintf(&b, " \\\n  -H %s", quoteShell(name+":")) // or curl adds its own
+		}
+	}
+	if asText {
+		fmt.Fprintf(&b, " \\\n  --data-raw %s\n", quoteShell(string(r.body)))
+	} else {
+		fmt.Fprintf(&b, " \\\n  --data-binary @-\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// quoteShell quotes for POSIX shells.
+func quoteShell(text string) string {
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
+// writeTest writes the file that the help of event show describes.
+func (r *request) writeTest(w io.Writer) error {
+	out, err := http.NewRequest(r.method, r.url, nil)
+	if err != nil {
+		return usagef("--to: %v", err)
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\nHost: %s\n", r.method, out.URL.RequestURI(), out.URL.Host)
+	for _, name := range sortedNames(r.header) {
+		for _, v := range r.header[name] {
+			fmt.Fprintf(&b, "%s: %s\n", name, v)
+		}
+	}
+	fmt.Fprintf(&b, "X-Hookyard-Event: %s\nContent-Length: %s\n\n", r.eventID, strconv.Itoa(len(r.body)))
+	b.Write(r.body)
+	_, err = w.Write(b.Bytes())
+	return err
+}

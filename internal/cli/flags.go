@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"encoding/json"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/client"
+)
+
+// timeFlag is a time that may be given as an age.
+type timeFlag struct {
+	t   time.Time
+	now func() time.Time
+}
+
+func (f *timeFlag) Type() string { return "time" }
+
+func (f *timeFlag) String() string {
+	if f.t.IsZero() {
+		return ""
+	}
+	return f.t.Format(time.RFC3339)
+}
+
+// Set reads an age such as 10m, 2h or 3d, a date, or an RFC 3339 time.
+func (f *timeFlag) Set(text string) error {
+	if age, err := parseAge(text); err == nil {
+		f.t = f.now().Add(-age)
+		return nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
+			f.t = t
+			return nil
+		}
+	}
+	return usagef("write an age such as 10m, 2h or 3d, or a time such as 2026-03-01T14:00:00Z")
+}
+
+// parseAge is time.ParseDuration that knows days.
+func parseAge(text string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		if n, err := strconv.ParseFloat(days, 64); err == nil {
+			return time.Duration(n * 24 * float64(time.Hour)), nil
+		}
+	}
+	return time.ParseDuration(text)
+}
+
+// span is --since and --until.
+type span struct{ since, until timeFlag }
+
+func (p *span) flags(fs *pflag.FlagSet) {
+	p.since.now, p.until.now = time.Now, time.Now
+	fs.Var(&p.since, "since", "only from then on: an age (10m, 2h, 3d) or a time")
+	fs.Var(&p.until, "until", "only before then: an age or a time")
+}
+
+// pageFlags is --limit and --cursor.
+func pageFlags(fs *pflag.FlagSet, p *client.Page) {
+	fs.IntVar(&p.Limit, "limit", 50, "entries to show")
+	fs.StringVar(&p.Cursor, "cursor", "", "go on from here, as the list before said")
+}
+
+// stateFlag is the state of a delivery.
+type stateFlag hookyard.State
+
+func (f *stateFlag) Type() string   { return "state" }
+func (f *stateFlag) String() string { return string(*f) }
+
+func (f *stateFlag) Set(text string) error {
+	switch hookyard.State(text) {
+	case hookyard.Pending, hookyard.Delivered, hookyard.Failed, hookyard.Skipped, hookyard.Canceled:
+		*f = stateFlag(text)
+		return nil
+	}
+	return usagef("use pending, delivered, failed, skipped or canceled")
+}
+
+// changed returns a pointer to value when the flag was given, else nil: patches leave alone what is nil.
+func changed[T any](fs *pflag.FlagSet, name string, value T) *T {
+	if !fs.Changed(name) {
+		return nil
+	}
+	return &value
+}
+
+// durations reads a list such as 0s,5s,5m.
+func durations(texts []string) ([]hookyard.Duration, error) {
+	out := make([]hookyard.Duration, 0, len(texts))
+	for _, text := range texts {
+		d, err := time.ParseDuration(strings.TrimSpace(text))
+		if err != nil {
+			return nil, usagef("%q is not a duration: write for example 0s,5s,5m", text)
+		}
+		out = append(out, hookyard.Duration(d))
+	}
+	return out, nil
+}
+
+// read returns what a -d flag means: the text itself, the content of @file, or stdin for -.
+func (s *session) read(text string) ([]byte, error) {
+	name, isFile := strings.CutPrefix(text, "@")
+	switch {
+	case text == "-" || text == "@-":
+		return io.ReadAll(s.in)
+	case isFile:
+		b, err := os.ReadFile(name)
+		if err != nil {
+			return nil, usagef("%v", err)
+		}
+		return b, nil
+	}
+	return []byte(text), nil
+}
+
+// readJSON is read for what must be JSON.
+func (s *session) readJSON(flag, text string) (json.RawMessage, error) {
+	b, err := s.read(text)
+	if err != nil {
+		return nil, err
+	}
+	var v json.RawMessage
+	if err := json.Unmarshal(b, &v); err != nil {
+		return nil, usagef("%s is not JSON: %v", flag, err).then("text is JSON only in quotes: %s '\"text\"'", flag)
+	}
+	return v, nil
+}

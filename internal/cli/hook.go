@@ -1,0 +1,230 @@
+package cli
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hookyard/hookyard/client"
+)
+
+// hookTarget is where a hook command acts. With the project as an argument, as WebGME's manage_webhooks has it, the
+// result is printed as that tool prints it: JSON, indented by two.
+type hookTarget struct {
+	client  *client.Client
+	project string
+	args    []string // without the project
+	webgme  bool
+}
+
+func newHook(s *session) *cobra.Command {
+	c := &cobra.Command{
+		Use:     "hook",
+		Aliases: []string{"hooks"},
+		Short:   "Hooks: where events go",
+		Long: `Hooks say where events go: which, how shaped, how signed, how often tried.
+
+Each command takes the project as --project owner/name or as its first argument: owner/name, or a name whose owner is
+given by --owner (guest unless given). In the second form verbs, flags and output are those of WebGME's manage_webhooks:
+JSON, indented by two.`,
+		Example: `  hookyard hook add shop/orders billing https://billing.example.com/hooks -e 'order.*'
+  hookyard hook list -p shop/orders
+  hookyard hook test billing -p shop/orders
+  hookyard hook listAll bridge -o model`,
+	}
+	return group(c, newHookList(s), newHookListAll(s), newHookGet(s), newHookAdd(s), newHookUpdate(s), newHookRemove(s),
+		newHookTest(s), newHookRotate(s), newHookEnable(s))
+}
+
+// hookCommand gives a command its arguments after the project, and the flag --owner.
+func (s *session) hookCommand(c *cobra.Command, least, most int, run func(context.Context, hookTarget) error) *cobra.Command {
+	var owner string
+	c.Flags().StringVarP(&owner, "owner", "o", "guest", "owner of the PROJECT that is given as an argument")
+	c.Args = cobra.ArbitraryArgs
+	c.RunE = func(c *cobra.Command, args []string) error {
+		t, err := s.hookTarget(c, args, owner, least, most)
+		if err != nil {
+			return err
+		}
+		if t.client, err = s.client(); err != nil {
+			return err
+		}
+		return run(c.Context(), t)
+	}
+	return c
+}
+
+// hookTarget tells the two forms apart: --project leaves the argument PROJECT out. HOOKYARD_PROJECT does so only where
+// the number of arguments leaves no doubt, so that scripts written for the other tool go on working.
+func (s *session) hookTarget(c *cobra.Command, args []string, owner string, least, most int) (hookTarget, error) {
+	explicit := s.given.Changed("project")
+	if s.project != "" && (explicit || len(args) <= least || len(args) == 1 && strings.HasPrefix(c.Use, "list ")) {
+		if len(args) < least || len(args) > most {
+			return hookTarget{}, wrongCount(c, args, least)
+		}
+		return hookTarget{project: s.project, args: args}, nil
+	}
+	if len(args) < least+1 || len(args) > most+1 {
+		return hookTarget{}, wrongCount(c, args, least+1)
+	}
+	project := args[0]
+	if !strings.Contains(project, "/") {
+		project = owner + "/" + project
+	}
+	if !isPath(project) {
+		return hookTarget{}, usagef("project %q: write owner/name", args[0])
+	}
+	return hookTarget{project: project, args: args[1:], webgme: true}, nil
+}
+
+func wrongCount(c *cobra.Command, args []string, least int) error {
+	what := "too many arguments"
+	if len(args) < least {
+		what = "an argument is missing"
+	}
+	return usagef("%s: write %s, with the project as --project or as PROJECT", what, c.UseLine())
+}
+
+// showHook prints a hook in the form of the command that was given.
+func (s *session) showHook(t hookTarget, h client.Hook) error {
+	if t.webgme || s.asJSON {
+		return s.json(h)
+	}
+	if s.quiet {
+		return s.println("%s", h.ID)
+	}
+	return s.card(hookFields(h)...)
+}
+
+func newHookList(s *session) *cobra.Command {
+	c := &cobra.Command{
+		Use: "list [PROJECT] [HOOKID]", Short: "List a project's hooks, or show one",
+		Example: "  hookyard hook list -p shop/orders\n  hookyard hook list shop/orders billing",
+	}
+	return s.hookCommand(c, 0, 1, func(ctx context.Context, t hookTarget) error {
+		if len(t.args) == 1 {
+			h, err := t.client.Hook(ctx, t.project, t.args[0])
+			if err != nil {
+				return err
+			}
+			return s.showHook(t, h)
+		}
+		all, err := t.client.Hooks(ctx, t.project)
+		if err != nil {
+			return err
+		}
+		return s.show(all, func() error { return s.hookTable(all) })
+	})
+}
+
+func (s *session) hookTable(all map[string]client.Hook) error {
+	ids := slices.Sorted(maps.Keys(all))
+	var rows [][]string
+	for _, id := range ids {
+		h := all[id]
+		rows = append(rows, []string{id, hookState(h), eventsOf(h.Events), h.Format, h.URL, h.Description})
+	}
+	if err := s.list([]string{"HOOK", "STATE", "EVENTS", "FORMAT", "URL", "DESCRIPTION"}, rows); err != nil {
+		return err
+	}
+	s.more(len(rows), "hook", "")
+	return nil
+}
+
+func newHookListAll(s *session) *cobra.Command {
+	c := &cobra.Command{Use: "listAll [PROJECT]", Short: "Print all hooks as a JSON map, as WebGME's tool does", Example: "  hookyard hook listAll bridge -o model"}
+	return s.hookCommand(c, 0, 0, func(ctx context.Context, t hookTarget) error {
+		all, err := t.client.Hooks(ctx, t.project)
+		if err != nil {
+			return err
+		}
+		return s.json(all)
+	})
+}
+
+func newHookGet(s *session) *cobra.Command {
+	c := &cobra.Command{Use: "get [PROJECT] HOOKID", Aliases: []string{"show"}, Short: "Show a hook", Example: "  hookyard hook get billing -p shop/orders"}
+	return s.hookCommand(c, 1, 1, func(ctx context.Context, t hookTarget) error {
+		h, err := t.client.Hook(ctx, t.project, t.args[0])
+		if err != nil {
+			return err
+		}
+		return s.showHook(t, h)
+	})
+}
+
+func newHookAdd(s *session) *cobra.Command {
+	var f hookFlags
+	c := &cobra.Command{
+		Use: "add [PROJECT] HOOKID URL", Aliases: []string{"create"}, Short: "Make a hook",
+		Long: "Make a hook. Without --events it gets no event, as at WebGME; -e all gives it every one.",
+		Example: `  hookyard hook add billing https://billing.example.com/hooks -e 'order.*' --secret whsec_… -p shop/orders
+  hookyard hook add shop/orders billing https://billing.example.com/hooks -e order.created,order.paid
+  hookyard hook add chat https://hooks.slack.com/services/… -e all --format slack -p shop/orders`,
+	}
+	f.flags(c.Flags())
+	return s.hookCommand(c, 2, 2, func(ctx context.Context, t hookTarget) error {
+		p, err := f.patch(c.Flags(), s)
+		if err != nil {
+			return err
+		}
+		p.URL = &t.args[1]
+		h, err := t.client.PutHook(ctx, t.project, t.args[0], p)
+		if err != nil {
+			return err
+		}
+		return s.showHook(t, h)
+	})
+}
+
+func newHookUpdate(s *session) *cobra.Command {
+	var f hookFlags
+	var url string
+	c := &cobra.Command{
+		Use: "update [PROJECT] HOOKID", Short: "Change a hook, and leave alone what is not named",
+		Example: `  hookyard hook update billing -u https://billing.example.com/v2 -p shop/orders
+  hookyard hook update shop/orders billing --deactivate
+  hookyard hook update billing --header X-Team=blue --header X-Old= -p shop/orders      the second is taken away`,
+	}
+	c.Flags().StringVarP(&url, "url", "u", "", "where to send")
+	f.flags(c.Flags())
+	return s.hookCommand(c, 1, 1, func(ctx context.Context, t hookTarget) error {
+		p, err := f.patch(c.Flags(), s)
+		if err != nil {
+			return err
+		}
+		p.URL = changed(c.Flags(), "url", url)
+		h, err := t.client.PatchHook(ctx, t.project, t.args[0], p)
+		if err != nil {
+			return err
+		}
+		return s.showHook(t, h)
+	})
+}
+
+func newHookRemove(s *session) *cobra.Command {
+	var yes bool
+	c := &cobra.Command{
+		Use: "remove [PROJECT] HOOKID", Aliases: []string{"delete"}, Short: "Delete a hook; what it is still owed is canceled",
+		Long:    "Delete a hook; what it is still owed is canceled. With the project as an argument it does not ask, as WebGME's tool.",
+		Example: "  hookyard hook remove billing -p shop/orders --yes",
+	}
+	addYes(c.Flags(), &yes)
+	return s.hookCommand(c, 1, 1, func(ctx context.Context, t hookTarget) error {
+		if err := s.confirm(yes || t.webgme, "delete hook %s of %s", t.args[0], t.project); err != nil {
+			return err
+		}
+		left, err := t.client.DeleteHook(ctx, t.project, t.args[0])
+		if err != nil {
+			return err
+		}
+		if t.webgme || s.asJSON {
+			return s.json(left)
+		}
+		s.say("hook %s is deleted, %s left", t.args[0], plural(len(left), "hook"))
+		return nil
+	})
+}

@@ -1,0 +1,225 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/client"
+)
+
+// hookFlags are the settings of a hook.
+type hookFlags struct {
+	events, description, format, contentType, secret, filter, off, template string
+	header, schedule, features                                              []string
+	timeout                                                                 time.Duration
+	inFlight                                                                int
+	rate                                                                    float64
+	ordered, activate, deactivate, insecure                                 bool
+}
+
+func (f *hookFlags) flags(fs *pflag.FlagSet) {
+	fs.StringVarP(&f.events, "events", "e", "", "events it gets: all, or names and patterns joined by commas (order.*,user.created)")
+	fs.StringVarP(&f.description, "description", "d", "", "what it is for (also --descriptor)")
+	fs.BoolVarP(&f.deactivate, "deactivate", "a", false, "switch it off; what it would have got is kept as skipped")
+	fs.BoolVar(&f.activate, "activate", false, "switch it on")
+	fs.StringVar(&f.format, "format", "", "how the body is shaped: raw, webgme, yobi, netbeans, github, cloudevents, slack, …")
+	fs.StringVar(&f.contentType, "content-type", "", "json, form or, for format text, text")
+	fs.StringVar(&f.template, "template", "", "text of format template, or @file")
+	fs.StringVar(&f.secret, "secret", "", "secret that signs; empty: do not sign")
+	fs.StringArrayVar(&f.header, "header", nil, "header to send along, NAME=VALUE; NAME= takes one away (repeatable)")
+	fs.StringSliceVar(&f.schedule, "schedule", nil, "waits before each attempt: 0s,5s,5m")
+	fs.DurationVar(&f.timeout, "timeout", 0, "time the receiver gets for a whole exchange")
+	fs.IntVar(&f.inFlight, "in-flight", 0, "deliveries under way at once")
+	fs.Float64Var(&f.rate, "rate", 0, "attempts a second; 0: no limit")
+	fs.BoolVar(&f.ordered, "ordered", false, "one at a time, in event order")
+	fs.StringVar(&f.filter, "filter", "", "expression over type, headers and body; empty: all")
+	fs.StringSliceVar(&f.features, "features", nil, "features to track (NetBeans)")
+	fs.StringVar(&f.off, "off", "", "when a failing hook is switched off: sustained, netbeans, failures, resting or never, with :N for the count")
+	fs.BoolVar(&f.insecure, "insecure-tls", false, "do not verify the receiver's certificate")
+	fs.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if name == "descriptor" { // WebGME's word
+			name = "description"
+		}
+		return pflag.NormalizedName(name)
+	})
+}
+
+// patch is what the flags that were given change.
+func (f *hookFlags) patch(fs *pflag.FlagSet, s *session) (client.HookPatch, error) {
+	p := client.HookPatch{
+		Description: changed(fs, "description", f.description), Format: changed(fs, "format", f.format), ContentType: changed(fs, "content-type", f.contentType), Secret: changed(fs, "secret", f.secret),
+		Timeout: changed(fs, "timeout", hookyard.Duration(f.timeout)), InFlight: changed(fs, "in-flight", f.inFlight),
+		Rate: changed(fs, "rate", f.rate), Ordered: changed(fs, "ordered", f.ordered), Filter: changed(fs, "filter", f.filter),
+		Features: changed(fs, "features", f.features), InsecureTLS: changed(fs, "insecure-tls", f.insecure),
+	}
+	if fs.Changed("events") {
+		selector := parseEvents(f.events)
+		p.Events = &selector
+	}
+	if f.activate && f.deactivate {
+		return p, usagef("--activate and --deactivate exclude each other")
+	}
+	if f.activate || f.deactivate {
+		p.Active = &f.activate
+	}
+	if fs.Changed("schedule") {
+		schedule, err := durations(f.schedule)
+		if err != nil {
+			return p, err
+		}
+		p.Schedule = &schedule
+	}
+	if fs.Changed("template") {
+		text, err := s.read(f.template)
+		if err != nil {
+			return p, err
+		}
+		template := string(text)
+		p.Template = &template
+	}
+	if err := f.patchHeader(&p); err != nil {
+		return p, err
+	}
+	return p, f.patchOff(&p)
+}
+
+func (f *hookFlags) patchHeader(p *client.HookPatch) error {
+	for _, h := range f.header {
+		name, value, ok := strings.Cut(h, "=")
+		if !ok {
+			name, value, ok = strings.Cut(h, ":")
+			value = strings.TrimSpace(value)
+		}
+		if !ok || name == "" {
+			return usagef("--header %q: write NAME=VALUE", h)
+		}
+		if p.Headers == nil {
+			p.Headers = map[string]*string{}
+		}
+		p.Headers[name] = &value
+		if value == "" {
+			p.Headers[name] = nil
+		}
+	}
+	return nil
+}
+
+func (f *hookFlags) patchOff(p *client.HookPatch) error {
+	if f.off == "" {
+		return nil
+	}
+	policy, after, counted := strings.Cut(f.off, ":")
+	off := hookyard.OffPolicy{Policy: policy}
+	if counted {
+		n, err := strconv.Atoi(after)
+		if err != nil {
+			return usagef("--off %q: write POLICY or POLICY:N, such as failures:20", f.off)
+		}
+		off.After = n
+	}
+	p.Off = &off
+	return nil
+}
+
+// bareEvents gives -e without a value the empty one, which means no event, as WebGME's tool has it.
+func bareEvents(args []string) []string {
+	out := slices.Clone(args)
+	for i, a := range out {
+		if a == "--" {
+			break
+		}
+		if (a == "-e" || a == "--events") && slices.Contains(args[:i], "hook") && (i+1 == len(out) || strings.HasPrefix(out[i+1], "-")) {
+			out[i] = "--events="
+		}
+	}
+	return out
+}
+
+// parseEvents reads all, or names joined by commas; nothing means no event.
+func parseEvents(text string) hookyard.Selector {
+	if strings.TrimSpace(text) == "all" {
+		return hookyard.SelectAll()
+	}
+	selector := hookyard.Selector{Names: []string{}}
+	for name := range strings.SplitSeq(text, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			selector.Names = append(selector.Names, name)
+		}
+	}
+	return selector
+}
+
+func eventsOf(s hookyard.Selector) string {
+	if s.All {
+		return "all"
+	}
+	return orText(strings.Join(s.Names, ", "), "none")
+}
+
+func hookState(h client.Hook) string {
+	switch {
+	case !h.Active:
+		return "off"
+	case h.Health.Failures > 0:
+		return fmt.Sprintf("failing (%d)", h.Health.Failures)
+	}
+	return "active"
+}
+
+func hookFields(h client.Hook) []field {
+	fields := []field{
+		{"hook", h.ID}, {"url", h.URL}, {"events", eventsOf(h.Events)}, {"description", h.Description}, {"state", hookState(h)}, {"off because", h.OffReason},
+		{"format", h.Format + ", " + h.ContentType}, {"filter", h.Filter}, {"features", strings.Join(h.Features, ", ")}, {"secret", h.Secret},
+		{"schedule", scheduleOf(h.Schedule)}, {"timeout", time.Duration(h.Timeout).String()}, {"in flight", strconv.Itoa(h.InFlight)},
+		{"order", map[bool]string{true: "event order, one at a time"}[h.Ordered]}, {"switched off", offText(h.Off)},
+	}
+	if h.Rate > 0 {
+		fields = append(fields, field{"rate", fmt.Sprintf("%g attempts a second", h.Rate)})
+	}
+	if h.InsecureTLS {
+		fields = append(fields, field{"tls", "the receiver's certificate is NOT verified"})
+	}
+	for name, value := range h.Headers {
+		fields = append(fields, field{"header", name + ": " + value})
+	}
+	if !h.ExpiresAt.IsZero() {
+		fields = append(fields, field{"expires", localTime(h.ExpiresAt)})
+	}
+	if h.Health.Failures > 0 {
+		fields = append(fields, field{"failing since", localTime(h.Health.FailingSince)}, field{"last error", h.Health.LastError})
+	}
+	return append(fields, field{"created", localTime(h.CreatedAt)}, field{"changed", localTime(h.UpdatedAt)})
+}
+
+func scheduleOf(waits []hookyard.Duration) string {
+	texts := make([]string, len(waits))
+	for i, w := range waits {
+		texts[i] = shortDuration(time.Duration(w))
+	}
+	return strings.Join(texts, ", ")
+}
+
+// shortDuration writes 5m instead of 5m0s.
+func shortDuration(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+func offText(p hookyard.OffPolicy) string {
+	if p.After > 0 {
+		return fmt.Sprintf("by policy %s, after %d", p.Policy, p.After)
+	}
+	return "by policy " + orText(p.Policy, hookyard.OffSustained)
+}

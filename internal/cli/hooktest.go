@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/client"
+)
+
+func newHookTest(s *session) *cobra.Command {
+	c := &cobra.Command{
+		Use: "test [PROJECT] HOOKID", Short: "Send a test event to a hook and show the answer",
+		Long:    "Send an event of type test to one hook and show the receiver's answer. The exit code is 6 unless it accepted.",
+		Example: "  hookyard hook test billing -p shop/orders",
+	}
+	return s.hookCommand(c, 1, 1, func(ctx context.Context, t hookTarget) error {
+		test, err := t.client.TestHook(ctx, t.project, t.args[0])
+		if err != nil {
+			return err
+		}
+		d, err := firstAttempt(ctx, t.client, t.project, test.DeliveryID)
+		if err != nil {
+			return err
+		}
+		if err := s.show(d, func() error { return s.showDelivery(&d) }); err != nil {
+			return err
+		}
+		if d.State != hookyard.Delivered {
+			return failf(exitNotAccepted, "hook %s did not accept the test event", t.args[0])
+		}
+		return nil
+	})
+}
+
+// firstAttempt waits until a delivery was tried, or has ended without that.
+func firstAttempt(ctx context.Context, cl *client.Client, project, id string) (client.Delivery, error) {
+	for pause := 20 * time.Millisecond; ; pause = min(pause*3/2, time.Second) {
+		d, err := cl.Delivery(ctx, project, id)
+		if err != nil || d.State != hookyard.Pending || d.Attempts > 0 {
+			return d, err
+		}
+		if err := sleep(ctx, pause); err != nil {
+			return d, err
+		}
+	}
+}
+
+// rotation is the flags of rotate-secret.
+type rotation struct {
+	secret  string
+	overlap time.Duration
+}
+
+func (r *rotation) command(use, short, example string) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short, Example: example}
+	c.Long = short + ". The old one stays good for --overlap. The new one is printed once, and not shown again."
+	c.Flags().StringVar(&r.secret, "secret", "", "the new secret; hookyard makes one unless given")
+	c.Flags().DurationVar(&r.overlap, "overlap", 24*time.Hour, "how long the old one stays good; 0s for one that leaked")
+	return c
+}
+
+func (r *rotation) request(c *cobra.Command) client.Rotation {
+	return client.Rotation{Secret: r.secret, Overlap: changed(c.Flags(), "overlap", hookyard.Duration(r.overlap))}
+}
+
+// showSecret prints a new secret alone on stdout, for scripts.
+func (s *session) showSecret(n client.NewSecret) error {
+	return s.show(n, func() error {
+		_, err := fmt.Fprintln(s.out, n.Secret)
+		return err
+	})
+}
+
+func newHookRotate(s *session) *cobra.Command {
+	var r rotation
+	c := r.command("rotate-secret [PROJECT] HOOKID", "Give a hook a new secret", "  hookyard hook rotate-secret billing -p shop/orders")
+	return s.hookCommand(c, 1, 1, func(ctx context.Context, t hookTarget) error {
+		n, err := t.client.RotateHookSecret(ctx, t.project, t.args[0], r.request(c))
+		if err != nil {
+			return err
+		}
+		return s.showSecret(n)
+	})
+}
+
+func newHookEnable(s *session) *cobra.Command {
+	c := &cobra.Command{
+		Use: "enable [PROJECT] HOOKID", Short: "Switch a hook on and forget its failures",
+		Example: "  hookyard hook enable billing -p shop/orders",
+	}
+	return s.hookCommand(c, 1, 1, func(ctx context.Context, t hookTarget) error {
+		h, err := t.client.EnableHook(ctx, t.project, t.args[0])
+		if err != nil {
+			return err
+		}
+		return s.showHook(t, h)
+	})
+}

@@ -1,0 +1,81 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/client"
+)
+
+func newProjectMembers(s *session) *cobra.Command {
+	c := &cobra.Command{
+		Use:     "members",
+		Aliases: []string{"member"},
+		Short:   "Who may do what in a project",
+		Example: `  hookyard project members list -p shop/orders
+  hookyard project members set ann write -p shop/orders`,
+	}
+	return group(c, newMemberList(s), newMemberSet(s), newMemberRemove(s))
+}
+
+func newMemberList(s *session) *cobra.Command {
+	c := &cobra.Command{Use: "list", Short: "List who has a role, besides the owner and administrators"}
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		cl, project, err := s.clientAndProject()
+		if err != nil {
+			return err
+		}
+		all, err := cl.Members(c.Context(), project)
+		if err != nil {
+			return err
+		}
+		return s.show(client.Members{Members: all}, func() error {
+			var rows [][]string
+			for _, m := range all {
+				rows = append(rows, []string{m.User, string(m.Role)})
+			}
+			if err := s.list([]string{"USER", "ROLE"}, rows); err != nil {
+				return err
+			}
+			s.more(len(rows), "member", "")
+			return nil
+		})
+	}
+	return takes(c, 0, 0)
+}
+
+func newMemberSet(s *session) *cobra.Command {
+	c := &cobra.Command{Use: "set USER read|write|admin", Short: "Give a user a role", Example: "  hookyard project members set ann write -p shop/orders"}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, project, err := s.clientAndProject()
+		if err != nil {
+			return err
+		}
+		role := hookyard.Role(args[1])
+		if role == hookyard.RoleNone || !role.Allows(hookyard.RoleRead) {
+			return usagef("role %q: use read, write or admin", args[1])
+		}
+		if err := cl.SetMember(c.Context(), project, args[0], role); err != nil {
+			return err
+		}
+		s.say("%s may now %s in %s", args[0], args[1], project)
+		return nil
+	}
+	return takes(c, 2, 2)
+}
+
+func newMemberRemove(s *session) *cobra.Command {
+	c := &cobra.Command{Use: "remove USER", Aliases: []string{"delete"}, Short: "Take a user's role away"}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, project, err := s.clientAndProject()
+		if err != nil {
+			return err
+		}
+		if err := cl.RemoveMember(c.Context(), project, args[0]); err != nil {
+			return err
+		}
+		s.say("%s has no role in %s any more", args[0], project)
+		return nil
+	}
+	return takes(c, 1, 1)
+}

@@ -1,0 +1,235 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"charm.land/lipgloss/v2"
+	"charm.land/lipgloss/v2/table"
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"github.com/hookyard/hookyard"
+)
+
+// The colours are of the terminal's own sixteen, so that they suit its background.
+const (
+	red    = "1"
+	green  = "2"
+	yellow = "3"
+	blue   = "4"
+	grey   = "8"
+	bold   = "bold"
+)
+
+// json prints v, indented, on stdout. What strangers sent is not escaped for HTML.
+func (s *session) json(v any) error {
+	e := json.NewEncoder(s.out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// show prints v as JSON when that was asked for, else calls people.
+func (s *session) show(v any, people func() error) error {
+	if s.asJSON {
+		return s.json(v)
+	}
+	return people()
+}
+
+// println prints a line of data on stdout. Control characters in args are taken out.
+func (s *session) println(format string, args ...any) error {
+	_, err := fmt.Fprintf(s.out, format+"\n", cleanArgs(args)...)
+	return err
+}
+
+// say tells people something on stderr, unless they asked for quiet or JSON.
+func (s *session) say(format string, args ...any) {
+	if !s.quiet && !s.asJSON {
+		_, _ = fmt.Fprintf(s.err, format+"\n", cleanArgs(args)...)
+	}
+}
+
+// cleanArgs keeps text that came from elsewhere from steering the terminal. Painted text is left alone.
+func cleanArgs(args []any) []any {
+	out := make([]any, len(args))
+	for i, a := range args {
+		if text, ok := a.(string); ok {
+			a = cleanText(text)
+		}
+		out[i] = a
+	}
+	return out
+}
+
+// painted is text that may hold colours; its parts were cleaned before.
+type painted string
+
+// cleanText takes control characters out of text, except line breaks and tabs.
+func cleanText(text string) string { return hookyard.Clean(text, 1<<30) }
+
+// cell is cleanText on one line.
+func cell(text string) string {
+	return strings.NewReplacer("\n", " ", "\t", " ").Replace(cleanText(text))
+}
+
+func (s *session) paint(color, text string) painted    { return painted(s.paintOn(s.out, color, text)) }
+func (s *session) paintErr(color, text string) painted { return painted(s.paintOn(s.err, color, text)) }
+
+func (s *session) paintOn(w io.Writer, color, text string) string {
+	text = cleanText(text)
+	if !s.colored(w) || color == "" {
+		return text
+	}
+	if color == bold {
+		return lipgloss.NewStyle().Bold(true).Render(text)
+	}
+	return lipgloss.NewStyle().Foreground(lipgloss.Color(color)).Render(text)
+}
+
+func (s *session) colored(w io.Writer) bool {
+	if v, ok := s.env("NO_COLOR"); ok && v != "" && s.color == "auto" {
+		return false
+	}
+	return s.color == "always" || s.color == "auto" && isTerminal(w)
+}
+
+// list prints a table, or the first column only when quiet.
+func (s *session) list(head []string, rows [][]string) error {
+	for _, row := range rows {
+		for i := range row {
+			row[i] = cell(row[i])
+		}
+	}
+	switch {
+	case s.quiet:
+		for _, row := range rows {
+			if err := s.println("%s", row[0]); err != nil {
+				return err
+			}
+		}
+		return nil
+	case s.colored(s.out) || isTerminal(s.out):
+		return s.styledTable(head, rows)
+	}
+	w := tabwriter.NewWriter(s.out, 0, 8, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, strings.Join(head, "\t"))
+	for _, row := range rows {
+		_, _ = fmt.Fprintln(w, strings.Join(row, "\t"))
+	}
+	return w.Flush()
+}
+
+func (s *session) styledTable(head []string, rows [][]string) error {
+	t := table.New().Border(lipgloss.HiddenBorder()).BorderTop(false).BorderBottom(false).BorderLeft(false).BorderRight(false).
+		BorderColumn(false).BorderHeader(false).Headers(head...).Rows(rows...)
+	t.StyleFunc(func(row, col int) lipgloss.Style {
+		style := lipgloss.NewStyle().PaddingRight(2)
+		if !s.colored(s.out) {
+			return style
+		}
+		if row == table.HeaderRow {
+			return style.Bold(true)
+		}
+		if c := stateColor(rows[row][col]); c != "" {
+			return style.Foreground(lipgloss.Color(c))
+		}
+		return style
+	})
+	if width := s.width(); width > 0 && lipgloss.Width(t.String()) > width {
+		t.Width(width)
+	}
+	_, err := fmt.Fprintln(s.out, t.String())
+	return err
+}
+
+// width of the terminal, or 0.
+func (s *session) width() int {
+	f, ok := s.out.(*os.File)
+	if !ok {
+		return 0
+	}
+	w, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return w
+}
+
+// stateColor colours the words that say how things are.
+func stateColor(word string) string {
+	switch hookyard.State(word) {
+	case hookyard.Delivered, "active", "done", "yes":
+		return green
+	case hookyard.Failed, "off":
+		return red
+	case hookyard.Pending, "running":
+		return yellow
+	case hookyard.Skipped, hookyard.Canceled, "-":
+		return grey
+	}
+	return ""
+}
+
+// field is a line of a card.
+type field struct{ name, value string }
+
+// card prints what is known of one thing; fields without a value are left out.
+func (s *session) card(fields ...field) error {
+	longest := 0
+	for _, f := range fields {
+		if f.value != "" {
+			longest = max(longest, len(f.name))
+		}
+	}
+	for _, f := range fields {
+		if f.value == "" {
+			continue
+		}
+		value := s.paint(stateColor(f.value), strings.ReplaceAll(f.value, "\n", "\n"+strings.Repeat(" ", longest+2)))
+		if err := s.println("%s  %s", s.paint(grey, f.name+strings.Repeat(" ", longest-len(f.name))), value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// more says how to see the rest of a list.
+func (s *session) more(shown int, what, cursor string) {
+	if cursor != "" {
+		s.say("%s shown; for the next: --cursor %s", plural(shown, what), cursor)
+	} else if shown == 0 {
+		s.say("no %s", manyOf(what))
+	}
+}
+
+// plural counts: 1 hook, 2 hooks.
+func plural(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, manyOf(one))
+}
+
+func manyOf(one string) string {
+	if before, ok := strings.CutSuffix(one, "y"); ok {
+		return before + "ies"
+	}
+	return one + "s"
+}
+
+// bar shows progress on a terminal, and nothing elsewhere. total -1 means unknown.
+func (s *session) bar(total int64, what string) *progressbar.ProgressBar {
+	if !isTerminal(s.err) || s.quiet || s.asJSON {
+		return progressbar.DefaultSilent(total)
+	}
+	return progressbar.NewOptions64(total, progressbar.OptionSetWriter(s.err), progressbar.OptionSetDescription(what),
+		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionClearOnFinish(), progressbar.OptionSetWidth(30))
+}

@@ -1,0 +1,254 @@
+package cli
+
+import (
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/client"
+)
+
+func newProject(s *session) *cobra.Command {
+	c := &cobra.Command{
+		Use:     "project",
+		Aliases: []string{"projects"},
+		Short:   "Projects: everything else belongs to one",
+		Example: `  hookyard project create shop/orders --event-types order.created,order.paid
+  hookyard project list`,
+	}
+	return group(c, newProjectList(s), newProjectShow(s), newProjectCreate(s), newProjectUpdate(s), newProjectDelete(s),
+		newProjectDuplicate(s), newProjectTransfer(s), newProjectMembers(s))
+}
+
+// projectOf is the project that an argument or --project names.
+func (s *session) projectOf(args []string) (*client.Client, string, error) {
+	if len(args) > 0 {
+		if !isPath(args[0]) {
+			return nil, "", usagef("project %q: write owner/name", args[0])
+		}
+		s.project = args[0]
+	}
+	return s.clientAndProject()
+}
+
+func newProjectList(s *session) *cobra.Command {
+	var page client.Page
+	c := &cobra.Command{Use: "list", Short: "List the projects you may read", Example: "  hookyard project list\n  hookyard project list --json"}
+	pageFlags(c.Flags(), &page)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		cl, err := s.client()
+		if err != nil {
+			return err
+		}
+		out, err := cl.Projects(c.Context(), page)
+		if err != nil {
+			return err
+		}
+		return s.show(out, func() error {
+			var rows [][]string
+			for _, p := range out.Projects {
+				rows = append(rows, []string{p.Path(), p.Preset, p.Format, p.Relay, localTime(p.UpdatedAt), p.Description})
+			}
+			if err := s.list([]string{"PROJECT", "PRESET", "FORMAT", "RELAY", "CHANGED", "DESCRIPTION"}, rows); err != nil {
+				return err
+			}
+			s.more(len(rows), "project", out.Cursor)
+			return nil
+		})
+	}
+	return takes(c, 0, 0)
+}
+
+func newProjectShow(s *session) *cobra.Command {
+	c := &cobra.Command{Use: "show [PROJECT]", Short: "Show a project's settings", Example: "  hookyard project show shop/orders"}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, project, err := s.projectOf(args)
+		if err != nil {
+			return err
+		}
+		p, err := cl.Project(c.Context(), project)
+		if err != nil {
+			return err
+		}
+		return s.showProject(&p)
+	}
+	return takes(c, 0, 1)
+}
+
+func (s *session) showProject(p *client.Project) error {
+	return s.show(p, func() error {
+		if s.quiet {
+			return s.println("%s", p.Path())
+		}
+		return s.card(field{"project", p.Path()}, field{"description", p.Description}, field{"preset", p.Preset},
+			field{"event types", orText(strings.Join(p.EventTypes, ", "), "any")}, field{"format", p.Format}, field{"relay", p.Relay},
+			field{"model events", yesNo(p.ModelEvents)}, field{"public", yesNo(p.Public)}, field{"retention", keptFor(p.Retention)},
+			field{"created", localTime(p.CreatedAt)}, field{"changed", localTime(p.UpdatedAt)})
+	})
+}
+
+func keptFor(d hookyard.Duration) string {
+	if d == 0 {
+		return "the server's"
+	}
+	return time.Duration(d).String()
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func orText(text, instead string) string {
+	if text == "" {
+		return instead
+	}
+	return text
+}
+
+// projectFlags are the settings of a project.
+type projectFlags struct {
+	description, preset, format, relay, relaySecret string
+	eventTypes                                      []string
+	modelEvents, public, allowRequests              bool
+	retention                                       time.Duration
+}
+
+func (f *projectFlags) flags(fs *pflag.FlagSet) {
+	fs.StringVarP(&f.description, "description", "d", "", "what it is for")
+	fs.StringVar(&f.preset, "preset", "", "ready-made catalogue and format: github, netbeans, webgme or yobi")
+	fs.StringSliceVar(&f.eventTypes, "event-types", nil, "catalogue of event types, a,b,c; hooks may name no others")
+	fs.StringVar(&f.format, "format", "", "format of its hooks, unless they have their own")
+	fs.StringVar(&f.relay, "relay", "", "who may signal and register at lively4's relay: off, signed, token or open")
+	fs.StringVar(&f.relaySecret, "relay-secret", "", "GitHub's secret, for relay signed")
+	fs.BoolVar(&f.modelEvents, "model-events", false, "a Git push also publishes COMMIT, BRANCH_… and TAG_… events")
+	fs.BoolVar(&f.public, "public", false, "guests may read")
+	fs.BoolVar(&f.allowRequests, "allow-requests", false, "messages may name their own webhooks")
+	fs.DurationVar(&f.retention, "retention", 0, "how long bodies of events are kept; 0 means the server's")
+}
+
+func (f *projectFlags) patch(fs *pflag.FlagSet) client.ProjectPatch {
+	return client.ProjectPatch{
+		Description: changed(fs, "description", f.description), Preset: changed(fs, "preset", f.preset),
+		EventTypes: changed(fs, "event-types", f.eventTypes), Format: changed(fs, "format", f.format), Relay: changed(fs, "relay", f.relay),
+		RelaySecret: changed(fs, "relay-secret", f.relaySecret), ModelEvents: changed(fs, "model-events", f.modelEvents),
+		Public: changed(fs, "public", f.public), AllowRequests: changed(fs, "allow-requests", f.allowRequests),
+		Retention: changed(fs, "retention", hookyard.Duration(f.retention)),
+	}
+}
+
+func newProjectCreate(s *session) *cobra.Command {
+	var f projectFlags
+	c := &cobra.Command{
+		Use: "create [PROJECT]", Short: "Make a project",
+		Example: `  hookyard project create shop/orders
+  hookyard project create shop/orders --event-types order.created,order.paid
+  hookyard project create model/bridge --preset webgme`,
+	}
+	f.flags(c.Flags())
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, project, err := s.projectOf(args)
+		if err != nil {
+			return err
+		}
+		if _, err := cl.Project(c.Context(), project); err == nil {
+			return failf(exitFailed, "project %s exists", project).then("to change it: hookyard project update %s", project)
+		}
+		p, _, err := cl.PutProject(c.Context(), project, f.patch(c.Flags()))
+		if err != nil {
+			return err
+		}
+		return s.showProject(&p)
+	}
+	return takes(c, 0, 1)
+}
+
+func newProjectUpdate(s *session) *cobra.Command {
+	var f projectFlags
+	c := &cobra.Command{
+		Use: "update [PROJECT]", Short: "Change settings of a project, and leave alone those not named",
+		Example: "  hookyard project update shop/orders --relay token --public",
+	}
+	f.flags(c.Flags())
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, project, err := s.projectOf(args)
+		if err != nil {
+			return err
+		}
+		p, err := cl.PatchProject(c.Context(), project, f.patch(c.Flags()))
+		if err != nil {
+			return err
+		}
+		return s.showProject(&p)
+	}
+	return takes(c, 0, 1)
+}
+
+func newProjectDelete(s *session) *cobra.Command {
+	var yes bool
+	c := &cobra.Command{
+		Use: "delete [PROJECT]", Aliases: []string{"remove"}, Short: "Delete a project with its hooks, sources and events",
+		Example: "  hookyard project delete shop/orders --yes",
+	}
+	addYes(c.Flags(), &yes)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, project, err := s.projectOf(args)
+		if err != nil {
+			return err
+		}
+		if err := s.confirm(yes, "delete project %s with everything in it", project); err != nil {
+			return err
+		}
+		if err := cl.DeleteProject(c.Context(), project); err != nil {
+			return err
+		}
+		s.say("project %s is deleted", project)
+		return nil
+	}
+	return takes(c, 0, 1)
+}
+
+func newProjectDuplicate(s *session) *cobra.Command {
+	c := &cobra.Command{
+		Use: "duplicate PROJECT NEW", Aliases: []string{"copy"}, Short: "Copy settings, hooks and sources to a new project",
+		Long:    "Copy a project's settings, hooks and sources, not its events. NEW is owner/name, or a name for the same owner.",
+		Example: "  hookyard project duplicate shop/orders orders-test",
+	}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, project, err := s.projectOf(args)
+		if err != nil {
+			return err
+		}
+		owner, name, ok := strings.Cut(args[1], "/")
+		if !ok {
+			owner, name = "", args[1]
+		}
+		p, err := cl.DuplicateProject(c.Context(), project, client.ProjectTarget{Owner: owner, Name: name})
+		if err != nil {
+			return err
+		}
+		return s.showProject(&p)
+	}
+	return takes(c, 2, 2)
+}
+
+func newProjectTransfer(s *session) *cobra.Command {
+	c := &cobra.Command{Use: "transfer PROJECT OWNER", Short: "Give a project to another owner", Example: "  hookyard project transfer shop/orders warehouse"}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, project, err := s.projectOf(args)
+		if err != nil {
+			return err
+		}
+		p, err := cl.TransferProject(c.Context(), project, args[1])
+		if err != nil {
+			return err
+		}
+		return s.showProject(&p)
+	}
+	return takes(c, 2, 2)
+}

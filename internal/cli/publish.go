@@ -1,0 +1,261 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/client"
+)
+
+// publishers is how many events publish --count sends at once.
+const publishers = 16
+
+type publishFlags struct {
+	data  string
+	id    string
+	key   string
+	count int
+	rate  float64
+	wait  bool
+}
+
+func newPublish(s *session) *cobra.Command {
+	var f publishFlags
+	c := &cobra.Command{
+		Use:   "publish TYPE",
+		Short: "Publish an event",
+		Long: `Publish an event of a type. It is kept when the command says so, and sent to every hook that wants it.
+
+With --wait the command ends when every delivery has ended, with exit code 6 unless all were delivered.`,
+		Example: `  hookyard publish order.created -d '{"id": 7}' -p shop/orders
+  hookyard publish order.created -d @order.json --wait
+  jq -c .order dump.json | hookyard publish order.created -d -
+  hookyard publish load.test --count 10000 --rate 500`,
+	}
+	fs := c.Flags()
+	fs.StringVarP(&f.data, "data", "d", "{}", "the event's data: JSON, @file, or - for stdin")
+	fs.StringVar(&f.id, "id", "", "your own id for it: the same one again is a duplicate and not kept twice")
+	fs.StringVar(&f.key, "idempotency-key", "", "key of this request: the same one again is a duplicate, too")
+	fs.IntVar(&f.count, "count", 1, "publish it as often")
+	fs.Float64Var(&f.rate, "rate", 0, "with --count: events a second; 0 means as fast as it goes")
+	fs.BoolVar(&f.wait, "wait", false, "wait until every delivery has ended")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		return s.publish(c.Context(), args[0], &f)
+	}
+	return takes(c, 1, 1)
+}
+
+func (s *session) publish(ctx context.Context, eventType string, f *publishFlags) error {
+	cl, project, err := s.clientAndProject()
+	if err != nil {
+		return err
+	}
+	data, err := s.readJSON("--data", f.data)
+	if err != nil {
+		return err
+	}
+	p := client.Publication{Type: eventType, ID: f.id, Data: data, IdempotencyKey: f.key}
+	switch {
+	case f.count < 1:
+		return usagef("--count must be at least 1")
+	case f.rate < 0:
+		return usagef("--rate must not be negative")
+	case f.count > 1 && (f.id != "" || f.key != ""):
+		return usagef("--count publishes different events: leave --id and --idempotency-key away")
+	case f.count > 1:
+		return s.publishMany(ctx, cl, project, p, f)
+	}
+	receipt, err := cl.Publish(ctx, project, p)
+	if err != nil {
+		return err
+	}
+	if f.wait {
+		return s.waitFor(ctx, cl, project, receipt)
+	}
+	return s.show(receipt, func() error {
+		if s.quiet {
+			return s.println("%s", receipt.ID)
+		}
+		return s.println("%s", s.receiptLine(receipt))
+	})
+}
+
+func (s *session) receiptLine(r client.Receipt) string {
+	if r.Duplicate {
+		return fmt.Sprintf("%s  was published before: nothing new, %s then", r.ID, plural(r.Deliveries, "delivery"))
+	}
+	return fmt.Sprintf("%s  kept, %s", r.ID, plural(r.Deliveries, "delivery"))
+}
+
+// waited is the result of publish --wait.
+type waited struct {
+	client.Receipt
+	Results []client.Delivery `json:"results"`
+}
+
+// waitFor watches the deliveries of an event until all have ended.
+func (s *session) waitFor(ctx context.Context, cl *client.Client, project string, receipt client.Receipt) error {
+	s.say("%s", s.receiptLine(receipt))
+	all, err := s.watchDeliveries(ctx, cl, project, receipt.ID)
+	if err != nil {
+		return err
+	}
+	if err := s.show(waited{receipt, all}, func() error { return s.deliveryTable(all) }); err != nil {
+		return err
+	}
+	failed := 0
+	for _, d := range all {
+		if d.State != hookyard.Delivered {
+			failed++
+		}
+	}
+	if failed > 0 {
+		return failf(exitNotAccepted, "%d of %s did not arrive", failed, plural(len(all), "delivery")).then("hookyard delivery show ID says why")
+	}
+	return nil
+}
+
+// watchDeliveries asks for an event's deliveries, ever more slowly, until none is pending. It tells of each attempt.
+func (s *session) watchDeliveries(ctx context.Context, cl *client.Client, project, event string) ([]client.Delivery, error) {
+	seen := map[string]int{}
+	for pause := 20 * time.Millisecond; ; pause = min(pause*3/2, 2*time.Second) {
+		all, err := allDeliveries(ctx, cl, project, client.DeliveryQuery{Event: event})
+		if err != nil {
+			return nil, err
+		}
+		pending := 0
+		for _, d := range all {
+			if d.State != hookyard.Pending {
+				continue
+			}
+			pending++
+			if d.Attempts > seen[d.ID] {
+				seen[d.ID] = d.Attempts
+				s.say("hook %s: attempt %d failed (%s), again at %s", d.HookID, d.Attempts, d.Reason, d.Due.Local().Format("15:04:05"))
+			}
+		}
+		if pending == 0 {
+			return all, nil
+		}
+		if err := sleep(ctx, pause); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func allDeliveries(ctx context.Context, cl *client.Client, project string, q client.DeliveryQuery) ([]client.Delivery, error) {
+	q.Limit = 200
+	var all []client.Delivery
+	for {
+		page, err := cl.Deliveries(ctx, project, q)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.Deliveries...)
+		if page.Cursor == "" {
+			return all, nil
+		}
+		q.Cursor = page.Cursor
+	}
+}
+
+// sleep waits for d or the context's end.
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// published is the result of publish --count.
+type published struct {
+	Published int      `json:"published"`
+	Seconds   float64  `json:"seconds"`
+	IDs       []string `json:"ids"`
+}
+
+func (s *session) publishMany(ctx context.Context, cl *client.Client, project string, p client.Publication, f *publishFlags) error {
+	limit := rate.Inf
+	if f.rate > 0 {
+		limit = rate.Limit(f.rate)
+	}
+	pace, bar, start := rate.NewLimiter(limit, 1), s.bar(int64(f.count), "publishing"), time.Now()
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(publishers)
+	var mu sync.Mutex // guards result
+	result := published{IDs: make([]string, 0, f.count)}
+	for range f.count {
+		if pace.Wait(gctx) != nil {
+			break
+		}
+		g.Go(func() error {
+			receipt, err := cl.Publish(gctx, project, p)
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			result.IDs = append(result.IDs, receipt.ID)
+			return bar.Add(1)
+		})
+	}
+	err := g.Wait()
+	_ = bar.Finish()
+	result.Published, result.Seconds = len(result.IDs), time.Since(start).Seconds()
+	if err != nil {
+		s.say("%s published before it failed", plural(result.Published, "event"))
+		return err
+	}
+	if err := s.show(result, func() error {
+		if s.quiet {
+			return s.printLines(result.IDs)
+		}
+		return s.println("%s published in %.1f s, %.0f a second", plural(result.Published, "event"), result.Seconds, float64(result.Published)/result.Seconds)
+	}); err != nil || !f.wait {
+		return err
+	}
+	return s.waitForAll(ctx, cl, project, result.IDs)
+}
+
+// waitForAll waits for many events' deliveries and counts how they ended.
+func (s *session) waitForAll(ctx context.Context, cl *client.Client, project string, events []string) error {
+	bar, failed := s.bar(int64(len(events)), "delivering"), 0
+	quiet := *s
+	quiet.quiet = true
+	for _, id := range events {
+		all, err := quiet.watchDeliveries(ctx, cl, project, id)
+		if err != nil {
+			return err
+		}
+		for _, d := range all {
+			if d.State != hookyard.Delivered {
+				failed++
+			}
+		}
+		_ = bar.Add(1)
+	}
+	_ = bar.Finish()
+	if failed > 0 {
+		return failf(exitNotAccepted, "%s did not arrive", plural(failed, "delivery")).then("hookyard delivery list --state failed shows them")
+	}
+	s.say("all were delivered")
+	return nil
+}
+
+func (s *session) printLines(lines []string) error {
+	for _, line := range lines {
+		if err := s.println("%s", line); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,163 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/client"
+)
+
+func newReplay(s *session) *cobra.Command {
+	c := &cobra.Command{
+		Use:     "replay",
+		Aliases: []string{"replays"},
+		Short:   "Bulk replays: send many events again",
+		Example: `  hookyard replay create --state failed --since 1d -p shop/orders --watch
+  hookyard replay create --hook new-billing --type 'order.*'     also what it was not owed when it came
+  hookyard replay list`,
+	}
+	return group(c, newReplayCreate(s), newReplayList(s), newReplayShow(s), newReplayWatch(s), newReplayCancel(s))
+}
+
+func newReplayCreate(s *session) *cobra.Command {
+	var r client.ReplayRequest
+	var times span
+	var state stateFlag
+	var watch, yes bool
+	c := &cobra.Command{
+		Use: "create", Short: "Begin a bulk replay; it goes on by itself",
+		Long: `Begin a bulk replay: deliveries are opened again. With --hook and without --state that hook also gets events that it was
+not owed when they came. It goes on by itself on the server.`,
+		Example: `  hookyard replay create --state failed --since 1d -p shop/orders
+  hookyard replay create --hook billing --since 2026-03-01 --until 2026-03-02 --watch`,
+	}
+	c.Flags().StringVar(&r.Hook, "hook", "", "only to this hook")
+	c.Flags().StringVarP(&r.Type, "type", "t", "", "only events of this type, or a pattern")
+	c.Flags().Var(&state, "state", "only deliveries that are pending, delivered, failed, skipped or canceled")
+	c.Flags().BoolVarP(&watch, "watch", "w", false, "wait until it is done, with progress")
+	addYes(c.Flags(), &yes)
+	times.flags(c.Flags())
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		cl, project, err := s.clientAndProject()
+		if err != nil {
+			return err
+		}
+		r.Since, r.Until, r.State = times.since.t, times.until.t, hookyard.State(state)
+		if (r == client.ReplayRequest{}) {
+			if err := s.confirm(yes, "replay every event of %s to every hook", project); err != nil {
+				return err
+			}
+		}
+		job, err := cl.CreateReplay(c.Context(), project, r)
+		if err != nil {
+			return err
+		}
+		if watch {
+			return s.watchReplay(c.Context(), cl, project, job.ID)
+		}
+		return s.showReplay(&job)
+	}
+	return takes(c, 0, 0)
+}
+
+func newReplayList(s *session) *cobra.Command {
+	var limit int
+	c := &cobra.Command{Use: "list", Short: "List a project's bulk replays, the newest first"}
+	c.Flags().IntVar(&limit, "limit", 50, "entries to show")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		cl, project, err := s.clientAndProject()
+		if err != nil {
+			return err
+		}
+		all, err := cl.Replays(c.Context(), project, limit)
+		if err != nil {
+			return err
+		}
+		return s.show(client.Replays{Replays: all}, func() error {
+			var rows [][]string
+			for _, r := range all {
+				rows = append(rows, []string{r.ID, r.Status, fmt.Sprintf("%d/%d", r.Seen, r.Total), fmt.Sprint(r.Opened), orText(r.Hook, "every"), orText(r.Type, "any"), r.Actor, localTime(r.CreatedAt)})
+			}
+			if err := s.list([]string{"REPLAY", "STATUS", "SEEN", "OPENED", "HOOK", "TYPE", "BY", "BEGUN"}, rows); err != nil {
+				return err
+			}
+			s.more(len(rows), "replay", "")
+			return nil
+		})
+	}
+	return takes(c, 0, 0)
+}
+
+func (s *session) showReplay(r *hookyard.Replay) error {
+	return s.show(r, func() error {
+		if s.quiet {
+			return s.println("%s", r.ID)
+		}
+		return s.card(field{"replay", r.ID}, field{"status", r.Status}, field{"seen", fmt.Sprintf("%d of %s", r.Seen, plural(int(r.Total), "event"))},
+			field{"opened", plural(int(r.Opened), "delivery")}, field{"hook", r.Hook}, field{"type", r.Type}, field{"state", string(r.State)},
+			field{"by", r.Actor}, field{"begun", localTime(r.CreatedAt)})
+	})
+}
+
+// replayOne makes a command about one replay.
+func (s *session) replayOne(use, short string, run func(context.Context, *client.Client, string, string) error) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, project, err := s.clientAndProject()
+		if err != nil {
+			return err
+		}
+		return run(c.Context(), cl, project, args[0])
+	}
+	return takes(c, 1, 1)
+}
+
+func newReplayShow(s *session) *cobra.Command {
+	return s.replayOne("show REPLAY", "Show a bulk replay and how far it is", func(ctx context.Context, cl *client.Client, project, id string) error {
+		r, err := cl.Replay(ctx, project, id)
+		if err != nil {
+			return err
+		}
+		return s.showReplay(&r)
+	})
+}
+
+func newReplayCancel(s *session) *cobra.Command {
+	return s.replayOne("cancel REPLAY", "Stop a bulk replay; what it has opened stays open", func(ctx context.Context, cl *client.Client, project, id string) error {
+		r, err := cl.CancelReplay(ctx, project, id)
+		if err != nil {
+			return err
+		}
+		return s.showReplay(&r)
+	})
+}
+
+func newReplayWatch(s *session) *cobra.Command {
+	return s.replayOne("watch REPLAY", "Wait until a bulk replay is done, with progress", s.watchReplay)
+}
+
+func (s *session) watchReplay(ctx context.Context, cl *client.Client, project, id string) error {
+	bar := s.bar(-1, "replaying")
+	for pause := 50 * time.Millisecond; ; pause = min(pause*2, time.Second) {
+		r, err := cl.Replay(ctx, project, id)
+		if err != nil {
+			return err
+		}
+		if r.Total > 0 {
+			bar.ChangeMax64(r.Total)
+			_ = bar.Set64(min(r.Seen, r.Total))
+		}
+		if r.Status != "running" {
+			_ = bar.Finish()
+			return s.showReplay(&r)
+		}
+		if err := sleep(ctx, pause); err != nil {
+			s.say("the replay goes on; hookyard replay cancel %s stops it", id)
+			return err
+		}
+	}
+}

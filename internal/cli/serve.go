@@ -1,0 +1,64 @@
+package cli
+
+import (
+	"io"
+	"log/slog"
+
+	"github.com/lmittmann/tint"
+	"github.com/spf13/cobra"
+
+	"github.com/hookyard/hookyard/internal/app"
+)
+
+func newServe(s *session) *cobra.Command {
+	config := app.DefaultConfig()
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the server",
+		Long: `Run the server: everything in one process, on an SQLite file unless --database says otherwise.
+
+Each option can also be set by an environment variable: --allow-target is HOOKYARD_ALLOW_TARGET.
+hookyard config show prints them all with where each value came from.
+
+SIGINT or SIGTERM stops it: no more requests, then attempts under way get --grace to end. A second signal ends it at once.`,
+		Example: `  hookyard serve --dev                                  try it out on this machine, without sign-in
+  hookyard serve --listen :8080 --base-url https://hooks.example.com
+  hookyard serve --database postgres://hookyard@db/hookyard
+  hookyard serve --allow-target 10.1.0.0/16             let hooks send into a private network`,
+	}
+	config.Flags(c.Flags())
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if err := app.Env(c.Flags(), s.env); err != nil {
+			return usagef("%v", err)
+		}
+		log, err := s.logger(config)
+		if err != nil {
+			return err
+		}
+		a, err := app.New(c.Context(), config, version(), log)
+		if err != nil {
+			return err
+		}
+		return a.Run(c.Context())
+	}
+	return takes(c, 0, 0)
+}
+
+// logger writes to stderr: in colour for people, one line of key=value or JSON for machines.
+func (s *session) logger(config app.Config) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(config.LogLevel)); err != nil {
+		return nil, usagef("--log-level %q: use debug, info, warn or error", config.LogLevel)
+	}
+	return slog.New(s.logHandler(s.err, config.LogFormat, level)), nil
+}
+
+func (s *session) logHandler(w io.Writer, format string, level slog.Level) slog.Handler {
+	switch {
+	case format == "json":
+		return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})
+	case isTerminal(w):
+		return tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: "15:04:05.000", NoColor: !s.colored(w)})
+	}
+	return slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})
+}

@@ -1,0 +1,282 @@
+package cli
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/hookyard/hookyard/client"
+)
+
+func newSource(s *session) *cobra.Command {
+	c := &cobra.Command{
+		Use:     "source",
+		Aliases: []string{"sources"},
+		Short:   "Sources: where events come in",
+		Long:    "Sources are where events come in: each has a URL for a sender, and a way to verify that it is he.",
+		Example: `  hookyard source types
+  hookyard source add github --type github --secret … -p shop/orders
+  hookyard source refused github -p shop/orders`,
+	}
+	return group(c, newSourceList(s), newSourceGet(s), newSourceAdd(s), newSourceUpdate(s), newSourceRemove(s), newSourceRotate(s),
+		newSourceRefused(s), newSourceTypes(s))
+}
+
+func newSourceList(s *session) *cobra.Command {
+	c := &cobra.Command{Use: "list", Short: "List a project's sources"}
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		cl, project, err := s.clientAndProject()
+		if err != nil {
+			return err
+		}
+		all, err := cl.Sources(c.Context(), project)
+		if err != nil {
+			return err
+		}
+		return s.show(client.Sources{Sources: all}, func() error {
+			var rows [][]string
+			for _, src := range all {
+				rows = append(rows, []string{src.Name, src.Type, onOff(src.Active), src.URL, src.Description})
+			}
+			if err := s.list([]string{"SOURCE", "TYPE", "STATE", "URL", "DESCRIPTION"}, rows); err != nil {
+				return err
+			}
+			s.more(len(rows), "source", "")
+			return nil
+		})
+	}
+	return takes(c, 0, 0)
+}
+
+func onOff(active bool) string {
+	if active {
+		return "active"
+	}
+	return "off"
+}
+
+func newSourceGet(s *session) *cobra.Command {
+	c := &cobra.Command{Use: "get SOURCE", Aliases: []string{"show"}, Short: "Show a source"}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, project, err := s.clientAndProject()
+		if err != nil {
+			return err
+		}
+		src, err := cl.Source(c.Context(), project, args[0])
+		if err != nil {
+			return err
+		}
+		return s.showSource(&src)
+	}
+	return takes(c, 1, 1)
+}
+
+func (s *session) showSource(src *client.Source) error {
+	return s.show(src, func() error {
+		if s.quiet {
+			return s.println("%s", src.Name)
+		}
+		return s.card(field{"source", src.Name}, field{"type", src.Type}, field{"url", src.URL}, field{"description", src.Description},
+			field{"state", onOff(src.Active)}, field{"secrets", strings.Join(src.Secrets, ", ")}, field{"scheme", string(src.Scheme)},
+			field{"event type", src.EventType}, field{"type header", src.TypeHeader}, field{"type field", src.TypeField},
+			field{"id header", src.DedupHeader}, field{"created", localTime(src.CreatedAt)}, field{"changed", localTime(src.UpdatedAt)})
+	})
+}
+
+// sourceFlags are the settings of a source.
+type sourceFlags struct {
+	kind, description, scheme, eventType, typeHeader, typeField, dedupHeader string
+	secrets                                                                  []string
+	activate, deactivate                                                     bool
+}
+
+func (f *sourceFlags) flags(fs *pflag.FlagSet) {
+	fs.StringVarP(&f.kind, "type", "t", "none", "how the sender is verified; hookyard source types lists them")
+	fs.StringVarP(&f.description, "description", "d", "", "what it is for")
+	fs.StringArrayVar(&f.secrets, "secret", nil, "secret shared with the sender; any of several is good (repeatable)")
+	fs.StringVar(&f.scheme, "scheme", "", "settings of the type: JSON, @file, or - for stdin")
+	fs.StringVar(&f.eventType, "event-type", "", "fixed type of its events")
+	fs.StringVar(&f.typeHeader, "type-header", "", "header that holds the type of an event")
+	fs.StringVar(&f.typeField, "type-field", "", "JSON path into the body that holds the type of an event")
+	fs.StringVar(&f.dedupHeader, "dedup-header", "", "header that holds the sender's own id of an event")
+	fs.BoolVar(&f.activate, "activate", false, "switch it on")
+	fs.BoolVarP(&f.deactivate, "deactivate", "a", false, "switch it off: senders get 404")
+}
+
+func (f *sourceFlags) patch(fs *pflag.FlagSet, s *session) (client.SourcePatch, error) {
+	p := client.SourcePatch{
+		Type: changed(fs, "type", f.kind), Description: changed(fs, "description", f.description), Secrets: changed(fs, "secret", f.secrets),
+		EventType: changed(fs, "event-type", f.eventType), TypeHeader: changed(fs, "type-header", f.typeHeader),
+		TypeField: changed(fs, "type-field", f.typeField), DedupHeader: changed(fs, "dedup-header", f.dedupHeader),
+	}
+	if f.activate && f.deactivate {
+		return p, usagef("--activate and --deactivate exclude each other")
+	}
+	if f.activate || f.deactivate {
+		p.Active = &f.activate
+	}
+	if !fs.Changed("scheme") {
+		return p, nil
+	}
+	scheme, err := s.readJSON("--scheme", f.scheme)
+	p.Scheme = json.RawMessage(scheme)
+	return p, err
+}
+
+func newSourceAdd(s *session) *cobra.Command {
+	var f sourceFlags
+	c := &cobra.Command{
+		Use: "add SOURCE", Aliases: []string{"create"}, Short: "Make a source and print the URL for the sender",
+		Example: `  hookyard source add github --type github --secret 's3cret' -p shop/orders
+  hookyard source add alerts --event-type alert -p ops/alerts`,
+	}
+	f.flags(c.Flags())
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, project, err := s.clientAndProject()
+		if err != nil {
+			return err
+		}
+		p, err := f.patch(c.Flags(), s)
+		if err != nil {
+			return err
+		}
+		p.Type = &f.kind
+		if _, err := cl.Source(c.Context(), project, args[0]); err == nil {
+			return failf(exitFailed, "source %s exists", args[0]).then("to change it: hookyard source update %s", args[0])
+		}
+		src, _, err := cl.PutSource(c.Context(), project, args[0], p)
+		if err != nil {
+			return err
+		}
+		if err := s.showSource(&src); err != nil {
+			return err
+		}
+		types, err := cl.SourceTypes(c.Context())
+		if err != nil {
+			return err
+		}
+		for _, t := range types {
+			if t.Type == src.Type && t.Setup != "" {
+				s.say("\n%s\n  URL: %s", t.Setup, src.URL)
+			}
+		}
+		return nil
+	}
+	return takes(c, 1, 1)
+}
+
+func newSourceUpdate(s *session) *cobra.Command {
+	var f sourceFlags
+	c := &cobra.Command{
+		Use: "update SOURCE", Short: "Change a source, and leave alone what is not named",
+		Example: "  hookyard source update github --deactivate -p shop/orders",
+	}
+	f.flags(c.Flags())
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, project, err := s.clientAndProject()
+		if err != nil {
+			return err
+		}
+		p, err := f.patch(c.Flags(), s)
+		if err != nil {
+			return err
+		}
+		src, err := cl.PatchSource(c.Context(), project, args[0], p)
+		if err != nil {
+			return err
+		}
+		return s.showSource(&src)
+	}
+	return takes(c, 1, 1)
+}
+
+func newSourceRemove(s *session) *cobra.Command {
+	var yes bool
+	c := &cobra.Command{Use: "remove SOURCE", Aliases: []string{"delete"}, Short: "Delete a source; its events stay"}
+	addYes(c.Flags(), &yes)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, project, err := s.clientAndProject()
+		if err != nil {
+			return err
+		}
+		if err := s.confirm(yes, "delete source %s of %s", args[0], project); err != nil {
+			return err
+		}
+		if err := cl.DeleteSource(c.Context(), project, args[0]); err != nil {
+			return err
+		}
+		s.say("source %s is deleted", args[0])
+		return nil
+	}
+	return takes(c, 1, 1)
+}
+
+func newSourceRotate(s *session) *cobra.Command {
+	var r rotation
+	c := r.command("rotate-secret SOURCE", "Give a source a new secret", "  hookyard source rotate-secret github -p shop/orders")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, project, err := s.clientAndProject()
+		if err != nil {
+			return err
+		}
+		n, err := cl.RotateSourceSecret(c.Context(), project, args[0], r.request(c))
+		if err != nil {
+			return err
+		}
+		return s.showSecret(n)
+	}
+	return takes(c, 1, 1)
+}
+
+func newSourceRefused(s *session) *cobra.Command {
+	var limit int
+	c := &cobra.Command{Use: "refused SOURCE", Short: "Show requests that a source did not accept, with the reason"}
+	c.Flags().IntVar(&limit, "limit", 50, "entries to show")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, project, err := s.clientAndProject()
+		if err != nil {
+			return err
+		}
+		all, err := cl.Refused(c.Context(), project, args[0], limit)
+		if err != nil {
+			return err
+		}
+		return s.show(client.Refusals{Refused: all}, func() error {
+			var rows [][]string
+			for _, r := range all {
+				rows = append(rows, []string{strconv.FormatInt(r.Key, 10), localTime(r.Time), r.Remote, r.Method + " " + r.Target, strconv.FormatInt(r.Size, 10), r.Reason})
+			}
+			if err := s.list([]string{"ID", "TIME", "FROM", "REQUEST", "BYTES", "REASON"}, rows); err != nil {
+				return err
+			}
+			s.more(len(rows), "refused request", "")
+			return nil
+		})
+	}
+	return takes(c, 1, 1)
+}
+
+func newSourceTypes(s *session) *cobra.Command {
+	c := &cobra.Command{Use: "types", Short: "List the ways to verify a sender, and what to do at each provider"}
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		cl, err := s.client()
+		if err != nil {
+			return err
+		}
+		all, err := cl.SourceTypes(c.Context())
+		if err != nil {
+			return err
+		}
+		return s.show(client.SourceTypes{Types: all}, func() error {
+			var rows [][]string
+			for _, t := range all {
+				rows = append(rows, []string{t.Type, t.Title, t.SecretHint, t.Setup})
+			}
+			return s.list([]string{"TYPE", "SENDER", "SECRET", "SETUP"}, rows)
+		})
+	}
+	return takes(c, 0, 0)
+}

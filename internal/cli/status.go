@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/hookyard/hookyard/client"
+)
+
+// status is what hookyard status prints.
+type status struct {
+	Server string             `json:"server"`
+	Info   client.ServerInfo  `json:"info"`
+	User   client.CurrentUser `json:"user"`
+}
+
+func newStatus(s *session) *cobra.Command {
+	c := &cobra.Command{
+		Use: "status", Aliases: []string{"whoami"}, Short: "Say which server answers and who you are to it",
+		Example: "  hookyard status\n  hookyard status --server https://hooks.example.com --json",
+	}
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		cl, err := s.client()
+		if err != nil {
+			return err
+		}
+		out := status{Server: s.server}
+		if out.Info, err = cl.Info(c.Context()); err != nil {
+			return err
+		}
+		if out.User, err = cl.User(c.Context()); err != nil {
+			return err
+		}
+		return s.show(out, func() error {
+			mode, token := "", ""
+			if out.Info.Dev {
+				mode = "--dev: sign-in is off"
+			}
+			if t := out.User.Token; t != nil {
+				token = t.ID + ", scope " + string(t.Scope)
+			}
+			role := ""
+			if out.User.Admin {
+				role = "may administer the server"
+			}
+			return s.card(field{"server", out.Server}, field{"version", out.Info.Version}, field{"mode", mode}, field{"user", out.User.Name}, field{"role", role}, field{"token", token})
+		})
+	}
+	return takes(c, 0, 0)
+}
+
+func newAudit(s *session) *cobra.Command {
+	var page client.Page
+	var server bool
+	c := &cobra.Command{
+		Use: "audit", Short: "Show who changed what, the newest first",
+		Example: "  hookyard audit -p shop/orders\n  hookyard audit --server-wide          what administrators changed outside of projects",
+	}
+	c.Flags().BoolVar(&server, "server-wide", false, "what administrators changed outside of projects")
+	pageFlags(c.Flags(), &page)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		out, err := s.audit(c, page, server)
+		if err != nil {
+			return err
+		}
+		return s.show(out, func() error {
+			var rows [][]string
+			for _, a := range out.Audit {
+				rows = append(rows, []string{localTime(a.Time), a.Actor, a.Action, a.Subject, a.Detail})
+			}
+			if err := s.list([]string{"TIME", "BY", "ACTION", "SUBJECT", "DETAIL"}, rows); err != nil {
+				return err
+			}
+			s.more(len(rows), "entry", out.Cursor)
+			return nil
+		})
+	}
+	return takes(c, 0, 0)
+}
+
+func (s *session) audit(c *cobra.Command, page client.Page, server bool) (client.AuditPage, error) {
+	if server {
+		cl, err := s.client()
+		if err != nil {
+			return client.AuditPage{}, err
+		}
+		return cl.ServerAudit(c.Context(), page)
+	}
+	cl, project, err := s.clientAndProject()
+	if err != nil {
+		return client.AuditPage{}, err
+	}
+	return cl.Audit(c.Context(), project, page)
+}

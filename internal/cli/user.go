@@ -1,0 +1,160 @@
+package cli
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/client"
+)
+
+func newUser(s *session) *cobra.Command {
+	c := &cobra.Command{
+		Use:     "user",
+		Aliases: []string{"users"},
+		Short:   "Users: who can sign in (administrators only)",
+		Example: `  hookyard user create ann
+  hookyard user passwd ann < password.txt
+  hookyard user list`,
+	}
+	return group(c, newUserList(s), newUserCreate(s), newUserPasswd(s), newUserDelete(s))
+}
+
+func newUserList(s *session) *cobra.Command {
+	c := &cobra.Command{Use: "list", Short: "List all users"}
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		cl, err := s.client()
+		if err != nil {
+			return err
+		}
+		all, err := cl.Users(c.Context())
+		if err != nil {
+			return err
+		}
+		return s.show(client.Users{Users: all}, func() error {
+			var rows [][]string
+			for _, u := range all {
+				rows = append(rows, []string{u.Name, onOff(!u.Disabled), yesNo(u.Admin), orText(u.Subject, "-"), localTime(u.CreatedAt)})
+			}
+			if err := s.list([]string{"USER", "STATE", "ADMIN", "SINGLE SIGN-ON", "CREATED"}, rows); err != nil {
+				return err
+			}
+			s.more(len(rows), "user", "")
+			return nil
+		})
+	}
+	return takes(c, 0, 0)
+}
+
+func newUserCreate(s *session) *cobra.Command {
+	var admin, none bool
+	c := &cobra.Command{
+		Use: "create NAME", Short: "Make a user; the password is asked for, or read from stdin",
+		Example: "  hookyard user create ann\n  hookyard user create ann --admin < password.txt\n  hookyard user create robot --no-password",
+	}
+	c.Flags().BoolVar(&admin, "admin", false, "may administer the whole server")
+	c.Flags().BoolVar(&none, "no-password", false, "signs in by tokens or single sign-on only")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, err := s.client()
+		if err != nil {
+			return err
+		}
+		p := client.UserPatch{Name: &args[0], Admin: &admin}
+		if !none {
+			password, err := s.password()
+			if err != nil {
+				return err
+			}
+			p.Password = &password
+		}
+		u, err := cl.CreateUser(c.Context(), p)
+		if err != nil {
+			return err
+		}
+		return s.showUser(&u)
+	}
+	return takes(c, 1, 1)
+}
+
+func (s *session) showUser(u *hookyard.User) error {
+	return s.show(u, func() error {
+		return s.card(field{"user", u.Name}, field{"state", onOff(!u.Disabled)}, field{"admin", yesNo(u.Admin)}, field{"created", localTime(u.CreatedAt)})
+	})
+}
+
+func newUserPasswd(s *session) *cobra.Command {
+	c := &cobra.Command{Use: "passwd NAME", Short: "Set a user's password; it is asked for, or read from stdin", Example: "  hookyard user passwd ann"}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, err := s.client()
+		if err != nil {
+			return err
+		}
+		password, err := s.password()
+		if err != nil {
+			return err
+		}
+		if _, err := cl.UpdateUser(c.Context(), args[0], client.UserPatch{Password: &password}); err != nil {
+			return err
+		}
+		s.say("the password of %s is set", args[0])
+		return nil
+	}
+	return takes(c, 1, 1)
+}
+
+func newUserDelete(s *session) *cobra.Command {
+	var yes bool
+	c := &cobra.Command{Use: "delete NAME", Aliases: []string{"remove"}, Short: "Delete a user with tokens, sessions and roles; projects stay"}
+	addYes(c.Flags(), &yes)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, err := s.client()
+		if err != nil {
+			return err
+		}
+		if err := s.confirm(yes, "delete user %s", args[0]); err != nil {
+			return err
+		}
+		if err := cl.DeleteUser(c.Context(), args[0]); err != nil {
+			return err
+		}
+		s.say("user %s is deleted", args[0])
+		return nil
+	}
+	return takes(c, 1, 1)
+}
+
+// password asks for a new password, twice and without showing it, or reads one line of stdin.
+func (s *session) password() (string, error) {
+	f, ok := s.in.(*os.File)
+	if !ok || !isTerminal(s.in) {
+		line, err := bufio.NewReader(s.in).ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return "", err
+		}
+		if line = strings.TrimRight(line, "\r\n"); line == "" {
+			return "", usagef("no password: write it to stdin, or use a terminal to be asked for it")
+		}
+		return line, nil
+	}
+	var typed [2]string
+	for i, prompt := range []string{"password: ", "again: "} {
+		_, _ = fmt.Fprint(s.err, prompt)
+		b, err := term.ReadPassword(int(f.Fd()))
+		_, _ = fmt.Fprintln(s.err)
+		if err != nil {
+			return "", err
+		}
+		typed[i] = string(b)
+	}
+	if typed[0] != typed[1] {
+		return "", failf(exitFailed, "the two passwords differ; nothing was changed")
+	}
+	return typed[0], nil
+}

@@ -156,11 +156,13 @@ type API struct {
 	mux  *http.ServeMux
 	spec spec
 	csrf *http.CrossOriginProtection
+
+	mediaType, contentType []string // values of headers; never written
 }
 
 // New makes an API. It fails when a default hook cannot work, or when two routes are the same.
 func New(o Options) (*API, error) {
-	a := &API{o: o, mux: http.NewServeMux(), csrf: http.NewCrossOriginProtection()}
+	a := &API{o: o, mux: http.NewServeMux(), csrf: http.NewCrossOriginProtection(), mediaType: []string{client.MediaType}, contentType: jsonType()}
 	for i := range o.DefaultHooks {
 		h := o.DefaultHooks[i]
 		if err := h.Validate(nil, o.Limits); err != nil {
@@ -200,7 +202,7 @@ func (a *API) mount(routes []route) {
 
 // ServeHTTP answers requests whose path begins with /api or is /docs/api.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header()["X-WebGME-Media-Type"] = mediaType()
+	w.Header()["X-WebGME-Media-Type"] = a.mediaType
 	if p := r.URL.Path; strings.Contains(p, "//") || strings.Contains(p, "/.") && hasDots(p) {
 		a.notFound(w, r) // the mux would redirect to the cleaned path, and not every client follows
 		return
@@ -217,8 +219,6 @@ func hasDots(p string) bool {
 	}
 	return false
 }
-
-func mediaType() []string { return []string{client.MediaType} }
 
 func (a *API) notFound(w http.ResponseWriter, r *http.Request) {
 	a.fail(w, r, hookyard.Errorf(hookyard.NotFound, "there is nothing at %s %s; /docs/api lists what there is",

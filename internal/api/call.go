@@ -47,9 +47,11 @@ func (a *API) serve(rt *route, w http.ResponseWriter, r *http.Request) error {
 	if rt.need == open {
 		return rt.do(c)
 	}
-	if err := a.identify(c); err != nil {
+	id, err := a.identify(r)
+	if err != nil {
 		return err
 	}
+	c.id, c.r = id, r.WithContext(hookyard.WithActor(r.Context(), id.User.Name))
 	if err := c.admit(rt); err != nil {
 		return err
 	}
@@ -58,19 +60,13 @@ func (a *API) serve(rt *route, w http.ResponseWriter, r *http.Request) error {
 
 // identify finds out who asks. What a browser sends along by itself, a cookie or, without authentication, nothing at
 // all, is no proof that its user wants the change: then the request must come from our own pages.
-func (a *API) identify(c *call) error {
-	if c.r.Header["Authorization"] == nil && !strings.Contains(c.r.URL.RawQuery, auth.TokenQuery+"=") {
-		if err := a.csrf.Check(c.r); err != nil {
-			return hookyard.Errorf(hookyard.Forbidden, "a page of another site may not change anything here: %v", err)
+func (a *API) identify(r *http.Request) (*auth.Identity, error) {
+	if r.Header["Authorization"] == nil && !strings.Contains(r.URL.RawQuery, auth.TokenQuery+"=") {
+		if err := a.csrf.Check(r); err != nil {
+			return nil, hookyard.Errorf(hookyard.Forbidden, "a page of another site may not change anything here: %v", err)
 		}
 	}
-	id, err := a.o.Auth.Identify(c.r)
-	if err != nil {
-		return err
-	}
-	c.id = id
-	c.r = c.r.WithContext(hookyard.WithActor(c.r.Context(), id.User.Name))
-	return nil
+	return a.o.Auth.Identify(r)
 }
 
 // admit lets in who may use the route, and fills view.

@@ -71,6 +71,21 @@ func timestamp(value []byte) (time.Time, error) {
 	return t, nil
 }
 
+// memberName is unquote, without work for the names that are expected.
+func memberName(b []byte) (string, error) {
+	switch string(b) { // does not allocate
+	case `"type"`:
+		return "type", nil
+	case `"data"`:
+		return "data", nil
+	case `"id"`:
+		return "id", nil
+	case `"timestamp"`:
+		return "timestamp", nil
+	}
+	return unquote(b)
+}
+
 // unquote decodes a JSON string; plain ones without work.
 func unquote(b []byte) (string, error) {
 	inner := b[1 : len(b)-1]
@@ -112,7 +127,7 @@ func eachMember(b []byte, depth int, f func(name string, value []byte) error) (e
 		if stop < 0 {
 			return 0, notJSON("a name does not end")
 		}
-		name, err := unquote(b[at:stop])
+		name, err := memberName(b[at:stop])
 		if err != nil {
 			return 0, err
 		}
@@ -217,17 +232,23 @@ func isDelimiter(c byte) bool {
 	return false
 }
 
-// stringEnd returns where the string that begins at i ends, or -1.
+// stringEnd returns where the string that begins at i ends, or -1: at a quote with an even number of backslashes before.
 func stringEnd(b []byte, i int) int {
-	for i++; i < len(b); i++ {
-		switch b[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
+	first := i + 1
+	for at := first; ; {
+		n := bytes.IndexByte(b[at:], '"')
+		if n < 0 {
+			return -1
+		}
+		at += n
+		slash := at
+		for slash > first && b[slash-1] == '\\' {
+			slash--
+		}
+		if at++; (at-1-slash)%2 == 0 {
+			return at
 		}
 	}
-	return -1
 }
 
 func skipSpace(b []byte, i int) int {

@@ -14,7 +14,7 @@ import (
 
 // publish is the hot path: tens of thousands of events a second come this way. It answers once the events are committed.
 func (a *API) publish(w http.ResponseWriter, r *http.Request) error {
-	view, actor, err := a.publishInto(r)
+	view, err := a.publishInto(r)
 	if err != nil {
 		return err
 	}
@@ -26,44 +26,43 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ctx := hookyard.WithActor(r.Context(), actor)
 	if many {
-		receipts, errs := a.o.Ingest.AcceptAll(ctx, view, events)
+		receipts, errs := a.o.Ingest.AcceptAll(r.Context(), view, events)
 		return a.replyBatch(w, events, receipts, errs)
 	}
-	receipt, err := a.o.Ingest.Accept(ctx, view, events[0])
+	receipt, err := a.o.Ingest.Accept(r.Context(), view, events[0])
 	if err != nil {
 		return err
 	}
 	h := w.Header()
-	h["Content-Type"] = jsonType()
+	h["Content-Type"] = a.contentType
 	w.WriteHeader(http.StatusAccepted)
 	_, _ = w.Write(append(appendReceipt(make([]byte, 0, 96), receipt), '\n'))
 	return nil
 }
 
 // publishInto finds out who publishes and into which project.
-func (a *API) publishInto(r *http.Request) (*hookyard.View, string, error) {
-	c := call{a: a, r: r}
-	if err := a.identify(&c); err != nil {
-		return nil, "", err
+func (a *API) publishInto(r *http.Request) (*hookyard.View, error) {
+	id, err := a.identify(r)
+	if err != nil {
+		return nil, err
 	}
 	ctx := r.Context()
 	view, err := a.project(ctx, r.PathValue("owner"), r.PathValue("project"))
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	may, err := a.o.Auth.MayPublish(ctx, c.id, view.Project)
+	may, err := a.o.Auth.MayPublish(ctx, id, view.Project)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	if !may {
-		return nil, "", notAuthorized(view.Project, hookyard.RoleWrite)
+		return nil, notAuthorized(view.Project, hookyard.RoleWrite)
 	}
 	if view.Project.Key == 0 {
-		view, err = a.onUse(hookyard.WithActor(ctx, c.id.User.Name), view.Project, true)
+		return a.onUse(hookyard.WithActor(ctx, id.User.Name), view.Project, true)
 	}
-	return view, c.id.User.Name, err
+	return view, nil
 }
 
 // eventsOf makes the events of a request: our own JSON, one or a list, or CloudEvents in one of their modes.
@@ -124,10 +123,19 @@ func (a *API) ownEvent(body []byte, at time.Time) (*hookyard.Event, error) {
 		return nil, err
 	}
 	e, err := hookyard.Publish(p, at, a.o.Limits)
-	if own := new(hookyard.Error); err != nil && errors.As(err, &own) && own.Field == "" { // about the JSON of the data
-		return nil, &hookyard.Error{Code: own.Code, Field: "data", Message: "data: " + own.Message}
+	if err != nil {
+		return nil, aboutData(err)
 	}
-	return e, err
+	return e, nil
+}
+
+// aboutData says of an error about JSON whose field is not named that it is the data's.
+func aboutData(err error) error {
+	var e *hookyard.Error
+	if !errors.As(err, &e) || e.Field != "" {
+		return err
+	}
+	return &hookyard.Error{Code: e.Code, Field: "data", Message: "data: " + e.Message}
 }
 
 // atIndex says which of a list is wrong.

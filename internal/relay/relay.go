@@ -1,0 +1,204 @@
+// Package relay speaks to the clients of two relays of webhooks, as those relays did but without their holes: the long
+// poll of lively4's server (any path with /_webhook/register and /_webhook/signal in it), and smee.io's channels.
+//
+// What comes in is an event like any other: kept, delivered to the project's hooks, and read by listeners from the store.
+package relay
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/stream"
+)
+
+// Names of the sources of what comes in here.
+const (
+	SourceRelay = "relay"
+	SourceSmee  = "smee"
+)
+
+// Options are what a [Relay] is made of. All functions but Ensure are required.
+type Options struct {
+	Hub  *stream.Hub
+	Gate *stream.Gate
+	Log  *slog.Logger
+	// View returns a project whoever asks, or fails with NotFound.
+	View func(ctx context.Context, owner, project string) (*hookyard.View, error)
+	// Ensure makes a project on its first use; nil, as without --dev: there must be one.
+	Ensure func(ctx context.Context, owner, project string) (*hookyard.View, error)
+	// Open makes the relay of projects that do not say otherwise open (--dev) and not off.
+	Open bool
+	// MayRead and MayPublish fail when whoever sent r may not read the project, or publish to it.
+	MayRead, MayPublish func(r *http.Request, owner, project string) error
+	// Accept keeps an event, as ingest does, and ReadBody reads a request's body within the limit.
+	Accept   func(ctx context.Context, view *hookyard.View, e *hookyard.Event) (hookyard.Receipt, error)
+	ReadBody func(w http.ResponseWriter, r *http.Request) ([]byte, error)
+	// WriteError answers with an error in JSON.
+	WriteError func(w http.ResponseWriter, r *http.Request, err error)
+	Limits     hookyard.Limits
+
+	Hold   time.Duration // a poll without an event ends after it; 0 means 55 s, below the minute of most proxies
+	Beat   time.Duration // between heartbeats; 0 means 15 s
+	Window time.Duration // how long a client without a cursor is remembered between polls; 0 means 2 minutes
+}
+
+// Relay serves both relays. Safe for concurrent use.
+type Relay struct {
+	o     Options
+	seats seats
+}
+
+// New makes a Relay.
+func New(o Options) *Relay {
+	for _, d := range []struct {
+		at      *time.Duration
+		shipped time.Duration
+	}{{&o.Hold, 55 * time.Second}, {&o.Beat, 15 * time.Second}, {&o.Window, 2 * time.Minute}} {
+		if *d.at <= 0 {
+			*d.at = d.shipped
+		}
+	}
+	return &Relay{o: o, seats: seats{window: o.Window, by: map[print][]*seat{}}}
+}
+
+// Run forgets clients that did not come back, until ctx ends.
+func (rl *Relay) Run(ctx context.Context) error {
+	tick := time.NewTicker(rl.o.Window / 4)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-tick.C:
+			rl.seats.tidy(now)
+		}
+	}
+}
+
+// Matches says whether a path is the relay's: whatever stands before /_webhook/.
+func Matches(path string) bool { return strings.Contains(path, "/_webhook/") }
+
+// ServeHTTP serves every path that has /_webhook/ in it, as lively4's server did: GET …/_webhook/register, POST and PUT
+// …/_webhook/signal; anything else is answered 200 with nothing, which is how preflights pass.
+func (rl *Relay) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Allow-Methods", "OPTIONS, GET, POST, DELETE, PUT, MOVE")
+	h.Set("Access-Control-Allow-Headers", "*, Authorization, repositoryname, "+stream.CursorHeader) // * does not mean Authorization (Fetch standard)
+	h.Set("Access-Control-Expose-Headers", stream.CursorHeader+", Retry-After")
+	h.Set("Access-Control-Request-Method", "*") // a request's header; the old server sent it
+	h.Set("X-Content-Type-Options", "nosniff")
+	r = stream.WithoutForeignCookies(r)
+	var err error
+	switch {
+	case r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/_webhook/register"):
+		err = rl.register(w, r)
+	case (r.Method == http.MethodPost || r.Method == http.MethodPut) && strings.Contains(r.URL.Path, "/_webhook/signal"):
+		err = rl.signal(w, r)
+	default:
+		w.WriteHeader(http.StatusOK)
+	}
+	if err != nil {
+		rl.o.WriteError(w, r, err)
+	}
+}
+
+// split reads a key of the relay: owner/name as at GitHub. A key without an owner belongs to "_", for the old server
+// took any text.
+func split(key string, limits hookyard.Limits) (owner, name string, err error) {
+	owner, name, ok := strings.Cut(key, "/")
+	if !ok {
+		owner, name = "_", key
+	}
+	p := hookyard.Project{Owner: owner, Name: name}
+	if err := p.Validate(limits); err != nil {
+		return "", "", hookyard.Errorf(hookyard.Invalid, "%q is not the name of a repository: it is owner/name, each 1 to 100 of the characters A-Z a-z 0-9 . _ -", hookyard.Clean(key, 200))
+	}
+	return owner, name, nil
+}
+
+// find returns a project, made when it is used for the first time and that is allowed.
+func (rl *Relay) find(ctx context.Context, owner, name string) (*hookyard.View, error) {
+	view, err := rl.o.View(ctx, owner, name)
+	if hookyard.CodeOf(err) == hookyard.NotFound && rl.o.Ensure != nil {
+		return rl.o.Ensure(ctx, owner, name)
+	}
+	return view, err
+}
+
+// mode is who may use a project's relay.
+func (rl *Relay) mode(p *hookyard.Project) string {
+	switch {
+	case p.Relay != "":
+		return p.Relay
+	case rl.o.Open:
+		return hookyard.RelayOpen
+	}
+	return hookyard.RelayOff
+}
+
+// errOff is also the answer for projects that do not exist: who they are is nobody's business.
+func errOff(owner, name string) error {
+	return hookyard.Errorf(hookyard.NotFound, "no relay for %s/%s: there is no such project, or its setting relay is off (it can be signed, token or open)", owner, name)
+}
+
+// keptHeader is a request's header as an event keeps it: without what says something of one connection, and with
+// credentials masked.
+func keptHeader(h http.Header) http.Header {
+	out := hookyard.MaskHeader(h)
+	for _, name := range []string{"Connection", "Content-Length", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Proxy-Connection"} {
+		delete(out, name)
+	}
+	return out
+}
+
+// keptQuery is a request's query as an event keeps it: untouched, unless it holds a token.
+func keptQuery(u *url.URL) string {
+	if u.RawQuery == "" {
+		return ""
+	}
+	q := u.Query()
+	if !q.Has("token") {
+		return "?" + u.RawQuery
+	}
+	q.Del("token")
+	if len(q) == 0 {
+		return ""
+	}
+	return "?" + q.Encode()
+}
+
+// typeOf names an event as its provider does, else by otherwise.
+func typeOf(r *http.Request, otherwise string, limits hookyard.Limits) string {
+	for _, name := range []string{"X-Github-Event", "X-Gitea-Event", "X-Gitlab-Event", "X-Event-Key"} {
+		t := strings.TrimSpace(hookyard.Clean(r.Header.Get(name), limits.EventType))
+		if t != "" && !strings.HasPrefix(t, "hookyard.") {
+			return t
+		}
+	}
+	return otherwise
+}
+
+// isForm says whether a request's body is a form.
+func isForm(contentType string) bool {
+	t, _, _ := strings.Cut(contentType, ";")
+	return strings.EqualFold(strings.TrimSpace(t), "application/x-www-form-urlencoded")
+}
+
+// payloadOf returns the JSON in a form: GitHub's field payload, or data.
+func payloadOf(form []byte) []byte {
+	values, err := url.ParseQuery(string(form))
+	if err != nil {
+		return nil
+	}
+	if i := slices.IndexFunc([]string{"payload", "data"}, values.Has); i >= 0 {
+		return []byte(values.Get([]string{"payload", "data"}[i]))
+	}
+	return nil
+}

@@ -1,0 +1,109 @@
+package relay
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"time"
+	"unicode/utf8"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/signature"
+)
+
+// maxEcho is how much of a body that is no JSON the answer repeats.
+const maxEcho = 64 << 10
+
+// signal takes an event for the project that repository.full_name names. It answers 200 with nothing once the event is
+// kept, whether or not anybody listens.
+func (rl *Relay) signal(w http.ResponseWriter, r *http.Request) error {
+	now := time.Now()
+	body, err := rl.o.ReadBody(w, r)
+	if err != nil {
+		return err
+	}
+	payload, contentType := body, "application/json"
+	if !json.Valid(body) && isForm(r.Header.Get("Content-Type")) {
+		payload, contentType = payloadOf(body), "application/x-www-form-urlencoded"
+	}
+	if !utf8.Valid(payload) || !json.Valid(payload) {
+		return couldNotParse(w, body)
+	}
+	if err := hookyard.CheckJSON(payload, rl.o.Limits.JSONDepth); err != nil {
+		return err
+	}
+	owner, name, err := repository(payload, rl.o.Limits)
+	if err != nil {
+		return err
+	}
+	view, by, err := rl.maySignal(r, owner, name, body, now)
+	if err != nil {
+		return err
+	}
+	e := hookyard.NewEvent(SourceRelay, typeOf(r, "signal", rl.o.Limits), body, now)
+	e.ContentType, e.Header, e.Method, e.Verified = contentType, keptHeader(r.Header), r.Method, by
+	e.Remote, e.Target = address(r), hookyard.Clean(keptQuery(r.URL), 4096)
+	e.DedupKey = hookyard.Clean(r.Header.Get("X-Github-Delivery"), 200)
+	if _, err := rl.o.Accept(r.Context(), view, e); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// couldNotParse answers as lively4's server did, but as plain text: what strangers sent is not a page of ours.
+func couldNotParse(w http.ResponseWriter, body []byte) error {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(http.StatusBadRequest)
+	_, err := w.Write(append([]byte("could not parse: "), body[:min(len(body), maxEcho)]...))
+	_ = err // whoever hung up does not want it
+	return nil
+}
+
+// repository reads which project an event is for. null, false, 0 and "" are JSON, too, but no events.
+func repository(payload []byte, limits hookyard.Limits) (owner, name string, err error) {
+	if first := bytes.TrimLeft(payload, " \t\r\n"); len(first) == 0 || first[0] != '{' {
+		return "", "", hookyard.Errorf(hookyard.Invalid, "the body must be a JSON object with repository.full_name, as GitHub sends it")
+	}
+	full := gjson.GetBytes(payload, "repository.full_name")
+	if full.Type != gjson.String {
+		return "", "", hookyard.FieldErrorf("repository.full_name", "the body has no repository.full_name, which says for whom the event is")
+	}
+	return split(full.Str, limits)
+}
+
+// maySignal returns the project when the sender may signal it, and what vouches for the sender.
+func (rl *Relay) maySignal(r *http.Request, owner, name string, body []byte, now time.Time) (view *hookyard.View, by string, err error) {
+	view, err = rl.find(r.Context(), owner, name)
+	if hookyard.CodeOf(err) == hookyard.NotFound {
+		return nil, "", errOff(owner, name)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	switch rl.mode(view.Project) {
+	case hookyard.RelayOpen:
+		return view, "", nil
+	case hookyard.RelayToken:
+		return view, "token", rl.o.MayPublish(r, owner, name)
+	case hookyard.RelaySigned:
+		by, err = signed(view.Project, r, body, now)
+		return view, by, err
+	}
+	return nil, "", errOff(owner, name)
+}
+
+// signed verifies GitHub's signature with the project's secret.
+func signed(p *hookyard.Project, r *http.Request, body []byte, now time.Time) (by string, err error) {
+	v, err := signature.New("github", []string{p.RelaySecret.Value}, nil)
+	if err != nil {
+		return "", hookyard.Errorf(hookyard.Forbidden, "the relay of %s takes signed events only, but the project has no relay secret yet (project setting relaySecret)", p.Path())
+	}
+	verdict := v.Verify(&signature.Request{Method: r.Method, Header: r.Header, Body: body, Now: now})
+	if !verdict.OK {
+		return "", hookyard.Errorf(hookyard.Unauthenticated, "not accepted by the relay of %s: %s", p.Path(), verdict.Reason)
+	}
+	return verdict.By, nil
+}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,7 +29,6 @@ type arrivals struct {
 	delay time.Duration
 	mu    sync.Mutex // guards what follows
 	took  []time.Duration
-	first time.Time
 }
 
 func newSink() (*sink, error) {
@@ -134,4 +134,15 @@ func (a *arrivals) note(body []byte) {
 			a.mu.Unlock()
 		}
 	}
+}
+
+// percentiles returns the median and the 99th percentile of how long events took from end to end.
+func (a *arrivals) percentiles() (p50, p99 time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.took) == 0 {
+		return 0, 0
+	}
+	slices.Sort(a.took)
+	return a.took[len(a.took)/2], a.took[len(a.took)*99/100]
 }

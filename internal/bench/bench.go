@@ -1,0 +1,143 @@
+// Package bench measures hookyard against a bare relay: a program that answers 202 and forwards from memory, keeping
+// nothing. Both run on the same machine in the same run, with the same load and the same receiver, and what counts is
+// the ratio: a busy or slow machine moves both. Everything stays on loopback and ends by itself.
+package bench
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// Options say what to measure.
+type Options struct {
+	Binary   string   // the hookyard to measure; "" means this one
+	Postgres string   // postgres:// URL of an empty database or schema; "" leaves those rows out
+	Events   int      // of each throughput row; 0 means 60,000
+	Stored   int      // of the rows with many stored or pending; 0 means 1,000,000
+	Rows     []string // names of rows to run; none means all
+	Log      io.Writer
+}
+
+// row is one line of the table.
+type row struct {
+	name, figure, must, got string
+	met                     bool
+}
+
+// yardstick is what all rows share: the receiver, and what was measured so far.
+type yardstick struct {
+	o     Options
+	sink  *sink
+	relay sample
+	lite  sample
+	dir   string
+	table []row
+}
+
+// steps are the rows in the order in which they run; the first two make the figures that others are held against.
+func (y *yardstick) steps() []step {
+	return []step{
+		{"relay", y.measureRelay},
+		{"sqlite", y.measureSQLite},
+		{"postgres", y.measurePostgres},
+		{"ack", y.measureAck},
+		{"idle", y.measureIdle},
+		{"fanout", y.measureFanOut},
+		{"neighbours", y.measureNeighbours},
+		{"stored", y.measureStored},
+		{"pending", y.measurePending},
+	}
+}
+
+type step struct {
+	name string
+	run  func(ctx context.Context) error
+}
+
+// Run measures and writes the table to out. It returns an error when something could not be measured, not when a figure
+// was missed: that is for the reader to judge, on a machine that may be busy with other things.
+func Run(ctx context.Context, o Options, out io.Writer) error {
+	if o.Events == 0 {
+		o.Events = 60_000
+	}
+	if o.Stored == 0 {
+		o.Stored = 1_000_000
+	}
+	if o.Binary == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		o.Binary = self
+	}
+	s, err := newSink()
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	dir, err := os.MkdirTemp("", "hookyard-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	y := &yardstick{o: o, sink: s, dir: dir}
+	for _, st := range y.steps() {
+		if len(o.Rows) > 0 && !slices.Contains(o.Rows, st.name) && st.name != "relay" {
+			continue
+		}
+		y.say("measuring %s", st.name)
+		if err := st.run(ctx); err != nil {
+			return fmt.Errorf("%s: %w", st.name, err)
+		}
+	}
+	return y.print(out)
+}
+
+func (y *yardstick) say(format string, args ...any) {
+	if y.o.Log != nil {
+		_, _ = fmt.Fprintf(y.o.Log, "bench: "+format+"\n", args...)
+	}
+}
+
+func (y *yardstick) add(name, must string, met bool, figure string, args ...any) {
+	y.table = append(y.table, row{name: name, must: must, met: met, got: fmt.Sprintf(figure, args...)})
+	y.say("%s: %s", name, y.table[len(y.table)-1].got)
+}
+
+func (y *yardstick) print(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
+	_, _ = fmt.Fprintf(w, "| figure\t| must\t| measured\t| met\t|\n| %s\t| %s\t| %s\t| %s\t|\n", "---", "---", "---", "---")
+	for _, r := range y.table {
+		met := "yes"
+		if !r.met {
+			met = "no"
+		}
+		if r.must == "" {
+			met = ""
+		}
+		_, _ = fmt.Fprintf(w, "| %s\t| %s\t| %s\t| %s\t|\n", r.name, r.must, r.got, met)
+	}
+	return w.Flush()
+}
+
+// ratio is a against b, for figures of the form "at most n times".
+func ratio(a, b float64) float64 {
+	if b == 0 {
+		return 0
+	}
+	return a / b
+}
+
+func micro(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 }
+
+func milli(d time.Duration) string {
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", float64(d.Microseconds())/1e3), ".0") + " ms"
+}
+
+func mega(bytes int64) string { return fmt.Sprintf("%.0f MB", float64(bytes)/1e6) }

@@ -1,0 +1,53 @@
+package cli
+
+import (
+	"net"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hookyard/hookyard/internal/bench"
+)
+
+func newBench(s *session) *cobra.Command {
+	var o bench.Options
+	c := &cobra.Command{
+		Use:   "bench",
+		Short: "Measure this machine: hookyard against a bare relay",
+		Long: `Measure hookyard against a bare relay, a program that answers 202 and forwards from memory, keeping nothing. Both
+run in the same run with the same load, and the figures are ratios. It takes some minutes, stays on loopback, and needs
+about 2 GB in the temporary folder. The table goes to stdout.`,
+		Example: `  hookyard bench
+  hookyard bench --rows sqlite,ack --events 20000
+  hookyard bench --postgres postgres://localhost/bench`,
+	}
+	f := c.Flags()
+	f.StringVar(&o.Postgres, "postgres", o.Postgres, "postgres:// URL of an empty database, for the rows on PostgreSQL")
+	f.IntVar(&o.Events, "events", 60_000, "events of each throughput row")
+	f.IntVar(&o.Stored, "stored", 1_000_000, "events of the rows with many stored or pending")
+	f.StringSliceVar(&o.Rows, "rows", nil, "only these: sqlite, postgres, ack, idle, fanout, neighbours, stored, pending")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		o.Log = s.err
+		if v, ok := s.env("HOOKYARD_BENCH_POSTGRES"); ok && o.Postgres == "" {
+			o.Postgres = v
+		}
+		return bench.Run(c.Context(), o, s.out)
+	}
+	c.AddCommand(newBenchRelay())
+	return takes(c, 0, 0)
+}
+
+// newBenchRelay is the yardstick as a process of its own.
+func newBenchRelay() *cobra.Command {
+	var listen, target string
+	c := &cobra.Command{Use: "relay", Short: "Run the bare relay", Hidden: true}
+	c.Flags().StringVar(&listen, "listen", "127.0.0.1:0", "address to serve on")
+	c.Flags().StringVar(&target, "target", "", "URL to forward to")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		l, err := (&net.ListenConfig{}).Listen(c.Context(), "tcp", listen)
+		if err != nil {
+			return err
+		}
+		return bench.Relay(c.Context(), l, target)
+	}
+	return takes(c, 0, 0)
+}

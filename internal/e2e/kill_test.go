@@ -96,7 +96,9 @@ func slow(d time.Duration) func(http.ResponseWriter, *http.Request, int) int {
 // publisher publishes the events of some keys, once, and returns the receipts. The key stands in the body.
 type publisher func(ctx context.Context, y *yard, eventType string, keys []string) ([]client.Receipt, error)
 
-func keyBody(key string) []byte { return fmt.Appendf(nil, `{"key": %q, "big": 12345678901234567890.10}`, key) }
+func keyBody(key string) []byte {
+	return fmt.Appendf(nil, `{"key": %q, "big": 12345678901234567890.10}`, key)
+}
 
 func ownID(ctx context.Context, y *yard, eventType string, keys []string) ([]client.Receipt, error) {
 	r, err := y.c.Publish(ctx, y.project, client.Publication{ID: keys[0], Type: eventType, Data: keyBody(keys[0])})

@@ -2,6 +2,7 @@ package app
 
 import (
 	"net/http"
+	"net/http/pprof"
 	"time"
 )
 
@@ -12,6 +13,10 @@ func (a *App) routes() http.Handler {
 	mux.HandleFunc("GET /readyz", a.readyz)
 	if a.config.Metrics {
 		mux.Handle("GET /metrics", a.metrics.handler())
+	}
+	if a.config.Dev { // for whoever wants to know where the time goes
+		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	}
 	mux.Handle("/api", a.api)
 	mux.Handle("/api/", a.api)

@@ -87,7 +87,7 @@ func (c *committer) linger(last int) time.Duration {
 	if last < busyBatch {
 		return 0
 	}
-	return 2 * time.Millisecond
+	return 3 * time.Millisecond
 }
 
 // fill adds what is waiting and, for a while, what comes.

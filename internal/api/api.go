@@ -127,8 +127,9 @@ type Targets interface {
 	CheckURL(ctx context.Context, rawURL string) error
 }
 
-// Live serves a project's events to a listener, after the API found out who asks and that they may read.
-type Live func(w http.ResponseWriter, r *http.Request, view *hookyard.View) error
+// Live serves a project's events to a listener, of any method. It finds out itself who asks, with [API.Authorize], and
+// returns what went wrong before anything was answered. See internal/stream.
+type Live func(w http.ResponseWriter, r *http.Request, owner, project string) error
 
 // Options are what an [API] is made of. All but the last five are required.
 type Options struct {
@@ -182,12 +183,17 @@ func (a *API) mount(routes []route) {
 	allow := map[string][]string{}
 	for i := range routes {
 		rt := &routes[i]
-		allow[rt.path] = append(allow[rt.path], rt.method)
+		method := rt.method + " "
+		if rt.live {
+			method = ""
+		} else {
+			allow[rt.path] = append(allow[rt.path], rt.method)
+		}
 		for _, prefix := range []string{"/api", "/api/v1"} {
-			a.mux.HandleFunc(rt.method+" "+prefix+rt.path, a.handler(rt))
+			a.mux.HandleFunc(method+prefix+rt.path, a.handler(rt))
 		}
 	}
-	for path, methods := range allow {
+	for path, methods := range allow { // a method that is not there
 		for _, prefix := range []string{"/api", "/api/v1"} {
 			if strings.Contains(path, "/hooks") {
 				a.mux.HandleFunc(prefix+path, a.notFound) // WebGME knows no 405

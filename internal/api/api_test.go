@@ -29,6 +29,7 @@ import (
 type bundle struct {
 	t     *testing.T
 	db    *store.DB
+	api   *api.API
 	url   string
 	admin *client.Client // administrator
 	alice *client.Client // owner of alice/…
@@ -78,7 +79,7 @@ func serve(t *testing.T, db *store.DB, change func(*api.Options)) *bundle {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(a)
-	b.url = server.URL
+	b.url, b.api = server.URL, a
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = dispatcher.Run(ctx) })

@@ -61,6 +61,9 @@ func (a *API) serve(rt *route, w http.ResponseWriter, r *http.Request) error {
 // identify finds out who asks. What a browser sends along by itself, a cookie or, without authentication, nothing at
 // all, is no proof that its user wants the change: then the request must come from our own pages.
 func (a *API) identify(r *http.Request) (*auth.Identity, error) {
+	if in := insideOf(r.Context()); in != nil {
+		return in.id, nil
+	}
 	if r.Header["Authorization"] == nil && !strings.Contains(r.URL.RawQuery, auth.TokenQuery+"=") {
 		if err := a.csrf.Check(r); err != nil {
 			return nil, hookyard.Errorf(hookyard.Forbidden, "a page of another site may not change anything here: %v", err)
@@ -88,29 +91,41 @@ func (c *call) admit(rt *route) error {
 	if rt.need == byItself {
 		return nil
 	}
-	return c.enter(rt.need.role(), rt.creates)
+	view, err := c.a.enter(c.ctx(), c.id, c.param("owner"), c.param("project"), rt.need.role(), rt.creates)
+	c.view = view
+	return err
 }
 
-// enter finds the project of the path. No project and no right look the same, unless the caller would own it.
-func (c *call) enter(need hookyard.Role, creates bool) error {
-	view, err := c.a.project(c.r.Context(), c.r.PathValue("owner"), c.r.PathValue("project"))
+// enter finds a project. No project and no right look the same, unless the caller would own it.
+func (a *API) enter(ctx context.Context, id *auth.Identity, owner, name string, need hookyard.Role, creates bool) (*hookyard.View, error) {
+	view, err := a.project(ctx, owner, name)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	role, err := c.a.o.Auth.Role(c.r.Context(), c.id, view.Project)
+	role, err := a.o.Auth.Role(ctx, id, view.Project)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if !role.Allows(need) {
-		return notAuthorized(view.Project, need)
+		return nil, notAuthorized(view.Project, need)
 	}
 	if view.Project.Key == 0 {
-		if view, err = c.a.onUse(c.r.Context(), view.Project, creates); err != nil {
-			return err
-		}
+		return a.onUse(ctx, view.Project, creates)
 	}
-	c.view = view
-	return nil
+	return view, nil
+}
+
+// Authorize returns the project when whoever sent r may read it, and else the error to answer with. It looks at r anew
+// each time, so a listener that stays can be asked about again.
+func (a *API) Authorize(r *http.Request, owner, project string) (*hookyard.View, error) {
+	if err := checkPath(owner + project); err != nil {
+		return nil, err
+	}
+	id, err := a.identify(r)
+	if err != nil {
+		return nil, err
+	}
+	return a.enter(r.Context(), id, owner, project, hookyard.RoleRead, false)
 }
 
 // project returns a project, or one with key 0 when there is none of that name.

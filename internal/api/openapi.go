@@ -91,7 +91,7 @@ func operation(registry huma.Registry, rt *route) *huma.Operation {
 	op.Responses[strconv.Itoa(status)] = answer
 	op.Responses["default"] = &huma.Response{Description: "An error: message is fixed for 401, 403 and 404; error says what is wrong and what to do",
 		Content: map[string]*huma.MediaType{"application/json": {Schema: schemaOf(registry, client.Error{})}}}
-	if rt.need == open {
+	if rt.need == open && !rt.live {
 		op.Security = []map[string][]string{}
 	}
 	return op

@@ -16,7 +16,7 @@ import (
 
 func described(t *testing.T) *API {
 	t.Helper()
-	live := func(http.ResponseWriter, *http.Request, *hookyard.View) error { return nil }
+	live := func(http.ResponseWriter, *http.Request, string, string) error { return nil }
 	a, err := New(Options{Limits: hookyard.DefaultLimits(), Version: "1.2.3", Stream: live, Poll: live})
 	if err != nil {
 		t.Fatal(err)
@@ -41,6 +41,10 @@ func TestOpenAPI(t *testing.T) {
 	if doc.OpenAPI != "3.1.0" {
 		t.Errorf("OpenAPI %s, want 3.1.0", doc.OpenAPI)
 	}
+	live := map[string]bool{}
+	for _, rt := range a.routes() {
+		live[rt.path] = rt.live
+	}
 	var there []string
 	for path, methods := range doc.Paths {
 		for method, op := range methods {
@@ -50,7 +54,7 @@ func TestOpenAPI(t *testing.T) {
 			}
 			for _, prefix := range []string{"/api", "/api/v1"} {
 				r := httptest.NewRequest(strings.ToUpper(method), strings.TrimSuffix(prefix+regexp.MustCompile(`\{[a-z]+\}`).ReplaceAllString(path, "x"), "/"), nil)
-				if _, pattern := a.mux.Handler(r); pattern != strings.ToUpper(method)+" "+strings.TrimSuffix(prefix+path, "/") {
+				if _, pattern := a.mux.Handler(r); !strings.HasSuffix(pattern, strings.TrimSuffix(prefix+path, "/")) || !live[path] && !strings.HasPrefix(pattern, strings.ToUpper(method)+" ") {
 					t.Errorf("%s %s%s is described and not mounted (%q answers)", method, prefix, path, pattern)
 				}
 			}

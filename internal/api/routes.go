@@ -42,7 +42,7 @@ type route struct {
 	in, out      any      // values of the types that go over the wire; nil: no body
 	status       int      // of success; 0 means 200
 	creates      bool     // makes the project where Options.CreateOnUse
-	live         bool     // another package's: it reads its own query
+	live         bool     // another package's: it reads its own query and settles methods and preflights
 	publish      bool     // the hot path, past everything that the others share
 }
 
@@ -131,16 +131,16 @@ func (a *API) routes() []route {
 		{method: post, path: replay + "/cancel", need: toWrite, do: cancelReplay, summary: "Stop a bulk replay; what it opened stays open", out: hookyard.Replay{}},
 	}
 	if a.o.Stream != nil {
-		list = append(list, route{method: get, path: project + "/stream", need: toRead, do: serveLive(a.o.Stream), live: true,
+		list = append(list, route{method: get, path: project + "/stream", need: open, do: serveLive(a.o.Stream), live: true,
 			summary: "Events as they come: SSE, NDJSON or WebSocket", out: ""})
 	}
 	if a.o.Poll != nil {
-		list = append(list, route{method: get, path: project + "/poll", need: toRead, do: serveLive(a.o.Poll), live: true,
+		list = append(list, route{method: get, path: project + "/poll", need: open, do: serveLive(a.o.Poll), live: true,
 			summary: "The next events after a cursor, waiting for them if need be", out: map[string]any{}})
 	}
 	return list
 }
 
 func serveLive(f Live) func(*call) error {
-	return func(c *call) error { return f(c.w, c.r, c.view) }
+	return func(c *call) error { return f(c.w, c.r, c.param("owner"), c.param("project")) }
 }

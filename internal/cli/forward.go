@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -28,6 +28,7 @@ type answered struct {
 	Text     string              `json:"text,omitempty"`
 	Base64   []byte              `json:"base64,omitempty"`
 	took     time.Duration
+	refused  bool // nobody took the request: it was surely not seen
 }
 
 func (a *answered) ok() bool { return a.Status/100 == 2 }
@@ -72,6 +73,8 @@ func (f *forwarder) send(ctx context.Context, r *request) *answered {
 	resp, err := f.http.Do(out)
 	if err != nil {
 		a.Error = sendError(err)
+		var op *net.OpError
+		a.refused = errors.As(err, &op) && op.Op == "dial"
 		return a
 	}
 	defer func() { _ = resp.Body.Close() }()
@@ -113,17 +116,17 @@ func (s *session) replayTo(ctx context.Context, cl *client.Client, project, id, 
 	if err := checkURL("--to", to); err != nil {
 		return err
 	}
+	extra, err := parseHeader(header)
+	if err != nil {
+		return err
+	}
 	r, err := s.original(ctx, cl, project, id)
 	if err != nil {
 		return err
 	}
 	r.url = to
-	for _, h := range header {
-		name, value, ok := strings.Cut(h, ":")
-		if !ok || name == "" {
-			return usagef("--header %q: write 'Name: value'", h)
-		}
-		r.header.Set(strings.TrimSpace(name), strings.TrimSpace(value))
+	for name, values := range extra {
+		r.header[name] = values
 	}
 	a := newForwarder(s.timeout).send(ctx, r)
 	if err := s.show(a, func() error { return s.showAnswer(a) }); err != nil {

@@ -71,10 +71,10 @@ To try it out:  hookyard serve --dev      and in another terminal:
 		id       string
 		commands []*cobra.Command
 	}{
-		{groupStart, []*cobra.Command{newServe(s), newDemo(s), newStatus(s)}},
-		{groupSend, []*cobra.Command{newPublish(s)}},
+		{groupStart, []*cobra.Command{newServe(s), newDemo(s), newStatus(s), newBench(s)}},
+		{groupSend, []*cobra.Command{newPublish(s), newListen(s)}},
 		{groupLook, []*cobra.Command{newEvent(s), newDelivery(s), newReplay(s), newAudit(s)}},
-		{groupSet, []*cobra.Command{newProject(s), newHook(s), newSource(s)}},
+		{groupSet, []*cobra.Command{newProject(s), newHook(s), newSource(s), newGit(s)}},
 		{groupAdmin, []*cobra.Command{newUser(s), newToken(s), newConfig(s), newVersion(s)}},
 	} {
 		for _, c := range g.commands {

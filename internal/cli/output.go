@@ -221,6 +221,9 @@ func manyOf(one string) string {
 	if before, ok := strings.CutSuffix(one, "y"); ok {
 		return before + "ies"
 	}
+	if strings.HasSuffix(one, "sh") {
+		return one + "es"
+	}
 	return one + "s"
 }
 

@@ -42,11 +42,14 @@ func TestScripts(t *testing.T) {
 		Dir:   "testdata/script",
 		Setup: setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"isjson":  isJSON,
-			"setid":   setID,
-			"endsin":  endsIn,
-			"rc":      exitCode,
-			"waitfor": waitFor,
+			"isjson": isJSON,
+			"setid":  setID,
+			"endsin": endsIn,
+			"rc":     exitCode,
+
+			"lastcursor":   lastCursor,
+			"publishuntil": publishUntil,
+			"waitfor":      waitFor,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -231,5 +234,34 @@ func endsIn(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if !strings.HasSuffix(ts.ReadFile(args[0]), ts.ReadFile(args[1])) {
 		ts.Fatalf("%s does not end in %s", args[0], args[1])
+	}
+}
+
+// lastCursor sets a variable to the cursor in the last of a file's lines of JSON.
+func lastCursor(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: lastcursor FILE NAME")
+	}
+	lines := strings.Split(strings.TrimSpace(ts.ReadFile(args[0])), "\n")
+	var e struct{ Cursor string }
+	ts.Check(json.Unmarshal([]byte(lines[len(lines)-1]), &e))
+	ts.Setenv(args[1], e.Cursor)
+}
+
+// publishUntil publishes events of a type until a receiver has got two: a listener that was just started may not be there yet.
+func publishUntil(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: publishuntil TYPE RECEIVER")
+	}
+	hits, deadline := 0, time.After(20*time.Second)
+	for hits < 2 {
+		ts.Check(ts.Exec("hookyard", "publish", args[0], "-q"))
+		select {
+		case <-ts.Value(args[1]).(chan struct{}):
+			hits++
+		case <-deadline:
+			ts.Fatalf("%s got %d requests", args[1], hits)
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
 }

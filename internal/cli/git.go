@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hookyard/hookyard/internal/gitpush"
+)
+
+func newGit(s *session) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "git",
+		Short: "Git repositories: an event for each push",
+		Long: `Make events of the pushes to a plain Git repository: install writes a post-receive hook into it. A push is never delayed by
+more than a few seconds and never refused because of hookyard: what cannot be sent waits in the repository and is sent,
+in order, with the next push or by flush.`,
+		Example: `  hookyard git install /srv/git/orders.git -p shop/orders --server https://hooks.example.com --token …
+  hookyard git flush /srv/git/orders.git`,
+	}
+	return group(c, newGitInstall(s), newGitPostReceive(s), newGitFlush(s))
+}
+
+func (s *session) gitEnv(args []string) gitpush.Env {
+	dir := "."
+	if len(args) > 0 {
+		dir = args[0]
+	}
+	return gitpush.Env{Dir: dir, Stdin: s.in, Stderr: s.err, Environ: os.Environ(), Agent: "hookyard-git/" + version()}
+}
+
+func newGitInstall(s *session) *cobra.Command {
+	var set gitpush.Settings
+	c := &cobra.Command{
+		Use: "install [REPOSITORY]", Short: "Make a repository tell the server of every push",
+		Long: `Make a repository tell the server of every push to a project: it writes hooks/post-receive, the settings into the
+repository's configuration (hookyard.server, hookyard.project, …) and the token into a file that others cannot read. It
+can be run again to change settings.`,
+		Example: `  hookyard git install -p shop/orders                      the repository in this folder
+  hookyard git install /srv/git/orders.git -p shop/orders --append`,
+	}
+	c.Flags().StringVar(&set.URL, "url", "", "URL of the repository's page, for links in events")
+	c.Flags().StringVar(&set.ModelEvents, "model-events", "", "also publish COMMIT, BRANCH_… and TAG_… events: ask (the project decides), always or never")
+	c.Flags().BoolVar(&set.Append, "append", false, "keep a post-receive hook that is there, and run it first")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		project, err := s.needProject()
+		if err != nil {
+			return err
+		}
+		if set.Program, err = os.Executable(); err != nil {
+			return err
+		}
+		set.Server, set.Project, set.Token = s.server, project, s.findToken()
+		hook, err := gitpush.Install(c.Context(), s.gitEnv(args), set)
+		if err != nil {
+			return err
+		}
+		result := struct {
+			Hook string `json:"hook"`
+		}{hook}
+		return s.show(result, func() error {
+			s.say("every push now makes an event of %s at %s", project, s.server)
+			return s.println("%s", hook)
+		})
+	}
+	return takes(c, 0, 1)
+}
+
+func newGitPostReceive(s *session) *cobra.Command {
+	c := &cobra.Command{
+		Use: "post-receive", Short: "What the installed hook runs; reads git's lines from stdin",
+		Example: "  echo \"$old $new refs/heads/main\" | hookyard git post-receive",
+	}
+	// Whatever the environment holds, git's lines must be read, and nothing said here may look like a failed push.
+	c.PersistentPreRunE = func(*cobra.Command, []string) error { return nil }
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		gitpush.PostReceive(c.Context(), s.gitEnv(nil))
+		return nil
+	}
+	return takes(c, 0, 0)
+}
+
+func newGitFlush(s *session) *cobra.Command {
+	c := &cobra.Command{Use: "flush [REPOSITORY]", Short: "Send the pushes that wait in a repository", Example: "  hookyard git flush /srv/git/orders.git"}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		did, err := gitpush.Flush(c.Context(), s.gitEnv(args))
+		if err != nil {
+			if did.Waiting > 0 {
+				s.say("%s still wait", plural(did.Waiting, "push"))
+			}
+			return err
+		}
+		result := struct {
+			Sent    int    `json:"sent"`
+			Refused int    `json:"refused"`
+			Reason  string `json:"reason,omitempty"`
+		}{did.Sent, did.Refused, did.Reason}
+		return s.show(result, func() error {
+			if did.Refused > 0 {
+				return failf(exitFailed, "%d sent, %d refused by the server: %s", did.Sent, did.Refused, did.Reason)
+			}
+			return s.println("%d sent", did.Sent)
+		})
+	}
+	return takes(c, 0, 1)
+}

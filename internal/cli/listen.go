@@ -1,0 +1,179 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/spf13/cobra"
+
+	"github.com/hookyard/hookyard/client"
+)
+
+type listenFlags struct {
+	q         client.StreamQuery
+	forwardTo string
+	header    []string
+	limit     int
+	plain     bool
+}
+
+func newListen(s *session) *cobra.Command {
+	var f listenFlags
+	c := &cobra.Command{
+		Use: "listen", Short: "Follow a project's events live, and forward them to this machine",
+		Long: `Follow a project's events live. With --forward-to each is sent on, in order, with its original headers and bytes, and the
+answer is shown. While nothing listens at the URL the event is tried again; a receiver's own answer is not.
+
+When the connection breaks it is made again by itself, and goes on where it was: nothing is missed. Several people can
+listen at once. What is past retention is said to be missing.
+
+Keys on a terminal: j k move, Enter opens details, r sends the chosen event again, R the last one, q quits. Elsewhere it
+prints a line for each event, with --json a JSON object.`,
+		Example: `  hookyard listen -p shop/orders
+  hookyard listen -p shop/orders --source github --type 'pull_request,push' --forward-to http://localhost:3000/hooks
+  hookyard listen -p shop/orders --since 2h --limit 10 --json`,
+	}
+	fs := c.Flags()
+	fs.StringVarP(&f.q.Source, "source", "s", "", "only events that came by this source")
+	fs.StringSliceVarP(&f.q.Types, "type", "t", nil, "only these event types, or patterns such as order.*")
+	fs.StringVar(&f.q.Filter, "filter", "", "only events that this expression accepts, as hooks have it")
+	fs.StringVar(&f.q.Since, "since", "", "begin in the past: all, an age (10m, 2h, 3d), a time, or an event's id")
+	fs.StringVar(&f.q.After, "after", "", "go on from this cursor, as listen said when it ended")
+	fs.StringVarP(&f.forwardTo, "forward-to", "F", "", "URL on this machine to send each event to")
+	fs.StringArrayVarP(&f.header, "header", "H", nil, "header to add or replace when forwarding, 'Name: value' (repeatable)")
+	fs.IntVarP(&f.limit, "limit", "n", 0, "end after so many events; 0 goes on")
+	fs.BoolVar(&f.plain, "plain", false, "print lines also on a terminal")
+	c.RunE = func(c *cobra.Command, _ []string) error { return s.listen(c.Context(), &f) }
+	return takes(c, 0, 0)
+}
+
+func (s *session) listen(ctx context.Context, f *listenFlags) error {
+	if f.forwardTo != "" {
+		if err := checkURL("--forward-to", f.forwardTo); err != nil {
+			return err
+		}
+	}
+	if age, err := parseAge(f.q.Since); err == nil && strings.HasSuffix(f.q.Since, "d") {
+		f.q.Since = age.String() // the server knows hours
+	}
+	header, err := parseHeader(f.header)
+	if err != nil {
+		return err
+	}
+	project, err := s.needProject()
+	if err != nil {
+		return err
+	}
+	cl, err := s.streamClient()
+	if err != nil {
+		return err
+	}
+	l := &listener{client: cl, project: project, q: f.q, to: f.forwardTo, header: header, limit: f.limit, forwarder: newForwarder(s.timeout)}
+	if isTerminal(s.out) && isTerminal(s.in) && !s.asJSON && !s.quiet && !f.plain {
+		err = s.listenView(ctx, l)
+	} else {
+		err = s.listenLines(ctx, l)
+	}
+	if cursor := l.place(); cursor != f.q.After {
+		s.say("to go on from here: hookyard listen -p %s --after %s", project, cursor)
+	}
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
+}
+
+// streamClient bounds the time to the first byte of an answer, but not that of the stream.
+func (s *session) streamClient() (*client.Client, error) {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.ResponseHeaderTimeout = s.timeout
+	c, err := client.New(s.server, s.findToken(), client.WithHTTPClient(&http.Client{Transport: transport}), client.WithUserAgent("hookyard-cli/"+version()))
+	if err != nil {
+		return nil, usagef("--server: %v", err)
+	}
+	return c, nil
+}
+
+func parseHeader(lines []string) (http.Header, error) {
+	out := http.Header{}
+	for _, line := range lines {
+		name, value, ok := strings.Cut(line, ":")
+		if !ok || strings.TrimSpace(name) == "" {
+			return nil, usagef("--header %q: write 'Name: value'", line)
+		}
+		out.Set(strings.TrimSpace(name), strings.TrimSpace(value))
+	}
+	return out, nil
+}
+
+// heard is an event as listen --json prints it.
+type heard struct {
+	client.StreamEvent
+	Forward *answered `json:"forward,omitempty"`
+}
+
+// listenLines prints a line for each event.
+func (s *session) listenLines(ctx context.Context, l *listener) error {
+	out := json.NewEncoder(s.out)
+	out.SetEscapeHTML(false)
+	return l.run(ctx, func(n notice) error {
+		switch {
+		case n.answer == nil && n.event == nil:
+			s.say("%s", n.text)
+			return nil
+		case n.again:
+			s.say("%s", n.text)
+			return nil
+		case s.asJSON:
+			return out.Encode(heard{*n.event, n.answer})
+		case n.event.Gap != nil:
+			s.say("%s", n.event.Gap.Message)
+			return nil
+		case s.quiet:
+			return s.println("%s", n.event.ID)
+		}
+		return s.println("%s  %s  %s  %s  %s%s", n.event.Time.Local().Format("15:04:05"), s.paint(bold, fmt.Sprintf("%-28s", cell(n.event.Type))),
+			fmt.Sprintf("%-12s", cell(n.event.Source)), n.event.ID, fmt.Sprintf("%8d bytes", n.event.Size), s.answerText(n.answer))
+	})
+}
+
+// answerText is the end of a line: what the URL answered.
+func (s *session) answerText(a *answered) painted {
+	if a == nil {
+		return ""
+	}
+	return painted("  → ") + s.paint(statusColor(a.Status), a.summary()) + painted(" in "+a.took.Round(time.Millisecond/10).String())
+}
+
+// listenView shows a live table.
+func (s *session) listenView(ctx context.Context, l *listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	v := &listenView{session: s, listener: l, ctx: ctx}
+	p := tea.NewProgram(v, tea.WithContext(ctx), tea.WithInput(s.in), tea.WithOutput(s.out))
+	ended := make(chan error, 1)
+	go func() {
+		err := l.run(ctx, func(n notice) error {
+			p.Send(n)
+			return nil
+		})
+		ended <- err
+		p.Quit()
+	}()
+	_, err := p.Run()
+	quit := ctx.Err() == nil && v.quit
+	cancel()
+	if failed := <-ended; !quit {
+		return failed
+	}
+	if errors.Is(err, tea.ErrInterrupted) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,155 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hookyard/hookyard/client"
+)
+
+// script answers the n-th request for a stream with the n-th text, and keeps what was asked for.
+func script(t *testing.T, texts ...string) (*client.Client, *[]string) {
+	t.Helper()
+	var asked []string
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.URL.RawQuery)
+		if n := len(asked); n <= len(texts) {
+			_, _ = io.WriteString(w, texts[n-1])
+			return
+		}
+		http.Error(w, `{"message":"Forbidden"}`, http.StatusForbidden)
+	}))
+	t.Cleanup(srv.Close)
+	c, err := client.New(srv.URL, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, &asked
+}
+
+// A listener goes on from its cursor after the connection broke, also from one that came without an event, and ends when
+// the server refuses.
+func TestListenerGoesOn(t *testing.T) {
+	t.Parallel()
+	c, asked := script(t,
+		"retry: 10\n\nid: c0\n\nid: c1\ndata: {\"id\":\"evt_1\"}\n\n: heartbeat\n\nid: c2\ndata: {\"id\":\"ev", // broke off
+		"id: c1\n\nid: c2\ndata: {\"id\":\"evt_2\"}\n\nid: c5\n\n",
+		"id: c5\ndata: {\"gap\":{\"message\":\"gone\",\"resumeAt\":\"c9\"}}\n\nid: c9\ndata: {\"id\":\"evt_9\"}\n\n",
+	)
+	l := &listener{client: c, project: "o/p", q: client.StreamQuery{Since: "all"}}
+	var got []string
+	err := l.run(t.Context(), func(n notice) error {
+		switch {
+		case n.event == nil:
+		case n.event.Gap != nil:
+			got = append(got, "gap "+n.event.Gap.Message)
+		default:
+			got = append(got, n.event.ID+" "+n.event.Cursor)
+		}
+		return nil
+	})
+	if client.StatusOf(err) != http.StatusForbidden {
+		t.Errorf("ended with %v, want the server's 403", err)
+	}
+	if want := "[evt_1 c1 evt_2 c2 gap gone evt_9 c9]"; fmt.Sprint(got) != want {
+		t.Errorf("heard %v, want %s", got, want)
+	}
+	if want := "[since=all after=c1 after=c5 after=c9]"; fmt.Sprint(*asked) != want {
+		t.Errorf("asked %v, want %s", *asked, want)
+	}
+}
+
+// What cannot be printed ends a listener; it does not come back.
+func TestListenerEndsWithItsReader(t *testing.T) {
+	t.Parallel()
+	c, asked := script(t, "id: c1\ndata: {\"id\":\"evt_1\"}\n\n")
+	l := &listener{client: c, project: "o/p"}
+	err := l.run(t.Context(), func(n notice) error {
+		if n.event != nil {
+			return io.ErrClosedPipe
+		}
+		return nil
+	})
+	if !errors.Is(err, io.ErrClosedPipe) || len(*asked) != 1 {
+		t.Errorf("ended with %v after %d requests, want the reader's error after 1", err, len(*asked))
+	}
+}
+
+// An event waits for its receiver: while nobody listens at the URL it is tried again, then everything goes on in order.
+func TestForwardWaitsForReceiver(t *testing.T) {
+	t.Parallel()
+	var stream strings.Builder
+	for i := range 3 {
+		e, _ := json.Marshal(map[string]any{"id": fmt.Sprintf("evt_%d", i), "method": "PUT", "header": http.Header{"X-A": {"1", "2"}, "Host": {"old"}}, "base64": []byte{byte(i), 0xff, '\n'}})
+		fmt.Fprintf(&stream, "id: c%d\ndata: %s\n\n", i, e)
+	}
+	c, _ := script(t, stream.String())
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := free.Addr().String()
+	if err := free.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var received []string
+	receiver := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		received = append(received, fmt.Sprintf("%s %v %x %q", r.Method, r.Header["X-A"], body, r.UserAgent()))
+		w.WriteHeader(http.StatusTeapot)
+	})}
+	t.Cleanup(func() { _ = receiver.Close() })
+	l := &listener{client: c, project: "o/p", to: "http://" + addr, limit: 3, forwarder: newForwarder(time.Second)}
+	again := 0
+	err = l.run(t.Context(), func(n notice) error {
+		if n.again {
+			if again++; again == 1 {
+				back, err := net.Listen("tcp", addr)
+				if err != nil {
+					return err
+				}
+				go func() { _ = receiver.Serve(back) }()
+			}
+			return nil
+		}
+		if n.event != nil && n.answer.Status != http.StatusTeapot {
+			t.Errorf("%s was answered %s", n.event.ID, n.answer.summary())
+		}
+		return nil
+	})
+	if !errors.Is(err, errEnough) || again != 1 {
+		t.Errorf("ended with %v after %d waits", err, again)
+	}
+	if want := `[PUT [1 2] 00ff0a "" PUT [1 2] 01ff0a "" PUT [1 2] 02ff0a ""]`; fmt.Sprint(received) != want {
+		t.Errorf("received %v, want %s", received, want)
+	}
+	if l.place() != "c2" {
+		t.Errorf("goes on from %s, want c2", l.place())
+	}
+}
+
+// The end of the command ends a listener at once, also while an event waits for its receiver.
+func TestListenerStops(t *testing.T) {
+	t.Parallel()
+	c, _ := script(t, "id: c1\ndata: {\"id\":\"evt_1\"}\n\n")
+	ctx, cancel := context.WithCancel(t.Context())
+	l := &listener{client: c, project: "o/p", to: "http://127.0.0.1:1/", forwarder: newForwarder(time.Second)}
+	err := l.run(ctx, func(n notice) error {
+		if n.again {
+			cancel()
+		}
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) || l.place() != "" {
+		t.Errorf("ended with %v at %q, want canceled before the event", err, l.place())
+	}
+}

@@ -1,0 +1,214 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+	"charm.land/lipgloss/v2"
+
+	"github.com/hookyard/hookyard/client"
+)
+
+// maxRows is how many events the live table remembers.
+const maxRows = 1000
+
+// listenView is the live table of listen. Bubble Tea calls its methods from one goroutine.
+type listenView struct {
+	*session
+	listener *listener
+	ctx      context.Context // of the events that are sent again
+
+	rows          []row
+	chosen        int
+	open          bool // the chosen one's details are shown
+	top           int  // first line shown of the details
+	status        string
+	up, quit      bool
+	width, height int
+}
+
+type row struct {
+	event  *client.StreamEvent
+	answer *answered
+}
+
+// resent is the answer to an event that was sent again by a key.
+type resent struct {
+	id     string
+	answer *answered
+}
+
+// Init has nothing to begin with.
+func (v *listenView) Init() tea.Cmd { return nil }
+
+// Update takes a key, an event or the window's size.
+func (v *listenView) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		v.width, v.height = msg.Width, msg.Height
+	case notice:
+		v.heard(msg)
+	case resent:
+		v.status = fmt.Sprintf("%s sent again: %s", msg.id, msg.answer.summary())
+		for i := range v.rows {
+			if v.rows[i].event.ID == msg.id {
+				v.rows[i].answer = msg.answer
+			}
+		}
+	case tea.KeyPressMsg:
+		return v, v.key(msg.String())
+	}
+	return v, nil
+}
+
+// heard adds an event, or the news of one that waits for its receiver. The choice stays on the last row if it was there.
+func (v *listenView) heard(n notice) {
+	if n.event == nil {
+		v.status, v.up = n.text, n.up
+		return
+	}
+	if n.event.Gap != nil {
+		v.status = n.event.Gap.Message
+		return
+	}
+	last := len(v.rows) - 1
+	if last >= 0 && v.rows[last].event.ID == n.event.ID {
+		v.rows[last].answer = n.answer
+	} else {
+		follow := v.chosen >= last
+		v.rows = append(v.rows, row{n.event, n.answer})
+		if drop := len(v.rows) - maxRows; drop > 0 {
+			v.rows, v.chosen = slices.Delete(v.rows, 0, drop), max(0, v.chosen-drop)
+		}
+		if follow && !v.open {
+			v.chosen = len(v.rows) - 1
+		}
+	}
+	if n.again {
+		v.status = n.text
+	}
+}
+
+func (v *listenView) key(key string) tea.Cmd {
+	switch key {
+	case "q", "ctrl+c":
+		v.quit = true
+		return tea.Quit
+	case "esc":
+		v.open, v.top = false, 0
+	case "enter", "d":
+		v.open, v.top = !v.open && len(v.rows) > 0, 0
+	case "j", "down":
+		v.move(1)
+	case "k", "up":
+		v.move(-1)
+	case "g", "home":
+		v.move(-maxRows)
+	case "G", "end":
+		v.move(maxRows)
+	case "r":
+		return v.resend(v.chosen)
+	case "R":
+		return v.resend(len(v.rows) - 1)
+	}
+	return nil
+}
+
+// move moves the choice, or scrolls the details.
+func (v *listenView) move(by int) {
+	if v.open {
+		v.top = max(0, v.top+by)
+		return
+	}
+	v.chosen = max(0, min(len(v.rows)-1, v.chosen+by))
+}
+
+func (v *listenView) resend(i int) tea.Cmd {
+	if i < 0 || i >= len(v.rows) {
+		return nil
+	}
+	if v.listener.to == "" {
+		v.status = "there is nowhere to send it: begin listen with --forward-to URL"
+		return nil
+	}
+	e := v.rows[i].event
+	return func() tea.Msg { return resent{e.ID, v.listener.sendOnce(v.ctx, e)} }
+}
+
+// View draws the table, or the chosen event.
+func (v *listenView) View() tea.View {
+	height := max(v.height, 10)
+	lines := v.table(height - 3)
+	if v.open {
+		lines = v.details(height - 3)
+	}
+	light := v.paint(yellow, "○")
+	if v.up {
+		light = v.paint(green, "●")
+	}
+	head := fmt.Sprintf("%s %s", light, cell(v.listener.project))
+	if v.listener.to != "" {
+		head += " → " + cell(v.listener.to)
+	}
+	keys := "j k move · Enter details · r send again · R the last again · q quit"
+	view := tea.NewView(strings.Join(append(append([]string{v.fit(head)}, lines...), v.fit(cell(v.status)), v.fit(string(v.paint(grey, keys)))), "\n"))
+	view.AltScreen = true
+	return view
+}
+
+func (v *listenView) fit(line string) string {
+	if v.width <= 0 {
+		return line
+	}
+	return lipgloss.NewStyle().MaxWidth(v.width).Render(line)
+}
+
+// table is the rows around the chosen one.
+func (v *listenView) table(height int) []string {
+	first := max(0, min(v.chosen-height/2, len(v.rows)-height))
+	lines := make([]string, 0, height)
+	for i := first; i < len(v.rows) && len(lines) < height; i++ {
+		e, mark := v.rows[i].event, " "
+		if i == v.chosen {
+			mark = "›"
+		}
+		line := fmt.Sprintf("%s %s  %-28s %-12s %9d  %s%s", mark, e.Time.Local().Format("15:04:05"), cell(e.Type), cell(e.Source), e.Size, e.ID, v.answerText(v.rows[i].answer))
+		if i == v.chosen && v.colored(v.out) {
+			line = lipgloss.NewStyle().Bold(true).Render(line)
+		}
+		lines = append(lines, v.fit(line))
+	}
+	for len(lines) < height {
+		lines = append(lines, "")
+	}
+	return lines
+}
+
+// details is the chosen event: header, body and what the receiver answered.
+func (v *listenView) details(height int) []string {
+	r := v.rows[v.chosen]
+	text := []string{cell(r.event.ID + "  " + r.event.Type), ""}
+	for _, name := range sortedNames(r.event.Header) {
+		for _, value := range r.event.Header[name] {
+			text = append(text, string(v.paint(blue, cell(name)+":"))+" "+cell(value))
+		}
+	}
+	text = append(text, "")
+	text = append(text, strings.Split(cleanText(prettyJSON(r.event.Base64)), "\n")...)
+	if r.answer != nil {
+		text = append(text, "", string(v.answerText(r.answer)))
+		text = append(text, strings.Split(cleanText(r.answer.Text), "\n")...)
+	}
+	v.top = max(0, min(v.top, len(text)-height))
+	lines := make([]string, 0, height)
+	for _, line := range text[v.top:min(len(text), v.top+height)] {
+		lines = append(lines, v.fit(strings.ReplaceAll(line, "\t", "    ")))
+	}
+	for len(lines) < height {
+		lines = append(lines, "")
+	}
+	return lines
+}

@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/hookyard/hookyard/client"
+)
+
+// The live table follows the last event until another is chosen, shows details, and sends again.
+func TestListenView(t *testing.T) {
+	t.Parallel()
+	var bodies []string
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		bodies = append(bodies, r.Header.Get("X-N"))
+		w.WriteHeader(http.StatusAccepted)
+	}))
+	t.Cleanup(receiver.Close)
+	s := &session{env: func(string) (string, bool) { return "", false }, color: "never"}
+	v := &listenView{session: s, listener: &listener{project: "shop/orders", to: receiver.URL, forwarder: newForwarder(time.Second)}, ctx: t.Context()}
+	press := func(keys ...rune) {
+		for _, k := range keys {
+			msg := tea.KeyPressMsg{Code: k}
+			if k > ' ' {
+				msg.Text = string(k)
+			}
+			if _, cmd := v.Update(msg); cmd != nil {
+				v.Update(cmd())
+			}
+		}
+	}
+	v.Update(tea.WindowSizeMsg{Width: 100, Height: 12})
+	v.Update(notice{text: "listening to shop/orders", up: true})
+	press('j', 'r', tea.KeyEnter) // with nothing to act on
+	for _, id := range []string{"evt_1", "evt_2", "evt_3"} {
+		e := &client.StreamEvent{Event: client.Event{ID: id, Type: "order.\x1b[31mcreated", Header: map[string][]string{"X-N": {id}}, Base64: []byte(`{"n":1}`)}}
+		v.Update(notice{event: e, answer: &answered{Status: 200}})
+	}
+	screen := v.View().Content
+	for _, want := range []string{"● shop/orders", "evt_1", "› ", "listening to shop/orders", "q quit", "200"} {
+		if !strings.Contains(screen, want) {
+			t.Errorf("the table lacks %q:\n%s", want, screen)
+		}
+	}
+	if strings.Contains(screen, "\x1b[31m") {
+		t.Error("an event's type can colour the terminal")
+	}
+	press('r', 'k', 'k', 'r', 'R')
+	if got := strings.Join(bodies, " "); got != "evt_3 evt_1 evt_3" {
+		t.Errorf("sent again: %s, want evt_3 evt_1 evt_3", got)
+	}
+	if !strings.Contains(v.View().Content, "evt_3 sent again: 202") {
+		t.Errorf("the answer is not shown:\n%s", v.View().Content)
+	}
+	v.Update(notice{event: &client.StreamEvent{Event: client.Event{ID: "evt_4"}}})
+	if v.chosen != 0 {
+		t.Errorf("row %d is chosen after another was, want the first", v.chosen)
+	}
+	press(tea.KeyEnter)
+	if screen := v.View().Content; !strings.Contains(screen, "X-N: evt_1") || !strings.Contains(screen, `"n": 1`) {
+		t.Errorf("details lack header or body:\n%s", screen)
+	}
+	press('j', tea.KeyEscape, 'q')
+	if !v.quit {
+		t.Error("q does not quit")
+	}
+}
+
+// The table remembers a bounded number of events and keeps the chosen one.
+func TestListenViewIsBounded(t *testing.T) {
+	t.Parallel()
+	v := &listenView{session: &session{}, listener: &listener{}}
+	for range maxRows + 10 {
+		v.Update(notice{event: &client.StreamEvent{}, answer: nil})
+		v.rows[len(v.rows)-1].event.ID = time.Now().String()
+	}
+	if len(v.rows) != maxRows || v.chosen != maxRows-1 {
+		t.Errorf("%d rows, %d chosen; want %d and the last", len(v.rows), v.chosen, maxRows)
+	}
+}

@@ -193,7 +193,7 @@ func (a *API) mount(routes []route) {
 			a.mux.HandleFunc(method+prefix+rt.path, a.handler(rt))
 		}
 	}
-	for path, methods := range allow { // a method that is not there
+	for path, methods := range allow {
 		for _, prefix := range []string{"/api", "/api/v1"} {
 			if strings.Contains(path, "/hooks") {
 				a.mux.HandleFunc(prefix+path, a.notFound) // WebGME knows no 405

@@ -1,9 +1,7 @@
 package api_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
@@ -213,15 +211,6 @@ func wantStatus(t *testing.T, err error, status int, part string) {
 	if got := client.StatusOf(err); got != status || !strings.Contains(err.Error(), part) {
 		t.Errorf("got status %d, error %v; want %d and %q", got, err, status, part)
 	}
-}
-
-func compact(t *testing.T, s string) string {
-	t.Helper()
-	var b bytes.Buffer
-	if err := json.Compact(&b, []byte(s)); err != nil {
-		t.Fatalf("not JSON: %v: %s", err, s)
-	}
-	return b.String()
 }
 
 // listen serves h on loopback until the test ends.

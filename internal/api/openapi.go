@@ -78,7 +78,7 @@ func operation(registry huma.Registry, rt *route) *huma.Operation {
 		op.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{"application/json": {Schema: schemaOf(registry, rt.in)}}}
 	}
 	if rt.publish {
-		describePublish(registry, op)
+		describePublish(op)
 	}
 	status := rt.status
 	if status == 0 {
@@ -98,7 +98,7 @@ func operation(registry huma.Registry, rt *route) *huma.Operation {
 }
 
 // describePublish adds what only this route takes.
-func describePublish(registry huma.Registry, op *huma.Operation) {
+func describePublish(op *huma.Operation) {
 	op.Parameters = append(op.Parameters, &huma.Param{Name: "Idempotency-Key", In: "header", Schema: &huma.Schema{Type: huma.TypeString},
 		Description: "The same key again is a duplicate and not kept, unless the event has an id of its own"})
 	one := op.RequestBody.Content["application/json"].Schema
@@ -107,7 +107,6 @@ func describePublish(registry huma.Registry, op *huma.Operation) {
 	op.RequestBody.Content["application/cloudevents+json"] = &huma.MediaType{Schema: object}
 	op.RequestBody.Content["application/cloudevents-batch+json"] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeArray, Items: object}}
 	op.Description = "A list is answered with a list of receipts. CloudEvents in binary mode come with ce- headers and any body."
-	_ = registry
 }
 
 func schemaOf(registry huma.Registry, v any) *huma.Schema {

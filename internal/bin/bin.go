@@ -1,0 +1,253 @@
+// Package bin serves throw-away URLs that answer any request and keep it for somebody to look at: the routes and fields
+// of RequestBin, and on top of them answers of one's choice, exact bytes, and what turns a request into something of use:
+// a curl command, a replay, a source.
+package bin
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base32"
+	"html/template"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/egress"
+)
+
+// Store is what bins need of the store. See internal/store for the contracts.
+type Store interface {
+	CreateBin(ctx context.Context, b *hookyard.Bin, perAddress, total int) error
+	Bin(ctx context.Context, name string, now time.Time) (*hookyard.Bin, error)
+	DeleteBin(ctx context.Context, name string) error
+	KeepBinRequest(ctx context.Context, r *hookyard.BinRequest, keep int) error
+	BinRequests(ctx context.Context, bin string) ([]*hookyard.BinRequest, error)
+	BinRequest(ctx context.Context, bin, id string) (*hookyard.BinRequest, error)
+	PruneBins(ctx context.Context, now time.Time) (int, error)
+	PutSource(ctx context.Context, s *hookyard.Source) (created bool, err error)
+}
+
+// Options are what [Bins] are made of.
+type Options struct {
+	Store  Store
+	Client *egress.Client // replays go through it
+	Log    *slog.Logger
+	// MayCreate fails when whoever sent r may not make bins, or replay what is in one.
+	MayCreate func(r *http.Request) error
+	// MayManage returns a project when whoever sent r may change its sources.
+	MayManage func(r *http.Request, owner, project string) (*hookyard.View, error)
+	// WriteError answers with an error in JSON.
+	WriteError func(w http.ResponseWriter, r *http.Request, err error)
+	BaseURL    string // public, without a slash at the end
+	Limits     hookyard.Limits
+
+	Keep       int           // requests kept of a bin; 0 means 50
+	Life       time.Duration // of a bin; 0 means 48 h
+	MaxBody    int           // bytes kept of a request's body; 0 means 64 KiB
+	PerAddress int           // bins made from one address; 0 means 50
+	Total      int           // bins in all; 0 means 2,000
+}
+
+// Bins serves bins. Safe for concurrent use.
+type Bins struct {
+	o    Options
+	mux  *http.ServeMux
+	page *template.Template
+
+	mu    sync.Mutex // guards rates
+	rates map[string]*rate.Limiter
+}
+
+// How fast bins may be made from one address, and may be sent to.
+const (
+	createRate, createBurst = rate.Limit(1), 20
+	sendRate, sendBurst     = rate.Limit(20), 100
+	maxRates                = 10_000
+)
+
+// New makes Bins.
+func New(o Options) *Bins {
+	for _, d := range []struct {
+		at      *int
+		shipped int
+	}{{&o.Keep, 50}, {&o.MaxBody, 64 << 10}, {&o.PerAddress, 50}, {&o.Total, 2000}} {
+		if *d.at <= 0 {
+			*d.at = d.shipped
+		}
+	}
+	if o.Life <= 0 {
+		o.Life = 48 * time.Hour
+	}
+	b := &Bins{o: o, mux: http.NewServeMux(), rates: map[string]*rate.Limiter{},
+		page: template.Must(template.ParseFS(templates, "templates/inspect.html"))}
+	for _, base := range []string{"/api/v1/bins", "/api/bins"} {
+		b.mux.Handle("POST "+base, b.handle(b.create))
+		b.mux.Handle("GET "+base+"/{bin}", b.handle(b.show))
+		b.mux.Handle("DELETE "+base+"/{bin}", b.handle(b.remove))
+		b.mux.Handle("GET "+base+"/{bin}/requests", b.handle(b.requests))
+		b.mux.Handle("GET "+base+"/{bin}/requests/{id}", b.handle(b.request))
+		b.mux.Handle("GET "+base+"/{bin}/requests/{id}/curl", b.handle(b.curl))
+		b.mux.Handle("POST "+base+"/{bin}/requests/{id}/replay", b.handle(b.replay))
+		b.mux.Handle("POST "+base+"/{bin}/source", b.handle(b.source))
+	}
+	return b
+}
+
+// Matches says whether a path is a bin's or of their API: /api/bins, /api/v1/bins, /b/{bin} and /{bin}, and what is
+// below them. A bin's name is "bin" and 16 characters of base32, so it is hardly anything else's.
+func Matches(path string) bool {
+	for _, base := range []string{"/api/bins", "/api/v1/bins"} {
+		if rest, ok := strings.CutPrefix(path, base); ok && (rest == "" || rest[0] == '/') {
+			return true
+		}
+	}
+	_, _, ok := parsePath(path)
+	return ok
+}
+
+// parsePath splits the path of a bin: its name, and what follows it.
+func parsePath(path string) (name, rest string, ok bool) {
+	path = strings.TrimPrefix(path, "/b/")
+	path = strings.TrimPrefix(path, "/")
+	name, rest, below := strings.Cut(path, "/")
+	if below {
+		rest = "/" + rest
+	}
+	return name, rest, isName(name)
+}
+
+const (
+	namePrefix = "bin"
+	nameRandom = 16 // characters: 80 bits, for who knows the name of a bin may look into it
+	alphabet   = "abcdefghijklmnopqrstuvwxyz234567"
+)
+
+func isName(s string) bool {
+	s, ok := strings.CutPrefix(s, namePrefix)
+	if !ok || len(s) != nameRandom {
+		return false
+	}
+	for i := range len(s) {
+		if strings.IndexByte(alphabet, s[i]) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// draw returns n random characters.
+func draw(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails (crypto/rand)
+	return base32.NewEncoding(alphabet).WithPadding(base32.NoPadding).EncodeToString(b)[:n]
+}
+
+// ServeHTTP serves the paths that [Matches].
+func (b *Bins) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "no-store")
+	name, rest, ok := parsePath(r.URL.Path)
+	if !ok {
+		b.mux.ServeHTTP(w, r)
+		return
+	}
+	if err := b.catch(w, r, name, rest); err != nil {
+		b.o.WriteError(w, r, err)
+	}
+}
+
+func (b *Bins) handle(f func(w http.ResponseWriter, r *http.Request) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := f(w, r); err != nil {
+			b.o.WriteError(w, r, err)
+		}
+	})
+}
+
+// Run deletes bins that have expired, until ctx ends.
+func (b *Bins) Run(ctx context.Context) error {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-tick.C:
+			b.tidy(ctx, now)
+		}
+	}
+}
+
+func (b *Bins) tidy(ctx context.Context, now time.Time) {
+	b.mu.Lock()
+	for name, l := range b.rates {
+		if l.TokensAt(now) >= float64(l.Burst()) {
+			delete(b.rates, name)
+		}
+	}
+	b.mu.Unlock()
+	for ctx.Err() == nil {
+		n, err := b.o.Store.PruneBins(ctx, now)
+		if err != nil && ctx.Err() == nil {
+			b.o.Log.Warn("old bins cannot be deleted; trying again", "error", err)
+		}
+		if n == 0 || err != nil {
+			return
+		}
+	}
+}
+
+// slow fails, and has then set Retry-After, when something is done too often. What is too much to count is let through.
+func (b *Bins) slow(w http.ResponseWriter, what string, limit rate.Limit, burst int) error {
+	b.mu.Lock()
+	l := b.rates[what]
+	if l == nil {
+		l = rate.NewLimiter(limit, burst)
+		if len(b.rates) < maxRates {
+			b.rates[what] = l
+		}
+	}
+	b.mu.Unlock()
+	if l.Allow() {
+		return nil
+	}
+	w.Header().Set("Retry-After", "5")
+	return hookyard.Errorf(hookyard.TooMany, "too many requests: a bin takes %.0f a second, and %.0f bins a second are made from an address", float64(sendRate), float64(createRate))
+}
+
+const keyHeader = "X-Bin-Key"
+
+// cookieName holds the key of a bin in the browser that made it.
+func cookieName(name string) string { return "bin_" + name }
+
+// mayOpen says whether r has the key of a bin: in its header, its query, or a cookie.
+func mayOpen(r *http.Request, b *hookyard.Bin) bool {
+	keys := []string{r.Header.Get(keyHeader), r.URL.Query().Get("key")}
+	if c, err := r.Cookie(cookieName(b.Name)); err == nil {
+		keys = append(keys, c.Value)
+	}
+	for _, key := range keys {
+		sum := sha256.Sum256([]byte(key))
+		if key != "" && subtle.ConstantTimeCompare(sum[:], b.Secret) == 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// address is the client's address without its port.
+func address(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return hookyard.Clean(r.RemoteAddr, 100)
+	}
+	return host
+}

@@ -33,7 +33,7 @@ var imports = map[string][]string{
 	"internal/relay":           {"", "internal/signature", "internal/stream"},
 	"internal/bin":             {"", "internal/egress", "internal/signature"},
 	"internal/gitpush":         {"", "client"},
-	"internal/rabbitmq":        {"", "internal/ingest"},
+	"internal/rabbitmq":        {"", "internal/egress"},
 	"internal/api":             {"", "client", "internal/auth", "internal/filter", "internal/format", "internal/signature"},
 	"internal/web":             {"", "client", "internal/api", "internal/auth", "internal/dispatch", "internal/filter", "internal/format", "internal/signature", "internal/store"},
 	"internal/app":             {"", "client", "internal/api", "internal/auth", "internal/bin", "internal/dispatch", "internal/egress", "internal/filter", "internal/ingest", "internal/rabbitmq", "internal/relay", "internal/store", "internal/stream", "internal/web"},

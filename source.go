@@ -46,6 +46,32 @@ type QueueSource struct {
 	Prefetch  int            `json:"prefetch,omitempty"`  // unacknowledged messages at once; 0 means 500
 	TypeFrom  string         `json:"typeFrom,omitempty"`  // routingKey, header:NAME or field:PATH; "" means EventType
 	Exclusive bool           `json:"exclusive,omitempty"`
+	Expect    string         `json:"expect,omitempty"` // what a message must be: "" anything, json, or comments (see ExpectComments)
+}
+
+// What a queue's messages must be; others are refused.
+const (
+	ExpectJSON = "json"
+	// ExpectComments takes the messages of the guestbook's queue: a comment object, the same as JSON text in a JSON
+	// string, or {"comment": …, "webhooks": [{"url": …}]}. The event is the comment, in each case.
+	ExpectComments = "comments"
+)
+
+// Validate refuses settings that cannot work. The URL is checked by those who dial it.
+func (q *QueueSource) Validate() error {
+	switch q.Expect {
+	case "", ExpectJSON, ExpectComments:
+	default:
+		return FieldErrorf("rabbitmq.expect", "rabbitmq.expect must be json, comments or nothing")
+	}
+	kind, name, named := strings.Cut(q.TypeFrom, ":")
+	switch {
+	case q.TypeFrom == "" || q.TypeFrom == "routingKey":
+	case (kind == "header" || kind == "field") && named && name != "" && len(name) <= 200:
+	default:
+		return FieldErrorf("rabbitmq.typeFrom", "rabbitmq.typeFrom must be routingKey, header:NAME or field:PATH")
+	}
+	return nil
 }
 
 // AckAfterCommit answers the sender once the event and its deliveries are committed; the only mode there is.
@@ -82,6 +108,11 @@ func (s *Source) Validate(limits Limits) error {
 	}
 	if len(s.Description) > limits.Description || !printableText(s.Description) {
 		return FieldErrorf("description", "description is over %d bytes or holds control characters", limits.Description)
+	}
+	if s.RabbitMQ != nil {
+		if err := s.RabbitMQ.Validate(); err != nil {
+			return err
+		}
 	}
 	if s.Answer != nil {
 		return s.Answer.Validate(limits)

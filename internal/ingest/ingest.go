@@ -4,6 +4,7 @@ package ingest
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -80,6 +81,35 @@ func (in *Ingest) AcceptAll(ctx context.Context, view *hookyard.View, events []*
 		in.settle(all[i], receipts[i], errs[i], started)
 	}
 	return receipts, errs
+}
+
+// AcceptOwing is AcceptAll for events that name receivers of their own: event i is owed to the hooks also[i], too,
+// whatever they want. The hooks are of the view's project.
+func (in *Ingest) AcceptOwing(ctx context.Context, view *hookyard.View, events []*hookyard.Event, also [][]*hookyard.Hook) ([]hookyard.Receipt, []error) {
+	started := time.Now()
+	all := make([]*hookyard.Acceptance, len(events))
+	for i, e := range events {
+		all[i] = in.prepare(view, e)
+		in.owe(all[i], also[i])
+	}
+	receipts, errs := in.o.Store.AcceptAll(ctx, all)
+	for i := range all {
+		in.settle(all[i], receipts[i], errs[i], started)
+	}
+	return receipts, errs
+}
+
+// owe adds deliveries to hooks that are not owed the event already.
+func (in *Ingest) owe(a *hookyard.Acceptance, also []*hookyard.Hook) {
+	for _, h := range also {
+		if slices.ContainsFunc(a.Deliveries, func(d hookyard.Delivery) bool { return d.HookKey == h.Key }) {
+			continue
+		}
+		d := hookyard.Owe(a.Event, h)
+		a.Deliveries = append(a.Deliveries, d)
+		a.Ordered = append(a.Ordered, h.Ordered)
+		a.Taken = append(a.Taken, d.State == hookyard.Pending && in.o.Dispatcher.Reserve(h, a.Event))
+	}
 }
 
 // prepare decides who is owed the event, and asks the dispatcher for places in memory before the commit: a row that is

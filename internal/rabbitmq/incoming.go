@@ -1,0 +1,127 @@
+package rabbitmq
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/hookyard/hookyard"
+)
+
+// incoming is a message that becomes an event.
+type incoming struct {
+	item     *item
+	event    *hookyard.Event
+	urls     []string         // that the message wants it sent to
+	hooks    []*hookyard.Hook // for urls
+	problems []string         // with urls, in words
+}
+
+// newIncoming makes the event of a message, its bytes as they came. The error says why it can never be one.
+func (c *consumer) newIncoming(view *hookyard.View, it *item, now time.Time) (*incoming, error) {
+	q, d, limits := c.source.RabbitMQ, it.d, c.s.o.Limits
+	if size := int64(len(d.Body)); size > limits.Body {
+		return nil, hookyard.Errorf(hookyard.TooLarge, "body is %d bytes long, at most %d are allowed (setting: --max-body)", size, limits.Body)
+	}
+	body, contentType := d.Body, hookyard.Clean(d.ContentType, 200)
+	path, byField := strings.CutPrefix(q.TypeFrom, "field:")
+	if q.Expect != "" || byField {
+		if err := hookyard.CheckJSON(body, limits.JSONDepth); err != nil {
+			return nil, err
+		}
+	}
+	in := &incoming{item: it}
+	switch {
+	case q.Expect == hookyard.ExpectComments:
+		var err error
+		if body, in.urls, err = parseComment(body); err != nil {
+			return nil, err
+		}
+	case view.Project.AllowRequests && bytes.Contains(body, []byte(`"webhooks"`)) && gjson.ValidBytes(body):
+		in.urls = webhooksOf(gjson.ParseBytes(body))
+	}
+	if q.Expect != "" && contentType == "" {
+		contentType = "application/json"
+	}
+	if len(in.urls) > 0 && !view.Project.AllowRequests {
+		in.urls = nil
+		if !c.warned {
+			c.warned = true
+			c.log.Warn("messages name webhooks of their own, which the project does not allow; they are not sent there (setting of the project: allowRequests)")
+		}
+	}
+	field := ""
+	if byField {
+		field = gjson.GetBytes(d.Body, path).String()
+	}
+	in.event = hookyard.NewEvent(c.source.Name, c.typeOf(it, field), body, now)
+	in.event.ContentType, in.event.Header = contentType, headerOf(d, limits.RequestHeader)
+	in.event.DedupKey = hookyard.Clean(d.MessageId, 500)
+	return in, nil
+}
+
+// typeOf names the event: as the source says, else by its fixed type, else by the source's name. A sender's name for it
+// is never a reason to refuse an event; it is made fit to be shown.
+func (c *consumer) typeOf(it *item, field string) string {
+	t := field
+	q := c.source.RabbitMQ
+	if q.TypeFrom == "routingKey" {
+		t = it.d.RoutingKey
+	}
+	if name, ok := strings.CutPrefix(q.TypeFrom, "header:"); ok {
+		t = headerValue(it.d.Headers[name])
+	}
+	if t == "" {
+		t = c.source.EventType
+	}
+	t = strings.TrimSpace(hookyard.Clean(t, c.s.o.Limits.EventType))
+	if t == "" || strings.HasPrefix(t, "hookyard.") {
+		return c.source.Name
+	}
+	return t
+}
+
+// parseComment finds the comment in a message of the guestbook's queue, byte for byte, and the URLs that it is to be sent
+// to. body is valid JSON. The guestbook's first workers wrote the JSON text once more as a JSON string.
+func parseComment(body []byte) (comment []byte, urls []string, err error) {
+	v := gjson.ParseBytes(body)
+	if v.Type == gjson.String {
+		var inner string
+		if err := json.Unmarshal(body, &inner); err != nil || !gjson.Valid(inner) {
+			return nil, nil, notComment("it is a JSON string that holds no JSON")
+		}
+		v = gjson.Parse(inner)
+	}
+	if !v.IsObject() {
+		return nil, nil, notComment("it is not a JSON object")
+	}
+	c := v.Get("comment")
+	switch {
+	case c.IsObject():
+		return []byte(c.Raw), webhooksOf(v), nil
+	case c.Type == gjson.String:
+		return bytes.TrimSpace([]byte(v.Raw)), nil, nil
+	}
+	return nil, nil, notComment("it has no member comment")
+}
+
+func notComment(why string) error {
+	return hookyard.Errorf(hookyard.Invalid, `not a comment: %s; wanted is {"name", "comment", "time"}, or {"comment": {…}, "webhooks": [{"url": …}]} around it`, why)
+}
+
+// webhooksOf lists the URLs of a message's webhooks, which are objects with a url, or strings.
+func webhooksOf(v gjson.Result) []string {
+	var urls []string
+	for _, w := range v.Get("webhooks").Array() {
+		if w.IsObject() {
+			w = w.Get("url")
+		}
+		if w.Type == gjson.String {
+			urls = append(urls, w.Str)
+		}
+	}
+	return urls
+}

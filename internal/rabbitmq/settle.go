@@ -1,0 +1,116 @@
+package rabbitmq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/hookyard/hookyard"
+)
+
+// item is one message of a batch on its way.
+type item struct {
+	d       *amqp.Delivery
+	settled bool // kept as an event or as a refusal
+	tries   int  // that failed although the database answered
+	refused string
+}
+
+// maxTries is how often a message that the database refuses for a reason of its own is tried: one that can never be kept
+// must not hold up the queue for ever.
+const maxTries = 5
+
+// settle tries to keep every message that is not settled yet. The error is why some are not.
+func (c *consumer) settle(ctx context.Context, items []item) error {
+	view, err := c.s.o.Store.ViewByKey(ctx, c.source.ProjectKey)
+	if err != nil {
+		return err
+	}
+	var incoming []*incoming
+	now := time.Now()
+	for i := range items {
+		it := &items[i]
+		if it.settled || it.refused != "" {
+			continue
+		}
+		in, err := c.newIncoming(view, it, now)
+		if err != nil {
+			it.refused = err.Error()
+			continue
+		}
+		incoming = append(incoming, in)
+	}
+	failed := c.accept(ctx, view, incoming)
+	for i := range items {
+		if it := &items[i]; it.refused != "" && !it.settled {
+			failed = errors.Join(failed, c.refuse(ctx, it, now))
+		}
+	}
+	return failed
+}
+
+// accept keeps messages as events, with deliveries to the hooks that they name themselves.
+func (c *consumer) accept(ctx context.Context, view *hookyard.View, all []*incoming) error {
+	if len(all) == 0 {
+		return nil
+	}
+	view, err := c.meetRequests(ctx, view, all)
+	if err != nil {
+		return err
+	}
+	events, also := make([]*hookyard.Event, len(all)), make([][]*hookyard.Hook, len(all))
+	for i, in := range all {
+		events[i], also[i] = in.event, in.hooks
+	}
+	_, errs := c.s.o.Ingest.AcceptOwing(ctx, view, events, also)
+	var failed error
+	for i, in := range all {
+		switch code := hookyard.CodeOf(errs[i]); {
+		case errs[i] == nil:
+			in.item.settled = true
+			c.s.note(c.source.Key, func(st *Status) { st.Taken++ })
+			c.complain(ctx, in)
+		case code != "" && code != hookyard.Unavailable:
+			in.item.refused = errs[i].Error()
+		default:
+			if failed = errs[i]; code == "" {
+				in.item.tries++
+			}
+			if in.item.tries >= maxTries {
+				in.item.refused, failed = "the database does not take it: "+hookyard.Clean(errs[i].Error(), 300), nil
+			}
+		}
+	}
+	return failed
+}
+
+// refuse puts a message into the source's list of refusals.
+func (c *consumer) refuse(ctx context.Context, it *item, now time.Time) error {
+	if err := c.keepRefusal(ctx, it.d, it.refused, now); err != nil {
+		return err
+	}
+	it.settled = true
+	c.s.note(c.source.Key, func(st *Status) { st.Refused++ })
+	c.log.Info("a message was refused", "reason", it.refused)
+	return nil
+}
+
+func (c *consumer) keepRefusal(ctx context.Context, d *amqp.Delivery, reason string, now time.Time) error {
+	return c.s.o.Store.Refuse(ctx, &hookyard.Refusal{
+		ProjectKey: c.source.ProjectKey, Source: c.source.Name, Time: now, Reason: hookyard.Clean(reason, 500), Method: "AMQP",
+		Target: hookyard.Clean(fmt.Sprintf("%s/%s", d.Exchange, d.RoutingKey), 520), Size: int64(len(d.Body)),
+		Header: hookyard.EncodeHeader(nil, headerOf(d, c.s.o.Limits.RequestHeader)), Body: d.Body[:min(len(d.Body), 64<<10)],
+	})
+}
+
+// complain lists what of a message that is kept could not be done. It is not tried twice: the event is what matters.
+func (c *consumer) complain(ctx context.Context, in *incoming) {
+	for _, problem := range in.problems {
+		if err := c.keepRefusal(ctx, in.item.d, problem, in.event.Time); err != nil {
+			c.log.Warn("a message names a webhook that cannot be sent to", "reason", problem)
+		}
+	}
+}

@@ -163,19 +163,27 @@ func (db *DB) Reopen(ctx context.Context, eventSeq, hookKey int64, ordered bool)
 
 // Owe makes the delivery of an event to a hook that was not owed it, or opens the one there is. The event must exist.
 func (db *DB) Owe(ctx context.Context, d hookyard.Delivery) error {
+	h, err := db.HookByKey(ctx, d.HookKey)
+	if err != nil {
+		return err
+	}
 	return db.txPlain(ctx, func(c conn) error {
-		_, err := oweIn(ctx, c, d.EventSeq, d.HookKey, d.ProjectKey)
+		_, err := oweIn(ctx, c, d.EventSeq, h, d.ProjectKey)
 		return err
 	})
 }
 
 // oweIn says whether it made or opened a delivery: one that is pending already is left alone.
-func oweIn(ctx context.Context, c conn, eventSeq, hookKey, projectKey int64) (bool, error) {
+func oweIn(ctx context.Context, c conn, eventSeq int64, h *hookyard.Hook, projectKey int64) (bool, error) {
 	now := time.Now().UnixMicro()
+	due := now
+	if h.Ordered {
+		due = eventSeq // see takeDue
+	}
 	res, err := c.ExecContext(ctx, `insert into deliveries (event_seq, hook_key, project_key, state, reason, due, node, attempts, tries, updated)
-		values ($1, $2, $3, 'pending', '', $4, 0, 0, 0, $4)
-		on conflict (event_seq, hook_key) do update set state = 'pending', reason = '', due = $4, node = 0, tries = 0, updated = $4
-		where deliveries.state <> 'pending'`, eventSeq, hookKey, projectKey, now)
+		values ($1, $2, $3, 'pending', '', $5, 0, 0, 0, $4)
+		on conflict (event_seq, hook_key) do update set state = 'pending', reason = '', due = $5, node = 0, tries = 0, updated = $4
+		where deliveries.state <> 'pending'`, eventSeq, h.Key, projectKey, now, due)
 	if err != nil {
 		return false, err
 	}

@@ -103,7 +103,7 @@ func (db *DB) createHook(ctx context.Context, tx *sql.Tx, h *hookyard.Hook) erro
 	if err != nil {
 		return err
 	}
-	now := time.Now().UTC()
+	now := stamp()
 	err = tx.QueryRowContext(ctx, `insert into hooks (project_key, id, settings, secrets, active, off_reason, health, revision, created, updated, deleted)
 		values ($1, $2, $3, $4, $5, $6, '', 1, $7, $7, 0) returning key`,
 		h.ProjectKey, h.ID, settings, sealed, h.Active, h.OffReason, micros(now)).Scan(&h.Key)
@@ -145,7 +145,7 @@ func (db *DB) UpdateHook(ctx context.Context, projectKey int64, id string, ifRev
 			}
 			health = string(b)
 		}
-		h.UpdatedAt = time.Now().UTC()
+		h.UpdatedAt = stamp()
 		h.Revision++
 		_, err = tx.ExecContext(ctx, `update hooks set settings = $1, secrets = $2, active = $3, off_reason = $4, health = $5, revision = $6, updated = $7
 			where key = $8`, settings, sealed, h.Active, h.OffReason, health, h.Revision, micros(h.UpdatedAt), h.Key)

@@ -36,12 +36,12 @@ func (db *DB) projectWhere(ctx context.Context, where string, args ...any) (*hoo
 	return db.scanProject(db.read.QueryRowContext(ctx, "select "+projectColumns+" from projects where deleted = 0 and "+where, args...))
 }
 
-// Projects lists projects whose path comes after the given one (compared in lower case), in order. Where user is not 0,
-// only those the user owns or is a member of, or that are public.
+// Projects lists projects whose path comes after the given one (compared in lower case), in order. With a user, only
+// those the user owns or is a member of.
 func (db *DB) Projects(ctx context.Context, user *hookyard.User, after string, limit int) ([]*hookyard.Project, error) {
 	where, args := "path > $1 order by path limit $2", []any{strings.ToLower(after), limit}
 	if user != nil {
-		where = `(owner = $3 or key in (select project_key from members where user_key = $4)) and ` + where
+		where = `(lower(owner) = lower($3) or key in (select project_key from members where user_key = $4)) and ` + where
 		args = append(args, user.Name, user.Key)
 	}
 	rows, err := db.read.QueryContext(ctx, "select "+projectColumns+" from projects where deleted = 0 and "+where, args...)
@@ -67,7 +67,7 @@ func (db *DB) CreateProject(ctx context.Context, p *hookyard.Project, hooks []*h
 }
 
 func (db *DB) createProject(ctx context.Context, tx *sql.Tx, p *hookyard.Project, hooks []*hookyard.Hook) error {
-	now := time.Now().UTC()
+	now := stamp()
 	settings, secret, err := db.projectSettings(p)
 	if err != nil {
 		return err
@@ -114,7 +114,7 @@ func (db *DB) UpdateProject(ctx context.Context, p *hookyard.Project) error {
 		return err
 	}
 	return db.change(ctx, func(tx *sql.Tx) error {
-		p.UpdatedAt = time.Now().UTC()
+		p.UpdatedAt = stamp()
 		err := tx.QueryRowContext(ctx, `update projects set settings = $1, secret = $2, revision = revision + 1, updated = $3
 			where key = $4 and deleted = 0 returning revision`, settings, secret, micros(p.UpdatedAt), p.Key).Scan(&p.Revision)
 		if err != nil {

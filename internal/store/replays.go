@@ -116,6 +116,12 @@ func (db *DB) StepReplay(ctx context.Context, r *hookyard.Replay, want func(e *h
 	if err != nil {
 		return nil, false, err
 	}
+	var hook *hookyard.Hook
+	if r.HookKey != 0 {
+		if hook, err = db.HookByKey(ctx, r.HookKey); err != nil {
+			return nil, false, err
+		}
+	}
 	opened := map[int64]bool{}
 	next := *r
 	err = db.txPlain(ctx, func(c conn) error {
@@ -130,7 +136,7 @@ func (db *DB) StepReplay(ctx context.Context, r *hookyard.Replay, want func(e *h
 			if !inReplay(r, e) {
 				continue
 			}
-			n, err := openFor(ctx, c, r, e, want, opened)
+			n, err := openFor(ctx, c, r, hook, e, want, opened)
 			if err != nil {
 				return err
 			}
@@ -168,12 +174,12 @@ func inReplay(r *hookyard.Replay, e *hookyard.Event) bool {
 
 // openFor opens what one event of a bulk job asks for: deliveries in the job's state, or, for a hook that was not owed
 // the event, a new one.
-func openFor(ctx context.Context, c conn, r *hookyard.Replay, e *hookyard.Event, want func(*hookyard.Event) bool, opened map[int64]bool) (int, error) {
-	if r.HookKey != 0 && r.State == "" {
+func openFor(ctx context.Context, c conn, r *hookyard.Replay, hook *hookyard.Hook, e *hookyard.Event, want func(*hookyard.Event) bool, opened map[int64]bool) (int, error) {
+	if hook != nil && r.State == "" {
 		if !want(e) {
 			return 0, nil
 		}
-		made, err := oweIn(ctx, c, e.Seq, r.HookKey, r.ProjectKey)
+		made, err := oweIn(ctx, c, e.Seq, hook, r.ProjectKey)
 		if err != nil || !made {
 			return 0, err
 		}

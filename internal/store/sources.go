@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"time"
 
 	"github.com/hookyard/hookyard"
 )
@@ -89,7 +88,7 @@ func (db *DB) PutSource(ctx context.Context, s *hookyard.Source) (created bool, 
 		if err != nil {
 			return err
 		}
-		s.UpdatedAt = time.Now().UTC()
+		s.UpdatedAt = stamp()
 		var first int64
 		err = tx.QueryRowContext(ctx, `update sources set settings = $1, secrets = $2, revision = revision + 1, updated = $3
 			where project_key = $4 and name = $5 returning key, revision, created`,
@@ -112,7 +111,7 @@ func (db *DB) createSource(ctx context.Context, tx *sql.Tx, s *hookyard.Source) 
 	if err != nil {
 		return err
 	}
-	now := time.Now().UTC()
+	now := stamp()
 	err = tx.QueryRowContext(ctx, `insert into sources (project_key, name, settings, secrets, revision, created, updated)
 		values ($1, $2, $3, $4, 1, $5, $5) returning key`, s.ProjectKey, s.Name, settings, sealed, micros(now)).Scan(&s.Key)
 	if err != nil {

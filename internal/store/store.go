@@ -171,3 +171,7 @@ func fromMicros(us int64) time.Time {
 	}
 	return time.UnixMicro(us).UTC()
 }
+
+// stamp is the time of a change of the configuration: whole milliseconds, as WebGME has them, so that what is answered
+// at once and what is read later are the same.
+func stamp() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }

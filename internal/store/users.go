@@ -56,7 +56,7 @@ func (db *DB) Users(ctx context.Context) ([]*hookyard.User, error) {
 
 // CreateUser makes a user. It fails with [hookyard.Conflict] when there is one of that name.
 func (db *DB) CreateUser(ctx context.Context, u *hookyard.User) error {
-	u.CreatedAt = time.Now().UTC()
+	u.CreatedAt = stamp()
 	return db.change(ctx, func(tx *sql.Tx) error {
 		err := tx.QueryRowContext(ctx, `insert into users (name, password, admin, disabled, subject, created)
 			values ($1, $2, $3, $4, $5, $6) returning key`, u.Name, u.PasswordHash, u.Admin, u.Disabled, u.Subject, micros(u.CreatedAt)).Scan(&u.Key)
@@ -144,7 +144,7 @@ func (db *DB) Tokens(ctx context.Context, userKey, projectKey int64) ([]*hookyar
 
 // CreateToken keeps a token.
 func (db *DB) CreateToken(ctx context.Context, t *hookyard.Token) error {
-	t.ID, t.CreatedAt = hookyard.NewID("tok"), time.Now().UTC()
+	t.ID, t.CreatedAt = hookyard.NewID("tok"), stamp()
 	return db.change(ctx, func(tx *sql.Tx) error {
 		err := tx.QueryRowContext(ctx, `insert into tokens (id, user_key, name, hash, project_key, scope, expires, created, used)
 			values ($1, $2, $3, $4, $5, $6, $7, $8, 0) returning key`,

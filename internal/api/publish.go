@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -63,6 +64,47 @@ func (a *API) publishInto(r *http.Request) (*hookyard.View, error) {
 		return a.onUse(hookyard.WithActor(ctx, id.User.Name), view.Project, true)
 	}
 	return view, nil
+}
+
+// AuthorizePublish returns the project when whoever sent r may publish into it, and else the error to answer with.
+func (a *API) AuthorizePublish(r *http.Request, owner, project string) (*hookyard.View, error) {
+	r = r.Clone(r.Context())
+	r.SetPathValue("owner", owner)
+	r.SetPathValue("project", project)
+	return a.publishInto(r)
+}
+
+// EnsureProject returns a project, and makes it on its first use where Options.CreateOnUse.
+func (a *API) EnsureProject(ctx context.Context, owner, name string) (*hookyard.View, error) {
+	view, err := a.project(ctx, owner, name)
+	if err != nil || view.Project.Key != 0 {
+		return view, err
+	}
+	return a.onUse(ctx, view.Project, true)
+}
+
+// AuthorizeManage returns the project when whoever sent r may change its hooks and sources.
+func (a *API) AuthorizeManage(r *http.Request, owner, project string) (*hookyard.View, error) {
+	if err := checkPath(owner + project); err != nil {
+		return nil, err
+	}
+	id, err := a.identify(r)
+	if err != nil {
+		return nil, err
+	}
+	return a.enter(r.Context(), id, owner, project, hookyard.RoleWrite, true)
+}
+
+// AuthorizeSignedIn fails when whoever sent r is nobody in particular.
+func (a *API) AuthorizeSignedIn(r *http.Request) error {
+	id, err := a.identify(r)
+	if err != nil {
+		return err
+	}
+	if id.Guest {
+		return hookyard.Errorf(hookyard.Unauthenticated, "sign in first")
+	}
+	return nil
 }
 
 // eventsOf makes the events of a request: our own JSON, one or a list, or CloudEvents in one of their modes.

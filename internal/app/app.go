@@ -18,11 +18,15 @@ import (
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/api"
 	"github.com/hookyard/hookyard/internal/auth"
+	"github.com/hookyard/hookyard/internal/bin"
 	"github.com/hookyard/hookyard/internal/dispatch"
 	"github.com/hookyard/hookyard/internal/egress"
 	"github.com/hookyard/hookyard/internal/filter"
 	"github.com/hookyard/hookyard/internal/ingest"
+	"github.com/hookyard/hookyard/internal/rabbitmq"
+	"github.com/hookyard/hookyard/internal/relay"
 	"github.com/hookyard/hookyard/internal/store"
+	"github.com/hookyard/hookyard/internal/stream"
 )
 
 // App is a server: everything wired, its port bound, nothing running yet.
@@ -37,8 +41,14 @@ type App struct {
 	dispatcher *dispatch.Dispatcher
 	ingest     *ingest.Ingest
 	api        *api.API
+	hub        *stream.Hub
+	relay      *relay.Relay
+	bins       *bin.Bins
+	broker     *rabbitmq.Broker
+	queues     *rabbitmq.Sources
 	metrics    *metrics
 	tracer     *tracer
+	gate       *stream.Gate
 	listener   net.Listener
 	server     *http.Server
 	setup      string // one-time link of the first start, or ""
@@ -85,8 +95,9 @@ func New(ctx context.Context, config Config, version string, log *slog.Logger) (
 	}
 	a.metrics = newMetrics(a)
 	watch := watchers{a.metrics, a.tracer}
+	a.broker = rabbitmq.NewBroker(rabbitmq.BrokerOptions{Dial: a.client.Dial})
 	a.dispatcher = dispatch.New(dispatch.Options{
-		Store: a.db, Client: a.client, Filter: a.accepts, Log: log, Limits: config.Limits, BaseURL: a.config.BaseURL,
+		Store: a.db, Client: a.client, Broker: a.broker, Filter: a.accepts, Log: log, Limits: config.Limits, BaseURL: a.config.BaseURL,
 		UserAgent: a.userAgent(), Poll: config.Poll, Grace: config.Grace, Watch: watch,
 	})
 	a.ingest = ingest.New(ingest.Options{
@@ -100,13 +111,16 @@ func New(ctx context.Context, config Config, version string, log *slog.Logger) (
 	if err != nil {
 		return fail(err)
 	}
+	live := a.live()
 	a.api, err = api.New(api.Options{
+		Stream: live.Stream, Poll: live.Poll,
 		Store: a.db, Ingest: a.ingest, Dispatcher: a.dispatcher, Auth: a.auth, Targets: a.client, Filter: a.accepts, Limits: config.Limits,
 		Log: log, BaseURL: a.config.BaseURL, Version: version, Dev: config.Dev, CreateOnUse: config.Dev, DefaultHooks: defaults,
 	})
 	if err != nil {
 		return fail(err)
 	}
+	a.others()
 	a.server = &http.Server{
 		Handler: a.routes(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: config.ReadTimeout, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: config.Limits.RequestHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
@@ -140,6 +154,10 @@ func (a *App) Run(ctx context.Context) error {
 	keep := errgroup.Group{}
 	keep.Go(func() error { return a.db.Run(upkeep) })
 	keep.Go(func() error { return a.prune(upkeep) })
+	keep.Go(func() error { return a.relay.Run(upkeep) })
+	keep.Go(func() error { return a.bins.Run(upkeep) })
+	g.Go(func() error { return a.hub.Run(ctx) }) // first to stop: listeners are told to come back
+	g.Go(func() error { return a.queues.Run(ctx) })
 	g.Go(func() error {
 		if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
 			return err
@@ -173,6 +191,9 @@ func (a *App) close() error {
 		if err := a.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
+	}
+	if a.broker != nil {
+		a.broker.Close()
 	}
 	if a.client != nil {
 		a.client.Close()

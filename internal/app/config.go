@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/stream"
 )
 
 // Config is everything that can be set. Each option is declared once, in [Config.Flags]: its flag, its environment
@@ -42,6 +43,9 @@ type Config struct {
 	Grace          time.Duration
 	ReadTimeout    time.Duration
 
+	Listeners           int
+	ListenersPerAddress int
+
 	Limits hookyard.Limits
 }
 
@@ -50,7 +54,8 @@ func DefaultConfig() Config {
 	return Config{
 		Listen: "127.0.0.1:8080", Data: "hookyard-data", Proxy: "", LogLevel: "info", LogFormat: "text", Metrics: true,
 		Retention: 30 * 24 * time.Hour, RetentionBytes: 20 << 30, DedupWindow: 90 * 24 * time.Hour,
-		Poll: 5 * time.Second, Grace: 10 * time.Second, ReadTimeout: time.Minute, Limits: hookyard.DefaultLimits(),
+		Poll: 5 * time.Second, Grace: 10 * time.Second, ReadTimeout: time.Minute,
+		Listeners: stream.DefaultTotal, ListenersPerAddress: stream.DefaultPerAddress, Limits: hookyard.DefaultLimits(),
 	}
 }
 
@@ -78,6 +83,8 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.DurationVar(&c.Poll, "poll", c.Poll, "how often due deliveries are looked for even if nothing woke the dispatcher")
 	fs.DurationVar(&c.Grace, "grace", c.Grace, "time that attempts under way get to end when the server stops")
 	fs.DurationVar(&c.ReadTimeout, "read-timeout", c.ReadTimeout, "time a sender gets for a whole request")
+	fs.IntVar(&c.Listeners, "max-listeners", c.Listeners, "listeners connected at once")
+	fs.IntVar(&c.ListenersPerAddress, "max-listeners-per-address", c.ListenersPerAddress, "listeners connected at once from one address")
 	fs.Var((*bytesValue)(&c.Limits.Body), "max-body", "largest body of an event")
 	fs.IntVar(&c.Limits.URL, "max-url", c.Limits.URL, "longest URL of a hook, in bytes")
 	fs.IntVar(&c.Limits.Secret, "max-secret", c.Limits.Secret, "longest secret, in bytes")

@@ -4,6 +4,9 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"time"
+
+	"github.com/hookyard/hookyard/internal/bin"
+	"github.com/hookyard/hookyard/internal/relay"
 )
 
 // routes lists everything the server answers to, top to bottom.
@@ -30,7 +33,25 @@ func (a *App) routes() http.Handler {
 	})
 	mux.Handle("/in/{owner}/{project}/{source}", inbound)
 	mux.Handle("/in/{owner}/{project}/{source}/{rest...}", inbound)
-	return mux
+	smee := a.handle(func(w http.ResponseWriter, r *http.Request) error {
+		return a.relay.Smee(w, r, r.PathValue("owner"), r.PathValue("project"))
+	})
+	mux.Handle("/smee/{owner}/{project}", smee)
+	return a.before(mux)
+}
+
+// before takes out what no pattern can tell: the relay answers under any prefix, and bins stand at the top.
+func (a *App) before(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case relay.Matches(r.URL.Path):
+			a.relay.ServeHTTP(w, r)
+		case bin.Matches(r.URL.Path):
+			a.bins.ServeHTTP(w, r)
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
 }
 
 // handle lets a handler return its error, which is then written in the shape of the API's.

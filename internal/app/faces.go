@@ -1,0 +1,62 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/bin"
+	"github.com/hookyard/hookyard/internal/filter"
+	"github.com/hookyard/hookyard/internal/rabbitmq"
+	"github.com/hookyard/hookyard/internal/relay"
+	"github.com/hookyard/hookyard/internal/stream"
+)
+
+// live makes what serves listeners. Who may listen is the API's to say, which is made with it: hence the detour.
+func (a *App) live() *stream.Listeners {
+	o := stream.HubOptions{Store: a.db, Filter: a.filters.Match}
+	if a.db.Name() != "sqlite" {
+		o.Look = time.Second // other nodes commit, too
+	}
+	a.hub = stream.NewHub(o)
+	a.db.OnCommit(a.hub.Notify)
+	a.gate = stream.NewGate(a.config.ListenersPerAddress, a.config.Listeners)
+	return stream.New(stream.Options{
+		Hub: a.hub, Gate: a.gate, Log: a.log,
+		Authorize: func(r *http.Request, owner, project string) (*hookyard.View, error) {
+			return a.api.Authorize(r, owner, project)
+		},
+		CheckFilter: func(text string) error {
+			_, err := filter.Compile(text)
+			return err
+		},
+	})
+}
+
+// others makes the faces beside the API, and the queues.
+func (a *App) others() {
+	ro := relay.Options{
+		Hub: a.hub, Gate: a.gate, Log: a.log, View: a.db.View, Open: a.config.Dev, Accept: a.ingest.Accept, ReadBody: a.ingest.ReadBody,
+		WriteError: a.api.Fail, Limits: a.config.Limits,
+		MayRead: func(r *http.Request, owner, project string) error {
+			_, err := a.api.Authorize(r, owner, project)
+			return err
+		},
+		MayPublish: func(r *http.Request, owner, project string) error {
+			_, err := a.api.AuthorizePublish(r, owner, project)
+			return err
+		},
+	}
+	if a.config.Dev {
+		ro.Ensure = func(ctx context.Context, owner, project string) (*hookyard.View, error) {
+			return a.api.EnsureProject(ctx, owner, project)
+		}
+	}
+	a.relay = relay.New(ro)
+	a.bins = bin.New(bin.Options{
+		Store: a.db, Client: a.client, Log: a.log, WriteError: a.api.Fail, BaseURL: a.config.BaseURL, Limits: a.config.Limits,
+		MayCreate: a.api.AuthorizeSignedIn, MayManage: a.api.AuthorizeManage,
+	})
+	a.queues = rabbitmq.NewSources(rabbitmq.SourcesOptions{Store: a.db, Ingest: a.ingest, Dial: a.client.Dial, Limits: a.config.Limits, Log: a.log})
+}

@@ -25,6 +25,9 @@ func (a *App) live() *stream.Listeners {
 	return stream.New(stream.Options{
 		Hub: a.hub, Gate: a.gate, Log: a.log,
 		Authorize: func(r *http.Request, owner, project string) (*hookyard.View, error) {
+			if a.config.Dev { // who listens before the first event must not be told to come back later
+				return a.api.EnsureProject(r.Context(), owner, project)
+			}
 			return a.api.Authorize(r, owner, project)
 		},
 		CheckFilter: func(text string) error {

@@ -65,16 +65,16 @@ func newDeliveryList(s *session) *cobra.Command {
 func (s *session) deliveryTable(all []client.Delivery) error {
 	var rows [][]string
 	for _, d := range all {
-		rows = append(rows, []string{d.ID, string(d.State), d.HookID, d.EventType, localTime(d.EventTime), strconv.Itoa(d.Attempts), nextOf(d), d.Reason})
+		rows = append(rows, []string{d.ID, string(d.State), d.HookID, d.EventType, s.when(d.EventTime), strconv.Itoa(d.Attempts), s.nextOf(d), d.Reason})
 	}
-	return s.list([]string{"DELIVERY", "STATE", "HOOK", "EVENT TYPE", "EVENT TIME", "ATTEMPTS", "NEXT", "REASON"}, rows)
+	return s.list([]string{"DELIVERY", "STATE", "HOOK", "EVENT TYPE", "EVENT TIME", "TRIES", "NEXT", "REASON"}, rows)
 }
 
-func nextOf(d client.Delivery) string {
+func (s *session) nextOf(d client.Delivery) string {
 	if d.State != hookyard.Pending {
 		return "-"
 	}
-	return localTime(d.Due)
+	return s.when(d.Due)
 }
 
 func newDeliveryShow(s *session) *cobra.Command {

@@ -97,7 +97,7 @@ func (s *session) listEvents(ctx context.Context, f *eventFilter) error {
 	return s.show(page, func() error {
 		var rows [][]string
 		for _, e := range page.Events {
-			rows = append(rows, []string{e.ID, localTime(e.Time), e.Type, e.Source, strconv.FormatInt(e.Size, 10), statesOf(e.Deliveries)})
+			rows = append(rows, []string{e.ID, s.when(e.Time), e.Type, e.Source, strconv.FormatInt(e.Size, 10), statesOf(e.Deliveries)})
 		}
 		if err := s.list([]string{"EVENT", "TIME", "TYPE", "SOURCE", "BYTES", "DELIVERIES"}, rows); err != nil {
 			return err

@@ -72,7 +72,7 @@ To try it out:  hookyard serve --dev      and in another terminal:
 		commands []*cobra.Command
 	}{
 		{groupStart, []*cobra.Command{newServe(s), newDemo(s), newStatus(s), newBench(s)}},
-		{groupSend, []*cobra.Command{newPublish(s), newListen(s)}},
+		{groupSend, []*cobra.Command{newPublish(s), newListen(s), newBin(s)}},
 		{groupLook, []*cobra.Command{newEvent(s), newDelivery(s), newReplay(s), newAudit(s)}},
 		{groupSet, []*cobra.Command{newProject(s), newHook(s), newSource(s), newGit(s)}},
 		{groupAdmin, []*cobra.Command{newUser(s), newToken(s), newConfig(s), newVersion(s)}},

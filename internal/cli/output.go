@@ -142,11 +142,26 @@ func (s *session) styledTable(head []string, rows [][]string) error {
 		}
 		return style
 	})
-	if width := s.width(); width > 0 && lipgloss.Width(t.String()) > width {
-		t.Width(width)
+	if over := lipgloss.Width(t.String()) - s.width(); s.width() > 0 && over > 0 {
+		t.ClearRows().Rows(cutLast(rows, over)...)
 	}
 	_, err := fmt.Fprintln(s.out, t.String())
 	return err
+}
+
+// cutLast makes a table narrower at the cost of its last column, which is free text; ids stay whole, for people copy them.
+func cutLast(rows [][]string, over int) [][]string {
+	longest := 0
+	for _, row := range rows {
+		longest = max(longest, lipgloss.Width(row[len(row)-1]))
+	}
+	room := max(longest-over, 12)
+	for _, row := range rows {
+		if last := &row[len(row)-1]; lipgloss.Width(*last) > room {
+			*last = lipgloss.NewStyle().MaxWidth(room-1).Render(*last) + "…"
+		}
+	}
+	return rows
 }
 
 // width of the terminal, or 0.
@@ -160,6 +175,17 @@ func (s *session) width() int {
 		return 0
 	}
 	return w
+}
+
+// when is a time in a table: short for people, whole where a program may read it.
+func (s *session) when(t time.Time) string {
+	switch now := time.Now(); {
+	case t.IsZero() || !isTerminal(s.out):
+		return localTime(t)
+	case t.Local().Format(time.DateOnly) == now.Format(time.DateOnly):
+		return t.Local().Format(time.TimeOnly)
+	}
+	return t.Local().Format("2006-01-02 15:04")
 }
 
 // stateColor colours the words that say how things are.

@@ -50,7 +50,7 @@ func newProjectList(s *session) *cobra.Command {
 		return s.show(out, func() error {
 			var rows [][]string
 			for _, p := range out.Projects {
-				rows = append(rows, []string{p.Path(), p.Preset, p.Format, p.Relay, localTime(p.UpdatedAt), p.Description})
+				rows = append(rows, []string{p.Path(), p.Preset, p.Format, p.Relay, s.when(p.UpdatedAt), p.Description})
 			}
 			if err := s.list([]string{"PROJECT", "PRESET", "FORMAT", "RELAY", "CHANGED", "DESCRIPTION"}, rows); err != nil {
 				return err

@@ -80,7 +80,7 @@ func newReplayList(s *session) *cobra.Command {
 		return s.show(client.Replays{Replays: all}, func() error {
 			var rows [][]string
 			for _, r := range all {
-				rows = append(rows, []string{r.ID, r.Status, fmt.Sprintf("%d/%d", r.Seen, r.Total), fmt.Sprint(r.Opened), orText(r.Hook, "every"), orText(r.Type, "any"), r.Actor, localTime(r.CreatedAt)})
+				rows = append(rows, []string{r.ID, r.Status, fmt.Sprintf("%d/%d", r.Seen, r.Total), fmt.Sprint(r.Opened), orText(r.Hook, "every"), orText(r.Type, "any"), r.Actor, s.when(r.CreatedAt)})
 			}
 			if err := s.list([]string{"REPLAY", "STATUS", "SEEN", "OPENED", "HOOK", "TYPE", "BY", "BEGUN"}, rows); err != nil {
 				return err

@@ -136,7 +136,7 @@ func receiver(env *testscript.Env, name string, status func(n int64) int) {
 // isJSON checks that stdout, stderr or a file is one JSON value; a second argument is a jq-like path (a.b.0) and a third
 // what must be there.
 func isJSON(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) == 0 {
+	if neg || len(args) != 1 && len(args) != 3 {
 		ts.Fatalf("usage: isjson stdout|stderr|file [path want]")
 	}
 	text := ts.ReadFile(args[0])

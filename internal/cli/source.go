@@ -247,7 +247,7 @@ func newSourceRefused(s *session) *cobra.Command {
 		return s.show(client.Refusals{Refused: all}, func() error {
 			var rows [][]string
 			for _, r := range all {
-				rows = append(rows, []string{strconv.FormatInt(r.Key, 10), localTime(r.Time), r.Remote, r.Method + " " + r.Target, strconv.FormatInt(r.Size, 10), r.Reason})
+				rows = append(rows, []string{strconv.FormatInt(r.Key, 10), s.when(r.Time), r.Remote, r.Method + " " + r.Target, strconv.FormatInt(r.Size, 10), r.Reason})
 			}
 			if err := s.list([]string{"ID", "TIME", "FROM", "REQUEST", "BYTES", "REASON"}, rows); err != nil {
 				return err
@@ -260,8 +260,11 @@ func newSourceRefused(s *session) *cobra.Command {
 }
 
 func newSourceTypes(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "types", Short: "List the ways to verify a sender, and what to do at each provider"}
-	c.RunE = func(c *cobra.Command, _ []string) error {
+	c := &cobra.Command{
+		Use: "types [TYPE]", Short: "List the ways to verify a sender, or say what to do at one",
+		Example: "  hookyard source types\n  hookyard source types github",
+	}
+	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, err := s.client()
 		if err != nil {
 			return err
@@ -270,13 +273,28 @@ func newSourceTypes(s *session) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if len(args) == 1 {
+			return s.showSourceType(all, args[0])
+		}
 		return s.show(client.SourceTypes{Types: all}, func() error {
 			var rows [][]string
 			for _, t := range all {
-				rows = append(rows, []string{t.Type, t.Title, t.SecretHint, t.Setup})
+				rows = append(rows, []string{t.Type, t.Title, t.SecretHint})
 			}
-			return s.list([]string{"TYPE", "SENDER", "SECRET", "SETUP"}, rows)
+			return s.list([]string{"TYPE", "SENDER", "SECRET"}, rows)
 		})
 	}
-	return takes(c, 0, 0)
+	return takes(c, 0, 1)
+}
+
+func (s *session) showSourceType(all []client.SourceType, name string) error {
+	names := make([]string, len(all))
+	for i, t := range all {
+		if names[i] = t.Type; t.Type == name {
+			return s.show(t, func() error {
+				return s.card(field{"type", t.Type}, field{"sender", t.Title}, field{"secret", t.SecretHint}, field{"setup", t.Setup})
+			})
+		}
+	}
+	return failf(exitNotFound, "no source type %q%s", name, didYouMean(nearest(names, name))).then("hookyard source types lists them")
 }

@@ -65,7 +65,7 @@ func newAudit(s *session) *cobra.Command {
 		return s.show(out, func() error {
 			var rows [][]string
 			for _, a := range out.Audit {
-				rows = append(rows, []string{localTime(a.Time), a.Actor, a.Action, a.Subject, a.Detail})
+				rows = append(rows, []string{s.when(a.Time), a.Actor, a.Action, a.Subject, a.Detail})
 			}
 			if err := s.list([]string{"TIME", "BY", "ACTION", "SUBJECT", "DETAIL"}, rows); err != nil {
 				return err

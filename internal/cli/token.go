@@ -35,7 +35,7 @@ func newTokenList(s *session) *cobra.Command {
 		return s.show(client.Tokens{Tokens: all}, func() error {
 			var rows [][]string
 			for _, t := range all {
-				rows = append(rows, []string{t.ID, t.Name, string(t.Scope), orText(t.Project, "every"), localTime(t.ExpiresAt), localTime(t.LastUsedAt), localTime(t.CreatedAt)})
+				rows = append(rows, []string{t.ID, t.Name, string(t.Scope), orText(t.Project, "every"), s.when(t.ExpiresAt), s.when(t.LastUsedAt), s.when(t.CreatedAt)})
 			}
 			if err := s.list([]string{"TOKEN", "NAME", "SCOPE", "PROJECT", "EXPIRES", "LAST USED", "CREATED"}, rows); err != nil {
 				return err

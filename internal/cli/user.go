@@ -41,7 +41,7 @@ func newUserList(s *session) *cobra.Command {
 		return s.show(client.Users{Users: all}, func() error {
 			var rows [][]string
 			for _, u := range all {
-				rows = append(rows, []string{u.Name, onOff(!u.Disabled), yesNo(u.Admin), orText(u.Subject, "-"), localTime(u.CreatedAt)})
+				rows = append(rows, []string{u.Name, onOff(!u.Disabled), yesNo(u.Admin), orText(u.Subject, "-"), s.when(u.CreatedAt)})
 			}
 			if err := s.list([]string{"USER", "STATE", "ADMIN", "SINGLE SIGN-ON", "CREATED"}, rows); err != nil {
 				return err

@@ -1,0 +1,326 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/client"
+)
+
+func newBin(s *session) *cobra.Command {
+	c := &cobra.Command{
+		Use:     "bin",
+		Aliases: []string{"bins"},
+		Short:   "Bins: throw-away URLs to see what somebody sends",
+		Long: `Bins are throw-away URLs that answer any request and keep the last ones for two days. Names and keys of those made here
+are remembered in ~/.config/hookyard/bins.json.`,
+		Example: `  hookyard bin create
+  hookyard bin watch binabcdefghijklmnop
+  hookyard bin source binabcdefghijklmnop github -p shop/orders --secret …`,
+	}
+	return group(c, newBinCreate(s), newBinList(s), newBinShow(s), newBinWatch(s), newBinCurl(s), newBinReplay(s), newBinSource(s), newBinDelete(s))
+}
+
+func newBinCreate(s *session) *cobra.Command {
+	var w client.BinWish
+	var header []string
+	var delay time.Duration
+	c := &cobra.Command{
+		Use: "create", Short: "Make a bin and print its URL",
+		Example: "  hookyard bin create\n  hookyard bin create --status 503 --delay 2s --private",
+	}
+	c.Flags().BoolVar(&w.Private, "private", false, "only who has the key may look into it")
+	c.Flags().IntVar(&w.Status, "status", 0, "status to answer with; 200 unless given")
+	c.Flags().StringVar(&w.Body, "body", "", "body to answer with; ok unless given")
+	c.Flags().StringArrayVarP(&header, "header", "H", nil, "header to answer with, 'Name: value' (repeatable)")
+	c.Flags().DurationVar(&delay, "delay", 0, "time to let pass before the answer")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		parsed, err := parseHeader(header)
+		if err != nil {
+			return err
+		}
+		for name := range parsed {
+			if w.Headers == nil {
+				w.Headers = map[string]string{}
+			}
+			w.Headers[name] = parsed.Get(name)
+		}
+		w.Delay = hookyard.Duration(delay)
+		cl, err := s.client()
+		if err != nil {
+			return err
+		}
+		b, err := cl.CreateBin(c.Context(), w)
+		if err != nil {
+			return err
+		}
+		if err := s.rememberBin(b); err != nil {
+			s.say("the key is not remembered: %v", err)
+		}
+		return s.show(b, func() error {
+			s.say("answers until %s; hookyard bin watch %s shows what comes", s.when(b.ExpiresAt), b.Name)
+			return s.println("%s", b.URL)
+		})
+	}
+	return takes(c, 0, 0)
+}
+
+func newBinList(s *session) *cobra.Command {
+	c := &cobra.Command{Use: "list", Short: "List the bins that were made from here"}
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		known, err := s.knownBins()
+		if err != nil {
+			return err
+		}
+		cl, err := s.client()
+		if err != nil {
+			return err
+		}
+		all := []client.Bin{}
+		for _, k := range known {
+			if k.Server != s.server {
+				continue
+			}
+			b, err := cl.Bin(c.Context(), k.Name, k.Key)
+			if client.StatusOf(err) == http.StatusNotFound {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			all = append(all, b)
+		}
+		return s.show(all, func() error {
+			var rows [][]string
+			for _, b := range all {
+				rows = append(rows, []string{b.Name, strconv.FormatInt(b.RequestCount, 10), yesNo(b.Private), s.when(b.ExpiresAt), b.URL})
+			}
+			if err := s.list([]string{"BIN", "REQUESTS", "PRIVATE", "EXPIRES", "URL"}, rows); err != nil {
+				return err
+			}
+			s.more(len(rows), "bin", "")
+			return nil
+		})
+	}
+	return takes(c, 0, 0)
+}
+
+// binCommand gives a command a client and the key of the bin that its first argument names, by name or URL.
+func (s *session) binCommand(c *cobra.Command, n int, run func(ctx context.Context, cl *client.Client, bin, key string, args []string) error) *cobra.Command {
+	var key string
+	c.Flags().StringVar(&key, "key", "", "key of the bin, if it was not made from here")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, err := s.client()
+		if err != nil {
+			return err
+		}
+		bin := strings.Trim(args[0], "/")
+		bin = bin[strings.LastIndexByte(bin, '/')+1:]
+		if key == "" {
+			key = s.keyOf(bin)
+		}
+		return run(c.Context(), cl, bin, key, args[1:])
+	}
+	return takes(c, n, n)
+}
+
+func newBinShow(s *session) *cobra.Command {
+	var limit int
+	c := &cobra.Command{Use: "show BIN", Short: "Show what a bin has kept, the newest first", Example: "  hookyard bin show binabcdefghijklmnop --limit 1"}
+	c.Flags().IntVar(&limit, "limit", 20, "requests to show")
+	return s.binCommand(c, 1, func(ctx context.Context, cl *client.Client, bin, key string, _ []string) error {
+		all, err := cl.BinRequests(ctx, bin, key)
+		if err != nil {
+			return err
+		}
+		all = all[:min(len(all), max(limit, 0))]
+		return s.show(all, func() error {
+			for i := range all {
+				if err := s.showBinRequest(&all[i]); err != nil {
+					return err
+				}
+			}
+			s.more(len(all), "request", "")
+			return nil
+		})
+	})
+}
+
+func (s *session) showBinRequest(r *client.BinRequest) error {
+	if s.quiet {
+		return s.println("%s", r.ID)
+	}
+	at := s.when(time.UnixMicro(int64(r.Time * 1e6)))
+	if err := s.println("%s %s %s  from %s at %s", s.paint(grey, r.ID), s.paint(bold, r.Method), r.Path+queryText(r.QueryString), r.RemoteAddr, at); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
+		if err := s.println("  %s %s", s.paint(blue, cell(name)+":"), cell(r.Headers[name])); err != nil {
+			return err
+		}
+	}
+	body := r.Raw
+	if r.Truncated {
+		body += fmt.Sprintf("\n(cut: %d bytes came)", r.ContentLength)
+	}
+	if body == "" {
+		return s.println("")
+	}
+	return s.println("\n%s\n", body)
+}
+
+func queryText(query map[string]string) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		parts = append(parts, name+"="+query[name])
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "?" + strings.Join(parts, "&")
+}
+
+func newBinWatch(s *session) *cobra.Command {
+	var limit int
+	c := &cobra.Command{
+		Use: "watch BIN", Short: "Show each request to a bin as it comes", Example: "  hookyard bin watch binabcdefghijklmnop",
+	}
+	c.Flags().IntVarP(&limit, "limit", "n", 0, "end after so many requests; 0 goes on")
+	return s.binCommand(c, 1, func(ctx context.Context, cl *client.Client, bin, key string, _ []string) error {
+		seen := map[string]bool{}
+		for shown := 0; ; {
+			all, err := cl.BinRequests(ctx, bin, key)
+			if err != nil {
+				return err
+			}
+			fresh := map[string]bool{}
+			for _, r := range slices.Backward(all) {
+				fresh[r.ID] = true
+				if seen[r.ID] {
+					continue
+				}
+				if err := s.tellBinRequest(&r); err != nil {
+					return err
+				}
+				if shown++; limit > 0 && shown >= limit {
+					return nil
+				}
+			}
+			seen = fresh
+			if err := sleep(ctx, time.Second); err != nil {
+				return err
+			}
+		}
+	})
+}
+
+// tellBinRequest prints a request of many: as JSON in one line.
+func (s *session) tellBinRequest(r *client.BinRequest) error {
+	if s.asJSON {
+		return json.NewEncoder(s.out).Encode(r)
+	}
+	return s.showBinRequest(r)
+}
+
+func newBinCurl(s *session) *cobra.Command {
+	c := &cobra.Command{Use: "curl BIN REQUEST", Short: "Print a request to a bin as a curl command"}
+	return s.binCommand(c, 2, func(ctx context.Context, cl *client.Client, bin, key string, args []string) error {
+		text, err := cl.BinCurl(ctx, bin, key, args[0])
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(s.out, strings.TrimRight(text, "\n"))
+		return err
+	})
+}
+
+func newBinReplay(s *session) *cobra.Command {
+	var to string
+	c := &cobra.Command{
+		Use: "replay BIN REQUEST --to URL", Short: "Send a request to a bin again, from here", DisableFlagsInUseLine: true,
+		Example: "  hookyard bin replay binabcdefghijklmnop req_… --to http://localhost:3000/hooks",
+	}
+	c.Flags().StringVar(&to, "to", "", "URL to send it to")
+	return s.binCommand(c, 2, func(ctx context.Context, cl *client.Client, bin, key string, args []string) error {
+		if err := checkURL("--to", to); err != nil {
+			return err
+		}
+		r, err := cl.BinRequest(ctx, bin, key, args[0])
+		if err != nil {
+			return err
+		}
+		if r.Truncated {
+			return failf(exitFailed, "only a part of the request's %d bytes was kept, so it cannot be sent again", r.ContentLength)
+		}
+		header := map[string][]string{}
+		for name, value := range r.Headers {
+			header[name] = []string{value}
+		}
+		a := newForwarder(s.timeout).send(ctx, &request{method: r.Method, url: to, header: forwardedHeader(header, r.ContentType), body: r.RawBase64})
+		if err := s.show(a, func() error { return s.showAnswer(a) }); err != nil {
+			return err
+		}
+		if !a.ok() {
+			return failf(exitNotAccepted, "%s did not accept the request: %s", to, a.summary())
+		}
+		return nil
+	})
+}
+
+func newBinSource(s *session) *cobra.Command {
+	var w client.BinSourceWish
+	c := &cobra.Command{
+		Use: "source BIN SOURCE", Short: "Make a source for what sends to a bin, and try it on a kept request",
+		Example: "  hookyard bin source binabcdefghijklmnop github -p shop/orders --secret s3cret",
+	}
+	c.Flags().StringVarP(&w.Type, "type", "t", "", "how the sender is verified; found out from the request unless given")
+	c.Flags().StringVar(&w.Secret, "secret", "", "secret shared with the sender")
+	c.Flags().StringVar(&w.Request, "request", "", "request to try it on; the newest unless given")
+	return s.binCommand(c, 2, func(ctx context.Context, cl *client.Client, bin, key string, args []string) error {
+		project, err := s.needProject()
+		if err != nil {
+			return err
+		}
+		w.Project, w.Name = project, args[0]
+		made, err := cl.BinSource(ctx, bin, key, w)
+		if err != nil {
+			return err
+		}
+		return s.show(made, func() error {
+			tried := "no request to try it on"
+			if made.Request != "" {
+				tried = made.Request + ": accepted"
+			}
+			if made.Request != "" && !made.Verified {
+				tried = made.Request + ": would be refused: " + made.Reason
+			}
+			return s.card(field{"source", made.Name}, field{"project", made.Project}, field{"type", made.Type}, field{"url", made.URL}, field{"tried on", tried})
+		})
+	})
+}
+
+func newBinDelete(s *session) *cobra.Command {
+	var yes bool
+	c := &cobra.Command{Use: "delete BIN", Aliases: []string{"remove"}, Short: "Delete a bin and what it has kept"}
+	addYes(c.Flags(), &yes)
+	return s.binCommand(c, 1, func(ctx context.Context, cl *client.Client, bin, key string, _ []string) error {
+		if err := s.confirm(yes, "delete bin %s", bin); err != nil {
+			return err
+		}
+		if err := cl.DeleteBin(ctx, bin, key); err != nil {
+			return err
+		}
+		s.say("bin %s is deleted", bin)
+		return nil
+	})
+}

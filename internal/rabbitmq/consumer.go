@@ -212,7 +212,7 @@ func (c *consumer) handle(ctx context.Context, ch *amqp.Channel, batch []amqp.De
 		again.Stop()
 		wait = min(2*wait, retryMax)
 		if ctx.Err() != nil || time.Since(began) > giveBack {
-			return giveUp(ch, items)
+			return giveUp(items)
 		}
 	}
 }
@@ -225,7 +225,7 @@ func orClosed(err *amqp.Error) error {
 }
 
 // giveUp acknowledges what is settled and gives the rest back.
-func giveUp(ch *amqp.Channel, items []item) error {
+func giveUp(items []item) error {
 	for i := range items {
 		var err error
 		if items[i].settled {

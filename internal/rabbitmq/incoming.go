@@ -37,10 +37,10 @@ func (c *consumer) newIncoming(view *hookyard.View, it *item, now time.Time) (*i
 	switch {
 	case q.Expect == hookyard.ExpectComments:
 		var err error
-		if body, in.urls, err = parseComment(body); err != nil {
+		if body, in.urls, err = parseComment(body, limits.JSONDepth); err != nil {
 			return nil, err
 		}
-	case view.Project.AllowRequests && bytes.Contains(body, []byte(`"webhooks"`)) && gjson.ValidBytes(body):
+	case view.Project.AllowRequests && bytes.Contains(body, []byte(`"webhooks"`)) && hookyard.CheckJSON(body, limits.JSONDepth) == nil:
 		in.urls = webhooksOf(gjson.ParseBytes(body))
 	}
 	if q.Expect != "" && contentType == "" {
@@ -86,11 +86,11 @@ func (c *consumer) typeOf(it *item, field string) string {
 
 // parseComment finds the comment in a message of the guestbook's queue, byte for byte, and the URLs that it is to be sent
 // to. body is valid JSON. The guestbook's first workers wrote the JSON text once more as a JSON string.
-func parseComment(body []byte) (comment []byte, urls []string, err error) {
+func parseComment(body []byte, depth int) (comment []byte, urls []string, err error) {
 	v := gjson.ParseBytes(body)
 	if v.Type == gjson.String {
 		var inner string
-		if err := json.Unmarshal(body, &inner); err != nil || !gjson.Valid(inner) {
+		if err := json.Unmarshal(body, &inner); err != nil || hookyard.CheckJSON([]byte(inner), depth) != nil {
 			return nil, nil, notComment("it is a JSON string that holds no JSON")
 		}
 		v = gjson.Parse(inner)

@@ -99,6 +99,7 @@ func TestPoison(t *testing.T) {
 		{`{"name":"x"}`, "no member comment"},
 		{`"\"x\""`, "not a JSON object"},
 		{`"not json"`, "holds no JSON"},
+		{`"` + strings.Repeat("[", 50_000) + `"`, "holds no JSON"},
 		{"\xff", "not valid"},
 		{strings.Repeat("[", 2000), "nested deeper"},
 		{`"` + strings.Repeat("x", 70<<10) + `"`, "--max-body"},

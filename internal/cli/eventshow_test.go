@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"net/http"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// FuzzAsTest holds the file of event show --as-test against Go's own reader: method, path, headers and bytes come back.
+func FuzzAsTest(f *testing.F) {
+	f.Add("POST", "/in/o/p/s?x=1", "application/json", "{\"a\": 1}\r\n\r\n")
+	f.Add("PUT", "/", "", "")
+	f.Add("DELETE", "/a b", "text/plain; charset=\"x\"", "\x00\xff\nHost: evil")
+	f.Fuzz(func(t *testing.T, method, path, value, body string) {
+		if strings.Trim(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" || method == "" || strings.ContainsAny(value, "\r\n\x00") || value != strings.TrimSpace(value) {
+			t.Skip("no server would have let it in")
+		}
+		for i := range len(value) {
+			if value[i] < ' ' && value[i] != '\t' || value[i] == 0x7f {
+				t.Skip("no server would have let it in")
+			}
+		}
+		r := &request{eventID: "evt_1", method: method, url: "http://localhost:3000" + path, header: http.Header{"X-Value": {value}}, body: []byte(body)}
+		var file bytes.Buffer
+		if r.writeTest(&file) != nil {
+			t.Skip("no URL")
+		}
+		got, err := http.ReadRequest(bufio.NewReader(&file))
+		if err != nil {
+			t.Fatalf("the file cannot be read: %v", err)
+		}
+		b, err := io.ReadAll(got.Body)
+		if err != nil || string(b) != body || got.Method != method || got.Header.Get("X-Value") != value || got.Header.Get("X-Hookyard-Event") != "evt_1" {
+			t.Errorf("read %s %v %q, %v", got.Method, got.Header, b, err)
+		}
+	})
+}
+
+// What strangers sent cannot leave the quotes of a command that somebody is to run.
+func TestQuoteShell(t *testing.T) {
+	t.Parallel()
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip("there is no sh")
+	}
+	for _, text := range []string{"", "plain", "it's", `'; echo broken; '`, "$(echo broken) `echo broken` $HOME \\", "line\nbreak", `"quoted"`, "'''", "-n", "%s"} {
+		out, err := exec.CommandContext(t.Context(), sh, "-c", "printf '%s' "+quoteShell(text)).Output()
+		if err != nil || string(out) != text {
+			t.Errorf("%q became %q, %v", text, out, err)
+		}
+	}
+}
+
+func TestCurlKeepsBytes(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		body, want string
+	}{
+		"text":         {`{"who": "it's"}`, `--data-raw '{"who": "it'\''s"}'`},
+		"looks like @": {"@/etc/passwd", "--data-raw '@/etc/passwd'"},
+		"binary":       {"\x00\xff", "printf %s 'AP8=' | base64 -d | curl"},
+		"CRLF":         {"a\r\n", "base64 -d"},
+		"empty":        {"", "--data-raw ''"},
+	} {
+		var out bytes.Buffer
+		r := &request{method: "POST", url: "http://localhost/", header: http.Header{"X-Empty": {""}, "Accept": {"*/*"}}, body: []byte(tt.body)}
+		if err := r.writeCurl(&out); err != nil || !strings.Contains(out.String(), tt.want) {
+			t.Errorf("%s: %s lacks %s", name, out.String(), tt.want)
+		}
+		for _, want := range []string{"-H 'X-Empty;'", "-H 'Content-Type:'", "-H 'User-Agent:'", "-H 'Accept: */*'"} {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("%s: %s lacks %s", name, out.String(), want)
+			}
+		}
+	}
+}

@@ -1,0 +1,112 @@
+package app_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+
+	"github.com/hookyard/hookyard/client"
+	"github.com/hookyard/hookyard/internal/app"
+)
+
+func TestOptionsFromFlagsAndEnvironment(t *testing.T) {
+	t.Parallel()
+	c := app.DefaultConfig()
+	fs := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	c.Flags(fs)
+	if err := fs.Parse([]string{"--max-body", "1MiB", "--listen", "127.0.0.1:1"}); err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{"HOOKYARD_LISTEN": "127.0.0.1:2", "HOOKYARD_ALLOW_TARGET": "10.0.0.0/8,db.lan", "HOOKYARD_DEV": "true"}
+	if err := app.Env(fs, func(k string) (string, bool) { v, ok := env[k]; return v, ok }); err != nil {
+		t.Fatal(err)
+	}
+	if c.Listen != "127.0.0.1:1" || c.Limits.Body != 1<<20 || !c.Dev || len(c.AllowTargets) != 2 {
+		t.Errorf("config = %+v; a flag wins over the environment, which wins over the default", c)
+	}
+	env["HOOKYARD_MAX_BODY"] = "lots"
+	other := app.DefaultConfig()
+	fs = pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	other.Flags(fs)
+	err := app.Env(fs, func(k string) (string, bool) { v, ok := env[k]; return v, ok })
+	if err == nil || !strings.Contains(err.Error(), "HOOKYARD_MAX_BODY") {
+		t.Errorf("a wrong variable gives %v; want its name", err)
+	}
+}
+
+func TestRefusesWhatCannotWork(t *testing.T) {
+	t.Parallel()
+	for want, change := range map[string]func(c *app.Config){
+		"loopback only": func(c *app.Config) { c.Dev, c.Listen = true, "0.0.0.0:8080" },
+		"HOST:PORT":     func(c *app.Config) { c.Listen = "8080" },
+		"http://":       func(c *app.Config) { c.BaseURL = "hooks.example.com" },
+		"--log-format":  func(c *app.Config) { c.LogFormat = "xml" },
+		"--max-body":    func(c *app.Config) { c.Limits.Body = 0 },
+	} {
+		c := app.DefaultConfig()
+		change(&c)
+		if err := c.Complete(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Complete = %v; want something about %s", err, want)
+		}
+	}
+}
+
+// TestFirstStart makes an admin whose token works, and keeps strangers out.
+func TestFirstStart(t *testing.T) {
+	t.Parallel()
+	c := app.DefaultConfig()
+	c.Listen, c.Data = "127.0.0.1:0", t.TempDir()
+	a, err := app.New(t.Context(), c, "test", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- a.Run(ctx) }()
+	defer func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	}()
+	token, err := os.ReadFile(filepath.Join(c.Data, "admin-token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin, err := client.New(a.BaseURL(), strings.TrimSpace(string(token)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := admin.PutProject(t.Context(), "acme/shop", client.ProjectPatch{}); err != nil {
+		t.Errorf("the first admin cannot make a project: %v", err)
+	}
+	stranger, err := client.New(a.BaseURL(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stranger.Projects(t.Context(), client.Page{}); client.StatusOf(err) != http.StatusUnauthorized {
+		t.Errorf("a stranger gets %v; want 401", err)
+	}
+	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/api/openapi.json"} {
+		resp, err := http.Get(a.BaseURL() + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusOK || len(body) == 0 {
+			t.Errorf("GET %s = %d, %d bytes", path, resp.StatusCode, len(body))
+		}
+	}
+	info, err := os.Stat(filepath.Join(c.Data, "secret.key"))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the key's file: %v, %v; want it to be its owner's only", info, err)
+	}
+}

@@ -65,6 +65,11 @@ func New(ctx context.Context, config Config, version string, log *slog.Logger) (
 		// CPU under load. Four times costs some 20 MB.
 		debug.SetGCPercent(300)
 	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		// A few large bodies at once would leave several times their size behind, which nobody collects once it is quiet
+		// again. Beyond this the collector works for what it saves.
+		debug.SetMemoryLimit(192 << 20)
+	}
 	a := &App{config: config, version: version, log: log, filters: filter.NewCache(10_000)}
 	if err := os.MkdirAll(config.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("--data: %w", err)
@@ -157,7 +162,11 @@ func (a *App) Run(ctx context.Context) error {
 	keep.Go(func() error { return a.relay.Run(upkeep) })
 	keep.Go(func() error { return a.bins.Run(upkeep) })
 	g.Go(func() error { return a.hub.Run(ctx) }) // first to stop: listeners are told to come back
-	g.Go(func() error { return a.queues.Run(ctx) })
+	read := make(chan struct{}) // closed when no queue is read any more
+	g.Go(func() error {
+		defer close(read)
+		return a.queues.Run(ctx)
+	})
 	g.Go(func() error {
 		if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
 			return err
@@ -173,6 +182,7 @@ func (a *App) Run(ctx context.Context) error {
 		if err != nil {
 			err = a.server.Close()
 		}
+		<-read
 		stopEngines()
 		return err
 	})

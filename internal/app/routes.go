@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"net/http"
 	"net/http/pprof"
 	"time"
@@ -63,8 +64,14 @@ func (a *App) handle(f func(w http.ResponseWriter, r *http.Request) error) http.
 	})
 }
 
+// healthLimit is how long the database has to answer. The limit is ours: some checkers close their side of the
+// connection while they wait, which would end the request's context.
+const healthLimit = 5 * time.Second
+
 func (a *App) healthz(w http.ResponseWriter, r *http.Request) {
-	if err := a.db.Ping(r.Context()); err != nil {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), healthLimit)
+	defer cancel()
+	if err := a.db.Ping(ctx); err != nil {
 		http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
 		return
 	}
@@ -73,7 +80,9 @@ func (a *App) healthz(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *App) readyz(w http.ResponseWriter, r *http.Request) {
-	if err := a.dispatcher.Ready(r.Context()); err != nil {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), healthLimit)
+	defer cancel()
+	if err := a.dispatcher.Ready(ctx); err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}

@@ -139,8 +139,8 @@ func listeners(t *testing.T, db *store.DB) *httptest.Server {
 	hub := stream.NewHub(stream.HubOptions{Store: db})
 	db.OnCommit(hub.Notify)
 	running, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- hub.Run(running) }()
+	done := make(chan struct{})
+	go func() { defer close(done); _ = hub.Run(running) }()
 	all := stream.New(stream.Options{Hub: hub, Gate: stream.NewGate(0, 0), Log: slog.New(slog.DiscardHandler),
 		Authorize: func(r *http.Request, owner, project string) (*hookyard.View, error) {
 			if r.URL.Query().Get("token") != "t" && r.Header.Get("Authorization") != "Bearer t" {

@@ -130,7 +130,7 @@ func (p *poll) wait() error {
 		b, err := p.reader.Next(p.r.Context(), 1, max(0, min(time.Until(end), p.rl.o.Beat)))
 		switch {
 		case p.r.Context().Err() != nil:
-			return nil // the client has gone, and has not seen what Next may have found
+			return p.r.Context().Err() // the client has gone, and has not seen what Next may have found
 		case errors.Is(err, stream.ErrStopping):
 			return p.answer(null, p.at)
 		case err != nil && !p.begun:
@@ -148,8 +148,11 @@ func (p *poll) wait() error {
 		if time.Until(end) <= 0 {
 			return p.answer(null, p.at)
 		}
-		if len(b.Items) == 0 && b.Gap == nil && p.beat() != nil {
-			return nil
+		if len(b.Items) > 0 || b.Gap != nil {
+			continue // there was something, though not for this client
+		}
+		if err := p.beat(); err != nil {
+			return err
 		}
 	}
 }

@@ -94,8 +94,7 @@ func setup(t testing.TB, db *store.DB, token string, change func(*relay.Options)
 		if cancel != nil {
 			cancel()
 			cancel = nil
-			<-done
-			<-done
+			_, _ = <-done, <-done
 			b.srv.Close()
 		}
 	}

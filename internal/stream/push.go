@@ -25,14 +25,14 @@ func (s *session) push(w http.ResponseWriter, format string) error {
 	if f.cursor != "" {
 		line.Puts(f.cursor + shown + "\n\n")
 	}
-	if line.Flush() != nil {
-		return nil
+	if err := line.Flush(); err != nil {
+		return gone(err)
 	}
 	for {
 		b, err := s.next(s.r.Context())
 		if err != nil {
 			s.bye(line, f, err)
-			return nil
+			return gone(err)
 		}
 		if b.Gap != nil {
 			// The id is the old one: should the connection break now, the listener is told again.
@@ -49,11 +49,14 @@ func (s *session) push(w http.ResponseWriter, format string) error {
 			line.Puts(f.cursor + now + "\n\n")
 		}
 		shown = s.cursor()
-		if line.Flush() != nil {
-			return nil
+		if err := line.Flush(); err != nil {
+			return gone(err)
 		}
 	}
 }
+
+// gone drops the error of writing to somebody who hung up: they come back with their cursor.
+func gone(error) error { return nil }
 
 // form is how events are framed.
 type form struct {

@@ -277,6 +277,35 @@ func TestGoneAtOnce(t *testing.T) {
 	publish(t, db, view, "a", 1) // nobody is there to be woken
 }
 
+// TestSlowReader leaves a listener unread while more comes than any buffer holds; another one must not notice, and the
+// slow one must get everything later.
+func TestSlowReader(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t, storetest.SQLite(t))
+	view := storetest.Project(t, db, "acme", "shop")
+	b := setup(t, db, stream.NewGate(0, 0))
+	slow := b.listen(t, "", "*/*", "")
+	quick := b.listen(t, "", "text/event-stream", "")
+	const events = 60
+	pad := strings.Repeat("x", 200<<10)
+	go func() {
+		for n := range events {
+			e := hookyard.NewEvent("in", "a", fmt.Appendf(nil, `{"n":%d,"pad":%q}`, n, pad), time.Now())
+			e.ProjectKey = view.Project.Key
+			if _, err := db.Accept(context.Background(), &hookyard.Acceptance{Event: e}); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	for _, l := range []*listener{quick, slow} {
+		for n := range events {
+			if e, _, err := l.next(); err != nil || number(t, e) != n {
+				t.Fatalf("event %d: %+.100v, %v", n, e, err)
+			}
+		}
+	}
+}
+
 func TestPreflight(t *testing.T) {
 	t.Parallel()
 	db := storetest.Open(t, storetest.SQLite(t))

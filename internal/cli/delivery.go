@@ -118,7 +118,7 @@ func (s *session) showDelivery(d *client.Delivery) error {
 }
 
 func (s *session) showAttempt(a *client.Attempt) error {
-	result := painted(s.paint(red, a.Error))
+	result := s.paint(red, a.Error)
 	if a.Status != 0 {
 		result = s.paint(statusColor(a.Status), strconv.Itoa(a.Status))
 	}

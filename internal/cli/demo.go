@@ -75,7 +75,7 @@ func (s *session) demo(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	if d.receiver, err = newDemoReceiver(d.signing); err != nil {
+	if d.receiver, err = newDemoReceiver(ctx, d.signing); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.receiver.close()) }()

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -30,12 +31,12 @@ type demoAttempt struct {
 // demoFailures is how often the receiver answers 503.
 const demoFailures = 2
 
-func newDemoReceiver(secret string) (*demoReceiver, error) {
+func newDemoReceiver(ctx context.Context, secret string) (*demoReceiver, error) {
 	verifier, err := standardwebhooks.NewWebhook(secret)
 	if err != nil {
 		return nil, err
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -212,12 +213,12 @@ func quoteShell(text string) string {
 
 // writeTest writes the file that the help of event show describes.
 func (r *request) writeTest(w io.Writer) error {
-	out, err := http.NewRequest(r.method, r.url, nil)
-	if err != nil {
-		return usagef("--to: %v", err)
+	to, err := url.Parse(r.url)
+	if err != nil || to.Host == "" {
+		return usagef("--to %q: write a URL such as http://localhost:3000/hooks", r.url)
 	}
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s %s HTTP/1.1\nHost: %s\n", r.method, out.URL.RequestURI(), out.URL.Host)
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\nHost: %s\n", r.method, to.RequestURI(), to.Host)
 	for _, name := range sortedNames(r.header) {
 		for _, v := range r.header[name] {
 			fmt.Fprintf(&b, "%s: %s\n", name, v)

@@ -91,7 +91,7 @@ func (l *listener) run(ctx context.Context, tell func(notice) error) error {
 		pause := wait.NextBackOff()
 		why := "the server ended the stream"
 		if err != nil {
-			why = err.Error()
+			why = sendError(err)
 		}
 		if err := tell(notice{text: fmt.Sprintf("%s; again in %s", why, pause.Round(100*time.Millisecond))}); err != nil {
 			return err

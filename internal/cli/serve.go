@@ -58,7 +58,7 @@ func (s *session) logHandler(w io.Writer, format string, level slog.Level) slog.
 	case format == "json":
 		return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})
 	case isTerminal(w):
-		return tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: "15:04:05.000", NoColor: !s.colored(w)})
+		return tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: "15:04:05.000", NoColor: !s.colored(w)})
 	}
 	return slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})
 }

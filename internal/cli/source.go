@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"strconv"
 	"strings"
 
@@ -121,8 +120,8 @@ func (f *sourceFlags) patch(fs *pflag.FlagSet, s *session) (client.SourcePatch, 
 	if !fs.Changed("scheme") {
 		return p, nil
 	}
-	scheme, err := s.readJSON("--scheme", f.scheme)
-	p.Scheme = json.RawMessage(scheme)
+	var err error
+	p.Scheme, err = s.readJSON("--scheme", f.scheme)
 	return p, err
 }
 

@@ -71,7 +71,7 @@ func Publish(p Publication, now time.Time, limits Limits) (*Event, error) {
 		return nil, err
 	}
 	if len(p.ID) > limits.EventType {
-		return nil, FieldErrorf("id", "id is %d bytes long, at most %d are allowed", len(p.ID), limits.EventType)
+		return nil, FieldErrorf("id", "id is %d bytes long, at most %d are allowed (setting: --max-event-type)", len(p.ID), limits.EventType)
 	}
 	if !printable(p.ID) {
 		return nil, FieldErrorf("id", "id must be printable text without control characters")

@@ -165,7 +165,7 @@ func (h *Hook) Validate(catalogue []string, limits Limits) error {
 	case h.ContentType != "" && h.ContentType != "json" && h.ContentType != "form" && h.ContentType != "text":
 		return FieldErrorf("contentType", "contentType must be \"json\", \"form\" or, for format text, \"text\"")
 	case h.Timeout < 0 || h.Timeout > limits.Timeout:
-		return FieldErrorf("timeout", "timeout must be between 1ms and %s", limits.Timeout)
+		return FieldErrorf("timeout", "timeout must be between 1ms and %s (setting: --max-timeout)", limits.Timeout)
 	case h.InFlight < 0 || h.InFlight > MaxInFlight:
 		return FieldErrorf("inFlight", "inFlight must be between 1 and %d", MaxInFlight)
 	case h.Rate < 0 || h.Rate > 1e6 || h.Rate != h.Rate:

@@ -91,7 +91,7 @@ func (p *Project) Validate(limits Limits) error {
 		return FieldErrorf("relay", "relay must be one of off, signed, token, open")
 	}
 	if len(p.Description) > limits.Description || !printableText(p.Description) {
-		return FieldErrorf("description", "description is over %d bytes or holds control characters", limits.Description)
+		return FieldErrorf("description", "description is over %d bytes (setting: --max-description) or holds control characters", limits.Description)
 	}
 	if p.Retention < 0 {
 		return FieldErrorf("retention", "retention must not be negative")

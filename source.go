@@ -107,7 +107,7 @@ func (s *Source) Validate(limits Limits) error {
 		return FieldErrorf("ack", "ack must be \"after-commit\": an event is acknowledged once it is kept, and not before")
 	}
 	if len(s.Description) > limits.Description || !printableText(s.Description) {
-		return FieldErrorf("description", "description is over %d bytes or holds control characters", limits.Description)
+		return FieldErrorf("description", "description is over %d bytes (setting: --max-description) or holds control characters", limits.Description)
 	}
 	if s.RabbitMQ != nil {
 		if err := s.RabbitMQ.Validate(); err != nil {

@@ -60,7 +60,8 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	if r.Context().Err() != nil && errors.Is(err, context.Cause(r.Context())) {
-		return // the client has gone
+		// The client has gone, or has only closed its side and still reads: no answer of ours would be a 200 of net/http's.
+		err = hookyard.Errorf(hookyard.Unavailable, "the connection was closed before the request was done: ask again, and keep it open until the answer")
 	}
 	e := describe(err)
 	if e.Status == http.StatusInternalServerError {

@@ -1,0 +1,46 @@
+package dispatch_test
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/dispatch"
+	"github.com/hookyard/hookyard/internal/store"
+	"github.com/hookyard/hookyard/internal/store/storetest"
+)
+
+// TestReadyTellsOfAStall has a delivery that is due and a dispatcher that does not run.
+func TestReadyTellsOfAStall(t *testing.T) {
+	t.Parallel()
+	path := storetest.SQLite(t)
+	synctest.Test(t, func(t *testing.T) {
+		ctx := context.Background()
+		db, err := store.Open(ctx, path, store.Options{NodeName: "test", Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = db.Close() }()
+		d := dispatch.New(dispatch.Options{Store: db, Log: slog.New(slog.DiscardHandler)})
+		view := storetest.Project(t, db, "acme", "shop", "http://a.example/")
+		e, err := hookyard.Publish(hookyard.Publication{Type: "a", Data: []byte("1")}, time.Now(), hookyard.DefaultLimits())
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.ProjectKey = view.Project.Key
+		if _, err := db.Accept(ctx, &hookyard.Acceptance{Event: e, Deliveries: hookyard.Route(e, view.Hooks, nil)}); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Ready(ctx); err != nil {
+			t.Errorf("at once: %v", err)
+		}
+		time.Sleep(2 * time.Minute)
+		if err := d.Ready(ctx); err == nil || !strings.Contains(err.Error(), "stopped moving") {
+			t.Errorf("after two minutes: %v; want to be told that deliveries have stopped moving", err)
+		}
+	})
+}

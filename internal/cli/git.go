@@ -31,14 +31,16 @@ func (s *session) gitEnv(args []string) gitpush.Env {
 
 func newGitInstall(s *session) *cobra.Command {
 	var set gitpush.Settings
+	var repo string
 	c := &cobra.Command{
 		Use: "install [REPOSITORY]", Short: "Make a repository tell the server of every push",
 		Long: `Make a repository tell the server of every push to a project: it writes hooks/post-receive, the settings into the
 repository's configuration (hookyard.server, hookyard.project, …) and the token into a file that others cannot read. It
 can be run again to change settings.`,
 		Example: `  hookyard git install -p shop/orders                      the repository in this folder
-  hookyard git install /srv/git/orders.git -p shop/orders --append`,
+  hookyard git install --repo /srv/git/orders.git -p shop/orders --append`,
 	}
+	c.Flags().StringVar(&repo, "repo", "", "the repository's folder, instead of the argument")
 	c.Flags().StringVar(&set.URL, "url", "", "URL of the repository's page, for links in events")
 	c.Flags().StringVar(&set.ModelEvents, "model-events", "", "also publish COMMIT, BRANCH_… and TAG_… events: ask (the project decides), always or never")
 	c.Flags().BoolVar(&set.Append, "append", false, "keep a post-receive hook that is there, and run it first")
@@ -49,6 +51,12 @@ can be run again to change settings.`,
 		}
 		if set.Program, err = os.Executable(); err != nil {
 			return err
+		}
+		if repo != "" {
+			if len(args) > 0 {
+				return usagef("the repository is named twice: as an argument and by --repo")
+			}
+			args = []string{repo}
 		}
 		set.Server, set.Project, set.Token = s.server, project, s.findToken()
 		hook, err := gitpush.Install(c.Context(), s.gitEnv(args), set)

@@ -162,7 +162,7 @@ func (a *App) Run(ctx context.Context) error {
 	keep.Go(func() error { return a.relay.Run(upkeep) })
 	keep.Go(func() error { return a.bins.Run(upkeep) })
 	g.Go(func() error { return a.hub.Run(ctx) }) // first to stop: listeners are told to come back
-	read := make(chan struct{}) // closed when no queue is read any more
+	read := make(chan struct{})                  // closed when no queue is read any more
 	g.Go(func() error {
 		defer close(read)
 		return a.queues.Run(ctx)

@@ -41,8 +41,11 @@ var imports = map[string][]string{
 	"internal/cli":             {"", "client", "internal/app", "internal/bench", "internal/format", "internal/gitpush", "internal/signature"},
 	"internal/e2e":             {},
 	"internal/store/storetest": {"", "internal/need", "internal/store"},
-	"examples/guestbook":       {"client", "internal/signature"},
-	"examples/receivers":       {"internal/signature"},
+
+	"examples/guestbook":         {"", "client", "internal/app"},
+	"examples/receivers":         {},
+	"examples/receivers/chat":    {"examples/receivers"},
+	"examples/receivers/history": {"examples/receivers"},
 }
 
 const std = "the standard library only"

@@ -90,6 +90,7 @@ func setup(env *testscript.Env) error {
 		return http.StatusOK
 	})
 	env.Setenv("HOME", env.WorkDir)
+	env.Setenv("GORACE", "atexit_sleep_ms=10") // with -race every command would else sleep for a second at its end
 	return nil
 }
 

@@ -15,6 +15,8 @@ import (
 //
 // The deliveries of an ordered hook are always due and their due is the event's seq, so that the same index gives them
 // in event order; the wait between two attempts is the hook's (Health.RestUntil).
+//
+// Less than limit is taken when the events' bytes come to more than [claimBytes], but at least one.
 func (db *DB) Claim(ctx context.Context, hookKey int64, ordered bool, now time.Time, limit int) ([]hookyard.Work, error) {
 	o := &claimOp{hook: hookKey, ordered: ordered, now: micros(now), limit: limit, done: make(chan error, 1)}
 	if err := db.ends.put(ctx, o); err != nil {
@@ -31,6 +33,9 @@ func (db *DB) Claim(ctx context.Context, hookKey int64, ordered bool, now time.T
 	}
 	return o.taken, nil
 }
+
+// claimBytes bounds the events' bytes that one claim brings into memory, save for a single event that is larger.
+const claimBytes = 8 << 20
 
 type claimOp struct {
 	hook    int64
@@ -52,25 +57,58 @@ func (c *committer) takeDue(ctx context.Context, o *claimOp) error {
 			return err
 		}
 	}
+	sizes, err := c.markTaken(ctx, o)
+	if err != nil {
+		return err
+	}
+	sortWork(o.taken)
+	sum := int64(0)
+	for i := range o.taken {
+		sum += sizes[o.taken[i].Delivery.EventSeq]
+		if i > 0 && sum > claimBytes {
+			return c.giveBack(ctx, o, i)
+		}
+	}
+	return nil
+}
+
+// markTaken takes what is due and returns the sizes of the events.
+func (c *committer) markTaken(ctx context.Context, o *claimOp) (sizes map[int64]int64, err error) {
 	rows, err := c.stmts.conn.QueryContext(ctx, `update deliveries set node = $1
 		where hook_key = $2 and state || '' = 'pending' and node + 0 = 0 and event_seq in (
 			select event_seq from deliveries where node = 0 and hook_key = $2 and state = 'pending' and due <= $3
 			order by due, event_seq limit $4`+c.db.dialect.skipLocked+`)
-		returning event_seq, project_key, due, attempts, tries`, c.db.node, o.hook, o.now, o.limit)
+		returning event_seq, project_key, due, attempts, tries, (select size from events where seq = event_seq)`, c.db.node, o.hook, o.now, o.limit)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
+	sizes = make(map[int64]int64, o.limit)
 	for rows.Next() {
 		var due int64
+		var size *int64 // null: the event is gone, which fillEvents tells
 		d := hookyard.Delivery{HookKey: o.hook, State: hookyard.Pending}
-		if err := rows.Scan(&d.EventSeq, &d.ProjectKey, &due, &d.Attempts, &d.Tries); err != nil {
-			return err
+		if err := rows.Scan(&d.EventSeq, &d.ProjectKey, &due, &d.Attempts, &d.Tries, &size); err != nil {
+			return nil, err
+		}
+		if size != nil {
+			sizes[d.EventSeq] = *size
 		}
 		d.Due = fromMicros(due)
 		o.taken = append(o.taken, hookyard.Work{Delivery: d})
 	}
-	return rows.Err()
+	return sizes, rows.Err()
+}
+
+// giveBack leaves all but the first n of what was taken for the next claim.
+func (c *committer) giveBack(ctx context.Context, o *claimOp, n int) error {
+	args := []any{o.hook}
+	for i := range o.taken[n:] {
+		args = append(args, o.taken[n+i].Delivery.EventSeq)
+	}
+	o.taken = o.taken[:n]
+	_, err := c.stmts.conn.ExecContext(ctx, "update deliveries set node = 0 where hook_key + 0 = $1 and event_seq in ("+placeholdersFrom(2, len(args)-1)+")", args...)
+	return err
 }
 
 // orderedBusy says whether some node has a delivery of an ordered hook, holding the hook until the commit so that two
@@ -87,7 +125,7 @@ func (c *committer) orderedBusy(ctx context.Context, hook int64) (bool, error) {
 	return n > 0, err
 }
 
-// fillEvents reads the events of what was taken, and sorts it by due, then seq.
+// fillEvents reads the events of what was taken.
 func (db *DB) fillEvents(ctx context.Context, work []hookyard.Work) error {
 	seqs := make([]int64, len(work))
 	for i := range work {
@@ -97,7 +135,6 @@ func (db *DB) fillEvents(ctx context.Context, work []hookyard.Work) error {
 	if err != nil {
 		return err
 	}
-	sortWork(work)
 	for i := range work {
 		d := &work[i].Delivery
 		e := events[d.EventSeq]
@@ -181,13 +218,16 @@ func (db *DB) Lag(ctx context.Context, now time.Time) (map[int64]time.Duration, 
 }
 
 // placeholders are $1 to $n.
-func placeholders(n int) string {
+func placeholders(n int) string { return placeholdersFrom(1, n) }
+
+// placeholdersFrom are n of them, the first of which is $first.
+func placeholdersFrom(first, n int) string {
 	var b strings.Builder
 	for i := range n {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		fmt.Fprintf(&b, "$%d", 1+i)
+		fmt.Fprintf(&b, "$%d", first+i)
 	}
 	return b.String()
 }

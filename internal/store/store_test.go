@@ -236,3 +236,37 @@ func TestRestartFreesWhatWasTaken(t *testing.T) {
 		}
 	})
 }
+
+func TestPrune(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := context.Background()
+		view := storetest.Project(t, db, "acme", "shop", "http://a.example/")
+		var owed, done *hookyard.Acceptance
+		for _, a := range []**hookyard.Acceptance{&owed, &done} {
+			*a = publish(t, view, "a", "")
+			if _, err := db.Accept(ctx, *a); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := db.Cancel(ctx, done.Event.Seq, view.Hook("h1").Key, "test"); err != nil {
+			t.Fatal(err)
+		}
+		keep := store.Retention{Bodies: time.Hour, Seen: time.Hour}
+		if n, err := db.Prune(ctx, keep, time.Now()); n != 0 || err != nil {
+			t.Errorf("Prune of what is young = %d, %v", n, err)
+		}
+		if n, err := db.Prune(ctx, keep, time.Now().Add(2*time.Hour)); n != 1 || err != nil {
+			t.Errorf("Prune = %d, %v; want the event that nobody is owed", n, err)
+		}
+		if _, err := db.Event(ctx, 0, owed.Event.ID); err != nil {
+			t.Errorf("an event that is still owed: %v", err)
+		}
+		if _, err := db.Event(ctx, 0, done.Event.ID); !errors.Is(err, hookyard.ErrNotFound) {
+			t.Errorf("an event past retention: %v", err)
+		}
+		if n, err := db.Prune(ctx, store.Retention{Bytes: 1}, time.Now().Add(time.Second)); n != 0 || err != nil {
+			t.Errorf("Prune by size = %d, %v; what is owed stays", n, err)
+		}
+	})
+}

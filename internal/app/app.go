@@ -27,6 +27,7 @@ import (
 	"github.com/hookyard/hookyard/internal/relay"
 	"github.com/hookyard/hookyard/internal/store"
 	"github.com/hookyard/hookyard/internal/stream"
+	"github.com/hookyard/hookyard/internal/web"
 )
 
 // App is a server: everything wired, its port bound, nothing running yet.
@@ -41,6 +42,7 @@ type App struct {
 	dispatcher *dispatch.Dispatcher
 	ingest     *ingest.Ingest
 	api        *api.API
+	web        *web.Web
 	hub        *stream.Hub
 	relay      *relay.Relay
 	bins       *bin.Bins
@@ -121,6 +123,13 @@ func New(ctx context.Context, config Config, version string, log *slog.Logger) (
 		Stream: live.Stream, Poll: live.Poll,
 		Store: a.db, Ingest: a.ingest, Dispatcher: a.dispatcher, Auth: a.auth, Targets: a.client, Filter: a.accepts, Limits: config.Limits,
 		Log: log, BaseURL: a.config.BaseURL, Version: version, Dev: config.Dev, CreateOnUse: config.Dev, DefaultHooks: defaults,
+	})
+	if err != nil {
+		return fail(err)
+	}
+	a.web, err = web.New(web.Options{
+		Store: a.db, API: a.api, Ingest: a.ingest, Stats: a.dispatcher.Stats, Auth: a.auth, Filter: a.accepts, Limits: config.Limits, Log: log,
+		BaseURL: a.config.BaseURL, Version: version, SetupFile: filepath.Join(config.Data, "admin-token"), Dev: config.Dev,
 	})
 	if err != nil {
 		return fail(err)

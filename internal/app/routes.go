@@ -38,6 +38,7 @@ func (a *App) routes() http.Handler {
 		return a.relay.Smee(w, r, r.PathValue("owner"), r.PathValue("project"))
 	})
 	mux.Handle("/smee/{owner}/{project}", smee)
+	mux.Handle("/", a.web)
 	return a.before(mux)
 }
 

@@ -1,0 +1,98 @@
+package web
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"io/fs"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+//go:embed assets
+var assetFiles embed.FS
+
+// asset is a file that browsers may keep for ever: its address changes with its content.
+type asset struct {
+	url     string
+	kind    string
+	plain   []byte
+	gzipped []byte
+}
+
+// kinds are the content types of assets by extension.
+func kindOf(name string) string {
+	switch path.Ext(name) {
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".js":
+		return "text/javascript; charset=utf-8"
+	}
+	return "image/svg+xml"
+}
+
+// loadAssets returns the embedded files by name, and again by the last part of their address.
+func loadAssets() (map[string]*asset, error) {
+	out := map[string]*asset{}
+	err := fs.WalkDir(assetFiles, "assets", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := assetFiles.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		sum := sha256.Sum256(b)
+		base := path.Base(name)
+		ext := path.Ext(base)
+		hashed := strings.TrimSuffix(base, ext) + "." + hex.EncodeToString(sum[:6]) + ext
+		var z bytes.Buffer
+		w, _ := gzip.NewWriterLevel(&z, gzip.BestCompression) // the level is one that there is
+		_, _ = w.Write(b)
+		_ = w.Close()
+		a := &asset{url: "/assets/" + hashed, kind: kindOf(base), plain: b, gzipped: z.Bytes()}
+		out[base], out[hashed] = a, a
+		return nil
+	})
+	return out, err
+}
+
+func (w *Web) serveAsset(rw http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("file")
+	a := w.assets[name]
+	if a == nil {
+		http.NotFound(rw, r)
+		return
+	}
+	h := rw.Header()
+	h.Set("Content-Type", a.kind)
+	h.Set("Vary", "Accept-Encoding")
+	h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	if "/assets/"+name != a.url {
+		h.Set("Cache-Control", "no-cache")
+	}
+	body := a.plain
+	if takesGzip(r) {
+		h.Set("Content-Encoding", "gzip")
+		body = a.gzipped
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	_, _ = rw.Write(body)
+}
+
+func takesGzip(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Accept-Encoding"), "gzip")
+}
+
+// squeezer is a gzip writer; making one costs more than a page.
+type squeezer struct{ *gzip.Writer }
+
+var squeezers = sync.Pool{New: func() any {
+	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed)
+	return &squeezer{w}
+}}

@@ -1,0 +1,98 @@
+// Rows that come by themselves. A stream says that something came; the rows are asked of the page itself, so they are the
+// same with and without this script. Without a stream the page is asked every few seconds.
+
+const table = document.querySelector("table.live[data-stream]");
+const light = document.getElementById("light");
+const pause = document.getElementById("pause");
+
+if (table) start();
+
+function start() {
+  const rows = table.querySelector("tbody");
+  let paused = false, busy = false, again = false, source = null, poll = 0;
+
+  const say = (text, kind) => {
+    light.textContent = text;
+    light.className = "light " + kind;
+  };
+
+  async function look() {
+    if (busy) {
+      again = true;
+      return;
+    }
+    busy = true;
+    try {
+      const url = new URL(table.dataset.rows || location.href, location.href);
+      url.searchParams.set("part", "rows");
+      const answer = await fetch(url);
+      if (!answer.ok || answer.redirected) throw new Error(answer.statusText);
+      if (!paused) merge(await answer.text());
+    } catch {
+      say("reconnecting", "gap");
+    }
+    busy = false;
+    if (again) {
+      again = false;
+      setTimeout(look, 150);
+    }
+  }
+
+  // merge puts new rows on top, and changes those whose deliveries went on.
+  function merge(html) {
+    const fresh = document.createElement("template");
+    fresh.innerHTML = "<table><tbody>" + html + "</tbody></table>"; // our own page's part, escaped by the server
+    const come = [...fresh.content.querySelectorAll("tr[id]")];
+    let before = null;
+    for (const row of come.reverse()) {
+      const old = document.getElementById(row.id);
+      if (old) {
+        const here = old.classList.contains("here");
+        row.classList.toggle("here", here);
+        old.replaceWith(row);
+      } else {
+        row.classList.add("new");
+        rows.insertBefore(row, before && before.parentNode === rows ? before : rows.firstChild);
+      }
+      before = row;
+    }
+    while (rows.rows.length > Number(table.dataset.keep)) rows.lastElementChild.remove();
+    document.getElementById("nothing")?.toggleAttribute("hidden", rows.rows.length > 0);
+    rows.dispatchEvent(new CustomEvent("hookyard:rows", { bubbles: true }));
+  }
+
+  function every(ms) {
+    clearInterval(poll);
+    poll = setInterval(() => document.hidden || paused || look(), ms);
+  }
+
+  function connect() {
+    source = new EventSource(table.dataset.stream);
+    source.onopen = () => {
+      say("live", "on");
+      every(5000); // for what becomes of deliveries
+      look();
+    };
+    const came = () => paused || look();
+    source.onmessage = came;
+    source.addEventListener("event", came);
+    source.onerror = () => {
+      const closed = source.readyState === EventSource.CLOSED;
+      say(closed ? "asking every 2 s" : "reconnecting", closed ? "on" : "gap");
+      every(2000);
+    };
+  }
+
+  pause.hidden = false;
+  pause.addEventListener("click", () => {
+    paused = !paused;
+    pause.setAttribute("aria-pressed", paused);
+    pause.textContent = paused ? "Go on" : "Pause";
+    if (paused) say("paused", "gap");
+    else {
+      say("live", "on");
+      look();
+    }
+  });
+  connect();
+}

@@ -1,0 +1,68 @@
+// What every page has: times in the viewer's zone, copy buttons, previews while typing.
+
+const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const today = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+
+/** Shows the times within a part of the page in the viewer's zone, with UTC on hover. */
+export function localTimes(root) {
+  const day = new Date().toDateString();
+  for (const t of root.querySelectorAll("time[datetime]:not([title])")) {
+    const at = new Date(t.dateTime);
+    t.title = t.textContent;
+    t.textContent = at.toDateString() === day ? today.format(at) : clock.format(at);
+  }
+}
+
+localTimes(document);
+document.addEventListener("hookyard:rows", (e) => localTimes(e.target));
+
+document.addEventListener("click", async (e) => {
+  const button = e.target.closest("[data-copy]");
+  if (!button) return;
+  const text = document.getElementById(button.dataset.copy).textContent;
+  let done = true;
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const area = document.body.appendChild(document.createElement("textarea"));
+    area.value = text;
+    area.select();
+    done = document.execCommand("copy");
+    area.remove();
+  }
+  const said = button.textContent;
+  button.textContent = done ? "Copied" : "Select and copy it";
+  setTimeout(() => (button.textContent = said), 1500);
+});
+
+// A note in the address is shown once.
+const here = new URL(location.href);
+if (here.searchParams.has("done")) {
+  here.searchParams.delete("done");
+  history.replaceState(null, "", here);
+}
+
+for (const select of document.querySelectorAll("select[data-submit]")) {
+  select.addEventListener("change", () => select.form.requestSubmit());
+}
+
+// The form of a hook shows what it would do while somebody types.
+for (const form of document.querySelectorAll("form[data-preview]")) {
+  const box = form.querySelector("#preview");
+  let timer, asked = 0;
+  const look = async () => {
+    const mine = ++asked;
+    const body = new URLSearchParams(new FormData(form));
+    body.set("do", "preview");
+    body.set("part", "preview");
+    const answer = await fetch(form.action, { method: "POST", body });
+    if (!answer.ok || mine !== asked) return;
+    box.innerHTML = await answer.text(); // our own page's part, escaped by the server
+    localTimes(box);
+  };
+  form.addEventListener("input", (e) => {
+    if (e.target.name === "names" || e.target.name === "event") form.elements.which.value = "some";
+    clearTimeout(timer);
+    timer = setTimeout(look, 300);
+  });
+}

@@ -1,0 +1,181 @@
+package web
+
+import (
+	"errors"
+	"html/template"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hookyard/hookyard"
+)
+
+// deliveryPage shows each attempt of a delivery and what was different from the one before.
+type deliveryPage struct {
+	base
+	Delivery hookyard.Delivery
+	Hook     *hookyard.Hook
+	Event    *hookyard.Event
+	Picture  template.HTML
+	Attempts []attemptView // the newest first
+	Open     bool          // it can still be canceled
+}
+
+// attemptView is an attempt as its page shows it.
+type attemptView struct {
+	hookyard.Attempt
+	OK       bool
+	Outcome  string
+	Sent     []headerLine
+	SentBody bodyView
+	AsEvent  bool // the body was the event's own bytes
+	Got      []headerLine
+	GotBody  bodyView
+	Changes  []change
+	Parts    []part
+}
+
+// part is a stretch of an attempt's time.
+type part struct {
+	Name string
+	Took time.Duration
+}
+
+// change is what was different from the attempt before.
+type change struct{ What, Was, Is string }
+
+func showDelivery(v *visit) error { return v.delivery(nil) }
+
+func (v *visit) delivery(fault error) error {
+	d, err := v.web.o.Store.Delivery(v.ctx(), v.key(), v.r.PathValue("id"))
+	if errors.Is(err, hookyard.ErrNotFound) {
+		return hookyard.Errorf(hookyard.NotFound, "There is no such delivery in this project, or its event is past its retention.")
+	}
+	if err != nil {
+		return err
+	}
+	p := &deliveryPage{Delivery: d, Open: d.State == hookyard.Pending}
+	p.Tab = "deliveries"
+	if p.Hook, err = v.web.o.Store.HookByKey(v.ctx(), d.HookKey); err != nil {
+		return err
+	}
+	if p.Event, err = v.eventOf(d.EventID); err != nil {
+		return err
+	}
+	attempts, err := v.web.o.Store.Attempts(v.ctx(), d.EventSeq, d.HookKey)
+	if err != nil {
+		return err
+	}
+	p.Picture = attemptsPicture(d, attempts)
+	for i := range attempts {
+		view := viewAttempt(&attempts[i])
+		if i > 0 {
+			view.Changes = changes(&attempts[i-1], &attempts[i])
+		}
+		p.Attempts = append(p.Attempts, view)
+	}
+	slices.Reverse(p.Attempts)
+	if fault != nil {
+		return v.again(fault, "Delivery", p)
+	}
+	return v.show(http.StatusOK, "Delivery of "+short(d.EventID)+" to "+d.HookID, p)
+}
+
+func viewAttempt(a *hookyard.Attempt) attemptView {
+	view := attemptView{
+		Attempt: *a, Outcome: outcome(a), OK: a.Status >= 200 && a.Status < 300 && a.ErrorKind == "",
+		Sent: headerLines(a.RequestHeader), SentBody: viewBody(a.RequestBody, int64(len(a.RequestBody))), AsEvent: a.RequestBody == nil && a.RequestSize > 0,
+		Got: headerLines(a.ResponseHeader), GotBody: viewBody(a.ResponseBody, int64(len(a.ResponseBody))),
+	}
+	for _, p := range []part{{"DNS", a.Timing.DNS}, {"connect", a.Timing.Connect}, {"TLS", a.Timing.TLS}, {"wait for the answer", a.Timing.Wait}} {
+		if p.Took > 0 {
+			view.Parts = append(view.Parts, p)
+		}
+	}
+	return view
+}
+
+// changes lists what an attempt had that the one before it had not.
+func changes(was, is *hookyard.Attempt) []change {
+	var out []change
+	add := func(what, a, b string) {
+		if a != b {
+			out = append(out, change{what, a, b})
+		}
+	}
+	add("outcome", outcome(was), outcome(is))
+	add("URL", hideURL(was.URL), hideURL(is.URL))
+	add("address", was.Remote, is.Remote)
+	out = append(out, headerChanges("request header ", was.RequestHeader, is.RequestHeader)...)
+	out = append(out, headerChanges("answer's header ", was.ResponseHeader, is.ResponseHeader)...)
+	if string(was.RequestBody) != string(is.RequestBody) {
+		out = append(out, lineChanges("request", string(was.RequestBody), string(is.RequestBody))...)
+	}
+	if string(was.ResponseBody) != string(is.ResponseBody) {
+		out = append(out, lineChanges("answer", string(was.ResponseBody), string(is.ResponseBody))...)
+	}
+	return out
+}
+
+func headerChanges(what string, was, is http.Header) []change {
+	names := map[string]bool{}
+	for n := range was {
+		names[n] = true
+	}
+	for n := range is {
+		names[n] = true
+	}
+	var out []change
+	for n := range names {
+		if n == "Date" {
+			continue // always another
+		}
+		if a, b := strings.Join(was[n], ", "), strings.Join(is[n], ", "); a != b {
+			out = append(out, change{what + n, a, b})
+		}
+	}
+	slices.SortFunc(out, func(a, b change) int { return strings.Compare(a.What, b.What) })
+	return out
+}
+
+// maxLines bounds the comparison of bodies.
+const maxLines = 200
+
+// lineChanges compares two bodies line by line, past what they begin and end with in common.
+func lineChanges(what, was, is string) []change {
+	a, b := strings.Split(was, "\n"), strings.Split(is, "\n")
+	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
+		a, b = a[1:], b[1:]
+	}
+	for len(a) > 0 && len(b) > 0 && a[len(a)-1] == b[len(b)-1] {
+		a, b = a[:len(a)-1], b[:len(b)-1]
+	}
+	a, b = a[:min(len(a), maxLines)], b[:min(len(b), maxLines)]
+	return []change{{what + "'s body", hookyard.Clean(strings.Join(a, "\n"), 2000), hookyard.Clean(strings.Join(b, "\n"), 2000)}}
+}
+
+// changeDelivery retries or cancels.
+func changeDelivery(v *visit) error {
+	id, what := v.r.PathValue("id"), v.get("do")
+	if what != "retry" && what != "cancel" {
+		return hookyard.Errorf(hookyard.Invalid, "The form does not say what to do.")
+	}
+	if err := v.do(http.MethodPost, nil, nil, "deliveries", id, what); err != nil {
+		return v.delivery(err)
+	}
+	if what == "cancel" {
+		return v.see(v.home("deliveries", id), "canceled")
+	}
+	return v.see(v.home("deliveries", id), "replayed")
+}
+
+// asError says whether err is one that may be shown, and copies it.
+func asError(err error, to *hookyard.Error) bool {
+	var e *hookyard.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	*to = *e
+	return true
+}

@@ -1,0 +1,154 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hookyard/hookyard"
+)
+
+// eventsPage lists and searches events. The search is the address, in the words of the REST API.
+type eventsPage struct {
+	base
+	Query    map[string]string
+	Events   hookyard.EventPage
+	Older    string // address of the next page, or ""
+	Newest   string // address of the first page when this is not it
+	Hooks    []*hookyard.Hook
+	Searched bool
+	Replay   bool // the search can be replayed in bulk
+}
+
+// eventFields are the search's fields, by the names of the REST API.
+func eventFields() []string {
+	return []string{"type", "source", "hook", "state", "since", "until", "id", "text", "path", "value"}
+}
+
+func listEvents(v *visit) error {
+	p := &eventsPage{Query: map[string]string{}, Hooks: v.view.Hooks}
+	p.Tab = "events"
+	for _, name := range eventFields() {
+		p.Query[name] = v.get(name)
+		p.Searched = p.Searched || p.Query[name] != ""
+	}
+	q, err := v.eventQuery()
+	if err == nil {
+		p.Events, err = v.web.o.Store.Events(v.ctx(), q)
+	}
+	if err != nil {
+		return v.again(err, "Events", p)
+	}
+	p.Live = q.Before == 0 && p.Query["until"] == ""
+	keep := url.Values{}
+	for name, value := range p.Query {
+		if value != "" {
+			keep.Set(name, value)
+		}
+	}
+	if q.Before > 0 {
+		p.Newest = "?" + keep.Encode()
+	}
+	if p.Events.Next > 0 {
+		keep.Set("before", strconv.FormatInt(p.Events.Next, 10))
+		p.Older = "?" + keep.Encode()
+	}
+	return v.show(http.StatusOK, "Events", p)
+}
+
+// eventsShown is how many events a page lists.
+const eventsShown = 50
+
+func (v *visit) eventQuery() (q hookyard.EventQuery, err error) {
+	q = hookyard.EventQuery{ProjectKey: v.key(), Limit: eventsShown, Source: v.get("source"), Type: v.get("type"), ID: v.get("id"),
+		Text: v.get("text"), Path: v.get("path"), Value: v.get("value"), State: hookyard.State(v.get("state"))}
+	if b := v.get("before"); b != "" {
+		if q.Before, err = strconv.ParseInt(b, 10, 64); err != nil || q.Before <= 0 {
+			return q, hookyard.FieldErrorf("before", "The address was cut; begin again from the newest events.")
+		}
+	}
+	if q.Since, err = v.time("since"); err != nil {
+		return q, err
+	}
+	if q.Until, err = v.time("until"); err != nil {
+		return q, err
+	}
+	switch {
+	case len(q.Text) > 1000 || len(q.Path) > 200 || len(q.Value) > 1000 || len(q.Type) > 1000:
+		return q, hookyard.FieldErrorf("text", "Text, value and type may have 1000 bytes, the path 200.")
+	case q.Value != "" && q.Path == "":
+		return q, hookyard.FieldErrorf("path", "A value needs a path: where in the body it must stand, such as data.order.id.")
+	case strings.ContainsAny(q.Path, "#@|*?"):
+		return q, hookyard.FieldErrorf("path", "The path names members and positions only, such as data.items.0.sku.")
+	}
+	switch q.State {
+	case "", hookyard.Pending, hookyard.Delivered, hookyard.Failed, hookyard.Skipped, hookyard.Canceled:
+	default:
+		return q, hookyard.FieldErrorf("state", "There is no such state.")
+	}
+	if id := v.get("hook"); id != "" {
+		h := v.view.Hook(id)
+		if h == nil {
+			return q, hookyard.FieldErrorf("hook", "There is no such hook in this project.")
+		}
+		q.HookKey = h.Key
+	}
+	return q, nil
+}
+
+// time reads a field that is a time, or a duration such as 24h that means so long ago.
+func (v *visit) time(name string) (time.Time, error) {
+	s := v.get(name)
+	if s == "" {
+		return time.Time{}, nil
+	}
+	if ago, err := time.ParseDuration(s); err == nil && ago >= 0 {
+		return time.Now().UTC().Add(-ago), nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02"} {
+		if t, err := time.Parse(layout, s); err == nil && t.Year() >= 1 && t.Year() <= 9999 {
+			return t, nil
+		}
+	}
+	return time.Time{}, hookyard.FieldErrorf(name, "Write a time such as 2026-01-31T12:00:00Z, or a duration such as 24h that means so long ago.")
+}
+
+// deliveriesPage lists deliveries.
+type deliveriesPage struct {
+	base
+	Query      map[string]string
+	Deliveries []hookyard.Delivery
+	Hooks      []*hookyard.Hook
+	Older      string
+	Newest     string
+}
+
+func listDeliveries(v *visit) error {
+	p := &deliveriesPage{Query: map[string]string{}, Hooks: v.view.Hooks}
+	p.Tab = "deliveries"
+	keep := url.Values{}
+	for _, name := range []string{"hook", "state", "since", "until"} {
+		if p.Query[name] = v.get(name); p.Query[name] != "" {
+			keep.Set(name, p.Query[name])
+		}
+	}
+	eq, err := v.eventQuery()
+	if err != nil {
+		return v.again(err, "Deliveries", p)
+	}
+	q := hookyard.DeliveryQuery{ProjectKey: v.key(), HookKey: eq.HookKey, State: eq.State, Since: eq.Since, Until: eq.Until, Before: v.get("after"), Limit: eventsShown}
+	var next string
+	if p.Deliveries, next, err = v.web.o.Store.Deliveries(v.ctx(), q); err != nil {
+		return v.again(err, "Deliveries", p)
+	}
+	if q.Before != "" {
+		p.Newest = "?" + keep.Encode()
+	}
+	if next != "" {
+		keep.Set("after", next)
+		p.Older = "?" + keep.Encode()
+	}
+	return v.show(http.StatusOK, "Deliveries", p)
+}

@@ -1,0 +1,242 @@
+package web
+
+import (
+	"encoding/hex"
+	"fmt"
+	"html/template"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/hookyard/hookyard"
+)
+
+// functions are what templates call.
+func functions() template.FuncMap {
+	return template.FuncMap{
+		"when":    when,
+		"took":    took,
+		"wait":    wait,
+		"size":    size,
+		"num":     num,
+		"num64":   func(n int64) string { return num(int(n)) },
+		"vis":     visible,
+		"short":   short,
+		"states":  states,
+		"dict":    dict,
+		"plural":  plural,
+		"percent": percent,
+		"join2":   strings.Fields,
+		"hide":    hideURL,
+		"segment": template.URLQueryEscaper,
+		"path":    func(parts ...string) string { return join(parts...) },
+	}
+}
+
+// when shows a time: UTC here, the viewer's zone once the script has run, UTC on hover then.
+func when(t time.Time) template.HTML {
+	if t.IsZero() {
+		return "–"
+	}
+	t = t.UTC()
+	return template.HTML(`<time datetime="` + t.Format(time.RFC3339Nano) + `">` + t.Format("2006-01-02 15:04:05") + ` UTC</time>`)
+}
+
+// took shows how long something lasted.
+func took(d time.Duration) string {
+	switch {
+	case d < time.Millisecond:
+		return fmt.Sprintf("%d µs", d.Microseconds())
+	case d < 10*time.Millisecond:
+		return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	}
+	return wait(d)
+}
+
+// wait shows a duration of which only the first two parts matter.
+func wait(d time.Duration) string {
+	d = d.Round(time.Second)
+	parts := []struct {
+		unit string
+		size time.Duration
+	}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}}
+	var out []string
+	for _, p := range parts {
+		if n := d / p.size; n > 0 && len(out) < 2 {
+			out = append(out, fmt.Sprintf("%d %s", n, p.unit))
+			d -= n * p.size
+		} else if len(out) > 0 {
+			break
+		}
+	}
+	if len(out) == 0 {
+		return "0 s"
+	}
+	return strings.Join(out, " ")
+}
+
+func size(n int64) string {
+	switch {
+	case n < 1<<10:
+		return fmt.Sprintf("%d B", n)
+	case n < 1<<20:
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	case n < 1<<30:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	}
+	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+}
+
+// num shows a number with its thousands apart.
+func num(n int) string {
+	s := strconv.Itoa(n)
+	for at := len(s) - 3; at > 0 && s[at-1] != '-'; at -= 3 {
+		s = s[:at] + "\u202f" + s[at:]
+	}
+	return s
+}
+
+func plural(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	if strings.HasSuffix(one, "y") {
+		return num(n) + " " + strings.TrimSuffix(one, "y") + "ies"
+	}
+	return num(n) + " " + one + "s"
+}
+
+func percent(part, whole int) string {
+	if whole == 0 {
+		return "–"
+	}
+	p := 100 * float64(part) / float64(whole)
+	if p > 99.9 && part < whole {
+		p = 99.9 // never 100 when something failed
+	}
+	return strconv.FormatFloat(p, 'f', 1, 64) + " %"
+}
+
+// short is an id as lists show it.
+func short(id string) string {
+	head, rest, ok := strings.Cut(id, "_")
+	if !ok || len(rest) < 12 {
+		return id
+	}
+	return head + "_…" + rest[len(rest)-8:]
+}
+
+// dict makes a map of pairs, to hand a template more than one thing.
+func dict(pairs ...any) map[string]any {
+	out := make(map[string]any, len(pairs)/2)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		out[pairs[i].(string)] = pairs[i+1]
+	}
+	return out
+}
+
+// stateCount is how many deliveries are in a state.
+type stateCount struct {
+	State hookyard.State
+	N     int
+}
+
+// states lists counts in a fixed order.
+func states(counts map[hookyard.State]int) []stateCount {
+	var out []stateCount
+	for _, s := range []hookyard.State{hookyard.Delivered, hookyard.Pending, hookyard.Failed, hookyard.Skipped, hookyard.Canceled} {
+		if counts[s] > 0 {
+			out = append(out, stateCount{s, counts[s]})
+		}
+	}
+	return out
+}
+
+// visible shows what a stranger sent: text, never HTML, with the characters that hide or turn around others, and bytes
+// that are no text, written out.
+func visible(v any) template.HTML {
+	s := fmt.Sprint(v)
+	if !slices.ContainsFunc([]rune(s), hidden) && utf8.ValidString(s) {
+		return template.HTML(template.HTMLEscapeString(s))
+	}
+	var b strings.Builder
+	plain := 0
+	flush := func(to int) {
+		template.HTMLEscape(&b, []byte(s[plain:to]))
+	}
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		bad := r == utf8.RuneError && n == 1
+		if bad || hidden(r) {
+			flush(i)
+			code := fmt.Sprintf(`\u%04x`, r)
+			if bad {
+				code = fmt.Sprintf(`\x%02x`, s[i])
+			}
+			b.WriteString(`<i class="code" title="a character that would not show">` + code + `</i>`)
+			plain = i + n
+		}
+		i += n
+	}
+	flush(len(s))
+	return template.HTML(b.String())
+}
+
+// hidden says whether a character does not show as itself: controls but line breaks and tabs, and format characters such
+// as those that turn the direction of writing around.
+func hidden(r rune) bool {
+	switch r {
+	case '\n', '\t', '\r':
+		return false
+	case utf8.RuneError, 0x2028, 0x2029, 0x115f, 0x1160, 0x3164:
+		return true
+	}
+	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r)
+}
+
+// hexDump shows bytes that are no text, the first of them.
+func hexDump(b []byte, max int) string {
+	if len(b) > max {
+		b = b[:max]
+	}
+	return hex.Dump(b)
+}
+
+// headerLine is one header as a page shows it.
+type headerLine struct{ Name, Value string }
+
+func headerLines(h http.Header) []headerLine {
+	var out []headerLine
+	for name, values := range h {
+		for _, v := range values {
+			out = append(out, headerLine{name, v})
+		}
+	}
+	slices.SortFunc(out, func(a, b headerLine) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
+// hideURL hides the user and password in a URL.
+func hideURL(raw string) string {
+	scheme, rest, ok := strings.Cut(raw, "://")
+	host, path := rest, ""
+	if at := strings.IndexAny(rest, "/?#"); at >= 0 {
+		host, path = rest[:at], rest[at:]
+	}
+	at := strings.LastIndexByte(host, '@')
+	if !ok || at < 0 {
+		return raw
+	}
+	return scheme + "://" + hookyard.Masked + host[at:] + path
+}
+
+// ptr is the address of a value, for patches.
+func ptr[T any](v T) *T { return &v }

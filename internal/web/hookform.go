@@ -1,0 +1,387 @@
+package web
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/format"
+	"github.com/hookyard/hookyard/internal/signature"
+)
+
+// hookForm is what stands in the form of a hook, as it was typed. payloadUrl, secret, webhookType and gitPush are Yobi's
+// names, so that what was written for Yobi's form goes on working.
+type hookForm struct {
+	New         bool
+	ID          string
+	URL         string
+	Secret      string
+	NoSecret    bool
+	HasSecret   bool
+	Type        string // a format, or one of Yobi's types
+	GitPush     bool
+	All         bool
+	Names       string
+	Ticked      map[string]bool
+	Features    string
+	Description string
+	Active      bool
+	ContentType string
+	Template    string
+	Headers     string
+	Schedule    string
+	Timeout     string
+	InFlight    string
+	Rate        string
+	Ordered     bool
+	Filter      string
+	Policy      string
+	After       string
+	InsecureTLS bool
+	Revision    string
+
+	Types   []string // to tick
+	Formats []string
+	Preview *preview
+}
+
+// Open says whether the rarer settings are shown: when one of them is not as it is by default.
+func (f *hookForm) Open() bool {
+	return f.Features+f.ContentType+f.Template+f.Headers+f.Schedule+f.Timeout+f.InFlight+f.Rate+f.Filter+f.Policy+f.After != "" ||
+		f.Ordered || f.InsecureTLS
+}
+
+// yobiTypes are the values of Yobi's webhookType.
+func yobiTypes() map[string]string {
+	return map[string]string{"SIMPLE": format.Yobi, "DETAIL_SLACK": format.Slack, "DETAIL_HANGOUT_CHAT": format.GoogleChat, "JSON": format.Yobi}
+}
+
+// readHookForm reads what was sent. A form of Yobi's has no field that says which events; it wants all.
+func (v *visit) readHookForm() *hookForm {
+	f := &hookForm{
+		ID: v.get("id"), URL: v.get("payloadUrl"), Secret: v.form.Get("secret"), NoSecret: v.has("noSecret"), Type: v.get("webhookType"),
+		GitPush: v.has("gitPush"), All: v.get("which") != "some", Names: v.get("names"), Ticked: map[string]bool{}, Features: v.get("features"),
+		Description: v.get("description"), Active: v.has("active") || !v.has("ours"), ContentType: v.get("contentType"), Template: v.form.Get("template"),
+		Headers: v.get("headers"), Schedule: v.get("schedule"), Timeout: v.get("timeout"), InFlight: v.get("inFlight"), Rate: v.get("rate"),
+		Ordered: v.has("ordered"), Filter: v.get("filter"), Policy: v.get("policy"), After: v.get("after"), InsecureTLS: v.has("insecureTls"),
+		Revision: v.get("revision"),
+	}
+	for _, t := range v.form["event"] {
+		f.Ticked[t] = true
+	}
+	return f
+}
+
+// formOf fills the form from a hook.
+func formOf(h *hookyard.Hook) *hookForm {
+	f := &hookForm{
+		ID: h.ID, URL: hideURL(h.URL), HasSecret: len(h.Secrets) > 0, Type: h.Format, All: h.Events.All, Names: strings.Join(h.Events.Names, " "),
+		Ticked: map[string]bool{}, Features: strings.Join(h.Features, " "), Description: h.Description, Active: h.Active, ContentType: h.ContentType,
+		Template: h.Template, Ordered: h.Ordered, Filter: h.Filter, Policy: h.Off.Policy, InsecureTLS: h.InsecureTLS,
+		Revision: strconv.FormatInt(h.Revision, 10),
+	}
+	for _, name := range slices.Sorted(maps.Keys(h.Headers)) {
+		value := h.Headers[name]
+		if hookyard.IsSensitive(name) {
+			value = hookyard.Masked
+		}
+		f.Headers += name + ": " + value + "\n"
+	}
+	for i, w := range h.Schedule {
+		if i > 0 {
+			f.Schedule += ", "
+		}
+		f.Schedule += w.String()
+	}
+	if h.Timeout > 0 {
+		f.Timeout = h.Timeout.String()
+	}
+	if h.InFlight > 0 {
+		f.InFlight = strconv.Itoa(h.InFlight)
+	}
+	if h.Rate > 0 {
+		f.Rate = strconv.FormatFloat(h.Rate, 'f', -1, 64)
+	}
+	if h.Off.After > 0 {
+		f.After = strconv.Itoa(h.Off.After)
+	}
+	return f
+}
+
+// choices fills what the form offers: the catalogue's types, or those that came of late.
+func (v *visit) choices(f *hookForm) error {
+	f.Formats = format.Names()
+	f.Types = v.view.Project.Catalogue()
+	if len(f.Types) == 0 {
+		found, err := v.web.o.Store.RecentTypes(v.ctx(), v.key(), 500)
+		if err != nil {
+			return err
+		}
+		f.Types = found
+	}
+	f.Types = slices.Sorted(slices.Values(f.Types))
+	if len(f.Types) > 60 {
+		f.Types = f.Types[:60]
+	}
+	var rest []string
+	for _, name := range words(f.Names) {
+		if slices.Contains(f.Types, name) {
+			f.Ticked[name] = true
+		} else {
+			rest = append(rest, name)
+		}
+	}
+	f.Names = strings.Join(rest, " ")
+	return nil
+}
+
+func words(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == ',' || r == '\n' || r == '\r' || r == '\t' })
+}
+
+// selector is which events the form asks for.
+func (f *hookForm) selector(p *hookyard.Project) hookyard.Selector {
+	if _, yobi := yobiTypes()[f.Type]; yobi {
+		return yobiSelector(f, p)
+	}
+	if f.All {
+		return hookyard.SelectAll()
+	}
+	names := words(f.Names)
+	for _, t := range slices.Sorted(maps.Keys(f.Ticked)) {
+		if !slices.Contains(names, t) {
+			names = append(names, t)
+		}
+	}
+	return hookyard.Selector{Names: names}
+}
+
+// yobiSelector follows Yobi: type JSON tells of pushes only; of the others the box says whether they do, too.
+func yobiSelector(f *hookForm, p *hookyard.Project) hookyard.Selector {
+	switch {
+	case f.Type == "JSON":
+		return hookyard.Selector{Names: []string{"push"}}
+	case f.GitPush:
+		return hookyard.SelectAll()
+	}
+	catalogue := p.Catalogue()
+	if len(catalogue) == 0 {
+		catalogue = hookyard.Presets()["yobi"].EventTypes
+	}
+	return hookyard.Selector{Names: slices.DeleteFunc(slices.Clone(catalogue), func(t string) bool { return t == "push" })}
+}
+
+// check refuses what Yobi's form refuses, in its words.
+func (f *hookForm) check(limits hookyard.Limits) error {
+	switch {
+	case f.URL == "":
+		return hookyard.FieldErrorf("url", "Payload URL is a required field.")
+	case utf8.RuneCountInString(f.URL) > limits.URL:
+		return hookyard.FieldErrorf("url", "The given payload URL is too long. (Maximum %d Characters)", limits.URL)
+	case utf8.RuneCountInString(f.Secret) > limits.Secret:
+		return hookyard.FieldErrorf("secret", "The given secret token is too long. (Maximum %d Characters)", limits.Secret)
+	}
+	return nil
+}
+
+// settings makes the body for the API. before is the hook that is changed, nil when it is made.
+func (f *hookForm) settings(p *hookyard.Project, before *hookyard.Hook, limits hookyard.Limits) (map[string]any, error) {
+	if err := f.check(limits); err != nil {
+		return nil, err
+	}
+	out := map[string]any{
+		"url": f.URL, "events": f.selector(p), "description": f.Description, "active": f.Active, "format": f.Type, "contentType": f.ContentType,
+		"template": f.Template, "features": words(f.Features), "ordered": f.Ordered, "filter": f.Filter, "insecureTls": f.InsecureTLS,
+	}
+	if as, yobi := yobiTypes()[f.Type]; yobi {
+		out["format"] = as
+	}
+	if f.Secret != "" || f.NoSecret {
+		out["secret"] = f.Secret
+		if f.NoSecret {
+			out["secret"] = ""
+		}
+	}
+	if f.Policy != "" || before != nil {
+		after, err := number("off.after", f.After)
+		if err != nil {
+			return nil, err
+		}
+		out["off"] = map[string]any{"policy": f.Policy, "after": int(after)}
+	}
+	return out, f.numbers(out, before)
+}
+
+// numbers adds the fields that may be left empty for their default.
+func (f *hookForm) numbers(out map[string]any, before *hookyard.Hook) error {
+	headers, err := f.headers(before)
+	if err != nil {
+		return err
+	}
+	out["headers"] = headers
+	inFlight, err := number("inFlight", f.InFlight)
+	if err != nil {
+		return err
+	}
+	rate, err := number("rate", f.Rate)
+	if err != nil {
+		return err
+	}
+	out["inFlight"], out["rate"] = int(inFlight), rate
+	out["timeout"], out["schedule"] = "0s", nil
+	if f.Timeout != "" {
+		if _, err := time.ParseDuration(f.Timeout); err != nil {
+			return hookyard.FieldErrorf("timeout", "%q is not a duration; write for example 15s.", hookyard.Clean(f.Timeout, 50))
+		}
+		out["timeout"] = f.Timeout
+	}
+	if waits := words(f.Schedule); len(waits) > 0 {
+		for _, w := range waits {
+			if _, err := time.ParseDuration(w); err != nil {
+				return hookyard.FieldErrorf("schedule", "%q is not a duration; write for example 0s, 5s, 5m, 1h.", hookyard.Clean(w, 50))
+			}
+		}
+		out["schedule"] = waits
+	}
+	return nil
+}
+
+// number reads a field that may be empty.
+func number(field, text string) (float64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil || n != n || n < 0 || n > 1e9 {
+		return 0, hookyard.FieldErrorf(field, "%q is not a number that can stand here.", hookyard.Clean(text, 50))
+	}
+	return n, nil
+}
+
+// headers reads one "Name: value" a line. What was there before and is not any more is taken away.
+func (f *hookForm) headers(before *hookyard.Hook) (map[string]*string, error) {
+	out := map[string]*string{}
+	for line := range strings.Lines(f.Headers) {
+		line = strings.TrimSpace(line)
+		if line == "" {
+			continue
+		}
+		name, value, ok := strings.Cut(line, ":")
+		if !ok {
+			return nil, hookyard.FieldErrorf("headers", "%q is not a header; write Name: value, one a line.", hookyard.Clean(line, 50))
+		}
+		out[http.CanonicalHeaderKey(strings.TrimSpace(name))] = ptr(strings.TrimSpace(value))
+	}
+	if before != nil {
+		for name := range before.Headers {
+			if out[name] == nil {
+				out[name] = nil
+			}
+		}
+	}
+	return out, nil
+}
+
+// hookID makes an id for a hook whose maker gave none: from the host it sends to, and free in the project.
+func (v *visit) hookID(raw string) string {
+	base := "hook"
+	if u, err := url.Parse(raw); err == nil && u.Hostname() != "" {
+		base = strings.Trim(strings.Map(func(r rune) rune {
+			if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+				return r
+			}
+			return '-'
+		}, strings.ToLower(u.Hostname())), "-")
+	}
+	if len(base) > 40 {
+		base = base[:40]
+	}
+	for n := 1; ; n++ {
+		id := base
+		if n > 1 {
+			id = fmt.Sprintf("%s-%d", base, n)
+		}
+		if v.view.Hook(id) == nil {
+			return id
+		}
+	}
+}
+
+// preview shows what a hook would send, and which of the newest events it would get, before it is saved.
+type preview struct {
+	Event   *hookyard.Event
+	Shaped  *format.Shaped
+	Body    bodyView
+	Header  []headerLine
+	Fault   string
+	Tried   []tried
+	Wanted  int
+	Nothing bool // no event has come yet
+}
+
+// tried is what a hook's settings would do with an event.
+type tried struct {
+	Event  *hookyard.Event
+	Wanted bool
+	Reason string
+}
+
+// triedEvents is how many of the newest events settings are tried on.
+const triedEvents = 20
+
+// try fills the preview.
+func (v *visit) try(f *hookForm) error {
+	f.Preview = &preview{}
+	h := &hookyard.Hook{ID: f.ID, URL: f.URL, Events: f.selector(v.view.Project), Features: words(f.Features), Active: true,
+		Format: f.Type, ContentType: f.ContentType, Template: f.Template, Filter: f.Filter}
+	if as, yobi := yobiTypes()[f.Type]; yobi {
+		h.Format = as
+	}
+	page, err := v.web.o.Store.Events(v.ctx(), hookyard.EventQuery{ProjectKey: v.key(), Limit: triedEvents, Bodies: true})
+	if err != nil {
+		return err
+	}
+	if f.Preview.Nothing = len(page.Events) == 0; f.Preview.Nothing {
+		e := hookyard.NewMeta(v.key(), "test", []byte(`{"message":"No event has come yet, so this is a made-up one"}`), time.Now())
+		f.Preview.Event = e
+	}
+	for _, e := range page.Events {
+		e.Project = v.view.Project.Path()
+		verdict := hookyard.Wants(h, e, v.web.o.Filter)
+		f.Preview.Tried = append(f.Preview.Tried, tried{Event: e, Wanted: verdict.Wanted, Reason: verdict.Reason})
+		if verdict.Wanted {
+			f.Preview.Wanted++
+		}
+		if f.Preview.Event == nil || verdict.Wanted && f.Preview.Wanted == 1 {
+			f.Preview.Event = e
+		}
+	}
+	v.shape(f.Preview, h, f.Secret)
+	return nil
+}
+
+// shape fills what the receiver would get of the preview's event.
+func (v *visit) shape(p *preview, h *hookyard.Hook, secret string) {
+	name := v.view.Project.EffectiveFormat(h)
+	err := format.Check(h, name)
+	var shaped format.Shaped
+	if err == nil {
+		shaped, err = format.Shape(name, format.Input{Event: p.Event, Hook: h, Project: v.view.Project, BaseURL: v.web.o.BaseURL, Now: time.Now()})
+	}
+	if err == nil && secret != "" {
+		err = signature.CheckSecret(secret)
+	}
+	if err != nil {
+		p.Fault = err.Error()
+		return
+	}
+	p.Shaped, p.Body = &shaped, viewBody(shaped.Body, int64(len(shaped.Body)))
+	p.Header = headerLines(shaped.Header)
+}

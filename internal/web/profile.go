@@ -1,0 +1,165 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/client"
+)
+
+// profilePage is for one's own password, tokens and sessions.
+type profilePage struct {
+	base
+	Tokens    []*hookyard.Token
+	Sessions  []*hookyard.Session
+	Current   string // id of the session that looks
+	Secret    string // of a token that was just made
+	Name      string
+	Scope     string
+	For       string
+	ExpiresIn string
+}
+
+func showProfile(v *visit) error { return v.profile(http.StatusOK, &profilePage{}, nil) }
+
+// profile shows the page, with err as the fault of a form when there is one.
+func (v *visit) profile(status int, p *profilePage, err error) error {
+	var e error
+	if p.Tokens, e = v.web.o.Store.Tokens(v.ctx(), v.id.User.Key, 0); e != nil {
+		return e
+	}
+	if p.Sessions, e = v.web.o.Store.Sessions(v.ctx(), v.id.User.Key); e != nil {
+		return e
+	}
+	if v.id.Session != nil {
+		p.Current = v.id.Session.ID
+	}
+	if err != nil {
+		return v.again(err, "Your profile", p)
+	}
+	return v.show(status, "Your profile", p)
+}
+
+func doPassword(v *visit) error {
+	if v.web.o.Dev {
+		return v.profile(0, &profilePage{}, hookyard.FieldErrorf("password", "Sign-in is off (--dev): there is no password to change."))
+	}
+	if _, err := v.web.o.Auth.SignIn(v.ctx(), v.id.User.Name, v.form.Get("current"), v.r.RemoteAddr); err != nil {
+		var e *hookyard.Error
+		if errors.As(err, &e) && e.Code == hookyard.Unauthenticated {
+			err = hookyard.FieldErrorf("current", "That is not your password.")
+		}
+		return v.profile(0, &profilePage{}, err)
+	}
+	u, err := v.web.o.Store.UserByName(v.ctx(), v.id.User.Name)
+	if err != nil {
+		return err
+	}
+	if err := v.newPassword(u); err != nil {
+		return v.profile(0, &profilePage{}, err)
+	}
+	v.web.o.Auth.Forget()
+	sessions, err := v.web.o.Store.Sessions(v.ctx(), u.Key)
+	if err != nil {
+		return err
+	}
+	for _, s := range sessions {
+		if v.id.Session == nil || s.ID != v.id.Session.ID {
+			if err := v.web.o.Store.DeleteSession(v.ctx(), u.Key, s.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return v.see("/profile", "password")
+}
+
+// makeToken shows the token's secret in the answer to the form: it is kept nowhere.
+func makeToken(v *visit) error {
+	p := &profilePage{Name: v.get("name"), Scope: v.get("scope"), For: v.get("project"), ExpiresIn: v.get("expiresIn")}
+	in := client.TokenRequest{Name: p.Name, Scope: hookyard.Scope(p.Scope), Project: p.For}
+	if p.ExpiresIn != "" {
+		d, err := time.ParseDuration(p.ExpiresIn)
+		if err != nil {
+			return v.profile(0, p, hookyard.FieldErrorf("expiresIn", "Choose how long the token is good."))
+		}
+		in.ExpiresIn = hookyard.Duration(d)
+	}
+	var made client.NewToken
+	if err := v.web.o.API.Do(v.ctx(), v.id, http.MethodPost, "/tokens", in, &made); err != nil {
+		if hookyard.CodeOf(err) == hookyard.Forbidden {
+			err = hookyard.FieldErrorf("project", "There is no such project, or you may not see it.")
+		}
+		return v.profile(0, p, err)
+	}
+	return v.profile(http.StatusOK, &profilePage{Secret: made.Secret}, nil)
+}
+
+func revokeToken(v *visit) error {
+	err := v.web.o.API.Do(v.ctx(), v.id, http.MethodDelete, "/tokens"+join(v.get("id")), nil, nil)
+	if err != nil && hookyard.CodeOf(err) != hookyard.NotFound {
+		return err
+	}
+	return v.see("/profile", "revoked")
+}
+
+func endSession(v *visit) error {
+	if err := v.web.o.Store.DeleteSession(v.ctx(), v.id.User.Key, v.get("id")); err != nil {
+		return err
+	}
+	return v.see("/profile", "ended")
+}
+
+// usersPage is where administrators make and change users.
+type usersPage struct {
+	base
+	Users   []*hookyard.User
+	NewName string
+	NewRule bool
+}
+
+func showUsers(v *visit) error { return v.users(&usersPage{}, nil) }
+
+func (v *visit) users(p *usersPage, err error) error {
+	var e error
+	if p.Users, e = v.web.o.Store.Users(v.ctx()); e != nil {
+		return e
+	}
+	if err != nil {
+		return v.again(err, "Users", p)
+	}
+	return v.show(http.StatusOK, "Users", p)
+}
+
+func makeUser(v *visit) error {
+	in := map[string]any{"name": v.get("name"), "admin": v.has("admin")}
+	if password := v.form.Get("password"); password != "" {
+		in["password"] = password
+	}
+	if err := v.web.o.API.Do(v.ctx(), v.id, http.MethodPost, "/users", in, nil); err != nil {
+		return v.users(&usersPage{NewName: v.get("name"), NewRule: v.has("admin")}, err)
+	}
+	return v.see("/users", "created")
+}
+
+func changeUser(v *visit) error {
+	path, in := "/users"+join(v.r.PathValue("user")), map[string]any{}
+	var err error
+	switch v.get("do") {
+	case "delete":
+		err = v.web.o.API.Do(v.ctx(), v.id, http.MethodDelete, path, nil, nil)
+	case "disable", "enable":
+		in["disabled"] = v.get("do") == "disable"
+		err = v.web.o.API.Do(v.ctx(), v.id, http.MethodPatch, path, in, nil)
+	case "password":
+		in["password"] = v.form.Get("password")
+		err = v.web.o.API.Do(v.ctx(), v.id, http.MethodPatch, path, in, nil)
+	default:
+		err = hookyard.Errorf(hookyard.Invalid, "The form does not say what to do.")
+	}
+	if err != nil {
+		return v.users(&usersPage{}, err)
+	}
+	return v.see("/users", "saved")
+}

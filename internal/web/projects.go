@@ -1,0 +1,281 @@
+package web
+
+import (
+	"context"
+	"html/template"
+	"net/http"
+	"time"
+
+	"github.com/hookyard/hookyard"
+)
+
+// projectRow is a project with its health at a glance.
+type projectRow struct {
+	*hookyard.Project
+	Hooks   int
+	Trouble int // hooks that fail or that hookyard switched off
+	Good    int // of the newest deliveries that have ended
+	Ended   int
+	Backlog int
+	More    bool // Backlog is a lower bound
+	Events  int  // in the last hour
+	Rate    template.HTML
+}
+
+// projectsPage is the first page.
+type projectsPage struct {
+	base
+	Projects []projectRow
+	After    string // where the next page begins, or ""
+	Owner    string // of the form
+	Name     string
+	Preset   string
+	About    string
+	Presets  []string
+}
+
+// Bounds on the work of the first page.
+const (
+	projectsShown = 25
+	hooksCounted  = 10 // hooks of a project whose deliveries are counted
+	newestCounted = 100
+	backlogShown  = 1000
+)
+
+func showProjects(v *visit) error { return v.projects(nil, &projectsPage{Owner: v.id.User.Name}) }
+
+func (v *visit) projects(fault error, p *projectsPage) error {
+	p.Presets = []string{"github", "netbeans", "webgme", "yobi"}
+	user, after := v.id.User, v.get("after")
+	if v.id.IsAdmin() || v.id.Guest {
+		user = nil // everything; roles sort out what a guest may see
+	}
+	for {
+		found, err := v.web.o.Store.Projects(v.ctx(), user, after, projectsShown+1)
+		if err != nil {
+			return err
+		}
+		for _, one := range found {
+			if len(p.Projects) == projectsShown {
+				p.After = after
+				break
+			}
+			after = one.Path()
+			role, err := v.web.o.Auth.Role(v.ctx(), v.id, one)
+			if err != nil {
+				return err
+			}
+			if !role.Allows(hookyard.RoleRead) {
+				continue
+			}
+			row, err := v.web.atGlance(v.ctx(), one)
+			if err != nil {
+				return err
+			}
+			p.Projects = append(p.Projects, row)
+		}
+		if len(found) <= projectsShown || p.After != "" {
+			break
+		}
+	}
+	if fault != nil {
+		return v.again(fault, "Projects", p)
+	}
+	return v.show(http.StatusOK, "Projects", p)
+}
+
+// atGlance counts what the list shows of a project.
+func (w *Web) atGlance(ctx context.Context, p *hookyard.Project) (projectRow, error) {
+	row := projectRow{Project: p}
+	hooks, err := w.o.Store.Hooks(ctx, p.Key)
+	if err != nil {
+		return row, err
+	}
+	row.Hooks = len(hooks)
+	for i, h := range hooks {
+		if troubled(h) {
+			row.Trouble++
+		}
+		if i >= hooksCounted {
+			row.More = true
+			continue
+		}
+		counts, err := w.o.Store.HookCounts(ctx, h.Key, newestCounted)
+		if err != nil {
+			return row, err
+		}
+		row.Good += counts[hookyard.Delivered]
+		row.Ended += counts[hookyard.Delivered] + counts[hookyard.Failed]
+		owed, err := w.o.Store.PendingOf(ctx, h.Key, backlogShown)
+		if err != nil {
+			return row, err
+		}
+		row.Backlog += owed
+		row.More = row.More || owed == backlogShown
+	}
+	counts, _, err := w.rates(ctx, p.Key, 5*time.Minute, 12)
+	if err != nil {
+		return row, err
+	}
+	for _, n := range counts {
+		row.Events += n
+	}
+	row.Rate = sparkline("Events in the last hour: "+num(row.Events), counts)
+	return row, nil
+}
+
+// troubled says whether somebody should look at a hook.
+func troubled(h *hookyard.Hook) bool {
+	return h.OffReason != "" && !h.Active || h.Active && h.Health.Failures > 0
+}
+
+// rates counts a project's events in n stretches of step up to now.
+func (w *Web) rates(ctx context.Context, projectKey int64, step time.Duration, n int) (counts []int, exact bool, err error) {
+	end := time.Now().Truncate(step).Add(step)
+	marks := make([]int64, n+1)
+	for i := range n {
+		if marks[i], err = w.markAt(ctx, end.Add(-step*time.Duration(n-i))); err != nil {
+			return nil, false, err
+		}
+	}
+	if _, marks[n], err = w.o.Store.Bounds(ctx, projectKey); err != nil {
+		return nil, false, err
+	}
+	return w.o.Store.CountBetween(ctx, projectKey, marks)
+}
+
+// maxMarks bounds what is remembered of the places of times.
+const maxMarks = 5000
+
+// markAt is the seq at a time that is a whole number of seconds. The past does not change, so it is looked for once.
+func (w *Web) markAt(ctx context.Context, t time.Time) (int64, error) {
+	w.mu.Lock()
+	seq, known := w.marks[t.Unix()]
+	w.mu.Unlock()
+	if known {
+		return seq, nil
+	}
+	seq, err := w.o.Store.SeqAt(ctx, t)
+	if err != nil || time.Since(t) < 2*time.Minute { // another node's clock may still add to it
+		return seq, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.marks) >= maxMarks {
+		clear(w.marks)
+	}
+	w.marks[t.Unix()] = seq
+	return seq, nil
+}
+
+func makeProject(v *visit) error {
+	p := &projectsPage{Owner: v.get("owner"), Name: v.get("name"), Preset: v.get("preset"), About: v.get("description")}
+	fresh := &hookyard.Project{Owner: p.Owner, Name: p.Name}
+	if err := fresh.Validate(v.web.o.Limits); err != nil {
+		return v.projects(err, p)
+	}
+	if _, err := v.web.o.Store.View(v.ctx(), p.Owner, p.Name); err == nil {
+		if role, err := v.web.o.Auth.Role(v.ctx(), v.id, fresh); err == nil && role.Allows(hookyard.RoleAdmin) {
+			return v.projects(hookyard.FieldErrorf("name", "You have a project %s already.", fresh.Path()), p)
+		}
+	}
+	in := map[string]any{"description": p.About, "preset": p.Preset}
+	err := v.web.o.API.Do(v.ctx(), v.id, http.MethodPut, "/projects"+join(p.Owner, p.Name), in, nil)
+	if hookyard.CodeOf(err) == hookyard.Forbidden {
+		err = hookyard.FieldErrorf("owner", "You may not make projects of this owner; yours is %s.", v.id.User.Name)
+	}
+	if err != nil {
+		return v.projects(err, p)
+	}
+	return v.see(join(p.Owner, p.Name), "created")
+}
+
+// projectPage answers what is going on in a project.
+type projectPage struct {
+	base
+	Events  hookyard.EventPage
+	Rates   []rate
+	Chart   chart
+	Failing []*hookyard.Hook
+	Hooks   []*hookyard.Hook
+	Sources []*hookyard.Source
+	Empty   bool // no event has come
+}
+
+// rate is how many events came in a stretch of time.
+type rate struct {
+	Name, Span string
+	N          int
+	Exact      bool
+	Shown      bool
+}
+
+// span is a stretch of time that the project's chart can show.
+type span struct {
+	name, label string
+	step        time.Duration
+	n           int
+	layout      string
+}
+
+func spans() []span {
+	return []span{
+		{"1h", "last hour", 2 * time.Minute, 30, "15:04"},
+		{"24h", "last 24 hours", 30 * time.Minute, 48, "2 Jan 15:04"},
+		{"30d", "last 30 days", 24 * time.Hour, 30, "2 Jan"},
+	}
+}
+
+func showProject(v *visit) error {
+	p := &projectPage{}
+	p.Tab, p.Live = "project", true
+	var err error
+	p.Events, err = v.web.o.Store.Events(v.ctx(), hookyard.EventQuery{ProjectKey: v.key(), Limit: 20})
+	if err != nil {
+		return err
+	}
+	if v.form.Get("part") != "" {
+		return v.show(http.StatusOK, "", p)
+	}
+	if p.Hooks, err = v.web.o.Store.Hooks(v.ctx(), v.key()); err != nil {
+		return err
+	}
+	for _, h := range p.Hooks {
+		if troubled(h) {
+			p.Failing = append(p.Failing, h)
+		}
+	}
+	for _, s := range v.view.Sources {
+		p.Sources = append(p.Sources, s)
+	}
+	if p.Empty = len(p.Events.Events) == 0; !p.Empty {
+		if err := v.fillRates(p); err != nil {
+			return err
+		}
+	}
+	return v.show(http.StatusOK, v.view.Project.Path(), p)
+}
+
+func (v *visit) fillRates(p *projectPage) error {
+	shown := v.get("span")
+	if shown != "1h" && shown != "30d" {
+		shown = "24h"
+	}
+	for _, s := range spans() {
+		counts, exact, err := v.web.rates(v.ctx(), v.key(), s.step, s.n)
+		if err != nil {
+			return err
+		}
+		one := rate{Name: s.name, Span: s.label, Exact: exact, Shown: s.name == shown}
+		end := time.Now().UTC().Truncate(s.step).Add(s.step)
+		rows := make([]bucket, len(counts))
+		for i, n := range counts {
+			one.N += n
+			rows[i] = bucket{Label: end.Add(-s.step * time.Duration(len(counts)-i)).Format(s.layout), Parts: []int{n}}
+		}
+		if p.Rates = append(p.Rates, one); one.Shown {
+			p.Chart = stacked("Events in the "+s.label+", times in UTC", []string{"events"}, []string{"plain"}, rows)
+		}
+	}
+	return nil
+}

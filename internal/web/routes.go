@@ -1,0 +1,76 @@
+package web
+
+import (
+	"github.com/hookyard/hookyard"
+)
+
+// routes lists every page, top to bottom.
+func (w *Web) routes() {
+	const project = "/{owner}/{project}"
+
+	w.mux.HandleFunc("GET /assets/{file}", w.serveAsset)
+	w.handle("GET /login", open, showLogin)
+	w.handle("POST /login", open, doLogin)
+	w.handle("POST /logout", open, doLogout)
+	w.handle("GET /setup", open, showSetup)
+	w.handle("POST /setup", open, doSetup)
+
+	w.handle("GET /{$}", anybody, showProjects)
+	w.handle("POST /{$}", signedIn, makeProject)
+	w.handle("GET /profile", signedIn, showProfile)
+	w.handle("POST /profile/password", signedIn, doPassword)
+	w.handle("POST /profile/tokens", signedIn, makeToken)
+	w.handle("POST /profile/revoke", signedIn, revokeToken)
+	w.handle("POST /profile/sessions", signedIn, endSession)
+	w.handle("GET /users", administrator, showUsers)
+	w.handle("POST /users", administrator, makeUser)
+	w.handle("POST /users/{user}", administrator, changeUser)
+	w.handle("GET /status", administrator, showStatus)
+
+	w.handle("GET "+project, toRead, showProject)
+	w.handle("GET "+project+"/webhooks", toRead, listHooks)
+	w.handle("POST "+project+"/webhooks", toWrite, makeHook)
+	w.handle("GET "+project+"/webhooks/{id}", toRead, showHook)
+	w.handle("POST "+project+"/webhooks/{id}", toWrite, changeHook)
+	w.handle("DELETE "+project+"/webhooks/{id}", toWrite, deleteHook)
+	w.handle("GET "+project+"/webhooks/{id}/edit", toWrite, editHook)
+
+	w.handle("GET "+project+"/events", toRead, listEvents)
+	w.handle("GET "+project+"/publish", toWrite, editEvent)
+	w.handle("POST "+project+"/publish", toWrite, sendEdited)
+	w.handle("GET "+project+"/events/{id}", toRead, showEvent)
+	w.handle("POST "+project+"/events/{id}", toWrite, replayEvent)
+	w.handle("GET "+project+"/events/{id}/edit", toWrite, editEvent)
+	w.handle("POST "+project+"/events/{id}/edit", toWrite, sendEdited)
+	w.handle("GET "+project+"/deliveries", toRead, listDeliveries)
+	w.handle("GET "+project+"/deliveries/{id}", toRead, showDelivery)
+	w.handle("POST "+project+"/deliveries/{id}", toWrite, changeDelivery)
+	w.handle("GET "+project+"/replays", toRead, listReplays)
+	w.handle("POST "+project+"/replays", toWrite, makeReplay)
+	w.handle("POST "+project+"/replays/{id}", toWrite, cancelReplay)
+
+	w.handle("GET "+project+"/sources", toRead, listSources)
+	w.handle("POST "+project+"/sources", toWrite, makeSource)
+	w.handle("GET "+project+"/sources/{name}", toRead, showSource)
+	w.handle("POST "+project+"/sources/{name}", toWrite, changeSource)
+
+	w.handle("GET "+project+"/settings", toRule, showSettings)
+	w.handle("POST "+project+"/settings", toRule, saveSettings)
+	w.handle("POST "+project+"/members", toRule, saveMember)
+	w.handle("POST "+project+"/delete", toRule, removeProject)
+	w.handle("GET "+project+"/export", toRule, export)
+	w.handle("GET "+project+"/audit", toRead, showAudit)
+
+	w.handle("/", open, func(*visit) error {
+		return hookyard.Errorf(hookyard.NotFound, "There is no such page.")
+	})
+}
+
+// pages lists a value of every page, so that one without a template is noticed at start.
+func pages() []page {
+	return []page{
+		&loginPage{}, &resumePage{}, &setupPage{}, &errorPage{}, &projectsPage{}, &profilePage{}, &usersPage{}, &statusPage{},
+		&projectPage{}, &hooksPage{}, &hookPage{}, &hookEditPage{}, &eventsPage{}, &eventPage{}, &resendPage{},
+		&deliveriesPage{}, &deliveryPage{}, &replaysPage{}, &sourcesPage{}, &sourcePage{}, &settingsPage{}, &auditPage{},
+	}
+}

@@ -48,7 +48,7 @@ func (rl *Relay) register(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer leave()
-	p := &poll{rl: rl, w: w, r: r, key: view.Project.Key, at: -1, line: stream.NewLine(w)}
+	p := &poll{rl: rl, w: w, r: r, key: view.Project.Key, at: -1, line: rl.o.Hub.NewLine(w)}
 	defer p.line.Done()
 	start, err := p.start()
 	if err != nil {

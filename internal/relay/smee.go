@@ -108,7 +108,7 @@ func (rl *Relay) smeeOut(w http.ResponseWriter, r *http.Request, owner, project 
 	h.Set("X-Accel-Buffering", "no")
 	h.Set("Connection", "close")
 	w.WriteHeader(http.StatusOK)
-	line := stream.NewLine(w)
+	line := rl.o.Hub.NewLine(w)
 	line.Puts("retry: 2000\nid: " + stream.Cursor(view.Project.Key, reader.Cursor()) + "\nevent: ready\ndata: {}\n\n")
 	raw, checked := r.URL.Query().Get("raw") == "1", time.Now()
 	for line.Flush() == nil {

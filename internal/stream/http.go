@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hookyard/hookyard"
@@ -188,10 +189,11 @@ const batchItems = 100
 
 // Line writes to a listener: with a deadline, and at once.
 type Line struct {
-	w    http.ResponseWriter
-	rc   *http.ResponseController
-	buf  []byte
-	fail error
+	w       http.ResponseWriter
+	rc      *http.ResponseController
+	buffers *sync.Pool
+	buf     []byte // nil while nothing is gathered: an idle listener holds no buffer
+	fail    error
 }
 
 // lineBuffer is how many bytes are gathered before they are written.
@@ -199,10 +201,10 @@ const lineBuffer = 16 << 10
 
 // NewLine prepares an answer that stays open longer than requests may: it lifts the server's deadline for reading, which
 // net/http would otherwise take for the end of the client.
-func NewLine(w http.ResponseWriter) *Line {
+func (h *Hub) NewLine(w http.ResponseWriter) *Line {
 	rc := http.NewResponseController(w)
 	_ = rc.SetReadDeadline(time.Time{}) // not supported by test recorders
-	return &Line{w: w, rc: rc}
+	return &Line{w: w, rc: rc, buffers: &h.buffers}
 }
 
 // Put gathers what is to be written; large pieces go out as they are.
@@ -215,8 +217,18 @@ func (l *Line) Put(pieces ...[]byte) {
 			l.write(p)
 			continue
 		}
+		if l.buf == nil {
+			l.buf = l.takeBuffer()
+		}
 		l.buf = append(l.buf, p...)
 	}
+}
+
+func (l *Line) takeBuffer() []byte {
+	if b, ok := l.buffers.Get().(*[]byte); ok {
+		return *b
+	}
+	return make([]byte, 0, lineBuffer)
 }
 
 // Puts is Put for text.
@@ -240,7 +252,11 @@ func (l *Line) write(p []byte) {
 // Flush sends everything to the client. It returns the first error; the client is then gone.
 func (l *Line) Flush() error {
 	l.send()
-	l.buf = nil // an idle listener holds no buffer
+	if l.buf != nil {
+		buf := l.buf[:0]
+		l.buffers.Put(&buf)
+		l.buf = nil
+	}
 	if l.fail == nil {
 		_ = l.rc.SetWriteDeadline(time.Now().Add(writeTime))
 		l.fail = l.rc.Flush()

@@ -21,9 +21,9 @@ type HubOptions struct {
 }
 
 const (
-	// wakeCost spaces wake-ups by what they cost: with 2,000 listeners on a project they come 100 ms apart and each
+	// wakeCost spaces wake-ups by what they cost: with 2,000 listeners on a project they come 200 ms apart and each
 	// brings several events, with 10 they come at once.
-	wakeCost = 50 * time.Microsecond
+	wakeCost = 100 * time.Microsecond
 	// tailIdle is how long what was read for many is kept when nothing new comes.
 	tailIdle = 10 * time.Second
 	// readBudget bounds the bytes held by listeners that read for themselves, in all.
@@ -32,11 +32,12 @@ const (
 
 // Hub wakes listeners. It carries no events. Safe for concurrent use.
 type Hub struct {
-	o      HubOptions
-	poke   chan struct{}   // one place: somebody is in dirty
-	life   context.Context // ends, with ErrStopping, when the hub stops
-	end    context.CancelCauseFunc
-	budget *semaphore.Weighted
+	o       HubOptions
+	poke    chan struct{}   // one place: somebody is in dirty
+	life    context.Context // ends, with ErrStopping, when the hub stops
+	end     context.CancelCauseFunc
+	budget  *semaphore.Weighted
+	buffers sync.Pool // *[]byte, of lines that are being written
 
 	mu     sync.RWMutex // guards topics
 	topics map[int64]*topic

@@ -21,7 +21,7 @@ func (l *Listeners) Poll(w http.ResponseWriter, r *http.Request, owner, project 
 		return err
 	}
 	defer s.end()
-	line := NewLine(w)
+	line := s.l.o.Hub.NewLine(w)
 	defer line.Done()
 	b, err := s.reader.Next(r.Context(), limit, wait)
 	if r.Context().Err() != nil {

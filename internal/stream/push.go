@@ -19,7 +19,7 @@ func (s *session) push(w http.ResponseWriter, format string) error {
 	h.Set("X-Accel-Buffering", "no") // nginx would gather events until its buffer is full
 	h.Set("Connection", "close")     // the end of the body is the end of the connection: its last write needs no deadline lifted
 	w.WriteHeader(http.StatusOK)
-	line := NewLine(w)
+	line := s.l.o.Hub.NewLine(w)
 	line.Puts(f.hello)
 	shown := s.cursor()
 	if f.cursor != "" {

@@ -121,6 +121,9 @@ func (r *Reader) read(ctx context.Context, n int) (b Batch, more bool, err error
 			return b, true, nil
 		}
 	}
+	if len(items) > 0 {
+		b.Items = make([]*Item, 0, min(n, len(items)))
+	}
 	for _, it := range items {
 		if len(b.Items) == n {
 			upTo = b.Items[n-1].Event.Seq

@@ -28,6 +28,7 @@ type lane struct {
 	known    bool // health is what the hook had when the lane first met it, and all since
 	health   hookyard.Health
 	limiter  *rate.Limiter
+	ordered  bool      // as the hook was when last met
 	moved    time.Time // when an attempt last ended
 }
 
@@ -157,7 +158,7 @@ func (l *lane) next() (w *hookyard.Work, load bool) {
 		}
 		return nil, false
 	}
-	if !l.loading && !l.rows.IsZero() && !l.rows.After(now) && len(l.queue)-l.head < claimRows/4 {
+	if !l.loading && !l.rows.IsZero() && !l.rows.After(now) && l.isLow() {
 		l.loading, l.woken = true, false
 		return nil, true
 	}
@@ -175,6 +176,20 @@ func (l *lane) next() (w *hookyard.Work, load bool) {
 		l.queue, l.head = append(l.queue[:0], l.queue[l.head:]...), 0
 	}
 	return &item, false
+}
+
+// isLow says whether it is time to fetch rows. An ordered hook gets none while something of it is taken. When the events
+// of all hooks fill the memory that there is for them, each hook may still have what one claim brings. Call it with mu
+// held, from a worker.
+func (l *lane) isLow() bool {
+	queued := len(l.queue) - l.head
+	switch {
+	case l.ordered:
+		return queued == 0
+	case l.d.memory.Load() >= memoryBytes:
+		return queued == 0 && l.running == 1
+	}
+	return queued < claimRows/4
 }
 
 func (l *lane) isStopped() bool {
@@ -237,8 +252,8 @@ func (l *lane) takeRows(ctx context.Context) (taken []hookyard.Work, next time.T
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	if len(taken) == limit {
-		return taken, time.Now(), nil
+	if len(taken) == limit || h.Ordered && len(taken) > 0 {
+		return taken, time.Now(), nil // more may wait; for an ordered hook nothing counts before these are done
 	}
 	next, _, err = l.d.o.Store.NextDue(ctx, l.key)
 	if h.Ordered && len(taken) == 0 && err == nil && !next.IsZero() {
@@ -258,6 +273,7 @@ func (l *lane) meet(ctx context.Context) (*hookyard.Hook, *rate.Limiter, error) 
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.ordered = h.Ordered
 	if !l.known {
 		l.known, l.health, l.window = true, h.Health, h.EffectiveInFlight()
 		if h.Rate > 0 {

@@ -28,6 +28,7 @@ type arrival struct {
 type receiver struct {
 	url    string
 	answer func(w http.ResponseWriter, r *http.Request, n int) int // n counts from 1; writes and returns the status
+	forget bool                                                    // drop bodies
 
 	mu   sync.Mutex
 	list []arrival
@@ -83,6 +84,9 @@ func (rc *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var err error
 	if a.body, err = io.ReadAll(r.Body); err != nil {
 		return // broke off: the sender was killed
+	}
+	if rc.forget {
+		a.body = nil
 	}
 	rc.mu.Lock()
 	rc.list = append(rc.list, a)

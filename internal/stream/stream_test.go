@@ -297,12 +297,22 @@ func TestSlowReader(t *testing.T) {
 			}
 		}
 	}()
-	for _, l := range []*listener{quick, slow} {
-		for n := range events {
-			if e, _, err := l.next(); err != nil || number(t, e) != n {
-				t.Fatalf("event %d: %+.100v, %v", n, e, err)
-			}
+	for n := range events {
+		if e, _, err := quick.next(); err != nil || number(t, e) != n {
+			t.Fatalf("event %d: %v, %v", n, e.ID, err)
 		}
+	}
+	cursor := ""
+	for n := range events {
+		e, _, err := slow.next()
+		if err != nil && cursor != "" { // it was taken to be gone, which a busy machine makes likely; it comes back
+			slow = b.listen(t, "", "*/*", cursor)
+			e, _, err = slow.next()
+		}
+		if err != nil || number(t, e) != n {
+			t.Fatalf("event %d, slowly: %v, %v", n, e.ID, err)
+		}
+		cursor = e.Cursor
 	}
 }
 

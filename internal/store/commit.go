@@ -71,7 +71,7 @@ func (c *committer) run() {
 	batch := make([]op, 0, c.max)
 	last := 0
 	for first := range c.ops {
-		batch = c.fill(append(batch[:0], first), c.linger(last))
+		batch = c.fill(append(batch[:0], first), last)
 		last = len(batch)
 		c.do(batch)
 		clear(batch)
@@ -81,25 +81,32 @@ func (c *committer) run() {
 // busyBatch is the size from which a batch says that there is a crowd.
 const busyBatch = 8
 
-// linger is how long to wait for more: not at all while callers come one by one, a moment in a crowd. Each of the crowd
-// then waits a little longer and all together cost fewer commits.
-func (c *committer) linger(last int) time.Duration {
-	if last < busyBatch {
-		return 0
-	}
-	return 3 * time.Millisecond
-}
+// In a crowd the committer waits for more, in steps, as long as each step brings some and until there are as many as the
+// last time: each of the crowd waits a little longer and all together cost fewer commits. Callers who come one by one do
+// not wait at all.
+const (
+	lingerStep  = 500 * time.Microsecond
+	lingerSteps = 6
+)
 
-// fill adds what is waiting and, for a while, what comes.
-func (c *committer) fill(batch []op, linger time.Duration) []op {
+// fill adds what is waiting and, in a crowd, what comes soon.
+func (c *committer) fill(batch []op, last int) []op {
 	batch = c.drain(batch)
-	if linger == 0 || len(batch) >= c.max {
+	if last < busyBatch {
 		return batch
 	}
-	wait := time.NewTimer(linger)
-	defer wait.Stop()
-	<-wait.C
-	return c.drain(batch)
+	for range lingerSteps {
+		if len(batch) >= min(last, c.max) {
+			break
+		}
+		before := len(batch)
+		wait := time.NewTimer(lingerStep)
+		<-wait.C
+		if batch = c.drain(batch); len(batch) == before {
+			break
+		}
+	}
+	return batch
 }
 
 // drain adds what is waiting.

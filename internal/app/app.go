@@ -233,7 +233,7 @@ func (a *App) hello() {
 		a.log.Warn("--dev: sign-in is OFF, everybody who reaches this port is user guest and owns every project; loopback only")
 	}
 	if a.setup != "" {
-		a.log.Info("first start: open this link once to choose the admin's password", "link", a.config.BaseURL+a.setup)
+		a.log.Info("first start: open this link once to choose the admin's password", "link", a.SetupLink())
 		a.log.Info("first start: for the command line, the admin's token is in a file", "file", filepath.Join(a.config.Data, "admin-token"))
 	}
 }
@@ -326,4 +326,12 @@ func (a *App) ensureGuest(ctx context.Context) error {
 		return a.db.CreateUser(ctx, &hookyard.User{Name: "guest"})
 	}
 	return err
+}
+
+// SetupLink is the URL at which the first admin chooses a password, once; "" when there is none to choose.
+func (a *App) SetupLink() string {
+	if a.setup == "" {
+		return ""
+	}
+	return a.config.BaseURL + a.setup
 }

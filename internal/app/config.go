@@ -45,6 +45,9 @@ type Config struct {
 
 	Listeners           int
 	ListenersPerAddress int
+	Bins                int
+	BinsPerAddress      int
+	BinBody             int
 
 	Limits hookyard.Limits
 }
@@ -55,7 +58,8 @@ func DefaultConfig() Config {
 		Listen: "127.0.0.1:8080", Data: "hookyard-data", Proxy: "", LogLevel: "info", LogFormat: "text", Metrics: true,
 		Retention: 30 * 24 * time.Hour, RetentionBytes: 20 << 30, DedupWindow: 90 * 24 * time.Hour,
 		Poll: 5 * time.Second, Grace: 10 * time.Second, ReadTimeout: time.Minute,
-		Listeners: stream.DefaultTotal, ListenersPerAddress: stream.DefaultPerAddress, Limits: hookyard.DefaultLimits(),
+		Listeners: stream.DefaultTotal, ListenersPerAddress: stream.DefaultPerAddress,
+		Bins: 2000, BinsPerAddress: 50, BinBody: 64 << 10, Limits: hookyard.DefaultLimits(),
 	}
 }
 
@@ -85,6 +89,9 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.DurationVar(&c.ReadTimeout, "read-timeout", c.ReadTimeout, "time a sender gets for a whole request")
 	fs.IntVar(&c.Listeners, "max-listeners", c.Listeners, "listeners connected at once")
 	fs.IntVar(&c.ListenersPerAddress, "max-listeners-per-address", c.ListenersPerAddress, "listeners connected at once from one address")
+	fs.IntVar(&c.Bins, "max-bins", c.Bins, "bins at once")
+	fs.IntVar(&c.BinsPerAddress, "max-bins-per-address", c.BinsPerAddress, "bins made from one address")
+	fs.IntVar(&c.BinBody, "max-bin-body", c.BinBody, "bytes kept of a body that comes to a bin")
 	fs.Var((*bytesValue)(&c.Limits.Body), "max-body", "largest body of an event")
 	fs.IntVar(&c.Limits.URL, "max-url", c.Limits.URL, "longest URL of a hook, in bytes")
 	fs.IntVar(&c.Limits.Secret, "max-secret", c.Limits.Secret, "longest secret, in bytes")

@@ -60,6 +60,7 @@ func (a *App) others() {
 	a.bins = bin.New(bin.Options{
 		Store: a.db, Client: a.client, Log: a.log, WriteError: a.api.Fail, BaseURL: a.config.BaseURL, Limits: a.config.Limits,
 		MayCreate: a.api.AuthorizeSignedIn, MayManage: a.api.AuthorizeManage,
+		MaxBody: a.config.BinBody, PerAddress: a.config.BinsPerAddress, Total: a.config.Bins,
 	})
 	a.queues = rabbitmq.NewSources(rabbitmq.SourcesOptions{Store: a.db, Ingest: a.ingest, Dial: a.client.Dial, Limits: a.config.Limits, Log: a.log})
 }

@@ -26,8 +26,8 @@ type Options struct {
 
 // row is one line of the table.
 type row struct {
-	name, figure, must, got string
-	met                     bool
+	name, must, got string
+	met             bool
 }
 
 // yardstick is what all rows share: the receiver, and what was measured so far.

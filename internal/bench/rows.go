@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -299,7 +300,7 @@ func (y *yardstick) fill(ctx context.Context, s *server, project string, n int) 
 	one := `{"type":"bench.filler","data":{"text":"` + strings.Repeat("x", 200) + `"}}`
 	list := "[" + strings.TrimSuffix(strings.Repeat(one+",", 1000), ",") + "]"
 	for done := 0; done < n; done += 1000 {
-		if _, err := s.call(ctx, "POST", publishPath(project), rawJSON(list)); err != nil {
+		if err := s.call(ctx, http.MethodPost, publishPath(project), rawJSON(list)); err != nil {
 			return err
 		}
 	}

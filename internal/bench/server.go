@@ -123,30 +123,29 @@ func (s *server) memory() int64 {
 
 // put makes something by the REST API.
 func (s *server) put(ctx context.Context, path string, v any) error {
-	_, err := s.call(ctx, http.MethodPut, path, v)
-	return err
+	return s.call(ctx, http.MethodPut, path, v)
 }
 
-func (s *server) call(ctx context.Context, method, path string, v any) ([]byte, error) {
+func (s *server) call(ctx context.Context, method, path string, v any) error {
 	body, err := json.Marshal(v)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+s.addr+path, bytes.NewReader(body))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	answer, err := io.ReadAll(resp.Body)
 	if err == nil && resp.StatusCode >= 300 {
 		err = fmt.Errorf("%s %s answered %d: %s", method, path, resp.StatusCode, answer)
 	}
-	return answer, err
+	return err
 }
 
 // project makes a project with hooks to the sink, one for each path.

@@ -200,7 +200,7 @@ func TestGivesUp(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		y := start(t, db)
 		bad := receive(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
-			http.Redirect(w, &http.Request{}, "http://elsewhere.example/", 308)
+			http.Redirect(w, &http.Request{}, "http://elsewhere.example/", http.StatusPermanentRedirect)
 		})
 		told := receive(t, nil)
 		view := storetest.Project(t, db, "acme", "shop", bad.URL, told.URL)

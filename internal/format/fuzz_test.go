@@ -8,8 +8,9 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/hookyard/hookyard"
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/hookyard/hookyard"
 )
 
 // FuzzShape feeds every format any body of any content type: no panic, valid JSON where JSON is promised, the services'

@@ -10,8 +10,9 @@ import (
 	"testing"
 
 	"github.com/google/go-github/v75/github"
-	"github.com/hookyard/hookyard"
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/hookyard/hookyard"
 )
 
 // TestGitHubReceiverTakesPush sends our pushes to a receiver that was made for GitHub, with the most used library for

@@ -14,8 +14,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/hookyard/hookyard"
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/hookyard/hookyard"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")

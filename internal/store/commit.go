@@ -75,6 +75,7 @@ func (c *committer) run() {
 		last = len(batch)
 		c.do(batch)
 		clear(batch)
+		clear(c.stmts.values[:cap(c.stmts.values)]) // lets go of the bodies
 	}
 }
 

@@ -10,6 +10,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -57,12 +58,10 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	db := &DB{dialect: d, read: read, write: write, log: o.Log, name: o.NodeName, opened: time.Now(), seal: newSealer(o.Key)}
 	db.views.reset()
 	if err := db.migrate(ctx); err != nil {
-		db.closePools()
-		return nil, err
+		return nil, errors.Join(err, db.closePools())
 	}
 	if err := db.register(ctx); err != nil {
-		db.closePools()
-		return nil, fmt.Errorf("register node: %w", err)
+		return nil, errors.Join(fmt.Errorf("register node: %w", err), db.closePools())
 	}
 	db.accepts = newCommitter(db, o.MaxBatch)
 	db.ends = db.accepts

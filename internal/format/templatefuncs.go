@@ -181,7 +181,7 @@ func (w *budget) date(layout string, v any) (string, error) {
 	if err != nil {
 		seconds, numeric := strconv.ParseInt(s, 10, 40)
 		if numeric != nil {
-			return s, nil
+			return s, nil //nolint:nilerr // what is no time is shown as it is
 		}
 		t = time.Unix(seconds, 0)
 	}

@@ -79,6 +79,9 @@ func (v *visit) readHookForm() *hookForm {
 	return f
 }
 
+// noDescription is what the API, as WebGME, gives a hook without one.
+const noDescription = "No description given"
+
 // formOf fills the form from a hook.
 func formOf(h *hookyard.Hook) *hookForm {
 	f := &hookForm{
@@ -86,6 +89,9 @@ func formOf(h *hookyard.Hook) *hookForm {
 		Ticked: map[string]bool{}, Features: strings.Join(h.Features, " "), Description: h.Description, Active: h.Active, ContentType: h.ContentType,
 		Template: h.Template, Ordered: h.Ordered, Filter: h.Filter, Policy: h.Off.Policy, InsecureTLS: h.InsecureTLS,
 		Revision: strconv.FormatInt(h.Revision, 10),
+	}
+	if f.Description == noDescription {
+		f.Description = ""
 	}
 	for _, name := range slices.Sorted(maps.Keys(h.Headers)) {
 		value := h.Headers[name]
@@ -202,6 +208,9 @@ func (f *hookForm) settings(p *hookyard.Project, before *hookyard.Hook, limits h
 	}
 	if as, yobi := yobiTypes()[f.Type]; yobi {
 		out["format"] = as
+	}
+	if f.Description == "" {
+		out["description"] = nil // an empty one would leave the one there is
 	}
 	if f.Secret != "" || f.NoSecret {
 		out["secret"] = f.Secret

@@ -129,6 +129,7 @@ type hookPage struct {
 	Newest   []hookyard.Delivery
 	Missed   int // skipped and failed among the newest
 	Secret   string
+	About    string
 	Schedule []string
 }
 
@@ -147,6 +148,9 @@ func (v *visit) hook(id string, p *hookPage, fault error) error {
 	}
 	p.Tab, p.Hook, p.Format = "webhooks", h, v.view.Project.EffectiveFormat(h)
 	p.Off, _ = h.IsOff()
+	if h.Description != noDescription {
+		p.About = h.Description
+	}
 	for _, w := range h.EffectiveSchedule() {
 		p.Schedule = append(p.Schedule, wait(w))
 	}

@@ -24,7 +24,7 @@ type settingsPage struct {
 	Tokens  []*hookyard.Token
 	Formats []string
 	Presets []string
-	User    string // of the form that adds a member
+	Who     string // of the form that adds a member
 }
 
 // settingsForm is what stands in the form of a project's settings.
@@ -101,7 +101,7 @@ func saveMember(v *visit) error {
 		err = hookyard.FieldErrorf("user", "There is no user of this name.")
 	}
 	if err != nil {
-		return v.settings(&settingsPage{Form: settingsOf(v.view.Project), User: name}, err)
+		return v.settings(&settingsPage{Form: settingsOf(v.view.Project), Who: name}, err)
 	}
 	return v.see(v.home("settings"), "saved")
 }

@@ -78,6 +78,25 @@ type chart struct {
 	Caption string
 	Names   []string // of the parts
 	Rows    []bucket
+	classes []string
+	most    int
+}
+
+// Legend pairs each part's class with its name.
+func (c chart) Legend() [][2]string {
+	var out [][2]string
+	for i, name := range c.Names {
+		out = append(out, [2]string{c.classes[i], name})
+	}
+	return out
+}
+
+// Ends are what stands below a chart: its first bar, the height of the highest, and its last.
+func (c chart) Ends() []string {
+	if len(c.Rows) == 0 {
+		return nil
+	}
+	return []string{c.Rows[0].Label, "highest bar: " + num(c.most), c.Rows[len(c.Rows)-1].Label}
 }
 
 // stacked draws bars whose parts have the classes given.
@@ -106,7 +125,7 @@ func stacked(caption string, names, classes []string, rows []bucket) chart {
 		}
 	}
 	fmt.Fprintf(d, `<path class="axis" d="M0 %.1fH%d"/>`, height-.5, width)
-	return chart{Picture: d.done(), Caption: caption, Names: names, Rows: rows}
+	return chart{Picture: d.done(), Caption: caption, Names: names, Rows: rows, classes: classes, most: most}
 }
 
 // edges are the upper bounds of the latency histogram's bars.

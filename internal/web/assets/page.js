@@ -35,6 +35,23 @@ document.addEventListener("click", async (e) => {
   setTimeout(() => (button.textContent = said), 1500);
 });
 
+// On a phone the tabs scroll; the one that is shown must be seen.
+const tab = document.querySelector(".tabs [aria-current]");
+if (tab) tab.parentElement.scrollLeft = tab.offsetLeft - 40;
+
+// A replay that runs shows how far it is.
+const running = document.querySelector("table[data-poll]");
+if (running) {
+  const timer = setInterval(async () => {
+    const answer = await fetch(running.dataset.poll);
+    if (!answer.ok) return;
+    const rows = running.querySelector("tbody");
+    rows.innerHTML = await answer.text(); // our own page's part, escaped by the server
+    localTimes(rows);
+    if (!rows.querySelector(".pending")) clearInterval(timer);
+  }, 1000);
+}
+
 // A note in the address is shown once.
 const here = new URL(location.href);
 if (here.searchParams.has("done")) {
@@ -44,6 +61,13 @@ if (here.searchParams.has("done")) {
 
 for (const select of document.querySelectorAll("select[data-submit]")) {
   select.addEventListener("change", () => select.form.requestSubmit());
+}
+
+// The address of a source follows its name.
+const address = document.getElementById("address");
+const named = document.querySelector('form input[name="name"]');
+if (address && named) {
+  named.addEventListener("input", () => (address.textContent = address.textContent.replace(/[^/]*$/, encodeURIComponent(named.value))));
 }
 
 // The form of a hook shows what it would do while somebody types.

@@ -106,7 +106,8 @@ func (in *Ingest) typeOf(r *http.Request, s *hookyard.Source, verdict *signature
 	return t
 }
 
-// ReadBody reads a request's body within the limit, or fails with [hookyard.TooLarge]. Compressed bodies are refused: a
+// ReadBody reads a request's body within the limit, or fails with [hookyard.TooLarge], or with [hookyard.TooMany] when too
+// much is coming in at once. Compressed bodies are refused: a
 // few kilobytes of them may be gigabytes, and signatures are over bytes.
 func (in *Ingest) ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
@@ -125,10 +126,13 @@ func (in *Ingest) ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, erro
 		}
 		return body, nil
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	body, err := in.large.read(r, http.MaxBytesReader(w, r.Body, limit))
 	var over *http.MaxBytesError
 	if errors.As(err, &over) {
 		return nil, tooLarge
+	}
+	if hookyard.CodeOf(err) == hookyard.TooMany {
+		return nil, err
 	}
 	if err != nil {
 		return nil, hookyard.Errorf(hookyard.Invalid, "the body broke off before its end")

@@ -52,11 +52,12 @@ type Ingest struct {
 	o         Options
 	verifiers sync.Map // source key -> *verifier
 	refusals  *rate.Limiter
+	large     largeBodies
 }
 
 // New makes an Ingest.
 func New(o Options) *Ingest {
-	return &Ingest{o: o, refusals: rate.NewLimiter(20, 100)}
+	return &Ingest{o: o, refusals: rate.NewLimiter(20, 100), large: newLargeBodies(o.Limits.Body)}
 }
 
 // Accept routes an event of a project and keeps it with its deliveries. When it returns nil the event is committed, and

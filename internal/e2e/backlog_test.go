@@ -34,3 +34,45 @@ func TestLargeBacklog(t *testing.T) {
 		t.Errorf("%d MiB of memory for a backlog of 600 MiB", most>>20)
 	}
 }
+
+// TestManyLargeAtOnce: more large bodies at once than there is memory for wait their turn or are told to come again.
+func TestManyLargeAtOnce(t *testing.T) {
+	t.Parallel()
+	y := newYard(t, dev(t, "--log-level", "warn"), "many")
+	in := y.source("in", "none", "", client.SourcePatch{})
+	body := bytes.Repeat([]byte("x"), 25<<20)
+	const n = 24
+	answers := make(chan reply, n)
+	for range n {
+		go func() {
+			r, err := askContext(t.Context(), http.MethodPost, in, body)
+			if err != nil {
+				t.Error(err)
+			}
+			answers <- r
+		}()
+	}
+	kept, most := 0, int64(0)
+	for got := 0; got < n; {
+		look := time.NewTimer(10 * time.Millisecond)
+		select {
+		case r := <-answers:
+			got++
+			if r.status == http.StatusOK {
+				kept++
+			} else if r.status != http.StatusTooManyRequests {
+				t.Errorf("%d %.200s", r.status, r.body)
+			}
+		case <-look.C:
+		}
+		look.Stop()
+		most = max(most, y.s.rss())
+	}
+	t.Logf("%d of %d kept, %d MiB at most", kept, n, most>>20)
+	if len(y.events()) != kept || kept == 0 {
+		t.Errorf("%d events, %d acknowledged", len(y.events()), kept)
+	}
+	if !raceEnabled && most > 400<<20 { // all of them together are 600 MiB
+		t.Errorf("%d MiB of memory", most>>20)
+	}
+}

@@ -43,7 +43,7 @@ func main() {
 	o := options{token: os.Getenv("HOOKYARD_TOKEN"), rabbitMQ: os.Getenv("GUESTBOOK_RABBITMQ"), queue: env("GUESTBOOK_QUEUE", "comments")}
 	flag.StringVar(&o.listen, "listen", "127.0.0.1:8090", "address to serve on")
 	flag.StringVar(&o.data, "data", "guestbook-data", "folder for the comments")
-	flag.StringVar(&o.hookyard, "hookyard", env("HOOKYARD_URL", "http://127.0.0.1:8080"), "URL of hookyard")
+	flag.StringVar(&o.hookyard, "hookyard", env("HOOKYARD_SERVER", "http://127.0.0.1:8080"), "URL of hookyard")
 	flag.StringVar(&o.project, "project", "guest/guestbook", "hookyard's project, owner/name")
 	flag.BoolVar(&o.with, "with-hookyard", false, "run hookyard in this process, at the address of --hookyard; for trying out")
 	flag.Parse()

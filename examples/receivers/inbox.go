@@ -98,7 +98,7 @@ func scan(row interface{ Scan(...any) error }) (Notification, error) {
 	return n, err
 }
 
-// ErrGiveUp, wrapped or as it is, says that a piece of work will never succeed.
+// ErrGiveUp says, wrapped or as it is, that a piece of work will never succeed.
 var ErrGiveUp = errors.New("gave up")
 
 // Waits between two tries of the same work.

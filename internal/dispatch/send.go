@@ -235,8 +235,11 @@ func (d *Dispatcher) header(h *hookyard.Hook, e *hookyard.Event, shaped format.S
 		return nil, err
 	}
 	out["Webhook-Signature"] = []string{signed}
-	if !strings.HasPrefix(live[0], "whsk_") {
-		out["X-Hub-Signature-256"] = []string{signature.GitHub(live[0], shaped.Body)}
+	for _, secret := range live { // the newest that GitHub's scheme can use: ed25519 keys it cannot
+		if !strings.HasPrefix(secret, "whsk_") {
+			out["X-Hub-Signature-256"] = []string{signature.GitHub(secret, shaped.Body)}
+			break
+		}
 	}
 	return out, nil
 }

@@ -97,6 +97,9 @@ func TestMixedKeys(t *testing.T) {
 	if err := verifies(t, symmetric, a); err != nil {
 		t.Errorf("the old HMAC key: %v", err)
 	}
+	if got := a.header.Get("X-Hub-Signature-256"); got != "sha256="+hexMAC(symmetric, string(a.body)) {
+		t.Errorf("a receiver that knows GitHub's scheme and the old key gets %q", got)
+	}
 	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(public, "whpk_"))
 	if err != nil {
 		t.Fatal(err)

@@ -91,6 +91,8 @@ func TestWire(t *testing.T) {
 		{"length in hex", post("Content-Length: 0x2\r\n", "ok"), []int{400}, 0},
 		{"length beyond numbers", post("Content-Length: 99999999999999999999\r\n", "ok"), []int{400}, 0},
 		{"length of petabytes", post("Content-Length: 9223372036854775807\r\n", "ok"), []int{413}, 0},
+		{"large body not yet sent", post("Content-Length: 30000000\r\nExpect: 100-continue\r\n", ""), []int{413}, 0},
+		{"odd expectation", post("Content-Length: 2\r\nExpect: more\r\n", "ok"), []int{417}, 0},
 		{"body too short", post("Content-Length: 10\r\n", "ok"), []int{400, 0}, 0},
 		{"large body too short", post("Content-Length: 20000000\r\n", "ok"), []int{400, 0}, 0},
 		{"chunk too short", post("Transfer-Encoding: chunked\r\n", "ffff\r\nok"), []int{400, 0}, 0},

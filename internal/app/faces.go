@@ -63,4 +63,5 @@ func (a *App) others() {
 		MaxBody: a.config.BinBody, PerAddress: a.config.BinsPerAddress, Total: a.config.Bins,
 	})
 	a.queues = rabbitmq.NewSources(rabbitmq.SourcesOptions{Store: a.db, Ingest: a.ingest, Dial: a.client.Dial, Limits: a.config.Limits, Log: a.log})
+	a.db.OnChange(a.queues.Wake)
 }

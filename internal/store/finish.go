@@ -148,20 +148,25 @@ func (c *committer) insertAttempts(ctx context.Context, ops []*endOp) error {
 		if a == nil {
 			continue
 		}
-		var body any
-		if a.RequestBody != nil {
-			body = a.RequestBody
-		}
-		v = append(v, a.EventSeq, a.HookKey, int64(a.N), micros(a.StartedAt), a.Duration.Microseconds(), a.URL,
-			hookyard.EncodeHeader([]byte{}, a.RequestHeader), body, a.RequestSize, int64(a.Status),
-			hookyard.EncodeHeader([]byte{}, a.ResponseHeader), notNil(a.ResponseBody), a.ResponseTruncated, a.Error,
-			string(a.ErrorKind), a.Remote, encodeTiming(a.Timing))
+		v = appendAttempt(v, a)
 	}
 	c.stmts.values = v
 	if len(v) == 0 {
 		return nil
 	}
 	return c.insert(ctx, attemptsTable, v, true)
+}
+
+// appendAttempt adds an attempt's row, in the order of attemptsTable.
+func appendAttempt(v []any, a *hookyard.Attempt) []any {
+	var body any
+	if a.RequestBody != nil {
+		body = a.RequestBody
+	}
+	return append(v, a.EventSeq, a.HookKey, int64(a.N), micros(a.StartedAt), a.Duration.Microseconds(), a.URL,
+		hookyard.EncodeHeader([]byte{}, a.RequestHeader), body, a.RequestSize, int64(a.Status),
+		hookyard.EncodeHeader([]byte{}, a.ResponseHeader), notNil(a.ResponseBody), a.ResponseTruncated, a.Error,
+		string(a.ErrorKind), a.Remote, encodeTiming(a.Timing))
 }
 
 func (c *committer) keepHealth(ctx context.Context, r *hookyard.Result) error {

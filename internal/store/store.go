@@ -41,7 +41,8 @@ type DB struct {
 	ends    *committer // the same as accepts on SQLite, which has one writer
 	opened  time.Time
 
-	notify atomic.Pointer[func(projectKey int64)]
+	notify  atomic.Pointer[func(projectKey int64)]
+	changed atomic.Pointer[func()]
 }
 
 // Open opens the database at dsn, a file path or a postgres:// URL, brings its schema up to date and registers this
@@ -93,6 +94,9 @@ func (db *DB) closePools() error {
 // OnCommit calls f after each commit that added events to a project. f must not block.
 func (db *DB) OnCommit(f func(projectKey int64)) { db.notify.Store(&f) }
 
+// OnChange calls f after each change of the configuration on this node. f must not block.
+func (db *DB) OnChange(f func()) { db.changed.Store(&f) }
+
 func (db *DB) committed(projectKey int64) {
 	if f := db.notify.Load(); f != nil {
 		(*f)(projectKey)
@@ -119,6 +123,9 @@ func (db *DB) change(ctx context.Context, f func(tx *sql.Tx) error) error {
 		return err
 	})
 	db.views.reset()
+	if f := db.changed.Load(); f != nil && err == nil {
+		(*f)()
+	}
 	return err
 }
 

@@ -97,6 +97,15 @@ func DefaultSchedule() []time.Duration {
 	}
 }
 
+// ListenerPrefix begins the ids of hooks that stand for a running hookyard listen.
+const ListenerPrefix = "listen-"
+
+// IsListener says whether the hook only stands for a running hookyard listen, which sends by itself: it wants no events,
+// so that nothing is ever sent from here, and it expires.
+func (h *Hook) IsListener() bool {
+	return strings.HasPrefix(h.ID, ListenerPrefix) && !h.ExpiresAt.IsZero() && !h.Events.All && len(h.Events.Names) == 0
+}
+
 // EffectiveSchedule returns the hook's schedule, or the default one.
 func (h *Hook) EffectiveSchedule() []time.Duration {
 	if h.Schedule != nil {

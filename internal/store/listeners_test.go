@@ -1,0 +1,141 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/store"
+	"github.com/hookyard/hookyard/internal/store/storetest"
+)
+
+func listener(view *hookyard.View, id string, expires time.Time) *hookyard.Hook {
+	return &hookyard.Hook{ProjectKey: view.Project.Key, ID: id, URL: "http://localhost:3000/", ExpiresAt: expires}
+}
+
+func TestRecordForwarded(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := context.Background()
+		view := storetest.Project(t, db, "acme", "shop")
+		h := listener(view, "listen-a", time.Now().Add(time.Minute))
+		if err := db.PutListener(ctx, h, 10); err != nil || h.Key == 0 {
+			t.Fatalf("PutListener = %v, key %d", err, h.Key)
+		}
+		view, err := db.View(ctx, "acme", "shop")
+		if err != nil || len(view.Hooks) != 1 {
+			t.Fatalf("View = %+v, %v; want the listener's hook", view, err)
+		}
+		receipt, err := db.Accept(ctx, publish(t, view, "order.created", ""))
+		if err != nil || receipt.Deliveries != 0 {
+			t.Fatalf("Accept = %+v, %v; a listener's hook must be owed nothing", receipt, err)
+		}
+		record := func(status int, state hookyard.State, reason string) *hookyard.Attempt {
+			a := &hookyard.Attempt{EventSeq: receipt.Seq, HookKey: h.Key, StartedAt: time.Now(), URL: h.URL, Status: status,
+				ResponseHeader: http.Header{"X-A": {"1"}}, ResponseBody: []byte("body")}
+			if err := db.RecordForwarded(ctx, view.Project.Key, a, state, reason); err != nil {
+				t.Error(err)
+			}
+			return a
+		}
+		if a := record(500, hookyard.Failed, "answered 500"); a.N != 1 {
+			t.Errorf("first attempt is %d", a.N)
+		}
+		id := hookyard.DeliveryID(receipt.ID, h.Key)
+		d, err := db.Delivery(ctx, view.Project.Key, id)
+		if err != nil || d.State != hookyard.Failed || d.Reason != "answered 500" || d.Attempts != 1 || d.HookID != h.ID {
+			t.Errorf("after a failure: %+v, %v", d, err)
+		}
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() { record(200, hookyard.Delivered, "") })
+		}
+		wg.Wait()
+		d, err = db.Delivery(ctx, view.Project.Key, id)
+		if err != nil || d.State != hookyard.Delivered || d.Reason != "" || d.Attempts != 9 {
+			t.Errorf("after eight more at once: %+v, %v", d, err)
+		}
+		attempts, err := db.Attempts(ctx, receipt.Seq, h.Key)
+		if err != nil || len(attempts) != 9 || attempts[0].Status != 500 || attempts[8].N != 9 || string(attempts[8].ResponseBody) != "body" {
+			t.Errorf("attempts %+v, %v", attempts, err)
+		}
+		if backlog, err := db.Backlog(ctx); err != nil || len(backlog) != 0 {
+			t.Errorf("Backlog = %v, %v; want nothing", backlog, err)
+		}
+
+		other := storetest.Project(t, db, "acme", "other")
+		for name, a := range map[string]*hookyard.Attempt{
+			"unknown event": {EventSeq: receipt.Seq + 1, HookKey: h.Key, StartedAt: time.Now()},
+			"unknown hook":  {EventSeq: receipt.Seq, HookKey: h.Key + 100, StartedAt: time.Now()},
+		} {
+			if err := db.RecordForwarded(ctx, view.Project.Key, a, hookyard.Delivered, ""); !errors.Is(err, hookyard.ErrNotFound) {
+				t.Errorf("%s: %v, want ErrNotFound", name, err)
+			}
+		}
+		a := &hookyard.Attempt{EventSeq: receipt.Seq, HookKey: h.Key, StartedAt: time.Now()}
+		if err := db.RecordForwarded(ctx, other.Project.Key, a, hookyard.Delivered, ""); !errors.Is(err, hookyard.ErrNotFound) {
+			t.Errorf("another project's: %v, want ErrNotFound", err)
+		}
+		if err := db.DeleteListener(ctx, view.Project.Key, h.ID); err != nil {
+			t.Fatal(err)
+		}
+		if d, err := db.Delivery(ctx, view.Project.Key, id); err != nil || d.HookID != h.ID {
+			t.Errorf("after the end: %+v, %v; want the history", d, err)
+		}
+	})
+}
+
+func TestListenersExpire(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := context.Background()
+		view := storetest.Project(t, db, "acme", "shop")
+		put := func(id string, expires time.Time) {
+			t.Helper()
+			if err := db.PutListener(ctx, listener(view, id, expires), 10); err != nil {
+				t.Fatal(err)
+			}
+		}
+		left := func(want string) {
+			t.Helper()
+			hooks, err := db.Hooks(ctx, view.Project.Key)
+			var ids []string
+			for _, h := range hooks {
+				ids = append(ids, h.ID)
+			}
+			if err != nil || fmt.Sprint(ids) != want {
+				t.Errorf("hooks %v, %v; want %s", ids, err, want)
+			}
+		}
+		now := time.Now()
+		own := listener(view, "listen-own", now.Add(-time.Hour)) // a user's hook that only looks like one
+		own.Events = hookyard.SelectAll()
+		if err := db.CreateHook(ctx, own, 10); err != nil {
+			t.Fatal(err)
+		}
+		put("listen-a", now.Add(-time.Second))
+		put("listen-a", now.Add(time.Minute)) // renewed in time
+		put("listen-b", now.Add(-time.Second))
+		left("[listen-own listen-a listen-b]")
+		put("listen-c", now.Add(3*time.Minute))
+		left("[listen-own listen-a listen-c]")
+		if _, err := db.Prune(ctx, store.Retention{}, now.Add(2*time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		left("[listen-own listen-c]")
+		if err := db.PutListener(ctx, listener(view, "listen-own", now), 10); !errors.Is(err, hookyard.ErrConflict) {
+			t.Errorf("PutListener of a user's hook = %v, want ErrConflict", err)
+		}
+		if err := db.DeleteListener(ctx, view.Project.Key, "listen-own"); !errors.Is(err, hookyard.ErrNotFound) {
+			t.Errorf("DeleteListener of a user's hook = %v, want ErrNotFound", err)
+		}
+		if err := db.PutListener(ctx, listener(view, "listen-d", now), 2); hookyard.CodeOf(err) != hookyard.Invalid {
+			t.Errorf("PutListener beyond the most = %v, want Invalid", err)
+		}
+	})
+}

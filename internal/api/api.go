@@ -61,6 +61,13 @@ type Deliveries interface {
 	Cancel(ctx context.Context, eventSeq, hookKey int64, reason string) error
 }
 
+// Listeners is what the API asks of the store about listeners that forward events.
+type Listeners interface {
+	PutListener(ctx context.Context, h *hookyard.Hook, max int) error
+	DeleteListener(ctx context.Context, projectKey int64, id string) error
+	RecordForwarded(ctx context.Context, projectKey int64, a *hookyard.Attempt, state hookyard.State, reason string) error
+}
+
 // Replays is what the API asks of the store about bulk replays.
 type Replays interface {
 	CreateReplay(ctx context.Context, r *hookyard.Replay) error
@@ -95,6 +102,7 @@ type Store interface {
 	Sources
 	Events
 	Deliveries
+	Listeners
 	Replays
 	Users
 	Access

@@ -58,6 +58,7 @@ func (a *API) routes() []route {
 		source    = project + "/sources/{name}"
 		event     = project + "/events/{id}"
 		delivery  = project + "/deliveries/{id}"
+		listener  = project + "/listeners/{id}"
 		replay    = project + "/replays/{id}"
 		created   = http.StatusCreated
 		accepted  = http.StatusAccepted
@@ -124,6 +125,10 @@ func (a *API) routes() []route {
 		{method: get, path: delivery, need: toRead, do: showDelivery, summary: "A delivery with its attempts", out: client.Delivery{}},
 		{method: post, path: delivery + "/retry", need: toWrite, do: retryDelivery, summary: "Send a delivery again at once", out: client.Delivery{}, status: accepted},
 		{method: post, path: delivery + "/cancel", need: toWrite, do: cancelDelivery, summary: "End a pending delivery", out: client.Delivery{}},
+
+		{method: put, path: listener, need: toWrite, do: putListener, summary: "Make or renew the hook of a listener that forwards events by itself; it lives for two minutes", in: client.Listener{}, out: client.Hook{}},
+		{method: del, path: listener, need: toWrite, do: removeListener, summary: "End a listener's hook; what it recorded stays", status: noContent},
+		{method: post, path: listener + "/attempts", need: toWrite, do: recordForwarded, summary: "Record what a listener's URL answered to an event", in: client.Forwarded{}, out: client.Delivery{}, status: created},
 
 		{method: get, path: project + "/replays", need: toRead, do: listReplays, summary: "Bulk replays, the newest first", query: []string{"limit"}, out: client.Replays{}},
 		{method: post, path: project + "/replays", need: toWrite, do: createReplay, summary: "Begin a bulk replay", in: client.ReplayRequest{}, out: hookyard.Replay{}, status: accepted},

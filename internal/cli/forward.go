@@ -28,7 +28,9 @@ type answered struct {
 	Text     string              `json:"text,omitempty"`
 	Base64   []byte              `json:"base64,omitempty"`
 	took     time.Duration
-	refused  bool // nobody took the request: it was surely not seen
+
+	truncated bool // more was answered than is shown
+	refused   bool // nobody took the request: it was surely not seen
 }
 
 func (a *answered) ok() bool { return a.Status/100 == 2 }
@@ -79,9 +81,12 @@ func (f *forwarder) send(ctx context.Context, r *request) *answered {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	a.Status, a.Header = resp.StatusCode, resp.Header
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxShown))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxShown+1))
 	if err != nil {
 		a.Error = "the answer broke off: " + sendError(err)
+	}
+	if len(body) > maxShown {
+		body, a.truncated = body[:maxShown], true
 	}
 	if utf8.Valid(body) {
 		a.Text = string(body)

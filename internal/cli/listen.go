@@ -28,7 +28,8 @@ func newListen(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use: "listen", Short: "Follow a project's events live, and forward them to this machine",
 		Long: `Follow a project's events live. With --forward-to each is sent on, in order, with its original headers and bytes, and the
-answer is shown. While nothing listens at the URL the event is tried again; a receiver's own answer is not.
+answer is shown, and recorded as an attempt of a hook that lives as long as the command. While nothing listens at the URL
+the event is tried again; a receiver's own answer is not.
 
 When the connection breaks it is made again by itself, and goes on where it was: nothing is missed. Several people can
 listen at once. What is past retention is said to be missing.
@@ -122,6 +123,7 @@ type heard struct {
 func (s *session) listenLines(ctx context.Context, l *listener) error {
 	out := json.NewEncoder(s.out)
 	out.SetEscapeHTML(false)
+	defer l.record(ctx, func(text string) { s.say("%s", text) })()
 	return l.run(ctx, func(n notice) error {
 		switch {
 		case n.answer == nil && n.event == nil:
@@ -157,6 +159,7 @@ func (s *session) listenView(ctx context.Context, l *listener) error {
 	defer cancel()
 	v := &listenView{session: s, listener: l, ctx: ctx}
 	p := tea.NewProgram(v, tea.WithContext(ctx), tea.WithInput(s.in), tea.WithOutput(s.out))
+	defer l.record(ctx, func(text string) { p.Send(warning(text)) })()
 	ended := make(chan error, 1)
 	go func() {
 		err := l.run(ctx, func(n notice) error {

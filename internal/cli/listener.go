@@ -22,6 +22,7 @@ type listener struct {
 	header    http.Header
 	limit     int // events after which it ends; 0: none
 	forwarder *forwarder
+	recorder  *recorder // nil: nothing is recorded
 
 	seen int
 
@@ -115,6 +116,15 @@ func passes(err error) bool {
 	return status == 0 || status >= 500 || status == http.StatusTooManyRequests
 }
 
+// record begins to record what the URL answers, if there is one; the function that it returns ends that.
+func (l *listener) record(ctx context.Context, say func(string)) (stop func()) {
+	if l.to == "" {
+		return func() {}
+	}
+	l.recorder = startRecorder(ctx, l.client, l.project, l.to, say)
+	return l.recorder.stop
+}
+
 // take tells of one event, after it was forwarded.
 func (l *listener) take(ctx context.Context, e *client.StreamEvent, tell func(notice) error) error {
 	n := notice{event: e}
@@ -158,11 +168,16 @@ func (l *listener) forward(ctx context.Context, e *client.StreamEvent, tell func
 	}
 }
 
-// sendOnce sends an event to the URL with its original headers and bytes.
+// sendOnce sends an event to the URL with its original headers and bytes, and records the answer.
 func (l *listener) sendOnce(ctx context.Context, e *client.StreamEvent) *answered {
 	r := &request{eventID: e.ID, method: orText(e.Method, http.MethodPost), url: l.to, header: forwardedHeader(e.Header, e.ContentType), body: e.Base64}
 	for name, values := range l.header {
 		r.header[name] = values
 	}
-	return l.forwarder.send(ctx, r)
+	start := time.Now()
+	a := l.forwarder.send(ctx, r)
+	if l.recorder != nil && ctx.Err() == nil {
+		l.recorder.add(forwardedOf(e.ID, r.header, start, a))
+	}
+	return a
 }

@@ -41,6 +41,9 @@ type resent struct {
 	answer *answered
 }
 
+// warning is news that changes nothing.
+type warning string
+
 // Init has nothing to begin with.
 func (v *listenView) Init() tea.Cmd { return nil }
 
@@ -51,6 +54,8 @@ func (v *listenView) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		v.width, v.height = msg.Width, msg.Height
 	case notice:
 		v.heard(msg)
+	case warning:
+		v.status = string(msg)
 	case resent:
 		v.status = fmt.Sprintf("%s sent again: %s", msg.id, msg.answer.summary())
 		for i := range v.rows {

@@ -1,0 +1,120 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hookyard/hookyard/client"
+)
+
+// records is a server that answers what status says to each request, and remembers them without the listener's id.
+func records(t *testing.T, status func(request string) int) (*client.Client, func() []string) {
+	t.Helper()
+	var mu sync.Mutex
+	var asked []string
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var f client.Forwarded
+		body, _ := io.ReadAll(r.Body)
+		_ = json.Unmarshal(body, &f)
+		path := strings.Split(r.URL.Path, "/")
+		request := strings.TrimSpace(fmt.Sprintf("%s %s %s", r.Method, strings.Join(path[7:], "/"), f.EventID))
+		mu.Lock()
+		defer mu.Unlock()
+		asked = append(asked, strings.Join(strings.Fields(request), " "))
+		w.WriteHeader(status(asked[len(asked)-1]))
+	}))
+	t.Cleanup(srv.Close)
+	c, err := client.New(srv.URL, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(asked)
+	}
+}
+
+// TestRecorder holds what the server is asked, whatever it answers: one warning at most, and never a wait for the
+// forwarding.
+func TestRecorder(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		status func() func(string) int
+		asked  string
+		warned int
+	}{
+		{"records", func() func(string) int { return func(string) int { return 200 } },
+			"[PUT POST attempts e1 POST attempts e2 DELETE]", 0},
+		{"older server", func() func(string) int { return func(string) int { return 404 } }, "[PUT]", 0},
+		{"may not", func() func(string) int { return func(string) int { return 403 } },
+			"[PUT POST attempts e1 POST attempts e2 DELETE]", 1},
+		{"forgotten", func() func(string) int {
+			first := true
+			return func(request string) int {
+				if strings.HasPrefix(request, "POST") && first {
+					first = false
+					return 404
+				}
+				return 200
+			}
+		}, "[PUT POST attempts e1 PUT POST attempts e1 POST attempts e2 DELETE]", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			cl, asked := records(t, c.status())
+			warned := 0
+			r := startRecorder(t.Context(), cl, "o/p", "http://localhost:3000/", func(string) { warned++ })
+			r.add(client.Forwarded{EventID: "e1"})
+			r.add(client.Forwarded{EventID: "e2"})
+			r.stop()
+			if got := fmt.Sprint(asked()); got != c.asked || warned != c.warned {
+				t.Errorf("asked %s with %d warnings, want %s with %d", got, warned, c.asked, c.warned)
+			}
+		})
+	}
+}
+
+// A server that is away costs the forwarding nothing once that is known, and the command's end no more than the grace.
+func TestRecorderGivesUp(t *testing.T) {
+	t.Parallel()
+	cl, err := client.New("http://127.0.0.1:1", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	warned := make(chan string, 10)
+	r := startRecorder(t.Context(), cl, "o/p", "http://localhost:3000/", func(text string) { warned <- text })
+	if text := <-warned; !strings.Contains(text, "not recorded") {
+		t.Errorf("warned %q", text)
+	}
+	start := time.Now()
+	for range 1000 {
+		r.add(client.Forwarded{EventID: "e"})
+	}
+	r.stop()
+	if took := time.Since(start); took > recordTimeout || len(warned) != 0 {
+		t.Errorf("took %s, with %d more warnings", took, len(warned))
+	}
+}
+
+func TestForwardedOf(t *testing.T) {
+	t.Parallel()
+	header := http.Header{"Authorization": {"Bearer x"}, "X-A": {"1"}}
+	f := forwardedOf("e1", header, time.Now(), &answered{Status: 200, Text: "ok", Header: http.Header{"Set-Cookie": {"s"}}, truncated: true, took: time.Second})
+	got := fmt.Sprintln(f.Status, f.Request.Header, f.Response.Header, string(f.Response.Base64), f.Response.Truncated, time.Duration(f.Duration))
+	if want := "200 map[Authorization:[***] X-A:[1]] map[Set-Cookie:[***]] ok true 1s\n"; got != want {
+		t.Errorf("recorded %s, want %s", got, want)
+	}
+	if f := forwardedOf("e1", header, time.Now(), &answered{Error: "connection refused"}); f.Response != nil || f.Error == "" {
+		t.Errorf("recorded %+v, want no answer", f)
+	}
+}

@@ -28,6 +28,14 @@ type Project struct {
 	Revision      int64             `json:"revision"`
 }
 
+// Feature is what feature_href of format netbeans leads to. It has Kenai's names, not ours.
+type Feature struct {
+	ContentType string `json:"content_type"`
+	Href        string `json:"href"`
+	Name        string `json:"name"`
+	ProjectHref string `json:"project_href"`
+}
+
 // Path returns owner/name, as the methods of [Client] take it.
 func (p *Project) Path() string { return p.Owner + "/" + p.Name }
 

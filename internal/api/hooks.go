@@ -87,20 +87,12 @@ func updateHook(c *call) error {
 
 // removeHook deletes a hook and answers the map of those that are left.
 func removeHook(c *call) error {
-	given, err := strconv.ParseInt(c.q.Get("revision"), 10, 64)
-	if err != nil && c.q.Get("revision") != "" {
-		return hookyard.FieldErrorf("revision", "revision must be a number")
-	}
-	revision, stale, err := c.revision(given)
-	if err != nil {
-		return err
-	}
 	h, err := c.hook()
 	if err != nil {
 		return err
 	}
-	if revision != 0 && revision != h.Revision {
-		return withStatus(stale, hookyard.Errorf(hookyard.Conflict, "hook %s was changed by somebody else: it is at revision %d, not %d", h.ID, h.Revision, revision))
+	if err := c.expect("hook "+h.ID, h.Revision); err != nil {
+		return err
 	}
 	err = c.a.o.Store.DeleteHook(c.ctx(), c.key(), h.ID)
 	if errors.Is(err, hookyard.ErrNotFound) {

@@ -56,12 +56,6 @@ func listProjects(c *call) error {
 	}
 }
 
-func showProject(c *call) error {
-	p := c.view.Project
-	c.w.Header().Set("ETag", etag(p.Revision))
-	return c.reply(http.StatusOK, projectJSON(p))
-}
-
 // putProject makes a project for whoever may own it, or replaces its settings for its admins.
 func putProject(c *call) error {
 	view, err := c.a.project(c.ctx(), c.param("owner"), c.param("project"))
@@ -76,6 +70,9 @@ func putProject(c *call) error {
 		return notAuthorized(view.Project, hookyard.RoleAdmin)
 	}
 	old := view.Project
+	if err := c.expectProject(old); err != nil {
+		return err
+	}
 	p := &hookyard.Project{Key: old.Key, Owner: old.Owner, Name: old.Name, Revision: old.Revision, CreatedAt: old.CreatedAt}
 	if err := c.readProject(p, old); err != nil {
 		return err
@@ -94,6 +91,9 @@ func putProject(c *call) error {
 
 func updateProject(c *call) error {
 	p := *c.view.Project
+	if err := c.expectProject(&p); err != nil {
+		return err
+	}
 	if err := c.readProject(&p, c.view.Project); err != nil {
 		return err
 	}
@@ -105,6 +105,9 @@ func updateProject(c *call) error {
 
 // removeProject tells the project's hooks before it goes.
 func removeProject(c *call) error {
+	if err := c.expectProject(c.view.Project); err != nil {
+		return err
+	}
 	if err := c.tellDeleted(); err != nil {
 		return err
 	}
@@ -113,6 +116,10 @@ func removeProject(c *call) error {
 	}
 	c.afterProject()
 	return c.nothing()
+}
+
+func (c *call) expectProject(p *hookyard.Project) error {
+	return c.expect("project "+p.Path(), p.Revision)
 }
 
 func duplicateProject(c *call) error {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"net/http"
 	"strconv"
 	"time"
 
@@ -80,17 +81,35 @@ func (c *call) hookParam() (int64, error) {
 	return h.Key, nil
 }
 
-// revision reads which revision a change is meant for: the If-Match header, or the given number; 0 means any.
+// revision reads which revision a change is meant for: the If-Match header, ?revision=, or the given number; 0 means any.
+// status is what a stale one is answered with.
 func (c *call) revision(given int64) (revision int64, status int, err error) {
+	if v := c.q.Get("revision"); v != "" {
+		if given, err = strconv.ParseInt(v, 10, 64); err != nil || given <= 0 {
+			return 0, 0, hookyard.FieldErrorf("revision", "revision must be a number, as an earlier answer gave it")
+		}
+	}
 	v := c.r.Header.Get("If-Match")
 	if v == "" || v == "*" {
-		return given, 409, nil
+		return given, http.StatusConflict, nil
 	}
 	n, err := strconv.ParseInt(trimETag(v), 10, 64)
 	if err != nil || n <= 0 {
 		return 0, 0, hookyard.Errorf(hookyard.Invalid, "If-Match must be the ETag of an earlier answer, such as \"3\"")
 	}
-	return n, 412, nil
+	return n, http.StatusPreconditionFailed, nil
+}
+
+// expect refuses a change that is meant for another revision of what than the one it is at.
+func (c *call) expect(what string, at int64) error {
+	wanted, stale, err := c.revision(0)
+	if err != nil {
+		return err
+	}
+	if wanted == 0 || wanted == at {
+		return nil
+	}
+	return withStatus(stale, hookyard.Errorf(hookyard.Conflict, "%s was changed by somebody else: it is at revision %d, not %d", what, at, wanted))
 }
 
 func trimETag(v string) string {

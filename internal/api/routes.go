@@ -64,7 +64,7 @@ func (a *API) routes() []route {
 		accepted  = http.StatusAccepted
 		noContent = http.StatusNoContent
 	)
-	page := []string{"limit", "cursor"}
+	page, revision := []string{"limit", "cursor"}, []string{"revision"}
 	list := []route{
 		{method: get, path: "", need: open, do: showServer, summary: "What the server is", out: client.ServerInfo{}},
 		{method: get, path: "/openapi.json", need: open, do: showSpecJSON, summary: "This description as JSON", out: map[string]any{}},
@@ -84,31 +84,32 @@ func (a *API) routes() []route {
 		{method: get, path: "/audit", need: administrator, do: listServerAudit, summary: "Who changed what outside of projects", query: page, out: client.AuditPage{}},
 
 		{method: get, path: "/projects", need: anybody, do: listProjects, summary: "Projects that the caller may read", query: page, out: client.ProjectPage{}},
-		{method: get, path: project, need: toRead, do: showProject, summary: "A project", out: client.Project{}},
-		{method: put, path: project, need: byItself, do: putProject, summary: "Make a project, or replace its settings", in: client.ProjectPatch{}, out: client.Project{}, status: created},
-		{method: patch, path: project, need: toRule, do: updateProject, summary: "Change a project's settings", in: client.ProjectPatch{}, out: client.Project{}},
-		{method: del, path: project, need: toRule, do: removeProject, summary: "Delete a project with everything in it", status: noContent},
+		{method: get, path: project, need: byItself, do: showProject, summary: "A project", out: client.Project{}},
+		{method: put, path: project, need: byItself, do: putProject, query: revision, summary: "Make a project, or replace its settings", in: client.ProjectPatch{}, out: client.Project{}, status: created},
+		{method: patch, path: project, need: toRule, do: updateProject, query: revision, summary: "Change a project's settings", in: client.ProjectPatch{}, out: client.Project{}},
+		{method: del, path: project, need: toRule, do: removeProject, query: revision, summary: "Delete a project with everything in it", status: noContent},
 		{method: post, path: project + "/duplicate", need: toWrite, do: duplicateProject, summary: "Copy settings, hooks and sources to another owner or name", in: client.ProjectTarget{}, out: client.Project{}, status: created},
 		{method: post, path: project + "/transfer", need: toRule, do: transferProject, summary: "Give a project to another owner", in: client.ProjectTarget{}, out: client.Project{}},
 		{method: get, path: project + "/members", need: toRead, do: listMembers, summary: "Who has a role in the project", out: client.Members{}},
 		{method: put, path: project + "/members/{user}", need: toRule, do: setMember, summary: "Give a user a role", in: client.RoleGrant{}, out: hookyard.Member{}},
 		{method: del, path: project + "/members/{user}", need: toRule, do: removeMember, summary: "Take a user's role away", status: noContent},
+		{method: get, path: project + "/features/{feature}", need: toRead, do: showFeature, summary: "A feature that hooks can track, as NetBeans' payloads link to it", out: client.Feature{}},
 		{method: get, path: project + "/audit", need: toRead, do: listAudit, summary: "Who changed what", query: page, out: client.AuditPage{}},
 
 		{method: get, path: project + "/hooks", need: toRead, do: listHooks, summary: "The project's hooks by id", out: map[string]client.Hook{}},
 		{method: get, path: hook, need: toRead, do: showHook, summary: "A hook", out: client.Hook{}},
 		{method: put, path: hook, need: toWrite, do: createHook, creates: true, summary: "Make a hook; 403 when there is one of that id", in: client.HookPatch{}, out: client.Hook{}},
-		{method: patch, path: hook, need: toWrite, do: updateHook, summary: "Change a hook; what is not named stays", in: client.HookPatch{}, out: client.Hook{}},
-		{method: del, path: hook, need: toWrite, do: removeHook, query: []string{"revision"}, summary: "Delete a hook; answers those that are left", out: map[string]client.Hook{}},
+		{method: patch, path: hook, need: toWrite, do: updateHook, query: revision, summary: "Change a hook; what is not named stays", in: client.HookPatch{}, out: client.Hook{}},
+		{method: del, path: hook, need: toWrite, do: removeHook, query: revision, summary: "Delete a hook; answers those that are left", out: map[string]client.Hook{}},
 		{method: post, path: hook + "/test", need: toWrite, do: testHook, summary: "Send an event of type test to this hook only", out: client.HookTest{}, status: accepted},
 		{method: post, path: hook + "/rotate-secret", need: toWrite, do: rotateHookSecret, summary: "Set a new secret; the old one signs along for a while", in: client.Rotation{}, out: client.NewSecret{}},
 		{method: post, path: hook + "/enable", need: toWrite, do: enableHook, summary: "Switch a hook on and forget its failures", out: client.Hook{}},
 
 		{method: get, path: project + "/sources", need: toRead, do: listSources, summary: "The project's sources", out: client.Sources{}},
 		{method: get, path: source, need: toRead, do: showSource, summary: "A source", out: client.Source{}},
-		{method: put, path: source, need: toWrite, do: putSource, creates: true, summary: "Make a source, or replace it", in: client.SourcePatch{}, out: client.Source{}, status: created},
-		{method: patch, path: source, need: toWrite, do: updateSource, summary: "Change a source; what is not named stays", in: client.SourcePatch{}, out: client.Source{}},
-		{method: del, path: source, need: toWrite, do: removeSource, summary: "Delete a source; its events stay", status: noContent},
+		{method: put, path: source, need: toWrite, do: putSource, query: revision, creates: true, summary: "Make a source, or replace it", in: client.SourcePatch{}, out: client.Source{}, status: created},
+		{method: patch, path: source, need: toWrite, do: updateSource, query: revision, summary: "Change a source; what is not named stays", in: client.SourcePatch{}, out: client.Source{}},
+		{method: del, path: source, need: toWrite, do: removeSource, query: revision, summary: "Delete a source; its events stay", status: noContent},
 		{method: post, path: source + "/rotate-secret", need: toWrite, do: rotateSourceSecret, summary: "Set a new secret; the old one is good for a while", in: client.Rotation{}, out: client.NewSecret{}},
 		{method: get, path: source + "/refused", need: toRead, do: listRefused, summary: "Requests that were not accepted, and why", query: []string{"limit"}, out: client.Refusals{}},
 

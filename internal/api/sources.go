@@ -51,7 +51,14 @@ func updateSource(c *call) error {
 }
 
 func removeSource(c *call) error {
-	err := c.a.o.Store.DeleteSource(c.ctx(), c.key(), c.param("name"))
+	s, err := c.source()
+	if err != nil {
+		return err
+	}
+	if err := c.expect("source "+s.Name, s.Revision); err != nil {
+		return err
+	}
+	err = c.a.o.Store.DeleteSource(c.ctx(), c.key(), s.Name)
 	if errors.Is(err, hookyard.ErrNotFound) {
 		return noSuchSource(c.param("name"))
 	}
@@ -117,6 +124,13 @@ func noSuchSource(name string) error {
 
 // saveSource reads the body into s, checks it and keeps it. old is the source that was there, or nil.
 func (c *call) saveSource(s, old *hookyard.Source) error {
+	var at int64 // 0 when there is none, so that no revision fits
+	if old != nil {
+		at = old.Revision
+	}
+	if err := c.expect("source "+s.Name, at); err != nil {
+		return err
+	}
 	body, err := c.object()
 	if err != nil {
 		return err

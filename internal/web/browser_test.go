@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -45,6 +46,9 @@ func chromium(t *testing.T) *tab {
 	b.do(chromedp.Navigate("about:blank"))
 	return b
 }
+
+// in is the tab in a part of its test.
+func (b *tab) in(t *testing.T) *tab { return &tab{t, b.ctx} }
 
 // another opens a second tab of the same browser.
 func (b *tab) another() *tab {
@@ -154,4 +158,183 @@ func TestScreenshots(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestBrowser walks a real browser through what scripts add.
+func TestBrowser(t *testing.T) {
+	t.Parallel()
+	s, receiver := start(t, true)
+	x := s.stock(receiver)
+	b := chromium(t)
+
+	t.Run("pages break no policy", func(t *testing.T) {
+		b := b.in(t)
+		for _, path := range addresses(x) {
+			b.open(s.url + path)
+			if said := b.js(`performance.getEntriesByType("resource").filter(r => r.responseStatus >= 400).map(r => r.name).join()`); said != "" {
+				t.Errorf("%s: %s did not load", path, said)
+			}
+			if off := b.js(`[...document.querySelectorAll("script")].every(s => s.type === "module") && document.styleSheets.length === 1`); off != "true" {
+				t.Errorf("%s: scripts or styles are missing", path)
+			}
+			if bad := b.js(`[...document.querySelectorAll("time[datetime]")].filter(t => !t.title.endsWith("UTC")).length`); bad != "0" {
+				t.Errorf("%s: %s times do not show UTC on hover", path, bad)
+			}
+		}
+	})
+
+	t.Run("live", func(t *testing.T) {
+		b := b.in(t)
+		second := b.another()
+		b.open(s.url + "/acme/shop")
+		second.open(s.url + "/acme/shop/events?type=live.*")
+		for _, one := range []*tab{b, second} {
+			one.until(`document.getElementById("light").textContent === "live"`)
+		}
+		// The light is green once the page has looked, so what comes now comes by the stream.
+		began := time.Now()
+		id := s.publish("acme/shop", "live.event", `{"n":1}`)
+		for _, one := range []*tab{b, second} {
+			one.until(`document.querySelector("#rows tr")?.id === "` + id + `"`)
+		}
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("an event took %s to appear", took)
+		}
+		b.until(`document.querySelector("#rows tr .delivered") !== null`)
+		b.js(`document.getElementById("pause").click()`)
+		unseen := s.publish("acme/shop", "live.event", `{"n":2}`)
+		second.until(`document.querySelector("#rows tr")?.id === "` + unseen + `"`)
+		if b.js(`document.getElementById("`+unseen+`") === null`) != "true" {
+			t.Error("a paused list went on")
+		}
+		b.js(`document.getElementById("pause").click()`)
+		b.until(`document.querySelector("#rows tr")?.id === "` + unseen + `"`)
+		if n := b.js(`document.querySelectorAll("#rows tr").length`); n != "20" {
+			t.Errorf("the list has %s rows", n)
+		}
+	})
+
+	t.Run("keys", func(t *testing.T) {
+		b := b.in(t)
+		b.open(s.url + "/acme/shop/events")
+		press := func(key string) {
+			b.js(`document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {key: "` + key + `", bubbles: true}))`)
+		}
+		press("j")
+		press("j")
+		press("k")
+		press("j")
+		if at := b.js(`[...document.querySelectorAll("#rows tr")].findIndex(r => r.classList.contains("here"))`); at != "1" {
+			t.Errorf("row %s is here, want 1", at)
+		}
+		press("/")
+		if name := b.js(`document.activeElement.name`); name != "text" {
+			t.Errorf("/ leads to %s", name)
+		}
+		b.js(`document.activeElement.blur()`)
+		press("?")
+		if b.js(`document.getElementById("keys").open`) != "true" {
+			t.Error("? shows nothing")
+		}
+		b.js(`document.getElementById("keys").close()`)
+		b.until(`document.activeElement === document.body`) // the browser moves the focus before it draws
+		press("g")
+		press("d")
+		b.until(`location.pathname === "/acme/shop/deliveries"`)
+	})
+
+	t.Run("preview while typing", func(t *testing.T) {
+		b := b.in(t)
+		b.open(s.url + "/acme/shop/webhooks/billing/edit")
+		b.js(`(f => { f.value = "data.amount = 207"; f.dispatchEvent(new Event("input", {bubbles: true})); })(document.querySelector("[name=filter]"))`)
+		b.until(`document.getElementById("preview").textContent.includes("It would get 1 of the newest")`)
+		b.js(`(f => { f.value = "(("; f.dispatchEvent(new Event("input", {bubbles: true})); })(document.querySelector("[name=filter]"))`)
+		b.until(`document.getElementById("preview").textContent.includes("It would get 0 of the newest")`)
+	})
+
+	t.Run("without scripts", func(t *testing.T) {
+		b := b.in(t)
+		b.open(s.url + "/acme/shop/webhooks")
+		b.scripts(false)
+		defer b.scripts(true)
+		b.js(`(f => { f.elements.payloadUrl.value = "` + receiver + `/noscript"; f.elements.id.value = "noscript"; f.querySelector("button.main").click(); })(document.getElementById("formNewWebhook"))`)
+		b.until(`document.querySelector(".note")?.textContent === "Created."`)
+		if b.js(`document.querySelector("a[href$='/webhooks/noscript']") !== null`) != "true" {
+			t.Error("the hook is not in the list")
+		}
+	})
+
+	t.Run("expired session", func(t *testing.T) {
+		b := b.in(t)
+		guarded, _ := signedIn(t)
+		guarded.sent("/admin/p", "/", "owner", "admin", "name", "p")
+		b.open(guarded.url + "/login")
+		b.js(`(f => { f.elements.username.value = "admin"; f.elements.password.value = "` + password + `"; f.querySelector("button.main").click(); })(document.forms[document.forms.length - 2])`)
+		b.until(`location.pathname === "/" && document.querySelector(".me")?.textContent.includes("admin")`)
+		b.open(guarded.url + "/admin/p/publish")
+		profile := guarded.page("/profile")
+		for _, part := range strings.Split(profile, `action="/profile/sessions"><input type="hidden" name="id" value="`)[1:] {
+			id, _, _ := strings.Cut(part, `"`)
+			guarded.post("/profile/sessions", "id", id)
+		}
+		b.js(`(f => { f.elements.type.value = "was.typed"; f.querySelector("button.main").click(); })(document.querySelector("main form"))`)
+		b.until(`document.querySelector("main")?.textContent.includes("what you typed is still there")`)
+		b.js(`(f => { f.elements.username.value = "admin"; f.elements.password.value = "` + password + `"; f.querySelector("button.main").click(); })(document.querySelector("main form"))`)
+		b.until(`document.querySelector("h1")?.textContent === "Welcome back"`)
+		b.js(`document.querySelector("main button.main").click()`)
+		b.until(`document.querySelector("h1")?.textContent === "was.typed"`)
+	})
+}
+
+// TestAccessible runs axe on every page in both themes: nothing serious or critical.
+func TestAccessible(t *testing.T) {
+	t.Parallel()
+	axe := axeSource(t)
+	s, receiver := start(t, true)
+	x := s.stock(receiver)
+	s.sent("/acme/empty", "/", "owner", "acme", "name", "empty")
+	pages := addresses(x)
+	pages["empty"] = "/acme/empty"
+	guarded, _ := start(t, false)
+	b := chromium(t)
+	check := func(url, scheme string, width int64) {
+		b.size(width, 800)
+		b.scheme(scheme)
+		b.open(url)
+		b.js(`document.querySelectorAll("details").forEach(d => (d.open = true))`)
+		b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+			_, err := chromedp.Evaluate[any](axe+"; 0")(ctx, t)
+			return err
+		}))
+		said, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`axe.run().then(r => r.violations.filter(v => v.impact === "serious" || v.impact === "critical")
+			.map(v => v.id + ": " + v.nodes.slice(0, 3).map(n => n.html.slice(0, 160) + " " + n.failureSummary).join("; ")).join("\n"))`, chromedp.EvalAwaitPromise))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if said != "" {
+			t.Errorf("%s, %s, %d pixels:\n%s", url, scheme, width, said)
+		}
+	}
+	for _, path := range pages {
+		check(s.url+path, "light", 1200)
+		check(s.url+path, "dark", 390)
+	}
+	check(guarded.url+"/login", "light", 390)
+	check(guarded.setup, "dark", 1200)
+}
+
+// axeSource installs axe-core from npm and returns its text.
+func axeSource(t *testing.T) string {
+	t.Helper()
+	npm := need.Program(t, "npm")
+	dir := t.TempDir()
+	install := exec.CommandContext(t.Context(), npm, "install", "--prefix", dir, "--no-audit", "--no-fund", "--ignore-scripts", "axe-core@4")
+	if out, err := install.CombinedOutput(); err != nil {
+		t.Skipf("axe-core cannot be had from npm: %v\n%s", err, out)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "node_modules", "axe-core", "axe.min.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }

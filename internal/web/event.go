@@ -129,8 +129,16 @@ func (v *visit) eventOf(id string) (*hookyard.Event, error) {
 	return e, err
 }
 
-// curl is a command that sends the event anew, as it came.
+// curl is a command that sends the event anew, as it came; "" when it holds what does not survive being copied.
 func (v *visit) curl(e *hookyard.Event) string {
+	s := v.curlOf(e)
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, hidden) {
+		return ""
+	}
+	return s
+}
+
+func (v *visit) curlOf(e *hookyard.Event) string {
 	if e.Body == nil && e.Size > 0 || len(e.Body) > 32<<10 || !utf8.Valid(e.Body) {
 		return ""
 	}

@@ -342,8 +342,35 @@ type tried struct {
 	Reason string
 }
 
-// triedEvents is how many of the newest events settings are tried on.
-const triedEvents = 20
+// triedEvents is how many of the newest events settings are tried on, and triedBytes how large one may be: there are as
+// many of these in memory as people who type.
+const (
+	triedEvents = 20
+	triedBytes  = 256 << 10
+)
+
+// newest returns the newest events that are small enough to try settings on, with their bodies.
+func (v *visit) newest() ([]*hookyard.Event, error) {
+	page, err := v.web.o.Store.Events(v.ctx(), hookyard.EventQuery{ProjectKey: v.key(), Limit: triedEvents})
+	if err != nil {
+		return nil, err
+	}
+	var out []*hookyard.Event
+	for _, light := range page.Events {
+		if light.Size > triedBytes {
+			continue
+		}
+		e, err := v.web.o.Store.Event(v.ctx(), v.key(), light.ID)
+		if hookyard.CodeOf(err) == hookyard.NotFound {
+			continue // it went past its retention meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}
 
 // try fills the preview.
 func (v *visit) try(f *hookForm) error {
@@ -353,15 +380,15 @@ func (v *visit) try(f *hookForm) error {
 	if as, yobi := yobiTypes()[f.Type]; yobi {
 		h.Format = as
 	}
-	page, err := v.web.o.Store.Events(v.ctx(), hookyard.EventQuery{ProjectKey: v.key(), Limit: triedEvents, Bodies: true})
+	events, err := v.newest()
 	if err != nil {
 		return err
 	}
-	if f.Preview.Nothing = len(page.Events) == 0; f.Preview.Nothing {
+	if f.Preview.Nothing = len(events) == 0; f.Preview.Nothing {
 		e := hookyard.NewMeta(v.key(), "test", []byte(`{"message":"No event has come yet, so this is a made-up one"}`), time.Now())
 		f.Preview.Event = e
 	}
-	for _, e := range page.Events {
+	for _, e := range events {
 		e.Project = v.view.Project.Path()
 		verdict := hookyard.Wants(h, e, v.web.o.Filter)
 		f.Preview.Tried = append(f.Preview.Tried, tried{Event: e, Wanted: verdict.Wanted, Reason: verdict.Reason})

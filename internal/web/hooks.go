@@ -127,7 +127,9 @@ type hookPage struct {
 	OwedMore bool
 	Next     time.Time
 	Newest   []hookyard.Delivery
-	Missed   int // skipped and failed among the newest
+	Skipped  int // among the newest
+	GivenUp  int
+	Missed   int // both
 	Secret   string
 	About    string
 	Schedule []string
@@ -158,7 +160,8 @@ func (v *visit) hook(id string, p *hookPage, fault error) error {
 		return err
 	}
 	p.Good, p.Ended = p.Counts[hookyard.Delivered], p.Counts[hookyard.Delivered]+p.Counts[hookyard.Failed]
-	p.Missed = p.Counts[hookyard.Skipped] + p.Counts[hookyard.Failed]
+	p.Skipped, p.GivenUp = p.Counts[hookyard.Skipped], p.Counts[hookyard.Failed]
+	p.Missed = p.Skipped + p.GivenUp
 	p.Ratio = ratioBar(p.Good, p.Ended)
 	if p.Owed, err = v.web.o.Store.PendingOf(v.ctx(), h.Key, owedShown); err != nil {
 		return err

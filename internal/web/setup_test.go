@@ -30,8 +30,14 @@ type server struct {
 // what goes to /bad, and is the second result.
 func start(t *testing.T, dev bool) (*server, string) {
 	t.Helper()
+	return startIn(t, t.TempDir(), dev)
+}
+
+// startIn is start with the server's data in a folder that may hold some already.
+func startIn(t *testing.T, data string, dev bool) (*server, string) {
+	t.Helper()
 	c := app.DefaultConfig()
-	c.Listen, c.Data, c.Dev, c.AllowTargets = "127.0.0.1:0", t.TempDir(), dev, []string{"127.0.0.0/8"}
+	c.Listen, c.Data, c.Dev, c.AllowTargets = "127.0.0.1:0", data, dev, []string{"127.0.0.0/8"}
 	var said bytes.Buffer
 	log := slog.New(slog.NewTextHandler(io.MultiWriter(&said, t.Output()), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	ctx, cancel := context.WithCancel(context.Background())
@@ -187,28 +193,33 @@ func (s *server) deliveryOf(project, event, hook, state string) string {
 type shop struct{ event, failing, delivery, sourced string }
 
 // stock makes project acme/shop.
-func (s *server) stock(receiver string) shop {
+func (s *server) stock(receiver string) shop { return s.stockAs("acme", receiver) }
+
+// stockAs makes project OWNER/shop.
+func (s *server) stockAs(owner, receiver string) shop {
 	s.t.Helper()
-	s.sent("/acme/shop", "/", "owner", "acme", "name", "shop", "description", "Orders and payments")
+	project := owner + "/shop"
+	home := "/" + project
+	s.sent(home, "/", "owner", owner, "name", "shop", "description", "Orders and payments")
 	for _, h := range [][2]string{{"billing", "/good"}, {"warehouse", "/bad"}} {
-		s.sent("/acme/shop/webhooks", "/acme/shop/webhooks", "ours", "1", "active", "on", "which", "all", "id", h[0], "payloadUrl", receiver+h[1])
+		s.sent(home+"/webhooks", home+"/webhooks", "ours", "1", "active", "on", "which", "all", "id", h[0], "payloadUrl", receiver+h[1])
 	}
-	s.sent("/acme/shop/webhooks", "/acme/shop/webhooks", "ours", "1", "active", "on", "which", "some", "names", "invoice.*",
+	s.sent(home+"/webhooks", home+"/webhooks", "ours", "1", "active", "on", "which", "some", "names", "invoice.*",
 		"id", "accounting", "payloadUrl", receiver+"/good", "filter", "body.data.amount > 100")
-	s.sent("/acme/shop/webhooks", "/acme/shop/webhooks", "ours", "1", "which", "all", "id", "old-crm", "payloadUrl", receiver+"/good", "secret", "old")
-	s.sent("/acme/shop/sources/github", "/acme/shop/sources", "type", "github", "name", "github", "secret", "s3cret")
-	s.sent("/acme/shop/sources/open", "/acme/shop/sources", "type", "none", "name", "open")
+	s.sent(home+"/webhooks", home+"/webhooks", "ours", "1", "which", "all", "id", "old-crm", "payloadUrl", receiver+"/good", "secret", "old")
+	s.sent(home+"/sources/github", home+"/sources", "type", "github", "name", "github", "secret", "s3cret")
+	s.sent(home+"/sources/open", home+"/sources", "type", "none", "name", "open")
 	types := []string{"order.created", "order.paid", "invoice.paid", "cart.abandoned"}
 	var out shop
 	for i := range 24 {
-		out.event = s.publish("acme/shop", types[i%4], fmt.Sprintf(`{"id":%d,"amount":%d,"customer":{"name":"Ann Lee","vip":true}}`, i, i*9))
+		out.event = s.publish(project, types[i%4], fmt.Sprintf(`{"id":%d,"amount":%d,"customer":{"name":"Ann Lee","vip":true}}`, i, i*9))
 	}
-	s.do(s.request(http.MethodPost, "/in/acme/shop/github", strings.NewReader("{}")))
-	a := s.do(s.request(http.MethodPost, "/in/acme/shop/open", strings.NewReader("plain text")))
+	s.do(s.request(http.MethodPost, "/in"+home+"/github", strings.NewReader("{}")))
+	a := s.do(s.request(http.MethodPost, "/in"+home+"/open", strings.NewReader("plain text")))
 	var receipt struct{ ID string }
 	_ = json.Unmarshal([]byte(a.body), &receipt)
 	out.sourced = receipt.ID
-	out.failing = s.deliveryOf("acme/shop", out.event, "warehouse", "pending")
-	out.delivery = s.deliveryOf("acme/shop", out.event, "billing", "delivered")
+	out.failing = s.deliveryOf(project, out.event, "warehouse", "pending")
+	out.delivery = s.deliveryOf(project, out.event, "billing", "delivered")
 	return out
 }

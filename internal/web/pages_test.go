@@ -1,0 +1,332 @@
+package web_test
+
+import (
+	"compress/gzip"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func TestEveryPage(t *testing.T) {
+	t.Parallel()
+	s, receiver := start(t, true)
+	x := s.stock(receiver)
+	for name, path := range addresses(x) {
+		a := s.get(path)
+		want := http.StatusOK
+		switch name {
+		case "not-found":
+			want = http.StatusNotFound
+		case "login":
+			want = http.StatusSeeOther // who is signed in needs it not
+		}
+		if a.StatusCode != want {
+			t.Errorf("%s: status %d, want %d\n%s", path, a.StatusCode, want, a.body)
+		}
+		if want == http.StatusSeeOther {
+			continue
+		}
+		for header, want := range map[string]string{
+			"Content-Security-Policy": "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'",
+			"X-Content-Type-Options":  "nosniff", "Referrer-Policy": "same-origin", "Cache-Control": "no-store", "Content-Type": "text/html; charset=utf-8",
+		} {
+			if got := a.Header.Get(header); got != want {
+				t.Errorf("%s: %s is %q, want %q", path, header, got, want)
+			}
+		}
+		for _, bad := range []string{"ZgotmplZ", "<no value>", " style=", "<style", "<script>", " onclick=", "%!"} {
+			if strings.Contains(a.body, bad) {
+				t.Errorf("%s holds %q", path, bad)
+			}
+		}
+	}
+}
+
+// TestLinks follows every link of every page: there is something at each.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	s, receiver := start(t, true)
+	x := s.stock(receiver)
+	href := regexp.MustCompile(`(?:href|src)="([^"]+)"`)
+	seen := map[string]bool{}
+	for _, path := range addresses(x) {
+		a := s.get(path)
+		here, err := url.Parse(s.url + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range href.FindAllStringSubmatch(a.body, -1) {
+			to, err := here.Parse(strings.ReplaceAll(m[1], "&amp;", "&"))
+			if err != nil {
+				t.Errorf("%s links to %q: %v", path, m[1], err)
+				continue
+			}
+			where := to.RequestURI()
+			if seen[where] || strings.HasPrefix(m[1], "#") {
+				continue
+			}
+			seen[where] = true
+			if got := s.get(where); got.StatusCode >= 400 {
+				t.Errorf("%s links to %s: status %d", path, where, got.StatusCode)
+			}
+		}
+	}
+	if len(seen) < 50 {
+		t.Errorf("only %d links were found", len(seen))
+	}
+}
+
+// TestFormsWithoutScript sends every form as a browser without JavaScript does.
+func TestFormsWithoutScript(t *testing.T) {
+	t.Parallel()
+	s, receiver := start(t, true)
+	x := s.stock(receiver)
+	const shop = "/acme/shop"
+	hook := shop + "/webhooks/billing"
+	if body := s.post(shop+"/webhooks", "ours", "1", "which", "all", "payloadUrl", receiver, "do", "preview", "filter", "data.amount = 207").body; !strings.Contains(body, "It would get 1 of the newest") {
+		t.Errorf("the preview does not say what the filter would do: %s", faultsOf(body))
+	}
+	s.sent(hook, hook, "do", "test")
+	s.sent(hook, hook, "do", "disable")
+	missed := s.publish("acme/shop", "order.created", `{"missed":1}`)
+	s.deliveryOf("acme/shop", missed, "billing", "skipped")
+	s.sent(hook, hook, "do", "enable")
+	s.sent(shop+"/replays", hook, "do", "catchup", "state", "skipped")
+	s.deliveryOf("acme/shop", missed, "billing", "delivered")
+	if body := s.post(hook, "do", "rotate", "leaked", "on").body; !strings.Contains(body, `<code id="secret">whsec_`) {
+		t.Error("the new secret is not shown")
+	}
+	s.sent(hook, hook, "do", "update", "ours", "1", "active", "on", "which", "some", "event", "order.paid", "names", "invoice.*", "payloadUrl", receiver+"/good",
+		"description", "Billing", "headers", "X-Team: shop\nAuthorization: Bearer x", "schedule", "0s, 1s", "timeout", "3s", "inFlight", "2", "rate", "50",
+		"policy", "failures", "after", "7", "webhookType", "raw", "ordered", "on")
+	page := s.page(hook + "/edit")
+	for _, want := range []string{`value="Billing"`, "X-Team: shop", "Authorization: ***", `value="0s, 1s"`, `value="3s"`, `value="7"`, `value="order.paid" checked`, `value="invoice.*"`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the hook's form does not hold %s", want)
+		}
+	}
+	s.sent(hook, hook, "do", "update", "ours", "1", "active", "on", "which", "all", "payloadUrl", receiver+"/good", "headers", "Authorization: ***")
+	if page := s.page(hook + "/edit"); strings.Contains(page, "X-Team") || !strings.Contains(page, "Authorization: ***") {
+		t.Error("a header that was taken out of the form stayed, or one that was hidden went")
+	}
+	event := shop + "/events/" + x.event
+	s.sent(event, event, "to", "all")
+	s.sent(event, event, "to", "accounting")
+	s.deliveryOf("acme/shop", x.event, "accounting", "delivered")
+	s.sent(event, event, "to", "url", "url", receiver+"/elsewhere")
+	s.deliveryOf("acme/shop", x.event, "127-0-0-1", "delivered")
+	s.sent(shop+"/events/evt_", event+"/edit", "type", "order.edited", "body", `{"edited":true}`)
+	s.sent(shop+"/events/evt_", shop+"/events/"+x.sourced+"/edit", "type", "", "body", "other text")
+	s.sent(shop+"/events/evt_", shop+"/publish", "type", "order.made", "body", `{}`)
+	delivery := shop + "/deliveries/" + x.failing
+	s.sent(delivery, delivery, "do", "retry")
+	s.deliveryOf("acme/shop", x.event, "warehouse", "pending")
+	s.sent(delivery, delivery, "do", "cancel")
+	s.deliveryOf("acme/shop", x.event, "warehouse", "canceled")
+	s.sent(shop+"/replays", shop+"/replays", "hook", "billing", "state", "delivered", "since", "1h", "type", "order.*")
+	s.sent(shop+"/sources/github", shop+"/sources/github", "do", "update", "active", "on", "description", "Ours", "eventType", "push")
+	if body := s.post(shop+"/sources/github", "do", "rotate").body; !strings.Contains(body, `<code id="secret">`) {
+		t.Error("the source's new secret is not shown")
+	}
+	s.sent(shop+"/sources", shop+"/sources/open", "do", "delete")
+	s.sent(shop+"/settings", shop+"/settings", "description", "Better", "format", "cloudevents", "eventTypes", "order.created\norder.paid invoice.paid", "retention", "720h", "relay", "token")
+	if !strings.Contains(s.page(shop+"/settings"), `value="Better"`) {
+		t.Error("the project's settings were not kept")
+	}
+	s.sent("/users", "/users", "name", "bob", "password", "a good long password")
+	s.sent(shop+"/settings", shop+"/members", "user", "bob", "role", "write")
+	s.sent(shop+"/settings", shop+"/members", "user", "bob", "role", "none")
+	s.sent("/users", "/users/bob", "do", "disable")
+	s.sent("/users", "/users/bob", "do", "delete")
+	s.sent(shop+"/webhooks", hook, "do", "delete")
+	s.sent("/", shop+"/delete", "confirm", "acme/shop")
+	if a := s.get(shop); a.StatusCode != http.StatusForbidden {
+		t.Errorf("the deleted project answers %d", a.StatusCode)
+	}
+}
+
+// TestFaults sends forms that cannot work: the answer is the form, with what was typed and the message at its field.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	s, receiver := start(t, true)
+	s.stock(receiver)
+	long := strings.Repeat("x", 2001)
+	hooks := "/acme/shop/webhooks"
+	for _, c := range []struct {
+		path   string
+		fields []string
+		want   string
+		field  string
+	}{
+		{hooks, []string{"payloadUrl", "", "description", "typed"}, "Payload URL is a required field.", "url"},
+		{hooks, []string{"payloadUrl", long, "description", "typed"}, "The given payload URL is too long. (Maximum 2000 Characters)", "url"},
+		{hooks, []string{"payloadUrl", receiver, "secret", long[:251], "description", "typed"}, "The given secret token is too long. (Maximum 250 Characters)", "secret"},
+		{hooks, []string{"payloadUrl", "ftp://x", "description", "typed"}, "url must begin with", "url"},
+		{hooks, []string{"payloadUrl", "http://169.254.169.254/", "description", "typed"}, "--allow-target", "url"},
+		{hooks, []string{"payloadUrl", receiver, "id", "billing", "description", "typed"}, "There is a hook of this id already.", "id"},
+		{hooks, []string{"payloadUrl", receiver, "filter", "((", "description", "typed"}, "filter", "filter"},
+		{hooks, []string{"payloadUrl", receiver, "schedule", "soon", "description", "typed"}, "is not a duration", "schedule"},
+		{hooks, []string{"payloadUrl", receiver, "headers", "nonsense", "description", "typed"}, "is not a header", "headers"},
+		{hooks, []string{"payloadUrl", receiver, "rate", "NaN", "description", "typed"}, "is not a number", "rate"},
+		{hooks, []string{"payloadUrl", receiver, "webhookType", "nope", "description", "typed"}, "is not known", "format"},
+		{"/", []string{"owner", "acme", "name", "a b", "description", "typed"}, "project name must be", "name"},
+		{"/", []string{"owner", "acme", "name", "shop", "description", "typed"}, "You have a project acme/shop already.", "name"},
+		{"/acme/shop/sources", []string{"type", "github", "name", "", "description", "typed"}, "Name the source", "name"},
+		{"/acme/shop/sources", []string{"type", "stripe", "name", "stripe", "description", "typed"}, "secret", "secret"},
+		{"/acme/shop/settings", []string{"retention", "long", "description", "typed"}, "Write a duration", "retention"},
+		{"/acme/shop/settings", []string{"relay", "signed", "description", "typed"}, "needs a relaySecret", "relaySecret"},
+		{"/acme/shop/members", []string{"user", "typed", "role", "read"}, "There is no user of this name.", "user"},
+		{"/acme/shop/delete", []string{"confirm", "acme"}, "Type acme/shop to delete the project.", "confirm"},
+		{"/acme/shop/publish", []string{"type", "typed", "body", "{"}, "", "data"},
+		{"/acme/shop/publish", []string{"type", "", "body", `{"typed":1}`}, "type is missing", "type"},
+		{"/acme/shop/replays", []string{"since", "whenever", "type", "typed"}, "Write a time", "since"},
+	} {
+		a := s.post(c.path, c.fields...)
+		if a.StatusCode != http.StatusBadRequest {
+			t.Errorf("POST %s %q: status %d", c.path, c.fields, a.StatusCode)
+			continue
+		}
+		if !strings.Contains(a.body, c.want) || !strings.Contains(a.body, `id="fault-`+c.field+`"`) || !strings.Contains(a.body, `aria-describedby="fault-`+c.field+`"`) {
+			t.Errorf("POST %s %q: the page does not say %q at field %s but: %s", c.path, c.fields, c.want, c.field, faultsOf(a.body))
+		}
+		if strings.Contains(strings.Join(c.fields, " "), "typed") && !strings.Contains(a.body, "typed") {
+			t.Errorf("POST %s %q: what was typed is lost", c.path, c.fields)
+		}
+	}
+}
+
+// TestYobi sends what Yobi's own page sends, and gets what it gets.
+func TestYobi(t *testing.T) {
+	t.Parallel()
+	s, receiver := start(t, true)
+	s.sent("/ann/proj", "/", "owner", "ann", "name", "proj", "preset", "yobi")
+	hooks := "/ann/proj/webhooks"
+	a := s.post(hooks, "payloadUrl", receiver+"/hook?customKey=value", "secret", "s", "webhookType", "SIMPLE", "gitPush", "on")
+	if a.StatusCode != http.StatusSeeOther || a.Header.Get("Location") != hooks+"?done=created" {
+		t.Fatalf("status %d to %q", a.StatusCode, a.Header.Get("Location"))
+	}
+	s.sent(hooks, hooks, "payloadUrl", receiver, "webhookType", "DETAIL_SLACK")
+	s.sent(hooks, hooks, "payloadUrl", receiver, "webhookType", "JSON", "gitPush", "on")
+	s.sent(hooks, hooks, "payloadUrl", receiver) // the first days' form
+	page := s.page(hooks)
+	for _, want := range []string{`id="formNewWebhook"`, `name="payloadUrl"`, `name="secret"`, `name="webhookType"`, `name="gitPush"`, "customKey=value"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not hold %s", want)
+		}
+	}
+	all := s.page("/api/projects/ann/proj/hooks")
+	for _, want := range []string{`"format":"slack"`, `"events":["push"]`, `"events":"all"`, `"NEW_ISSUE"`} {
+		if !strings.Contains(all, want) {
+			t.Errorf("the hooks do not hold %s: %s", want, all)
+		}
+	}
+	if a := s.post(hooks + "/127-0-0-1"); a.StatusCode != http.StatusOK || a.body != "" {
+		t.Errorf("POST to a hook: status %d, body %q", a.StatusCode, a.body)
+	}
+	if a := s.do(s.request(http.MethodDelete, hooks+"/127-0-0-1-2", nil)); a.StatusCode != http.StatusOK || a.body != "" {
+		t.Errorf("DELETE of a hook: status %d, body %q", a.StatusCode, a.body)
+	}
+	if a := s.do(s.request(http.MethodDelete, hooks+"/127-0-0-1-2", nil)); a.StatusCode != http.StatusNotFound {
+		t.Errorf("DELETE of no hook: status %d", a.StatusCode)
+	}
+	if a := s.get("/ann/nothing/webhooks"); a.StatusCode != http.StatusForbidden {
+		t.Errorf("no project: status %d", a.StatusCode)
+	}
+}
+
+// TestStrangers holds what strangers send to text.
+func TestStrangers(t *testing.T) {
+	t.Parallel()
+	s, _ := start(t, true)
+	s.sent("/a/p", "/", "owner", "a", "name", "p")
+	s.sent("/a/p/sources/open", "/a/p/sources", "type", "none", "name", "open")
+	const evil = `<script>alert(1)</script>"'><img src=x onerror=alert(1)>`
+	for _, body := range []string{
+		evil, "\u202egnp.exe", "\x00\x01\x02", "\xff\xfe\xfd", `{"` + "\u2066" + `":"` + `</pre><script>` + `"}`, strings.Repeat("[", 5000), strings.Repeat("é\u0301", 50_000), "",
+	} {
+		r := s.request(http.MethodPost, "/in/a/p/open/"+url.PathEscape(evil)+"?"+url.QueryEscape(evil), strings.NewReader(body))
+		r.Header.Set("User-Agent", evil)
+		r.Header.Set("X-Odd", "caf\xe9 \u202e")
+		r.Header.Set("Content-Type", `text/html; x="<script>"`)
+		if a := s.do(r); a.StatusCode != http.StatusOK {
+			t.Fatalf("%q: status %d %s", body[:min(20, len(body))], a.StatusCode, a.body)
+		}
+	}
+	list := s.page("/a/p/events")
+	ids := regexp.MustCompile(`<tr id="(evt_[^"]+)"`).FindAllStringSubmatch(list, -1)
+	if len(ids) != 8 {
+		t.Fatalf("%d events are listed", len(ids))
+	}
+	for _, id := range ids {
+		for _, path := range []string{"/a/p/events/" + id[1], "/a/p/events/" + id[1] + "/edit"} {
+			a := s.get(path)
+			if a.StatusCode >= 500 {
+				t.Errorf("%s: status %d", path, a.StatusCode)
+			}
+			for _, bad := range []string{"<script>alert", "<img src=x", "\u202e", "\x00", "\xff", "\u2066"} {
+				if strings.Contains(a.body, bad) && !strings.HasSuffix(path, "/edit") {
+					t.Errorf("%s holds %q", path, bad)
+				}
+				if strings.HasPrefix(bad, "<") && strings.Contains(a.body, bad) {
+					t.Errorf("%s holds %q", path, bad)
+				}
+			}
+		}
+	}
+	for _, q := range []string{"?text=%00", "?text=%ff", "?since=%3Cscript%3E", "?hook=%3Cscript%3E", "?before=-1", "?before=99999999999999999999", "?path=a.%23", "?state=%22%3E"} {
+		if a := s.get("/a/p/events" + q); a.StatusCode != http.StatusBadRequest || strings.Contains(a.body, "<script>") {
+			t.Errorf("%s: status %d", q, a.StatusCode)
+		}
+	}
+	for _, path := range []string{"/a/p/events/evt_x", "/a/p/deliveries/dlv_x", "/a/p/webhooks/x", "/a/p/sources/x", "/a/p/webhooks/%00", "/a/p/deliveries?after=x", "/a/p/webhooks/%e2%80%ae"} {
+		if a := s.get(path); a.StatusCode < 400 || a.StatusCode >= 500 {
+			t.Errorf("%s: status %d", path, a.StatusCode)
+		}
+	}
+}
+
+// TestWeight holds the first visit to 60 kB and every further page to 15 kB, compressed.
+func TestWeight(t *testing.T) {
+	t.Parallel()
+	s, receiver := start(t, true)
+	x := s.stock(receiver)
+	weigh := func(path string) (int, string) {
+		r := s.request(http.MethodGet, path, nil)
+		r.Header.Set("Accept-Encoding", "gzip")
+		a := s.do(r)
+		if a.Header.Get("Content-Encoding") != "gzip" {
+			return len(a.body), a.body
+		}
+		z, err := gzip.NewReader(strings.NewReader(a.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain, err := io.ReadAll(z)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(a.body), string(plain)
+	}
+	asset := regexp.MustCompile(`"(/assets/[^"]+)"`)
+	for name, path := range addresses(x) {
+		page, body := weigh(path)
+		first, seen := page, map[string]bool{}
+		for _, m := range asset.FindAllStringSubmatch(body, -1) {
+			if !seen[m[1]] {
+				seen[m[1]] = true
+				n, _ := weigh(m[1])
+				first += n
+			}
+		}
+		if page > 15<<10 || first > 60<<10 {
+			t.Errorf("page %s weighs %d bytes, %d at the first visit", name, page, first)
+		}
+	}
+	a := s.get(regexp.MustCompile(`/assets/style[^"]+`).FindString(s.page("/")))
+	if got := a.Header.Get("Cache-Control"); got != "public, max-age=31536000, immutable" {
+		t.Errorf("the style sheet is to be cached %q", got)
+	}
+}

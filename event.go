@@ -1,7 +1,9 @@
 package hookyard
 
 import (
+	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -50,6 +52,25 @@ func (e *Event) IsJSON() bool {
 	t, _, _ := strings.Cut(e.ContentType, ";")
 	t = strings.ToLower(strings.TrimSpace(t))
 	return t == "application/json" || strings.HasSuffix(t, "+json")
+}
+
+// Document returns what filters and searches look into: the body, or the JSON in the field payload or data of a form,
+// where GitHub's form hooks have it. The slice must not be changed.
+func (e *Event) Document() []byte {
+	t, _, _ := strings.Cut(e.ContentType, ";")
+	if e.DataOffset > 0 || !strings.EqualFold(strings.TrimSpace(t), "application/x-www-form-urlencoded") {
+		return e.Body
+	}
+	form, err := url.ParseQuery(string(e.Body))
+	if err != nil {
+		return e.Body
+	}
+	for _, name := range []string{"payload", "data"} {
+		if v := []byte(form.Get(name)); json.Valid(v) {
+			return v
+		}
+	}
+	return e.Body
 }
 
 // IsMeta says whether the event is hookyard's own, about a hook or a delivery.

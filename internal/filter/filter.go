@@ -9,7 +9,7 @@
 //	header.X-GitHub-Event = push && commits.0.author.name = octocat
 //
 // The left side is "type" (the event's), "header.NAME" (its first value; the name's case does not matter) or a dotted path into the JSON body, where a number counts elements of an array from 0. The body
-// is the whole body as stored and as format raw sends it: a published event is {"type","timestamp","data"}, so its own
+// is the whole body as stored and as format raw sends it (of a form, the JSON in its field payload or data): a published event is {"type","timestamp","data"}, so its own
 // members begin with "data.". Of a key that stands twice the first counts. Keys with unusual characters need CEL.
 //
 // The right side is
@@ -104,10 +104,14 @@ func (p *Program) Match(e *hookyard.Event) (bool, error) {
 	return true, nil
 }
 
-// bodyOf returns the event's body, or an error when its bytes are gone: to filter without them would be to guess.
+// bodyOf returns the event's body, of a form the JSON in it, or an error when its bytes are gone: to filter without them
+// would be to guess.
 func bodyOf(e *hookyard.Event) ([]byte, error) {
 	if e.Body == nil && e.Size > 0 {
 		return nil, hookyard.Errorf(hookyard.Gone, "the event's body is past its retention, so a filter cannot look into it")
 	}
-	return e.Body, nil
+	if len(e.Body) > MaxBody { // a form is parsed for every pair
+		return e.Body, nil
+	}
+	return e.Document(), nil
 }

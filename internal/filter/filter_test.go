@@ -247,3 +247,28 @@ func TestHostile(t *testing.T) {
 		}
 	}
 }
+
+// A GitHub hook of content type form has its JSON in a field.
+func TestFormsAreLookedInto(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		contentType, body, filter string
+		want                      bool
+	}{
+		{"application/x-www-form-urlencoded", "payload=%7B%22ref%22%3A%22main%22%7D", `ref = main`, true},
+		{"application/x-www-form-urlencoded", "payload=%7B%22ref%22%3A%22main%22%7D", `body.ref == "main"`, true},
+		{"Application/X-WWW-Form-Urlencoded; charset=utf-8", "a=1&data=%7B%22ref%22%3A%22main%22%7D", `ref = main`, true},
+		{"application/x-www-form-urlencoded", `{"ref":"main"}`, `ref = main`, true}, // curl -d without a header
+		{"application/x-www-form-urlencoded", "payload=main", `ref = main`, false},
+		{"text/plain", "payload=%7B%22ref%22%3A%22main%22%7D", `ref = main`, false},
+	} {
+		p, err := Compile(c.filter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := &hookyard.Event{Type: "push", ContentType: c.contentType, Body: []byte(c.body), Size: int64(len(c.body))}
+		if got, err := p.Match(e); got != c.want || err != nil {
+			t.Errorf("%s over %s %s = %v, %v; want %v", c.filter, c.contentType, c.body, got, err, c.want)
+		}
+	}
+}

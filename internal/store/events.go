@@ -237,7 +237,7 @@ func matches(e *hookyard.Event, q *hookyard.EventQuery, text []byte) bool {
 		return false
 	}
 	if q.Path != "" {
-		r := gjson.GetBytes(e.Body, q.Path)
+		r := gjson.GetBytes(e.Document(), q.Path)
 		if !r.Exists() || r.String() != q.Value && r.Raw != q.Value {
 			return false
 		}

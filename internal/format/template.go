@@ -104,10 +104,20 @@ func newTemplateData(in Input) *templateData {
 	return d
 }
 
-// checkTemplate parses the text as it will be parsed at every delivery.
+// checkTemplate parses the text as it will be parsed at every delivery, and runs it over an event without data. What that
+// has not another may have, but a field that no event has would fail at every delivery.
 func checkTemplate(text string) error {
-	_, err := parseTemplate(text, newBudget())
-	return err
+	work := newBudget()
+	t, err := parseTemplate(text, work)
+	if err != nil {
+		return err
+	}
+	e := &hookyard.Event{ID: "evt", Type: "test", Source: hookyard.SourceAPI}
+	work.root = newTemplateData(Input{Event: e, Project: &hookyard.Project{Owner: "owner", Name: "name"}, Hook: &hookyard.Hook{ID: "hook"}})
+	if err := t.Execute(&cappedBuffer{}, work.root); err != nil && strings.Contains(err.Error(), noSuchField) {
+		return hookyard.FieldErrorf("template", "%s", templateMessage(err))
+	}
+	return nil
 }
 
 // parseTemplate parses the text and makes it stoppable. A running text/template cannot be told to stop: it ends only
@@ -149,8 +159,15 @@ func templateMessage(err error) string {
 	if errors.As(err, &own) {
 		return own.Message
 	}
-	return strings.ToValidUTF8(strings.TrimPrefix(err.Error(), "template: "), "\uFFFD")
+	text := strings.TrimPrefix(err.Error(), "template: ")
+	if place, ok := strings.CutSuffix(text, noSuchField); ok {
+		text = place + "; there are .Type, .ID, .Time, .Project, .Owner, .Name, .Source, .Hook, .Header and .Body"
+	}
+	return strings.ToValidUTF8(text, "\uFFFD")
 }
+
+// noSuchField ends text/template's error about a field that templateData has not.
+const noSuchField = " in type *format.templateData"
 
 // instrument changes one parsed template and notes which others it calls.
 type instrument struct {

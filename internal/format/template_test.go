@@ -101,10 +101,17 @@ func TestTemplateRefused(t *testing.T) {
 		{`{{ template "nobody" }}`, "not defined"},
 		{`{{ nosuch 1 }}`, "nosuch"},
 		{`{{ if }}`, "missing value"},
+		{`hi {{ .Event.Type }}`, "there are .Type"},
+		{`{{ with .Type }}{{ $.type }}{{ end }}`, "can't evaluate field type; there are"},
 	} {
 		err := Check(&hookyard.Hook{Template: c.text}, Template)
 		if err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v, want it to say %q", c.text, err, c.says)
+		}
+	}
+	for _, text := range []string{`{{ .Body.a.b }}{{ .Body.Event }}`, `{{ if .Body.x }}{{ .Header.A }}{{ end }}`, `{{ index .Body.items 3 }}`, `{{ range .Body.list }}{{ .name }}{{ end }}`} {
+		if err := Check(&hookyard.Hook{Template: text}, Template); err != nil {
+			t.Errorf("%s: %v; another event may have what one without data has not", text, err)
 		}
 	}
 	for _, text := range []string{`{{ printf "%999999999d" 1 }}`, `{{ call .Type }}`, `{{ js "x" }}`, `{{ . }}`, `{{ .Header.Set "a" "b" }}`, `{{ .Body.a.b.c }}`} {

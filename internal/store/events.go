@@ -196,7 +196,9 @@ const clockSlack = time.Minute
 // seqAt returns the seq of the first event at or after t, up to the slack of clocks, by bisection: times rise with seqs.
 func (db *DB) seqAt(ctx context.Context, t time.Time) (int64, error) {
 	var low, high int64
-	if err := db.read.QueryRowContext(ctx, "select coalesce(min(seq), 0), coalesce(max(seq), 0) + 1 from events").Scan(&low, &high); err != nil {
+	// Two subqueries: SQLite answers min and max from an index only when they stand alone.
+	err := db.read.QueryRowContext(ctx, "select coalesce((select min(seq) from events), 0), coalesce((select max(seq) from events), 0) + 1").Scan(&low, &high)
+	if err != nil {
 		return 0, err
 	}
 	for low < high {

@@ -41,6 +41,38 @@ func TestOptionsFromFlagsAndEnvironment(t *testing.T) {
 	}
 }
 
+// TestOptionsFromFiles reads what stands in a file that a variable names, as secrets are mounted into containers.
+func TestOptionsFromFiles(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "dsn")
+	if err := os.WriteFile(file, []byte("postgres://u:p@db/hookyard\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		env          map[string]string
+		want, refuse string
+	}{
+		{map[string]string{"HOOKYARD_DATABASE_FILE": file}, "postgres://u:p@db/hookyard", ""},
+		{map[string]string{"HOOKYARD_DATABASE_FILE": file + "x"}, "", "HOOKYARD_DATABASE_FILE"},
+		{map[string]string{"HOOKYARD_DATABASE_FILE": file, "HOOKYARD_DATABASE": "a.db"}, "", "both set"},
+		{map[string]string{"HOOKYARD_SECRET_KEY_FILE": file}, "", ""}, // an option of its own, the path of the key
+	} {
+		config := app.DefaultConfig()
+		fs := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+		config.Flags(fs)
+		err := app.Env(fs, func(k string) (string, bool) { v, ok := c.env[k]; return v, ok })
+		if (err != nil) != (c.refuse != "") || err != nil && !strings.Contains(err.Error(), c.refuse) {
+			t.Errorf("%v gives %v; want %q", c.env, err, c.refuse)
+		}
+		if err == nil && config.Database != c.want {
+			t.Errorf("%v: database %q, want %q", c.env, config.Database, c.want)
+		}
+		if path := c.env["HOOKYARD_SECRET_KEY_FILE"]; config.SecretKeyFile != path {
+			t.Errorf("%v: secret key file %q, want %q", c.env, config.SecretKeyFile, path)
+		}
+	}
+}
+
 func TestRefusesWhatCannotWork(t *testing.T) {
 	t.Parallel()
 	for want, change := range map[string]func(c *app.Config){

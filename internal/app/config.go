@@ -107,21 +107,43 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 }
 
 // Env sets the options that were not given as flags from HOOKYARD_… variables: --allow-target is HOOKYARD_ALLOW_TARGET,
-// a list is separated by commas.
+// a list is separated by commas. HOOKYARD_…_FILE names a file that holds the value, for secrets that are mounted.
 func Env(fs *pflag.FlagSet, lookup func(string) (string, bool)) error {
 	var failed error
 	fs.VisitAll(func(f *pflag.Flag) {
-		name := EnvName(f.Name)
-		v, ok := lookup(name)
-		if !ok || f.Changed || failed != nil {
+		if f.Changed || failed != nil {
+			return
+		}
+		v, from, err := fromEnv(EnvName(f.Name), lookup)
+		if err != nil || from == "" {
+			failed = err
 			return
 		}
 		if err := f.Value.Set(v); err != nil {
-			failed = fmt.Errorf("%s=%q: %w", name, v, err)
+			failed = fmt.Errorf("%s=%q: %w", from, v, err)
 		}
 		f.Changed = true
 	})
 	return failed
+}
+
+// fromEnv returns the value of a variable, or of the file that name_FILE names, and which it was; "" when neither is set.
+func fromEnv(name string, lookup func(string) (string, bool)) (value, from string, err error) {
+	v, ok := lookup(name)
+	file, inFile := lookup(name + "_FILE")
+	switch {
+	case ok && inFile:
+		return "", "", fmt.Errorf("%s and %s_FILE are both set: keep one", name, name)
+	case ok:
+		return v, name, nil
+	case !inFile:
+		return "", "", nil
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return "", "", fmt.Errorf("%s_FILE: %w", name, err)
+	}
+	return strings.TrimRight(string(b), "\r\n"), name + "_FILE", nil
 }
 
 // EnvName is the environment variable of an option.

@@ -50,6 +50,7 @@ func (y *yardstick) steps() []step {
 		{"idle", y.measureIdle},
 		{"fanout", y.measureFanOut},
 		{"neighbours", y.measureNeighbours},
+		{"live", y.measureLive},
 		{"stored", y.measureStored},
 		{"pending", y.measurePending},
 	}

@@ -152,7 +152,7 @@ func (c *call) saveSource(s, old *hookyard.Source) error {
 }
 
 func readSource(body object, s, old *hookyard.Source) error {
-	var secret string
+	var secret, address, queue string
 	var secrets []string
 	err := body.read(map[string]field{
 		"type":        into(&s.Type),
@@ -168,7 +168,9 @@ func readSource(body object, s, old *hookyard.Source) error {
 		"ack":         into(&s.Ack),
 		"answer":      into(&s.Answer),
 		"rabbitmq":    into(&s.RabbitMQ),
-	}, "url", "name", "createdAt", "updatedAt", "revision")
+		"url":         into(&address), // of an inbound source it is ours to say
+		"queue":       into(&queue),
+	}, "name", "createdAt", "updatedAt", "revision")
 	switch {
 	case err != nil:
 		return err
@@ -182,12 +184,31 @@ func readSource(body object, s, old *hookyard.Source) error {
 			return err
 		}
 	}
+	if s.Type == typeRabbitMQ && address != "" || queue != "" {
+		s.RabbitMQ = withQueue(s.RabbitMQ, address, queue)
+	}
 	if s.RabbitMQ != nil && old != nil && old.RabbitMQ != nil && s.RabbitMQ.URL == showURL(old.RabbitMQ.URL) {
 		q := *s.RabbitMQ
 		q.URL = old.RabbitMQ.URL
 		s.RabbitMQ = &q
 	}
 	return nil
+}
+
+// withQueue adds what stood beside the type instead of within rabbitmq: the short way to write a source that only needs
+// url and queue.
+func withQueue(old *hookyard.QueueSource, address, queue string) *hookyard.QueueSource {
+	var q hookyard.QueueSource
+	if old != nil {
+		q = *old
+	}
+	if address != "" {
+		q.URL = address
+	}
+	if queue != "" {
+		q.Queue = queue
+	}
+	return &q
 }
 
 // newSecrets makes secrets of what was given; *** means the one that was there in its place.

@@ -127,14 +127,14 @@ func New(ctx context.Context, config Config, version string, log *slog.Logger) (
 	if err != nil {
 		return fail(err)
 	}
+	a.others()
 	a.web, err = web.New(web.Options{
-		Store: a.db, API: a.api, Ingest: a.ingest, Stats: a.dispatcher.Stats, Auth: a.auth, Filter: a.accepts, Limits: config.Limits, Log: log,
+		Store: a.db, API: a.api, Ingest: a.ingest, Stats: a.dispatcher.Stats, Auth: a.auth, Bins: a.bins, Filter: a.accepts, Limits: config.Limits, Log: log,
 		BaseURL: a.config.BaseURL, Version: version, SetupFile: filepath.Join(config.Data, "admin-token"), Dev: config.Dev,
 	})
 	if err != nil {
 		return fail(err)
 	}
-	a.others()
 	a.server = &http.Server{
 		Handler: a.routes(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: config.ReadTimeout, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: config.Limits.RequestHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),

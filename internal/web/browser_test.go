@@ -116,7 +116,7 @@ func addresses(x shop) map[string]string {
 		"event-edit": "/acme/shop/events/" + x.event + "/edit", "publish": "/acme/shop/publish", "deliveries": "/acme/shop/deliveries",
 		"delivery": "/acme/shop/deliveries/" + x.failing, "sources": "/acme/shop/sources", "source-add": "/acme/shop/sources?type=stripe",
 		"source": "/acme/shop/sources/github", "replays": "/acme/shop/replays", "changes": "/acme/shop/audit", "settings": "/acme/shop/settings",
-		"status": "/status", "users": "/users", "profile": "/profile", "login": "/login", "not-found": "/nothing",
+		"status": "/status", "bins": "/bins", "bin": x.bin, "users": "/users", "profile": "/profile", "login": "/login", "not-found": "/nothing",
 	}
 }
 

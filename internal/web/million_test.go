@@ -66,7 +66,7 @@ func fillMillion(t *testing.T, dir string) shop {
 	types := []string{"order.created", "order.paid", "invoice.paid"}
 	body := `{"type":"x","timestamp":"2026-01-01T00:00:00Z","data":{"n":%d,"pad":"` + strings.Repeat("ann ", 100) + `"}}`
 	began := time.Now().Add(-30 * 24 * time.Hour)
-	var x shop
+	x := shop{bin: "/bins"}
 	for i := 0; i < 1_000_000; i += 1000 {
 		var all []*hookyard.Acceptance
 		for k := range 1000 {

@@ -30,6 +30,7 @@ type base struct {
 	Note      string // what was just done
 	Problem   *hookyard.Error
 	Live      bool // the page has rows that come by themselves
+	HasBins   bool
 	Version   string
 	BaseURL   string
 	assets    map[string]*asset
@@ -135,6 +136,7 @@ func (v *visit) show(status int, title string, p page) error {
 
 func (v *visit) fill(b *base, title string) {
 	b.Title, b.Dev, b.Version, b.BaseURL, b.assets = title, v.web.o.Dev, v.web.o.Version, v.web.o.BaseURL, v.web.assets
+	b.HasBins = v.web.o.Bins != nil
 	b.signInURL = "/login?next=" + template.URLQueryEscaper(v.comeBack())
 	if v.id != nil && !v.id.Guest {
 		b.User, b.Admin = v.id.User.Name, v.id.IsAdmin()

@@ -136,6 +136,18 @@ func TestFormsWithoutScript(t *testing.T) {
 	if !strings.Contains(s.page(shop+"/settings"), `value="Better"`) {
 		t.Error("the project's settings were not kept")
 	}
+	bin, _, _ := strings.Cut(s.post("/bins", "status", "418", "body", "short and stout", "delay", "1ms").Header.Get("Location"), "?")
+	if a := s.do(s.request(http.MethodPost, strings.TrimPrefix(bin, "/bins"), strings.NewReader("<script>alert(1)</script>"))); a.StatusCode != http.StatusTeapot || a.body != "short and stout" {
+		t.Errorf("the bin answers %d %q", a.StatusCode, a.body)
+	}
+	if page := s.page(bin); !strings.Contains(page, "&lt;script&gt;alert(1)") || strings.Contains(page, "<script>alert") {
+		t.Error("the bin's page does not show what came as text")
+	}
+	s.sent(shop+"/sources/frombin", bin, "do", "source", "project", "acme/shop", "name", "frombin")
+	s.sent("/bins?", bin, "do", "delete")
+	if a := s.get(bin); a.StatusCode != http.StatusNotFound {
+		t.Errorf("the deleted bin answers %d", a.StatusCode)
+	}
 	s.sent("/users", "/users", "name", "bob", "password", "a good long password")
 	s.sent(shop+"/settings", shop+"/members", "user", "bob", "role", "write")
 	s.sent(shop+"/settings", shop+"/members", "user", "bob", "role", "none")
@@ -182,6 +194,8 @@ func TestFaults(t *testing.T) {
 		{"/acme/shop/delete", []string{"confirm", "acme"}, "Type acme/shop to delete the project.", "confirm"},
 		{"/acme/shop/publish", []string{"type", "typed", "body", "{"}, "", "data"},
 		{"/acme/shop/publish", []string{"type", "", "body", `{"typed":1}`}, "type is missing", "type"},
+		{"/bins", []string{"status", "typed"}, "is not a number", "answer.status"},
+		{"/bins", []string{"status", "99", "body", "typed"}, "must be between", "answer.status"},
 		{"/acme/shop/replays", []string{"since", "whenever", "type", "typed"}, "Write a time", "since"},
 	} {
 		a := s.post(c.path, c.fields...)

@@ -27,6 +27,13 @@ func (w *Web) routes() {
 	w.handle("POST /users/{user}", administrator, changeUser)
 	w.handle("GET /status", administrator, showStatus)
 
+	if w.o.Bins != nil {
+		w.handle("GET /bins", anybody, showBins)
+		w.handle("POST /bins", signedIn, makeBin)
+		w.handle("GET /bins/{bin}", open, showBin)
+		w.handle("POST /bins/{bin}", open, changeBin)
+	}
+
 	w.handle("GET "+project, toRead, showProject)
 	w.handle("GET "+project+"/webhooks", toRead, listHooks)
 	w.handle("POST "+project+"/webhooks", toWrite, makeHook)
@@ -71,6 +78,6 @@ func pages() []page {
 	return []page{
 		&loginPage{}, &resumePage{}, &setupPage{}, &errorPage{}, &projectsPage{}, &profilePage{}, &usersPage{}, &statusPage{},
 		&projectPage{}, &hooksPage{}, &hookPage{}, &hookEditPage{}, &eventsPage{}, &eventPage{}, &resendPage{},
-		&deliveriesPage{}, &deliveryPage{}, &replaysPage{}, &sourcesPage{}, &sourcePage{}, &settingsPage{}, &auditPage{},
+		&deliveriesPage{}, &deliveryPage{}, &replaysPage{}, &sourcesPage{}, &sourcePage{}, &settingsPage{}, &auditPage{}, &binsPage{}, &binPage{},
 	}
 }

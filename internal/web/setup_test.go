@@ -190,7 +190,7 @@ func (s *server) deliveryOf(project, event, hook, state string) string {
 }
 
 // shop is a project with a bit of everything; the ids of its things are by their names.
-type shop struct{ event, failing, delivery, sourced string }
+type shop struct{ event, failing, delivery, sourced, bin string }
 
 // stock makes project acme/shop.
 func (s *server) stock(receiver string) shop { return s.stockAs("acme", receiver) }
@@ -219,6 +219,8 @@ func (s *server) stockAs(owner, receiver string) shop {
 	var receipt struct{ ID string }
 	_ = json.Unmarshal([]byte(a.body), &receipt)
 	out.sourced = receipt.ID
+	out.bin, _, _ = strings.Cut(s.post("/bins", "body", "thanks").Header.Get("Location"), "?")
+	s.do(s.request(http.MethodPost, strings.TrimPrefix(out.bin, "/bins"), strings.NewReader(`{"to":"a bin"}`)))
 	out.failing = s.deliveryOf(project, out.event, "warehouse", "pending")
 	out.delivery = s.deliveryOf(project, out.event, "billing", "delivered")
 	return out

@@ -80,13 +80,14 @@ type Auth interface {
 	Forget()
 }
 
-// Options are what a [Web] is made of; all but SetupFile and Dev are required.
+// Options are what a [Web] is made of; all but Bins, SetupFile and Dev are required.
 type Options struct {
 	Store     Store
 	API       API
 	Ingest    Ingest
 	Stats     func() dispatch.Stats
 	Auth      Auth
+	Bins      http.Handler // nil: there are no pages for bins
 	Filter    hookyard.Filter
 	Limits    hookyard.Limits
 	Log       *slog.Logger

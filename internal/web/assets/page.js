@@ -39,16 +39,19 @@ document.addEventListener("click", async (e) => {
 const tab = document.querySelector(".tabs [aria-current]");
 if (tab) tab.parentElement.scrollLeft = tab.offsetLeft - 40;
 
-// A replay that runs shows how far it is.
-const running = document.querySelector("table[data-poll]");
-if (running) {
+// What is asked for again every second: how far a replay is, what came to a bin. What is open stays open.
+const polled = document.querySelector("[data-poll]");
+if (polled) {
+  const rows = polled.querySelector("tbody") ?? polled;
   const timer = setInterval(async () => {
-    const answer = await fetch(running.dataset.poll);
+    if (document.hidden) return;
+    const answer = await fetch(polled.dataset.poll);
     if (!answer.ok) return;
-    const rows = running.querySelector("tbody");
+    const open = [...rows.querySelectorAll("details[open]")].map((d) => d.id);
     rows.innerHTML = await answer.text(); // our own page's part, escaped by the server
+    for (const id of open) document.getElementById(id)?.setAttribute("open", "");
     localTimes(rows);
-    if (!rows.querySelector(".pending")) clearInterval(timer);
+    if (polled.matches("table") && !rows.querySelector(".pending")) clearInterval(timer);
   }, 1000);
 }
 

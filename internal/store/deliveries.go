@@ -78,7 +78,11 @@ func (db *DB) Deliveries(ctx context.Context, q hookyard.DeliveryQuery) (list []
 		}
 		where = append(where, "(d.event_seq, d.hook_key) < ("+arg(seq)+", "+arg(hook)+")")
 	}
-	list, err = db.deliveriesWhere(ctx, strings.Join(where, " and ")+fmt.Sprintf(" order by d.event_seq desc, d.hook_key desc limit %d", q.Limit+1), args...)
+	order := "d.event_seq"
+	if q.HookKey == 0 && q.EventSeq == 0 && (q.State == "" || q.State == hookyard.Pending || q.State == hookyard.Delivered) {
+		order = "e.seq" // the same, but SQLite sees that the walk along the project's events is in this order already
+	}
+	list, err = db.deliveriesWhere(ctx, strings.Join(where, " and ")+fmt.Sprintf(" order by %s desc, d.hook_key desc limit %d", order, q.Limit+1), args...)
 	if err != nil {
 		return nil, "", err
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"os"
@@ -132,4 +133,19 @@ func (s *session) readJSON(flag, text string) (json.RawMessage, error) {
 		return nil, usagef("%s is not JSON: %v", flag, err).then("text is JSON only in quotes: %s '\"text\"'", flag)
 	}
 	return v, nil
+}
+
+// readObject is read for a JSON object with known members.
+func readObject[T any](s *session, flag, text string) (*T, error) {
+	b, err := s.read(text)
+	if err != nil {
+		return nil, err
+	}
+	var v T
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&v); err != nil {
+		return nil, usagef("%s: %v", flag, err)
+	}
+	return &v, nil
 }

@@ -15,12 +15,12 @@ import (
 
 // hookFlags are the settings of a hook.
 type hookFlags struct {
-	events, description, format, contentType, secret, filter, off, template string
-	header, schedule, features                                              []string
-	timeout                                                                 time.Duration
-	inFlight                                                                int
-	rate                                                                    float64
-	ordered, activate, deactivate, insecure                                 bool
+	events, description, format, contentType, secret, filter, off, template, rabbitmq string
+	header, schedule, features                                                        []string
+	timeout                                                                           time.Duration
+	inFlight                                                                          int
+	rate                                                                              float64
+	ordered, activate, deactivate, insecure                                           bool
 }
 
 func (f *hookFlags) flags(fs *pflag.FlagSet) {
@@ -41,6 +41,7 @@ func (f *hookFlags) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&f.filter, "filter", "", "expression over type, headers and body; empty: all")
 	fs.StringSliceVar(&f.features, "features", nil, "features to track (NetBeans)")
 	fs.StringVar(&f.off, "off", "", "when a failing hook is switched off: sustained, netbeans, failures, resting or never, with :N for the count")
+	fs.StringVar(&f.rabbitmq, "rabbitmq", "", `where an amqp:// URL leads: JSON such as {"exchange": …, "routingKey": …, "queue": …}, or @file`)
 	fs.BoolVar(&f.insecure, "insecure-tls", false, "do not verify the receiver's certificate")
 	fs.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		if name == "descriptor" { // WebGME's word
@@ -67,6 +68,12 @@ func (f *hookFlags) patch(fs *pflag.FlagSet, s *session) (client.HookPatch, erro
 	}
 	if f.activate || f.deactivate {
 		p.Active = &f.activate
+	}
+	if fs.Changed("rabbitmq") {
+		var err error
+		if p.RabbitMQ, err = readObject[hookyard.RabbitMQ](s, "--rabbitmq", f.rabbitmq); err != nil {
+			return p, err
+		}
 	}
 	if fs.Changed("schedule") {
 		schedule, err := durations(f.schedule)

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
 )
 
@@ -87,9 +88,9 @@ func (s *session) showSource(src *client.Source) error {
 
 // sourceFlags are the settings of a source.
 type sourceFlags struct {
-	kind, description, scheme, eventType, typeHeader, typeField, dedupHeader string
-	secrets                                                                  []string
-	activate, deactivate                                                     bool
+	kind, description, scheme, eventType, typeHeader, typeField, dedupHeader, rabbitmq string
+	secrets                                                                            []string
+	activate, deactivate                                                               bool
 }
 
 func (f *sourceFlags) flags(fs *pflag.FlagSet) {
@@ -101,6 +102,7 @@ func (f *sourceFlags) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&f.typeHeader, "type-header", "", "header that holds the type of an event")
 	fs.StringVar(&f.typeField, "type-field", "", "JSON path into the body that holds the type of an event")
 	fs.StringVar(&f.dedupHeader, "dedup-header", "", "header that holds the sender's own id of an event")
+	fs.StringVar(&f.rabbitmq, "rabbitmq", "", `queue of type rabbitmq: JSON such as {"url": …, "queue": …}, @file, or - for stdin`)
 	fs.BoolVar(&f.activate, "activate", false, "switch it on")
 	fs.BoolVarP(&f.deactivate, "deactivate", "a", false, "switch it off: senders get 404")
 }
@@ -117,11 +119,15 @@ func (f *sourceFlags) patch(fs *pflag.FlagSet, s *session) (client.SourcePatch, 
 	if f.activate || f.deactivate {
 		p.Active = &f.activate
 	}
-	if !fs.Changed("scheme") {
-		return p, nil
-	}
 	var err error
-	p.Scheme, err = s.readJSON("--scheme", f.scheme)
+	if fs.Changed("rabbitmq") {
+		if p.RabbitMQ, err = readObject[hookyard.QueueSource](s, "--rabbitmq", f.rabbitmq); err != nil {
+			return p, err
+		}
+	}
+	if fs.Changed("scheme") {
+		p.Scheme, err = s.readJSON("--scheme", f.scheme)
+	}
 	return p, err
 }
 
@@ -130,7 +136,8 @@ func newSourceAdd(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use: "add SOURCE", Aliases: []string{"create"}, Short: "Make a source and print the URL for the sender",
 		Example: `  hookyard source add github --type github --secret 's3cret' -p shop/orders
-  hookyard source add alerts --event-type alert -p ops/alerts`,
+  hookyard source add alerts --event-type alert -p ops/alerts
+  hookyard source add queue --type rabbitmq --rabbitmq '{"url": "amqp://localhost", "queue": "comments"}' -p shop/orders`,
 	}
 	f.flags(c.Flags())
 	c.RunE = func(c *cobra.Command, args []string) error {

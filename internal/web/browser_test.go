@@ -1,10 +1,16 @@
 package web_test
 
 import (
+	"bytes"
 	"context"
+	"image"
+	"image/color"
+	"image/png"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -132,7 +138,8 @@ func TestScreenshots(t *testing.T) {
 	s.sent("/acme/empty", "/", "owner", "acme", "name", "empty")
 	s.sent("/acme/shop/replays", "/acme/shop/replays", "hook", "billing", "since", "1h")
 	pages := addresses(x)
-	pages["project-empty"] = "/acme/empty"
+	pages["project-empty"], pages["setup"] = "/acme/empty", "/setup"
+	guarded, _ := start(t, false)
 	b := chromium(t)
 	only := os.Getenv("HOOKYARD_SCREENSHOTS_ONLY")
 	for name, path := range pages {
@@ -145,12 +152,19 @@ func TestScreenshots(t *testing.T) {
 		}{{"light", "light", 1200}, {"dark", "dark", 1200}, {"phone", "light", 390}} {
 			b.size(look.width, 800)
 			b.scheme(look.scheme)
-			b.open(s.url + path)
-			png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+			switch name {
+			case "login":
+				b.open(guarded.url + path)
+			case "setup":
+				b.open(guarded.setup)
+			default:
+				b.open(s.url + path)
+			}
+			shot, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(filepath.Join(dir, name+"-"+look.name+".png"), png, 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, name+"-"+look.name+".png"), small(t, shot), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			if wide := b.js("document.documentElement.scrollWidth > innerWidth"); wide == "true" {
@@ -158,6 +172,42 @@ func TestScreenshots(t *testing.T) {
 			}
 		}
 	}
+}
+
+// small makes a picture of the 256 colours that it has most, and cuts it where it is long.
+func small(t *testing.T, shot []byte) []byte {
+	t.Helper()
+	in, err := png.Decode(bytes.NewReader(shot))
+	if err != nil {
+		t.Fatal(err)
+	}
+	area := in.Bounds()
+	area.Max.Y = min(area.Max.Y, area.Min.Y+1400)
+	count := map[color.Color]int{}
+	for y := area.Min.Y; y < area.Max.Y; y++ {
+		for x := area.Min.X; x < area.Max.X; x++ {
+			count[in.At(x, y)]++
+		}
+	}
+	most := slices.SortedFunc(maps.Keys(count), func(a, b color.Color) int { return count[b] - count[a] })
+	out := image.NewPaletted(area, most[:min(len(most), 256)])
+	nearest := map[color.Color]uint8{}
+	for y := area.Min.Y; y < area.Max.Y; y++ {
+		for x := area.Min.X; x < area.Max.X; x++ {
+			c := in.At(x, y)
+			i, known := nearest[c]
+			if !known {
+				i = uint8(out.Palette.Index(c))
+				nearest[c] = i
+			}
+			out.SetColorIndex(x, y, i)
+		}
+	}
+	var b bytes.Buffer
+	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&b, out); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 // TestBrowser walks a real browser through what scripts add.

@@ -22,7 +22,7 @@ test: ## run every test
 
 lint: ## check with golangci-lint, fetched and built the first time
 	$(GO) vet ./...
-	@command -v golangci-lint >/dev/null && golangci-lint run || $(GO) run $(LINT) run
+	@if command -v golangci-lint >/dev/null; then golangci-lint run; else $(GO) run $(LINT) run; fi
 
 fmt: ## format
 	gofmt -w $$(git ls-files '*.go')

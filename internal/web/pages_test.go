@@ -2,12 +2,17 @@ package web_test
 
 import (
 	"compress/gzip"
+	"html"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/hookyard/hookyard/internal/need"
 )
 
 func TestEveryPage(t *testing.T) {
@@ -343,4 +348,33 @@ func TestWeight(t *testing.T) {
 	if got := a.Header.Get("Cache-Control"); got != "public, max-age=31536000, immutable" {
 		t.Errorf("the style sheet is to be cached %q", got)
 	}
+}
+
+// TestNextSteps runs the command that an empty project's page offers to copy.
+func TestNextSteps(t *testing.T) {
+	t.Parallel()
+	curl := regexp.MustCompile(`(?s)<pre id="curl"[^>]*>(.*?)</pre>`)
+	need.Program(t, "curl")
+	run := func(s *server, project, token string) {
+		t.Helper()
+		found := curl.FindStringSubmatch(s.page("/" + project))
+		if found == nil {
+			t.Fatal("the page shows no command")
+		}
+		c := exec.CommandContext(t.Context(), "sh", "-c", html.UnescapeString(found[1])+" -sS")
+		c.Env = append(os.Environ(), "HOOKYARD_TOKEN="+token)
+		if out, err := c.CombinedOutput(); err != nil || !strings.Contains(string(out), `"id":"evt_`) {
+			t.Errorf("%s\nanswers %s, %v", found[1], out, err)
+		}
+		if strings.Contains(s.page("/"+project), "Next steps") {
+			t.Error("the project is still empty")
+		}
+	}
+	dev, _ := start(t, true)
+	dev.sent("/a/p", "/", "owner", "a", "name", "p")
+	run(dev, "a/p", "")
+	s, _ := signedIn(t)
+	s.sent("/admin/p", "/", "owner", "admin", "name", "p")
+	made := s.post("/profile/tokens", "name", "x", "scope", "publish", "expiresIn", "168h", "project", "admin/p")
+	run(s, "admin/p", regexp.MustCompile(`hky_[a-z0-9]+`).FindString(made.body))
 }

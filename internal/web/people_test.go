@@ -91,6 +91,11 @@ func TestSignIn(t *testing.T) {
 	if a := stranger.get("/api/user?token=" + token); a.StatusCode != http.StatusOK {
 		t.Errorf("the token is not good: %s", a.body)
 	}
+	read := regexp.MustCompile(`hky_[a-z0-9]+`).FindString(s.post("/profile/tokens", "name", "eyes", "scope", "read", "expiresIn", "168h").body)
+	if a := stranger.get("/profile?token=" + read); a.StatusCode != http.StatusForbidden {
+		t.Errorf("a token that may read sees the profile: status %d", a.StatusCode)
+	}
+	s.sent("/profile", "/profile/revoke", "id", regexp.MustCompile(`action="/profile/revoke"><input type="hidden" name="id" value="([^"]+)"`).FindStringSubmatch(s.page("/profile"))[1])
 	id := regexp.MustCompile(`action="/profile/revoke"><input type="hidden" name="id" value="([^"]+)"`).FindStringSubmatch(s.page("/profile"))
 	s.sent("/profile", "/profile/revoke", "id", id[1])
 	if a := stranger.get("/api/user?token=" + token); a.StatusCode != http.StatusUnauthorized {

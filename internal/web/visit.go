@@ -91,6 +91,9 @@ func (v *visit) admit(need need) error {
 		if v.id.Guest {
 			return hookyard.Errorf(hookyard.Unauthenticated, "Sign in to see this page.")
 		}
+		if t := v.id.Token; t != nil && (t.Scope != hookyard.ScopeManage || t.ProjectKey != 0) {
+			return hookyard.Errorf(hookyard.Forbidden, "This page is for people, or for a token that may do everything its user may.")
+		}
 		return nil
 	case administrator:
 		if !v.id.IsAdmin() {

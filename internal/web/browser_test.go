@@ -32,7 +32,7 @@ type tab struct {
 func chromium(t *testing.T) *tab {
 	t.Helper()
 	path := need.Chromium(t)
-	dir, err := os.MkdirTemp("", "hookyard-chromium-") //nolint:usetesting // removed with patience below: the browser's children write a little longer
+	dir, err := os.MkdirTemp("", "hookyard-chromium-") // removed with patience below: the browser's children write a little longer
 	if err != nil {
 		t.Fatal(err)
 	}

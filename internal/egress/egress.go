@@ -20,6 +20,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -54,6 +55,9 @@ type Options struct {
 
 // Client sends requests. It is safe for concurrent use.
 type Client struct {
+	targets sync.Map // URL -> target, read before
+	known   atomic.Int32
+
 	userAgent   string
 	guard       guard
 	proxy       func(*http.Request) (*url.URL, error) // nil means none

@@ -36,7 +36,7 @@ type sending struct {
 // prepare refuses what cannot be sent, before anything is.
 func (x *exchange) prepare() *Error {
 	var e *Error
-	if x.target, e = parseTarget(x.r.URL); e != nil {
+	if x.target, e = x.c.target(x.r.URL); e != nil {
 		return e
 	}
 	x.target.insecure = x.target.tls && x.r.InsecureTLS

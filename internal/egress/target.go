@@ -26,6 +26,25 @@ type target struct {
 	auth       string // value of the Authorization header for the URL's user and password, or ""
 }
 
+// maxTargets bounds what is remembered of URLs.
+const maxTargets = 4096
+
+// target is parseTarget for URLs that come again and again, as hooks' do.
+func (c *Client) target(raw string) (target, *Error) {
+	if t, ok := c.targets.Load(raw); ok {
+		return t.(target), nil
+	}
+	t, e := parseTarget(raw)
+	if e == nil {
+		if c.known.Add(1) > maxTargets {
+			c.targets.Clear()
+			c.known.Store(0)
+		}
+		c.targets.Store(raw, t)
+	}
+	return t, e
+}
+
 // parseTarget reads a URL. Messages do not quote the URL: it may hold a password.
 func parseTarget(raw string) (target, *Error) {
 	u, err := url.Parse(raw)

@@ -107,6 +107,9 @@ func makeHook(v *visit) error {
 	if made != "" {
 		return v.hook(id, &hookPage{Secret: made}, nil)
 	}
+	if !v.has("ours") {
+		return v.see(v.home("webhooks"), "") // Yobi's own form: back to exactly where it was
+	}
 	return v.see(v.home("webhooks"), "created")
 }
 

@@ -10,8 +10,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime"
-	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -62,17 +60,6 @@ type App struct {
 func New(ctx context.Context, config Config, version string, log *slog.Logger) (*App, error) {
 	if err := config.Complete(); err != nil {
 		return nil, err
-	}
-	if os.Getenv("GOGC") == "" {
-		// The heap is small, so collecting at twice its size, Go's default, would be done all the time: a tenth of the
-		// CPU under load. Five times costs some 30 MB.
-		debug.SetGCPercent(400)
-	}
-	runtime.MemProfileRate = 0 // nobody reads it, and sampling costs two hundredths of the CPU
-	if os.Getenv("GOMEMLIMIT") == "" {
-		// A few large bodies at once would leave several times their size behind, which nobody collects once it is quiet
-		// again. Beyond this the collector works for what it saves.
-		debug.SetMemoryLimit(192 << 20)
 	}
 	a := &App{config: config, version: version, log: log, filters: filter.NewCache(10_000)}
 	if err := os.MkdirAll(config.Data, 0o700); err != nil {

@@ -35,6 +35,7 @@ SIGINT or SIGTERM stops it: no more requests, then attempts under way get --grac
 		if err != nil {
 			return err
 		}
+		app.TuneProcess()
 		a, err := app.New(c.Context(), config, version(), log)
 		if err != nil {
 			return err

@@ -281,7 +281,7 @@ func TestIdle(t *testing.T) {
 	t.Parallel()
 	url := need.RabbitMQ(t)
 	name, _ := queue(t, url, nil)
-	b := NewBroker(BrokerOptions{Dial: anywhere, Idle: 50 * time.Millisecond})
+	b := NewBroker(BrokerOptions{Dial: anywhere, Idle: 3 * time.Second}) // longer than a send takes on a busy machine
 	t.Cleanup(b.Close)
 	h := &hookyard.Hook{Key: 1, URL: url, RabbitMQ: &hookyard.RabbitMQ{Queue: name}}
 	for range 2 {

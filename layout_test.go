@@ -31,7 +31,7 @@ var imports = map[string][]string{
 	"internal/dispatch":        {"", "internal/egress", "internal/format", "internal/signature"},
 	"internal/stream":          {"", "client"},
 	"internal/relay":           {"", "internal/signature", "internal/stream"},
-	"internal/bin":             {"", "internal/egress", "internal/signature"},
+	"internal/bin":             {"", "client", "internal/egress", "internal/signature"},
 	"internal/gitpush":         {"", "client"},
 	"internal/rabbitmq":        {"", "internal/egress"},
 	"internal/api":             {"", "client", "internal/auth", "internal/filter", "internal/format", "internal/signature"},

@@ -26,8 +26,8 @@ func withStatus(status int, err *hookyard.Error) error {
 	return &statusError{err: err, status: status}
 }
 
-// statusOf is the status of each code.
-func statusOf(code hookyard.Code) int {
+// StatusOf is the HTTP status of each code; 500 for what is none of ours.
+func StatusOf(code hookyard.Code) int {
 	switch code {
 	case hookyard.Invalid:
 		return http.StatusBadRequest
@@ -81,7 +81,7 @@ func describe(err error) *client.Error {
 	out := &client.Error{Status: http.StatusInternalServerError, Code: "internal", Detail: "internal error: the server's log says more"}
 	var e *hookyard.Error
 	if errors.As(err, &e) {
-		out.Status, out.Code, out.Detail, out.Field = statusOf(e.Code), e.Code, e.Message, e.Field
+		out.Status, out.Code, out.Detail, out.Field = StatusOf(e.Code), e.Code, e.Message, e.Field
 		if out.Detail == "" {
 			out.Detail = string(e.Code)
 		}

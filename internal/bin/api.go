@@ -14,47 +14,17 @@ import (
 	"unicode/utf8"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/client"
 )
 
-// binJSON is a bin as RequestBin shows it, and what we know besides.
-type binJSON struct {
-	Private      bool             `json:"private"`
-	Color        [3]int           `json:"color"`
-	Name         string           `json:"name"`
-	RequestCount int64            `json:"request_count"`
-	URL          string           `json:"url"`
-	Key          string           `json:"key,omitempty"` // shown once, to whoever made a bin
-	Answer       *hookyard.Answer `json:"answer,omitempty"`
-	CreatedAt    time.Time        `json:"createdAt"`
-	ExpiresAt    time.Time        `json:"expiresAt"`
-}
-
-func (b *Bins) toJSON(bin *hookyard.Bin) binJSON {
-	return binJSON{Private: bin.Private, Color: [3]int{bin.Color >> 16 & 0xff, bin.Color >> 8 & 0xff, bin.Color & 0xff}, Name: bin.Name,
+func (b *Bins) toJSON(bin *hookyard.Bin) client.Bin {
+	return client.Bin{Private: bin.Private, Color: [3]int{bin.Color >> 16 & 0xff, bin.Color >> 8 & 0xff, bin.Color & 0xff}, Name: bin.Name,
 		RequestCount: bin.Requests, URL: b.o.BaseURL + "/" + bin.Name, Answer: bin.Answer, CreatedAt: bin.CreatedAt, ExpiresAt: bin.ExpiresAt}
 }
 
-// requestJSON is a request as RequestBin shows it, and its exact bytes.
-type requestJSON struct {
-	ID            string            `json:"id"`
-	Time          float64           `json:"time"` // seconds since 1970
-	RemoteAddr    string            `json:"remote_addr"`
-	Method        string            `json:"method"`
-	Headers       map[string]string `json:"headers"`
-	QueryString   map[string]string `json:"query_string"`
-	Raw           string            `json:"raw"`
-	FormData      [][2]string       `json:"form_data"`
-	Body          string            `json:"body"`
-	Path          string            `json:"path"`
-	ContentLength int64             `json:"content_length"`
-	ContentType   string            `json:"content_type"`
-	RawBase64     []byte            `json:"rawBase64"`
-	Truncated     bool              `json:"truncated,omitempty"` // raw is not all that came
-}
-
-func toJSON(r *hookyard.BinRequest) requestJSON {
+func toJSON(r *hookyard.BinRequest) client.BinRequest {
 	path, query, _ := strings.Cut(r.Path, "?")
-	out := requestJSON{ID: r.ID, Time: float64(r.Time.UnixMicro()) / 1e6, RemoteAddr: r.Remote, Method: r.Method, Headers: map[string]string{},
+	out := client.BinRequest{ID: r.ID, Time: float64(r.Time.UnixMicro()) / 1e6, RemoteAddr: r.Remote, Method: r.Method, Headers: map[string]string{},
 		QueryString: map[string]string{}, Raw: string(r.Body), FormData: [][2]string{}, Path: "/" + r.Bin + path, ContentLength: r.Size,
 		ContentType: r.Header.Get("Content-Type"), RawBase64: r.Body, Truncated: r.Size > int64(len(r.Body))}
 	for name, values := range r.Header {
@@ -226,7 +196,7 @@ func (b *Bins) requests(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	out := make([]requestJSON, len(kept))
+	out := make([]client.BinRequest, len(kept))
 	for i, one := range kept {
 		out[i] = toJSON(one)
 	}

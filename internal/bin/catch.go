@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/client"
 )
 
 //go:embed templates/inspect.html
@@ -128,12 +129,12 @@ func writeText(w http.ResponseWriter, status int, text string) error {
 
 // page is what templates/inspect.html shows.
 type page struct {
-	Bin      binJSON
+	Bin      client.Bin
 	Requests []pageRequest
 }
 
 type pageRequest struct {
-	requestJSON
+	client.BinRequest
 	When time.Time
 	Curl string
 }
@@ -149,7 +150,7 @@ func (b *Bins) inspect(w http.ResponseWriter, r *http.Request, bin *hookyard.Bin
 	}
 	p := page{Bin: b.toJSON(bin)}
 	for _, one := range kept {
-		p.Requests = append(p.Requests, pageRequest{requestJSON: toJSON(one), When: one.Time, Curl: Curl(b.o.BaseURL, one)})
+		p.Requests = append(p.Requests, pageRequest{BinRequest: toJSON(one), When: one.Time, Curl: Curl(b.o.BaseURL, one)})
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")

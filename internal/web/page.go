@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/api"
 )
 
 //go:embed templates
@@ -164,35 +165,11 @@ func (v *visit) again(err error, title string, p page) error {
 		return err
 	}
 	p.shared().Problem = e
-	status := statusOf(e.Code)
+	status := api.StatusOf(e.Code)
 	if e.Code == hookyard.Conflict || e.Code == hookyard.NotFound {
 		status = http.StatusBadRequest
 	}
 	return v.show(status, title, p)
-}
-
-func statusOf(code hookyard.Code) int {
-	switch code {
-	case hookyard.Invalid:
-		return http.StatusBadRequest
-	case hookyard.Unauthenticated:
-		return http.StatusUnauthorized
-	case hookyard.Forbidden:
-		return http.StatusForbidden
-	case hookyard.NotFound:
-		return http.StatusNotFound
-	case hookyard.Conflict:
-		return http.StatusConflict
-	case hookyard.Gone:
-		return http.StatusGone
-	case hookyard.TooLarge:
-		return http.StatusRequestEntityTooLarge
-	case hookyard.TooMany:
-		return http.StatusTooManyRequests
-	case hookyard.Unavailable:
-		return http.StatusServiceUnavailable
-	}
-	return http.StatusInternalServerError
 }
 
 // errorPage says what went wrong.
@@ -210,7 +187,7 @@ func (v *visit) fail(err error) {
 	var e *hookyard.Error
 	status, message := http.StatusInternalServerError, "Something went wrong inside hookyard. The server's log says more."
 	if errors.As(err, &e) {
-		if status, message = statusOf(e.Code), e.Message; message == "" {
+		if status, message = api.StatusOf(e.Code), e.Message; message == "" {
 			message = string(e.Code)
 		}
 	} else {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/api"
 	"github.com/hookyard/hookyard/internal/auth"
 )
 
@@ -78,7 +79,7 @@ func doLogin(v *visit) error {
 			p.Keep = append(p.Keep, field{"keep." + f.Name, f.Value})
 		}
 		p.Problem = &hookyard.Error{Code: e.Code, Field: "password", Message: e.Message}
-		return v.show(statusOf(e.Code), "Sign in", p)
+		return v.show(api.StatusOf(e.Code), "Sign in", p)
 	}
 	if err := v.begin(user); err != nil {
 		return err

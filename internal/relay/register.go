@@ -2,6 +2,7 @@ package relay
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -69,7 +70,9 @@ func (rl *Relay) register(w http.ResponseWriter, r *http.Request) error {
 // hold answers the poll, sooner or later.
 func (p *poll) hold(start stream.Start) (err error) {
 	defer p.leave()
-	p.reader, err = p.rl.o.Hub.Follow(p.r.Context(), p.key, start, stream.Selection{Types: hookyard.SelectAll()})
+	// A client that hangs up meanwhile has polled all the same: its seat must get a place, or it begins with what comes
+	// after its return.
+	p.reader, err = p.rl.o.Hub.Follow(context.WithoutCancel(p.r.Context()), p.key, start, stream.Selection{Types: hookyard.SelectAll()})
 	if errors.Is(err, stream.ErrStopping) {
 		return p.answer(null, p.at)
 	}

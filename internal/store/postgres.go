@@ -35,10 +35,10 @@ func postgres() *dialect {
 	}
 }
 
-func openPostgres(ctx context.Context, dsn string) (read, write *sql.DB, err error) {
+func openPostgres(ctx context.Context, dsn string) (*pools, error) {
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
-		return nil, nil, errors.New("the postgres:// URL cannot be read; it is postgres://user:password@host:port/name")
+		return nil, errors.New("the postgres:// URL cannot be read; it is postgres://user:password@host:port/name")
 	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 10 * time.Second
@@ -54,9 +54,9 @@ func openPostgres(ctx context.Context, dsn string) (read, write *sql.DB, err err
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	if err := db.PingContext(ctx); err != nil {
 		_ = db.Close()
-		return nil, nil, fmt.Errorf("postgres: %w", err)
+		return nil, fmt.Errorf("postgres: %w", err)
 	}
-	return db, db, nil
+	return &pools{read: db, write: db}, nil
 }
 
 func isLostPostgres(err error) bool {

@@ -32,36 +32,34 @@ func sqlite() *dialect {
 // a commit survive a power cut. The WAL is checkpointed by [DB.Run], not by whoever happens to commit the page that is
 // one too many: that request would pay for all. Pages of 8 KiB suit events of a kilobyte or two: fewer of them are
 // written a commit, which is a tenth of the CPU.
-func openSQLite(ctx context.Context, dsn string) (read, write *sql.DB, err error) {
+func openSQLite(ctx context.Context, dsn string) (*pools, error) {
 	path := strings.TrimPrefix(dsn, "sqlite:")
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if err := lockFile(path); err != nil {
-		return nil, nil, err
+	lock, err := lockFile(path)
+	if err != nil {
+		return nil, err
 	}
+	p := &pools{lock: lock}
 	base := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_pragma=busy_timeout(10000)&_pragma=page_size(8192)&_pragma=journal_mode(wal)" +
 		"&_pragma=synchronous(full)&_pragma=foreign_keys(on)&_pragma=temp_store(memory)"
 	// Two connections: the committer keeps one; changes of the configuration use the other. The committer runs both in
 	// turn, so they never wait for each other.
-	write, err = sql.Open("sqlite", base+"&_txlock=immediate&_pragma=wal_autocheckpoint(0)&_pragma=cache_size(-8000)")
-	if err != nil {
-		return nil, nil, err
+	if p.write, err = sql.Open("sqlite", base+"&_txlock=immediate&_pragma=wal_autocheckpoint(0)&_pragma=cache_size(-8000)"); err != nil {
+		return nil, errors.Join(err, p.close())
 	}
-	write.SetMaxOpenConns(3)
-	write.SetMaxIdleConns(3)
-	if err := write.PingContext(ctx); err != nil {
-		_ = write.Close()
-		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	p.write.SetMaxOpenConns(3)
+	p.write.SetMaxIdleConns(3)
+	if err := p.write.PingContext(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), p.close())
 	}
-	read, err = sql.Open("sqlite", base+"&_pragma=query_only(1)&_pragma=cache_size(-2000)")
-	if err != nil {
-		_ = write.Close()
-		return nil, nil, err
+	if p.read, err = sql.Open("sqlite", base+"&_pragma=query_only(1)&_pragma=cache_size(-2000)"); err != nil {
+		return nil, errors.Join(err, p.close())
 	}
-	read.SetMaxOpenConns(8)
-	read.SetMaxIdleConns(4)
-	return read, write, nil
+	p.read.SetMaxOpenConns(8)
+	p.read.SetMaxIdleConns(4)
+	return p, nil
 }
 
 func isDuplicateSQLite(err error) bool {

@@ -12,6 +12,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -29,9 +30,8 @@ type Options struct {
 
 // DB is the store. Safe for concurrent use.
 type DB struct {
+	*pools
 	dialect *dialect
-	read    *sql.DB
-	write   *sql.DB // the same as read on PostgreSQL; one connection on SQLite
 	seal    *sealer
 	log     *slog.Logger
 	node    int64
@@ -45,24 +45,46 @@ type DB struct {
 	changed atomic.Pointer[func()]
 }
 
+// pools are the connections to a database.
+type pools struct {
+	read  *sql.DB
+	write *sql.DB   // the same as read on PostgreSQL
+	lock  io.Closer // of the file; nil on PostgreSQL
+}
+
+// close gives back what was opened so far.
+func (p *pools) close() error {
+	var errs []error
+	if p.write != nil {
+		errs = append(errs, p.write.Close())
+	}
+	if p.read != nil && p.read != p.write {
+		errs = append(errs, p.read.Close())
+	}
+	if p.lock != nil {
+		errs = append(errs, p.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
 // Open opens the database at dsn, a file path or a postgres:// URL, brings its schema up to date and registers this
 // node. It fails when the schema is newer than this program knows. Close it after everything that uses it has returned.
 func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	d := dialectOf(dsn)
-	read, write, err := d.open(ctx, dsn)
+	opened, err := d.open(ctx, dsn)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	if o.MaxBatch == 0 {
 		o.MaxBatch = 1000
 	}
-	db := &DB{dialect: d, read: read, write: write, log: o.Log, name: o.NodeName, opened: time.Now(), seal: newSealer(o.Key)}
+	db := &DB{pools: opened, dialect: d, log: o.Log, name: o.NodeName, opened: time.Now(), seal: newSealer(o.Key)}
 	db.views.reset()
 	if err := db.migrate(ctx); err != nil {
-		return nil, errors.Join(err, db.closePools())
+		return nil, errors.Join(err, db.pools.close())
 	}
 	if err := db.register(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("register node: %w", err), db.closePools())
+		return nil, errors.Join(fmt.Errorf("register node: %w", err), db.pools.close())
 	}
 	db.accepts = newCommitter(db, o.MaxBatch)
 	db.ends = db.accepts
@@ -78,17 +100,7 @@ func (db *DB) Close() error {
 	if db.ends != db.accepts {
 		db.ends.close()
 	}
-	return db.closePools()
-}
-
-func (db *DB) closePools() error {
-	err := db.write.Close()
-	if db.read != db.write {
-		if e := db.read.Close(); err == nil {
-			err = e
-		}
-	}
-	return err
+	return db.pools.close()
 }
 
 // OnCommit calls f after each commit that added events to a project. f must not block.

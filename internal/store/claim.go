@@ -72,12 +72,14 @@ func (c *committer) takeDue(ctx context.Context, o *claimOp) error {
 	return nil
 }
 
-// markTaken takes what is due and returns the sizes of the events.
+// markTaken takes what is due and returns the sizes of the events. What is due is materialized first: PostgreSQL may run
+// a subquery again for each row, and each time it would lock others, beyond the limit.
 func (c *committer) markTaken(ctx context.Context, o *claimOp) (sizes map[int64]int64, err error) {
-	rows, err := c.stmts.conn.QueryContext(ctx, `update deliveries set node = $1
-		where hook_key = $2 and state || '' = 'pending' and node + 0 = 0 and event_seq in (
+	rows, err := c.stmts.conn.QueryContext(ctx, `with ready as materialized (
 			select event_seq from deliveries where node = 0 and hook_key = $2 and state = 'pending' and due <= $3
 			order by due, event_seq limit $4`+c.db.dialect.skipLocked+`)
+		update deliveries set node = $1
+		where hook_key = $2 and state || '' = 'pending' and node + 0 = 0 and event_seq in (select event_seq from ready)
 		returning event_seq, project_key, due, attempts, tries, (select size from events where seq = event_seq)`, c.db.node, o.hook, o.now, o.limit)
 	if err != nil {
 		return nil, err

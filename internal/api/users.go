@@ -113,22 +113,13 @@ func (c *call) readUser(u *hookyard.User, name field) error {
 	return err
 }
 
-// checkUserName refuses names that cannot own a project, or that would own another's: owners are compared without case.
+// checkUserName refuses names that cannot own a project. That it is not another's is the store's to say.
 func (c *call) checkUserName(name string) error {
 	if err := (&hookyard.Project{Owner: name, Name: "x"}).Validate(c.a.o.Limits); err != nil {
 		return hookyard.FieldErrorf("name", "user name must be 1 to 100 of the characters A-Z a-z 0-9 . _ -")
 	}
 	if strings.EqualFold(name, auth.GuestName) {
 		return hookyard.FieldErrorf("name", "guest is whoever has not signed in; choose another name")
-	}
-	all, err := c.a.o.Store.Users(c.ctx())
-	if err != nil {
-		return err
-	}
-	for _, u := range all {
-		if strings.EqualFold(u.Name, name) {
-			return hookyard.Errorf(hookyard.Conflict, "user %s exists already", u.Name)
-		}
 	}
 	return nil
 }

@@ -39,20 +39,101 @@ func (db *DB) Delivery(ctx context.Context, projectKey int64, id string) (hookya
 	return d, db.translate(err)
 }
 
-// Deliveries lists deliveries, of the newest event first. next is the Before of the following page, or "".
+// Bounds on the work of one list of deliveries. What no index can narrow is looked for in growing stretches of events.
+const (
+	firstStretch = 20_000 // seqs
+	listTime     = time.Second
+	fewPending   = 2000
+)
+
+// Deliveries lists deliveries, of the newest event first. next is the Before of the following page, or "". A list that
+// took too long is shorter than it could be, perhaps empty, and next says where to go on.
 func (db *DB) Deliveries(ctx context.Context, q hookyard.DeliveryQuery) (list []hookyard.Delivery, next string, err error) {
+	from, to, err := db.seqsBetween(ctx, q.Since, q.Until)
+	if err != nil {
+		return nil, "", err
+	}
+	var before pair
+	if q.Before != "" {
+		if before, err = db.pairOf(ctx, q.Before); err != nil {
+			return nil, "", err
+		}
+		to = min(to, before.seq)
+	}
+	if q.State == hookyard.Pending && q.EventSeq == 0 && q.Since.IsZero() && q.Until.IsZero() {
+		if list, next, ok, err := db.pendingDeliveries(ctx, q, before); ok || err != nil {
+			return list, next, err
+		}
+	}
+	where, order, args := deliveriesWhere(q, before)
+	if q.EventSeq != 0 {
+		from, to = q.EventSeq, q.EventSeq
+	} else if to == lastSeq {
+		if _, to, err = db.Bounds(ctx, q.ProjectKey); err != nil {
+			return nil, "", err
+		}
+	}
+	began := time.Now()
+	for stretch := int64(firstStretch); to >= from && to > 0; stretch *= 4 {
+		low := max(from, to-stretch+1)
+		n := len(args)
+		found, err := db.deliveriesOf(ctx, fmt.Sprintf(" where %s and %s <= $%d and %s >= $%d order by %s desc, d.hook_key desc limit %d",
+			where, order, n+1, order, n+2, order, q.Limit+1-len(list)), append(args, to, low)...)
+		if err != nil {
+			return nil, "", err
+		}
+		if list = append(list, found...); len(list) > q.Limit {
+			return list[:q.Limit], list[q.Limit-1].ID, nil
+		}
+		if to = low - 1; time.Since(began) > listTime && to >= from {
+			next, err := db.cursorAt(ctx, low)
+			return list, next, err
+		}
+	}
+	return list, "", nil
+}
+
+// pair names a delivery by its key.
+type pair struct{ seq, hook int64 }
+
+// pairOf reads a list's cursor.
+func (db *DB) pairOf(ctx context.Context, cursor string) (pair, error) {
+	event, hook, ok := hookyard.ParseDeliveryID(cursor)
+	if !ok {
+		return pair{}, hookyard.FieldErrorf("cursor", "cursor is not one that this list gave out")
+	}
+	p := pair{hook: hook}
+	if err := db.read.QueryRowContext(ctx, "select seq from events where id = $1", event).Scan(&p.seq); err != nil {
+		return pair{}, hookyard.FieldErrorf("cursor", "cursor points at an event that is gone; begin again without it")
+	}
+	return p, nil
+}
+
+// cursorAt is a cursor behind all deliveries of events from seq on; "" when there are no events before.
+func (db *DB) cursorAt(ctx context.Context, seq int64) (string, error) {
+	var id string
+	err := db.read.QueryRowContext(ctx, "select id from events where seq >= $1 and exists (select 1 from events where seq < $1) order by seq limit 1", seq).Scan(&id)
+	if err == sql.ErrNoRows {
+		return "", nil
+	}
+	return hookyard.DeliveryID(id, 1), err // hooks' keys begin with 1
+}
+
+// deliveriesWhere builds the condition of a list, and names the column that it goes along.
+func deliveriesWhere(q hookyard.DeliveryQuery, before pair) (text, order string, args []any) {
 	where, args := []string{"d.project_key = $1"}, []any{q.ProjectKey}
 	arg := func(v any) string {
 		args = append(args, v)
 		return fmt.Sprintf("$%d", len(args))
 	}
+	order = "d.event_seq"
+	if q.HookKey == 0 && q.EventSeq == 0 && (q.State == "" || q.State == hookyard.Pending || q.State == hookyard.Delivered) {
+		order = "e.seq" // the same, but SQLite sees that a walk along the project's events is in this order already
+	}
 	if q.HookKey != 0 {
 		where = append(where, "d.hook_key = "+arg(q.HookKey))
 	}
-	if q.EventSeq != 0 {
-		where = append(where, "d.event_seq = "+arg(q.EventSeq))
-	} else {
-		// Listing by project walks the project's events, which are indexed in order; its deliveries are not.
+	if q.EventSeq == 0 { // the project's events are indexed in order; its deliveries are not
 		where = append(where, "e.project_key = "+arg(q.ProjectKey))
 	}
 	if q.State != "" {
@@ -67,34 +148,87 @@ func (db *DB) Deliveries(ctx context.Context, q hookyard.DeliveryQuery) (list []
 	if !q.Until.IsZero() {
 		where = append(where, "e.time < "+arg(micros(q.Until)))
 	}
-	if q.Before != "" {
-		event, hook, ok := hookyard.ParseDeliveryID(q.Before)
-		if !ok {
-			return nil, "", hookyard.FieldErrorf("cursor", "cursor is not one that this list gave out")
-		}
-		var seq int64
-		if err := db.read.QueryRowContext(ctx, "select seq from events where id = $1", event).Scan(&seq); err != nil {
-			return nil, "", hookyard.FieldErrorf("cursor", "cursor points at an event that is gone; begin again without it")
-		}
-		where = append(where, "(d.event_seq, d.hook_key) < ("+arg(seq)+", "+arg(hook)+")")
+	if before.seq != 0 {
+		where = append(where, "(d.event_seq, d.hook_key) < ("+arg(before.seq)+", "+arg(before.hook)+")")
 	}
-	order := "d.event_seq"
-	if q.HookKey == 0 && q.EventSeq == 0 && (q.State == "" || q.State == hookyard.Pending || q.State == hookyard.Delivered) {
-		order = "e.seq" // the same, but SQLite sees that the walk along the project's events is in this order already
-	}
-	list, err = db.deliveriesWhere(ctx, strings.Join(where, " and ")+fmt.Sprintf(" order by %s desc, d.hook_key desc limit %d", order, q.Limit+1), args...)
-	if err != nil {
-		return nil, "", err
-	}
-	if len(list) > q.Limit {
-		list = list[:q.Limit]
-		next = list[q.Limit-1].ID
-	}
-	return list, next, nil
+	return strings.Join(where, " and "), order, args
 }
 
-func (db *DB) deliveriesWhere(ctx context.Context, where string, args ...any) ([]hookyard.Delivery, error) {
-	rows, err := db.read.QueryContext(ctx, "select "+deliveryColumns+" where "+where, args...)
+// pendingDeliveries lists what is owed by the index of that, whose order is another. It is not ok when there is so much
+// that walking along the events finds some soon.
+func (db *DB) pendingDeliveries(ctx context.Context, q hookyard.DeliveryQuery, before pair) (list []hookyard.Delivery, next string, ok bool, err error) {
+	hooks := []any{q.HookKey}
+	if q.HookKey == 0 {
+		if hooks, err = db.keys(ctx, "select key from hooks where project_key = $1 and deleted = 0", q.ProjectKey); err != nil || len(hooks) == 0 {
+			return nil, "", false, err
+		}
+	}
+	nodes, err := db.nodesOfRows(ctx)
+	if err != nil {
+		return nil, "", false, err
+	}
+	rows, err := db.read.QueryContext(ctx, "select event_seq, hook_key from deliveries where state = 'pending' and node in ("+placeholders(len(nodes))+
+		") and hook_key in ("+placeholdersFrom(len(nodes)+1, len(hooks))+fmt.Sprintf(") limit %d", fewPending+1), append(nodes, hooks...)...)
+	if err != nil {
+		return nil, "", false, err
+	}
+	defer func() { _ = rows.Close() }()
+	var all []pair
+	for n := 0; rows.Next(); n++ {
+		var p pair
+		if err := rows.Scan(&p.seq, &p.hook); err != nil {
+			return nil, "", false, err
+		}
+		if n == fewPending {
+			return nil, "", false, nil
+		}
+		if before.seq == 0 || p.seq < before.seq || p.seq == before.seq && p.hook < before.hook {
+			all = append(all, p)
+		}
+	}
+	if err := rows.Err(); err != nil || len(all) == 0 {
+		return nil, "", err == nil, err
+	}
+	slices.SortFunc(all, func(a, b pair) int { return cmp.Or(cmp.Compare(b.seq, a.seq), cmp.Compare(b.hook, a.hook)) })
+	more := len(all) > q.Limit
+	all = all[:min(len(all), q.Limit)]
+	var in []string
+	var args []any
+	for _, p := range all {
+		in, args = append(in, fmt.Sprintf("(cast($%d as bigint), cast($%d as bigint))", len(args)+1, len(args)+2)), append(args, p.seq, p.hook)
+	}
+	list, err = db.deliveriesOf(ctx, " where (d.event_seq, d.hook_key) in (values "+strings.Join(in, ", ")+") order by d.event_seq desc, d.hook_key desc", args...)
+	if err == nil && more && len(list) > 0 {
+		next = list[len(list)-1].ID
+	}
+	return list, next, true, err
+}
+
+// nodesOfRows are what a pending row's node may be.
+func (db *DB) nodesOfRows(ctx context.Context) ([]any, error) {
+	nodes, err := db.keys(ctx, "select key from nodes")
+	return append(nodes, int64(0)), err
+}
+
+func (db *DB) keys(ctx context.Context, query string, args ...any) ([]any, error) {
+	rows, err := db.read.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var out []any
+	for rows.Next() {
+		var key int64
+		if err := rows.Scan(&key); err != nil {
+			return nil, err
+		}
+		out = append(out, key)
+	}
+	return out, rows.Err()
+}
+
+func (db *DB) deliveriesOf(ctx context.Context, rest string, args ...any) ([]hookyard.Delivery, error) {
+	rows, err := db.read.QueryContext(ctx, "select "+deliveryColumns+rest, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -223,9 +357,13 @@ func (db *DB) HookCounts(ctx context.Context, hookKey int64, n int) (map[hookyar
 
 // PendingOf counts what a hook is owed, up to max.
 func (db *DB) PendingOf(ctx context.Context, hookKey int64, max int) (int, error) {
+	nodes, err := db.nodesOfRows(ctx)
+	if err != nil {
+		return 0, err
+	}
 	var n int
-	err := db.read.QueryRowContext(ctx, `select count(*) from (select 1 from deliveries where node = 0 and hook_key = $1 and state = 'pending' limit $2) as p`,
-		hookKey, max).Scan(&n)
+	err = db.read.QueryRowContext(ctx, "select count(*) from (select 1 from deliveries where node in ("+placeholdersFrom(3, len(nodes))+
+		") and hook_key = $1 and state = 'pending' limit $2) as p", append([]any{hookKey, max}, nodes...)...).Scan(&n)
 	return n, err
 }
 

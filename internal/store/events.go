@@ -79,19 +79,20 @@ func (db *DB) Events(ctx context.Context, q hookyard.EventQuery) (hookyard.Event
 	var page hookyard.EventPage
 	whole := q.Bodies || q.Text != "" || q.Path != ""
 	text := bytes.ToLower([]byte(q.Text))
-	where, args, err := db.eventWhere(ctx, q)
+	from, to, err := db.seqsBetween(ctx, q.Since, q.Until)
 	if err != nil {
 		return page, err
 	}
+	where, args := eventWhere(q, from, to)
 	columns, order := eventLight, "e.seq desc"
 	if whole {
 		columns = eventWhole
 	}
-	at := q.Before
+	at := to + 1
 	if q.Ascending {
-		order, at = "e.seq", q.After
-	} else if at == 0 {
-		at = 1 << 62
+		order, at = "e.seq", max(q.After, from-1)
+	} else if q.Before != 0 {
+		at = min(at, q.Before)
 	}
 	started, looked, read := time.Now(), 0, int64(0)
 	chunk := q.Limit + 1
@@ -142,16 +143,19 @@ func (db *DB) eventChunk(ctx context.Context, query string, args []any, whole bo
 	return out, rows.Err()
 }
 
-// eventWhere builds the condition; $1 is the cursor. It is the one query of the store that is put together.
-func (db *DB) eventWhere(ctx context.Context, q hookyard.EventQuery) (string, []any, error) {
+// eventWhere builds the condition; $1 is the cursor. It is the one query of the store that is put together. The end that
+// the cursor moves from has no other bound: SQLite would take one of the two, and walk past all between them.
+func eventWhere(q hookyard.EventQuery, from, to int64) (string, []any) {
 	var args []any
 	arg := func(v any) string {
 		args = append(args, v)
 		return fmt.Sprintf("$%d", len(args)+1)
 	}
-	where := []string{"e.seq < $1"}
+	var where []string
 	if q.Ascending {
-		where[0] = "e.seq > $1"
+		where = append(where, "e.seq > $1", "e.seq <= "+arg(to))
+	} else {
+		where = append(where, "e.seq < $1", "e.seq >= "+arg(from))
 	}
 	where = append(where, "e.project_key = "+arg(q.ProjectKey))
 	if q.Source != "" {
@@ -164,18 +168,10 @@ func (db *DB) eventWhere(ctx context.Context, q hookyard.EventQuery) (string, []
 		where = append(where, "e.id = "+arg(q.ID))
 	}
 	if !q.Since.IsZero() {
-		from, err := db.seqAt(ctx, q.Since.Add(-clockSlack))
-		if err != nil {
-			return "", nil, err
-		}
-		where = append(where, "e.seq >= "+arg(from), "e.time >= "+arg(micros(q.Since)))
+		where = append(where, "e.time >= "+arg(micros(q.Since)))
 	}
 	if !q.Until.IsZero() {
-		to, err := db.seqAt(ctx, q.Until.Add(clockSlack))
-		if err != nil {
-			return "", nil, err
-		}
-		where = append(where, "e.seq <= "+arg(to), "e.time < "+arg(micros(q.Until)))
+		where = append(where, "e.time < "+arg(micros(q.Until)))
 	}
 	if q.HookKey != 0 || q.State != "" {
 		cond := "exists (select 1 from deliveries d where d.event_seq = e.seq"
@@ -187,7 +183,25 @@ func (db *DB) eventWhere(ctx context.Context, q hookyard.EventQuery) (string, []
 		}
 		where = append(where, cond+")")
 	}
-	return strings.Join(where, " and "), args, nil
+	return strings.Join(where, " and "), args
+}
+
+// lastSeq is above every seq.
+const lastSeq = 1<<62 - 1
+
+// seqsBetween returns the seqs between which the events of a time are; a zero time is no bound. Clocks may differ, so
+// some of them are of another time.
+func (db *DB) seqsBetween(ctx context.Context, since, until time.Time) (from, to int64, err error) {
+	to = lastSeq
+	if !since.IsZero() {
+		if from, err = db.seqAt(ctx, since.Add(-clockSlack)); err != nil {
+			return 0, 0, err
+		}
+	}
+	if !until.IsZero() {
+		to, err = db.seqAt(ctx, until.Add(clockSlack))
+	}
+	return from, to, err
 }
 
 // clockSlack is by how much the order of times may differ from the order of seqs.

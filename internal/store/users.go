@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/hookyard/hookyard"
@@ -54,27 +56,56 @@ func (db *DB) Users(ctx context.Context) ([]*hookyard.User, error) {
 	return out, rows.Err()
 }
 
-// CreateUser makes a user. It fails with [hookyard.Conflict] when there is one of that name.
+// CreateUser makes a user. It fails with [hookyard.Conflict] when there is one of that name, whatever its case.
 func (db *DB) CreateUser(ctx context.Context, u *hookyard.User) error {
+	return db.change(ctx, func(tx *sql.Tx) error { return db.createUser(ctx, tx, u) })
+}
+
+func (db *DB) createUser(ctx context.Context, tx *sql.Tx, u *hookyard.User) error {
 	u.CreatedAt = stamp()
+	err := tx.QueryRowContext(ctx, `insert into users (name, password, admin, disabled, subject, created)
+		values ($1, $2, $3, $4, $5, $6) returning key`, u.Name, u.PasswordHash, u.Admin, u.Disabled, u.Subject, micros(u.CreatedAt)).Scan(&u.Key)
+	if db.dialect.isDuplicate(err) {
+		return hookyard.Errorf(hookyard.Conflict, "user %s exists already", u.Name)
+	}
+	if err != nil {
+		return err
+	}
+	return audit(ctx, tx, 0, hookyard.Actor(ctx), "user.create", u.Name, "")
+}
+
+// JoinUser makes a user for an account at a provider. Nobody here chose the name, so it must give no right to anything
+// that is here already: when u.Name is a user's, or owns a project, u becomes the first of Name-2, Name-3 … that is free.
+func (db *DB) JoinUser(ctx context.Context, u *hookyard.User) error {
+	wanted := u.Name
 	return db.change(ctx, func(tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, `insert into users (name, password, admin, disabled, subject, created)
-			values ($1, $2, $3, $4, $5, $6) returning key`, u.Name, u.PasswordHash, u.Admin, u.Disabled, u.Subject, micros(u.CreatedAt)).Scan(&u.Key)
-		if db.dialect.isDuplicate(err) {
-			return hookyard.Errorf(hookyard.Conflict, "user %s exists already", u.Name)
+		for n := 1; n <= 1000; n++ {
+			if u.Name = wanted; n > 1 {
+				u.Name = fmt.Sprintf("%s-%d", wanted, n)
+			}
+			var taken bool
+			err := tx.QueryRowContext(ctx, `select exists (select 1 from users where lower(name) = $1)
+				or exists (select 1 from projects where lower(owner) = $1)`, strings.ToLower(u.Name)).Scan(&taken)
+			if err != nil {
+				return err
+			}
+			if !taken {
+				return db.createUser(ctx, tx, u)
+			}
 		}
-		if err != nil {
-			return err
-		}
-		return audit(ctx, tx, 0, hookyard.Actor(ctx), "user.create", u.Name, "")
+		return hookyard.Errorf(hookyard.Conflict, "user %s exists already, and so do a thousand more of that name", wanted)
 	})
 }
 
-// UpdateUser keeps a user's password, rights and subject. A disabled user's sessions end.
+// UpdateUser keeps a user's password, rights and subject. A disabled user's sessions end. It fails with
+// [hookyard.Conflict] when the subject is another user's.
 func (db *DB) UpdateUser(ctx context.Context, u *hookyard.User) error {
 	return db.change(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "update users set password = $1, admin = $2, disabled = $3, subject = $4 where key = $5",
 			u.PasswordHash, u.Admin, u.Disabled, u.Subject, u.Key)
+		if db.dialect.isDuplicate(err) {
+			return hookyard.Errorf(hookyard.Conflict, "that account signs another user in already")
+		}
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,144 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/store"
+	"github.com/hookyard/hookyard/internal/store/storetest"
+)
+
+// TestDeliveriesByPage goes through lists page by page: each delivery once, of the newest event first, whatever narrows
+// the list and whoever has taken what is pending.
+func TestDeliveriesByPage(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := context.Background()
+		v := storetest.Project(t, db, "ann", "a", "http://one.test", "http://two.test")
+		other := storetest.Project(t, db, "ann", "b", "http://three.test")
+		for range 5 {
+			put(t, db, v, "x", 2, v.Hooks...)
+			put(t, db, other, "x", 1, other.Hooks...)
+		}
+		one, two := v.Hooks[0], v.Hooks[1]
+		if work, err := db.Claim(ctx, one.Key, false, time.Now().Add(time.Hour), 4); err != nil || len(work) != 4 {
+			t.Fatalf("claimed %d, %v", len(work), err)
+		}
+		all, _, err := db.Deliveries(ctx, hookyard.DeliveryQuery{ProjectKey: v.Project.Key, Limit: 100})
+		if err != nil || len(all) != 20 {
+			t.Fatalf("%d deliveries, %v", len(all), err)
+		}
+		for _, d := range all[:6] {
+			if err := db.Cancel(ctx, d.EventSeq, d.HookKey, "test"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		hour := time.Now().Add(-time.Hour)
+		for name, c := range map[string]struct {
+			q    hookyard.DeliveryQuery
+			want int
+		}{
+			"all":              {hookyard.DeliveryQuery{}, 20},
+			"pending":          {hookyard.DeliveryQuery{State: hookyard.Pending}, 14},
+			"pending of a day": {hookyard.DeliveryQuery{State: hookyard.Pending, Since: hour, Until: time.Now().Add(time.Hour)}, 14},
+			"canceled":         {hookyard.DeliveryQuery{State: hookyard.Canceled}, 6},
+			"delivered":        {hookyard.DeliveryQuery{State: hookyard.Delivered}, 0},
+			"of a hook":        {hookyard.DeliveryQuery{HookKey: two.Key}, 10},
+			"pending, hook":    {hookyard.DeliveryQuery{HookKey: one.Key, State: hookyard.Pending}, 7},
+			"canceled, hook":   {hookyard.DeliveryQuery{HookKey: one.Key, State: hookyard.Canceled}, 3},
+			"of an event":      {hookyard.DeliveryQuery{EventSeq: all[0].EventSeq}, 2},
+			"before all":       {hookyard.DeliveryQuery{Until: hour}, 0},
+		} {
+			q := c.q
+			q.ProjectKey, q.Limit = v.Project.Key, 3
+			var got []hookyard.Delivery
+			for {
+				page, next, err := db.Deliveries(ctx, q)
+				if err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				got = append(got, page...)
+				if q.Before = next; next == "" {
+					break
+				}
+			}
+			if len(got) != c.want {
+				t.Errorf("%s: %d deliveries, want %d", name, len(got), c.want)
+			}
+			for i := 1; i < len(got); i++ {
+				if a, b := got[i-1], got[i]; a.EventSeq < b.EventSeq || a.EventSeq == b.EventSeq && a.HookKey <= b.HookKey {
+					t.Errorf("%s: %s stands before %s", name, a.ID, b.ID)
+				}
+			}
+		}
+		if n, err := db.PendingOf(ctx, one.Key, 100); err != nil || n != 7 {
+			t.Errorf("PendingOf = %d, %v; want 7, those taken included", n, err)
+		}
+	})
+}
+
+func TestEventsOfATime(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := context.Background()
+		v := storetest.Project(t, db, "ann", "a")
+		began := time.Now().Add(-10 * time.Hour).UTC()
+		for i := range 10 {
+			e := hookyard.NewEvent("in", "x", []byte("{}"), began.Add(time.Duration(i)*time.Hour))
+			e.ProjectKey = v.Project.Key
+			if _, err := db.Accept(ctx, &hookyard.Acceptance{Event: e}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, ascending := range []bool{false, true} {
+			q := hookyard.EventQuery{ProjectKey: v.Project.Key, Since: began.Add(3 * time.Hour), Until: began.Add(8 * time.Hour), Limit: 2, Ascending: ascending}
+			var got []*hookyard.Event
+			for {
+				page, err := db.Events(ctx, q)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, page.Events...)
+				if q.Before, q.After = page.Next, page.Next; page.Next == 0 {
+					break
+				}
+			}
+			if len(got) != 5 {
+				t.Errorf("ascending %t: %d events, want the 5 from the third to the eighth hour", ascending, len(got))
+			}
+		}
+	})
+}
+
+// TestUserNames holds that names that differ in case are one name, and that who comes from outside gets no name that
+// means something here already.
+func TestUserNames(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := context.Background()
+		storetest.Project(t, db, "Acme", "shop")
+		if err := db.CreateUser(ctx, &hookyard.User{Name: "Ann"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.CreateUser(ctx, &hookyard.User{Name: "aNN"}); !errors.Is(err, hookyard.ErrConflict) {
+			t.Errorf("a name of another case: %v; want a conflict", err)
+		}
+		for _, c := range [][2]string{{"ann", "ann-2"}, {"ann", "ann-3"}, {"acme", "acme-2"}, {"bob", "bob"}} {
+			u := &hookyard.User{Name: c[0], Subject: "https://id.test " + c[1]}
+			if err := db.JoinUser(ctx, u); err != nil || u.Name != c[1] {
+				t.Errorf("JoinUser(%s) makes %s, %v; want %s", c[0], u.Name, err, c[1])
+			}
+		}
+		bob, err := db.UserBySubject(ctx, "https://id.test bob")
+		if err != nil || bob.Name != "bob" {
+			t.Fatalf("UserBySubject = %+v, %v", bob, err)
+		}
+		bob.Subject = "https://id.test ann-2"
+		if err := db.UpdateUser(ctx, bob); !errors.Is(err, hookyard.ErrConflict) {
+			t.Errorf("a subject of two users: %v; want a conflict", err)
+		}
+	})
+}

@@ -25,7 +25,7 @@ type Bin struct {
 	ExpiresAt    time.Time        `json:"expiresAt"`
 }
 
-// BinWish says what a new bin is to be. The zero value answers 200 and ok.
+// BinWish says what a new bin is to be, or what one is to answer. The zero value answers 200 and ok.
 type BinWish struct {
 	Private bool              `json:"private,omitempty"`
 	Status  int               `json:"status,omitempty"`
@@ -90,6 +90,13 @@ func (c *Client) CreateBin(ctx context.Context, w BinWish) (Bin, error) {
 func (c *Client) Bin(ctx context.Context, name, key string) (Bin, error) {
 	var out Bin
 	_, err := c.callWith(ctx, http.MethodGet, path("bins", name), binKey(key), nil, &out)
+	return out, err
+}
+
+// SetBinAnswer changes what a bin answers from now on; the key is needed for that. Whether it is private stays.
+func (c *Client) SetBinAnswer(ctx context.Context, name, key string, w BinWish) (Bin, error) {
+	var out Bin
+	_, err := c.callWith(ctx, http.MethodPut, path("bins", name, "answer"), binKey(key), w, &out)
 	return out, err
 }
 

@@ -89,6 +89,20 @@ func (c *Client) Hooks(ctx context.Context, project string) (map[string]Hook, er
 	return out, err
 }
 
+// DefaultHooks returns the hooks that every new project gets, by id.
+func (c *Client) DefaultHooks(ctx context.Context, project string) (map[string]Hook, error) {
+	var out map[string]Hook
+	_, err := c.call(ctx, http.MethodGet, in(project, "default-hooks"), nil, &out)
+	return out, err
+}
+
+// AddDefaultHooks makes the default hooks that a project lacks, and returns all its hooks.
+func (c *Client) AddDefaultHooks(ctx context.Context, project string) (map[string]Hook, error) {
+	var out map[string]Hook
+	_, err := c.call(ctx, http.MethodPost, in(project, "default-hooks"), nil, &out)
+	return out, err
+}
+
 // Hook returns a hook.
 func (c *Client) Hook(ctx context.Context, project, id string) (Hook, error) {
 	var out Hook

@@ -151,12 +151,7 @@ func transferProject(c *call) error {
 
 // createProject makes a project with the default hooks.
 func (a *API) createProject(ctx context.Context, p *hookyard.Project) error {
-	hooks := make([]*hookyard.Hook, len(a.o.DefaultHooks))
-	for i := range a.o.DefaultHooks {
-		h := a.o.DefaultHooks[i]
-		hooks[i] = &h
-	}
-	if err := a.o.Store.CreateProject(ctx, p, hooks); err != nil {
+	if err := a.o.Store.CreateProject(ctx, p, a.defaultHooks()); err != nil {
 		return err
 	}
 	a.o.Auth.Forget()

@@ -97,6 +97,8 @@ func (a *API) routes() []route {
 		{method: get, path: project + "/audit", need: toRead, do: listAudit, summary: "Who changed what", query: page, out: client.AuditPage{}},
 
 		{method: get, path: project + "/hooks", need: toRead, do: listHooks, summary: "The project's hooks by id", out: map[string]client.Hook{}},
+		{method: get, path: project + "/default-hooks", need: toRead, do: listDefaultHooks, summary: "The hooks that every new project gets, by id", out: map[string]client.Hook{}},
+		{method: post, path: project + "/default-hooks", need: toWrite, do: addDefaultHooks, summary: "Add the default hooks that the project lacks; answers all its hooks", out: map[string]client.Hook{}},
 		{method: get, path: hook, need: toRead, do: showHook, summary: "A hook", out: client.Hook{}},
 		{method: put, path: hook, need: toWrite, do: createHook, creates: true, summary: "Make a hook; 403 when there is one of that id", in: client.HookPatch{}, out: client.Hook{}},
 		{method: patch, path: hook, need: toWrite, do: updateHook, query: revision, summary: "Change a hook; what is not named stays", in: client.HookPatch{}, out: client.Hook{}},

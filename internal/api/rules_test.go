@@ -232,6 +232,19 @@ func TestDefaultHooks(t *testing.T) {
 			t.Errorf("hooks of a new project %+v, %v: want the default one", hooks, err)
 		}
 	}
+	const p = "alice/one"
+	if _, err := b.alice.DeleteHook(t.Context(), p, "central"); err != nil {
+		t.Fatal(err)
+	}
+	b.hook(p, "own", "http://127.0.0.1:1/")
+	if hooks, err := b.alice.DefaultHooks(t.Context(), p); err != nil || len(hooks) != 1 || hooks["central"].URL == "" {
+		t.Errorf("default hooks %+v, %v", hooks, err)
+	}
+	for range 2 { // a second time changes nothing
+		if hooks, err := b.alice.AddDefaultHooks(t.Context(), p); err != nil || len(hooks) != 2 || hooks["central"].URL == "" {
+			t.Errorf("hooks after adding the default ones %+v, %v", hooks, err)
+		}
+	}
 }
 
 // TestPages walks lists page by page and misses nothing.

@@ -89,11 +89,8 @@ func (b *Bins) create(w http.ResponseWriter, r *http.Request) error {
 	sum := sha256.Sum256([]byte(key))
 	bin := &hookyard.Bin{Name: namePrefix + draw(nameRandom), Secret: sum[:], Private: in.Private, Color: rand.IntN(1 << 24), Remote: address(r),
 		CreatedAt: now, ExpiresAt: now.Add(b.o.Life)}
-	if in.Status != 0 || len(in.Headers) > 0 || in.Body != "" || in.Delay != 0 {
-		bin.Answer = &hookyard.Answer{Status: in.Status, Headers: in.Headers, Body: in.Body, Delay: in.Delay}
-		if err := checkAnswer(bin.Answer, b.o.Limits); err != nil {
-			return err
-		}
+	if bin.Answer, err = in.answer(b.o.Limits); err != nil {
+		return err
 	}
 	if err := b.o.Store.CreateBin(r.Context(), bin, b.o.PerAddress, b.o.Total); err != nil {
 		if hookyard.CodeOf(err) != "" {
@@ -131,6 +128,15 @@ func readWish(w http.ResponseWriter, r *http.Request) (in wish, err error) {
 		in.Delay = hookyard.Duration(d)
 	}
 	return in, nil
+}
+
+// answer is what the bin is to answer, nil for ok.
+func (in *wish) answer(limits hookyard.Limits) (*hookyard.Answer, error) {
+	if in.Status == 0 && len(in.Headers) == 0 && in.Body == "" && in.Delay == 0 {
+		return nil, nil
+	}
+	a := &hookyard.Answer{Status: in.Status, Headers: in.Headers, Body: in.Body, Delay: in.Delay}
+	return a, checkAnswer(a, limits)
 }
 
 // checkAnswer refuses what a stranger's answer on our origin must not do: end or fix sessions, and pin browsers.
@@ -171,14 +177,39 @@ func (b *Bins) show(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, b.toJSON(bin))
 }
 
-// remove deletes a bin. That takes its key, also where looking does not.
-func (b *Bins) remove(w http.ResponseWriter, r *http.Request) error {
+// own is open for what takes the bin's key, also where looking does not.
+func (b *Bins) own(w http.ResponseWriter, r *http.Request) (*hookyard.Bin, error) {
 	bin, err := b.open(w, r)
+	if bin != nil && err == nil && !mayOpen(r, bin) {
+		return nil, hookyard.Errorf(hookyard.Forbidden, "only who made the bin can change or delete it: give its key in the header %s", keyHeader)
+	}
+	return bin, err
+}
+
+// setAnswer changes what a bin answers from now on.
+func (b *Bins) setAnswer(w http.ResponseWriter, r *http.Request) error {
+	bin, err := b.own(w, r)
 	if bin == nil || err != nil {
 		return err
 	}
-	if !mayOpen(r, bin) {
-		return hookyard.Errorf(hookyard.Forbidden, "only who made the bin can delete it: give its key in the header %s", keyHeader)
+	in, err := readWish(w, r)
+	if err != nil {
+		return err
+	}
+	if bin.Answer, err = in.answer(b.o.Limits); err != nil {
+		return err
+	}
+	if err := b.o.Store.SetBinAnswer(r.Context(), bin.Name, bin.Answer); err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, b.toJSON(bin))
+}
+
+// remove deletes a bin.
+func (b *Bins) remove(w http.ResponseWriter, r *http.Request) error {
+	bin, err := b.own(w, r)
+	if bin == nil || err != nil {
+		return err
 	}
 	if err := b.o.Store.DeleteBin(r.Context(), bin.Name); err != nil {
 		return err

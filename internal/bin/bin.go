@@ -27,6 +27,7 @@ import (
 type Store interface {
 	CreateBin(ctx context.Context, b *hookyard.Bin, perAddress, total int) error
 	Bin(ctx context.Context, name string, now time.Time) (*hookyard.Bin, error)
+	SetBinAnswer(ctx context.Context, name string, a *hookyard.Answer) error
 	DeleteBin(ctx context.Context, name string) error
 	KeepBinRequest(ctx context.Context, r *hookyard.BinRequest, keep int) error
 	BinRequests(ctx context.Context, bin string) ([]*hookyard.BinRequest, error)
@@ -91,6 +92,7 @@ func New(o Options) *Bins {
 	for _, base := range []string{"/api/v1/bins", "/api/bins"} {
 		b.mux.Handle("POST "+base, b.handle(b.create))
 		b.mux.Handle("GET "+base+"/{bin}", b.handle(b.show))
+		b.mux.Handle("PUT "+base+"/{bin}/answer", b.handle(b.setAnswer))
 		b.mux.Handle("DELETE "+base+"/{bin}", b.handle(b.remove))
 		b.mux.Handle("GET "+base+"/{bin}/requests", b.handle(b.requests))
 		b.mux.Handle("GET "+base+"/{bin}/requests/{id}", b.handle(b.request))

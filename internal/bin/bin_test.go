@@ -226,6 +226,24 @@ func TestAnswers(t *testing.T) {
 		if status, text, _ := b.do(t, "POST", "/api/v1/bins", bad, "Content-Type", js); status != 400 {
 			t.Errorf("%s: %d %s", bad, status, text)
 		}
+		if status, text, _ := b.do(t, "PUT", "/api/v1/bins/"+m.Name+"/answer", bad, "Content-Type", js, "X-Bin-Key", m.Key); status != 400 {
+			t.Errorf("%s as a new answer: %d %s", bad, status, text)
+		}
+	}
+	answer := "/api/v1/bins/" + m.Name + "/answer"
+	if status, _, _ := b.do(t, "PUT", answer, `{"status":503}`, "Content-Type", js); status != 403 {
+		t.Errorf("a stranger chooses the answer: %d", status)
+	}
+	for _, c := range []struct {
+		wish, text string
+		status     int
+	}{{`{"status":503,"body":"later"}`, "later", 503}, {`{}`, "ok\n", 200}} {
+		if status, text, _ := b.do(t, "PUT", answer, c.wish, "Content-Type", js, "X-Bin-Key", m.Key); status != 200 {
+			t.Errorf("new answer %s: %d %s", c.wish, status, text)
+		}
+		if status, text, _ := b.do(t, "POST", "/"+m.Name, "x"); status != c.status || text != c.text {
+			t.Errorf("after %s it answers %d %q", c.wish, status, text)
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
@@ -28,34 +29,51 @@ are remembered in ~/.config/hookyard/bins.json.`,
   hookyard bin watch binabcdefghijklmnop
   hookyard bin source binabcdefghijklmnop github -p shop/orders --secret …`,
 	}
-	return group(c, newBinCreate(s), newBinList(s), newBinShow(s), newBinWatch(s), newBinCurl(s), newBinReplay(s), newBinSource(s), newBinDelete(s))
+	return group(c, newBinCreate(s), newBinList(s), newBinShow(s), newBinWatch(s), newBinAnswer(s), newBinCurl(s), newBinReplay(s), newBinSource(s), newBinDelete(s))
+}
+
+// binAnswer are the flags that say what a bin answers.
+type binAnswer struct {
+	wish   client.BinWish
+	header []string
+	delay  time.Duration
+}
+
+func (a *binAnswer) flags(fs *pflag.FlagSet) {
+	fs.IntVar(&a.wish.Status, "status", 0, "status to answer with; 200 unless given")
+	fs.StringVar(&a.wish.Body, "body", "", "body to answer with; ok unless given")
+	fs.StringArrayVarP(&a.header, "header", "H", nil, "header to answer with, 'Name: value' (repeatable)")
+	fs.DurationVar(&a.delay, "delay", 0, "time to let pass before the answer")
+}
+
+func (a *binAnswer) read() (client.BinWish, error) {
+	parsed, err := parseHeader(a.header)
+	if err != nil {
+		return a.wish, err
+	}
+	for name := range parsed {
+		if a.wish.Headers == nil {
+			a.wish.Headers = map[string]string{}
+		}
+		a.wish.Headers[name] = parsed.Get(name)
+	}
+	a.wish.Delay = hookyard.Duration(a.delay)
+	return a.wish, nil
 }
 
 func newBinCreate(s *session) *cobra.Command {
-	var w client.BinWish
-	var header []string
-	var delay time.Duration
+	var a binAnswer
 	c := &cobra.Command{
 		Use: "create", Short: "Make a bin and print its URL",
 		Example: "  hookyard bin create\n  hookyard bin create --status 503 --delay 2s --private",
 	}
-	c.Flags().BoolVar(&w.Private, "private", false, "only who has the key may look into it")
-	c.Flags().IntVar(&w.Status, "status", 0, "status to answer with; 200 unless given")
-	c.Flags().StringVar(&w.Body, "body", "", "body to answer with; ok unless given")
-	c.Flags().StringArrayVarP(&header, "header", "H", nil, "header to answer with, 'Name: value' (repeatable)")
-	c.Flags().DurationVar(&delay, "delay", 0, "time to let pass before the answer")
+	c.Flags().BoolVar(&a.wish.Private, "private", false, "only who has the key may look into it")
+	a.flags(c.Flags())
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		parsed, err := parseHeader(header)
+		w, err := a.read()
 		if err != nil {
 			return err
 		}
-		for name := range parsed {
-			if w.Headers == nil {
-				w.Headers = map[string]string{}
-			}
-			w.Headers[name] = parsed.Get(name)
-		}
-		w.Delay = hookyard.Duration(delay)
 		cl, err := s.client()
 		if err != nil {
 			return err
@@ -73,6 +91,26 @@ func newBinCreate(s *session) *cobra.Command {
 		})
 	}
 	return takes(c, 0, 0)
+}
+
+func newBinAnswer(s *session) *cobra.Command {
+	var a binAnswer
+	c := &cobra.Command{
+		Use: "answer BIN", Short: "Change what a bin answers from now on", DisableFlagsInUseLine: true,
+		Example: "  hookyard bin answer binabcdefghijklmnop --status 503\n  hookyard bin answer binabcdefghijklmnop              ok again",
+	}
+	a.flags(c.Flags())
+	return s.binCommand(c, 1, func(ctx context.Context, cl *client.Client, bin, key string, _ []string) error {
+		w, err := a.read()
+		if err != nil {
+			return err
+		}
+		b, err := cl.SetBinAnswer(ctx, bin, key, w)
+		if err != nil {
+			return err
+		}
+		return s.show(b, func() error { return s.println("%s", b.URL) })
+	})
 }
 
 func newBinList(s *session) *cobra.Command {

@@ -36,7 +36,7 @@ JSON, indented by two.`,
   hookyard hook listAll bridge -o model`,
 	}
 	return group(c, newHookList(s), newHookListAll(s), newHookGet(s), newHookAdd(s), newHookUpdate(s), newHookRemove(s),
-		newHookTest(s), newHookRotate(s), newHookEnable(s))
+		newHookTest(s), newHookRotate(s), newHookEnable(s), newHookDefaults(s))
 }
 
 // hookCommand gives a command its arguments after the project, and the flag --owner.
@@ -132,6 +132,26 @@ func (s *session) hookTable(all map[string]client.Hook) error {
 	}
 	s.more(len(rows), "hook", "")
 	return nil
+}
+
+func newHookDefaults(s *session) *cobra.Command {
+	var add bool
+	c := &cobra.Command{
+		Use: "defaults [PROJECT]", Short: "List the hooks that every new project gets, or add those that a project lacks",
+		Example: "  hookyard hook defaults -p shop/orders\n  hookyard hook defaults -p shop/orders --add",
+	}
+	c.Flags().BoolVar(&add, "add", false, "add those that the project lacks, and list all its hooks")
+	return s.hookCommand(c, 0, 0, func(ctx context.Context, t hookTarget) error {
+		list := t.client.DefaultHooks
+		if add {
+			list = t.client.AddDefaultHooks
+		}
+		all, err := list(ctx, t.project)
+		if err != nil {
+			return err
+		}
+		return s.show(all, func() error { return s.hookTable(all) })
+	})
 }
 
 func newHookListAll(s *session) *cobra.Command {

@@ -12,13 +12,9 @@ import (
 // CreateBin keeps a new bin, unless there are total bins already, or perAddress of whoever makes it; it then fails with
 // [hookyard.Unavailable] or [hookyard.TooMany].
 func (db *DB) CreateBin(ctx context.Context, b *hookyard.Bin, perAddress, total int) error {
-	answer := ""
-	if b.Answer != nil {
-		text, err := json.Marshal(b.Answer)
-		if err != nil {
-			return err
-		}
-		answer = string(text)
+	answer, err := answerText(b.Answer)
+	if err != nil {
+		return err
 	}
 	return db.tx(ctx, func(tx *sql.Tx) error {
 		var all, own int
@@ -34,6 +30,26 @@ func (db *DB) CreateBin(ctx context.Context, b *hookyard.Bin, perAddress, total 
 		_, err = tx.ExecContext(ctx, `insert into bins (name, secret, private, color, answer, remote, requests, created, expires)
 			values ($1, $2, $3, $4, $5, $6, 0, $7, $8)`,
 			b.Name, b.Secret, b.Private, b.Color, answer, b.Remote, micros(b.CreatedAt), micros(b.ExpiresAt))
+		return err
+	})
+}
+
+func answerText(a *hookyard.Answer) (string, error) {
+	if a == nil {
+		return "", nil
+	}
+	text, err := json.Marshal(a)
+	return string(text), err
+}
+
+// SetBinAnswer changes what a bin answers; nil makes it ok again.
+func (db *DB) SetBinAnswer(ctx context.Context, name string, a *hookyard.Answer) error {
+	answer, err := answerText(a)
+	if err != nil {
+		return err
+	}
+	return db.txPlain(ctx, func(c conn) error {
+		_, err := c.ExecContext(ctx, "update bins set answer = $1 where name = $2", answer, name)
 		return err
 	})
 }

@@ -4,7 +4,7 @@ GO       ?= go
 LINT     := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 SKIPPED  := $(CURDIR)/bin/skipped.txt
 
-.PHONY: help run build test lint fmt bench demo guestbook
+.PHONY: help run build test lint fmt bench demo guestbook dex
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,7 +17,7 @@ build: ## build bin/hookyard, one static binary
 
 test: ## run every test
 	@mkdir -p bin && rm -f $(SKIPPED)
-	HOOKYARD_SKIPPED=$(SKIPPED) $(GO) test $(RACE) -shuffle=on ./...
+	PATH="$(CURDIR)/bin:$$PATH" HOOKYARD_SKIPPED=$(SKIPPED) $(GO) test $(RACE) -shuffle=on ./...
 	@if [ -s $(SKIPPED) ]; then echo; echo "Skipped, because something is not on this machine:"; sort -u $(SKIPPED); fi
 
 lint: ## check with golangci-lint, fetched and built the first time
@@ -32,6 +32,10 @@ bench: build ## measure against the bare relay and print the table (some minutes
 
 demo: ## the tour, in ten seconds
 	$(GO) run ./cmd/hookyard demo
+
+dex: ## build bin/dex, the OpenID Connect provider that sign-in is tested against (some minutes the first time)
+	@mkdir -p bin
+	CGO_ENABLED=0 $(GO) build -C tools/dex -o ../../bin/dex github.com/dexidp/dex/cmd/dex
 
 guestbook: ## the example: a guestbook with hookyard beside it
 	$(GO) run ./examples/guestbook --with-hookyard

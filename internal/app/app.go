@@ -117,9 +117,13 @@ func New(ctx context.Context, config Config, version string, log *slog.Logger) (
 		return fail(err)
 	}
 	a.others()
+	signOn, err := a.signOn()
+	if err != nil {
+		return fail(err)
+	}
 	a.web, err = web.New(web.Options{
-		Store: a.db, API: a.api, Ingest: a.ingest, Stats: a.dispatcher.Stats, Auth: a.auth, Bins: a.bins, Filter: a.accepts, Limits: config.Limits, Log: log,
-		BaseURL: a.config.BaseURL, Version: version, SetupFile: filepath.Join(config.Data, "admin-token"), Dev: config.Dev,
+		Store: a.db, API: a.api, Ingest: a.ingest, Stats: a.dispatcher.Stats, Listeners: a.gate.Open, Auth: a.auth, SignOn: signOn, Bins: a.bins, Filter: a.accepts, Limits: config.Limits, Log: log,
+		BaseURL: a.config.BaseURL, Version: version, Targets: a.config.AllowTargets, SetupFile: filepath.Join(config.Data, "admin-token"), Dev: config.Dev,
 	})
 	if err != nil {
 		return fail(err)

@@ -36,6 +36,12 @@ type Config struct {
 	DefaultHooks  string
 	Metrics       bool
 
+	OIDCIssuer       string
+	OIDCClientID     string
+	OIDCClientSecret string
+	OIDCAllow        []string
+	OIDCAdmins       []string
+
 	Retention      time.Duration
 	RetentionBytes int64
 	DedupWindow    time.Duration
@@ -76,6 +82,11 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.SecretKeyFile, "secret-key-file", c.SecretKeyFile, "file with the key that seals secrets at rest (default DATA/secret.key, made at first start)")
 	fs.StringVar(&c.NodeName, "node-name", c.NodeName, "stable name of this process among several on one database (default the host's name)")
 	fs.BoolVar(&c.Guests, "guests", c.Guests, "let people who are not signed in read public projects")
+	fs.StringVar(&c.OIDCIssuer, "oidc-issuer", c.OIDCIssuer, "OpenID Connect provider to sign in by, e.g. https://accounts.example.com (default off)")
+	fs.StringVar(&c.OIDCClientID, "oidc-client-id", c.OIDCClientID, "what the provider knows this server as")
+	fs.StringVar(&c.OIDCClientSecret, "oidc-client-secret", c.OIDCClientSecret, "secret shared with the provider; better in HOOKYARD_OIDC_CLIENT_SECRET_FILE")
+	fs.StringSliceVar(&c.OIDCAllow, "oidc-allow", c.OIDCAllow, "who may sign in by it: e-mail addresses, @example.com, group:NAME, or * for whoever the provider knows")
+	fs.StringSliceVar(&c.OIDCAdmins, "oidc-admin", c.OIDCAdmins, "who of them administers the server, written likewise")
 	fs.StringVar(&c.LogLevel, "log-level", c.LogLevel, "debug, info, warn or error")
 	fs.StringVar(&c.LogFormat, "log-format", c.LogFormat, "text or json")
 	fs.StringVar(&c.OTLPEndpoint, "otlp-endpoint", c.OTLPEndpoint, "OpenTelemetry collector for traces, e.g. http://127.0.0.1:4318 (default off)")
@@ -161,7 +172,11 @@ func (c *Config) Complete() error {
 		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 			return fmt.Errorf("--dev switches sign-in off, so it serves on loopback only: use --listen 127.0.0.1:%s, or leave --dev away", port)
 		}
-		c.AllowTargets = append(slices.Clone(c.AllowTargets), "127.0.0.0/8", "::1/128", "localhost")
+		for _, own := range []string{"127.0.0.0/8", "::1/128", "localhost"} {
+			if !slices.Contains(c.AllowTargets, own) {
+				c.AllowTargets = append(slices.Clone(c.AllowTargets), own)
+			}
+		}
 	}
 	if c.Database == "" {
 		c.Database = filepath.Join(c.Data, "hookyard.db")

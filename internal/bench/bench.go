@@ -53,6 +53,7 @@ func (y *yardstick) steps() []step {
 		{"live", y.measureLive},
 		{"stored", y.measureStored},
 		{"pending", y.measurePending},
+		{"pages", y.measurePages},
 	}
 }
 

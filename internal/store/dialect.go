@@ -15,6 +15,7 @@ type dialect struct {
 	forUpdate   string            // ends a select that locks a row
 	migrateLock string            // taken in the migrating transaction
 	size        string            // query for the bytes the database takes
+	version     string            // expression that says which database it is
 	open        func(ctx context.Context, dsn string) (*pools, error)
 	insert      func(ctx context.Context, c conn, t *rowSet) error
 	isDuplicate func(err error) bool

@@ -167,6 +167,12 @@ func (db *DB) Size(ctx context.Context) (int64, error) {
 	return n, err
 }
 
+// Version says which database it is, such as "SQLite 3.54.1", and which version its schema has.
+func (db *DB) Version(ctx context.Context) (database string, schema int, err error) {
+	err = db.read.QueryRowContext(ctx, "select "+db.dialect.version+", (select max(version) from schema_version)").Scan(&database, &schema)
+	return database, schema, err
+}
+
 // txPlain is tx for statements that need no more than a connection.
 func (db *DB) txPlain(ctx context.Context, f func(c conn) error) error {
 	return db.tx(ctx, func(tx *sql.Tx) error { return f(tx) })

@@ -25,6 +25,7 @@ func postgres() *dialect {
 		forUpdate:   " for update",
 		migrateLock: "select pg_advisory_xact_lock(7226174611)", // any number, the same in every hookyard
 		size:        "select pg_database_size(current_database())",
+		version:     "'PostgreSQL ' || current_setting('server_version')",
 		open:        openPostgres,
 		insert:      insertPostgres,
 		isDuplicate: func(err error) bool {

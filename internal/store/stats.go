@@ -17,37 +17,40 @@ const (
 	countSlice  = 250
 )
 
+// Count is how many events came in a stretch of time.
+type Count struct {
+	N     int
+	Exact bool // else N is an estimate
+}
+
 // CountBetween counts a project's events between neighbouring marks, which are seqs in ascending order as [DB.SeqAt]
-// gives them: element i is for the events after marks[i] up to marks[i+1]. Long stretches are estimated from samples;
-// exact says that none was. One query, whatever the number of events: at most about a thousand index rows a stretch.
-func (db *DB) CountBetween(ctx context.Context, projectKey int64, marks []int64) (counts []int, exact bool, err error) {
-	n := len(marks) - 1
-	if n < 1 {
-		return nil, true, nil
+// gives them: element i is for the events after marks[i] up to marks[i+1]. Long stretches are estimated from samples.
+// One query, whatever the number of events: at most about a thousand index rows a stretch.
+func (db *DB) CountBetween(ctx context.Context, projectKey int64, marks []int64) ([]Count, error) {
+	if len(marks) < 2 {
+		return nil, nil
 	}
 	type slice struct {
 		at     int
 		lo, hi int64
 	}
 	var slices []slice
-	exact = true
-	for i := range n {
+	counts := make([]Count, len(marks)-1)
+	for i := range counts {
 		lo, hi := marks[i]+1, marks[i+1]
-		switch {
+		switch counts[i].Exact = hi-lo < countWhole; {
 		case hi < lo:
-		case hi-lo < countWhole:
+		case counts[i].Exact:
 			slices = append(slices, slice{i, lo, hi})
 		default:
-			exact = false
 			for k := range int64(countSlices) {
 				from := lo + (hi-lo-countSlice)*k/(countSlices-1)
 				slices = append(slices, slice{i, from, from + countSlice - 1})
 			}
 		}
 	}
-	counts = make([]int, n)
 	if len(slices) == 0 {
-		return counts, exact, nil
+		return counts, nil
 	}
 	var text strings.Builder
 	args := []any{projectKey}
@@ -60,22 +63,22 @@ func (db *DB) CountBetween(ctx context.Context, projectKey int64, marks []int64)
 	}
 	rows, err := db.read.QueryContext(ctx, text.String(), args...)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var at, found int
 		if err := rows.Scan(&at, &found); err != nil {
-			return nil, false, err
+			return nil, err
 		}
-		counts[at] += found
+		counts[at].N += found
 	}
-	for i := range n {
-		if width := marks[i+1] - marks[i]; width > countWhole {
-			counts[i] = int(int64(counts[i]) * width / (countSlices * countSlice))
+	for i := range counts {
+		if !counts[i].Exact {
+			counts[i].N = int(int64(counts[i].N) * (marks[i+1] - marks[i]) / (countSlices * countSlice))
 		}
 	}
-	return counts, exact, rows.Err()
+	return counts, rows.Err()
 }
 
 // AttemptMark is what a chart needs of an attempt.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hookyard/hookyard"
@@ -18,8 +20,8 @@ type binsPage struct {
 
 // binForm is what stands in the form of a bin.
 type binForm struct {
-	Private             bool
-	Status, Body, Delay string
+	Private                   bool
+	Status, Type, Body, Delay string
 }
 
 // binInfo is a bin as the API of bins shows it.
@@ -64,9 +66,15 @@ type binPage struct {
 	base
 	Bin      binInfo
 	Requests []binRequest
+	Form     binForm
 	Into     string // of the form that makes a source: owner/name
 	Name     string
 	Secret   string
+}
+
+// AnswerFault says whether what was wrong is in the form of the answer.
+func (p *binPage) AnswerFault() bool {
+	return p.Problem != nil && strings.HasPrefix(p.Problem.Field, "answer.")
 }
 
 // bins asks the bins' own handler, as the browser that sent v: the key of a private bin is in a cookie.
@@ -117,23 +125,55 @@ func (w *inner) Write(b []byte) (int, error) { return w.body.Write(b) }
 func showBins(v *visit) error { return v.show(http.StatusOK, "Bins", &binsPage{}) }
 
 func makeBin(v *visit) error {
-	f := binForm{Private: v.has("private"), Status: v.get("status"), Body: v.form.Get("body"), Delay: v.get("delay")}
-	status, err := number("answer.status", f.Status)
+	f := v.readBinForm()
+	in, err := f.wish()
+	var made binInfo
+	if err == nil {
+		err = v.bins(http.MethodPost, "", in, &made)
+	}
 	if err != nil {
 		return v.again(err, "Bins", &binsPage{Form: f})
 	}
-	in := map[string]any{"private": f.Private, "status": int(status), "body": f.Body}
-	if f.Delay != "" {
-		if _, err := time.ParseDuration(f.Delay); err != nil {
-			return v.again(hookyard.FieldErrorf("answer.delay", "Write a duration such as 2s."), "Bins", &binsPage{Form: f})
-		}
-		in["delay"] = f.Delay
-	}
-	var made binInfo
-	if err := v.bins(http.MethodPost, "", in, &made); err != nil {
-		return v.again(err, "Bins", &binsPage{Form: f})
-	}
 	return v.see("/bins/"+made.Name, "created")
+}
+
+func (v *visit) readBinForm() binForm {
+	return binForm{Private: v.has("private"), Status: v.get("status"), Type: v.get("type"), Body: v.form.Get("body"), Delay: v.get("delay")}
+}
+
+// wish makes the body for the API of bins.
+func (f *binForm) wish() (*client.BinWish, error) {
+	status, err := number("answer.status", f.Status)
+	if err != nil {
+		return nil, err
+	}
+	out := &client.BinWish{Private: f.Private, Status: int(status), Body: f.Body}
+	if f.Type != "" {
+		out.Headers = map[string]string{"Content-Type": f.Type}
+	}
+	if f.Delay != "" {
+		d, err := time.ParseDuration(f.Delay)
+		if err != nil {
+			return nil, hookyard.FieldErrorf("answer.delay", "Write a duration such as 2s.")
+		}
+		out.Delay = hookyard.Duration(d)
+	}
+	return out, nil
+}
+
+// formOfAnswer fills the form from what a bin answers.
+func formOfAnswer(a *hookyard.Answer) binForm {
+	if a == nil {
+		return binForm{}
+	}
+	f := binForm{Body: a.Body, Type: a.Headers["Content-Type"]}
+	if a.Status != 0 {
+		f.Status = strconv.Itoa(a.Status)
+	}
+	if a.Delay != 0 {
+		f.Delay = time.Duration(a.Delay).String()
+	}
+	return f
 }
 
 func showBin(v *visit) error { return v.bin(&binPage{}, nil) }
@@ -149,10 +189,11 @@ func (v *visit) bin(p *binPage, fault error) error {
 	if fault != nil {
 		return v.again(fault, "Bin", p)
 	}
+	p.Form = formOfAnswer(p.Bin.Answer)
 	return v.show(http.StatusOK, "Bin "+p.Bin.Name, p)
 }
 
-// changeBin deletes a bin or makes a source of it.
+// changeBin deletes a bin, sets its answer, or makes a source of it.
 func changeBin(v *visit) error {
 	path := join(v.r.PathValue("bin"))
 	switch v.get("do") {
@@ -161,6 +202,19 @@ func changeBin(v *visit) error {
 			return err
 		}
 		return v.see("/bins", "deleted")
+	case "answer":
+		f := v.readBinForm()
+		in, err := f.wish()
+		if err == nil {
+			err = v.bins(http.MethodPut, path+"/answer", in, nil)
+		}
+		if hookyard.CodeOf(err) == hookyard.Forbidden {
+			err = hookyard.FieldErrorf("answer.status", "Only the browser that made the bin can change it.")
+		}
+		if err != nil {
+			return v.bin(&binPage{Form: f}, err)
+		}
+		return v.see("/bins"+path, "saved")
 	case "source":
 		p := &binPage{Into: v.get("project"), Name: v.get("name"), Secret: v.form.Get("secret")}
 		in := map[string]string{"project": p.Into, "name": p.Name, "secret": p.Secret}

@@ -319,7 +319,7 @@ func TestBrowser(t *testing.T) {
 		guarded, _ := signedIn(t)
 		guarded.sent("/admin/p", "/", "owner", "admin", "name", "p")
 		b.open(guarded.url + "/login")
-		b.js(`(f => { f.elements.username.value = "admin"; f.elements.password.value = "` + password + `"; f.querySelector("button.main").click(); })(document.forms[document.forms.length - 2])`)
+		b.js(`(f => { f.elements.username.value = "admin"; f.elements.password.value = "` + password + `"; f.querySelector("button.main").click(); })(document.querySelector("form[action='/login']"))`)
 		b.until(`location.pathname === "/" && document.querySelector(".me")?.textContent.includes("admin")`)
 		b.open(guarded.url + "/admin/p/publish")
 		profile := guarded.page("/profile")

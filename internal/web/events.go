@@ -1,6 +1,7 @@
 package web
 
 import (
+	"html/template"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -19,7 +20,7 @@ type eventsPage struct {
 	Newest   string // address of the first page when this is not it
 	Hooks    []*hookyard.Hook
 	Searched bool
-	Replay   bool // the search can be replayed in bulk
+	Replay   template.URL // the search as a bulk replay takes it, "" when it does not
 }
 
 // eventFields are the search's fields, by the names of the REST API.
@@ -42,6 +43,9 @@ func listEvents(v *visit) error {
 		return v.again(err, "Events", p)
 	}
 	p.Live = q.Before == 0 && p.Query["until"] == ""
+	if len(p.Events.Events) > 0 {
+		p.Replay = asReplay(p.Query)
+	}
 	keep := url.Values{}
 	for name, value := range p.Query {
 		if value != "" {
@@ -56,6 +60,24 @@ func listEvents(v *visit) error {
 		p.Older = "?" + keep.Encode()
 	}
 	return v.show(http.StatusOK, "Events", p)
+}
+
+// asReplay is a search in the words of a bulk replay, or "" when that would replay more than was found.
+func asReplay(search map[string]string) template.URL {
+	out := url.Values{}
+	for name, value := range search {
+		switch name {
+		case "hook", "state", "type", "since", "until":
+			if value != "" {
+				out.Set(name, value)
+			}
+		default:
+			if value != "" {
+				return ""
+			}
+		}
+	}
+	return template.URL(out.Encode())
 }
 
 // eventsShown is how many events a page lists.

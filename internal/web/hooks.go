@@ -19,8 +19,41 @@ type hookRow struct {
 	Format string
 	Good   int
 	Ended  int
-	Owed   int
 	Ratio  template.HTML
+	Last   *answer // nil: it was never sent anything
+}
+
+// answer is what a hook's receiver said last.
+type answer struct {
+	At   time.Time
+	OK   bool
+	Text string
+}
+
+// lastAnswer is the newest of what the hook's newest deliveries were answered, and of what its health remembers.
+func (v *visit) lastAnswer(h *hookyard.Hook) (*answer, error) {
+	marks, err := v.web.o.Store.HookAttempts(v.ctx(), h.Key, 5)
+	if err != nil {
+		return nil, err
+	}
+	var last *answer
+	for i := range marks {
+		m := &marks[i]
+		if last != nil && !m.StartedAt.After(last.At) {
+			continue
+		}
+		last = &answer{At: m.StartedAt, OK: m.OK(), Text: string(m.Kind)}
+		if m.Status != 0 {
+			last.Text = num(m.Status) + " " + http.StatusText(m.Status)
+		}
+	}
+	if seen := &h.Health; seen.LastAttempt.After(time.Time{}) && (last == nil || seen.LastAttempt.After(last.At)) && h.Health.Failures > 0 {
+		last = &answer{At: seen.LastAttempt, Text: seen.LastError}
+		if seen.LastStatus != 0 {
+			last.Text = num(seen.LastStatus) + " " + http.StatusText(seen.LastStatus)
+		}
+	}
+	return last, nil
 }
 
 // hooksPage lists the hooks, those in trouble first, with the form that makes one.
@@ -57,7 +90,10 @@ func (v *visit) hooks(f *hookForm, fault error) error {
 				return err
 			}
 			row.Good, row.Ended = counts[hookyard.Delivered], counts[hookyard.Delivered]+counts[hookyard.Failed]
-			row.Owed, row.Ratio = counts[hookyard.Pending], ratioBar(row.Good, row.Ended)
+			row.Ratio = ratioBar(row.Good, row.Ended)
+			if row.Last, err = v.lastAnswer(h); err != nil {
+				return err
+			}
 		}
 		p.Rows = append(p.Rows, row)
 	}

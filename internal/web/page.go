@@ -32,8 +32,11 @@ type base struct {
 	Problem   *hookyard.Error
 	Live      bool // the page has rows that come by themselves
 	HasBins   bool
+	SignOn    string // the OpenID provider's name, "" when there is none
 	Version   string
 	BaseURL   string
+	Theme     string // light, dark, or "" for what the browser prefers
+	Here      string // address of the page, to come back to
 	assets    map[string]*asset
 	signInURL string
 }
@@ -64,6 +67,17 @@ func (b *base) Tabs() [][2]string {
 	return tabs
 }
 
+// NextTheme is what the button chooses: dark, light, and the browser's again.
+func (b *base) NextTheme() string {
+	switch b.Theme {
+	case "":
+		return "dark"
+	case "dark":
+		return "light"
+	}
+	return "auto"
+}
+
 // MayWrite says whether to show what changes things.
 func (b *base) MayWrite() bool { return b.Role.Allows(hookyard.RoleWrite) }
 
@@ -78,12 +92,14 @@ func (b *base) Fault(field string) string {
 	return b.Problem.Message
 }
 
-// Faulty gives the attributes of a field that is wrong.
-func (b *base) Faulty(field string) template.HTMLAttr {
-	if b.Fault(field) == "" {
-		return ""
+// Faulty gives the attributes of a control whose field, or one of them, is wrong.
+func (b *base) Faulty(fields ...string) template.HTMLAttr {
+	for _, field := range fields {
+		if b.Fault(field) != "" {
+			return template.HTMLAttr(`aria-invalid="true" aria-describedby="fault-` + template.HTMLEscapeString(field) + `"`)
+		}
 	}
-	return template.HTMLAttr(`aria-invalid="true" aria-describedby="fault-` + template.HTMLEscapeString(field) + `"`)
+	return ""
 }
 
 // loadPages parses a template for each page, with the layout and the parts that pages share.
@@ -138,7 +154,11 @@ func (v *visit) show(status int, title string, p page) error {
 func (v *visit) fill(b *base, title string) {
 	b.Title, b.Dev, b.Version, b.BaseURL, b.assets = title, v.web.o.Dev, v.web.o.Version, v.web.o.BaseURL, v.web.assets
 	b.HasBins = v.web.o.Bins != nil
-	b.signInURL = "/login?next=" + template.URLQueryEscaper(v.comeBack())
+	if v.web.o.SignOn != nil {
+		b.SignOn = v.web.o.SignOn.Host()
+	}
+	b.Theme, b.Here = v.theme(), v.comeBack()
+	b.signInURL = "/login?next=" + template.URLQueryEscaper(b.Here)
 	if v.id != nil && !v.id.Guest {
 		b.User, b.Admin = v.id.User.Name, v.id.IsAdmin()
 	}
@@ -248,6 +268,10 @@ func noteOf(name string) string {
 		return "The session has ended."
 	case "revoked":
 		return "The token is revoked."
+	case "linked":
+		return "The account is yours to sign in with."
+	case "unlinked":
+		return "The account does not sign you in any more."
 	case "password":
 		return "The password is changed. Your other sessions have ended."
 	}

@@ -126,6 +126,12 @@ func TestFormsWithoutScript(t *testing.T) {
 	s.sent(shop+"/events/evt_", event+"/edit", "type", "order.edited", "body", `{"edited":true}`)
 	s.sent(shop+"/events/evt_", shop+"/events/"+x.sourced+"/edit", "type", "", "body", "other text")
 	s.sent(shop+"/events/evt_", shop+"/publish", "type", "order.made", "body", `{}`)
+	for query, want := range map[string]string{"?type=order.*&since=1h": "/replays?since=1h&amp;type=order.%2A", "?text=ann": "", "?source=api&type=order.*": ""} {
+		page := s.page(shop + "/events" + query)
+		if got := strings.Contains(page, "Replay what was found"); got != (want != "") || !strings.Contains(page, want) {
+			t.Errorf("search %s offers a replay: %t, want %q", query, got, want)
+		}
+	}
 	delivery := shop + "/deliveries/" + x.failing
 	s.sent(delivery, delivery, "do", "retry")
 	s.deliveryOf("acme/shop", x.event, "warehouse", "pending")
@@ -148,12 +154,22 @@ func TestFormsWithoutScript(t *testing.T) {
 	if page := s.page(bin); !strings.Contains(page, "&lt;script&gt;alert(1)") || strings.Contains(page, "<script>alert") {
 		t.Error("the bin's page does not show what came as text")
 	}
+	s.sent(bin+"?done=saved", bin, "do", "answer", "status", "503", "type", "application/json", "body", `{"later":true}`)
+	if a := s.do(s.request(http.MethodPost, strings.TrimPrefix(bin, "/bins"), nil)); a.StatusCode != http.StatusServiceUnavailable || a.Header.Get("Content-Type") != "application/json" {
+		t.Errorf("after its answer was changed the bin answers %d", a.StatusCode)
+	}
+	if page := s.page(bin); !strings.Contains(page, `value="503"`) || !strings.Contains(page, "{&#34;later&#34;:true}") {
+		t.Error("the bin's page does not show what it answers")
+	}
 	s.sent(shop+"/sources/frombin", bin, "do", "source", "project", "acme/shop", "name", "frombin")
 	s.sent("/bins?", bin, "do", "delete")
 	if a := s.get(bin); a.StatusCode != http.StatusNotFound {
 		t.Errorf("the deleted bin answers %d", a.StatusCode)
 	}
 	s.sent("/users", "/users", "name", "bob", "password", "a good long password")
+	if page := s.post("/users/bob", "do", "password", "password", "short").body; !strings.Contains(page, `<details open>`) || strings.Count(page, `id="fault-password"`) != 1 {
+		t.Error("a password that is too short is not said at bob's form")
+	}
 	s.sent(shop+"/settings", shop+"/members", "user", "bob", "role", "write")
 	s.sent(shop+"/settings", shop+"/members", "user", "bob", "role", "none")
 	s.sent("/users", "/users/bob", "do", "disable")
@@ -201,6 +217,8 @@ func TestFaults(t *testing.T) {
 		{"/acme/shop/publish", []string{"type", "", "body", `{"typed":1}`}, "type is missing", "type"},
 		{"/bins", []string{"status", "typed"}, "is not a number", "answer.status"},
 		{"/bins", []string{"status", "99", "body", "typed"}, "must be between", "answer.status"},
+		{hooks, []string{"payloadUrl", receiver, "policy", "sometimes", "description", "typed"}, "off.policy must be one of", "off.policy"},
+		{"/acme/shop/members", []string{"user", "guest", "role", "owner"}, "role", "role"},
 		{"/acme/shop/replays", []string{"since", "whenever", "type", "typed"}, "Write a time", "since"},
 	} {
 		a := s.post(c.path, c.fields...)

@@ -15,6 +15,7 @@ type profilePage struct {
 	Tokens    []*hookyard.Token
 	Sessions  []*hookyard.Session
 	Current   string // id of the session that looks
+	Linked    bool   // an account at the OpenID provider signs in, too
 	Secret    string // of a token that was just made
 	Name      string
 	Scope     string
@@ -36,6 +37,7 @@ func (v *visit) profile(status int, p *profilePage, err error) error {
 	if v.id.Session != nil {
 		p.Current = v.id.Session.ID
 	}
+	p.Linked = v.id.User.Subject != ""
 	if err != nil {
 		return v.again(err, "Your profile", p)
 	}
@@ -115,6 +117,7 @@ func endSession(v *visit) error {
 type usersPage struct {
 	base
 	Users   []*hookyard.User
+	Changed string // whose form it is that did not work, "" for that of a new user
 	NewName string
 	NewRule bool
 }
@@ -159,7 +162,7 @@ func changeUser(v *visit) error {
 		err = hookyard.Errorf(hookyard.Invalid, "The form does not say what to do.")
 	}
 	if err != nil {
-		return v.users(&usersPage{}, err)
+		return v.users(&usersPage{Changed: v.r.PathValue("user")}, err)
 	}
 	return v.see("/users", "saved")
 }

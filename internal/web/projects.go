@@ -113,59 +113,22 @@ func (w *Web) atGlance(ctx context.Context, p *hookyard.Project) (projectRow, er
 		row.Backlog += owed
 		row.More = row.More || owed == backlogShown
 	}
-	counts, _, err := w.rates(ctx, p.Key, 5*time.Minute, 12)
+	counts, err := w.rates.of(ctx, p.Key, 5*time.Minute, 12)
 	if err != nil {
 		return row, err
 	}
-	for _, n := range counts {
-		row.Events += n
+	heights := make([]int, len(counts))
+	for i, c := range counts {
+		heights[i] = c.N
+		row.Events += c.N
 	}
-	row.Rate = sparkline("Events in the last hour: "+num(row.Events), counts)
+	row.Rate = sparkline("Events in the last hour: "+num(row.Events), heights)
 	return row, nil
 }
 
 // troubled says whether somebody should look at a hook.
 func troubled(h *hookyard.Hook) bool {
 	return h.OffReason != "" && !h.Active || h.Active && h.Health.Failures > 0
-}
-
-// rates counts a project's events in n stretches of step up to now.
-func (w *Web) rates(ctx context.Context, projectKey int64, step time.Duration, n int) (counts []int, exact bool, err error) {
-	end := time.Now().Truncate(step).Add(step)
-	marks := make([]int64, n+1)
-	for i := range n {
-		if marks[i], err = w.markAt(ctx, end.Add(-step*time.Duration(n-i))); err != nil {
-			return nil, false, err
-		}
-	}
-	if _, marks[n], err = w.o.Store.Bounds(ctx, projectKey); err != nil {
-		return nil, false, err
-	}
-	return w.o.Store.CountBetween(ctx, projectKey, marks)
-}
-
-// maxMarks bounds what is remembered of the places of times.
-const maxMarks = 5000
-
-// markAt is the seq at a time that is a whole number of seconds. The past does not change, so it is looked for once.
-func (w *Web) markAt(ctx context.Context, t time.Time) (int64, error) {
-	w.mu.Lock()
-	seq, known := w.marks[t.Unix()]
-	w.mu.Unlock()
-	if known {
-		return seq, nil
-	}
-	seq, err := w.o.Store.SeqAt(ctx, t)
-	if err != nil || time.Since(t) < 2*time.Minute { // another node's clock may still add to it
-		return seq, err
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.marks) >= maxMarks {
-		clear(w.marks)
-	}
-	w.marks[t.Unix()] = seq
-	return seq, nil
 }
 
 func makeProject(v *visit) error {
@@ -262,16 +225,16 @@ func (v *visit) fillRates(p *projectPage) error {
 		shown = "24h"
 	}
 	for _, s := range spans() {
-		counts, exact, err := v.web.rates(v.ctx(), v.key(), s.step, s.n)
+		counts, err := v.web.rates.of(v.ctx(), v.key(), s.step, s.n)
 		if err != nil {
 			return err
 		}
-		one := rate{Name: s.name, Span: s.label, Exact: exact, Shown: s.name == shown}
+		one := rate{Name: s.name, Span: s.label, Exact: true, Shown: s.name == shown}
 		end := time.Now().UTC().Truncate(s.step).Add(s.step)
 		rows := make([]bucket, len(counts))
-		for i, n := range counts {
-			one.N += n
-			rows[i] = bucket{Label: end.Add(-s.step * time.Duration(len(counts)-i)).Format(s.layout), Parts: []int{n}}
+		for i, c := range counts {
+			one.N, one.Exact = one.N+c.N, one.Exact && c.Exact
+			rows[i] = bucket{Label: end.Add(-s.step * time.Duration(len(counts)-i)).Format(s.layout), Parts: []int{c.N}}
 		}
 		if p.Rates = append(p.Rates, one); one.Shown {
 			p.Chart = stacked("Events in the "+s.label+", times in UTC", []string{"events"}, []string{"plain"}, rows)

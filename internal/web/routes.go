@@ -12,6 +12,13 @@ func (w *Web) routes() {
 	w.handle("GET /login", open, showLogin)
 	w.handle("POST /login", open, doLogin)
 	w.handle("POST /logout", open, doLogout)
+	w.handle("POST /theme", open, setTheme)
+	if w.o.SignOn != nil {
+		w.handle("GET /login/oidc", open, beginSignOn)
+		w.handle("GET "+SignOnReturn, open, endSignOn)
+		w.handle("GET /profile/oidc", signedIn, beginLink)
+		w.handle("POST /profile/oidc", signedIn, unlink)
+	}
 	w.handle("GET /setup", open, showSetup)
 	w.handle("POST /setup", open, doSetup)
 
@@ -64,6 +71,7 @@ func (w *Web) routes() {
 	w.handle("GET "+project+"/settings", toRule, showSettings)
 	w.handle("POST "+project+"/settings", toRule, saveSettings)
 	w.handle("POST "+project+"/members", toRule, saveMember)
+	w.handle("POST "+project+"/defaults", toRule, addDefaults)
 	w.handle("POST "+project+"/delete", toRule, removeProject)
 	w.handle("GET "+project+"/export", toRule, export)
 	w.handle("GET "+project+"/audit", toRead, showAudit)

@@ -25,6 +25,15 @@ type loginPage struct {
 	Keep     []field
 }
 
+// Kept are the fields without what marks them here.
+func (p *loginPage) Kept() []field {
+	var out []field
+	for _, f := range p.Keep {
+		out = append(out, field{strings.TrimPrefix(f.Name, "keep."), f.Value})
+	}
+	return out
+}
+
 func showLogin(v *visit) error {
 	if v.id != nil && !v.id.Guest {
 		return v.see(safeNext(v.get("next")), "")
@@ -70,16 +79,11 @@ func doLogin(v *visit) error {
 	slices.SortStableFunc(kept, func(a, b field) int { return strings.Compare(a.Name, b.Name) })
 	user, err := v.web.o.Auth.SignIn(v.ctx(), v.get("username"), v.form.Get("password"), v.r.RemoteAddr)
 	if err != nil {
-		var e *hookyard.Error
-		if !errors.As(err, &e) {
-			return err
-		}
 		p := &loginPage{Next: next, Username: v.get("username")}
 		for _, f := range kept {
 			p.Keep = append(p.Keep, field{"keep." + f.Name, f.Value})
 		}
-		p.Problem = &hookyard.Error{Code: e.Code, Field: "password", Message: e.Message}
-		return v.show(api.StatusOf(e.Code), "Sign in", p)
+		return v.notIn(err, "password", p)
 	}
 	if err := v.begin(user); err != nil {
 		return err
@@ -89,6 +93,16 @@ func doLogin(v *visit) error {
 	}
 	v.id = &auth.Identity{User: user}
 	return v.show(http.StatusOK, "Go on where you were", &resumePage{Next: next, Fields: kept})
+}
+
+// notIn shows the sign-in page with why it did not work.
+func (v *visit) notIn(err error, field string, p *loginPage) error {
+	var e *hookyard.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	p.Problem = &hookyard.Error{Code: e.Code, Field: field, Message: e.Message}
+	return v.show(api.StatusOf(e.Code), "Sign in", p)
 }
 
 // begin starts a session.
@@ -117,6 +131,26 @@ func doLogout(v *visit) error {
 	}
 	http.SetCookie(v.w, v.web.cookie("", -1))
 	return v.see("/login", "out")
+}
+
+// themeCookie holds which theme a browser wants.
+const themeCookie = "hookyard_theme"
+
+func (v *visit) theme() string {
+	if c, err := v.r.Cookie(themeCookie); err == nil && (c.Value == "light" || c.Value == "dark") {
+		return c.Value
+	}
+	return ""
+}
+
+// setTheme remembers the theme for a year.
+func setTheme(v *visit) error {
+	c := v.web.cookie(v.get("theme"), 365*24*3600)
+	if c.Name = themeCookie; c.Value != "light" && c.Value != "dark" {
+		c.Value, c.MaxAge = "", -1
+	}
+	http.SetCookie(v.w, c)
+	return v.see(safeNext(v.get("next")), "")
 }
 
 // safeNext is where to go after signing in: an address of this server, whatever the query says.

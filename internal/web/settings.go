@@ -3,7 +3,9 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,7 +26,18 @@ type settingsPage struct {
 	Tokens  []*hookyard.Token
 	Formats []string
 	Presets []string
-	Who     string // of the form that adds a member
+	Who     string // of the form that sets a member's role
+	WhoRole string
+
+	Defaults []defaultHook // that every new project gets
+	Lacking  int           // of them, those that this project has not
+	Targets  []string      // private ones that the server may send to
+}
+
+// defaultHook is a hook that every new project gets.
+type defaultHook struct {
+	client.Hook
+	Here bool // this project has one of its id
 }
 
 // settingsForm is what stands in the form of a project's settings.
@@ -55,10 +68,37 @@ func (v *visit) settings(p *settingsPage, fault error) error {
 	if p.Tokens, err = v.web.o.Store.Tokens(v.ctx(), 0, v.key()); err != nil {
 		return err
 	}
+	if err := v.fillDefaults(p); err != nil {
+		return err
+	}
+	p.Targets = v.web.o.Targets
 	if fault != nil {
 		return v.again(fault, "Settings", p)
 	}
 	return v.show(http.StatusOK, "Settings", p)
+}
+
+func (v *visit) fillDefaults(p *settingsPage) error {
+	var all map[string]client.Hook
+	if err := v.do(http.MethodGet, nil, &all, "default-hooks"); err != nil {
+		return err
+	}
+	for _, id := range slices.Sorted(maps.Keys(all)) {
+		d := defaultHook{all[id], v.view.Hook(id) != nil}
+		p.Defaults = append(p.Defaults, d)
+		if !d.Here {
+			p.Lacking++
+		}
+	}
+	return nil
+}
+
+// addDefaults makes the default hooks that the project lacks.
+func addDefaults(v *visit) error {
+	if err := v.do(http.MethodPost, nil, nil, "default-hooks"); err != nil {
+		return v.settings(&settingsPage{Form: settingsOf(v.view.Project)}, err)
+	}
+	return v.see(v.home("webhooks"), "created")
 }
 
 func saveSettings(v *visit) error {
@@ -101,7 +141,7 @@ func saveMember(v *visit) error {
 		err = hookyard.FieldErrorf("user", "There is no user of this name.")
 	}
 	if err != nil {
-		return v.settings(&settingsPage{Form: settingsOf(v.view.Project), Who: name}, err)
+		return v.settings(&settingsPage{Form: settingsOf(v.view.Project), Who: name, WhoRole: v.get("role")}, err)
 	}
 	return v.see(v.home("settings"), "saved")
 }
@@ -220,15 +260,20 @@ func cancelReplay(v *visit) error {
 // statusPage is about the server.
 type statusPage struct {
 	base
-	Nodes    []store.NodeInfo
-	Database string
-	Size     int64
-	Queues   dispatch.Stats
-	Late     []late
-	Behind   int // hooks with something due
-	Uptime   time.Duration
-	Audit    []hookyard.AuditEntry
-	Limits   hookyard.Limits
+	Nodes     []store.NodeInfo
+	Database  string // with its version
+	Schema    int
+	Go        string
+	Size      int64
+	Events    int64 // that ever came
+	Queues    dispatch.Stats
+	Listeners int
+	Late      []late
+	Behind    int // hooks with something due
+	Uptime    time.Duration
+	Audit     []hookyard.AuditEntry
+	Limits    hookyard.Limits
+	Targets   []string
 }
 
 // late is a hook with something that should have been sent.
@@ -241,8 +286,15 @@ type late struct {
 const lateShown = 20
 
 func showStatus(v *visit) error {
-	p := &statusPage{Database: v.web.o.Store.Name(), Queues: v.web.o.Stats(), Uptime: time.Since(v.web.started), Limits: v.web.o.Limits}
+	p := &statusPage{Queues: v.web.o.Stats(), Listeners: v.web.o.Listeners(), Uptime: time.Since(v.web.started), Limits: v.web.o.Limits,
+		Targets: v.web.o.Targets, Go: runtime.Version()}
 	var err error
+	if p.Database, p.Schema, err = v.web.o.Store.Version(v.ctx()); err != nil {
+		return err
+	}
+	if _, p.Events, err = v.web.o.Store.Bounds(v.ctx(), 0); err != nil {
+		return err
+	}
 	if p.Nodes, err = v.web.o.Store.Nodes(v.ctx()); err != nil {
 		return err
 	}

@@ -33,11 +33,14 @@ func start(t *testing.T, dev bool) (*server, string) {
 	return startIn(t, t.TempDir(), dev)
 }
 
-// startIn is start with the server's data in a folder that may hold some already.
-func startIn(t *testing.T, data string, dev bool) (*server, string) {
+// startIn is start with the server's data in a folder that may hold some already, and with options changed.
+func startIn(t *testing.T, data string, dev bool, change ...func(*app.Config)) (*server, string) {
 	t.Helper()
 	c := app.DefaultConfig()
 	c.Listen, c.Data, c.Dev, c.AllowTargets = "127.0.0.1:0", data, dev, []string{"127.0.0.0/8"}
+	for _, f := range change {
+		f(&c)
+	}
 	var said bytes.Buffer
 	log := slog.New(slog.NewTextHandler(io.MultiWriter(&said, t.Output()), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	ctx, cancel := context.WithCancel(context.Background())

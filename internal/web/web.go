@@ -10,12 +10,12 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/auth"
 	"github.com/hookyard/hookyard/internal/dispatch"
+	"github.com/hookyard/hookyard/internal/oidc"
 	"github.com/hookyard/hookyard/internal/store"
 )
 
@@ -39,7 +39,7 @@ type Store interface {
 	Events(ctx context.Context, q hookyard.EventQuery) (hookyard.EventPage, error)
 	RecentTypes(ctx context.Context, projectKey int64, n int) ([]string, error)
 	SeqAt(ctx context.Context, t time.Time) (int64, error)
-	CountBetween(ctx context.Context, projectKey int64, marks []int64) (counts []int, exact bool, err error)
+	CountBetween(ctx context.Context, projectKey int64, marks []int64) ([]store.Count, error)
 	Bounds(ctx context.Context, projectKey int64) (oldest, newest int64, err error)
 	Delivery(ctx context.Context, projectKey int64, id string) (hookyard.Delivery, error)
 	Deliveries(ctx context.Context, q hookyard.DeliveryQuery) (list []hookyard.Delivery, next string, err error)
@@ -48,6 +48,8 @@ type Store interface {
 
 	Users(ctx context.Context) ([]*hookyard.User, error)
 	UserByName(ctx context.Context, name string) (*hookyard.User, error)
+	UserBySubject(ctx context.Context, subject string) (*hookyard.User, error)
+	JoinUser(ctx context.Context, u *hookyard.User) error
 	UpdateUser(ctx context.Context, u *hookyard.User) error
 	Tokens(ctx context.Context, userKey, projectKey int64) ([]*hookyard.Token, error)
 	TokenByHash(ctx context.Context, hash []byte) (*hookyard.Token, error)
@@ -59,7 +61,7 @@ type Store interface {
 	Nodes(ctx context.Context) ([]store.NodeInfo, error)
 	Size(ctx context.Context) (int64, error)
 	Lag(ctx context.Context, now time.Time) (map[int64]time.Duration, error)
-	Name() string
+	Version(ctx context.Context) (database string, schema int, err error)
 }
 
 // API makes changes. See [api.API.Do].
@@ -80,21 +82,24 @@ type Auth interface {
 	Forget()
 }
 
-// Options are what a [Web] is made of; all but Bins, SetupFile and Dev are required.
+// Options are what a [Web] is made of; all but SignOn, Bins, Targets, SetupFile and Dev are required.
 type Options struct {
 	Store     Store
 	API       API
 	Ingest    Ingest
 	Stats     func() dispatch.Stats
+	Listeners func() int // connected to this node
 	Auth      Auth
-	Bins      http.Handler // nil: there are no pages for bins
+	SignOn    *oidc.Provider // nil: people sign in with passwords only
+	Bins      http.Handler   // nil: there are no pages for bins
 	Filter    hookyard.Filter
 	Limits    hookyard.Limits
 	Log       *slog.Logger
 	BaseURL   string // public, without a slash at the end
 	Version   string
-	SetupFile string // holds the first start's token; removed once that is used
-	Dev       bool   // authentication is off
+	Targets   []string // private ones that the server may send to
+	SetupFile string   // holds the first start's token; removed once that is used
+	Dev       bool     // authentication is off
 }
 
 // Web serves the pages. It is safe for concurrent use.
@@ -105,14 +110,12 @@ type Web struct {
 	assets  map[string]*asset
 	csrf    *http.CrossOriginProtection
 	started time.Time
-
-	mu    sync.Mutex      // guards marks
-	marks map[int64]int64 // seqs at times, in seconds
+	rates   *rates
 }
 
 // New makes a Web. It fails when a template cannot be parsed, when a page has none, or when one belongs to no page.
 func New(o Options) (*Web, error) {
-	w := &Web{o: o, mux: http.NewServeMux(), csrf: http.NewCrossOriginProtection(), started: time.Now(), marks: map[int64]int64{}}
+	w := &Web{o: o, mux: http.NewServeMux(), csrf: http.NewCrossOriginProtection(), started: time.Now(), rates: newRates(o.Store)}
 	var err error
 	if w.assets, err = loadAssets(); err != nil {
 		return nil, err

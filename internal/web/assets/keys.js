@@ -50,7 +50,7 @@ document.addEventListener("keydown", (e) => {
     case "/":
       if (!press("/")) jump("e");
       break;
-    case "r": case "c": press(e.key); break;
+    case "r": case "c": case "t": press(e.key); break;
     case "p": document.getElementById("pause")?.click(); break;
     case "g": leader = Date.now(); break;
     case "?": document.getElementById("keys").showModal(); break;

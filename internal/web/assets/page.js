@@ -67,9 +67,9 @@ for (const select of document.querySelectorAll("select[data-submit]")) {
 }
 
 // The address of a source follows its name.
-const address = document.getElementById("address");
-const named = document.querySelector('form input[name="name"]');
-if (address && named) {
+const named = document.querySelector("input[data-address]");
+if (named) {
+  const address = document.getElementById(named.dataset.address);
   named.addEventListener("input", () => (address.textContent = address.textContent.replace(/[^/]*$/, encodeURIComponent(named.value))));
 }
 

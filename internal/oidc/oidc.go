@@ -1,0 +1,281 @@
+// Package oidc signs people in by an OpenID Connect provider: the authorization code flow with PKCE, state and nonce
+// (OpenID Connect Core 1.0, section 3.1; RFC 7636). It knows nothing of users here; it says who somebody is there, and
+// whether the operator lets them in.
+package oidc
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+
+	"github.com/hookyard/hookyard"
+)
+
+// Options are the operator's choices. Issuer, ClientID, RedirectURL and Allow are required.
+type Options struct {
+	Issuer       string
+	ClientID     string
+	ClientSecret string // "" for a public client
+	RedirectURL  string // ours, as it is registered with the provider
+	Allow        []string
+	Admins       []string // who administers the server; empty leaves that to hookyard's own users
+}
+
+// Provider is the provider. It is safe for concurrent use. It is asked for nothing before somebody signs in, so that a
+// server starts while its provider is down.
+type Provider struct {
+	o    Options
+	http *http.Client
+
+	mu    sync.Mutex // guards found
+	found *discovery // nil until the provider has answered once
+}
+
+// discovery is what the provider says of itself.
+type discovery struct {
+	provider *oidc.Provider
+	verifier *oidc.IDTokenVerifier
+	oauth    oauth2.Config
+}
+
+// answerLimit is how long the provider gets for each answer.
+const answerLimit = 10 * time.Second
+
+// New makes a Provider. It fails when an option is missing or cannot be meant.
+func New(o Options) (*Provider, error) {
+	u, err := url.Parse(o.Issuer)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		return nil, fmt.Errorf("--oidc-issuer %q must be the provider's URL, such as https://accounts.example.com", o.Issuer)
+	case o.ClientID == "":
+		return nil, errors.New("--oidc-issuer needs --oidc-client-id: register hookyard with the provider, with the redirect URL " + o.RedirectURL)
+	case len(o.Allow) == 0:
+		return nil, errors.New(`--oidc-issuer needs --oidc-allow, which says who may sign in: addresses, @example.com, group:NAME, or * for whoever the provider knows`)
+	}
+	for _, rule := range slices.Concat(o.Allow, o.Admins) {
+		if rule != "*" && (!strings.Contains(rule, "@") || rule == "@") && !strings.HasPrefix(rule, "group:") {
+			return nil, fmt.Errorf("--oidc-allow and --oidc-admin take addresses, @example.com, group:NAME and *, not %q", rule)
+		}
+	}
+	return &Provider{o: o, http: &http.Client{Timeout: answerLimit}}, nil
+}
+
+// Host is the provider's name for people.
+func (p *Provider) Host() string {
+	u, err := url.Parse(p.o.Issuer)
+	if err != nil {
+		return p.o.Issuer
+	}
+	return u.Host
+}
+
+// discover asks the provider for its addresses, once.
+func (p *Provider) discover(ctx context.Context) (*discovery, error) {
+	p.mu.Lock()
+	found := p.found
+	p.mu.Unlock() // not held while the provider thinks
+	if found != nil {
+		return found, nil
+	}
+	provider, err := oidc.NewProvider(p.client(ctx), p.o.Issuer)
+	if err != nil {
+		return nil, hookyard.Errorf(hookyard.Unavailable, "%s does not say how to sign in (%v). Try again later, or sign in with a password.", p.Host(), err)
+	}
+	var says struct {
+		Scopes []string `json:"scopes_supported"`
+	}
+	if err := provider.Claims(&says); err != nil {
+		return nil, hookyard.Errorf(hookyard.Unavailable, "what %s says of itself cannot be read: %v", p.Host(), err)
+	}
+	scopes := []string{oidc.ScopeOpenID, "profile", "email"}
+	if p.byGroup() && slices.Contains(says.Scopes, "groups") { // others send groups when their own settings say so
+		scopes = append(scopes, "groups")
+	}
+	found = &discovery{
+		provider: provider,
+		verifier: provider.Verifier(&oidc.Config{ClientID: p.o.ClientID}),
+		oauth: oauth2.Config{ClientID: p.o.ClientID, ClientSecret: p.o.ClientSecret, Endpoint: provider.Endpoint(),
+			RedirectURL: p.o.RedirectURL, Scopes: scopes},
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.found = found
+	return found, nil
+}
+
+// client makes the library use our HTTP client, with its time limit.
+func (p *Provider) client(ctx context.Context) context.Context {
+	return oidc.ClientContext(ctx, p.http)
+}
+
+// Pending is a sign-in under way. The browser keeps it, and nobody else may see it.
+type Pending struct {
+	State    string `json:"s"`
+	Nonce    string `json:"n"`
+	Verifier string `json:"v"`
+}
+
+// Begin returns the provider's address to send the browser to, and what [Provider.Finish] needs when it comes back. It
+// fails with Unavailable when the provider does not answer.
+func (p *Provider) Begin(ctx context.Context) (to string, pending Pending, err error) {
+	d, err := p.discover(ctx)
+	if err != nil {
+		return "", pending, err
+	}
+	pending = Pending{State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier()}
+	return d.oauth.AuthCodeURL(pending.State, oidc.Nonce(pending.Nonce), oauth2.S256ChallengeOption(pending.Verifier)), pending, nil
+}
+
+// Person is who signed in, as the provider says.
+type Person struct {
+	Subject string // issuer and subject: never given to somebody else
+	Name    string // a name to begin with; not unique, and chosen by the person
+	Email   string // "" unless the provider has verified it
+	Admin   *bool  // whether the operator's rules make them an administrator; nil: there are none
+}
+
+// Finish takes the query with which the provider sent the browser back, and returns who it is. It fails with
+// Unauthenticated when that proves nothing, with Forbidden when the operator's rules do not let them in, and with
+// Unavailable when the provider does not answer.
+func (p *Provider) Finish(ctx context.Context, pending Pending, query url.Values) (*Person, error) {
+	if pending.State == "" || !hmac.Equal([]byte(query.Get("state")), []byte(pending.State)) {
+		return nil, hookyard.Errorf(hookyard.Unauthenticated, "This sign-in was not begun in this browser, or took over ten minutes. Try again.")
+	}
+	if code := query.Get("error"); code != "" {
+		return nil, hookyard.Errorf(hookyard.Unauthenticated, "%s did not let you sign in: %s", p.Host(),
+			hookyard.Clean(strings.TrimSpace(code+" "+query.Get("error_description")), 300))
+	}
+	d, err := p.discover(ctx)
+	if err != nil {
+		return nil, err
+	}
+	token, err := d.oauth.Exchange(p.client(ctx), query.Get("code"), oauth2.VerifierOption(pending.Verifier))
+	var refused *oauth2.RetrieveError
+	switch {
+	case errors.As(err, &refused) && refused.Response.StatusCode < http.StatusInternalServerError:
+		return nil, hookyard.Errorf(hookyard.Unauthenticated, "%s refused the sign-in: %s", p.Host(), hookyard.Clean(refused.ErrorCode+" "+refused.ErrorDescription, 300))
+	case err != nil:
+		return nil, hookyard.Errorf(hookyard.Unavailable, "%s does not answer. Try again later, or sign in with a password.", p.Host())
+	}
+	claims, err := p.claims(ctx, d, token, pending.Nonce)
+	if err != nil {
+		return nil, err
+	}
+	return p.admit(claims)
+}
+
+// claims are what we ask of an ID token or of the provider's userinfo.
+type claims struct {
+	Subject  string `json:"sub"`
+	Username string `json:"preferred_username"`
+	Name     string `json:"name"`
+	Email    string `json:"email"`
+	Verified any    `json:"email_verified"` // true, or "true" from some
+	Groups   names  `json:"groups"`
+}
+
+// names is a list, or from some providers a single name.
+type names []string
+
+// UnmarshalJSON reads either.
+func (n *names) UnmarshalJSON(b []byte) error {
+	var one string
+	if json.Unmarshal(b, &one) == nil {
+		*n = names{one}
+		return nil
+	}
+	return json.Unmarshal(b, (*[]string)(n))
+}
+
+func (p *Provider) claims(ctx context.Context, d *discovery, token *oauth2.Token, nonce string) (*claims, error) {
+	raw, _ := token.Extra("id_token").(string)
+	id, err := d.verifier.Verify(p.client(ctx), raw)
+	if err != nil || !hmac.Equal([]byte(id.Nonce), []byte(nonce)) {
+		return nil, hookyard.Errorf(hookyard.Unauthenticated, "what %s sent does not prove who you are. Try again.", p.Host())
+	}
+	c := &claims{}
+	if err := id.Claims(c); err != nil {
+		return nil, hookyard.Errorf(hookyard.Unauthenticated, "what %s says of you cannot be read: %v", p.Host(), err)
+	}
+	if c.Email == "" || p.byGroup() && c.Groups == nil { // some tell it only when asked
+		if info, err := d.provider.UserInfo(p.client(ctx), oauth2.StaticTokenSource(token)); err == nil && info.Subject == id.Subject {
+			more := *c
+			if info.Claims(&more) == nil {
+				c = &more
+			}
+		}
+	}
+	c.Subject = id.Issuer + " " + id.Subject
+	return c, nil
+}
+
+// admit applies the operator's rules.
+func (p *Provider) admit(c *claims) (*Person, error) {
+	if c.Verified != true && c.Verified != "true" {
+		c.Email = "" // whoever may type an address into their profile must not become its owner
+	}
+	if !matches(p.o.Allow, c) {
+		who := c.Email
+		if who == "" {
+			who = "You"
+		}
+		return nil, hookyard.Errorf(hookyard.Forbidden, "%s may not sign in here. Ask an administrator (setting: --oidc-allow).", who)
+	}
+	out := &Person{Subject: c.Subject, Name: nameOf(c), Email: c.Email}
+	if len(p.o.Admins) > 0 {
+		admin := matches(p.o.Admins, c)
+		out.Admin = &admin
+	}
+	return out, nil
+}
+
+// byGroup says whether a rule needs to know of groups.
+func (p *Provider) byGroup() bool {
+	return slices.ContainsFunc(slices.Concat(p.o.Allow, p.o.Admins), func(rule string) bool { return strings.HasPrefix(rule, "group:") })
+}
+
+func matches(rules []string, c *claims) bool {
+	email := strings.ToLower(c.Email)
+	return slices.ContainsFunc(rules, func(rule string) bool {
+		group, isGroup := strings.CutPrefix(rule, "group:")
+		switch rule = strings.ToLower(rule); {
+		case isGroup:
+			return slices.Contains(c.Groups, group)
+		case rule == "*":
+			return true
+		case strings.HasPrefix(rule, "@"):
+			return strings.HasSuffix(email, rule)
+		}
+		return email == rule
+	})
+}
+
+// nameOf makes a user name of what the provider calls somebody.
+func nameOf(c *claims) string {
+	for _, s := range []string{c.Username, c.Email, c.Name} {
+		local, _, _ := strings.Cut(s, "@")
+		name := strings.Trim(strings.Map(func(r rune) rune {
+			switch {
+			case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '_', r == '-':
+				return r
+			}
+			return '-'
+		}, local), ".-")
+		if name != "" && !strings.EqualFold(name, "guest") { // who is whoever has not signed in
+			return name[:min(len(name), 90)]
+		}
+	}
+	return "user"
+}

@@ -1,0 +1,157 @@
+package web
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/oidc"
+)
+
+// SignOnReturn is where an OpenID provider sends people back to, below the server's base URL.
+const SignOnReturn = "/login/oidc/callback"
+
+// signOnCookie holds a [signOn] while somebody is at the provider.
+const (
+	signOnCookie = "hookyard_signon"
+	signOnLife   = 600 // seconds
+)
+
+// signOn is a visit to the provider, as the browser remembers it.
+type signOn struct {
+	oidc.Pending
+	Next string `json:"next"`
+	Link string `json:"link,omitempty"` // the session whose user wants the account; "" when somebody signs in
+}
+
+func beginSignOn(v *visit) error { return v.leave(signOn{Next: safeNext(v.get("next"))}) }
+
+// beginLink adds an account at the provider to the user who is signed in. It is a link and not a form, because browsers
+// hold what a form leads to against the policy's form-action; so that no other site can lead here, the page before must
+// be one of ours.
+func beginLink(v *visit) error {
+	if !v.fromHere() {
+		return hookyard.Errorf(hookyard.Forbidden, "Open your profile here and follow its link to the provider.")
+	}
+	if v.id.Session == nil {
+		return hookyard.Errorf(hookyard.Forbidden, "Sign in with your password first.")
+	}
+	return v.leave(signOn{Next: "/profile", Link: v.id.Session.ID})
+}
+
+// fromHere says whether a link of our own page led here. Browsers say so over https and on this machine; elsewhere the
+// address of the page before does.
+func (v *visit) fromHere() bool {
+	if site := v.r.Header.Get("Sec-Fetch-Site"); site != "" {
+		return site == "same-origin"
+	}
+	before, err := url.Parse(v.r.Referer())
+	return err == nil && before.Host != "" && before.Host == v.r.Host
+}
+
+// leave sends the browser to the provider.
+func (v *visit) leave(s signOn) error {
+	to, pending, err := v.web.o.SignOn.Begin(v.ctx())
+	if err != nil {
+		return v.notIn(err, "oidc", &loginPage{Next: s.Next})
+	}
+	s.Pending = pending
+	b, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	v.setSignOn(base64.RawURLEncoding.EncodeToString(b), signOnLife)
+	v.w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(v.w, v.r, to, http.StatusSeeOther)
+	return nil
+}
+
+func (v *visit) setSignOn(value string, age int) {
+	c := v.web.cookie(value, age)
+	c.Name, c.Path = signOnCookie, "/login/oidc"
+	http.SetCookie(v.w, c)
+}
+
+// endSignOn takes back who was at the provider.
+func endSignOn(v *visit) error {
+	var s signOn
+	if c, err := v.r.Cookie(signOnCookie); err == nil {
+		if b, err := base64.RawURLEncoding.DecodeString(c.Value); err == nil {
+			_ = json.Unmarshal(b, &s) // else nothing is pending, which Finish says
+		}
+	}
+	v.setSignOn("", -1)
+	person, err := v.web.o.SignOn.Finish(v.ctx(), s.Pending, v.r.URL.Query())
+	if err == nil && s.Link != "" {
+		return v.link(person, s.Link)
+	}
+	var user *hookyard.User
+	if err == nil {
+		user, err = v.userOf(person)
+	}
+	if err != nil {
+		return v.notIn(err, "oidc", &loginPage{Next: safeNext(s.Next)})
+	}
+	if err := v.begin(user); err != nil {
+		return err
+	}
+	return v.see(safeNext(s.Next), "in")
+}
+
+// userOf is the user of somebody whom the provider vouches for, made when there is none.
+func (v *visit) userOf(p *oidc.Person) (*hookyard.User, error) {
+	ctx := hookyard.WithActor(v.ctx(), v.web.o.SignOn.Host())
+	u, err := v.web.o.Store.UserBySubject(ctx, p.Subject)
+	if errors.Is(err, hookyard.ErrNotFound) {
+		u = &hookyard.User{Name: p.Name, Subject: p.Subject, Admin: p.Admin != nil && *p.Admin}
+		return u, v.web.o.Store.JoinUser(ctx, u)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if u.Disabled {
+		return nil, hookyard.Errorf(hookyard.Forbidden, "User %s is disabled. Ask an administrator.", u.Name)
+	}
+	// The rules speak of people of the provider's. An administrator who was one before connecting an account stays one.
+	if p.Admin != nil && *p.Admin != u.Admin && (*p.Admin || u.PasswordHash == "") {
+		u.Admin = *p.Admin
+		err = v.web.o.Store.UpdateUser(ctx, u)
+		v.web.o.Auth.Forget()
+	}
+	return u, err
+}
+
+// link gives the account to the user of the session that asked for it.
+func (v *visit) link(p *oidc.Person, session string) error {
+	if v.id == nil || v.id.Session == nil || v.id.Session.ID != session {
+		return hookyard.Errorf(hookyard.Unauthenticated, "Your session ended while you were away. Sign in and try again.")
+	}
+	return v.setSubject(p.Subject, "linked")
+}
+
+// unlink takes it away again.
+func unlink(v *visit) error {
+	if v.id.User.PasswordHash == "" {
+		return v.profile(http.StatusOK, &profilePage{}, hookyard.FieldErrorf("oidc", "It is the only way you can sign in. An administrator can give you a password first."))
+	}
+	return v.setSubject("", "unlinked")
+}
+
+func (v *visit) setSubject(subject, note string) error {
+	u, err := v.web.o.Store.UserByName(v.ctx(), v.id.User.Name)
+	if err != nil {
+		return err
+	}
+	u.Subject = subject
+	if err := v.web.o.Store.UpdateUser(v.ctx(), u); err != nil {
+		if hookyard.CodeOf(err) == hookyard.Conflict {
+			err = hookyard.FieldErrorf("oidc", "That account signs in another user of this server.")
+		}
+		return v.profile(http.StatusOK, &profilePage{}, err)
+	}
+	v.web.o.Auth.Forget()
+	return v.see("/profile", note)
+}

@@ -1,0 +1,256 @@
+package web_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/hookyard/hookyard/internal/app"
+	"github.com/hookyard/hookyard/internal/need"
+)
+
+// account is somebody whom dex knows.
+type account struct {
+	email, name, groups string
+	unverified          bool
+}
+
+// startDex runs an OpenID Connect provider, and a hookyard that people sign in to by it.
+func startDex(t *testing.T, accounts ...account) *server {
+	t.Helper()
+	program := need.Program(t, "dex") // make dex builds it
+	ours, theirs := need.Port(t), need.Port(t)
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.DefaultCost) // dex takes no less
+	if err != nil {
+		t.Fatal(err)
+	}
+	issuer := fmt.Sprintf("http://127.0.0.1:%d/dex", theirs)
+	var config bytes.Buffer
+	fmt.Fprintf(&config, "issuer: %s\nstorage: {type: memory}\nweb: {http: '127.0.0.1:%d'}\noauth2: {skipApprovalScreen: true}\n", issuer, theirs)
+	fmt.Fprintf(&config, "staticClients:\n- {id: hookyard, name: hookyard, secret: between-us, redirectURIs: ['http://127.0.0.1:%d/login/oidc/callback']}\n", ours)
+	config.WriteString("enablePasswordDB: true\nstaticPasswords:\n")
+	for i, a := range accounts {
+		fmt.Fprintf(&config, "- {email: %q, hash: %q, username: %q, preferredUsername: %q, userID: u%d, groups: [%s], emailVerified: %t}\n",
+			a.email, hash, a.name, a.name, i, a.groups, !a.unverified)
+	}
+	file := filepath.Join(t.TempDir(), "dex.yaml")
+	if err := os.WriteFile(file, config.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dex := exec.CommandContext(t.Context(), program, "serve", file)
+	dex.Stderr = t.Output()
+	if err := dex.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = dex.Process.Kill()
+		_ = dex.Wait()
+	})
+	s, _ := startIn(t, t.TempDir(), false, func(c *app.Config) {
+		c.Listen, c.OIDCIssuer, c.OIDCClientID, c.OIDCClientSecret = fmt.Sprintf("127.0.0.1:%d", ours), issuer, "hookyard", "between-us"
+		c.OIDCAllow, c.OIDCAdmins = []string{"@example.com", "group:crew"}, []string{"group:ops"}
+	})
+	need.Until(t, "dex answers", func() bool {
+		resp, err := http.Get(issuer + "/.well-known/openid-configuration")
+		if err != nil {
+			return false
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
+	return s
+}
+
+// browsing is a client that keeps cookies and follows redirects, up to one that stop matches.
+func browsing(t *testing.T, stop string) *http.Client {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &http.Client{Jar: jar, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
+		if stop != "" && strings.Contains(r.URL.Path, stop) {
+			return http.ErrUseLastResponse
+		}
+		return nil
+	}}
+}
+
+var formAction = regexp.MustCompile(`<form[^>]* action="([^"]+)"`)
+
+// throughDex goes to the provider by one of our links, and signs in there.
+func throughDex(t *testing.T, c *http.Client, link, email string) answer {
+	t.Helper()
+	r, err := http.NewRequest(http.MethodGet, link, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	resp, err := c.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	form := formAction.FindSubmatch(page)
+	if err != nil || form == nil {
+		t.Fatalf("%s leads to %s, where there is no form: %s", link, resp.Request.URL, page)
+	}
+	to, err := resp.Request.URL.Parse(strings.ReplaceAll(string(form[1]), "&amp;", "&"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err = c.PostForm(to.String(), url.Values{"login": {email}, "password": {password}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{resp, string(b)}
+}
+
+func TestSignOn(t *testing.T) {
+	t.Parallel()
+	s := startDex(t,
+		account{email: "ann@example.com", name: "ann"},
+		account{email: "root@example.com", name: "Admin"},
+		account{email: "owner@example.com", name: "acme"},
+		account{email: "crew@elsewhere.org", name: "crew", groups: "crew"},
+		account{email: "ops@example.com", name: "ops", groups: "ops"},
+		account{email: "mallory@elsewhere.org", name: "mallory"},
+		account{email: "fake@example.com", name: "fake", unverified: true},
+	)
+	link, err := url.Parse(s.setup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.sent("/", "/setup", "token", link.Query().Get("token"), "password", password, "again", password)
+	s.sent("/acme/shop", "/", "owner", "acme", "name", "shop")
+	if !strings.Contains(s.as("").page("/login?next=/profile"), `href="/login/oidc?next=%2fprofile"`) {
+		t.Error("the sign-in page has no link to the provider")
+	}
+
+	me := regexp.MustCompile(`<a href="/profile">([^<]+)</a>`)
+	who := func(email string) (name string, c *http.Client) {
+		t.Helper()
+		c = browsing(t, "")
+		a := throughDex(t, c, s.url+"/login/oidc?next=/profile", email)
+		if a.StatusCode != http.StatusOK || a.Request.URL.Path != "/profile" {
+			t.Fatalf("%s: status %d at %s: %s", email, a.StatusCode, a.Request.URL, faultsOf(a.body))
+		}
+		return me.FindStringSubmatch(a.body)[1], c
+	}
+	as := func(c *http.Client) *server { return &server{t: t, url: s.url, http: c} }
+
+	for email, want := range map[string]string{"ann@example.com": "ann", "root@example.com": "Admin-2", "owner@example.com": "acme-2", "crew@elsewhere.org": "crew", "ops@example.com": "ops"} {
+		name, c := who(email)
+		if name != want {
+			t.Errorf("%s becomes user %s, want %s", email, name, want)
+		}
+		if again, _ := who(email); again != name {
+			t.Errorf("%s becomes another user, %s, the second time", email, again)
+		}
+		status := as(c).get("/status").StatusCode
+		if admin := email == "ops@example.com"; admin != (status == http.StatusOK) {
+			t.Errorf("%s: /status answers %d", email, status)
+		}
+		if a := as(c).get("/acme/shop"); email != "ops@example.com" && a.StatusCode != http.StatusForbidden {
+			t.Errorf("%s may see acme/shop: status %d", email, a.StatusCode)
+		}
+	}
+	for email, want := range map[string]string{"mallory@elsewhere.org": "mallory@elsewhere.org may not sign in here", "fake@example.com": "You may not sign in here"} {
+		a := throughDex(t, browsing(t, ""), s.url+"/login/oidc", email)
+		if a.StatusCode != http.StatusForbidden || !strings.Contains(a.body, want) || !strings.Contains(a.body, "--oidc-allow") {
+			t.Errorf("%s: status %d: %s", email, a.StatusCode, faultsOf(a.body))
+		}
+	}
+
+	t.Run("forged", func(t *testing.T) {
+		c := browsing(t, "/callback")
+		a := throughDex(t, c, s.url+"/login/oidc", "ann@example.com")
+		back := a.Header.Get("Location")
+		if other := (&server{t: t, url: s.url, http: browsing(t, "")}).get(strings.TrimPrefix(back, s.url)); other.StatusCode != http.StatusUnauthorized || !strings.Contains(other.body, "not begun in this browser") {
+			t.Errorf("somebody else's way back: status %d", other.StatusCode)
+		}
+		if a := as(c).get(strings.Replace(strings.TrimPrefix(back, s.url), "code=", "code=x", 1)); a.StatusCode != http.StatusUnauthorized {
+			t.Errorf("a code that the provider did not give: status %d", a.StatusCode)
+		}
+		if a := as(c).get(strings.TrimPrefix(back, s.url)); a.StatusCode != http.StatusUnauthorized {
+			t.Errorf("a sign-in that was used up: status %d", a.StatusCode)
+		}
+		if a := as(browsing(t, "")).get("/login/oidc/callback?error=access_denied&error_description=%3Cscript%3E"); a.StatusCode != http.StatusUnauthorized || strings.Contains(a.body, "<script>") {
+			t.Errorf("an error of the provider: status %d", a.StatusCode)
+		}
+	})
+
+	t.Run("link", func(t *testing.T) {
+		r := s.request(http.MethodGet, "/profile/oidc", nil)
+		r.Header.Set("Sec-Fetch-Site", "cross-site")
+		if a := s.do(r); a.StatusCode != http.StatusForbidden {
+			t.Errorf("another site may link accounts: status %d", a.StatusCode)
+		}
+		if a := s.get("/profile/oidc"); a.StatusCode != http.StatusForbidden {
+			t.Errorf("a bookmark may link accounts: status %d", a.StatusCode)
+		}
+		c := &http.Client{Jar: s.http.Jar}
+		if a := throughDex(t, c, s.url+"/profile/oidc", "ann@example.com"); a.StatusCode != http.StatusBadRequest || !strings.Contains(a.body, "signs in another user") {
+			t.Errorf("ann's account is linked twice: status %d: %s", a.StatusCode, faultsOf(a.body))
+		}
+		s.sent("/users", "/users/Admin-2", "do", "delete")
+		if a := throughDex(t, c, s.url+"/profile/oidc", "root@example.com"); a.StatusCode != http.StatusOK || !strings.Contains(a.body, "The account is yours to sign in with.") {
+			t.Errorf("linking: status %d: %s", a.StatusCode, faultsOf(a.body))
+		}
+		if name, _ := who("root@example.com"); name != "admin" {
+			t.Errorf("the linked account signs in %s", name)
+		}
+		s.sent("/profile?done=unlinked", "/profile/oidc")
+		ann, jar := who("ann@example.com")
+		if a := as(jar).post("/profile/oidc"); a.StatusCode != http.StatusBadRequest || !strings.Contains(a.body, "only way you can sign in") {
+			t.Errorf("%s may lock themselves out: status %d", ann, a.StatusCode)
+		}
+	})
+
+	t.Run("disabled", func(t *testing.T) {
+		s.sent("/users", "/users/crew", "do", "disable")
+		if a := throughDex(t, browsing(t, ""), s.url+"/login/oidc", "crew@elsewhere.org"); a.StatusCode != http.StatusForbidden || !strings.Contains(a.body, "User crew is disabled") {
+			t.Errorf("a disabled user: status %d: %s", a.StatusCode, faultsOf(a.body))
+		}
+	})
+
+	t.Run("browser", func(t *testing.T) {
+		b := chromium(t)
+		b.open(s.url + "/acme-2/nothing")
+		b.js(`document.querySelector("a[href^='/login/oidc']").click()`)
+		b.until(`document.querySelector("input[name=login]") !== null`)
+		b.js(`(f => { f.elements.login.value = "owner@example.com"; f.elements.password.value = "` + password + `"; f.querySelector("button[type=submit]").click(); })(document.forms[0])`)
+		b.until(`location.pathname === "/acme-2/nothing" && document.querySelector(".me")?.textContent.includes("acme-2")`)
+		b.open(s.url + "/profile")
+		b.until(`document.querySelector("form[action='/profile/oidc'] button") !== null`)
+	})
+}
+
+// TestSignOnWithoutProvider starts a server whose provider is down.
+func TestSignOnWithoutProvider(t *testing.T) {
+	t.Parallel()
+	s, _ := startIn(t, t.TempDir(), false, func(c *app.Config) {
+		c.OIDCIssuer, c.OIDCClientID, c.OIDCAllow = fmt.Sprintf("http://127.0.0.1:%d", need.Port(t)), "hookyard", []string{"*"}
+	})
+	a := s.get("/login/oidc?next=/profile")
+	if a.StatusCode != http.StatusServiceUnavailable || !strings.Contains(a.body, "does not say how to sign in") || !strings.Contains(a.body, `name="password"`) {
+		t.Errorf("status %d: %s", a.StatusCode, faultsOf(a.body))
+	}
+}

@@ -81,10 +81,10 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	db := &DB{pools: opened, dialect: d, log: o.Log, name: o.NodeName, opened: time.Now(), seal: newSealer(o.Key)}
 	db.views.reset()
 	if err := db.migrate(ctx); err != nil {
-		return nil, errors.Join(err, db.pools.close())
+		return nil, errors.Join(err, db.close())
 	}
 	if err := db.register(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("register node: %w", err), db.pools.close())
+		return nil, errors.Join(fmt.Errorf("register node: %w", err), db.close())
 	}
 	db.accepts = newCommitter(db, o.MaxBatch)
 	db.ends = db.accepts
@@ -100,7 +100,7 @@ func (db *DB) Close() error {
 	if db.ends != db.accepts {
 		db.ends.close()
 	}
-	return db.pools.close()
+	return db.close()
 }
 
 // OnCommit calls f after each commit that added events to a project. f must not block.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -37,7 +38,7 @@ func chromium(t *testing.T) *tab {
 		t.Fatal(err)
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.UserDataDir(dir), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
+		chromedp.UserDataDir(dir), chromedp.Env("TMPDIR="+dir), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true))
 	ctx, stop := context.WithTimeout(context.Background(), 3*time.Minute)
 	ctx, closeAll := chromedp.NewExecAllocator(ctx, options...)
@@ -55,13 +56,6 @@ func chromium(t *testing.T) *tab {
 
 // in is the tab in a part of its test.
 func (b *tab) in(t *testing.T) *tab { return &tab{t, b.ctx} }
-
-// another opens a second tab of the same browser.
-func (b *tab) another() *tab {
-	ctx, closeTab := chromedp.NewContext(b.ctx)
-	b.t.Cleanup(closeTab)
-	return &tab{b.t, ctx}
-}
 
 func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
@@ -114,8 +108,11 @@ func (b *tab) scripts(on bool) {
 }
 
 // addresses of every page there is.
-func addresses(x shop) map[string]string {
-	return map[string]string{
+func addresses(x shop) map[string]string { return addressesOf("acme", x) }
+
+// addressesOf is addresses for the project of another owner.
+func addressesOf(owner string, x shop) map[string]string {
+	all := map[string]string{
 		"projects": "/", "project": "/acme/shop", "hooks": "/acme/shop/webhooks", "hook": "/acme/shop/webhooks/billing",
 		"hook-failing": "/acme/shop/webhooks/warehouse", "hook-edit": "/acme/shop/webhooks/accounting/edit", "events": "/acme/shop/events",
 		"search": "/acme/shop/events?text=ann&type=order.*&since=1h", "event": "/acme/shop/events/" + x.event,
@@ -124,6 +121,10 @@ func addresses(x shop) map[string]string {
 		"source": "/acme/shop/sources/github", "replays": "/acme/shop/replays", "changes": "/acme/shop/audit", "settings": "/acme/shop/settings",
 		"status": "/status", "bins": "/bins", "bin": x.bin, "users": "/users", "profile": "/profile", "login": "/login", "not-found": "/nothing",
 	}
+	for name, path := range all {
+		all[name] = strings.Replace(path, "/acme/", "/"+owner+"/", 1)
+	}
+	return all
 }
 
 // TestScreenshots writes a picture of each page, light, dark and as a phone has it, where HOOKYARD_SCREENSHOTS says.
@@ -235,7 +236,8 @@ func TestBrowser(t *testing.T) {
 
 	t.Run("live", func(t *testing.T) {
 		b := b.in(t)
-		second := b.another()
+		second := chromium(t)
+		curl := need.Program(t, "curl")
 		b.open(s.url + "/acme/shop")
 		second.open(s.url + "/acme/shop/events?type=live.*")
 		for _, one := range []*tab{b, second} {
@@ -243,7 +245,12 @@ func TestBrowser(t *testing.T) {
 		}
 		// The light is green once the page has looked, so what comes now comes by the stream.
 		began := time.Now()
-		id := s.publish("acme/shop", "live.event", `{"n":1}`)
+		said, err := exec.CommandContext(t.Context(), curl, "-sS", "-H", "Content-Type: application/json", "-d", `{"type":"live.event","data":{"n":1}}`,
+			s.url+"/api/projects/acme/shop/events").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := regexp.MustCompile(`evt_[0-9a-z]+`).FindString(string(said))
 		for _, one := range []*tab{b, second} {
 			one.until(`document.querySelector("#rows tr")?.id === "` + id + `"`)
 		}

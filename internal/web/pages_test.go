@@ -17,37 +17,38 @@ import (
 
 func TestEveryPage(t *testing.T) {
 	t.Parallel()
-	s, receiver := start(t, true)
-	x := s.stock(receiver)
-	for name, path := range addresses(x) {
-		a := s.get(path)
-		want := http.StatusOK
-		switch name {
-		case "not-found":
-			want = http.StatusNotFound
-		case "login":
-			want = http.StatusSeeOther // who is signed in needs it not
-		}
-		if a.StatusCode != want {
-			t.Errorf("%s: status %d, want %d\n%s", path, a.StatusCode, want, a.body)
-		}
-		if want == http.StatusSeeOther {
-			continue
-		}
-		for header, want := range map[string]string{
-			"Content-Security-Policy": "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'",
-			"X-Content-Type-Options":  "nosniff", "Referrer-Policy": "same-origin", "Cache-Control": "no-store", "Content-Type": "text/html; charset=utf-8",
-		} {
-			if got := a.Header.Get(header); got != want {
-				t.Errorf("%s: %s is %q, want %q", path, header, got, want)
+	each(t, func(t *testing.T, s *server, receiver string) {
+		x := s.stock(receiver)
+		for name, path := range addresses(x) {
+			a := s.get(path)
+			want := http.StatusOK
+			switch name {
+			case "not-found":
+				want = http.StatusNotFound
+			case "login":
+				want = http.StatusSeeOther // who is signed in needs it not
+			}
+			if a.StatusCode != want {
+				t.Errorf("%s: status %d, want %d\n%s", path, a.StatusCode, want, a.body)
+			}
+			if want == http.StatusSeeOther {
+				continue
+			}
+			for header, want := range map[string]string{
+				"Content-Security-Policy": "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'",
+				"X-Content-Type-Options":  "nosniff", "Referrer-Policy": "same-origin", "Cache-Control": "no-store", "Content-Type": "text/html; charset=utf-8",
+			} {
+				if got := a.Header.Get(header); got != want {
+					t.Errorf("%s: %s is %q, want %q", path, header, got, want)
+				}
+			}
+			for _, bad := range []string{"ZgotmplZ", "<no value>", " style=", "<style", "<script>", " onclick=", "%!"} {
+				if strings.Contains(a.body, bad) {
+					t.Errorf("%s holds %q", path, bad)
+				}
 			}
 		}
-		for _, bad := range []string{"ZgotmplZ", "<no value>", " style=", "<style", "<script>", " onclick=", "%!"} {
-			if strings.Contains(a.body, bad) {
-				t.Errorf("%s holds %q", path, bad)
-			}
-		}
-	}
+	})
 }
 
 // TestLinks follows every link of every page: there is something at each.
@@ -87,98 +88,99 @@ func TestLinks(t *testing.T) {
 // TestFormsWithoutScript sends every form as a browser without JavaScript does.
 func TestFormsWithoutScript(t *testing.T) {
 	t.Parallel()
-	s, receiver := start(t, true)
-	x := s.stock(receiver)
-	const shop = "/acme/shop"
-	hook := shop + "/webhooks/billing"
-	if body := s.post(shop+"/webhooks", "ours", "1", "which", "all", "payloadUrl", receiver, "do", "preview", "filter", "data.amount = 207").body; !strings.Contains(body, "It would get 1 of the newest") {
-		t.Errorf("the preview does not say what the filter would do: %s", faultsOf(body))
-	}
-	s.sent(hook, hook, "do", "test")
-	s.sent(hook, hook, "do", "disable")
-	missed := s.publish("acme/shop", "order.created", `{"missed":1}`)
-	s.deliveryOf("acme/shop", missed, "billing", "skipped")
-	s.sent(hook, hook, "do", "enable")
-	s.sent(shop+"/replays", hook, "do", "catchup", "state", "skipped")
-	s.deliveryOf("acme/shop", missed, "billing", "delivered")
-	if body := s.post(hook, "do", "rotate", "leaked", "on").body; !strings.Contains(body, `<code id="secret">whsec_`) {
-		t.Error("the new secret is not shown")
-	}
-	s.sent(hook, hook, "do", "update", "ours", "1", "active", "on", "which", "some", "event", "order.paid", "names", "invoice.*", "payloadUrl", receiver+"/good",
-		"description", "Billing", "headers", "X-Team: shop\nAuthorization: Bearer x", "schedule", "0s, 1s", "timeout", "3s", "inFlight", "2", "rate", "50",
-		"policy", "failures", "after", "7", "webhookType", "raw", "ordered", "on")
-	page := s.page(hook + "/edit")
-	for _, want := range []string{`value="Billing"`, "X-Team: shop", "Authorization: ***", `value="0s, 1s"`, `value="3s"`, `value="7"`, `value="order.paid" checked`, `value="invoice.*"`} {
-		if !strings.Contains(page, want) {
-			t.Errorf("the hook's form does not hold %s", want)
+	each(t, func(t *testing.T, s *server, receiver string) {
+		x := s.stock(receiver)
+		const shop = "/acme/shop"
+		hook := shop + "/webhooks/billing"
+		if body := s.post(shop+"/webhooks", "ours", "1", "which", "all", "payloadUrl", receiver, "do", "preview", "filter", "data.amount = 207").body; !strings.Contains(body, "It would get 1 of the newest") {
+			t.Errorf("the preview does not say what the filter would do: %s", faultsOf(body))
 		}
-	}
-	s.sent(hook, hook, "do", "update", "ours", "1", "active", "on", "which", "all", "payloadUrl", receiver+"/good", "headers", "Authorization: ***")
-	if page := s.page(hook + "/edit"); strings.Contains(page, "X-Team") || !strings.Contains(page, "Authorization: ***") {
-		t.Error("a header that was taken out of the form stayed, or one that was hidden went")
-	}
-	event := shop + "/events/" + x.event
-	s.sent(event, event, "to", "all")
-	s.sent(event, event, "to", "accounting")
-	s.deliveryOf("acme/shop", x.event, "accounting", "delivered")
-	s.sent(event, event, "to", "url", "url", receiver+"/elsewhere")
-	s.deliveryOf("acme/shop", x.event, "127-0-0-1", "delivered")
-	s.sent(shop+"/events/evt_", event+"/edit", "type", "order.edited", "body", `{"edited":true}`)
-	s.sent(shop+"/events/evt_", shop+"/events/"+x.sourced+"/edit", "type", "", "body", "other text")
-	s.sent(shop+"/events/evt_", shop+"/publish", "type", "order.made", "body", `{}`)
-	for query, want := range map[string]string{"?type=order.*&since=1h": "/replays?since=1h&amp;type=order.%2A", "?text=ann": "", "?source=api&type=order.*": ""} {
-		page := s.page(shop + "/events" + query)
-		if got := strings.Contains(page, "Replay what was found"); got != (want != "") || !strings.Contains(page, want) {
-			t.Errorf("search %s offers a replay: %t, want %q", query, got, want)
+		s.sent(hook, hook, "do", "test")
+		s.sent(hook, hook, "do", "disable")
+		missed := s.publish("acme/shop", "order.created", `{"missed":1}`)
+		s.deliveryOf("acme/shop", missed, "billing", "skipped")
+		s.sent(hook, hook, "do", "enable")
+		s.sent(shop+"/replays", hook, "do", "catchup", "state", "skipped")
+		s.deliveryOf("acme/shop", missed, "billing", "delivered")
+		if body := s.post(hook, "do", "rotate", "leaked", "on").body; !strings.Contains(body, `<code id="secret">whsec_`) {
+			t.Error("the new secret is not shown")
 		}
-	}
-	delivery := shop + "/deliveries/" + x.failing
-	s.sent(delivery, delivery, "do", "retry")
-	s.deliveryOf("acme/shop", x.event, "warehouse", "pending")
-	s.sent(delivery, delivery, "do", "cancel")
-	s.deliveryOf("acme/shop", x.event, "warehouse", "canceled")
-	s.sent(shop+"/replays", shop+"/replays", "hook", "billing", "state", "delivered", "since", "1h", "type", "order.*")
-	s.sent(shop+"/sources/github", shop+"/sources/github", "do", "update", "active", "on", "description", "Ours", "eventType", "push")
-	if body := s.post(shop+"/sources/github", "do", "rotate").body; !strings.Contains(body, `<code id="secret">`) {
-		t.Error("the source's new secret is not shown")
-	}
-	s.sent(shop+"/sources", shop+"/sources/open", "do", "delete")
-	s.sent(shop+"/settings", shop+"/settings", "description", "Better", "format", "cloudevents", "eventTypes", "order.created\norder.paid invoice.paid", "retention", "720h", "relay", "token")
-	if !strings.Contains(s.page(shop+"/settings"), `value="Better"`) {
-		t.Error("the project's settings were not kept")
-	}
-	bin, _, _ := strings.Cut(s.post("/bins", "status", "418", "body", "short and stout", "delay", "1ms").Header.Get("Location"), "?")
-	if a := s.do(s.request(http.MethodPost, strings.TrimPrefix(bin, "/bins"), strings.NewReader("<script>alert(1)</script>"))); a.StatusCode != http.StatusTeapot || a.body != "short and stout" {
-		t.Errorf("the bin answers %d %q", a.StatusCode, a.body)
-	}
-	if page := s.page(bin); !strings.Contains(page, "&lt;script&gt;alert(1)") || strings.Contains(page, "<script>alert") {
-		t.Error("the bin's page does not show what came as text")
-	}
-	s.sent(bin+"?done=saved", bin, "do", "answer", "status", "503", "type", "application/json", "body", `{"later":true}`)
-	if a := s.do(s.request(http.MethodPost, strings.TrimPrefix(bin, "/bins"), nil)); a.StatusCode != http.StatusServiceUnavailable || a.Header.Get("Content-Type") != "application/json" {
-		t.Errorf("after its answer was changed the bin answers %d", a.StatusCode)
-	}
-	if page := s.page(bin); !strings.Contains(page, `value="503"`) || !strings.Contains(page, "{&#34;later&#34;:true}") {
-		t.Error("the bin's page does not show what it answers")
-	}
-	s.sent(shop+"/sources/frombin", bin, "do", "source", "project", "acme/shop", "name", "frombin")
-	s.sent("/bins?", bin, "do", "delete")
-	if a := s.get(bin); a.StatusCode != http.StatusNotFound {
-		t.Errorf("the deleted bin answers %d", a.StatusCode)
-	}
-	s.sent("/users", "/users", "name", "bob", "password", "a good long password")
-	if page := s.post("/users/bob", "do", "password", "password", "short").body; !strings.Contains(page, `<details open>`) || strings.Count(page, `id="fault-password"`) != 1 {
-		t.Error("a password that is too short is not said at bob's form")
-	}
-	s.sent(shop+"/settings", shop+"/members", "user", "bob", "role", "write")
-	s.sent(shop+"/settings", shop+"/members", "user", "bob", "role", "none")
-	s.sent("/users", "/users/bob", "do", "disable")
-	s.sent("/users", "/users/bob", "do", "delete")
-	s.sent(shop+"/webhooks", hook, "do", "delete")
-	s.sent("/", shop+"/delete", "confirm", "acme/shop")
-	if a := s.get(shop); a.StatusCode != http.StatusForbidden {
-		t.Errorf("the deleted project answers %d", a.StatusCode)
-	}
+		s.sent(hook, hook, "do", "update", "ours", "1", "active", "on", "which", "some", "event", "order.paid", "names", "invoice.*", "payloadUrl", receiver+"/good",
+			"description", "Billing", "headers", "X-Team: shop\nAuthorization: Bearer x", "schedule", "0s, 1s", "timeout", "3s", "inFlight", "2", "rate", "50",
+			"policy", "failures", "after", "7", "webhookType", "raw", "ordered", "on")
+		page := s.page(hook + "/edit")
+		for _, want := range []string{`value="Billing"`, "X-Team: shop", "Authorization: ***", `value="0s, 1s"`, `value="3s"`, `value="7"`, `value="order.paid" checked`, `value="invoice.*"`} {
+			if !strings.Contains(page, want) {
+				t.Errorf("the hook's form does not hold %s", want)
+			}
+		}
+		s.sent(hook, hook, "do", "update", "ours", "1", "active", "on", "which", "all", "payloadUrl", receiver+"/good", "headers", "Authorization: ***")
+		if page := s.page(hook + "/edit"); strings.Contains(page, "X-Team") || !strings.Contains(page, "Authorization: ***") {
+			t.Error("a header that was taken out of the form stayed, or one that was hidden went")
+		}
+		event := shop + "/events/" + x.event
+		s.sent(event, event, "to", "all")
+		s.sent(event, event, "to", "accounting")
+		s.deliveryOf("acme/shop", x.event, "accounting", "delivered")
+		s.sent(event, event, "to", "url", "url", receiver+"/elsewhere")
+		s.deliveryOf("acme/shop", x.event, "127-0-0-1", "delivered")
+		s.sent(shop+"/events/evt_", event+"/edit", "type", "order.edited", "body", `{"edited":true}`)
+		s.sent(shop+"/events/evt_", shop+"/events/"+x.sourced+"/edit", "type", "", "body", "other text")
+		s.sent(shop+"/events/evt_", shop+"/publish", "type", "order.made", "body", `{}`)
+		for query, want := range map[string]string{"?type=order.*&since=1h": "/replays?since=1h&amp;type=order.%2A", "?text=ann": "", "?source=api&type=order.*": ""} {
+			page := s.page(shop + "/events" + query)
+			if got := strings.Contains(page, "Replay what was found"); got != (want != "") || !strings.Contains(page, want) {
+				t.Errorf("search %s offers a replay: %t, want %q", query, got, want)
+			}
+		}
+		delivery := shop + "/deliveries/" + x.failing
+		s.sent(delivery, delivery, "do", "retry")
+		s.deliveryOf("acme/shop", x.event, "warehouse", "pending")
+		s.sent(delivery, delivery, "do", "cancel")
+		s.deliveryOf("acme/shop", x.event, "warehouse", "canceled")
+		s.sent(shop+"/replays", shop+"/replays", "hook", "billing", "state", "delivered", "since", "1h", "type", "order.*")
+		s.sent(shop+"/sources/github", shop+"/sources/github", "do", "update", "active", "on", "description", "Ours", "eventType", "push")
+		if body := s.post(shop+"/sources/github", "do", "rotate").body; !strings.Contains(body, `<code id="secret">`) {
+			t.Error("the source's new secret is not shown")
+		}
+		s.sent(shop+"/sources", shop+"/sources/open", "do", "delete")
+		s.sent(shop+"/settings", shop+"/settings", "description", "Better", "format", "cloudevents", "eventTypes", "order.created\norder.paid invoice.paid", "retention", "720h", "relay", "token")
+		if !strings.Contains(s.page(shop+"/settings"), `value="Better"`) {
+			t.Error("the project's settings were not kept")
+		}
+		bin, _, _ := strings.Cut(s.post("/bins", "status", "418", "body", "short and stout", "delay", "1ms").Header.Get("Location"), "?")
+		if a := s.do(s.request(http.MethodPost, strings.TrimPrefix(bin, "/bins"), strings.NewReader("<script>alert(1)</script>"))); a.StatusCode != http.StatusTeapot || a.body != "short and stout" {
+			t.Errorf("the bin answers %d %q", a.StatusCode, a.body)
+		}
+		if page := s.page(bin); !strings.Contains(page, "&lt;script&gt;alert(1)") || strings.Contains(page, "<script>alert") {
+			t.Error("the bin's page does not show what came as text")
+		}
+		s.sent(bin+"?done=saved", bin, "do", "answer", "status", "503", "type", "application/json", "body", `{"later":true}`)
+		if a := s.do(s.request(http.MethodPost, strings.TrimPrefix(bin, "/bins"), nil)); a.StatusCode != http.StatusServiceUnavailable || a.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("after its answer was changed the bin answers %d", a.StatusCode)
+		}
+		if page := s.page(bin); !strings.Contains(page, `value="503"`) || !strings.Contains(page, "{&#34;later&#34;:true}") {
+			t.Error("the bin's page does not show what it answers")
+		}
+		s.sent(shop+"/sources/frombin", bin, "do", "source", "project", "acme/shop", "name", "frombin")
+		s.sent("/bins?", bin, "do", "delete")
+		if a := s.get(bin); a.StatusCode != http.StatusNotFound {
+			t.Errorf("the deleted bin answers %d", a.StatusCode)
+		}
+		s.sent("/users", "/users", "name", "bob", "password", "a good long password")
+		if page := s.post("/users/bob", "do", "password", "password", "short").body; !strings.Contains(page, `<details open>`) || strings.Count(page, `id="fault-password"`) != 1 {
+			t.Error("a password that is too short is not said at bob's form")
+		}
+		s.sent(shop+"/settings", shop+"/members", "user", "bob", "role", "write")
+		s.sent(shop+"/settings", shop+"/members", "user", "bob", "role", "none")
+		s.sent("/users", "/users/bob", "do", "disable")
+		s.sent("/users", "/users/bob", "do", "delete")
+		s.sent(shop+"/webhooks", hook, "do", "delete")
+		s.sent("/", shop+"/delete", "confirm", "acme/shop")
+		if a := s.get(shop); a.StatusCode != http.StatusForbidden {
+			t.Errorf("the deleted project answers %d", a.StatusCode)
+		}
+	})
 }
 
 // TestFaults sends forms that cannot work: the answer is the form, with what was typed and the message at its field.
@@ -277,52 +279,53 @@ func TestYobi(t *testing.T) {
 // TestStrangers holds what strangers send to text.
 func TestStrangers(t *testing.T) {
 	t.Parallel()
-	s, _ := start(t, true)
-	s.sent("/a/p", "/", "owner", "a", "name", "p")
-	s.sent("/a/p/sources/open", "/a/p/sources", "type", "none", "name", "open")
-	const evil = `<script>alert(1)</script>"'><img src=x onerror=alert(1)>`
-	for _, body := range []string{
-		evil, "\u202egnp.exe", "\x00\x01\x02", "\xff\xfe\xfd", `{"` + "\u2066" + `":"` + `</pre><script>` + `"}`, strings.Repeat("[", 5000), strings.Repeat("é\u0301", 50_000), "",
-	} {
-		r := s.request(http.MethodPost, "/in/a/p/open/"+url.PathEscape(evil)+"?"+url.QueryEscape(evil), strings.NewReader(body))
-		r.Header.Set("User-Agent", evil)
-		r.Header.Set("X-Odd", "caf\xe9 \u202e")
-		r.Header.Set("Content-Type", `text/html; x="<script>"`)
-		if a := s.do(r); a.StatusCode != http.StatusOK {
-			t.Fatalf("%q: status %d %s", body[:min(20, len(body))], a.StatusCode, a.body)
+	each(t, func(t *testing.T, s *server, _ string) {
+		s.sent("/a/p", "/", "owner", "a", "name", "p")
+		s.sent("/a/p/sources/open", "/a/p/sources", "type", "none", "name", "open")
+		const evil = `<script>alert(1)</script>"'><img src=x onerror=alert(1)>`
+		for _, body := range []string{
+			evil, "\u202egnp.exe", "\x00\x01\x02", "\xff\xfe\xfd", `{"` + "\u2066" + `":"` + `</pre><script>` + `"}`, strings.Repeat("[", 5000), strings.Repeat("é\u0301", 50_000), "",
+		} {
+			r := s.request(http.MethodPost, "/in/a/p/open/"+url.PathEscape(evil)+"?"+url.QueryEscape(evil), strings.NewReader(body))
+			r.Header.Set("User-Agent", evil)
+			r.Header.Set("X-Odd", "caf\xe9 \u202e")
+			r.Header.Set("Content-Type", `text/html; x="<script>"`)
+			if a := s.do(r); a.StatusCode != http.StatusOK {
+				t.Fatalf("%q: status %d %s", body[:min(20, len(body))], a.StatusCode, a.body)
+			}
 		}
-	}
-	list := s.page("/a/p/events")
-	ids := regexp.MustCompile(`<tr id="(evt_[^"]+)"`).FindAllStringSubmatch(list, -1)
-	if len(ids) != 8 {
-		t.Fatalf("%d events are listed", len(ids))
-	}
-	for _, id := range ids {
-		for _, path := range []string{"/a/p/events/" + id[1], "/a/p/events/" + id[1] + "/edit"} {
-			a := s.get(path)
-			if a.StatusCode >= 500 {
+		list := s.page("/a/p/events")
+		ids := regexp.MustCompile(`<tr id="(evt_[^"]+)"`).FindAllStringSubmatch(list, -1)
+		if len(ids) != 8 {
+			t.Fatalf("%d events are listed", len(ids))
+		}
+		for _, id := range ids {
+			for _, path := range []string{"/a/p/events/" + id[1], "/a/p/events/" + id[1] + "/edit"} {
+				a := s.get(path)
+				if a.StatusCode >= 500 {
+					t.Errorf("%s: status %d", path, a.StatusCode)
+				}
+				for _, bad := range []string{"<script>alert", "<img src=x", "\u202e", "\x00", "\xff", "\u2066"} {
+					if strings.Contains(a.body, bad) && !strings.HasSuffix(path, "/edit") {
+						t.Errorf("%s holds %q", path, bad)
+					}
+					if strings.HasPrefix(bad, "<") && strings.Contains(a.body, bad) {
+						t.Errorf("%s holds %q", path, bad)
+					}
+				}
+			}
+		}
+		for _, q := range []string{"?text=%00", "?text=%ff", "?since=%3Cscript%3E", "?hook=%3Cscript%3E", "?before=-1", "?before=99999999999999999999", "?path=a.%23", "?state=%22%3E"} {
+			if a := s.get("/a/p/events" + q); a.StatusCode != http.StatusBadRequest || strings.Contains(a.body, "<script>") {
+				t.Errorf("%s: status %d", q, a.StatusCode)
+			}
+		}
+		for _, path := range []string{"/a/p/events/evt_x", "/a/p/deliveries/dlv_x", "/a/p/webhooks/x", "/a/p/sources/x", "/a/p/webhooks/%00", "/a/p/deliveries?after=x", "/a/p/webhooks/%e2%80%ae"} {
+			if a := s.get(path); a.StatusCode < 400 || a.StatusCode >= 500 {
 				t.Errorf("%s: status %d", path, a.StatusCode)
 			}
-			for _, bad := range []string{"<script>alert", "<img src=x", "\u202e", "\x00", "\xff", "\u2066"} {
-				if strings.Contains(a.body, bad) && !strings.HasSuffix(path, "/edit") {
-					t.Errorf("%s holds %q", path, bad)
-				}
-				if strings.HasPrefix(bad, "<") && strings.Contains(a.body, bad) {
-					t.Errorf("%s holds %q", path, bad)
-				}
-			}
 		}
-	}
-	for _, q := range []string{"?text=%00", "?text=%ff", "?since=%3Cscript%3E", "?hook=%3Cscript%3E", "?before=-1", "?before=99999999999999999999", "?path=a.%23", "?state=%22%3E"} {
-		if a := s.get("/a/p/events" + q); a.StatusCode != http.StatusBadRequest || strings.Contains(a.body, "<script>") {
-			t.Errorf("%s: status %d", q, a.StatusCode)
-		}
-	}
-	for _, path := range []string{"/a/p/events/evt_x", "/a/p/deliveries/dlv_x", "/a/p/webhooks/x", "/a/p/sources/x", "/a/p/webhooks/%00", "/a/p/deliveries?after=x", "/a/p/webhooks/%e2%80%ae"} {
-		if a := s.get(path); a.StatusCode < 400 || a.StatusCode >= 500 {
-			t.Errorf("%s: status %d", path, a.StatusCode)
-		}
-	}
+	})
 }
 
 // TestWeight holds the first visit to 60 kB and every further page to 15 kB, compressed.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/hookyard/hookyard/internal/app"
 	"github.com/hookyard/hookyard/internal/need"
+	"github.com/hookyard/hookyard/internal/store/storetest"
 )
 
 // server is a whole server with a browser's worth of cookies.
@@ -70,6 +71,18 @@ func startIn(t *testing.T, data string, dev bool, change ...func(*app.Config)) (
 	}
 	return s, receiver.URL
 }
+
+// each runs f against a server on SQLite and one on PostgreSQL, without sign-in.
+func each(t *testing.T, f func(t *testing.T, s *server, receiver string)) {
+	t.Helper()
+	storetest.EachDSN(t, func(t *testing.T, dsn string) {
+		s, receiver := startIn(t, t.TempDir(), true, func(c *app.Config) { c.Database = dsn })
+		f(t, s, receiver)
+	})
+}
+
+// in is the server in a part of its test.
+func (s *server) in(t *testing.T) *server { return &server{t, s.url, s.setup, s.http} }
 
 // browser is a client that keeps cookies and does not follow redirects.
 func (s *server) browser() *http.Client {

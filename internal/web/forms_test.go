@@ -1,0 +1,225 @@
+package web_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/hookyard/hookyard/internal/app"
+	"github.com/hookyard/hookyard/internal/need"
+)
+
+// visitor fills in forms in a real browser, and remembers which there were and which were sent.
+type visitor struct {
+	*tab
+	s          *server
+	seen, sent map[string]bool
+}
+
+// formKind names a form by where its button leads, without ids.
+func formKind(action, button string) string {
+	u, err := url.Parse(action)
+	if err != nil {
+		return action
+	}
+	parts := strings.Split(strings.Trim(u.Path, "/"), "/")
+	fixed := map[string]bool{"login": true, "logout": true, "setup": true, "profile": true, "users": true, "bins": true, "theme": true, "": true}
+	at := 3 // of an id in a project's pages
+	if fixed[parts[0]] {
+		at = 1
+	} else {
+		parts[0], parts[1] = "O", "P"
+	}
+	if len(parts) > at && parts[0] != "profile" && parts[0] != "login" {
+		parts[at] = "*"
+	}
+	return "/" + strings.Join(parts, "/") + " " + button
+}
+
+// look opens a page and notes its forms.
+func (v *visitor) look(path string) {
+	v.t.Helper()
+	v.open(v.s.url + path)
+	var found [][2]string
+	text := v.js(`JSON.stringify([...document.forms].filter(f => f.getAttribute("method") !== "dialog").flatMap(f =>
+		[...f.querySelectorAll("button:not([type=button])")].map(b => [f.action, b.name === "theme" ? "" : b.value])))`)
+	if err := json.Unmarshal([]byte(text), &found); err != nil {
+		v.t.Fatal(err)
+	}
+	for _, f := range found {
+		v.seen[formKind(f[0], f[1])] = true
+	}
+}
+
+// send opens a page, fills in the form whose action ends so (past ids) and which has the button, and presses that. then
+// is an expression that is true of the page that comes.
+func (v *visitor) send(path, action, button string, fields map[string]string, then string) {
+	v.t.Helper()
+	v.look(path)
+	filled, err := json.Marshal(fields)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	said := v.js(fmt.Sprintf(`((action, button, fields) => {
+		document.querySelectorAll("details").forEach(d => (d.open = true));
+		const here = location.pathname;
+		const form = [...document.forms].find(f => f.getAttribute("method") !== "dialog" && new URL(f.action).pathname === (action || here) &&
+			[...f.querySelectorAll("button:not([type=button])")].some(b => b.value === button || b.name === "theme") &&
+			Object.keys(fields ?? {}).every(name => f.querySelector('[name="' + name + '"]')));
+		if (!form) return "there is no such form";
+		for (const [name, value] of Object.entries(fields ?? {})) {
+			const all = [...form.elements].filter(e => e.name === name);
+			for (const e of all) {
+				if (e.type === "radio") e.checked = e.value === value;
+				else if (e.type === "checkbox") e.checked = value === e.value || value === "on";
+				else e.value = value;
+				if (e.tagName === "SELECT" && e.value !== value) return name + " cannot be " + value;
+			}
+		}
+		const press = [...form.querySelectorAll("button:not([type=button])")].find(b => b.value === button || b.name === "theme");
+		if (!form.checkValidity()) return "the browser would not send it: " + form.querySelector(":invalid").name;
+		document.documentElement.dataset.left = "yes";
+		press.click();
+		return "";
+	})(%q, %q, %s)`, action, button, filled))
+	if said != "" {
+		v.t.Errorf("%s: form %q with button %q: %s", path, action, button, said)
+		return
+	}
+	need.Until(v.t, "the page after "+action, func() bool { // an error: the browser is between two pages
+		there, err := chromedp.Run(v.ctx, chromedp.Evaluate[bool](`document.readyState === "complete" && document.documentElement.dataset.left === undefined`))
+		return err == nil && there
+	})
+	if fault := v.js(`document.querySelector(".problem")?.textContent ?? ""`); fault != "" {
+		v.t.Errorf("%s: form %q with button %q: %s", path, action, button, fault)
+	}
+	if v.js(then) != "true" {
+		v.t.Errorf("%s: form %q with button %q leads to %s, where this is not true: %s", path, action, button, v.js("location.href"), then)
+	}
+	if action == "" {
+		action = path
+	}
+	v.sent[formKind(action, button)] = true
+}
+
+func note(text string) string {
+	return fmt.Sprintf(`document.querySelector(".note")?.textContent === %q`, text)
+}
+
+// TestEveryForm sends every form of every page in a real browser, with and without JavaScript.
+func TestEveryForm(t *testing.T) {
+	t.Parallel()
+	defaults := filepath.Join(t.TempDir(), "defaults.json")
+	if err := os.WriteFile(defaults, []byte(`{"archive":{"url":"https://archive.example.com/","events":"all"}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, receiver := startIn(t, t.TempDir(), true, func(c *app.Config) { c.DefaultHooks = defaults })
+	guarded, _ := signedIn(t)
+	b := chromium(t)
+	for owner, scripts := range map[string]bool{"with": true, "without": false} {
+		t.Run(owner, func(t *testing.T) {
+			b := b.in(t)
+			b.scripts(scripts)
+			v := &visitor{b, s, map[string]bool{}, map[string]bool{}}
+			x := s.in(t).stockAs(owner, receiver)
+			for _, path := range addressesOf(owner, x) {
+				v.look(path)
+			}
+			v.sendAll(owner, x, receiver)
+			g := &visitor{b, guarded, v.seen, v.sent}
+			g.sendPeople(owner)
+			v.send("/"+owner+"/shop/settings", "/"+owner+"/shop/delete", "", map[string]string{"confirm": owner + "/shop"}, note("Deleted."))
+			for _, kind := range slices.Sorted(maps.Keys(v.seen)) {
+				if !v.sent[kind] {
+					t.Errorf("the form %q was not sent", kind)
+				}
+			}
+			if len(v.sent) < 40 {
+				t.Errorf("only %d forms were sent", len(v.sent))
+			}
+		})
+	}
+}
+
+func (v *visitor) sendAll(owner string, x shop, receiver string) {
+	p := "/" + owner + "/shop"
+	is := func(path string) string { return fmt.Sprintf("location.pathname === %q", path) }
+	v.send("/", "/theme", "", nil, `document.documentElement.dataset.theme === "dark"`)
+	v.send("/", "/theme", "", nil, `document.documentElement.dataset.theme === "light"`)
+	v.send("/", "/theme", "", nil, `document.documentElement.dataset.theme === undefined`)
+	v.send("/", "/", "", map[string]string{"owner": owner, "name": "more", "description": "More", "preset": "yobi"}, is("/"+owner+"/more"))
+
+	hooks := p + "/webhooks"
+	v.send(hooks, hooks, "preview", map[string]string{"payloadUrl": receiver, "filter": "data.amount = 207"}, `document.querySelector(".preview") !== null`)
+	v.send(hooks, hooks, "create", map[string]string{"payloadUrl": receiver + "/good", "id": "made", "which": "some", "names": "order.*", "webhookType": "cloudevents",
+		"headers": "X-Team: shop", "schedule": "0s, 1s", "timeout": "3s", "inFlight": "2", "rate": "50", "policy": "failures", "after": "7", "ordered": "on"}, note("Created."))
+	made := hooks + "/made"
+	v.send(hooks, made, "test", nil, is(made)+` && document.querySelector(".note") !== null`)
+	v.send(hooks, made, "disable", nil, note("The hook is off. What it misses is kept and can be caught up on."))
+	missed := v.s.publish(owner+"/shop", "order.missed", `{}`)
+	v.s.deliveryOf(owner+"/shop", missed, "made", "skipped")
+	v.send(hooks, made, "enable", nil, note("The hook is on."))
+	v.send(made, made, "catchup", map[string]string{"state": "skipped"}, is(p+"/replays"))
+	v.send(made, made, "rotate", map[string]string{"leaked": "on"}, `document.getElementById("secret").textContent.startsWith("whsec_")`)
+	v.send(made+"/edit", made, "preview", nil, `document.querySelector(".preview") !== null`)
+	v.send(made+"/edit", made, "update", map[string]string{"description": "Changed"}, note("Saved."))
+	v.send(made, made, "delete", nil, note("Deleted."))
+
+	v.send(p+"/events", p+"/events", "", map[string]string{"text": "ann", "type": "order.*", "since": "1h"}, `document.querySelectorAll("#rows tr").length > 5`)
+	v.send(p+"/publish", "", "", map[string]string{"type": "order.typed", "body": `{"typed": true}`}, note("Published."))
+	event := p + "/events/" + x.event
+	v.send(event, "", "", map[string]string{}, note("On its way again."))
+	v.send(event, "", "", map[string]string{"url": receiver + "/new"}, note("On its way again."))
+	v.send(event+"/edit", "", "", map[string]string{"body": `{"edited": true}`}, note("Published."))
+	v.send(p+"/deliveries", p+"/deliveries", "", map[string]string{"state": "delivered", "hook": "billing"}, `document.querySelectorAll(".st.delivered").length > 5`)
+	delivery := p + "/deliveries/" + x.failing
+	v.send(delivery, "", "retry", nil, note("On its way again."))
+	v.send(delivery, "", "cancel", nil, note("Canceled."))
+	v.send(p+"/replays", p+"/replays", "", map[string]string{"hook": "billing", "since": "1h", "type": "order.*"}, note("The replay is running; this page shows its progress."))
+
+	sources := p + "/sources"
+	if v.js(`document.querySelector("script") !== null`) == "true" {
+		v.send(sources, sources, "", map[string]string{"type": "stripe"}, `document.querySelector("[name=secret]") !== null`)
+	}
+	v.send(sources+"?type=gitlab", sources, "", map[string]string{"name": "lab", "secret": "s3cret"}, note("Created."))
+	v.send(sources+"/lab", "", "update", map[string]string{"eventType": "push"}, note("Saved."))
+	v.send(sources+"/lab", "", "rotate", nil, `document.getElementById("secret") !== null`)
+	v.send(sources+"/lab", "", "delete", nil, note("Deleted."))
+
+	v.send("/bins", "/bins", "", map[string]string{"status": "201"}, note("Created."))
+	bin := strings.TrimPrefix(v.js("location.href"), v.s.url)
+	v.send(bin, "", "answer", map[string]string{"status": "503", "body": "later"}, note("Saved."))
+	v.send(bin, "", "source", map[string]string{"project": owner + "/shop", "name": "bin"}, note("Created."))
+	v.send(bin, "", "delete", nil, note("Deleted."))
+
+	v.send(p+"/settings", p+"/settings", "", map[string]string{"description": "Better", "retention": "720h"}, note("Saved."))
+	v.send("/"+owner+"/more/webhooks/archive", "/"+owner+"/more/webhooks/archive", "delete", nil, note("Deleted."))
+	v.send("/"+owner+"/more/settings", "/"+owner+"/more/defaults", "", nil, note("Created."))
+}
+
+// sendPeople sends the forms of pages that need sign-in.
+func (v *visitor) sendPeople(owner string) {
+	v.send("/login", "/login", "", map[string]string{"username": "admin", "password": password}, note("Signed in."))
+	v.send("/users", "/users", "", map[string]string{"name": owner, "password": password}, note("Created."))
+	v.send("/users", "/users/"+owner, "password", map[string]string{"password": password + "!"}, note("Saved."))
+	v.send("/users", "/users/"+owner, "disable", nil, note("Saved."))
+	v.send("/users", "/users/"+owner, "enable", nil, note("Saved."))
+	v.send("/", "/", "", map[string]string{"owner": "admin", "name": owner}, `location.pathname.startsWith("/admin/")`)
+	v.send("/admin/"+owner+"/settings", "/admin/"+owner+"/members", "", map[string]string{"user": owner, "role": "write"}, note("Saved."))
+	v.send("/users", "/users/"+owner, "delete", nil, note("Saved."))
+	v.send("/profile", "/profile/tokens", "", map[string]string{"name": "ci", "scope": "publish"}, `document.getElementById("secret").textContent.startsWith("hky_")`)
+	v.send("/profile", "/profile/revoke", "", nil, note("The token is revoked."))
+	v.send("/profile", "/profile/password", "", map[string]string{"current": password, "password": password, "again": password}, `document.querySelector(".note") !== null`)
+	other := v.s.as("admin")
+	other.page("/profile")
+	v.send("/profile", "/profile/sessions", "", nil, `document.querySelector("h1") !== null`)
+	v.send("/", "/logout", "", nil, `location.pathname === "/login"`)
+}

@@ -223,6 +223,7 @@ func (p *Provider) claims(ctx context.Context, d *discovery, token *oauth2.Token
 
 // admit applies the operator's rules.
 func (p *Provider) admit(c *claims) (*Person, error) {
+	name := nameOf(c)
 	if c.Verified != true && c.Verified != "true" {
 		c.Email = "" // whoever may type an address into their profile must not become its owner
 	}
@@ -233,7 +234,7 @@ func (p *Provider) admit(c *claims) (*Person, error) {
 		}
 		return nil, hookyard.Errorf(hookyard.Forbidden, "%s may not sign in here. Ask an administrator (setting: --oidc-allow).", who)
 	}
-	out := &Person{Subject: c.Subject, Name: nameOf(c), Email: c.Email}
+	out := &Person{Subject: c.Subject, Name: name, Email: c.Email}
 	if len(p.o.Admins) > 0 {
 		admin := matches(p.o.Admins, c)
 		out.Admin = &admin

@@ -207,6 +207,11 @@ func (c *committer) try(batch []op) (err error) {
 	if err := c.keepAccepts(ctx, accepts); err != nil {
 		return fmt.Errorf("accept: %w", err)
 	}
+	if len(accepts) > 0 && c.db.peers.Load() {
+		if err := c.db.notify(ctx, conn, projectsOf(accepts)); err != nil {
+			return fmt.Errorf("notify: %w", err)
+		}
+	}
 	for _, o := range batch {
 		if o, ok := o.(*claimOp); ok {
 			if err := c.takeDue(ctx, o); err != nil {

@@ -193,8 +193,7 @@ func (c *committer) keepHealth(ctx context.Context, r *hookyard.Result) error {
 	if err != nil {
 		return fmt.Errorf("switch hook off: %w", err)
 	}
-	_, err = c.stmts.conn.ExecContext(ctx, "update counters set value = value + 1 where name = 'config_version'")
-	if err != nil {
+	if err := c.db.bump(ctx, c.stmts.conn); err != nil {
 		return err
 	}
 	return audit(ctx, c.stmts.conn, r.Work.Delivery.ProjectKey, "hookyard", "hook.off", r.Work.Delivery.HookID, r.HookOff)

@@ -3,10 +3,12 @@ package store_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/need"
 	"github.com/hookyard/hookyard/internal/store"
 	"github.com/hookyard/hookyard/internal/store/storetest"
 )
@@ -141,4 +143,62 @@ func TestUserNames(t *testing.T) {
 			t.Errorf("a subject of two users: %v; want a conflict", err)
 		}
 	})
+}
+
+// TestNodesHear holds that nodes on one PostgreSQL hear at once of what the others commit, and of changed settings. A
+// store looks for neither more often than once a second; the signal that is waited for comes by message only.
+func TestNodesHear(t *testing.T) {
+	t.Parallel()
+	dsn := storetest.Postgres(t)
+	open := func(name string) *store.DB {
+		db, err := store.Open(context.Background(), dsn, store.Options{Key: []byte("a key for tests only"), NodeName: name, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- db.Run(ctx) }()
+		t.Cleanup(func() {
+			cancel()
+			<-done
+			_ = db.Close()
+		})
+		return db
+	}
+	a, b := open("a"), open("b")
+	one, two := storetest.Project(t, a, "ann", "one", "http://one.test"), storetest.Project(t, a, "ann", "two")
+	heard, changed := make(chan int64, 100), make(chan struct{}, 100)
+	b.OnCommit(func(key int64) { heard <- key })
+	b.OnChange(func() { changed <- struct{}{} })
+	// Whether there is somebody to tell is looked for once a second, and whoever listens must have begun.
+	need.Until(t, "b hears a", func() bool {
+		put(t, a, one, "x", 1)
+		select {
+		case key := <-heard:
+			return key == one.Project.Key
+		default:
+			return false
+		}
+	})
+	put(t, a, two, "x", 3)
+	for key := range heard {
+		if key == two.Project.Key {
+			break
+		}
+	}
+	if _, err := b.View(t.Context(), "ann", "one"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := a.UpdateHook(t.Context(), one.Project.Key, "h1", 0, "hook.update", func(h *hookyard.Hook) error {
+		h.Description = "changed"
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	need.Until(t, "b's settings are those of a", func() bool {
+		v, err := b.View(t.Context(), "ann", "one")
+		return err == nil && v.Hook("h1").Description == "changed"
+	})
+	<-changed
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/hookyard/hookyard"
@@ -40,9 +41,14 @@ func freeTaken(ctx context.Context, c conn) error {
 	return err
 }
 
-// Run keeps the node alive and the database in shape until ctx ends: heartbeats, dead nodes, other nodes' changes of the
-// configuration, checkpoints. Faults of the database are logged and tried again.
+// Run keeps the node alive and the database in shape until ctx ends: heartbeats, dead nodes, what other nodes say and do,
+// checkpoints. Faults of the database are logged and tried again.
 func (db *DB) Run(ctx context.Context) error {
+	var hearing sync.WaitGroup
+	defer hearing.Wait()
+	if db.listen != nil {
+		hearing.Go(func() { db.hear(ctx) })
+	}
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	look := time.NewTicker(time.Second)
@@ -96,14 +102,19 @@ func (db *DB) beat(ctx context.Context) error {
 	})
 }
 
-// watchConfig drops what is remembered when another node has changed the configuration.
+// watchConfig drops what is remembered when another node has changed the configuration, and sees who is there.
 func (db *DB) watchConfig(ctx context.Context) error {
-	var v int64
-	if err := db.read.QueryRowContext(ctx, "select value from counters where name = 'config_version'").Scan(&v); err != nil {
+	var v, nodes int64
+	err := db.read.QueryRowContext(ctx, "select value, (select count(*) from nodes) from counters where name = 'config_version'").Scan(&v, &nodes)
+	if err != nil {
 		return err
 	}
+	db.peers.Store(nodes > 1)
 	if db.views.version.Swap(v) != v {
 		db.views.reset()
+		if f := db.onChange.Load(); f != nil {
+			(*f)()
+		}
 	}
 	return nil
 }

@@ -57,7 +57,28 @@ func openPostgres(ctx context.Context, dsn string) (*pools, error) {
 		_ = db.Close()
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
-	return &pools{read: db, write: db}, nil
+	return &pools{read: db, write: db, listen: func(ctx context.Context, channel string, f func(string)) error {
+		return listenPostgres(ctx, config, channel, f)
+	}}, nil
+}
+
+// listenPostgres has a connection of its own: the pool's are given to whoever asks.
+func listenPostgres(ctx context.Context, config *pgx.ConnConfig, channel string, f func(message string)) error {
+	c, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Close(context.WithoutCancel(ctx)) }()
+	if _, err := c.Exec(ctx, "listen "+channel); err != nil {
+		return err
+	}
+	for {
+		n, err := c.WaitForNotification(ctx)
+		if err != nil {
+			return err
+		}
+		f(n.Payload)
+	}
 }
 
 func isLostPostgres(err error) bool {

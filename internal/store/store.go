@@ -41,8 +41,11 @@ type DB struct {
 	ends    *committer // the same as accepts on SQLite, which has one writer
 	opened  time.Time
 
-	notify  atomic.Pointer[func(projectKey int64)]
-	changed atomic.Pointer[func()]
+	tell  teller
+	peers atomic.Bool // other nodes are alive
+
+	onCommit atomic.Pointer[func(projectKey int64)]
+	onChange atomic.Pointer[func()]
 }
 
 // pools are the connections to a database.
@@ -50,6 +53,8 @@ type pools struct {
 	read  *sql.DB
 	write *sql.DB   // the same as read on PostgreSQL
 	lock  io.Closer // of the file; nil on PostgreSQL
+	// listen calls f with each message of a channel, until ctx ends or the connection breaks; nil on SQLite.
+	listen func(ctx context.Context, channel string, f func(message string)) error
 }
 
 // close gives back what was opened so far.
@@ -86,6 +91,9 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	if err := db.register(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("register node: %w", err), db.close())
 	}
+	if err := db.openTeller(ctx); err != nil {
+		return nil, errors.Join(err, db.close())
+	}
 	db.accepts = newCommitter(db, o.MaxBatch)
 	db.ends = db.accepts
 	if d.writers > 1 {
@@ -103,14 +111,14 @@ func (db *DB) Close() error {
 	return db.close()
 }
 
-// OnCommit calls f after each commit that added events to a project. f must not block.
-func (db *DB) OnCommit(f func(projectKey int64)) { db.notify.Store(&f) }
+// OnCommit calls f after each commit that added events to a project, on this node or heard of another. f must not block.
+func (db *DB) OnCommit(f func(projectKey int64)) { db.onCommit.Store(&f) }
 
-// OnChange calls f after each change of the configuration on this node. f must not block.
-func (db *DB) OnChange(f func()) { db.changed.Store(&f) }
+// OnChange calls f after each change of the configuration, on this node or seen of another. f must not block.
+func (db *DB) OnChange(f func()) { db.onChange.Store(&f) }
 
 func (db *DB) committed(projectKey int64) {
-	if f := db.notify.Load(); f != nil {
+	if f := db.onCommit.Load(); f != nil {
 		(*f)(projectKey)
 	}
 }
@@ -131,14 +139,21 @@ func (db *DB) change(ctx context.Context, f func(tx *sql.Tx) error) error {
 		if err := f(tx); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "update counters set value = value + 1 where name = 'config_version'")
-		return err
+		return db.bump(ctx, tx)
 	})
 	db.views.reset()
-	if f := db.changed.Load(); f != nil && err == nil {
+	if f := db.onChange.Load(); f != nil && err == nil {
 		(*f)()
 	}
 	return err
+}
+
+// bump makes every node forget the configuration when the transaction of c is committed.
+func (db *DB) bump(ctx context.Context, c conn) error {
+	if _, err := c.ExecContext(ctx, "update counters set value = value + 1 where name = 'config_version'"); err != nil {
+		return err
+	}
+	return db.notify(ctx, c, configChanged)
 }
 
 // tx runs f in a transaction of its own.

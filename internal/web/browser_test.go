@@ -134,8 +134,10 @@ func TestScreenshots(t *testing.T) {
 	if dir == "" {
 		t.Skip("set HOOKYARD_SCREENSHOTS to the folder for the pictures")
 	}
-	s, receiver := start(t, true)
-	x := s.stock(receiver)
+	data := t.TempDir()
+	fillDay(t, data, receive(t))
+	s, _ := startIn(t, data, true)
+	x := s.restock("acme")
 	s.sent("/acme/empty", "/", "owner", "acme", "name", "empty")
 	s.sent("/acme/shop/replays", "/acme/shop/replays", "hook", "billing", "since", "1h")
 	pages := addresses(x)

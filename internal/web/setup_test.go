@@ -51,25 +51,31 @@ func startIn(t *testing.T, data string, dev bool, change ...func(*app.Config)) (
 	}
 	done := make(chan error, 1)
 	go func() { done <- a.Run(ctx) }()
-	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/bad") {
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}
-		_, _ = io.WriteString(w, `{"path":"`+r.URL.Path+`"}`)
-	}))
+	receiver := receive(t)
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		receiver.Close()
 	})
 	s := &server{t: t, url: a.BaseURL()}
 	s.http = s.browser()
 	if !dev {
 		s.setup = a.SetupLink()
 	}
-	return s, receiver.URL
+	return s, receiver
+}
+
+// receive runs the receiver, and returns its URL.
+func receive(t *testing.T) string {
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/bad") {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		_, _ = io.WriteString(w, `{"path":"`+r.URL.Path+`"}`)
+	}))
+	t.Cleanup(receiver.Close)
+	return receiver.URL
 }
 
 // each runs f against a server on SQLite and one on PostgreSQL, without sign-in.
@@ -223,6 +229,14 @@ func (s *server) stockAs(owner, receiver string) shop {
 	s.sent(home+"/webhooks", home+"/webhooks", "ours", "1", "active", "on", "which", "some", "names", "invoice.*",
 		"id", "accounting", "payloadUrl", receiver+"/good", "filter", "body.data.amount > 100")
 	s.sent(home+"/webhooks", home+"/webhooks", "ours", "1", "which", "all", "id", "old-crm", "payloadUrl", receiver+"/good", "secret", "old")
+	return s.restock(owner)
+}
+
+// restock lets events into a project with hooks billing and warehouse.
+func (s *server) restock(owner string) shop {
+	s.t.Helper()
+	project := owner + "/shop"
+	home := "/" + project
 	s.sent(home+"/sources/github", home+"/sources", "type", "github", "name", "github", "secret", "s3cret")
 	s.sent(home+"/sources/open", home+"/sources", "type", "none", "name", "open")
 	types := []string{"order.created", "order.paid", "invoice.paid", "cart.abandoned"}

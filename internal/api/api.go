@@ -166,6 +166,8 @@ type API struct {
 	spec spec
 	csrf *http.CrossOriginProtection
 
+	renewals renewals
+
 	mediaType, contentType []string // values of headers; never written
 }
 

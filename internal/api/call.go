@@ -55,6 +55,7 @@ func (a *API) serve(rt *route, w http.ResponseWriter, r *http.Request) error {
 	if err := c.admit(rt); err != nil {
 		return err
 	}
+	c.renew()
 	return rt.do(c)
 }
 

@@ -378,3 +378,48 @@ func TestUnavailable(t *testing.T) {
 		t.Errorf("error %+v, want 503 and Retry-After: 1", e)
 	}
 }
+
+// TestTokenRenewal offers a client whose token of WebGME's ends soon a new one, once.
+func TestTokenRenewal(t *testing.T) {
+	t.Parallel()
+	b := one(t, nil)
+	alice, err := b.db.UserByName(t.Context(), "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(token string) (renewed string) {
+		t.Helper()
+		r, err := http.NewRequest(http.MethodGet, b.url+"/api/user", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		if resp.StatusCode != http.StatusOK {
+			t.Fatalf("status %d", resp.StatusCode)
+		}
+		return resp.Header.Get("access_token")
+	}
+	for _, c := range []struct {
+		name string
+		left time.Duration
+		want bool
+	}{{"GET /api/user/token", 30 * time.Minute, true}, {"GET /api/user/token", 2 * time.Hour, false}, {"ci", 30 * time.Minute, false}} {
+		secret, hash := auth.NewToken()
+		token := &hookyard.Token{UserKey: alice.Key, Name: c.name, Hash: hash, Scope: hookyard.ScopeManage, ExpiresAt: time.Now().Add(c.left)}
+		if err := b.db.CreateToken(t.Context(), token); err != nil {
+			t.Fatal(err)
+		}
+		renewed := ask(secret)
+		if (renewed != "") != c.want {
+			t.Errorf("token %q with %s left: renewed %t, want %t", c.name, c.left, renewed != "", c.want)
+		}
+		if renewed != "" && (ask(renewed) != "" || ask(secret) != "") {
+			t.Error("a new token, or one that was just renewed, is renewed")
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hookyard/hookyard"
@@ -16,6 +17,8 @@ const (
 	webgmeTokenLife = 7 * 24 * time.Hour // as at WebGME
 	webgmeTokenName = "GET /api/user/token"
 	webgmeTokens    = 20 // of one user, the newest; the older ones go
+	webgmeRenewal   = time.Hour
+	renewEvery      = 5 * time.Minute
 	maxTokenName    = 200
 	maxTokenLife    = 10 * 365 * 24 * time.Hour
 )
@@ -25,16 +28,57 @@ func makeUserToken(c *call) error {
 	if err := c.mayMakeTokens(); err != nil {
 		return err
 	}
+	secret, err := c.webgmeToken()
+	if err != nil {
+		return err
+	}
+	return c.reply(http.StatusOK, client.UserToken{WebgmeToken: secret})
+}
+
+func (c *call) webgmeToken() (string, error) {
 	t := &hookyard.Token{UserKey: c.id.User.Key, User: c.id.User.Name, Name: webgmeTokenName, Scope: hookyard.ScopeManage, ExpiresAt: now().Add(webgmeTokenLife)}
 	secret, hash := auth.NewToken()
 	t.Hash = hash
 	if err := c.dropWebgmeTokens(); err != nil {
-		return err
+		return "", err
 	}
-	if err := c.a.o.Store.CreateToken(c.ctx(), t); err != nil {
-		return err
+	return secret, c.a.o.Store.CreateToken(c.ctx(), t)
+}
+
+// renewals remembers which of WebGME's tokens were renewed of late. It is safe for concurrent use.
+type renewals struct {
+	mu sync.Mutex // guards at
+	at map[int64]time.Time
+}
+
+// due says whether a token is to be renewed now: a client that does not take the new one is offered another only after a
+// while.
+func (r *renewals) due(key int64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if time.Since(r.at[key]) < renewEvery {
+		return false
 	}
-	return c.reply(http.StatusOK, client.UserToken{WebgmeToken: secret})
+	if len(r.at) > 1000 || r.at == nil {
+		r.at = map[int64]time.Time{}
+	}
+	r.at[key] = time.Now()
+	return true
+}
+
+// renew gives a client whose token of WebGME's ends within the hour a new one, in the header that is named as the cookie
+// is, as WebGME does. The request does not depend on it.
+func (c *call) renew() {
+	t := c.id.Token
+	if t == nil || t.Name != webgmeTokenName || time.Until(t.ExpiresAt) > webgmeRenewal || !c.a.renewals.due(t.Key) {
+		return
+	}
+	secret, err := c.webgmeToken()
+	if err != nil {
+		c.a.o.Log.Warn("a token was not renewed", "user", c.id.User.Name, "error", err)
+		return
+	}
+	c.w.Header().Set(auth.TokenCookie, secret)
 }
 
 // dropWebgmeTokens makes room: a client that asks every time must not fill the database.

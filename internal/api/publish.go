@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -29,10 +30,18 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request) error {
 	}
 	if many {
 		receipts, errs := a.o.Ingest.AcceptAll(r.Context(), view, events)
+		for i := range events {
+			if errs[i] == nil {
+				errs[i] = a.checkRepeat(r.Context(), events[i], receipts[i])
+			}
+		}
 		return a.replyBatch(w, events, receipts, errs)
 	}
 	receipt, err := a.o.Ingest.Accept(r.Context(), view, events[0])
 	if err != nil {
+		return err
+	}
+	if err := a.checkRepeat(r.Context(), events[0], receipt); err != nil {
 		return err
 	}
 	h := w.Header()
@@ -40,6 +49,30 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request) error {
 	w.WriteHeader(http.StatusAccepted)
 	_, _ = w.Write(append(appendReceipt(make([]byte, 0, 96), receipt), '\n'))
 	return nil
+}
+
+// checkRepeat refuses what says that it repeats an event and is another: telling its publisher that it was kept would
+// lose it. What cannot be compared any more is believed, and so are CloudEvents, whose id and source are their identity.
+func (a *API) checkRepeat(ctx context.Context, e *hookyard.Event, receipt hookyard.Receipt) error {
+	if !receipt.Duplicate || strings.HasPrefix(e.DedupKey, "ce:") {
+		return nil
+	}
+	first, err := a.o.Store.Event(ctx, e.ProjectKey, receipt.ID)
+	if errors.Is(err, hookyard.ErrNotFound) || err == nil && first.Body == nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if first.Type == e.Type && bytes.Equal(first.Data(), e.Data()) {
+		return nil
+	}
+	field := "id"
+	if strings.HasPrefix(e.DedupKey, "idem:") {
+		field = "Idempotency-Key"
+	}
+	return &hookyard.Error{Code: hookyard.Conflict, Field: field,
+		Message: "this " + field + " was used for another event, " + receipt.ID + ": nothing was kept; give each event its own"}
 }
 
 // publishInto finds out who publishes and into which project.

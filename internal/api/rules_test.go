@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -422,4 +423,53 @@ func TestTokenRenewal(t *testing.T) {
 			t.Error("a new token, or one that was just renewed, is renewed")
 		}
 	}
+}
+
+// TestRepeats holds that a key or an id stands for one event: who uses it for another is told, and not that it was kept.
+func TestRepeats(t *testing.T) {
+	t.Parallel()
+	each(t, nil, func(t *testing.T, b *bundle) {
+		p := b.project("p", client.ProjectPatch{})
+		publish := func(key, body string) (int, string) {
+			t.Helper()
+			r, err := http.NewRequest(http.MethodPost, b.url+"/api/projects/"+p+"/events", strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Authorization", "Bearer "+b.token)
+			r.Header.Set("Content-Type", "application/json")
+			if key != "" {
+				r.Header.Set("Idempotency-Key", key)
+			}
+			resp, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = resp.Body.Close() }()
+			text, err := io.ReadAll(resp.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return resp.StatusCode, string(text)
+		}
+		for _, c := range []struct {
+			key, body string
+			status    int
+			want      string
+		}{
+			{"k", `{"type":"a","data":{"n":1}}`, 202, `"deliveries":0}`},
+			{"k", `{"type":"a","data":{"n":1}}`, 202, `"duplicate":true`},
+			{"k", `{"type":"a","data":{"n":2}}`, 409, "this Idempotency-Key was used for another event, evt_"},
+			{"k", `{"type":"b","data":{"n":1}}`, 409, "Idempotency-Key"},
+			{"", `{"id":"7","type":"a","data":{"n":1}}`, 202, `"deliveries":0}`},
+			{"", `{"id":"7","type":"a","data":{"n":1}}`, 202, `"duplicate":true`},
+			{"", `{"id":"7","type":"a","data":{"n":2}}`, 409, "this id was used for another event"},
+			{"l", `[{"type":"a","data":1},{"type":"a","data":2}]`, 202, `"deliveries":0`},
+			{"l", `[{"type":"a","data":1},{"type":"a","data":3}]`, 202, `this Idempotency-Key was used for another event`},
+		} {
+			if status, text := publish(c.key, c.body); status != c.status || !strings.Contains(text, c.want) {
+				t.Errorf("key %q, %s: %d %s; want %d and %s", c.key, c.body, status, text, c.status, c.want)
+			}
+		}
+	})
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/format"
 	"github.com/hookyard/hookyard/internal/signature"
@@ -48,6 +50,7 @@ type hookForm struct {
 	Revision    string
 
 	Types   []string // to tick
+	Known   []string // features to tick
 	Formats []string
 	Preview *preview
 }
@@ -76,6 +79,7 @@ func (v *visit) readHookForm() *hookForm {
 	for _, t := range v.form["event"] {
 		f.Ticked[t] = true
 	}
+	f.Features = strings.Join(append(words(f.Features), v.form["feature"]...), " ")
 	return f
 }
 
@@ -136,6 +140,9 @@ func (v *visit) choices(f *hookForm) error {
 	if len(f.Types) > 60 {
 		f.Types = f.Types[:60]
 	}
+	if err := v.knownFeatures(f); err != nil {
+		return err
+	}
 	var rest []string
 	for _, name := range words(f.Names) {
 		if slices.Contains(f.Types, name) {
@@ -147,6 +154,29 @@ func (v *visit) choices(f *hookForm) error {
 	f.Names = strings.Join(rest, " ")
 	return nil
 }
+
+// knownFeatures fills the features to tick: the hook's own and, in a project of NetBeans' kind, those that events of late
+// were about.
+func (v *visit) knownFeatures(f *hookForm) error {
+	f.Known = words(f.Features)
+	if v.view.Project.Preset == "netbeans" {
+		events, err := v.newest()
+		if err != nil {
+			return err
+		}
+		for _, e := range events {
+			if name := gjson.GetBytes(e.Data(), "feature"); name.Type == gjson.String && len(words(name.Str)) == 1 {
+				f.Known = append(f.Known, name.Str)
+			}
+		}
+	}
+	slices.Sort(f.Known)
+	f.Known = slices.Compact(f.Known)
+	return nil
+}
+
+// Tracks says whether a feature is ticked.
+func (f *hookForm) Tracks(feature string) bool { return slices.Contains(words(f.Features), feature) }
 
 func words(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == ',' || r == '\n' || r == '\r' || r == '\t' })

@@ -399,3 +399,30 @@ func TestNextSteps(t *testing.T) {
 	made := s.post("/profile/tokens", "name", "x", "scope", "publish", "expiresIn", "168h", "project", "admin/p")
 	run(s, "admin/p", regexp.MustCompile(`hky_[a-z0-9]+`).FindString(made.body))
 }
+
+// TestFeatures ticks what a hook of a project of NetBeans' kind tracks.
+func TestFeatures(t *testing.T) {
+	t.Parallel()
+	s, receiver := start(t, true)
+	s.sent("/a/kenai", "/", "owner", "a", "name", "kenai", "preset", "netbeans")
+	hooks := "/a/kenai/webhooks"
+	s.publish("a/kenai", "scm", `{"feature":"git3","message":"m"}`)
+	s.publish("a/kenai", "scm", `{"feature":"wiki"}`)
+	page := s.page(hooks)
+	for _, want := range []string{`name="feature" value="git3">`, `name="feature" value="wiki">`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the form does not offer %s", want)
+		}
+	}
+	s.sent(hooks, hooks, "ours", "1", "active", "on", "which", "all", "payloadUrl", receiver+"/good", "id", "ide", "feature", "git3", "features", "hg")
+	page = s.page(hooks + "/ide/edit")
+	for _, want := range []string{`value="git3" checked>`, `value="hg" checked>`, `name="feature" value="wiki">`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the form of the hook does not hold %s", want)
+		}
+	}
+	s.deliveryOf("a/kenai", s.publish("a/kenai", "scm", `{"feature":"git3"}`), "ide", "delivered")
+	if why := s.page("/api/projects/a/kenai/events/" + s.publish("a/kenai", "scm", `{"feature":"wiki"}`) + "/explain"); !strings.Contains(why, "feature") || strings.Contains(why, `"deliveryId"`) {
+		t.Errorf("an event about a feature that is not ticked: %s", why)
+	}
+}

@@ -53,6 +53,9 @@ type Result struct {
 	Meta     []Acceptance
 }
 
+// DeliveryKey names a delivery's row.
+type DeliveryKey struct{ EventSeq, HookKey int64 }
+
 // HookDue tells that a hook has deliveries in rows, and when the first of them is due.
 type HookDue struct {
 	HookKey int64

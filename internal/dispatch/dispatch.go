@@ -28,8 +28,10 @@ type Store interface {
 	EndPending(ctx context.Context, hookKey int64, state hookyard.State, reason string, limit int) (int, error)
 	Thread(ctx context.Context, hookKey int64, resource string) (string, error)
 	SetThread(ctx context.Context, hookKey int64, resource, thread string) error
+	Held(ctx context.Context) ([]hookyard.DeliveryKey, error)
+	Free(ctx context.Context, keys []hookyard.DeliveryKey) error
 	RunningReplays(ctx context.Context) ([]*hookyard.Replay, error)
-	StepReplay(ctx context.Context, r *hookyard.Replay, want func(*hookyard.Event) bool) (hooks []int64, done bool, err error)
+	StepReplay(ctx context.Context, r *hookyard.Replay, want func(*hookyard.Event) (bool, error)) (hooks []int64, done bool, err error)
 }
 
 // Broker sends to hooks whose URL is amqp:// or amqps://.
@@ -111,7 +113,11 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	replays.Go(func() { d.runReplays(ctx) })
 	poll := time.NewTicker(d.o.Poll)
 	defer poll.Stop()
-	for {
+	var suspects map[hookyard.DeliveryKey]bool
+	for n := 1; ; n++ {
+		if n%reconcileEvery == 0 {
+			suspects = d.reconcile(ctx, suspects)
+		}
 		if err := d.look(ctx); err != nil && ctx.Err() == nil {
 			d.o.Log.Warn("looking for due deliveries failed; trying again", "error", err)
 		}
@@ -135,6 +141,37 @@ func (d *Dispatcher) look(ctx context.Context) error {
 		d.lane(h.HookKey).rowsAt(h.Due)
 	}
 	return nil
+}
+
+// reconcileEvery is how many polls lie between two looks at what this node holds.
+const reconcileEvery = 12
+
+// reconcile frees rows that are marked as this node's and that no lane knows of: those of a claim whose answer was lost,
+// say. suspects are what the last look found; only what is found twice is freed, for what is being handed over at the
+// moment looks the same. It returns what to suspect the next time.
+func (d *Dispatcher) reconcile(ctx context.Context, suspects map[hookyard.DeliveryKey]bool) map[hookyard.DeliveryKey]bool {
+	held, err := d.o.Store.Held(ctx)
+	if err != nil {
+		return suspects
+	}
+	found := map[hookyard.DeliveryKey]bool{}
+	var lost []hookyard.DeliveryKey
+	for _, key := range held {
+		switch {
+		case d.lane(key.HookKey).holds(key.EventSeq):
+		case suspects[key]:
+			lost = append(lost, key)
+		default:
+			found[key] = true
+		}
+	}
+	if len(lost) > 0 {
+		d.o.Log.Warn("deliveries were taken and forgotten; they are free again", "deliveries", len(lost))
+		if err := d.o.Store.Free(ctx, lost); err != nil {
+			d.o.Log.Warn("they cannot be freed; trying again", "error", err)
+		}
+	}
+	return found
 }
 
 func (d *Dispatcher) stop() {

@@ -17,17 +17,21 @@ type lane struct {
 
 	mu       sync.Mutex // guards what follows
 	queue    []hookyard.Work
-	head     int       // of queue
-	reserved int       // places promised to deliveries that are being committed
-	running  int       // workers
-	window   int       // workers allowed now: halved by a failed connection, grown by a success
-	rows     time.Time // when rows are due; zero: none that we know of
-	loading  bool      // a worker is taking rows
-	woken    bool      // rows came while it did
+	head     int                // of queue
+	reserved int                // places promised to deliveries that are being committed
+	running  int                // workers
+	sending  int                // of them, those with an attempt under way
+	held     map[int64]struct{} // events' seqs of what this node has taken: queued, under way or being kept
+	window   int                // workers allowed now: halved by a failed connection, grown by a success
+	rows     time.Time          // when rows are due; zero: none that we know of
+	loading  bool               // a worker is taking rows
+	woken    bool               // rows came while it did
 	timer    *time.Timer
-	known    bool // health is what the hook had when the lane first met it, and all since
+	known    bool // health is what the hook had when the lane first met this revision of it, and all since
+	revision int64
 	health   hookyard.Health
 	limiter  *rate.Limiter
+	paused   time.Time // until then the hook's rate lets nothing go
 	ordered  bool      // as the hook was when last met
 	moved    time.Time // when an attempt last ended
 }
@@ -56,8 +60,31 @@ func (l *lane) push(w hookyard.Work) {
 	l.mu.Lock()
 	l.reserved--
 	l.queue = append(l.queue, w)
+	l.hold(w.Delivery.EventSeq)
 	l.kick()
 	l.mu.Unlock()
+}
+
+// hold notes that this node has a delivery. Call it with mu held.
+func (l *lane) hold(seq int64) {
+	if l.held == nil {
+		l.held = map[int64]struct{}{}
+	}
+	l.held[seq] = struct{}{}
+}
+
+// letGo notes that it has it no more.
+func (l *lane) letGo(seq int64) {
+	l.mu.Lock()
+	delete(l.held, seq)
+	l.mu.Unlock()
+}
+
+func (l *lane) holds(seq int64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, ok := l.held[seq]
+	return ok
 }
 
 // rowsAt notes that rows are due at t.
@@ -74,8 +101,8 @@ func (l *lane) rowsAt(t time.Time) {
 // kick starts as many workers as there is work and room for, or sets the clock. Call it with mu held.
 func (l *lane) kick() {
 	now := time.Now()
-	if l.health.RestUntil.After(now) {
-		l.wakeAt(l.health.RestUntil)
+	if until := l.quiet(); until.After(now) {
+		l.wakeAt(until)
 		return
 	}
 	due := !l.rows.IsZero() && !l.rows.After(now)
@@ -86,12 +113,20 @@ func (l *lane) kick() {
 	if due && !l.loading {
 		want++
 	}
-	for l.running < want && l.running < max(1, l.window) {
+	for l.running-l.sending < want && l.running < max(1, l.window) {
 		if !l.d.start(l.run) {
 			return
 		}
 		l.running++
 	}
+}
+
+// quiet is until when nothing is sent, because the hook rests or its rate is used up. Call it with mu held.
+func (l *lane) quiet() time.Time {
+	if l.paused.After(l.health.RestUntil) {
+		return l.paused
+	}
+	return l.health.RestUntil
 }
 
 // wakeAt sets the clock. Call it with mu held.
@@ -111,8 +146,10 @@ func (l *lane) wakeAt(t time.Time) {
 func (l *lane) run() {
 	failing := l.slot()
 	defer l.unslot(failing)
-	for {
-		w, load := l.next()
+	_, _ = l.meet(l.d.ctx) // its rate must be known before the first is taken; a failure shows again when sending
+	for sent := false; ; {
+		w, load := l.next(sent)
+		sent = w != nil
 		switch {
 		case load:
 			l.load()
@@ -146,15 +183,18 @@ func (l *lane) unslot(failing bool) {
 }
 
 // next decides what a worker does: take the next of the queue, fetch rows, or end. A worker that ends is no longer
-// counted when next returns.
-func (l *lane) next() (w *hookyard.Work, load bool) {
+// counted when next returns. sent says that it comes from sending.
+func (l *lane) next(sent bool) (w *hookyard.Work, load bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if sent {
+		l.sending--
+	}
 	now := time.Now()
-	if l.d.ctx.Err() != nil || l.isStopped() || l.running > max(1, l.window) || l.health.RestUntil.After(now) {
+	if until := l.quiet(); l.d.ctx.Err() != nil || l.isStopped() || l.running > max(1, l.window) || until.After(now) {
 		l.running--
-		if l.health.RestUntil.After(now) {
-			l.wakeAt(l.health.RestUntil)
+		if until.After(now) {
+			l.wakeAt(until)
 		}
 		return nil, false
 	}
@@ -170,6 +210,17 @@ func (l *lane) next() (w *hookyard.Work, load bool) {
 		}
 		return nil, false
 	}
+	if l.limiter != nil { // here and not in the slot, which others want
+		token := l.limiter.ReserveN(now, 1)
+		if wait := token.DelayFrom(now); wait > 0 {
+			token.CancelAt(now)
+			l.running--
+			l.paused = now.Add(wait)
+			l.wakeAt(l.paused)
+			return nil, false
+		}
+	}
+	l.sending++
 	item := l.queue[l.head]
 	l.queue[l.head] = hookyard.Work{} // lets go of the event
 	if l.head++; l.head >= 2*laneQueue {
@@ -221,6 +272,7 @@ func (l *lane) load() {
 	}
 	for i := range taken {
 		l.d.memory.Add(taken[i].Event.Size)
+		l.hold(taken[i].Delivery.EventSeq)
 	}
 	l.queue = append(l.queue, taken...)
 	l.kick()
@@ -228,7 +280,7 @@ func (l *lane) load() {
 
 // takeRows returns what it took and when the next row is due.
 func (l *lane) takeRows(ctx context.Context) (taken []hookyard.Work, next time.Time, err error) {
-	h, _, err := l.meet(ctx)
+	h, err := l.meet(ctx)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
@@ -256,8 +308,8 @@ func (l *lane) takeRows(ctx context.Context) (taken []hookyard.Work, next time.T
 		return taken, time.Now(), nil // more may wait; for an ordered hook nothing counts before these are done
 	}
 	next, _, err = l.d.o.Store.NextDue(ctx, l.key)
-	if h.Ordered && len(taken) == 0 && err == nil && !next.IsZero() {
-		next = time.Now().Add(l.d.o.Poll) // another node is at it
+	if soon := time.Now().Add(l.d.o.Poll); len(taken) == 0 && err == nil && !next.IsZero() && (h.Ordered || next.Before(time.Now())) {
+		next = soon // another node is at it, or has found that the hook is to rest
 	}
 	if err != nil {
 		next, err = time.Now(), nil // what was taken must not be lost
@@ -265,24 +317,25 @@ func (l *lane) takeRows(ctx context.Context) (taken []hookyard.Work, next time.T
 	return taken, next, err
 }
 
-// meet returns the hook as it is now; the first time it also takes over the health the store has.
-func (l *lane) meet(ctx context.Context) (*hookyard.Hook, *rate.Limiter, error) {
+// meet returns the hook as it is now; the first time, and when somebody has changed it, it also takes over the health
+// that the store has.
+func (l *lane) meet(ctx context.Context) (*hookyard.Hook, error) {
 	h, err := l.d.o.Store.HookByKey(ctx, l.key)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.ordered = h.Ordered
-	if !l.known {
-		l.known, l.health, l.window = true, h.Health, h.EffectiveInFlight()
+	if !l.known || l.revision != h.Revision {
+		l.known, l.revision, l.health, l.window, l.paused = true, h.Revision, h.Health, h.EffectiveInFlight(), time.Time{}
 		if h.Rate > 0 {
 			l.limiter = rate.NewLimiter(rate.Limit(h.Rate), max(1, int(h.Rate)))
 		} else {
 			l.limiter = nil
 		}
 	}
-	return h, l.limiter, nil
+	return h, nil
 }
 
 // ended notes what became of an attempt: health, and how many may be under way.
@@ -326,11 +379,15 @@ func (l *lane) putBack() {
 	for i := range queue {
 		w := &queue[i]
 		l.d.memory.Add(-w.Event.Size)
-		r := &hookyard.Result{Work: w, Ordered: w.Delivery.Due.UnixMicro() == w.Delivery.EventSeq,
+		r := &hookyard.Result{Work: w, Ordered: isOrdered(w),
 			Decision: hookyard.Decision{State: hookyard.Pending, Due: w.Delivery.Due}}
 		kept.Add(1)
-		if err := l.d.o.Store.FinishThen(context.Background(), r, func(error) { kept.Done() }); err != nil {
-			kept.Done() // the restart finds it all the same
+		then := func(error) { // a row that is not put back is found by reconcile, or by the restart
+			l.letGo(w.Delivery.EventSeq)
+			kept.Done()
+		}
+		if err := l.d.o.Store.FinishThen(context.Background(), r, then); err != nil {
+			then(err)
 		}
 	}
 	kept.Wait()

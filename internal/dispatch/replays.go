@@ -50,9 +50,12 @@ func (d *Dispatcher) stepReplay(ctx context.Context, job *hookyard.Replay) (more
 }
 
 // wanted decides which events a job's hook is to get: those it wants by its own events and filter.
-func (d *Dispatcher) wanted(ctx context.Context, job *hookyard.Replay) func(*hookyard.Event) bool {
-	return func(e *hookyard.Event) bool {
+func (d *Dispatcher) wanted(ctx context.Context, job *hookyard.Replay) func(*hookyard.Event) (bool, error) {
+	return func(e *hookyard.Event) (bool, error) {
 		h, err := d.o.Store.HookByKey(ctx, job.HookKey)
-		return err == nil && !h.Deleted && hookyard.Wants(h, e, d.o.Filter).Wanted
+		if err != nil {
+			return false, err
+		}
+		return !h.Deleted && hookyard.Wants(h, e, d.o.Filter).Wanted, nil
 	}
 }

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/egress"
@@ -21,10 +23,9 @@ import (
 func (d *Dispatcher) send(l *lane, w *hookyard.Work) {
 	defer d.memory.Add(-w.Event.Size)
 	ctx := d.ctx
-	h, limiter, err := l.meet(ctx)
+	h, err := l.meet(ctx)
 	if err != nil {
-		d.o.Log.Error("hook of a delivery cannot be read; the delivery waits", "delivery", w.Delivery.ID, "error", err)
-		d.finish(l, &hookyard.Result{Work: w, Decision: hookyard.Decision{State: hookyard.Pending, Due: time.Now().Add(time.Second)}}, false)
+		d.wait(l, w, err)
 		return
 	}
 	if reason, off := h.IsOff(); off {
@@ -35,11 +36,11 @@ func (d *Dispatcher) send(l *lane, w *hookyard.Work) {
 		d.finish(l, &hookyard.Result{Work: w, Decision: hookyard.Decision{State: state, Reason: reason}}, false)
 		return
 	}
-	if limiter != nil && limiter.Wait(ctx) != nil {
-		d.finish(l, &hookyard.Result{Work: w, Ordered: h.Ordered, Decision: hookyard.Decision{State: hookyard.Pending, Due: w.Delivery.Due}}, false)
+	attempt, outcome, err := d.attempt(ctx, h, w)
+	if err != nil {
+		d.wait(l, w, err)
 		return
 	}
-	attempt, outcome := d.attempt(ctx, h, w)
 	if (ctx.Err() != nil || outcome.Kind == egress.KindCanceled) && !outcome.OK() { // cut off by our own stop: not the receiver's fault, and not counted
 		d.finish(l, &hookyard.Result{Work: w, Ordered: h.Ordered, Decision: hookyard.Decision{State: hookyard.Pending, Due: time.Now()}}, false)
 		return
@@ -67,6 +68,17 @@ func (d *Dispatcher) send(l *lane, w *hookyard.Work) {
 	}
 }
 
+// wait puts a delivery back that could not be sent for want of the database.
+func (d *Dispatcher) wait(l *lane, w *hookyard.Work, err error) {
+	if d.ctx.Err() == nil {
+		d.o.Log.Error("what a delivery needs cannot be read; it waits", "delivery", w.Delivery.ID, "error", err)
+	}
+	d.finish(l, &hookyard.Result{Work: w, Ordered: isOrdered(w), Decision: hookyard.Decision{State: hookyard.Pending, Due: time.Now().Add(time.Second)}}, false)
+}
+
+// isOrdered says whether a delivery was taken of an ordered hook: its due is its event's place.
+func isOrdered(w *hookyard.Work) bool { return w.Delivery.Due.UnixMicro() == w.Delivery.EventSeq }
+
 func (d *Dispatcher) random() float64 {
 	if d.o.Rand != nil {
 		return d.o.Rand()
@@ -93,9 +105,10 @@ func (d *Dispatcher) finish(l *lane, r *hookyard.Result, wait bool) {
 			d.o.Log.Error("record of an attempt was refused by the database", "delivery", r.Work.Delivery.ID, "error", err)
 			r.Attempt, r.Meta = nil, nil
 			r.Decision.Reason = "the attempt's record was refused by the database"
-			try()
+			go try() // not from here: this is the committer, which must not wait for itself
 			return
 		}
+		l.letGo(r.Work.Delivery.EventSeq)
 		d.after(l, r, err)
 		close(done)
 		d.work.Done()
@@ -103,6 +116,7 @@ func (d *Dispatcher) finish(l *lane, r *hookyard.Result, wait bool) {
 	try = func() {
 		if err := d.o.Store.FinishThen(context.WithoutCancel(d.ctx), r, then); err != nil {
 			d.o.Log.Error("result of an attempt is lost with the stop; the delivery will be repeated", "delivery", r.Work.Delivery.ID, "error", err)
+			l.letGo(r.Work.Delivery.EventSeq)
 			close(done)
 			d.work.Done()
 		}
@@ -135,19 +149,23 @@ func (d *Dispatcher) after(l *lane, r *hookyard.Result, err error) {
 	}
 }
 
-// attempt shapes, signs and sends, and describes what happened.
-func (d *Dispatcher) attempt(ctx context.Context, h *hookyard.Hook, w *hookyard.Work) (*hookyard.Attempt, hookyard.Outcome) {
+// attempt shapes, signs and sends, and describes what happened. An error means that nothing was attempted, because the
+// database could not be asked.
+func (d *Dispatcher) attempt(ctx context.Context, h *hookyard.Hook, w *hookyard.Work) (*hookyard.Attempt, hookyard.Outcome, error) {
 	started := time.Now()
 	a := &hookyard.Attempt{EventSeq: w.Delivery.EventSeq, HookKey: h.Key, N: w.Delivery.Attempts + 1, StartedAt: started, URL: showURL(h.URL)}
 	shaped, resourceKey, err := d.shape(ctx, h, w.Event)
+	if unread := (*unreadError)(nil); errors.As(err, &unread) {
+		return nil, hookyard.Outcome{}, unread.err
+	}
 	if err != nil {
 		a.Error, a.ErrorKind, a.Duration = hookyard.Clean(err.Error(), 1000), hookyard.KindShape, time.Since(started)
-		return a, hookyard.Outcome{Kind: hookyard.KindShape, Error: a.Error}
+		return a, hookyard.Outcome{Kind: hookyard.KindShape, Error: a.Error}, nil
 	}
 	header, err := d.header(h, w.Event, shaped, started)
 	if err != nil {
 		a.Error, a.ErrorKind, a.Duration = hookyard.Clean(err.Error(), 1000), hookyard.KindShape, time.Since(started)
-		return a, hookyard.Outcome{Kind: hookyard.KindShape, Error: a.Error}
+		return a, hookyard.Outcome{Kind: hookyard.KindShape, Error: a.Error}, nil
 	}
 	a.RequestHeader, a.RequestSize = maskSent(header, h, shaped), int64(len(shaped.Body))
 	if !sameBytes(shaped.Body, w.Event.Body) {
@@ -165,14 +183,26 @@ func (d *Dispatcher) attempt(ctx context.Context, h *hookyard.Hook, w *hookyard.
 	if resourceKey != "" && o.OK() {
 		d.remember(ctx, h, resourceKey, a.ResponseBody)
 	}
-	return a, o
+	return a, o, nil
+}
+
+// unreadError is the database's, while something was shaped: it says nothing about the event or the hook.
+type unreadError struct{ err error }
+
+func (e *unreadError) Error() string { return e.err.Error() }
+
+func unread(err error) error {
+	if err == nil || errors.Is(err, hookyard.ErrNotFound) {
+		return err
+	}
+	return &unreadError{err}
 }
 
 // shape makes the body; for formats that talk in threads it brings the thread along.
 func (d *Dispatcher) shape(ctx context.Context, h *hookyard.Hook, e *hookyard.Event) (shaped format.Shaped, resource string, err error) {
 	view, err := d.o.Store.ViewByKey(ctx, h.ProjectKey)
 	if err != nil {
-		return shaped, "", err
+		return shaped, "", unread(err)
 	}
 	if e.Body == nil && e.Size > 0 {
 		return shaped, "", errors.New("the event's bytes are past retention")
@@ -184,7 +214,7 @@ func (d *Dispatcher) shape(ctx context.Context, h *hookyard.Hook, e *hookyard.Ev
 		return shaped, "", err
 	}
 	if in.Thread, err = d.o.Store.Thread(ctx, h.Key, shaped.Resource); err != nil || in.Thread == "" {
-		return shaped, shaped.Resource, err
+		return shaped, shaped.Resource, unread(err)
 	}
 	again, err := format.Shape(name, in)
 	return again, shaped.Resource, err
@@ -210,7 +240,7 @@ func (d *Dispatcher) header(h *hookyard.Hook, e *hookyard.Event, shaped format.S
 	for name, values := range shaped.Header {
 		out[name] = values
 	}
-	if out["X-Github-Event"][0] == "" {
+	if t := out["X-Github-Event"][0]; t == "" || strings.ContainsFunc(t, unicode.IsControl) {
 		delete(out, "X-Github-Event")
 	}
 	stamp := now.Unix()
@@ -313,7 +343,13 @@ func (d *Dispatcher) tellings(ctx context.Context, h *hookyard.Hook, w *hookyard
 		data["hookId"], data["url"], data["project"] = h.ID, showURL(h.URL), view.Project.Path()
 		b, _ := json.Marshal(data) // of strings and numbers: cannot fail
 		e := hookyard.NewMeta(h.ProjectKey, kind, b, time.Now())
-		return hookyard.Acceptance{Event: e, Deliveries: hookyard.Route(e, others(view.Hooks, h.Key), d.o.Filter)}
+		a := hookyard.Acceptance{Event: e, Deliveries: hookyard.Route(e, others(view.Hooks, h.Key), d.o.Filter)}
+		a.Taken, a.Ordered = make([]bool, len(a.Deliveries)), make([]bool, len(a.Deliveries))
+		for i := range a.Deliveries {
+			at := slices.IndexFunc(view.Hooks, func(h *hookyard.Hook) bool { return h.Key == a.Deliveries[i].HookKey })
+			a.Ordered[i] = view.Hooks[at].Ordered
+		}
+		return a
 	}
 	var out []hookyard.Acceptance
 	if dec.HookOff != "" {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -28,10 +29,39 @@ func (db *DB) Claim(ctx context.Context, hookKey int64, ordered bool, now time.T
 	if len(o.taken) == 0 {
 		return nil, nil
 	}
-	if err := db.fillEvents(context.WithoutCancel(ctx), o.taken); err != nil {
+	return db.fillEvents(context.WithoutCancel(ctx), o.taken)
+}
+
+// Held lists the pending deliveries that are marked as this node's, at most some thousands.
+func (db *DB) Held(ctx context.Context) ([]hookyard.DeliveryKey, error) {
+	rows, err := db.read.QueryContext(ctx, "select event_seq, hook_key from deliveries where node = $1 and state = 'pending' limit 20000", db.node)
+	if err != nil {
 		return nil, err
 	}
-	return o.taken, nil
+	defer func() { _ = rows.Close() }()
+	var out []hookyard.DeliveryKey
+	for rows.Next() {
+		var k hookyard.DeliveryKey
+		if err := rows.Scan(&k.EventSeq, &k.HookKey); err != nil {
+			return nil, err
+		}
+		out = append(out, k)
+	}
+	return out, rows.Err()
+}
+
+// Free lets anybody claim deliveries that are marked as this node's. It must not have them in memory.
+func (db *DB) Free(ctx context.Context, keys []hookyard.DeliveryKey) error {
+	return db.txPlain(ctx, func(c conn) error {
+		for _, k := range keys {
+			_, err := c.ExecContext(ctx, "update deliveries set node = 0 where event_seq = $1 and hook_key = $2 and state || '' = 'pending' and node + 0 = $3",
+				k.EventSeq, k.HookKey, db.node)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // claimBytes bounds the events' bytes that one claim brings into memory, save for a single event that is larger.
@@ -51,11 +81,8 @@ func (o *claimOp) end(err error) { o.done <- err }
 // takeDue does one claim of a batch.
 func (c *committer) takeDue(ctx context.Context, o *claimOp) error {
 	o.taken = o.taken[:0]
-	if o.ordered {
-		busy, err := c.orderedBusy(ctx, o.hook)
-		if err != nil || busy {
-			return err
-		}
+	if may, err := c.mayClaim(ctx, o); err != nil || !may {
+		return err
 	}
 	sizes, err := c.markTaken(ctx, o)
 	if err != nil {
@@ -113,40 +140,58 @@ func (c *committer) giveBack(ctx context.Context, o *claimOp, n int) error {
 	return err
 }
 
-// orderedBusy says whether some node has a delivery of an ordered hook, holding the hook until the commit so that two
-// nodes do not both find none.
-func (c *committer) orderedBusy(ctx context.Context, hook int64) (bool, error) {
-	var key int64
-	err := c.stmts.conn.QueryRowContext(ctx, "select key from hooks where key = $1"+c.db.dialect.forUpdate, hook).Scan(&key)
-	if err != nil {
+// mayClaim says whether something of a hook may be taken: not while it is to rest, which another node may have found,
+// and of an ordered hook not while some node has a delivery. The hook's row is locked until the commit, so that two nodes
+// do not both find none.
+func (c *committer) mayClaim(ctx context.Context, o *claimOp) (bool, error) {
+	if c.db.dialect.writers == 1 && !o.ordered {
+		return true, nil // the lane knows
+	}
+	var text string
+	if err := c.stmts.conn.QueryRowContext(ctx, "select health from hooks where key = $1", o.hook).Scan(&text); err != nil {
 		return false, err
 	}
+	var health hookyard.Health
+	if text != "" {
+		if err := json.Unmarshal([]byte(text), &health); err != nil {
+			return false, err
+		}
+	}
+	if micros(health.RestUntil) > o.now || !o.ordered {
+		return micros(health.RestUntil) <= o.now, nil
+	}
 	var n int
-	err = c.stmts.conn.QueryRowContext(ctx, `select count(*) from (select 1 from nodes n join deliveries d on d.node = n.key
-		where d.state = 'pending' and d.hook_key = $1 limit 1) as one`, hook).Scan(&n)
-	return n > 0, err
+	err := c.stmts.conn.QueryRowContext(ctx, `select count(*) from (select 1 from nodes n join deliveries d on d.node = n.key
+		where d.state = 'pending' and d.hook_key = $1 limit 1) as one`, o.hook).Scan(&n)
+	return n == 0, err
 }
 
-// fillEvents reads the events of what was taken.
-func (db *DB) fillEvents(ctx context.Context, work []hookyard.Work) error {
+// fillEvents reads the events of what was taken. A delivery whose event is gone ends: there is nothing to send.
+func (db *DB) fillEvents(ctx context.Context, work []hookyard.Work) ([]hookyard.Work, error) {
 	seqs := make([]int64, len(work))
 	for i := range work {
 		seqs[i] = work[i].Delivery.EventSeq
 	}
 	events, err := db.eventsBySeq(ctx, seqs)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for i := range work {
-		d := &work[i].Delivery
+	whole := work[:0]
+	for _, w := range work {
+		d := &w.Delivery
 		e := events[d.EventSeq]
 		if e == nil {
-			return fmt.Errorf("event %d of a delivery is gone", d.EventSeq)
+			db.log.Warn("an event is past its retention and still owed; the delivery ends", "event", d.EventSeq, "hook", d.HookKey)
+			if err := db.Cancel(ctx, d.EventSeq, d.HookKey, "the event is past its retention"); err != nil {
+				return nil, err
+			}
+			continue
 		}
-		work[i].Event, d.EventID, d.EventType, d.EventTime = e, e.ID, e.Type, e.Time
+		w.Event, d.EventID, d.EventType, d.EventTime = e, e.ID, e.Type, e.Time
 		d.ID = hookyard.DeliveryID(e.ID, d.HookKey)
+		whole = append(whole, w)
 	}
-	return nil
+	return whole, nil
 }
 
 // Backlog returns the hooks that have deliveries in rows, with when the first is due. It costs a look-up a hook, not a

@@ -141,9 +141,13 @@ func (c *committer) do(batch []op) {
 	}
 }
 
-// commit does a batch in one transaction. When that fails it halves the batch, so that a bad row fails alone and the
-// others are kept; a lost connection is nobody's fault and is tried once more.
-func (c *committer) commit(batch []op, lost int) {
+// maxClashes is how often a batch is tried again because another node stood in its way.
+const maxClashes = 5
+
+// commit does a batch in one transaction. When that fails by the fault of a row it halves the batch, so that a bad row
+// fails alone and the others are kept. What is nobody's fault is tried again or told to all: a lost connection once, a
+// clash with another node a few times.
+func (c *committer) commit(batch []op, tries int) {
 	err := c.try(batch)
 	switch {
 	case err == nil:
@@ -152,21 +156,82 @@ func (c *committer) commit(batch []op, lost int) {
 		}
 	case c.db.dialect.isLost(err):
 		c.stmts.drop()
-		if lost == 0 {
-			c.commit(batch, 1)
+		if tries == 0 {
+			if batch = c.dropKept(batch); len(batch) > 0 {
+				c.commit(batch, 1)
+			}
 			return
 		}
 		c.db.log.Error("database cannot be reached", "error", err)
-		err = &hookyard.Error{Code: hookyard.Unavailable, Message: "the database cannot be reached: nothing was kept, try again"}
-		for _, o := range batch {
-			o.end(err)
-		}
+		c.fail(batch, "the database cannot be reached: nothing was kept, try again")
+	case c.db.dialect.isClash(err) && tries < maxClashes:
+		c.commit(batch, tries+1)
+	case c.db.dialect.isPassing(err):
+		c.db.log.Error("database cannot keep anything", "error", err)
+		c.fail(batch, "the database cannot keep anything at the moment: nothing was kept, try again")
 	case len(batch) == 1:
 		batch[0].end(c.db.translate(err))
 	default:
-		c.commit(batch[:len(batch)/2], lost)
-		c.commit(batch[len(batch)/2:], lost)
+		c.commit(batch[:len(batch)/2], tries)
+		c.commit(batch[len(batch)/2:], tries)
 	}
+}
+
+func (c *committer) fail(batch []op, message string) {
+	err := &hookyard.Error{Code: hookyard.Unavailable, Message: message}
+	for _, o := range batch {
+		o.end(err)
+	}
+}
+
+// dropKept ends what is kept although its connection broke: it may have broken between the commit and the answer. Events
+// have ids that nobody else's have. What cannot be looked at now is left in the batch, and fails with it if need be.
+func (c *committer) dropKept(batch []op) []op {
+	var accepts []*acceptOp
+	var ids []any
+	for _, o := range batch {
+		if a, ok := o.(*acceptOp); ok {
+			accepts, ids = append(accepts, a), append(ids, a.a.Event.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return batch
+	}
+	rows, err := c.db.read.Query("select id, seq from events where id in ("+placeholders(len(ids))+")", ids...)
+	if err != nil {
+		return batch
+	}
+	defer func() { _ = rows.Close() }()
+	kept := map[string]int64{}
+	for rows.Next() {
+		var id string
+		var seq int64
+		if err := rows.Scan(&id, &seq); err != nil {
+			return batch
+		}
+		kept[id] = seq
+	}
+	if rows.Err() != nil || len(kept) == 0 {
+		return batch
+	}
+	for _, o := range accepts {
+		if seq := kept[o.a.Event.ID]; seq != 0 {
+			o.a.Event.Seq, o.receipt.Seq = seq, seq
+			for i := range o.a.Deliveries {
+				o.a.Deliveries[i].EventSeq = seq
+			}
+		}
+	}
+	c.tell(accepts)
+	left := batch[:0]
+	for _, o := range batch {
+		if a, ok := o.(*acceptOp); ok && kept[a.a.Event.ID] != 0 {
+			o.end(nil)
+			continue
+		}
+		left = append(left, o)
+	}
+	return left
 }
 
 // try does a batch in one transaction. Its order is that of the product: results first, for they free what claims may
@@ -201,6 +266,9 @@ func (c *committer) try(batch []op) (err error) {
 			accepts = append(accepts, &acceptOp{a: &o.result.Meta[i], meta: true})
 		}
 	}
+	if err := c.lockHooks(ctx, batch); err != nil {
+		return fmt.Errorf("lock hooks: %w", err)
+	}
 	if err := c.keepEnds(ctx, ends); err != nil {
 		return fmt.Errorf("finish: %w", err)
 	}
@@ -230,6 +298,39 @@ func (c *committer) try(batch []op) (err error) {
 		}
 	}
 	return nil
+}
+
+// lockHooks locks the rows of all hooks that a batch will read or change, in one order on every node: those who take them
+// as they come wait for each other crosswise.
+func (c *committer) lockHooks(ctx context.Context, batch []op) error {
+	if c.db.dialect.forUpdate == "" {
+		return nil
+	}
+	keys := map[int64]bool{}
+	for _, o := range batch {
+		switch o := o.(type) {
+		case *endOp:
+			if o.result.Health != nil || o.result.HookOff != "" {
+				keys[o.result.Work.Delivery.HookKey] = true
+			}
+		case *claimOp:
+			keys[o.hook] = true
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	args := make([]any, 0, len(keys))
+	for key := range keys {
+		args = append(args, key)
+	}
+	rows, err := c.stmts.conn.QueryContext(ctx, "select key from hooks where key in ("+placeholders(len(args))+") order by key"+c.db.dialect.forUpdate, args...)
+	if err != nil {
+		return err
+	}
+	for rows.Next() { // each is locked as it is read
+	}
+	return errors.Join(rows.Err(), rows.Close())
 }
 
 func (c *committer) begin() string {

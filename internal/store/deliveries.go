@@ -306,13 +306,22 @@ func (db *DB) Owe(ctx context.Context, d hookyard.Delivery) error {
 		return err
 	}
 	return db.txPlain(ctx, func(c conn) error {
-		_, err := oweIn(ctx, c, d.EventSeq, h, d.ProjectKey)
+		_, err := db.oweIn(ctx, c, d.EventSeq, h, d.ProjectKey)
 		return err
 	})
 }
 
-// oweIn says whether it made or opened a delivery: one that is pending already is left alone.
-func oweIn(ctx context.Context, c conn, eventSeq int64, h *hookyard.Hook, projectKey int64) (bool, error) {
+// oweIn says whether it made or opened a delivery: one that is pending already is left alone, and of an event that is
+// gone none is made. The event stays until the commit.
+func (db *DB) oweIn(ctx context.Context, c conn, eventSeq int64, h *hookyard.Hook, projectKey int64) (bool, error) {
+	var seq int64
+	err := c.QueryRowContext(ctx, "select seq from events where seq = $1"+db.dialect.forShare, eventSeq).Scan(&seq)
+	if err != nil {
+		if err == sql.ErrNoRows {
+			err = nil
+		}
+		return false, err
+	}
 	now := time.Now().UnixMicro()
 	due := now
 	if h.Ordered {

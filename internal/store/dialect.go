@@ -13,13 +13,17 @@ type dialect struct {
 	schema      *strings.Replacer // types of the schema's text
 	skipLocked  string            // ends a select that takes rows
 	forUpdate   string            // ends a select that locks a row
+	forShare    string            // ends a select that keeps a row from going
 	migrateLock string            // taken in the migrating transaction
 	size        string            // query for the bytes the database takes
+	used        string            // query for the bytes in use, as far as the database knows
 	version     string            // expression that says which database it is
 	open        func(ctx context.Context, dsn string) (*pools, error)
 	insert      func(ctx context.Context, c conn, t *rowSet) error
 	isDuplicate func(err error) bool
 	isLost      func(err error) bool // the connection is gone: nothing is wrong with the rows
+	isPassing   func(err error) bool // the database cannot do it now, whatever the rows: disk full, read only, too busy
+	isClash     func(err error) bool // another transaction stood in the way, and the same again may do
 }
 
 // conn is a transaction, or whatever runs statements.

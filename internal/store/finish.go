@@ -57,9 +57,22 @@ func (c *committer) keepEnds(ctx context.Context, ops []*endOp) error {
 	if err := c.insertAttempts(ctx, ops); err != nil {
 		return err
 	}
+	newest := make(map[int64]*endOp) // of each hook's health, the last counts
 	for _, o := range ops {
-		if err := c.keepHealth(ctx, o.result); err != nil {
-			return err
+		if o.result.Health != nil {
+			newest[o.result.Work.Delivery.HookKey] = o
+		}
+	}
+	for _, o := range ops {
+		if newest[o.result.Work.Delivery.HookKey] == o {
+			if err := c.keepHealth(ctx, o.result); err != nil {
+				return err
+			}
+		}
+		if o.result.HookOff != "" {
+			if err := c.switchOff(ctx, o.result); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -170,26 +183,22 @@ func appendAttempt(v []any, a *hookyard.Attempt) []any {
 }
 
 func (c *committer) keepHealth(ctx context.Context, r *hookyard.Result) error {
-	key := r.Work.Delivery.HookKey
-	if r.Health != nil {
-		text := ""
-		if *r.Health != (hookyard.Health{}) {
-			b, err := json.Marshal(r.Health)
-			if err != nil {
-				return err
-			}
-			text = string(b)
-		}
-		if _, err := c.stmts.exec(ctx, "update hooks set health = $1 where key = $2", text, key); err != nil {
+	text := ""
+	if *r.Health != (hookyard.Health{}) {
+		b, err := json.Marshal(r.Health)
+		if err != nil {
 			return err
 		}
+		text = string(b)
 	}
-	if r.HookOff == "" {
-		return nil
-	}
+	_, err := c.stmts.exec(ctx, "update hooks set health = $1 where key = $2", text, r.Work.Delivery.HookKey)
+	return err
+}
+
+func (c *committer) switchOff(ctx context.Context, r *hookyard.Result) error {
 	now := micros(time.Now())
 	_, err := c.stmts.conn.ExecContext(ctx, `update hooks set active = $1, off_reason = $2, revision = revision + 1, updated = $3
-		where key = $4 and active`, false, r.HookOff, now, key)
+		where key = $4 and active`, false, r.HookOff, now, r.Work.Delivery.HookKey)
 	if err != nil {
 		return fmt.Errorf("switch hook off: %w", err)
 	}

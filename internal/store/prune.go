@@ -2,13 +2,19 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"slices"
 	"time"
+
+	"github.com/hookyard/hookyard"
 )
 
 // Retention says what may go.
 type Retention struct {
-	Bodies time.Duration // events' bytes and attempts go when they are older; 0 keeps them
-	Bytes  int64         // the oldest go when the database is larger; 0 means no bound
+	Bodies time.Duration // events go when they are older, unless their project says otherwise; 0 keeps them
+	Bytes  int64         // the oldest go when more than that is in use; 0 means no bound
 	Seen   time.Duration // duplicates' guards go when they are older; longer than Bodies
 }
 
@@ -21,19 +27,6 @@ const pruneStep = 500
 func (db *DB) Prune(ctx context.Context, r Retention, now time.Time) (int, error) {
 	if err := db.expireListeners(ctx, now); err != nil {
 		return 0, err
-	}
-	before := int64(0)
-	if r.Bodies > 0 {
-		before = micros(now.Add(-r.Bodies))
-	}
-	if r.Bytes > 0 {
-		size, err := db.used(ctx)
-		if err != nil {
-			return 0, err
-		}
-		if size > r.Bytes {
-			before = micros(now)
-		}
 	}
 	if r.Seen > 0 {
 		err := db.txPlain(ctx, func(c conn) error {
@@ -48,14 +41,77 @@ func (db *DB) Prune(ctx context.Context, r Retention, now time.Time) (int, error
 			return 0, err
 		}
 	}
-	if before == 0 {
-		return 0, nil
+	own, err := db.ownRetentions(ctx)
+	if err != nil {
+		return 0, err
 	}
-	seqs, err := db.prunable(ctx, before)
+	for key, keep := range own {
+		if n, err := db.pruneOlder(ctx, now.Add(-keep), "project_key = $3", key); n > 0 || err != nil {
+			return n, err
+		}
+	}
+	if r.Bodies > 0 {
+		others, args := "", []any(nil)
+		if len(own) > 0 {
+			for key := range own {
+				args = append(args, key)
+			}
+			others = "project_key not in (" + placeholdersFrom(3, len(args)) + ")"
+		}
+		if n, err := db.pruneOlder(ctx, now.Add(-r.Bodies), others, args...); n > 0 || err != nil {
+			return n, err
+		}
+	}
+	if r.Bytes > 0 {
+		size, err := db.used(ctx, r.Bytes)
+		if err != nil {
+			return 0, err
+		}
+		if size > r.Bytes {
+			return db.pruneOlder(ctx, now, "")
+		}
+	}
+	return 0, nil
+}
+
+// ownRetentions are the projects that say themselves how long their events are kept.
+func (db *DB) ownRetentions(ctx context.Context) (map[int64]time.Duration, error) {
+	rows, err := db.read.QueryContext(ctx, "select key, settings from projects where deleted = 0 and settings not like '%\"Retention\":0,%'")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	out := map[int64]time.Duration{}
+	for rows.Next() {
+		var key int64
+		var settings string
+		var p struct{ Retention time.Duration }
+		if err := rows.Scan(&key, &settings); err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal([]byte(settings), &p); err != nil {
+			return nil, err
+		}
+		if p.Retention > 0 {
+			out[key] = p.Retention
+		}
+	}
+	return out, rows.Err()
+}
+
+// pruneOlder takes away one step of the events before a time that nobody is owed. where, if not "", narrows them; its
+// parameters begin with $3.
+func (db *DB) pruneOlder(ctx context.Context, before time.Time, where string, args ...any) (int, error) {
+	seqs, err := db.prunable(ctx, before, where, args...)
 	if err != nil || len(seqs) == 0 {
 		return 0, err
 	}
-	return len(seqs), db.txPlain(ctx, func(c conn) error {
+	gone := 0
+	err = db.txPlain(ctx, func(c conn) error {
+		var err error
+		if seqs, err = lockUnowed(ctx, c, seqs, db.dialect.forUpdate); err != nil || len(seqs) == 0 {
+			return err
+		}
 		if err := notePruned(ctx, c, seqs); err != nil {
 			return err
 		}
@@ -69,17 +125,31 @@ func (db *DB) Prune(ctx context.Context, r Retention, now time.Time) (int, error
 				return err
 			}
 		}
+		gone = len(seqs)
 		return nil
 	})
+	return gone, err
 }
 
 // prunable returns the seqs of the oldest events before a time that nobody is owed any more.
-func (db *DB) prunable(ctx context.Context, before int64) ([]any, error) {
-	rows, err := db.read.QueryContext(ctx, `select seq from events where time < $2
-		and not exists (select 1 from deliveries d where d.event_seq = events.seq and d.state = 'pending') order by seq limit $1`, pruneStep, before)
+func (db *DB) prunable(ctx context.Context, before time.Time, where string, args ...any) ([]any, error) {
+	end, err := db.seqAt(ctx, before.Add(clockSlack)) // else all younger events are looked at to find that they are younger
 	if err != nil {
 		return nil, err
 	}
+	if where != "" {
+		where = " and " + where
+	}
+	rows, err := db.read.QueryContext(ctx, fmt.Sprintf(`select seq from events where seq < $1 and time < $2%s
+		and not exists (select 1 from deliveries d where d.event_seq = events.seq and d.state = 'pending') order by seq limit %d`, where, pruneStep),
+		append([]any{end, micros(before)}, args...)...)
+	if err != nil {
+		return nil, err
+	}
+	return scanSeqs(rows)
+}
+
+func scanSeqs(rows *sql.Rows) ([]any, error) {
 	defer func() { _ = rows.Close() }()
 	var out []any
 	for rows.Next() {
@@ -92,13 +162,66 @@ func (db *DB) prunable(ctx context.Context, before int64) ([]any, error) {
 	return out, rows.Err()
 }
 
-// used returns the bytes in use: on SQLite the file does not shrink when rows go, so its free pages do not count.
-func (db *DB) used(ctx context.Context) (int64, error) {
-	if db.dialect.writers > 1 {
-		return db.Size(ctx)
+// lockUnowed locks events and their deliveries and returns those that nobody is owed: since they were found, somebody
+// may have sent them again.
+func lockUnowed(ctx context.Context, c conn, seqs []any, forUpdate string) ([]any, error) {
+	in := " in (" + placeholders(len(seqs)) + ")"
+	rows, err := c.QueryContext(ctx, "select seq from events where seq"+in+" order by seq"+forUpdate, seqs...)
+	if err != nil {
+		return nil, err
 	}
+	there, err := scanSeqs(rows)
+	if err != nil || len(there) == 0 {
+		return nil, err
+	}
+	rows, err = c.QueryContext(ctx, "select event_seq, state from deliveries where event_seq"+in+" order by event_seq, hook_key"+forUpdate, seqs...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	owed := map[any]bool{}
+	for rows.Next() {
+		var seq int64
+		var state string
+		if err := rows.Scan(&seq, &state); err != nil {
+			return nil, err
+		}
+		if state == string(hookyard.Pending) {
+			owed[seq] = true
+		}
+	}
+	return slices.DeleteFunc(there, func(seq any) bool { return owed[seq] }), rows.Err()
+}
+
+// used returns the bytes in use. Files do not shrink when rows go, so free pages do not count on SQLite; PostgreSQL does
+// not tell them apart, and a database that seems too large for bound is looked at more closely.
+func (db *DB) used(ctx context.Context, bound int64) (int64, error) {
 	var n int64
-	err := db.read.QueryRowContext(ctx, `select (page_count - freelist_count) * page_size
-		from pragma_page_count(), pragma_freelist_count(), pragma_page_size()`).Scan(&n)
-	return n, err
+	if err := db.read.QueryRowContext(ctx, db.dialect.used).Scan(&n); err != nil || n <= bound || db.dialect.writers == 1 {
+		return n, err
+	}
+	live := int64(0)
+	for _, table := range []string{"events", "deliveries", "attempts"} {
+		bytes, err := db.sampled(ctx, table)
+		if err != nil {
+			return 0, err
+		}
+		live += bytes
+	}
+	return min(n, live), nil
+}
+
+// samplePages is how many pages of a table are looked at to estimate how large its rows are.
+const samplePages = 2000
+
+// sampled estimates the bytes of a table's live rows on PostgreSQL, from a part of its pages.
+func (db *DB) sampled(ctx context.Context, table string) (int64, error) {
+	var pages int64
+	if err := db.read.QueryRowContext(ctx, "select pg_relation_size('"+table+"'::regclass) / 8192").Scan(&pages); err != nil || pages == 0 {
+		return 0, err
+	}
+	percent := min(100, 100*samplePages/float64(pages))
+	var bytes int64
+	err := db.read.QueryRowContext(ctx, fmt.Sprintf("select coalesce(sum(pg_column_size(t.*)), 0)::bigint from %s t tablesample system (%f)", table, percent)).Scan(&bytes)
+	return int64(float64(bytes) * 100 / percent), err
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -110,22 +111,33 @@ const replayStep = 200
 // StepReplay looks at the next events of a bulk job and opens the deliveries it asks for; the progress is kept in the
 // same transaction, so that a crash repeats nothing. want decides, per event, whether the hook is to get it. It returns
 // the keys of the hooks that now have something due, and whether the job has ended.
-func (db *DB) StepReplay(ctx context.Context, r *hookyard.Replay, want func(e *hookyard.Event) bool) (hooks []int64, done bool, err error) {
+func (db *DB) StepReplay(ctx context.Context, r *hookyard.Replay, want func(e *hookyard.Event) (bool, error)) (hooks []int64, done bool, err error) {
 	page, err := db.Events(ctx, hookyard.EventQuery{ProjectKey: r.ProjectKey, After: r.Cursor, Ascending: true, Limit: replayStep,
 		Bodies: r.HookKey != 0 && r.State == ""})
 	if err != nil {
 		return nil, false, err
 	}
-	var hook *hookyard.Hook
+	o := opening{db: db, r: r, want: want}
 	if r.HookKey != 0 {
-		if hook, err = db.HookByKey(ctx, r.HookKey); err != nil {
+		if o.hook, err = db.HookByKey(ctx, r.HookKey); err != nil {
 			return nil, false, err
 		}
 	}
-	opened := map[int64]bool{}
+	view, err := db.ViewByKey(ctx, r.ProjectKey)
+	if errors.Is(err, hookyard.ErrNotFound) { // the project was deleted meanwhile
+		return nil, true, db.CancelReplay(ctx, r.ProjectKey, r.ID)
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	for _, h := range view.Hooks {
+		if h.Ordered {
+			o.ordered = append(o.ordered, h.Key)
+		}
+	}
 	next := *r
 	err = db.txPlain(ctx, func(c conn) error {
-		clear(opened)
+		o.opened = map[int64]bool{}
 		next = *r
 		for _, e := range page.Events {
 			if e.Seq > r.Last {
@@ -136,7 +148,7 @@ func (db *DB) StepReplay(ctx context.Context, r *hookyard.Replay, want func(e *h
 			if !inReplay(r, e) {
 				continue
 			}
-			n, err := openFor(ctx, c, r, hook, e, want, opened)
+			n, err := o.open(ctx, c, e)
 			if err != nil {
 				return err
 			}
@@ -161,7 +173,7 @@ func (db *DB) StepReplay(ctx context.Context, r *hookyard.Replay, want func(e *h
 		return nil, true, err
 	}
 	*r = next
-	for key := range opened {
+	for key := range o.opened {
 		hooks = append(hooks, key)
 	}
 	return hooks, r.Status == "done", nil
@@ -172,23 +184,39 @@ func inReplay(r *hookyard.Replay, e *hookyard.Event) bool {
 		(r.Type == "" || hookyard.MatchGlob(r.Type, e.Type))
 }
 
-// openFor opens what one event of a bulk job asks for: deliveries in the job's state, or, for a hook that was not owed
-// the event, a new one.
-func openFor(ctx context.Context, c conn, r *hookyard.Replay, hook *hookyard.Hook, e *hookyard.Event, want func(*hookyard.Event) bool, opened map[int64]bool) (int, error) {
-	if hook != nil && r.State == "" {
-		if !want(e) {
-			return 0, nil
+// opening is one step of a bulk job.
+type opening struct {
+	db      *DB
+	r       *hookyard.Replay
+	hook    *hookyard.Hook // nil: every hook that was owed the events
+	ordered []any          // keys of the project's ordered hooks: what is due to them is so in event order
+	want    func(*hookyard.Event) (bool, error)
+	opened  map[int64]bool // keys of hooks that now have something due
+}
+
+// open opens what one event of a bulk job asks for: deliveries in the job's state, or, for a hook that was not owed the
+// event, a new one.
+func (o *opening) open(ctx context.Context, c conn, e *hookyard.Event) (int, error) {
+	if o.hook != nil && o.r.State == "" {
+		wanted, err := o.want(e)
+		if err != nil || !wanted {
+			return 0, err
 		}
-		made, err := oweIn(ctx, c, e.Seq, hook, r.ProjectKey)
+		made, err := o.db.oweIn(ctx, c, e.Seq, o.hook, o.r.ProjectKey)
 		if err != nil || !made {
 			return 0, err
 		}
-		opened[r.HookKey] = true
+		o.opened[o.r.HookKey] = true
 		return 1, nil
 	}
-	rows, err := c.QueryContext(ctx, `update deliveries set state = 'pending', reason = '', due = $1, node = 0, tries = 0, updated = $1
+	args := append([]any{time.Now().UnixMicro(), e.Seq, o.r.HookKey, string(o.r.State)}, o.ordered...)
+	due := "$1"
+	if len(o.ordered) > 0 {
+		due = "case when hook_key in (" + placeholdersFrom(5, len(o.ordered)) + ") then event_seq else $1 end" // see takeDue
+	}
+	rows, err := c.QueryContext(ctx, `update deliveries set state = 'pending', reason = '', due = `+due+`, node = 0, tries = 0, updated = $1
 		where event_seq = $2 and state <> 'pending' and state <> 'canceled' and ($3 = 0 or hook_key = $3) and ($4 = '' or state = $4)
-		and hook_key in (select key from hooks where deleted = 0 and active) returning hook_key`, time.Now().UnixMicro(), e.Seq, r.HookKey, string(r.State))
+		and hook_key in (select key from hooks where deleted = 0 and active) returning hook_key`, args...)
 	if err != nil {
 		return 0, err
 	}
@@ -199,7 +227,7 @@ func openFor(ctx context.Context, c conn, r *hookyard.Replay, hook *hookyard.Hoo
 		if err := rows.Scan(&key); err != nil {
 			return 0, err
 		}
-		opened[key] = true
+		o.opened[key] = true
 		n++
 	}
 	return n, rows.Err()

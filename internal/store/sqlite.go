@@ -20,12 +20,16 @@ func sqlite() *dialect {
 		writers: 1,
 		schema: strings.NewReplacer("{int}", "integer", "{text}", "text", "{blob}", "blob", "{bool}", "integer",
 			"{key}", "integer primary key autoincrement", "{rows}", " strict", "{norowid}", " strict, without rowid"),
-		size:        "select page_count * page_size from pragma_page_count(), pragma_page_size()",
+		size: "select page_count * page_size from pragma_page_count(), pragma_page_size()",
+		used: `select (page_count - freelist_count) * page_size from pragma_page_count(), pragma_freelist_count(),
+			pragma_page_size()`,
 		version:     "'SQLite ' || sqlite_version()",
 		open:        openSQLite,
 		insert:      insertSQLite,
 		isDuplicate: isDuplicateSQLite,
 		isLost:      func(error) bool { return false },
+		isPassing:   isPassingSQLite,
+		isClash:     func(error) bool { return false }, // there is one writer
 	}
 }
 
@@ -66,6 +70,20 @@ func openSQLite(ctx context.Context, dsn string) (*pools, error) {
 func isDuplicateSQLite(err error) bool {
 	var e *sqlitedriver.Error
 	return errors.As(err, &e) && (e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+}
+
+// isPassingSQLite takes only what the statement or its values can be to blame for as their fault.
+func isPassingSQLite(err error) bool {
+	var e *sqlitedriver.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE, sqlite3.SQLITE_ERROR,
+		sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_INTERRUPT: // interrupted by who asked
+		return false
+	}
+	return true
 }
 
 // chunks are the numbers of rows for which an insert is prepared: few enough to keep, close enough to what is left.

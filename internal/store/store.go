@@ -185,6 +185,9 @@ func (db *DB) translate(err error) error {
 		return hookyard.ErrNotFound
 	case db.dialect.isDuplicate(err):
 		return &hookyard.Error{Code: hookyard.Conflict, Message: "it exists already"}
+	case db.dialect.isPassing(err):
+		db.log.Error("database cannot do what is asked", "error", err)
+		return &hookyard.Error{Code: hookyard.Unavailable, Message: "the database cannot do this at the moment: try again"}
 	}
 	return err
 }

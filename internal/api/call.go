@@ -22,6 +22,7 @@ type call struct {
 	id   *auth.Identity // who asks; nil on routes that are open to all
 	view *hookyard.View // the project of the path; nil on routes without one
 	q    url.Values     // the query, checked
+	body []byte         // of settings, once it was read
 }
 
 // handler wraps a route: who asks, may they, and what went wrong.

@@ -28,6 +28,9 @@ type field func(raw json.RawMessage) error
 
 // object reads the request's body; an empty one is an object without members.
 func (c *call) object() (object, error) {
+	if c.body != nil {
+		return parseObject(c.body)
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, maxSettings))
 	var over *http.MaxBytesError
 	if errors.As(err, &over) {
@@ -36,6 +39,7 @@ func (c *call) object() (object, error) {
 	if err != nil {
 		return nil, hookyard.Errorf(hookyard.Invalid, "the body broke off before its end")
 	}
+	c.body = body
 	return parseObject(body)
 }
 

@@ -57,7 +57,9 @@ func listProjects(c *call) error {
 }
 
 // putProject makes a project for whoever may own it, or replaces its settings for its admins.
-func putProject(c *call) error {
+func putProject(c *call) error { return c.afresh(func() error { return replaceProject(c) }) }
+
+func replaceProject(c *call) error {
 	view, err := c.a.project(c.ctx(), c.param("owner"), c.param("project"))
 	if err != nil {
 		return err
@@ -89,7 +91,9 @@ func putProject(c *call) error {
 	return c.reply(http.StatusCreated, projectJSON(p))
 }
 
-func updateProject(c *call) error {
+func updateProject(c *call) error { return c.afresh(func() error { return patchProject(c) }) }
+
+func patchProject(c *call) error {
 	p := *c.view.Project
 	if err := c.expectProject(&p); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -110,6 +111,23 @@ func (c *call) expect(what string, at int64) error {
 		return nil
 	}
 	return withStatus(stale, hookyard.Errorf(hookyard.Conflict, "%s was changed by somebody else: it is at revision %d, not %d", what, at, wanted))
+}
+
+// maxAfresh is how often a change is made anew because somebody else was quicker.
+const maxAfresh = 5
+
+// afresh makes a change that is kept only over the revision it was made from, and makes it anew over the newer one when
+// somebody else was quicker. Who named a revision is refused then, by expect.
+func (c *call) afresh(change func() error) error {
+	for tries := 1; ; tries++ {
+		err := change()
+		if !errors.Is(err, hookyard.ErrStale) || tries == maxAfresh {
+			return err
+		}
+		if c.view, err = c.a.o.Store.View(c.ctx(), c.param("owner"), c.param("project")); err != nil {
+			return err
+		}
+	}
 }
 
 func trimETag(v string) string {

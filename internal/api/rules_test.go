@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -470,6 +472,69 @@ func TestRepeats(t *testing.T) {
 			if status, text := publish(c.key, c.body); status != c.status || !strings.Contains(text, c.want) {
 				t.Errorf("key %q, %s: %d %s; want %d and %s", c.key, c.body, status, text, c.status, c.want)
 			}
+		}
+	})
+}
+
+// TestManyChanges has many change a project and a source at once: of those that name a revision one is taken, and of
+// those that name none all are, none undoing another's.
+func TestManyChanges(t *testing.T) {
+	t.Parallel()
+	each(t, nil, func(t *testing.T, b *bundle) {
+		p := b.project("p", client.ProjectPatch{})
+		if _, _, err := b.alice.PutSource(t.Context(), p, "in", client.SourcePatch{Type: new("none")}); err != nil {
+			t.Fatal(err)
+		}
+		patch := func(path, ifMatch, body string) int {
+			r, err := http.NewRequest(http.MethodPatch, b.url+"/api/projects/"+p+path, strings.NewReader(body))
+			if err != nil {
+				t.Error(err)
+				return 0
+			}
+			r.Header.Set("Authorization", "Bearer "+b.token)
+			if ifMatch != "" {
+				r.Header.Set("If-Match", ifMatch)
+			}
+			resp, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Error(err)
+				return 0
+			}
+			_ = resp.Body.Close()
+			return resp.StatusCode
+		}
+		for _, path := range []string{"", "/sources/in"} {
+			var wait sync.WaitGroup
+			var taken, refused atomic.Int32
+			for range 12 {
+				wait.Go(func() {
+					switch status := patch(path, `"1"`, `{"description":"x"}`); status {
+					case http.StatusOK:
+						taken.Add(1)
+					case http.StatusPreconditionFailed, http.StatusConflict:
+						refused.Add(1)
+					default:
+						t.Errorf("%q: status %d", path, status)
+					}
+				})
+			}
+			wait.Wait()
+			if taken.Load() != 1 || refused.Load() != 11 {
+				t.Errorf("%q: %d of 12 changes of revision 1 were taken, %d refused; want 1 and 11", path, taken.Load(), refused.Load())
+			}
+		}
+		var wait sync.WaitGroup
+		for _, body := range []string{`{"description":"all"}`, `{"public":true}`, `{"retention":"1h"}`} {
+			wait.Go(func() {
+				if status := patch("", "", body); status != http.StatusOK {
+					t.Errorf("%s: status %d", body, status)
+				}
+			})
+		}
+		wait.Wait()
+		got, err := b.alice.Project(t.Context(), p)
+		if err != nil || got.Description != "all" || !got.Public || got.Retention != hookyard.Duration(time.Hour) {
+			t.Errorf("three changes at once left %+v, %v", got, err)
 		}
 	})
 }

@@ -107,7 +107,8 @@ func (db *DB) projectSettings(p *hookyard.Project) (settings string, secret []by
 	return string(b), secret, err
 }
 
-// UpdateProject keeps p's settings; its owner, name and key stay.
+// UpdateProject keeps p's settings; its owner, name and key stay. It fails with [hookyard.ErrStale] when the project is
+// not at p.Revision any more.
 func (db *DB) UpdateProject(ctx context.Context, p *hookyard.Project) error {
 	settings, secret, err := db.projectSettings(p)
 	if err != nil {
@@ -116,7 +117,10 @@ func (db *DB) UpdateProject(ctx context.Context, p *hookyard.Project) error {
 	return db.change(ctx, func(tx *sql.Tx) error {
 		p.UpdatedAt = stamp()
 		err := tx.QueryRowContext(ctx, `update projects set settings = $1, secret = $2, revision = revision + 1, updated = $3
-			where key = $4 and deleted = 0 returning revision`, settings, secret, micros(p.UpdatedAt), p.Key).Scan(&p.Revision)
+			where key = $4 and deleted = 0 and revision = $5 returning revision`, settings, secret, micros(p.UpdatedAt), p.Key, p.Revision).Scan(&p.Revision)
+		if err == sql.ErrNoRows {
+			return hookyard.ErrStale
+		}
 		if err != nil {
 			return err
 		}

@@ -21,6 +21,7 @@ func sqlite() *dialect {
 		schema: strings.NewReplacer("{int}", "integer", "{text}", "text", "{blob}", "blob", "{bool}", "integer",
 			"{key}", "integer primary key autoincrement", "{rows}", " strict", "{norowid}", " strict, without rowid"),
 		size: "select page_count * page_size from pragma_page_count(), pragma_page_size()",
+		now:  "cast(unixepoch('subsec') * 1000000 as integer)",
 		used: `select (page_count - freelist_count) * page_size from pragma_page_count(), pragma_freelist_count(),
 			pragma_page_size()`,
 		version:     "'SQLite ' || sqlite_version()",

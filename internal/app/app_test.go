@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -80,6 +82,7 @@ func TestRefusesWhatCannotWork(t *testing.T) {
 		"HOST:PORT":     func(c *app.Config) { c.Listen = "8080" },
 		"http://":       func(c *app.Config) { c.BaseURL = "hooks.example.com" },
 		"--log-format":  func(c *app.Config) { c.LogFormat = "xml" },
+		"--trust-proxy": func(c *app.Config) { c.TrustProxies = []string{"10.0.0.1", "10.0.0.0/40"} },
 		"--max-body":    func(c *app.Config) { c.Limits.Body = 0 },
 	} {
 		c := app.DefaultConfig()
@@ -141,4 +144,109 @@ func TestFirstStart(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the key's file: %v, %v; want it to be its owner's only", info, err)
 	}
+}
+
+// TestTrustProxy: failed sign-ins count for the address that a trusted proxy tells of, and for the peer's own when
+// nobody is trusted, whatever it tells.
+func TestTrustProxy(t *testing.T) {
+	t.Parallel()
+	for _, trusted := range []bool{true, false} {
+		t.Run(fmt.Sprint("trusted ", trusted), func(t *testing.T) {
+			t.Parallel()
+			a := start(t, func(c *app.Config) {
+				if trusted {
+					c.TrustProxies = []string{"192.0.2.1", "127.0.0.0/8"}
+				}
+			})
+			try := func(n int, from string) int {
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.BaseURL()+"/api/user", nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.SetBasicAuth(fmt.Sprint("nobody", n), "wrong")
+				r.Header.Set("X-Forwarded-For", from)
+				resp, err := http.DefaultClient.Do(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = resp.Body.Close()
+				return resp.StatusCode
+			}
+			slowed := false
+			for n := 0; n < 60 && !slowed; n++ {
+				from := "198.51.100.1, 203.0.113.5"
+				if !trusted {
+					from = fmt.Sprintf("198.51.100.%d", n)
+				}
+				slowed = try(n, from) == http.StatusTooManyRequests
+			}
+			if !slowed {
+				t.Error("60 failed sign-ins are not slowed down")
+			}
+			if trusted {
+				if got := try(60, "198.51.100.1, 203.0.113.6"); got != http.StatusUnauthorized {
+					t.Errorf("another address gets %d: it is slowed down for the first", got)
+				}
+			}
+		})
+	}
+}
+
+// TestDevAnswersThisMachineOnly keeps a site out whose name was made to lead to 127.0.0.1.
+func TestDevAnswersThisMachineOnly(t *testing.T) {
+	t.Parallel()
+	get := func(a *app.App, path, host string) (int, string) {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+a.Addr()+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = host
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		body, _ := io.ReadAll(resp.Body)
+		return resp.StatusCode, string(body)
+	}
+	dev := start(t, func(c *app.Config) { c.Dev, c.BaseURL = true, "https://tunnel.example" })
+	for _, host := range []string{"127.0.0.1", "127.8.9.1:80", "localhost:8080", "LOCALHOST", "[::1]:8080", "[::1]", "tunnel.example", "Tunnel.example:443"} {
+		if status, body := get(dev, "/healthz", host); status != http.StatusOK {
+			t.Errorf("%s: %d %s", host, status, body)
+		}
+	}
+	for _, host := range []string{"evil.example", "evil.example:8080", "127.0.0.1.evil.example", "10.0.0.1", "localhost.evil.example", "0.0.0.0"} {
+		for _, path := range []string{"/healthz", "/", "/api/projects", "/a/_webhook/register", "/debug/pprof/", "/binaaaaaaaaaaaaaaaa"} {
+			if status, body := get(dev, path, host); status != http.StatusForbidden || !strings.Contains(body, "--dev") {
+				t.Errorf("%s%s: %d %s", host, path, status, body)
+			}
+		}
+	}
+	if status, body := get(start(t, nil), "/healthz", "hooks.example"); status != http.StatusOK {
+		t.Errorf("with sign-in: %d %s", status, body)
+	}
+}
+
+// start runs a server until the test ends.
+func start(t *testing.T, change func(c *app.Config)) *app.App {
+	t.Helper()
+	c := app.DefaultConfig()
+	c.Listen, c.Data, c.Grace = "127.0.0.1:0", t.TempDir(), time.Second
+	if change != nil {
+		change(&c)
+	}
+	a, err := app.New(t.Context(), c, "test", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- a.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	})
+	return a
 }

@@ -4,6 +4,7 @@ package app
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -56,6 +57,8 @@ type Config struct {
 	BinBody             int
 
 	Limits hookyard.Limits
+
+	proxies []netip.Prefix // TrustProxies, read by Complete
 }
 
 // DefaultConfig returns the configuration as shipped.
@@ -78,7 +81,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.BoolVar(&c.Dev, "dev", c.Dev, "for trying out: no sign-in, loopback only, loopback targets allowed, projects appear on first use")
 	fs.StringSliceVar(&c.AllowTargets, "allow-target", c.AllowTargets, "CIDR, IP address, host name or *.suffix to which hooks may send although it is private")
 	fs.StringVar(&c.Proxy, "proxy", c.Proxy, "HTTP proxy for deliveries: a URL, or \"env\" for HTTPS_PROXY and friends")
-	fs.StringSliceVar(&c.TrustProxies, "trust-proxy", c.TrustProxies, "CIDR of reverse proxies whose X-Forwarded-For is believed")
+	fs.StringSliceVar(&c.TrustProxies, "trust-proxy", c.TrustProxies, "CIDR or address of reverse proxies whose X-Forwarded-For is believed")
 	fs.StringVar(&c.SecretKeyFile, "secret-key-file", c.SecretKeyFile, "file with the key that seals secrets at rest (default DATA/secret.key, made at first start)")
 	fs.StringVar(&c.NodeName, "node-name", c.NodeName, "stable name of this process among several on one database (default the host's name)")
 	fs.BoolVar(&c.Guests, "guests", c.Guests, "let people who are not signed in read public projects")
@@ -169,7 +172,7 @@ func (c *Config) Complete() error {
 		return fmt.Errorf("--listen %q: write HOST:PORT, for example 127.0.0.1:8080 or :8080", c.Listen)
 	}
 	if c.Dev {
-		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		if !isLoopback(host) {
 			return fmt.Errorf("--dev switches sign-in off, so it serves on loopback only: use --listen 127.0.0.1:%s, or leave --dev away", port)
 		}
 		for _, own := range []string{"127.0.0.0/8", "::1/128", "localhost"} {
@@ -177,6 +180,9 @@ func (c *Config) Complete() error {
 				c.AllowTargets = append(slices.Clone(c.AllowTargets), own)
 			}
 		}
+	}
+	if c.proxies, err = parseProxies(c.TrustProxies); err != nil {
+		return err
 	}
 	if c.Database == "" {
 		c.Database = filepath.Join(c.Data, "hookyard.db")

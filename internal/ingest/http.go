@@ -172,7 +172,8 @@ func answer(ctx context.Context, w http.ResponseWriter, a *hookyard.Answer, rece
 	return WriteAnswer(ctx, w, a)
 }
 
-// WriteAnswer writes a fixed reply, after its delay or when the client has gone.
+// WriteAnswer writes a fixed reply after its delay, unless the client has gone. Whatever it is, on our origin it is no
+// page: the sandbox takes its scripts and its origin away.
 func WriteAnswer(ctx context.Context, w http.ResponseWriter, a *hookyard.Answer) error {
 	if a.Delay > 0 {
 		wait := time.NewTimer(time.Duration(a.Delay))
@@ -183,11 +184,12 @@ func WriteAnswer(ctx context.Context, w http.ResponseWriter, a *hookyard.Answer)
 			return nil
 		}
 	}
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
 	for name, value := range a.Headers {
-		w.Header().Set(name, value)
+		h.Set(name, value)
 	}
-	w.Header().Set("X-Content-Type-Options", "nosniff") // what users typed is never a page of ours
-	w.Header().Set("Content-Security-Policy", "sandbox")
+	noPage(h)
 	if a.Status != 0 {
 		w.WriteHeader(a.Status)
 	}
@@ -199,10 +201,16 @@ func reply(w http.ResponseWriter, a *signature.Answer) error {
 	for name, value := range a.Header {
 		w.Header().Set(name, value)
 	}
-	w.Header().Set("X-Content-Type-Options", "nosniff")
+	noPage(w.Header())
 	w.WriteHeader(a.Status)
 	_, err := w.Write(a.Body)
 	return ignoreGone(err)
+}
+
+// noPage takes scripts and origin from an answer that strangers had a part in.
+func noPage(h http.Header) {
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
 }
 
 // ignoreGone drops the error of writing to somebody who hung up: the event is kept, and they will ask again.

@@ -1,0 +1,82 @@
+package ingest
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/store"
+	"github.com/hookyard/hookyard/internal/store/storetest"
+)
+
+// nobody is a dispatcher without room, so that deliveries stay rows.
+type nobody struct{}
+
+func (nobody) Reserve(*hookyard.Hook, *hookyard.Event) bool { return false }
+func (nobody) Push(hookyard.Delivery, *hookyard.Event)      {}
+func (nobody) Release(int64, *hookyard.Event)               {}
+func (nobody) Wake(...int64)                                {}
+
+// yard is an Ingest with one source, acme/shop/in.
+type yard struct {
+	t  *testing.T
+	db *store.DB
+	in *Ingest
+}
+
+func newYard(t *testing.T, db *store.DB, s hookyard.Source) *yard {
+	t.Helper()
+	p := &hookyard.Project{Owner: "acme", Name: "shop"}
+	if err := db.CreateProject(t.Context(), p, nil); err != nil {
+		t.Fatal(err)
+	}
+	s.ProjectKey, s.Project, s.Name, s.Active = p.Key, p.Path(), "in", true
+	if s.Type == "" {
+		s.Type = "none"
+	}
+	if err := s.Validate(hookyard.DefaultLimits()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.PutSource(t.Context(), &s); err != nil {
+		t.Fatal(err)
+	}
+	all := func(*hookyard.Hook, *hookyard.Event) (bool, error) { return true, nil }
+	return &yard{t, db, New(Options{Store: db, Dispatcher: nobody{}, Filter: all, Limits: hookyard.DefaultLimits(), Log: slog.New(slog.DiscardHandler)})}
+}
+
+// send sends a body to the source and returns the answer.
+func (y *yard) send(body string, header ...string) *httptest.ResponseRecorder {
+	y.t.Helper()
+	r := httptest.NewRequestWithContext(y.t.Context(), http.MethodPost, "/in/acme/shop/in", strings.NewReader(body))
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	if err := y.in.Inbound(w, r, "acme", "shop", "in", ""); err != nil {
+		y.t.Fatal(err)
+	}
+	return w
+}
+
+// TestAnswerIsNoPage: what a source's owner chose to answer runs nothing on our origin.
+func TestAnswerIsNoPage(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		headers map[string]string
+		want    string
+	}{
+		{nil, "text/plain; charset=utf-8"},
+		{map[string]string{"content-type": "text/html"}, "text/html"},
+	} {
+		y := newYard(t, storetest.Open(t, storetest.SQLite(t)), hookyard.Source{Answer: &hookyard.Answer{Status: 201, Headers: c.headers, Body: "<script>alert(1)</script>"}})
+		w := y.send("{}")
+		h := w.Header()
+		if w.Code != 201 || h.Get("Content-Type") != c.want || h.Get("X-Content-Type-Options") != "nosniff" ||
+			h.Get("Content-Security-Policy") != "default-src 'none'; sandbox" {
+			t.Errorf("%v: %d %v", c.headers, w.Code, h)
+		}
+	}
+}

@@ -67,7 +67,7 @@ func putProject(c *call) error {
 		return err
 	}
 	if !role.Allows(hookyard.RoleAdmin) {
-		return notAuthorized(view.Project, hookyard.RoleAdmin)
+		return notAuthorized(c.id, view.Project, hookyard.RoleAdmin)
 	}
 	old := view.Project
 	if err := c.expectProject(old); err != nil {
@@ -185,7 +185,7 @@ func (c *call) target(withName bool) (*hookyard.Project, error) {
 		return nil, err
 	}
 	if !role.Allows(hookyard.RoleAdmin) {
-		return nil, notAuthorized(&to, hookyard.RoleAdmin)
+		return nil, notAuthorized(c.id, &to, hookyard.RoleAdmin)
 	}
 	there, err := c.a.project(c.ctx(), to.Owner, to.Name)
 	if err == nil && there.Project.Key != 0 { // before the old project's hooks are told that it is gone

@@ -79,10 +79,13 @@ func (c *call) admit(rt *route) error {
 	switch rt.need {
 	case signedIn:
 		if c.id.Guest {
-			return hookyard.Errorf(hookyard.Unauthenticated, "Authentication required")
+			return authenticationRequired()
 		}
 		return nil
 	case administrator:
+		if c.id.Guest {
+			return authenticationRequired()
+		}
 		if !c.id.IsAdmin() {
 			return hookyard.Errorf(hookyard.Forbidden, "only an administrator may do this, with a token of scope manage if with a token")
 		}
@@ -109,7 +112,7 @@ func (a *API) enter(ctx context.Context, id *auth.Identity, owner, name string, 
 		return nil, err
 	}
 	if !role.Allows(need) {
-		return nil, notAuthorized(view.Project, need)
+		return nil, notAuthorized(id, view.Project, need)
 	}
 	if view.Project.Key == 0 {
 		return a.onUse(ctx, view.Project, creates)
@@ -153,12 +156,20 @@ func (a *API) onUse(ctx context.Context, p *hookyard.Project, creates bool) (*ho
 	return a.o.Store.View(ctx, p.Owner, p.Name)
 }
 
-func notAuthorized(p *hookyard.Project, need hookyard.Role) error {
+// notAuthorized says what right is missing, or to who showed no credential that one is.
+func notAuthorized(id *auth.Identity, p *hookyard.Project, need hookyard.Role) error {
+	if id.Guest {
+		return authenticationRequired()
+	}
 	verb := "modify"
 	if need == hookyard.RoleRead {
 		verb = "read"
 	}
 	return hookyard.Errorf(hookyard.Forbidden, "Not authorized to %s project [%s]", verb, hookyard.Clean(p.ID(), 200))
+}
+
+func authenticationRequired() error {
+	return hookyard.Errorf(hookyard.Unauthenticated, "Authentication required")
 }
 
 // checkPath refuses what no name may hold, before a database sees it.

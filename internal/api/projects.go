@@ -69,7 +69,7 @@ func replaceProject(c *call) error {
 		return err
 	}
 	if !role.Allows(hookyard.RoleAdmin) {
-		return notAuthorized(view.Project, hookyard.RoleAdmin)
+		return notAuthorized(c.id, view.Project, hookyard.RoleAdmin)
 	}
 	old := view.Project
 	if err := c.expectProject(old); err != nil {
@@ -189,7 +189,7 @@ func (c *call) target(withName bool) (*hookyard.Project, error) {
 		return nil, err
 	}
 	if !role.Allows(hookyard.RoleAdmin) {
-		return nil, notAuthorized(&to, hookyard.RoleAdmin)
+		return nil, notAuthorized(c.id, &to, hookyard.RoleAdmin)
 	}
 	there, err := c.a.project(c.ctx(), to.Owner, to.Name)
 	if err == nil && there.Project.Key != 0 { // before the old project's hooks are told that it is gone

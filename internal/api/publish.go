@@ -91,7 +91,7 @@ func (a *API) publishInto(r *http.Request) (*hookyard.View, error) {
 		return nil, err
 	}
 	if !may {
-		return nil, notAuthorized(view.Project, hookyard.RoleWrite)
+		return nil, notAuthorized(id, view.Project, hookyard.RoleWrite)
 	}
 	if view.Project.Key == 0 {
 		return a.onUse(hookyard.WithActor(ctx, id.User.Name), view.Project, true)

@@ -125,9 +125,15 @@ func TestGuests(t *testing.T) {
 		t.Errorf("a guest sees %+v, %v; want only %s", page, err, open)
 	}
 	_, err = guest.PatchProject(ctx, open, client.ProjectPatch{})
-	wantStatus(t, err, http.StatusForbidden, "Not authorized to modify")
+	wantStatus(t, err, http.StatusUnauthorized, "Authentication required")
 	_, err = guest.Publish(ctx, open, client.Publication{Type: "a", Data: json.RawMessage("1")})
-	wantStatus(t, err, http.StatusForbidden, "Not authorized to modify")
+	wantStatus(t, err, http.StatusUnauthorized, "Authentication required")
+	for _, p := range []string{"alice/closed", "alice/nothing"} {
+		_, err = guest.Project(ctx, p)
+		wantStatus(t, err, http.StatusUnauthorized, "Authentication required")
+	}
+	_, err = guest.ServerAudit(ctx, client.Page{})
+	wantStatus(t, err, http.StatusUnauthorized, "Authentication required")
 	_, err = guest.CreateToken(ctx, client.TokenRequest{})
 	wantStatus(t, err, http.StatusUnauthorized, "Authentication required")
 	_, err = guest.UserToken(ctx)
@@ -154,6 +160,10 @@ func TestDeletedProjectTells(t *testing.T) {
 			}
 			_, err := b.alice.Project(ctx, p)
 			wantStatus(t, err, http.StatusNotFound, "no such project [alice+gme]")
+			audit, err := b.admin.ServerAudit(ctx, client.Page{Limit: 1})
+			if err != nil || len(audit.Audit) != 1 || audit.Audit[0].Action != "project.delete" || audit.Audit[0].Subject != "alice/gme" {
+				t.Errorf("the server's audit log begins with %+v, %v: want the end of alice/gme", audit.Audit, err)
+			}
 		}
 		if h, err := b.bob.Hook(ctx, "bob/gme", "h"); err != nil || !h.Active {
 			t.Errorf("the hook of the transferred project: %+v, %v", h, err)

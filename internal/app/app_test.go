@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -249,4 +250,100 @@ func start(t *testing.T, change func(c *app.Config)) *app.App {
 		}
 	})
 	return a
+}
+
+// TestSetupLinkIsOfferedAgain loses the link in every way a first start can, also by one of --dev before.
+func TestSetupLinkIsOfferedAgain(t *testing.T) {
+	t.Parallel()
+	c := app.DefaultConfig()
+	c.Listen, c.Data = "127.0.0.1:0", t.TempDir()
+	file := filepath.Join(c.Data, "admin-token")
+	start := func(do func(a *app.App)) {
+		t.Helper()
+		a, err := app.New(t.Context(), c, "test", slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- a.Run(ctx) }()
+		do(a)
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	}
+	good := func(a *app.App) string {
+		t.Helper()
+		token, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cl, err := client.New(a.BaseURL(), strings.TrimSpace(string(token)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if u, err := cl.User(t.Context()); err != nil || u.Name != "admin" {
+			t.Errorf("the token in the file is that of %q, %v", u.Name, err)
+		}
+		return string(token)
+	}
+	c.Dev = true
+	start(func(a *app.App) {
+		if a.SetupLink() != "" {
+			t.Error("--dev offers a link")
+		}
+	})
+	c.Dev, c.DefaultHooks = false, filepath.Join(c.Data, "none.json")
+	if _, err := app.New(t.Context(), c, "test", slog.New(slog.DiscardHandler)); err == nil {
+		t.Error("a start that must fail does not")
+	}
+	c.DefaultHooks = ""
+	var link, token string
+	start(func(a *app.App) { link, token = a.SetupLink(), good(a) })
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	start(func(a *app.App) {
+		if token == good(a) {
+			t.Error("the lost token came back")
+		}
+		old, err := url.Parse(link)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp := get(t, a.BaseURL()+old.RequestURI()); resp.StatusCode != http.StatusForbidden {
+			t.Errorf("the earlier link answers %d", resp.StatusCode)
+		}
+		now, err := url.Parse(a.SetupLink())
+		if err != nil || now.Path != "/setup" {
+			t.Fatalf("the link is %q, %v", a.SetupLink(), err)
+		}
+		if resp := get(t, now.String()); resp.StatusCode != http.StatusOK {
+			t.Errorf("the link answers %d", resp.StatusCode)
+		}
+		form := url.Values{"token": {now.Query().Get("token")}, "password": {"correct horse"}, "again": {"correct horse"}}
+		resp, err := http.PostForm(a.BaseURL()+"/setup", form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		good(a)
+	})
+	start(func(a *app.App) {
+		if a.SetupLink() != "" {
+			t.Error("a link is offered although the password is chosen")
+		}
+		good(a)
+	})
+}
+
+func get(t *testing.T, url string) *http.Response {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	return resp
 }

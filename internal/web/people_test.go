@@ -33,7 +33,10 @@ func signedIn(t *testing.T) (*server, string) {
 		t.Fatalf("the link is good twice: status %d", a.StatusCode)
 	}
 	if a := s.get("/api/user?token=" + token); a.StatusCode != http.StatusUnauthorized {
-		t.Fatalf("the first token is still good: status %d", a.StatusCode)
+		t.Fatalf("the link's token is still good: status %d", a.StatusCode)
+	}
+	if a := s.get("/api/audit"); !strings.Contains(a.body, `"actor":"admin","action":"user.update","subject":"admin"`) {
+		t.Fatalf("the audit log does not say that the admin chose the password: %s", a.body)
 	}
 	return s, receiver
 }

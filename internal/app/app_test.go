@@ -223,6 +223,9 @@ func TestDevAnswersThisMachineOnly(t *testing.T) {
 			}
 		}
 	}
+	if status, body := get(dev, "/in/a/b/c", "tunnel.example.net"); status != http.StatusNotFound {
+		t.Errorf("to a source, by a tunnel: %d %s", status, body)
+	}
 	if status, body := get(start(t, nil), "/healthz", "hooks.example"); status != http.StatusOK {
 		t.Errorf("with sign-in: %d %s", status, body)
 	}

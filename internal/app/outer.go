@@ -17,7 +17,7 @@ func (a *App) outer(next http.Handler) http.Handler {
 		next = behind(a.config.proxies, next)
 	}
 	if a.config.Dev {
-		next = a.loopbackOnly(next)
+		next = a.noOtherNames(next)
 	}
 	return next
 }
@@ -88,15 +88,18 @@ func parseProxies(list []string) ([]netip.Prefix, error) {
 	return out, nil
 }
 
-// loopbackOnly refuses requests for a host that is not this machine. A page of a site whose name was made to lead to
+// noOtherNames refuses requests for a host that is not this machine. A page of a site whose name was made to lead to
 // 127.0.0.1 (DNS rebinding) is of one origin with us for its browser, and in --dev whoever reaches us may do everything.
-func (a *App) loopbackOnly(next http.Handler) http.Handler {
+// No browser sends no host at all. What is posted to a source is answered with nothing worth reading, and comes through
+// tunnels that have names of their own.
+func (a *App) noOtherNames(next http.Handler) http.Handler {
 	var own string
 	if u, err := url.Parse(a.config.BaseURL); err == nil {
 		own = u.Hostname()
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if host := hostOf(r.Host); !isLoopback(host) && !strings.EqualFold(host, own) {
+		host := hostOf(r.Host)
+		if !strings.HasPrefix(r.URL.Path, "/in/") && host != "" && !isLoopback(host) && !strings.EqualFold(host, own) {
 			a.api.Fail(w, r, hookyard.Errorf(hookyard.Forbidden,
 				"with --dev there is no sign-in, so only requests for this machine are answered, and %s is another name: use localhost, or set --base-url",
 				hookyard.Clean(host, 200)))

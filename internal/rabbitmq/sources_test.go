@@ -224,7 +224,11 @@ func TestFollow(t *testing.T) {
 	s := r.source(t, "in", "", hookyard.QueueSource{URL: url, Queue: one})
 	put(t, ch, one, amqp.Publishing{Body: []byte("1")})
 	r.events(t, 1)
-	r.source(t, "in", "", hookyard.QueueSource{URL: url, Queue: two})
+	s.RabbitMQ = &hookyard.QueueSource{URL: url, Queue: two}
+	if _, err := r.db.PutSource(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	r.sources.Wake()
 	put(t, ch, two, amqp.Publishing{Body: []byte("2")})
 	r.events(t, 2)
 	need.Until(t, "the first queue to be left", func() bool {

@@ -106,9 +106,9 @@ func (in *Ingest) typeOf(r *http.Request, s *hookyard.Source, verdict *signature
 	return t
 }
 
-// ReadBody reads a request's body within the limit, or fails with [hookyard.TooLarge], or with [hookyard.TooMany] when too
-// much is coming in at once. Compressed bodies are refused: a
-// few kilobytes of them may be gigabytes, and signatures are over bytes.
+// ReadBody reads a request's body within the limit, or fails with [hookyard.TooLarge], or with [hookyard.Unavailable] when
+// too much is coming in at once, and has then set Retry-After. Compressed bodies are refused: a few kilobytes of them may
+// be gigabytes, and signatures are over bytes.
 func (in *Ingest) ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
 		return nil, hookyard.Errorf(hookyard.Unsupported, "Content-Encoding %s is not accepted: send the body uncompressed", hookyard.Clean(enc, 50))
@@ -119,7 +119,7 @@ func (in *Ingest) ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, erro
 		w.Header().Set("Connection", "close")
 		return nil, tooLarge
 	}
-	if n := r.ContentLength; n >= 0 && n <= 1<<20 { // the common case: one allocation of the right size
+	if n := r.ContentLength; n >= 0 && n <= smallBody { // the common case: one allocation of the right size
 		body := make([]byte, n)
 		if _, err := io.ReadFull(r.Body, body); err != nil {
 			return nil, hookyard.Errorf(hookyard.Invalid, "the body broke off before its end")
@@ -131,7 +131,8 @@ func (in *Ingest) ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, erro
 	if errors.As(err, &over) {
 		return nil, tooLarge
 	}
-	if hookyard.CodeOf(err) == hookyard.TooMany {
+	if hookyard.CodeOf(err) == hookyard.Unavailable {
+		w.Header().Set("Retry-After", "10")
 		return nil, err
 	}
 	if err != nil {

@@ -162,7 +162,7 @@ func notAuthorized(p *hookyard.Project, need hookyard.Role) error {
 
 // checkPath refuses what no name may hold, before a database sees it.
 func checkPath(p string) error {
-	if !utf8.ValidString(p) || strings.ContainsFunc(p, isControl) {
+	if !hookyard.ValidPath(p) {
 		return hookyard.Errorf(hookyard.Invalid, "the path holds control characters or is not UTF-8")
 	}
 	return nil

@@ -21,6 +21,10 @@ import (
 // Inbound serves a source's URL. The caller has matched owner, project and source from the path; target is what follows
 // them, beginning with a slash, or "". It answers only after the event is committed.
 func (in *Ingest) Inbound(w http.ResponseWriter, r *http.Request, owner, project, source, target string) error {
+	noSource := hookyard.Errorf(hookyard.NotFound, "no such source: the URL is /in/{owner}/{project}/{source}, as shown where the source was made")
+	if !hookyard.ValidPath(owner + project + source) {
+		return noSource
+	}
 	view, err := in.o.Store.View(r.Context(), owner, project)
 	if err != nil && !errors.Is(err, hookyard.ErrNotFound) {
 		return err
@@ -30,7 +34,7 @@ func (in *Ingest) Inbound(w http.ResponseWriter, r *http.Request, owner, project
 		s = view.Sources[source]
 	}
 	if s == nil || !s.Active || s.RabbitMQ != nil {
-		return hookyard.Errorf(hookyard.NotFound, "no such source: the URL is /in/{owner}/{project}/{source}, as shown where the source was made")
+		return noSource
 	}
 	body, err := in.ReadBody(w, r)
 	if err != nil {

@@ -80,3 +80,18 @@ func TestAnswerIsNoPage(t *testing.T) {
 		}
 	}
 }
+
+// TestPathsThatNameNothing holds that PostgreSQL does not see what it cannot take.
+func TestPathsThatNameNothing(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		y := newYard(t, db, hookyard.Source{})
+		for _, p := range [][3]string{{"a\x00b", "shop", "in"}, {"acme", "shop\x00", "in"}, {"acme", "shop", "in\x00"}, {"\xff\xfe", "shop", "in"},
+			{"acme", "\xc3", "in"}, {"acme\n", "shop", "in"}, {"acme", "other", "in"}, {"acme", "shop", "other"}} {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader("{}"))
+			if err := y.in.Inbound(httptest.NewRecorder(), r, p[0], p[1], p[2], ""); hookyard.CodeOf(err) != hookyard.NotFound {
+				t.Errorf("%q: %v", p, err)
+			}
+		}
+	})
+}

@@ -91,7 +91,8 @@ func (in *Ingest) event(r *http.Request, s *hookyard.Source, verdict *signature.
 }
 
 // typeOf names the event: as the source says, else as its provider does it, else by the source's name. A provider's
-// name for it is never a reason to refuse an event; it is made fit to be shown.
+// name for it is never a reason to refuse an event; it is made fit to be shown
+// and to be a header's value.
 func (in *Ingest) typeOf(r *http.Request, s *hookyard.Source, verdict *signature.Verdict, body []byte) string {
 	t := s.EventType
 	if t == "" && s.TypeHeader != "" {
@@ -103,7 +104,7 @@ func (in *Ingest) typeOf(r *http.Request, s *hookyard.Source, verdict *signature
 	if t == "" {
 		t = verdict.EventType
 	}
-	t = strings.TrimSpace(hookyard.Clean(t, in.o.Limits.EventType))
+	t = strings.TrimSpace(hookyard.CleanLine(t, in.o.Limits.EventType))
 	if t == "" || strings.HasPrefix(t, "hookyard.") {
 		return s.Name
 	}

@@ -95,3 +95,31 @@ func TestPathsThatNameNothing(t *testing.T) {
 		}
 	})
 }
+
+// TestTypeIsOneLine: whatever a sender calls an event, its type can be sent as a header's value.
+func TestTypeIsOneLine(t *testing.T) {
+	t.Parallel()
+	y := newYard(t, storetest.Open(t, storetest.SQLite(t)), hookyard.Source{TypeField: "type"})
+	view, err := y.db.View(t.Context(), "acme", "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for body, want := range map[string]string{
+		`{"type":"a\nb"}`:                 "a b",
+		`{"type":"a\r\nX-Evil: 1"}`:       "a  X-Evil: 1",
+		`{"type":"a\tb\n"}`:               "a b",
+		`{"type":"a\u0000\u001b\u007fb"}`: "a���b",
+		`{"type":"a\u0085\u2028b"}`:       "a��b",
+		`{"type":"\n"}`:                   "in",
+		`{"type":"größer 日本"}`:            "größer 日本",
+	} {
+		y.send(body)
+		page, err := y.db.Events(t.Context(), hookyard.EventQuery{ProjectKey: view.Project.Key, Limit: 1})
+		if err != nil || len(page.Events) != 1 {
+			t.Fatal(page, err)
+		}
+		if got := page.Events[0].Type; got != want {
+			t.Errorf("%s: type %q, want %q", body, got, want)
+		}
+	}
+}

@@ -174,7 +174,7 @@ func authenticationRequired() error {
 
 // checkPath refuses what no name may hold, before a database sees it.
 func checkPath(p string) error {
-	if !utf8.ValidString(p) || strings.ContainsFunc(p, isControl) {
+	if !hookyard.ValidPath(p) {
 		return hookyard.Errorf(hookyard.Invalid, "the path holds control characters or is not UTF-8")
 	}
 	return nil

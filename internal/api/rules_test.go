@@ -608,3 +608,17 @@ func TestOtherSites(t *testing.T) {
 		t.Errorf("--dev, by a program: %d %s", status, body)
 	}
 }
+
+// TestAuthorizePublishPaths: what is no name is no project, on either database.
+func TestAuthorizePublishPaths(t *testing.T) {
+	t.Parallel()
+	each(t, nil, func(t *testing.T, b *bundle) {
+		for _, p := range [][2]string{{"a\x00b", "p"}, {"a", "p\x00"}, {"\xff", "p"}, {"a", "\xc3\x28"}} {
+			r := httptest.NewRequest(http.MethodPost, "/", nil)
+			r.Header.Set("Authorization", "Bearer "+b.token)
+			if _, err := b.api.AuthorizePublish(r, p[0], p[1]); hookyard.CodeOf(err) != hookyard.NotFound {
+				t.Errorf("%q: %v", p, err)
+			}
+		}
+	})
+}

@@ -21,6 +21,10 @@ import (
 // Inbound serves a source's URL. The caller has matched owner, project and source from the path; target is what follows
 // them, beginning with a slash, or "". It answers only after the event is committed.
 func (in *Ingest) Inbound(w http.ResponseWriter, r *http.Request, owner, project, source, target string) error {
+	noSource := hookyard.Errorf(hookyard.NotFound, "no such source: the URL is /in/{owner}/{project}/{source}, as shown where the source was made")
+	if !hookyard.ValidPath(owner + project + source) {
+		return noSource
+	}
 	view, err := in.o.Store.View(r.Context(), owner, project)
 	if err != nil && !errors.Is(err, hookyard.ErrNotFound) {
 		return err
@@ -30,7 +34,7 @@ func (in *Ingest) Inbound(w http.ResponseWriter, r *http.Request, owner, project
 		s = view.Sources[source]
 	}
 	if s == nil || !s.Active || s.RabbitMQ != nil {
-		return hookyard.Errorf(hookyard.NotFound, "no such source: the URL is /in/{owner}/{project}/{source}, as shown where the source was made")
+		return noSource
 	}
 	body, err := in.ReadBody(w, r)
 	if err != nil {
@@ -87,7 +91,8 @@ func (in *Ingest) event(r *http.Request, s *hookyard.Source, verdict *signature.
 }
 
 // typeOf names the event: as the source says, else as its provider does it, else by the source's name. A provider's
-// name for it is never a reason to refuse an event; it is made fit to be shown.
+// name for it is never a reason to refuse an event; it is made fit to be shown
+// and to be a header's value.
 func (in *Ingest) typeOf(r *http.Request, s *hookyard.Source, verdict *signature.Verdict, body []byte) string {
 	t := s.EventType
 	if t == "" && s.TypeHeader != "" {
@@ -99,16 +104,16 @@ func (in *Ingest) typeOf(r *http.Request, s *hookyard.Source, verdict *signature
 	if t == "" {
 		t = verdict.EventType
 	}
-	t = strings.TrimSpace(hookyard.Clean(t, in.o.Limits.EventType))
+	t = strings.TrimSpace(hookyard.CleanLine(t, in.o.Limits.EventType))
 	if t == "" || strings.HasPrefix(t, "hookyard.") {
 		return s.Name
 	}
 	return t
 }
 
-// ReadBody reads a request's body within the limit, or fails with [hookyard.TooLarge], or with [hookyard.TooMany] when too
-// much is coming in at once. Compressed bodies are refused: a
-// few kilobytes of them may be gigabytes, and signatures are over bytes.
+// ReadBody reads a request's body within the limit, or fails with [hookyard.TooLarge], or with [hookyard.Unavailable] when
+// too much is coming in at once, and has then set Retry-After. Compressed bodies are refused: a few kilobytes of them may
+// be gigabytes, and signatures are over bytes.
 func (in *Ingest) ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
 		return nil, hookyard.Errorf(hookyard.Unsupported, "Content-Encoding %s is not accepted: send the body uncompressed", hookyard.Clean(enc, 50))
@@ -119,7 +124,7 @@ func (in *Ingest) ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, erro
 		w.Header().Set("Connection", "close")
 		return nil, tooLarge
 	}
-	if n := r.ContentLength; n >= 0 && n <= 1<<20 { // the common case: one allocation of the right size
+	if n := r.ContentLength; n >= 0 && n <= smallBody { // the common case: one allocation of the right size
 		body := make([]byte, n)
 		if _, err := io.ReadFull(r.Body, body); err != nil {
 			return nil, hookyard.Errorf(hookyard.Invalid, "the body broke off before its end")
@@ -131,7 +136,8 @@ func (in *Ingest) ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, erro
 	if errors.As(err, &over) {
 		return nil, tooLarge
 	}
-	if hookyard.CodeOf(err) == hookyard.TooMany {
+	if hookyard.CodeOf(err) == hookyard.Unavailable {
+		w.Header().Set("Retry-After", "10")
 		return nil, err
 	}
 	if err != nil {

@@ -80,3 +80,46 @@ func TestAnswerIsNoPage(t *testing.T) {
 		}
 	}
 }
+
+// TestPathsThatNameNothing holds that PostgreSQL does not see what it cannot take.
+func TestPathsThatNameNothing(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		y := newYard(t, db, hookyard.Source{})
+		for _, p := range [][3]string{{"a\x00b", "shop", "in"}, {"acme", "shop\x00", "in"}, {"acme", "shop", "in\x00"}, {"\xff\xfe", "shop", "in"},
+			{"acme", "\xc3", "in"}, {"acme\n", "shop", "in"}, {"acme", "other", "in"}, {"acme", "shop", "other"}} {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader("{}"))
+			if err := y.in.Inbound(httptest.NewRecorder(), r, p[0], p[1], p[2], ""); hookyard.CodeOf(err) != hookyard.NotFound {
+				t.Errorf("%q: %v", p, err)
+			}
+		}
+	})
+}
+
+// TestTypeIsOneLine: whatever a sender calls an event, its type can be sent as a header's value.
+func TestTypeIsOneLine(t *testing.T) {
+	t.Parallel()
+	y := newYard(t, storetest.Open(t, storetest.SQLite(t)), hookyard.Source{TypeField: "type"})
+	view, err := y.db.View(t.Context(), "acme", "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for body, want := range map[string]string{
+		`{"type":"a\nb"}`:                 "a b",
+		`{"type":"a\r\nX-Evil: 1"}`:       "a  X-Evil: 1",
+		`{"type":"a\tb\n"}`:               "a b",
+		`{"type":"a\u0000\u001b\u007fb"}`: "a���b",
+		`{"type":"a\u0085\u2028b"}`:       "a��b",
+		`{"type":"\n"}`:                   "in",
+		`{"type":"größer 日本"}`:            "größer 日本",
+	} {
+		y.send(body)
+		page, err := y.db.Events(t.Context(), hookyard.EventQuery{ProjectKey: view.Project.Key, Limit: 1})
+		if err != nil || len(page.Events) != 1 {
+			t.Fatal(page, err)
+		}
+		if got := page.Events[0].Type; got != want {
+			t.Errorf("%s: type %q, want %q", body, got, want)
+		}
+	}
+}

@@ -63,8 +63,10 @@ func TestTypeFrom(t *testing.T) {
 		{"routingKey", "fixed", amqp.Publishing{}, ""},
 		{"header:kind", "fixed", amqp.Publishing{Headers: amqp.Table{"kind": "a.b"}}, "a.b"},
 		{"header:kind", "fixed", amqp.Publishing{}, "fixed"},
+		{"header:kind", "fixed", amqp.Publishing{Headers: amqp.Table{"kind": "a\tb\r\n\x00"}}, "a b  \ufffd"}, // fit for a header
 		{"header:kind", "", amqp.Publishing{Headers: amqp.Table{"kind": "hookyard.hook.disabled"}}, "in"},
 		{"field:event.name", "fixed", amqp.Publishing{Body: []byte(`{"event":{"name":"x.y"}}`)}, "x.y"},
+		{"field:event.name", "fixed", amqp.Publishing{Body: []byte(`{"event":{"name":"x\ny"}}`)}, "x y"},
 		{"field:event.name", "fixed", amqp.Publishing{Body: []byte(`{}`)}, "fixed"},
 		{"field:event.name", "fixed", amqp.Publishing{Body: []byte(`not JSON`)}, "!"},
 	} {

@@ -63,18 +63,19 @@ func doPassword(v *visit) error {
 		return v.profile(0, &profilePage{}, err)
 	}
 	v.web.o.Auth.Forget()
-	sessions, err := v.web.o.Store.Sessions(v.ctx(), u.Key)
-	if err != nil {
+	if err := v.goOn(u); err != nil {
 		return err
 	}
-	for _, s := range sessions {
-		if v.id.Session == nil || s.ID != v.id.Session.ID {
-			if err := v.web.o.Store.DeleteSession(v.ctx(), u.Key, s.ID); err != nil {
-				return err
-			}
-		}
-	}
 	return v.see("/profile", "password")
+}
+
+// goOn begins a session for the browser that asks in place of its own, which has ended with the others of user: the
+// password was changed.
+func (v *visit) goOn(user *hookyard.User) error {
+	if v.id.Session == nil {
+		return nil
+	}
+	return v.begin(user)
 }
 
 // makeToken shows the token's secret in the answer to the form: it is kept nowhere.
@@ -158,6 +159,9 @@ func changeUser(v *visit) error {
 	case "password":
 		in["password"] = v.form.Get("password")
 		err = v.web.o.API.Do(v.ctx(), v.id, http.MethodPatch, path, in, nil)
+		if err == nil && v.r.PathValue("user") == v.id.User.Name {
+			err = v.goOn(v.id.User)
+		}
 	default:
 		err = hookyard.Errorf(hookyard.Invalid, "The form does not say what to do.")
 	}

@@ -43,7 +43,7 @@ func (a *binAnswer) flags(fs *pflag.FlagSet) {
 	fs.IntVar(&a.wish.Status, "status", 0, "status to answer with; 200 unless given")
 	fs.StringVar(&a.wish.Body, "body", "", "body to answer with; ok unless given")
 	fs.StringArrayVarP(&a.header, "header", "H", nil, "header to answer with, 'Name: value' (repeatable)")
-	fs.DurationVar(&a.delay, "delay", 0, "time to let pass before the answer")
+	fs.Var((*hookyard.Duration)(&a.delay), "delay", "time to let pass before the answer")
 }
 
 func (a *binAnswer) read() (client.BinWish, error) {

@@ -59,7 +59,8 @@ func (r *rotation) command(use, short, example string) *cobra.Command {
 	c := &cobra.Command{Use: use, Short: short, Example: example}
 	c.Long = short + ". The old one stays good for --overlap. The new one is printed once, and not shown again."
 	c.Flags().StringVar(&r.secret, "secret", "", "the new secret; hookyard makes one unless given")
-	c.Flags().DurationVar(&r.overlap, "overlap", 24*time.Hour, "how long the old one stays good; 0s for one that leaked")
+	r.overlap = 24 * time.Hour
+	c.Flags().Var((*hookyard.Duration)(&r.overlap), "overlap", "how long the old one stays good; 0s for one that leaked")
 	return c
 }
 

@@ -72,7 +72,7 @@ Scopes: publish lets events in and nothing else, read sees, manage does everythi
 			return usagef("--only %q: write owner/name", only)
 		}
 		if expires != "" {
-			d, err := parseAge(expires)
+			d, err := hookyard.ParseDuration(expires)
 			if err != nil || d <= 0 {
 				return usagef("--expires %q: write for example 12h or 90d", expires)
 			}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -55,8 +56,29 @@ func (p *span) flags(fs *pflag.FlagSet) {
 
 // pageFlags is --limit and --cursor.
 func pageFlags(fs *pflag.FlagSet, p *client.Page) {
-	fs.IntVar(&p.Limit, "limit", 50, "entries to show")
+	countVar(fs, &p.Limit, "limit", 50, "entries to show")
 	fs.StringVar(&p.Cursor, "cursor", "", "go on from here, as the list before said")
+}
+
+// countFlag is a number of things to show.
+type countFlag int
+
+func (f *countFlag) Type() string   { return "int" }
+func (f *countFlag) String() string { return strconv.Itoa(int(*f)) }
+
+func (f *countFlag) Set(text string) error {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return usagef("write a number from 1 on")
+	}
+	*f = countFlag(n)
+	return nil
+}
+
+// countVar declares a countFlag.
+func countVar(fs *pflag.FlagSet, n *int, name string, preset int, usage string) {
+	*n = preset
+	fs.Var((*countFlag)(n), name, usage)
 }
 
 // stateFlag is the state of a delivery.

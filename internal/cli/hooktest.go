@@ -101,3 +101,17 @@ func newHookEnable(s *session) *cobra.Command {
 		return s.showHook(t, h)
 	})
 }
+
+func newHookDisable(s *session) *cobra.Command {
+	c := &cobra.Command{
+		Use: "disable [PROJECT] HOOKID", Short: "Switch a hook off; what it would have got is kept as skipped",
+		Example: "  hookyard hook disable billing -p shop/orders",
+	}
+	return s.hookCommand(c, 1, 1, func(ctx context.Context, t hookTarget) error {
+		h, err := t.client.PatchHook(ctx, t.project, t.args[0], client.HookPatch{Active: new(false)})
+		if err != nil {
+			return err
+		}
+		return s.showHook(t, h)
+	})
+}

@@ -192,13 +192,16 @@ func newProjectUpdate(s *session) *cobra.Command {
 func newProjectDelete(s *session) *cobra.Command {
 	var yes bool
 	c := &cobra.Command{
-		Use: "delete [PROJECT]", Aliases: []string{"remove"}, Short: "Delete a project with its hooks, sources and events",
+		Use: "delete [PROJECT]", Short: "Delete a project with its hooks, sources and events",
 		Example: "  hookyard project delete shop/orders --yes",
 	}
 	addYes(c.Flags(), &yes)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, project, err := s.projectOf(args)
 		if err != nil {
+			return err
+		}
+		if _, err := cl.Project(c.Context(), project); err != nil {
 			return err
 		}
 		if err := s.confirm(yes, "delete project %s with everything in it", project); err != nil {

@@ -1,7 +1,6 @@
 package hookyard
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
@@ -287,29 +286,4 @@ func isToken(s string) bool {
 		}
 	}
 	return s != ""
-}
-
-// Duration is a time.Duration that is a string such as "5m" in JSON; a number is taken as seconds.
-type Duration time.Duration
-
-// MarshalJSON writes "1m30s".
-func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).String()) }
-
-// UnmarshalJSON reads "1m30s" or a number of seconds.
-func (d *Duration) UnmarshalJSON(b []byte) error {
-	var s string
-	if json.Unmarshal(b, &s) == nil {
-		v, err := time.ParseDuration(s)
-		if err != nil {
-			return FieldErrorf("", "%q is not a duration; write for example 5s, 10m or 2h", s)
-		}
-		*d = Duration(v)
-		return nil
-	}
-	var f float64
-	if err := json.Unmarshal(b, &f); err != nil || f > 1e9 || f < -1e9 {
-		return FieldErrorf("", "a duration is a string such as \"5s\", \"10m\" or \"2h\"")
-	}
-	*d = Duration(f * float64(time.Second))
-	return nil
 }

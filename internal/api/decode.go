@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hookyard/hookyard"
 )
@@ -114,6 +115,7 @@ func strict[T any](raw json.RawMessage, v *T) error {
 	err := d.Decode(v)
 	var own *hookyard.Error
 	var typ *json.UnmarshalTypeError
+	var instant *time.ParseError
 	switch {
 	case err == nil || errors.As(err, &own):
 		return err
@@ -121,6 +123,8 @@ func strict[T any](raw json.RawMessage, v *T) error {
 		e := hookyard.FieldErrorf("", "must be %s", kindName(typ.Type))
 		e.Field = typ.Field
 		return e
+	case errors.As(err, &instant):
+		return hookyard.FieldErrorf("", "must be a time such as 2026-01-31T12:00:00Z")
 	}
 	return hookyard.Errorf(hookyard.Invalid, "%s", strings.TrimPrefix(err.Error(), "json: "))
 }

@@ -33,12 +33,16 @@ func (c *call) time(name string) (time.Time, error) {
 	if v == "" {
 		return time.Time{}, nil
 	}
-	if ago, err := time.ParseDuration(v); err == nil && ago >= 0 {
+	return readTime(name, v)
+}
+
+func readTime(name, v string) (time.Time, error) {
+	if ago, err := hookyard.ParseDuration(v); err == nil && ago >= 0 {
 		return now().Add(-ago), nil
 	}
 	t, err := time.Parse(time.RFC3339Nano, v)
 	if err != nil || !storable(t) {
-		return time.Time{}, hookyard.FieldErrorf(name, "%s must be a time such as 2026-01-31T12:00:00Z, or a duration such as 24h that means so long ago", name)
+		return time.Time{}, hookyard.FieldErrorf(name, "%s must be a time such as 2026-01-31T12:00:00Z, or a duration such as 24h or 7d that means so long ago", name)
 	}
 	return t, nil
 }

@@ -622,3 +622,24 @@ func TestAuthorizePublishPaths(t *testing.T) {
 		}
 	})
 }
+
+// TestWhatIsWrongIsSaid holds that what was typed wrong is said in words, with where and what to write.
+func TestWhatIsWrongIsSaid(t *testing.T) {
+	t.Parallel()
+	b := one(t, nil)
+	p := b.project("p", client.ProjectPatch{})
+	for _, c := range []struct{ path, body, want string }{
+		{"/events", `{"type":`, "a value is missing at byte 9"},
+		{"/replays", `{"since":"soon"}`, "since must be a time such as"},
+		{"/replays", `{"since":"1d","until":"1w"}`, "until must be after since"},
+		{"/replays", `{"since":7}`, "since: must be a string"},
+	} {
+		status, _, body := b.do(b.token, http.MethodPost, "/api/projects/"+p+c.path, c.body)
+		if status != http.StatusBadRequest || !strings.Contains(body, c.want) {
+			t.Errorf("POST %s %s: %d %s, want %q", c.path, c.body, status, body, c.want)
+		}
+	}
+	if status, _, body := b.do(b.token, http.MethodPost, "/api/projects/"+p+"/replays", `{"since":"1d"}`); status != http.StatusAccepted {
+		t.Errorf("a replay of the last day: %d %s", status, body)
+	}
+}

@@ -95,12 +95,12 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.OTLPEndpoint, "otlp-endpoint", c.OTLPEndpoint, "OpenTelemetry collector for traces, e.g. http://127.0.0.1:4318 (default off)")
 	fs.StringVar(&c.DefaultHooks, "default-hooks", c.DefaultHooks, "JSON file of hooks, by id, that every new project gets")
 	fs.BoolVar(&c.Metrics, "metrics", c.Metrics, "serve Prometheus metrics at /metrics")
-	fs.DurationVar(&c.Retention, "retention", c.Retention, "how long events are kept; 0 keeps them")
+	fs.Var((*hookyard.Duration)(&c.Retention), "retention", "how long events are kept; 0 keeps them")
 	fs.Var((*bytesValue)(&c.RetentionBytes), "retention-bytes", "size of the database beyond which the oldest events go; 0 means no bound")
-	fs.DurationVar(&c.DedupWindow, "dedup-window", c.DedupWindow, "how long repeats of an event are recognised")
-	fs.DurationVar(&c.Poll, "poll", c.Poll, "how often due deliveries are looked for even if nothing woke the dispatcher")
-	fs.DurationVar(&c.Grace, "grace", c.Grace, "time that attempts under way get to end when the server stops")
-	fs.DurationVar(&c.ReadTimeout, "read-timeout", c.ReadTimeout, "time a sender gets for a whole request")
+	fs.Var((*hookyard.Duration)(&c.DedupWindow), "dedup-window", "how long repeats of an event are recognised")
+	fs.Var((*hookyard.Duration)(&c.Poll), "poll", "how often due deliveries are looked for even if nothing woke the dispatcher")
+	fs.Var((*hookyard.Duration)(&c.Grace), "grace", "time that attempts under way get to end when the server stops")
+	fs.Var((*hookyard.Duration)(&c.ReadTimeout), "read-timeout", "time a sender gets for a whole request")
 	fs.IntVar(&c.Listeners, "max-listeners", c.Listeners, "listeners connected at once")
 	fs.IntVar(&c.ListenersPerAddress, "max-listeners-per-address", c.ListenersPerAddress, "listeners connected at once from one address")
 	fs.IntVar(&c.Bins, "max-bins", c.Bins, "bins at once")
@@ -117,7 +117,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.IntVar(&c.Limits.RequestHeader, "max-request-header", c.Limits.RequestHeader, "largest header of a request, in bytes")
 	fs.IntVar(&c.Limits.JSONDepth, "max-json-depth", c.Limits.JSONDepth, "nesting of a published event")
 	fs.IntVar(&c.Limits.Batch, "max-batch", c.Limits.Batch, "events in one publish request")
-	fs.DurationVar(&c.Limits.Timeout, "max-timeout", c.Limits.Timeout, "longest timeout a hook may ask for")
+	fs.Var((*hookyard.Duration)(&c.Limits.Timeout), "max-timeout", "longest timeout a hook may ask for")
 }
 
 // Env sets the options that were not given as flags from HOOKYARD_… variables: --allow-target is HOOKYARD_ALLOW_TARGET,

@@ -121,7 +121,7 @@ func readWish(w http.ResponseWriter, r *http.Request) (in wish, err error) {
 		}
 	}
 	if text := r.PostForm.Get("delay"); text != "" {
-		d, err := time.ParseDuration(text)
+		d, err := hookyard.ParseDuration(text)
 		if err != nil {
 			return in, hookyard.FieldErrorf("delay", "delay must be a duration such as 2s")
 		}

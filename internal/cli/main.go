@@ -7,6 +7,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -56,6 +57,8 @@ To try it out:  hookyard serve --dev      and in another terminal:
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(flagError)
+	root.Version = version()
+	root.SetVersionTemplate(fmt.Sprintf("hookyard %s (%s)\n", version(), goVersion()))
 	root.AddGroup(
 		&cobra.Group{ID: groupStart, Title: "Start:"},
 		&cobra.Group{ID: groupSend, Title: "Send and receive:"},
@@ -85,8 +88,16 @@ To try it out:  hookyard serve --dev      and in another terminal:
 	return group(root)
 }
 
+// synonyms are the words that people also try for a command; every noun takes both.
+var synonyms = map[string]string{"get": "show", "show": "get", "remove": "delete", "delete": "remove", "add": "create", "create": "add"}
+
 // group makes a command that only has subcommands say which, and name the nearest to a typo.
 func group(c *cobra.Command, sub ...*cobra.Command) *cobra.Command {
+	for _, one := range sub {
+		if other := synonyms[one.Name()]; other != "" {
+			one.Aliases = append(one.Aliases, other)
+		}
+	}
 	c.AddCommand(sub...)
 	c.Args = cobra.ArbitraryArgs
 	c.RunE = func(c *cobra.Command, args []string) error {

@@ -126,7 +126,7 @@ func (v *visit) time(name string) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
-	if ago, err := time.ParseDuration(s); err == nil && ago >= 0 {
+	if ago, err := hookyard.ParseDuration(s); err == nil && ago >= 0 {
 		return time.Now().UTC().Add(-ago), nil
 	}
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02"} {

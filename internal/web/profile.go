@@ -3,7 +3,6 @@ package web
 import (
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
@@ -83,7 +82,7 @@ func makeToken(v *visit) error {
 	p := &profilePage{Name: v.get("name"), Scope: v.get("scope"), For: v.get("project"), ExpiresIn: v.get("expiresIn")}
 	in := client.TokenRequest{Name: p.Name, Scope: hookyard.Scope(p.Scope), Project: p.For}
 	if p.ExpiresIn != "" {
-		d, err := time.ParseDuration(p.ExpiresIn)
+		d, err := hookyard.ParseDuration(p.ExpiresIn)
 		if err != nil {
 			return v.profile(0, p, hookyard.FieldErrorf("expiresIn", "Choose how long the token is good."))
 		}

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +42,18 @@ func TestOptionsFromFlagsAndEnvironment(t *testing.T) {
 	err := app.Env(fs, func(k string) (string, bool) { v, ok := env[k]; return v, ok })
 	if err == nil || !strings.Contains(err.Error(), "HOOKYARD_MAX_BODY") {
 		t.Errorf("a wrong variable gives %v; want its name", err)
+	}
+}
+
+func TestStrayVariablesAreNamed(t *testing.T) {
+	t.Parallel()
+	c := app.DefaultConfig()
+	fs := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	c.Flags(fs)
+	got := app.StrayEnv(fs, []string{"HOOKYARD_LISTEN=x", "HOOKYARD_DATABASE_FILE=x", "HOOKYARD_TOKEN=x", "HOOKYARD_TEST_POSTGRES=x", "PATH=x",
+		"HOOKYARD_PORT_8080_TCP=x", "HOOKYARD_RETENTOIN=x", "HOOKYARD_ALLOW_TARGETS=x"})
+	if want := []string{"HOOKYARD_ALLOW_TARGETS", "HOOKYARD_RETENTOIN"}; !slices.Equal(got, want) {
+		t.Errorf("stray variables %v, want %v", got, want)
 	}
 }
 
@@ -130,7 +143,7 @@ func TestFirstStart(t *testing.T) {
 	if _, err := stranger.Projects(t.Context(), client.Page{}); client.StatusOf(err) != http.StatusUnauthorized {
 		t.Errorf("a stranger gets %v; want 401", err)
 	}
-	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/api/openapi.json"} {
+	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/api/openapi.json", "/favicon.ico", "/robots.txt"} {
 		resp, err := http.Get(a.BaseURL() + path)
 		if err != nil {
 			t.Fatal(err)

@@ -141,6 +141,27 @@ func Env(fs *pflag.FlagSet, lookup func(string) (string, bool)) error {
 	return failed
 }
 
+// StrayEnv returns the HOOKYARD_… variables of environ, as os.Environ has them, that are no option of fs and that nothing
+// else of hookyard reads, in order: most are typed wrong.
+func StrayEnv(fs *pflag.FlagSet, environ []string) []string {
+	known := []string{"HOOKYARD_SECRET_KEY", "HOOKYARD_SERVER", "HOOKYARD_TOKEN", "HOOKYARD_PROJECT", "HOOKYARD_PUSHER", "HOOKYARD_SKIPPED"}
+	fs.VisitAll(func(f *pflag.Flag) { known = append(known, EnvName(f.Name), EnvName(f.Name)+"_FILE") })
+	var stray []string
+	for _, e := range environ {
+		name, _, _ := strings.Cut(e, "=")
+		rest, ours := strings.CutPrefix(name, "HOOKYARD_")
+		if !ours || slices.Contains(known, name) {
+			continue
+		}
+		if slices.ContainsFunc([]string{"TEST_", "BENCH_", "SERVICE_", "PORT"}, func(p string) bool { return strings.HasPrefix(rest, p) }) {
+			continue // of tests, and what Kubernetes sets for a service named hookyard
+		}
+		stray = append(stray, name)
+	}
+	slices.Sort(stray)
+	return stray
+}
+
 // fromEnv returns the value of a variable, or of the file that name_FILE names, and which it was; "" when neither is set.
 func fromEnv(name string, lookup func(string) (string, bool)) (value, from string, err error) {
 	v, ok := lookup(name)

@@ -48,8 +48,11 @@ func newRoot(s *session) *cobra.Command {
 In one minute:  hookyard demo
 To try it out:  hookyard serve --dev      and in another terminal:
                 hookyard project create guest/shop
-                hookyard hook add guest/shop billing http://localhost:3000/hooks -e 'order.*'
-                hookyard publish order.created -d '{"id": 7}' -p guest/shop --wait`,
+                hookyard hook add guest/shop billing "$(hookyard bin create)" -e 'order.*'
+                hookyard publish order.created -d '{"id": 7}' -p guest/shop --wait
+
+Exit codes:  0 done, 1 failed, 2 typed wrong, 4 not signed in, 5 no such thing, 6 the receiver did not accept or not in time,
+             130 interrupted`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
@@ -85,7 +88,9 @@ To try it out:  hookyard serve --dev      and in another terminal:
 			root.AddCommand(c)
 		}
 	}
-	return group(root)
+	group(root)
+	s.completions(root)
+	return root
 }
 
 // synonyms are the words that people also try for a command; every noun takes both.

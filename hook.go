@@ -35,7 +35,7 @@ type Hook struct {
 	Off         OffPolicy
 	InsecureTLS bool      // do not verify the receiver's certificate; shown in red
 	RabbitMQ    *RabbitMQ // for amqp:// URLs
-	ExpiresAt   time.Time // of a hook that lives as long as a listener; zero: does not expire
+	ExpiresAt   time.Time // the hook is deleted then, as a listener's that is not renewed; zero: it stays
 
 	Health    Health
 	OffReason string // why Active is false, when hookyard switched it off

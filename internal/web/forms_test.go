@@ -161,6 +161,7 @@ func (v *visitor) sendAll(owner string, x shop, receiver string) {
 	v.send(hooks, hooks, "preview", map[string]string{"payloadUrl": receiver, "filter": "data.amount = 207"}, `document.querySelector(".preview") !== null`)
 	v.send(hooks, hooks, "create", map[string]string{"payloadUrl": receiver + "/good", "id": "made", "which": "some", "names": "order.*", "webhookType": "cloudevents",
 		"headers": "X-Team: shop", "schedule": "0s, 1s", "timeout": "3s", "inFlight": "2", "rate": "50", "policy": "failures", "after": "7", "ordered": "on"}, note("Created."))
+	v.send(hooks, hooks, "", map[string]string{"q": "acc"}, `document.querySelectorAll(".rows tbody tr").length === 1`)
 	made := hooks + "/made"
 	v.send(hooks, made, "test", nil, is(made)+` && document.querySelector(".note") !== null`)
 	v.send(hooks, made, "disable", nil, note("The hook is off. What it misses is kept and can be caught up on."))
@@ -200,7 +201,7 @@ func (v *visitor) sendAll(owner string, x shop, receiver string) {
 	v.send(bin, "", "source", map[string]string{"project": owner + "/shop", "name": "bin"}, note("Created."))
 	v.send(bin, "", "delete", nil, note("Deleted."))
 
-	v.send(p+"/settings", p+"/settings", "", map[string]string{"description": "Better", "retention": "720h"}, note("Saved."))
+	v.send(p+"/settings", p+"/settings", "update", map[string]string{"description": "Better", "retention": "720h"}, note("Saved."))
 	v.send("/"+owner+"/more/webhooks/archive", "/"+owner+"/more/webhooks/archive", "delete", nil, note("Deleted."))
 	v.send("/"+owner+"/more/settings", "/"+owner+"/more/defaults", "", nil, note("Created."))
 }

@@ -18,22 +18,23 @@ import (
 // functions are what templates call.
 func functions() template.FuncMap {
 	return template.FuncMap{
-		"when":    when,
-		"took":    took,
-		"wait":    wait,
-		"size":    size,
-		"num":     num,
-		"num64":   func(n int64) string { return num(int(n)) },
-		"vis":     visible,
-		"short":   short,
-		"states":  states,
-		"dict":    dict,
-		"plural":  plural,
-		"percent": percent,
-		"join2":   strings.Fields,
-		"hide":    hideURL,
-		"segment": template.URLQueryEscaper,
-		"path":    func(parts ...string) string { return join(parts...) },
+		"when":     when,
+		"took":     took,
+		"wait":     wait,
+		"size":     size,
+		"num":      num,
+		"num64":    func(n int64) string { return num(int(n)) },
+		"vis":      visible,
+		"short":    short,
+		"sentence": sentence,
+		"states":   states,
+		"dict":     dict,
+		"plural":   plural,
+		"percent":  percent,
+		"join2":    strings.Fields,
+		"hide":     hideURL,
+		"segment":  template.URLQueryEscaper,
+		"path":     func(parts ...string) string { return join(parts...) },
 	}
 }
 
@@ -200,6 +201,15 @@ func hidden(r rune) bool {
 		return true
 	}
 	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r)
+}
+
+// sentence begins a message with a capital, unless its first word is a name that is written otherwise.
+func sentence(s string) string {
+	word, _, _ := strings.Cut(s, " ")
+	if word == "" || strings.Trim(word, "abcdefghijklmnopqrstuvwxyz") != "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 // hexDump shows bytes that are no text, the first of them.

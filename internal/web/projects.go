@@ -1,9 +1,11 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"html/template"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/hookyard/hookyard"
@@ -92,6 +94,7 @@ func (w *Web) atGlance(ctx context.Context, p *hookyard.Project) (projectRow, er
 		return row, err
 	}
 	row.Hooks = len(hooks)
+	slices.SortStableFunc(hooks, func(a, b *hookyard.Hook) int { return cmp.Compare(rank(a), rank(b)) }) // what fails is what waits
 	for i, h := range hooks {
 		if troubled(h) {
 			row.Trouble++
@@ -113,6 +116,7 @@ func (w *Web) atGlance(ctx context.Context, p *hookyard.Project) (projectRow, er
 		row.Backlog += owed
 		row.More = row.More || owed == backlogShown
 	}
+	row.More = row.More && row.Backlog > 0 // "0+" says nothing
 	counts, err := w.rates.of(ctx, p.Key, 5*time.Minute, 12)
 	if err != nil {
 		return row, err

@@ -44,6 +44,7 @@ type defaultHook struct {
 type settingsForm struct {
 	Description, Preset, EventTypes, Format, Relay, RelaySecret, Retention string
 	ModelEvents, Public, AllowRequests, HasSecret                          bool
+	edition
 }
 
 func showSettings(v *visit) error {
@@ -52,7 +53,7 @@ func showSettings(v *visit) error {
 
 func settingsOf(p *hookyard.Project) settingsForm {
 	f := settingsForm{Description: p.Description, Preset: p.Preset, EventTypes: strings.Join(p.EventTypes, "\n"), Format: p.Format, Relay: p.Relay,
-		ModelEvents: p.ModelEvents, Public: p.Public, AllowRequests: p.AllowRequests, HasSecret: p.RelaySecret.Value != ""}
+		ModelEvents: p.ModelEvents, Public: p.Public, AllowRequests: p.AllowRequests, HasSecret: p.RelaySecret.Value != "", edition: editionOf(p.Revision)}
 	if p.Retention > 0 {
 		f.Retention = p.Retention.String()
 	}
@@ -104,7 +105,7 @@ func addDefaults(v *visit) error {
 func saveSettings(v *visit) error {
 	f := settingsForm{Description: v.get("description"), Preset: v.get("preset"), EventTypes: v.get("eventTypes"), Format: v.get("format"),
 		Relay: v.get("relay"), RelaySecret: v.form.Get("relaySecret"), Retention: v.get("retention"), ModelEvents: v.has("modelEvents"),
-		Public: v.has("public"), AllowRequests: v.has("allowRequests"), HasSecret: v.view.Project.RelaySecret.Value != ""}
+		Public: v.has("public"), AllowRequests: v.has("allowRequests"), HasSecret: v.view.Project.RelaySecret.Value != "", edition: v.readEdition()}
 	types := words(f.EventTypes)
 	if types == nil {
 		types = []string{}
@@ -120,7 +121,11 @@ func saveSettings(v *visit) error {
 	if f.RelaySecret != "" {
 		in["relaySecret"] = f.RelaySecret
 	}
-	if err := v.do(http.MethodPatch, in, nil); err != nil {
+	if err := v.doAt(f.Revision, http.MethodPatch, in); err != nil {
+		if err := v.renew(); err != nil {
+			return err
+		}
+		f.overtaken(err, v.view.Project.Revision)
 		return v.settings(&settingsPage{Form: f}, err)
 	}
 	return v.see(v.home("settings"), "saved")

@@ -44,10 +44,12 @@ func formKind(action, button string) string {
 	return "/" + strings.Join(parts, "/") + " " + button
 }
 
-// look opens a page and notes its forms.
+// look opens a page, "" being the one that is open, and notes its forms.
 func (v *visitor) look(path string) {
 	v.t.Helper()
-	v.open(v.s.url + path)
+	if path != "" {
+		v.open(v.s.url + path)
+	}
 	var found [][2]string
 	text := v.js(`JSON.stringify([...document.forms].filter(f => f.getAttribute("method") !== "dialog").flatMap(f =>
 		[...f.querySelectorAll("button:not([type=button])")].map(b => [f.action, b.name === "theme" ? "" : b.value])))`)
@@ -186,6 +188,9 @@ func (v *visitor) sendAll(owner string, x shop, receiver string) {
 	v.send(delivery, "", "cancel", nil, note("Canceled."))
 	v.send(p+"/replays", p+"/replays", "", map[string]string{"hook": "billing", "since": "1h", "type": "order.*"}, note("The replay is running; this page shows its progress."))
 
+	v.send(p+"/replays", p+"/replays", "", map[string]string{"state": ""}, `document.getElementById("confirm").textContent.includes("all events of the project")`)
+	v.send("", p+"/replays", "yes", nil, note("The replay is running; this page shows its progress."))
+
 	sources := p + "/sources"
 	if v.js(`document.querySelector("script") !== null`) == "true" {
 		v.send(sources, sources, "", map[string]string{"type": "stripe"}, `document.querySelector("[name=secret]") !== null`)
@@ -215,6 +220,9 @@ func (v *visitor) sendPeople(owner string) {
 	v.send("/users", "/users/"+owner, "enable", nil, note("Saved."))
 	v.send("/", "/", "", map[string]string{"owner": "admin", "name": owner}, `location.pathname.startsWith("/admin/")`)
 	v.send("/admin/"+owner+"/settings", "/admin/"+owner+"/members", "", map[string]string{"user": owner, "role": "write"}, note("Saved."))
+	v.send("/admin/"+owner+"/settings", "/admin/"+owner+"/members", "none", nil, note("Saved."))
+	v.send("/users", "/users/"+owner, "admin", nil, note("Saved."))
+	v.send("/users", "/users/"+owner, "plain", nil, note("Saved."))
 	v.send("/users", "/users/"+owner, "delete", nil, note("Saved."))
 	v.send("/profile", "/profile/tokens", "", map[string]string{"name": "ci", "scope": "publish"}, `document.getElementById("secret").textContent.startsWith("hky_")`)
 	v.send("/profile", "/profile/revoke", "", nil, note("The token is revoked."))

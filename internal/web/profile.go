@@ -157,6 +157,9 @@ func changeUser(v *visit) error {
 	case "disable", "enable":
 		in["disabled"] = v.get("do") == "disable"
 		err = v.web.o.API.Do(v.ctx(), v.id, http.MethodPatch, path, in, nil)
+	case "admin", "plain":
+		in["admin"] = v.get("do") == "admin"
+		err = v.web.o.API.Do(v.ctx(), v.id, http.MethodPatch, path, in, nil)
 	case "password":
 		in["password"] = v.form.Get("password")
 		err = v.web.o.API.Do(v.ctx(), v.id, http.MethodPatch, path, in, nil)

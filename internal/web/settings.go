@@ -209,59 +209,6 @@ func showAudit(v *visit) error {
 	return v.show(http.StatusOK, "Who changed what", p)
 }
 
-// replaysPage shows bulk replays and begins one.
-type replaysPage struct {
-	base
-	Replays []*hookyard.Replay
-	Hooks   []*hookyard.Hook
-	Form    map[string]string
-	Running bool
-}
-
-func listReplays(v *visit) error {
-	return v.replays(map[string]string{"hook": v.get("hook"), "state": v.get("state"), "type": v.get("type"), "since": v.get("since"), "until": v.get("until")}, nil)
-}
-
-func (v *visit) replays(form map[string]string, fault error) error {
-	p := &replaysPage{Hooks: v.view.Hooks, Form: form}
-	p.Tab = "replays"
-	var err error
-	if p.Replays, err = v.web.o.Store.Replays(v.ctx(), v.key(), 30); err != nil {
-		return err
-	}
-	p.Running = slices.ContainsFunc(p.Replays, func(r *hookyard.Replay) bool { return r.Status == "running" })
-	if fault != nil {
-		return v.again(fault, "Replays", p)
-	}
-	return v.show(http.StatusOK, "Replays", p)
-}
-
-func makeReplay(v *visit) error {
-	form := map[string]string{}
-	for _, name := range []string{"hook", "state", "type", "since", "until"} {
-		form[name] = v.get(name)
-	}
-	in := client.ReplayRequest{Hook: form["hook"], Type: form["type"], State: hookyard.State(form["state"])}
-	var err error
-	if in.Since, err = v.time("since"); err != nil {
-		return v.replays(form, err)
-	}
-	if in.Until, err = v.time("until"); err != nil {
-		return v.replays(form, err)
-	}
-	if err := v.do(http.MethodPost, in, nil, "replays"); err != nil {
-		return v.replays(form, err)
-	}
-	return v.see(v.home("replays"), "replaying")
-}
-
-func cancelReplay(v *visit) error {
-	if err := v.do(http.MethodPost, nil, nil, "replays", v.r.PathValue("id"), "cancel"); err != nil && hookyard.CodeOf(err) != hookyard.Conflict {
-		return err
-	}
-	return v.see(v.home("replays"), "canceled")
-}
-
 // statusPage is about the server.
 type statusPage struct {
 	base

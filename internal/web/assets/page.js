@@ -60,6 +60,24 @@ if (polled) {
   setTimeout(look, often);
 }
 
+// What needs scripts is hidden until here.
+document.documentElement.classList.add("scripts");
+
+// Times that somebody types are in their zone, as those that are shown. Empty fields stay out of addresses.
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+for (const form of document.forms) {
+  const times = form.matches("[data-times]");
+  for (const said of form.querySelectorAll("[data-zone]")) said.textContent = "your time";
+  form.addEventListener("formdata", (e) => {
+    if (form.method === "get") {
+      for (const [name, value] of [...e.formData]) {
+        if (value === "") e.formData.delete(name);
+      }
+    }
+    if (times && zone && (e.formData.get("since") || e.formData.get("until"))) e.formData.set("tz", zone);
+  });
+}
+
 // A note in the address is shown once.
 const here = new URL(location.href);
 if (here.searchParams.has("done")) {

@@ -19,6 +19,8 @@ import (
 func functions() template.FuncMap {
 	return template.FuncMap{
 		"when":     when,
+		"ahead":    ahead,
+		"next":     next,
 		"took":     took,
 		"wait":     wait,
 		"size":     size,
@@ -46,6 +48,19 @@ func when(t time.Time) template.HTML {
 	t = t.UTC()
 	return template.HTML(`<time datetime="` + t.Format(time.RFC3339Nano) + `">` + t.Format("2006-01-02 15:04:05") + ` UTC</time>`)
 }
+
+// next says when a delivery is tried next, or "" when it is not.
+func next(d hookyard.Delivery) template.HTML {
+	switch {
+	case d.State != hookyard.Pending || d.Due.IsZero():
+		return ""
+	case ahead(d.Due):
+		return "next " + when(d.Due)
+	}
+	return "under way"
+}
+
+func ahead(t time.Time) bool { return t.After(time.Now()) }
 
 // took shows how long something lasted.
 func took(d time.Duration) string {

@@ -362,7 +362,8 @@ type preview struct {
 	Fault   string
 	Tried   []tried
 	Wanted  int
-	Nothing bool // no event has come yet
+	Nothing bool   // no event has come yet
+	Why     string // none of them is wanted, said once when it is the same for each
 }
 
 // tried is what a hook's settings would do with an event.
@@ -429,8 +430,25 @@ func (v *visit) try(f *hookForm) error {
 			f.Preview.Event = e
 		}
 	}
+	f.Preview.sayOnce()
 	v.shape(f.Preview, h, f.Secret)
 	return nil
+}
+
+// sayOnce takes the reason of each event out when it is the same, as that of a filter that cannot be read is.
+func (p *preview) sayOnce() {
+	for _, one := range p.Tried {
+		if one.Reason == "" || one.Reason != p.Tried[0].Reason {
+			return
+		}
+	}
+	if len(p.Tried) < 2 {
+		return
+	}
+	p.Why = p.Tried[0].Reason
+	for i := range p.Tried {
+		p.Tried[i].Reason = ""
+	}
 }
 
 // shape fills what the receiver would get of the preview's event.

@@ -42,6 +42,7 @@ const (
 	hooksCounted  = 10 // hooks of a project whose deliveries are counted
 	newestCounted = 100
 	backlogShown  = 1000
+	failingShown  = 5 // hooks in trouble on a project's page
 )
 
 func showProjects(v *visit) error { return v.projects(nil, &projectsPage{Owner: v.id.User.Name}) }
@@ -163,7 +164,8 @@ type projectPage struct {
 	Events  hookyard.EventPage
 	Rates   []rate
 	Chart   chart
-	Failing []*hookyard.Hook
+	Failing []*hookyard.Hook // the first of those in trouble
+	More    int              // of them that are not shown
 	Hooks   []*hookyard.Hook
 	Sources []*hookyard.Source
 	Empty   bool // no event has come
@@ -211,6 +213,9 @@ func showProject(v *visit) error {
 		if troubled(h) {
 			p.Failing = append(p.Failing, h)
 		}
+	}
+	if p.More = len(p.Failing) - failingShown; p.More > 0 {
+		p.Failing = p.Failing[:failingShown]
 	}
 	for _, s := range v.view.Sources {
 		p.Sources = append(p.Sources, s)

@@ -36,30 +36,43 @@ func kindOf(name string) string {
 	return "image/svg+xml"
 }
 
+// imported is a module that others import, by an address that changes with its content as every other does.
+const imported = "rows.js"
+
 // loadAssets returns the embedded files by name, and again by the last part of their address.
 func loadAssets() (map[string]*asset, error) {
 	out := map[string]*asset{}
+	if err := loadAsset(out, "assets/"+imported); err != nil {
+		return nil, err
+	}
 	err := fs.WalkDir(assetFiles, "assets", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if err != nil || d.IsDir() || path.Base(name) == imported {
 			return err
 		}
-		b, err := assetFiles.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		sum := sha256.Sum256(b)
-		base := path.Base(name)
-		ext := path.Ext(base)
-		hashed := strings.TrimSuffix(base, ext) + "." + hex.EncodeToString(sum[:6]) + ext
-		var z bytes.Buffer
-		w, _ := gzip.NewWriterLevel(&z, gzip.BestCompression) // the level is one that there is
-		_, _ = w.Write(b)
-		_ = w.Close()
-		a := &asset{url: "/assets/" + hashed, kind: kindOf(base), plain: b, gzipped: z.Bytes()}
-		out[base], out[hashed] = a, a
-		return nil
+		return loadAsset(out, name)
 	})
 	return out, err
+}
+
+func loadAsset(out map[string]*asset, name string) error {
+	b, err := assetFiles.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	if a := out[imported]; a != nil {
+		b = bytes.ReplaceAll(b, []byte(`"./`+imported+`"`), []byte(`"`+a.url+`"`))
+	}
+	sum := sha256.Sum256(b)
+	base := path.Base(name)
+	ext := path.Ext(base)
+	hashed := strings.TrimSuffix(base, ext) + "." + hex.EncodeToString(sum[:6]) + ext
+	var z bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&z, gzip.BestCompression) // the level is one that there is
+	_, _ = w.Write(b)
+	_ = w.Close()
+	a := &asset{url: "/assets/" + hashed, kind: kindOf(base), plain: b, gzipped: z.Bytes()}
+	out[base], out[hashed] = a, a
+	return nil
 }
 
 func (w *Web) serveAsset(rw http.ResponseWriter, r *http.Request) {

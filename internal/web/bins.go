@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,10 +13,11 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// binsPage makes a bin.
+// binsPage makes a bin, and lists those that this browser has made.
 type binsPage struct {
 	base
 	Form binForm
+	Mine []binInfo // the first to end first
 }
 
 // binForm is what stands in the form of a bin.
@@ -70,6 +72,7 @@ type binPage struct {
 	Into     string // of the form that makes a source: owner/name
 	Name     string
 	Secret   string
+	First    bool // the first request is unfolded; one that comes later is not, as many may
 }
 
 // AnswerFault says whether what was wrong is in the form of the answer.
@@ -122,7 +125,28 @@ func (w *inner) WriteHeader(status int) { w.status = status }
 
 func (w *inner) Write(b []byte) (int, error) { return w.body.Write(b) }
 
-func showBins(v *visit) error { return v.show(http.StatusOK, "Bins", &binsPage{}) }
+func showBins(v *visit) error { return v.binsPage(&binsPage{}, nil) }
+
+// binsListed bounds how many bins of a browser are looked up.
+const binsListed = 30
+
+func (v *visit) binsPage(p *binsPage, fault error) error {
+	for _, c := range v.r.Cookies() { // each holds the key of a bin that the browser has made
+		name, ok := strings.CutPrefix(c.Name, "bin_")
+		if !ok || len(p.Mine) == binsListed {
+			continue
+		}
+		var one binInfo
+		if v.bins(http.MethodGet, join(name), nil, &one) == nil { // else it has ended, was deleted, or is no bin's name
+			p.Mine = append(p.Mine, one)
+		}
+	}
+	slices.SortFunc(p.Mine, func(a, b binInfo) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
+	if fault != nil {
+		return v.again(fault, "Bins", p)
+	}
+	return v.show(http.StatusOK, "Bins", p)
+}
 
 func makeBin(v *visit) error {
 	f := v.readBinForm()
@@ -132,7 +156,7 @@ func makeBin(v *visit) error {
 		err = v.bins(http.MethodPost, "", in, &made)
 	}
 	if err != nil {
-		return v.again(err, "Bins", &binsPage{Form: f})
+		return v.binsPage(&binsPage{Form: f}, err)
 	}
 	return v.see("/bins/"+made.Name, "created")
 }
@@ -186,6 +210,7 @@ func (v *visit) bin(p *binPage, fault error) error {
 	if err := v.bins(http.MethodGet, path+"/requests", nil, &p.Requests); err != nil {
 		return err
 	}
+	p.First = !v.has("part") || len(p.Requests) == 1
 	if fault != nil {
 		return v.again(fault, "Bin", p)
 	}

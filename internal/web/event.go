@@ -27,6 +27,8 @@ type eventPage struct {
 	Missed []client.HookVerdict // hooks that got nothing, and why
 	Older  bool                 // there are more deliveries than are shown
 	URL    string               // of the form
+
+	MayEdit bool // its body can be edited on a page
 }
 
 // way is what became of an event for one hook.
@@ -37,6 +39,28 @@ type way struct {
 	Attempts []hookyard.Attempt
 	Picture  template.HTML
 }
+
+// try is an attempt as the event's page lists it.
+type try struct{ *hookyard.Attempt }
+
+// Outcome is what it came to, in words.
+func (t try) Outcome() string { return outcome(t.Attempt) }
+
+// triesShown is how many attempts of a hook stand in the open.
+const triesShown = 5
+
+func triesOf(list []hookyard.Attempt) (out []try) {
+	for i := range list {
+		out = append(out, try{&list[i]})
+	}
+	return out
+}
+
+// Earlier are the attempts that are folded away.
+func (w way) Earlier() []try { return triesOf(w.Attempts[:max(0, len(w.Attempts)-triesShown)]) }
+
+// Newest are the others.
+func (w way) Newest() []try { return triesOf(w.Attempts[max(0, len(w.Attempts)-triesShown):]) }
 
 func showEvent(v *visit) error { return v.event(&eventPage{}, nil) }
 
@@ -50,7 +74,7 @@ func (v *visit) event(p *eventPage, fault error) error {
 	}
 	p.Tab, p.Event = "events", e
 	p.Body, p.Header = viewBody(e.Body, e.Size), headerLines(e.Header)
-	p.Curl = v.curl(e)
+	p.Curl, p.MayEdit = v.curl(e), editable(e) == nil
 	var why client.Explanation
 	if err := v.do(http.MethodGet, nil, &why, "events", e.ID, "explain"); err != nil {
 		return err
@@ -82,7 +106,7 @@ func (v *visit) event(p *eventPage, fault error) error {
 	return v.show(http.StatusOK, "Event "+short(e.ID), p)
 }
 
-// attemptsPicture draws when a delivery was tried.
+// attemptsPicture draws when a delivery was tried, where there is more than one mark to see.
 func attemptsPicture(d hookyard.Delivery, attempts []hookyard.Attempt) template.HTML {
 	if len(attempts) == 0 {
 		return ""
@@ -104,6 +128,9 @@ func attemptsPicture(d hookyard.Delivery, attempts []hookyard.Attempt) template.
 		marks = append(marks, mark{At: d.Due, Class: "planned", Title: "next attempt " + d.Due.UTC().Format("2006-01-02 15:04:05 UTC")})
 		end = d.Due
 	}
+	if len(marks) < 2 {
+		return ""
+	}
 	return timeline(plural(len(attempts), "attempt")+", "+string(d.State), d.EventTime, end, marks)
 }
 
@@ -117,9 +144,6 @@ func outcome(a *hookyard.Attempt) string {
 	}
 	return num(a.Status) + " " + http.StatusText(a.Status)
 }
-
-// Outcome is for templates.
-func (w way) Outcome(a hookyard.Attempt) string { return outcome(&a) }
 
 func (v *visit) eventOf(id string) (*hookyard.Event, error) {
 	e, err := v.web.o.Store.Event(v.ctx(), v.key(), id)
@@ -235,16 +259,23 @@ func editEvent(v *visit) error {
 	if err != nil {
 		return err
 	}
-	data := e.Data()
-	if len(data) > maxEdited || !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0 {
-		return hookyard.Errorf(hookyard.Invalid, "The body of this event is not text, or larger than %d bytes: it cannot be edited here.", maxEdited)
+	if err := editable(e); err != nil {
+		return err
 	}
+	p := &resendPage{Event: e, Type: e.Type, Kind: e.ContentType, Body: string(e.Data())}
+	p.Tab = "events"
+	return v.show(http.StatusOK, "Edit and send", p)
+}
+
+// editable says why an event's body cannot be edited on a page.
+func editable(e *hookyard.Event) error {
 	if e.Body == nil && e.Size > 0 {
 		return hookyard.Errorf(hookyard.Gone, "The bytes of this event are past their retention (setting: --retention).")
 	}
-	p := &resendPage{Event: e, Type: e.Type, Kind: e.ContentType, Body: string(data)}
-	p.Tab = "events"
-	return v.show(http.StatusOK, "Edit and send", p)
+	if data := e.Data(); len(data) > maxEdited || !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0 {
+		return hookyard.Errorf(hookyard.Invalid, "The body of this event is not text, or larger than %d bytes: it cannot be edited here.", maxEdited)
+	}
+	return nil
 }
 
 // sendEdited keeps a new event: published where the old one was, else as if it had come by the same source.

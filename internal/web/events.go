@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/hookyard/hookyard"
 )
@@ -25,7 +24,7 @@ type eventsPage struct {
 
 // eventFields are the search's fields, by the names of the REST API.
 func eventFields() []string {
-	return []string{"type", "source", "hook", "state", "since", "until", "id", "text", "path", "value"}
+	return []string{"type", "source", "hook", "state", "since", "until", "tz", "id", "text", "path", "value"}
 }
 
 func listEvents(v *visit) error {
@@ -33,7 +32,7 @@ func listEvents(v *visit) error {
 	p.Tab = "events"
 	for _, name := range eventFields() {
 		p.Query[name] = v.get(name)
-		p.Searched = p.Searched || p.Query[name] != ""
+		p.Searched = p.Searched || p.Query[name] != "" && name != "tz"
 	}
 	q, err := v.eventQuery()
 	if err == nil {
@@ -67,7 +66,7 @@ func asReplay(search map[string]string) template.URL {
 	out := url.Values{}
 	for name, value := range search {
 		switch name {
-		case "hook", "state", "type", "since", "until":
+		case "hook", "state", "type", "since", "until", "tz":
 			if value != "" {
 				out.Set(name, value)
 			}
@@ -120,23 +119,6 @@ func (v *visit) eventQuery() (q hookyard.EventQuery, err error) {
 	return q, nil
 }
 
-// time reads a field that is a time, or a duration such as 24h that means so long ago.
-func (v *visit) time(name string) (time.Time, error) {
-	s := v.get(name)
-	if s == "" {
-		return time.Time{}, nil
-	}
-	if ago, err := hookyard.ParseDuration(s); err == nil && ago >= 0 {
-		return time.Now().UTC().Add(-ago), nil
-	}
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02"} {
-		if t, err := time.Parse(layout, s); err == nil && t.Year() >= 1 && t.Year() <= 9999 {
-			return t, nil
-		}
-	}
-	return time.Time{}, hookyard.FieldErrorf(name, "Write a time such as 2026-01-31T12:00:00Z, or a duration such as 24h that means so long ago.")
-}
-
 // deliveriesPage lists deliveries.
 type deliveriesPage struct {
 	base
@@ -145,15 +127,17 @@ type deliveriesPage struct {
 	Hooks      []*hookyard.Hook
 	Older      string
 	Newest     string
+	Searched   bool
 }
 
 func listDeliveries(v *visit) error {
 	p := &deliveriesPage{Query: map[string]string{}, Hooks: v.view.Hooks}
 	p.Tab = "deliveries"
 	keep := url.Values{}
-	for _, name := range []string{"hook", "state", "since", "until"} {
+	for _, name := range []string{"hook", "state", "since", "until", "tz"} {
 		if p.Query[name] = v.get(name); p.Query[name] != "" {
 			keep.Set(name, p.Query[name])
+			p.Searched = p.Searched || name != "tz"
 		}
 	}
 	eq, err := v.eventQuery()

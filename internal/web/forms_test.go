@@ -44,10 +44,12 @@ func formKind(action, button string) string {
 	return "/" + strings.Join(parts, "/") + " " + button
 }
 
-// look opens a page and notes its forms.
+// look opens a page, "" being the one that is open, and notes its forms.
 func (v *visitor) look(path string) {
 	v.t.Helper()
-	v.open(v.s.url + path)
+	if path != "" {
+		v.open(v.s.url + path)
+	}
 	var found [][2]string
 	text := v.js(`JSON.stringify([...document.forms].filter(f => f.getAttribute("method") !== "dialog").flatMap(f =>
 		[...f.querySelectorAll("button:not([type=button])")].map(b => [f.action, b.name === "theme" ? "" : b.value])))`)
@@ -161,6 +163,7 @@ func (v *visitor) sendAll(owner string, x shop, receiver string) {
 	v.send(hooks, hooks, "preview", map[string]string{"payloadUrl": receiver, "filter": "data.amount = 207"}, `document.querySelector(".preview") !== null`)
 	v.send(hooks, hooks, "create", map[string]string{"payloadUrl": receiver + "/good", "id": "made", "which": "some", "names": "order.*", "webhookType": "cloudevents",
 		"headers": "X-Team: shop", "schedule": "0s, 1s", "timeout": "3s", "inFlight": "2", "rate": "50", "policy": "failures", "after": "7", "ordered": "on"}, note("Created."))
+	v.send(hooks, hooks, "", map[string]string{"q": "acc"}, `document.querySelectorAll(".rows tbody tr").length === 1`)
 	made := hooks + "/made"
 	v.send(hooks, made, "test", nil, is(made)+` && document.querySelector(".note") !== null`)
 	v.send(hooks, made, "disable", nil, note("The hook is off. What it misses is kept and can be caught up on."))
@@ -185,6 +188,9 @@ func (v *visitor) sendAll(owner string, x shop, receiver string) {
 	v.send(delivery, "", "cancel", nil, note("Canceled."))
 	v.send(p+"/replays", p+"/replays", "", map[string]string{"hook": "billing", "since": "1h", "type": "order.*"}, note("The replay is running; this page shows its progress."))
 
+	v.send(p+"/replays", p+"/replays", "", map[string]string{"state": ""}, `document.getElementById("confirm").textContent.includes("all events of the project")`)
+	v.send("", p+"/replays", "yes", nil, note("The replay is running; this page shows its progress."))
+
 	sources := p + "/sources"
 	if v.js(`document.querySelector("script") !== null`) == "true" {
 		v.send(sources, sources, "", map[string]string{"type": "stripe"}, `document.querySelector("[name=secret]") !== null`)
@@ -200,7 +206,7 @@ func (v *visitor) sendAll(owner string, x shop, receiver string) {
 	v.send(bin, "", "source", map[string]string{"project": owner + "/shop", "name": "bin"}, note("Created."))
 	v.send(bin, "", "delete", nil, note("Deleted."))
 
-	v.send(p+"/settings", p+"/settings", "", map[string]string{"description": "Better", "retention": "720h"}, note("Saved."))
+	v.send(p+"/settings", p+"/settings", "update", map[string]string{"description": "Better", "retention": "720h"}, note("Saved."))
 	v.send("/"+owner+"/more/webhooks/archive", "/"+owner+"/more/webhooks/archive", "delete", nil, note("Deleted."))
 	v.send("/"+owner+"/more/settings", "/"+owner+"/more/defaults", "", nil, note("Created."))
 }
@@ -214,6 +220,9 @@ func (v *visitor) sendPeople(owner string) {
 	v.send("/users", "/users/"+owner, "enable", nil, note("Saved."))
 	v.send("/", "/", "", map[string]string{"owner": "admin", "name": owner}, `location.pathname.startsWith("/admin/")`)
 	v.send("/admin/"+owner+"/settings", "/admin/"+owner+"/members", "", map[string]string{"user": owner, "role": "write"}, note("Saved."))
+	v.send("/admin/"+owner+"/settings", "/admin/"+owner+"/members", "none", nil, note("Saved."))
+	v.send("/users", "/users/"+owner, "admin", nil, note("Saved."))
+	v.send("/users", "/users/"+owner, "plain", nil, note("Saved."))
 	v.send("/users", "/users/"+owner, "delete", nil, note("Saved."))
 	v.send("/profile", "/profile/tokens", "", map[string]string{"name": "ci", "scope": "publish"}, `document.getElementById("secret").textContent.startsWith("hky_")`)
 	v.send("/profile", "/profile/revoke", "", nil, note("The token is revoked."))

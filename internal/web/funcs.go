@@ -18,22 +18,25 @@ import (
 // functions are what templates call.
 func functions() template.FuncMap {
 	return template.FuncMap{
-		"when":    when,
-		"took":    took,
-		"wait":    wait,
-		"size":    size,
-		"num":     num,
-		"num64":   func(n int64) string { return num(int(n)) },
-		"vis":     visible,
-		"short":   short,
-		"states":  states,
-		"dict":    dict,
-		"plural":  plural,
-		"percent": percent,
-		"join2":   strings.Fields,
-		"hide":    hideURL,
-		"segment": template.URLQueryEscaper,
-		"path":    func(parts ...string) string { return join(parts...) },
+		"when":     when,
+		"ahead":    ahead,
+		"next":     next,
+		"took":     took,
+		"wait":     wait,
+		"size":     size,
+		"num":      num,
+		"num64":    func(n int64) string { return num(int(n)) },
+		"vis":      visible,
+		"short":    short,
+		"sentence": sentence,
+		"states":   states,
+		"dict":     dict,
+		"plural":   plural,
+		"percent":  percent,
+		"join2":    strings.Fields,
+		"hide":     hideURL,
+		"segment":  template.URLQueryEscaper,
+		"path":     func(parts ...string) string { return join(parts...) },
 	}
 }
 
@@ -45,6 +48,19 @@ func when(t time.Time) template.HTML {
 	t = t.UTC()
 	return template.HTML(`<time datetime="` + t.Format(time.RFC3339Nano) + `">` + t.Format("2006-01-02 15:04:05") + ` UTC</time>`)
 }
+
+// next says when a delivery is tried next, or "" when it is not.
+func next(d hookyard.Delivery) template.HTML {
+	switch {
+	case d.State != hookyard.Pending || d.Due.IsZero():
+		return ""
+	case ahead(d.Due):
+		return "next " + when(d.Due)
+	}
+	return "under way"
+}
+
+func ahead(t time.Time) bool { return t.After(time.Now()) }
 
 // took shows how long something lasted.
 func took(d time.Duration) string {
@@ -200,6 +216,15 @@ func hidden(r rune) bool {
 		return true
 	}
 	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r)
+}
+
+// sentence begins a message with a capital, unless its first word is a name that is written otherwise.
+func sentence(s string) string {
+	word, _, _ := strings.Cut(s, " ")
+	if word == "" || strings.Trim(word, "abcdefghijklmnopqrstuvwxyz") != "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 // hexDump shows bytes that are no text, the first of them.

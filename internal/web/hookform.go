@@ -47,7 +47,7 @@ type hookForm struct {
 	Policy      string
 	After       string
 	InsecureTLS bool
-	Revision    string
+	edition
 
 	Types   []string // to tick
 	Known   []string // features to tick
@@ -74,7 +74,7 @@ func (v *visit) readHookForm() *hookForm {
 		Description: v.get("description"), Active: v.has("active") || !v.has("ours"), ContentType: v.get("contentType"), Template: v.form.Get("template"),
 		Headers: v.get("headers"), Schedule: v.get("schedule"), Timeout: v.get("timeout"), InFlight: v.get("inFlight"), Rate: v.get("rate"),
 		Ordered: v.has("ordered"), Filter: v.get("filter"), Policy: v.get("policy"), After: v.get("after"), InsecureTLS: v.has("insecureTls"),
-		Revision: v.get("revision"),
+		edition: v.readEdition(),
 	}
 	for _, t := range v.form["event"] {
 		f.Ticked[t] = true
@@ -92,7 +92,7 @@ func formOf(h *hookyard.Hook) *hookForm {
 		ID: h.ID, URL: hideURL(h.URL), HasSecret: len(h.Secrets) > 0, Type: h.Format, All: h.Events.All, Names: strings.Join(h.Events.Names, " "),
 		Ticked: map[string]bool{}, Features: strings.Join(h.Features, " "), Description: h.Description, Active: h.Active, ContentType: h.ContentType,
 		Template: h.Template, Ordered: h.Ordered, Filter: h.Filter, Policy: h.Off.Policy, InsecureTLS: h.InsecureTLS,
-		Revision: strconv.FormatInt(h.Revision, 10),
+		edition: editionOf(h.Revision),
 	}
 	if f.Description == noDescription {
 		f.Description = ""
@@ -362,7 +362,8 @@ type preview struct {
 	Fault   string
 	Tried   []tried
 	Wanted  int
-	Nothing bool // no event has come yet
+	Nothing bool   // no event has come yet
+	Why     string // none of them is wanted, said once when it is the same for each
 }
 
 // tried is what a hook's settings would do with an event.
@@ -429,8 +430,25 @@ func (v *visit) try(f *hookForm) error {
 			f.Preview.Event = e
 		}
 	}
+	f.Preview.sayOnce()
 	v.shape(f.Preview, h, f.Secret)
 	return nil
+}
+
+// sayOnce takes the reason of each event out when it is the same, as that of a filter that cannot be read is.
+func (p *preview) sayOnce() {
+	for _, one := range p.Tried {
+		if one.Reason == "" || one.Reason != p.Tried[0].Reason {
+			return
+		}
+	}
+	if len(p.Tried) < 2 {
+		return
+	}
+	p.Why = p.Tried[0].Reason
+	for i := range p.Tried {
+		p.Tried[i].Reason = ""
+	}
 }
 
 // shape fills what the receiver would get of the preview's event.

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"html/template"
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hookyard/hookyard"
@@ -59,8 +61,13 @@ func (v *visit) lastAnswer(h *hookyard.Hook) (*answer, error) {
 // hooksPage lists the hooks, those in trouble first, with the form that makes one.
 type hooksPage struct {
 	base
-	Rows []hookRow
-	Form *hookForm
+	Rows  []hookRow
+	Form  *hookForm
+	Q     string // only hooks whose id or URL holds this
+	All   int    // hooks of the project
+	Found int
+	First string // address of the first page when this is not it
+	More  string // address of the next page, or ""
 }
 
 func listHooks(v *visit) error {
@@ -68,8 +75,8 @@ func listHooks(v *visit) error {
 	return v.hooks(f, nil)
 }
 
-// rowsCounted is how many hooks of the list have their deliveries counted.
-const rowsCounted = 50
+// hooksShown is how many hooks a page lists.
+const hooksShown = 50
 
 func (v *visit) hooks(f *hookForm, fault error) error {
 	p := &hooksPage{Form: f}
@@ -81,19 +88,16 @@ func (v *visit) hooks(f *hookForm, fault error) error {
 	if err != nil {
 		return err
 	}
-	slices.SortStableFunc(hooks, func(a, b *hookyard.Hook) int { return cmp.Compare(rank(a), rank(b)) })
-	for i, h := range hooks {
+	for _, h := range p.part(hooks, v.get("q"), v.get("after")) {
 		row := hookRow{Hook: h, Format: v.view.Project.EffectiveFormat(h)}
-		if i < rowsCounted {
-			counts, err := v.web.o.Store.HookCounts(v.ctx(), h.Key, newestCounted)
-			if err != nil {
-				return err
-			}
-			row.Good, row.Ended = counts[hookyard.Delivered], counts[hookyard.Delivered]+counts[hookyard.Failed]
-			row.Ratio = ratioBar(row.Good, row.Ended)
-			if row.Last, err = v.lastAnswer(h); err != nil {
-				return err
-			}
+		counts, err := v.web.o.Store.HookCounts(v.ctx(), h.Key, newestCounted)
+		if err != nil {
+			return err
+		}
+		row.Good, row.Ended = counts[hookyard.Delivered], counts[hookyard.Delivered]+counts[hookyard.Failed]
+		row.Ratio = ratioBar(row.Good, row.Ended)
+		if row.Last, err = v.lastAnswer(h); err != nil {
+			return err
 		}
 		p.Rows = append(p.Rows, row)
 	}
@@ -101,6 +105,29 @@ func (v *visit) hooks(f *hookForm, fault error) error {
 		return v.again(fault, "Hooks", p)
 	}
 	return v.show(http.StatusOK, "Hooks", p)
+}
+
+// part is the page of the hooks that q finds, after the one named; the page learns how many there are, and what is next.
+func (p *hooksPage) part(hooks []*hookyard.Hook, q, after string) []*hookyard.Hook {
+	p.Q, p.All = q, len(hooks)
+	keep := url.Values{}
+	if low := strings.ToLower(q); low != "" {
+		keep.Set("q", q)
+		hooks = slices.DeleteFunc(hooks, func(h *hookyard.Hook) bool {
+			return !strings.Contains(strings.ToLower(h.ID), low) && !strings.Contains(strings.ToLower(hideURL(h.URL)), low)
+		})
+	}
+	slices.SortStableFunc(hooks, func(a, b *hookyard.Hook) int { return cmp.Compare(rank(a), rank(b)) })
+	p.Found = len(hooks)
+	if at := slices.IndexFunc(hooks, func(h *hookyard.Hook) bool { return h.ID == after }); at >= 0 {
+		p.First, hooks = "?"+keep.Encode(), hooks[at+1:]
+	}
+	if len(hooks) > hooksShown {
+		hooks = hooks[:hooksShown]
+		keep.Set("after", hooks[hooksShown-1].ID)
+		p.More = "?" + keep.Encode()
+	}
+	return hooks
 }
 
 // rank puts hooks in trouble first and those that a person switched off last.
@@ -141,12 +168,12 @@ func makeHook(v *visit) error {
 		return v.hooks(f, err)
 	}
 	if made != "" {
-		return v.hook(id, &hookPage{Secret: made}, nil)
+		return v.reveal(v.home("webhooks", id), made, "created")
 	}
 	if !v.has("ours") {
 		return v.see(v.home("webhooks"), "") // Yobi's own form: back to exactly where it was
 	}
-	return v.see(v.home("webhooks"), "created")
+	return v.see(v.home("webhooks", id), "created")
 }
 
 // hookPage is how a hook does.
@@ -174,7 +201,9 @@ type hookPage struct {
 	Schedule []string
 }
 
-func showHook(v *visit) error { return v.hook(v.r.PathValue("id"), &hookPage{}, nil) }
+func showHook(v *visit) error {
+	return v.hook(v.r.PathValue("id"), &hookPage{Secret: v.once()}, nil)
+}
 
 // owedShown is how much of what a hook is owed is counted.
 const owedShown = 10_000
@@ -290,7 +319,7 @@ func changeHook(v *visit) error {
 		return rotateHook(v, id)
 	case "catchup":
 		return catchUp(v, id)
-	case "update", "preview":
+	case "update", "overwrite", "preview":
 		return saveHook(v, id)
 	}
 	return hookyard.Errorf(hookyard.Invalid, "The form does not say what to do.")
@@ -322,7 +351,7 @@ func rotateHook(v *visit, id string) error {
 	if err := v.do(http.MethodPost, client.Rotation{Overlap: &overlap}, &made, "hooks", id, "rotate-secret"); err != nil {
 		return v.hook(id, &hookPage{}, err)
 	}
-	return v.hook(id, &hookPage{Secret: made.Secret}, nil)
+	return v.reveal(v.home("webhooks", id), made.Secret, "")
 }
 
 // catchUp replays what the hook missed.
@@ -374,11 +403,14 @@ func (v *visit) hookOf(id string) (*hookyard.Hook, error) {
 }
 
 func saveHook(v *visit, id string) error {
+	f := v.readHookForm()
 	h, err := v.hookOf(id)
+	if hookyard.CodeOf(err) == hookyard.NotFound {
+		return v.gone(id, f)
+	}
 	if err != nil {
 		return err
 	}
-	f := v.readHookForm()
 	if v.get("do") == "preview" {
 		if err := v.try(f); err != nil {
 			return err
@@ -389,11 +421,23 @@ func saveHook(v *visit, id string) error {
 	if err != nil {
 		return v.edit(h, f, err)
 	}
-	if revision, err := number("revision", f.Revision); err == nil && revision > 0 {
-		settings["revision"] = int64(revision)
+	err = v.doAt(f.Revision, http.MethodPatch, settings, "hooks", id)
+	if err == nil {
+		return v.see(v.home("webhooks", id), "saved")
 	}
-	if err := v.do(http.MethodPatch, settings, nil, "hooks", id); err != nil {
-		return v.edit(h, f, err)
+	now, again := v.hookOf(id)
+	if hookyard.CodeOf(again) == hookyard.NotFound {
+		return v.gone(id, f)
 	}
-	return v.see(v.home("webhooks", id), "saved")
+	if again != nil {
+		return again
+	}
+	f.overtaken(err, now.Revision)
+	return v.edit(now, f, err)
+}
+
+// gone offers what was typed for a hook that was deleted meanwhile as a new one.
+func (v *visit) gone(id string, f *hookForm) error {
+	f.New, f.ID, f.edition = true, id, edition{}
+	return v.hooks(f, hookyard.FieldErrorf("id", "The hook was deleted meanwhile. What you typed is below: adding it makes the hook again."))
 }

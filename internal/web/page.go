@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"io"
 	"io/fs"
 	"net/http"
 	"path"
@@ -37,6 +38,7 @@ type base struct {
 	BaseURL   string
 	Theme     string // light, dark, or "" for what the browser prefers
 	Here      string // address of the page, to come back to
+	Said      bool   // a field of the page says what the problem is
 	assets    map[string]*asset
 	signInURL string
 }
@@ -92,6 +94,13 @@ func (b *base) Fault(field string) string {
 	return b.Problem.Message
 }
 
+// Say is Fault, for where it is shown.
+func (b *base) Say(field string) string {
+	s := b.Fault(field)
+	b.Said = b.Said || s != ""
+	return sentence(s)
+}
+
 // Faulty gives the attributes of a control whose field, or one of them, is wrong.
 func (b *base) Faulty(fields ...string) template.HTMLAttr {
 	for _, field := range fields {
@@ -144,6 +153,11 @@ func (v *visit) show(status int, title string, p page) error {
 	name := "layout"
 	if v.form.Get("part") != "" && v.web.pages[nameOf(p)].Lookup("part") != nil {
 		name = "part"
+	}
+	if b.Problem != nil { // the page is shown twice: the first time tells whether a field says what is wrong
+		if err := v.web.pages[nameOf(p)].ExecuteTemplate(io.Discard, "content", p); err != nil {
+			return fmt.Errorf("page %s: %w", nameOf(p), err)
+		}
 	}
 	if err := v.web.pages[nameOf(p)].ExecuteTemplate(&out, name, p); err != nil {
 		return fmt.Errorf("page %s: %w", nameOf(p), err)

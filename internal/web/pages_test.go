@@ -102,8 +102,11 @@ func TestFormsWithoutScript(t *testing.T) {
 		s.sent(hook, hook, "do", "enable")
 		s.sent(shop+"/replays", hook, "do", "catchup", "state", "skipped")
 		s.deliveryOf("acme/shop", missed, "billing", "delivered")
-		if body := s.post(hook, "do", "rotate", "leaked", "on").body; !strings.Contains(body, `<code id="secret">whsec_`) {
-			t.Error("the new secret is not shown")
+		if body := s.led(hook, "do", "rotate", "leaked", "on"); !strings.Contains(body, `<code id="secret">whsec_`) || strings.Contains(s.page(hook), "whsec_") {
+			t.Error("the new secret is not shown once")
+		}
+		if body := s.led(shop+"/webhooks", "ours", "1", "which", "all", "payloadUrl", receiver, "id", "signs", "secretFrom", "made"); !strings.Contains(body, `<code id="secret">whsec_`) || !strings.Contains(body, "Created.") {
+			t.Error("the made secret of a new hook is not shown")
 		}
 		s.sent(hook, hook, "do", "update", "ours", "1", "active", "on", "which", "some", "event", "order.paid", "names", "invoice.*", "payloadUrl", receiver+"/good",
 			"description", "Billing", "headers", "X-Team: shop\nAuthorization: Bearer x", "schedule", "0s, 1s", "timeout", "3s", "inFlight", "2", "rate", "50",
@@ -140,8 +143,8 @@ func TestFormsWithoutScript(t *testing.T) {
 		s.deliveryOf("acme/shop", x.event, "warehouse", "canceled")
 		s.sent(shop+"/replays", shop+"/replays", "hook", "billing", "state", "delivered", "since", "1h", "type", "order.*")
 		s.sent(shop+"/sources/github", shop+"/sources/github", "do", "update", "active", "on", "description", "Ours", "eventType", "push")
-		if body := s.post(shop+"/sources/github", "do", "rotate").body; !strings.Contains(body, `<code id="secret">`) {
-			t.Error("the source's new secret is not shown")
+		if body := s.led(shop+"/sources/github", "do", "rotate"); !strings.Contains(body, `<code id="secret">`) || strings.Contains(s.page(shop+"/sources/github"), `id="secret"`) {
+			t.Error("the source's new secret is not shown once")
 		}
 		s.sent(shop+"/sources", shop+"/sources/open", "do", "delete")
 		s.sent(shop+"/settings", shop+"/settings", "description", "Better", "format", "cloudevents", "eventTypes", "order.created\norder.paid invoice.paid", "retention", "720h", "relay", "token")
@@ -228,8 +231,11 @@ func TestFaults(t *testing.T) {
 			t.Errorf("POST %s %q: status %d", c.path, c.fields, a.StatusCode)
 			continue
 		}
-		if !strings.Contains(a.body, c.want) || !strings.Contains(a.body, `id="fault-`+c.field+`"`) || !strings.Contains(a.body, `aria-describedby="fault-`+c.field+`"`) {
+		if !strings.Contains(strings.ToLower(a.body), strings.ToLower(c.want)) || !strings.Contains(a.body, `id="fault-`+c.field+`"`) || !strings.Contains(a.body, `aria-describedby="fault-`+c.field+`"`) {
 			t.Errorf("POST %s %q: the page does not say %q at field %s but: %s", c.path, c.fields, c.want, c.field, faultsOf(a.body))
+		}
+		if said := faultsOf(a.body); said != "<b>That did not work.</b> See below." {
+			t.Errorf("POST %s %q: the page says %q above, too", c.path, c.fields, said)
 		}
 		if strings.Contains(strings.Join(c.fields, " "), "typed") && !strings.Contains(a.body, "typed") {
 			t.Errorf("POST %s %q: what was typed is lost", c.path, c.fields)
@@ -396,8 +402,8 @@ func TestNextSteps(t *testing.T) {
 	run(dev, "a/p", "")
 	s, _ := signedIn(t)
 	s.sent("/admin/p", "/", "owner", "admin", "name", "p")
-	made := s.post("/profile/tokens", "name", "x", "scope", "publish", "expiresIn", "168h", "project", "admin/p")
-	run(s, "admin/p", regexp.MustCompile(`hky_[a-z0-9]+`).FindString(made.body))
+	made := s.led("/profile/tokens", "name", "x", "scope", "publish", "expiresIn", "168h", "project", "admin/p")
+	run(s, "admin/p", regexp.MustCompile(`hky_[a-z0-9]+`).FindString(made))
 }
 
 // TestFeatures ticks what a hook of a project of NetBeans' kind tracks.

@@ -22,7 +22,9 @@ type profilePage struct {
 	ExpiresIn string
 }
 
-func showProfile(v *visit) error { return v.profile(http.StatusOK, &profilePage{}, nil) }
+func showProfile(v *visit) error {
+	return v.profile(http.StatusOK, &profilePage{Secret: v.once(), For: v.get("project")}, nil)
+}
 
 // profile shows the page, with err as the fault of a form when there is one.
 func (v *visit) profile(status int, p *profilePage, err error) error {
@@ -77,7 +79,7 @@ func (v *visit) goOn(user *hookyard.User) error {
 	return v.begin(user)
 }
 
-// makeToken shows the token's secret in the answer to the form: it is kept nowhere.
+// makeToken has the token's secret shown once: the server keeps only its hash.
 func makeToken(v *visit) error {
 	p := &profilePage{Name: v.get("name"), Scope: v.get("scope"), For: v.get("project"), ExpiresIn: v.get("expiresIn")}
 	in := client.TokenRequest{Name: p.Name, Scope: hookyard.Scope(p.Scope), Project: p.For}
@@ -95,7 +97,7 @@ func makeToken(v *visit) error {
 		}
 		return v.profile(0, p, err)
 	}
-	return v.profile(http.StatusOK, &profilePage{Secret: made.Secret}, nil)
+	return v.reveal("/profile", made.Secret, "")
 }
 
 func revokeToken(v *visit) error {
@@ -154,6 +156,9 @@ func changeUser(v *visit) error {
 		err = v.web.o.API.Do(v.ctx(), v.id, http.MethodDelete, path, nil, nil)
 	case "disable", "enable":
 		in["disabled"] = v.get("do") == "disable"
+		err = v.web.o.API.Do(v.ctx(), v.id, http.MethodPatch, path, in, nil)
+	case "admin", "plain":
+		in["admin"] = v.get("do") == "admin"
 		err = v.web.o.API.Do(v.ctx(), v.id, http.MethodPatch, path, in, nil)
 	case "password":
 		in["password"] = v.form.Get("password")

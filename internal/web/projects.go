@@ -1,9 +1,11 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"html/template"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/hookyard/hookyard"
@@ -40,6 +42,7 @@ const (
 	hooksCounted  = 10 // hooks of a project whose deliveries are counted
 	newestCounted = 100
 	backlogShown  = 1000
+	failingShown  = 5 // hooks in trouble on a project's page
 )
 
 func showProjects(v *visit) error { return v.projects(nil, &projectsPage{Owner: v.id.User.Name}) }
@@ -92,6 +95,7 @@ func (w *Web) atGlance(ctx context.Context, p *hookyard.Project) (projectRow, er
 		return row, err
 	}
 	row.Hooks = len(hooks)
+	slices.SortStableFunc(hooks, func(a, b *hookyard.Hook) int { return cmp.Compare(rank(a), rank(b)) }) // what fails is what waits
 	for i, h := range hooks {
 		if troubled(h) {
 			row.Trouble++
@@ -113,6 +117,7 @@ func (w *Web) atGlance(ctx context.Context, p *hookyard.Project) (projectRow, er
 		row.Backlog += owed
 		row.More = row.More || owed == backlogShown
 	}
+	row.More = row.More && row.Backlog > 0 // "0+" says nothing
 	counts, err := w.rates.of(ctx, p.Key, 5*time.Minute, 12)
 	if err != nil {
 		return row, err
@@ -159,7 +164,8 @@ type projectPage struct {
 	Events  hookyard.EventPage
 	Rates   []rate
 	Chart   chart
-	Failing []*hookyard.Hook
+	Failing []*hookyard.Hook // the first of those in trouble
+	More    int              // of them that are not shown
 	Hooks   []*hookyard.Hook
 	Sources []*hookyard.Source
 	Empty   bool // no event has come
@@ -207,6 +213,9 @@ func showProject(v *visit) error {
 		if troubled(h) {
 			p.Failing = append(p.Failing, h)
 		}
+	}
+	if p.More = len(p.Failing) - failingShown; p.More > 0 {
+		p.Failing = p.Failing[:failingShown]
 	}
 	for _, s := range v.view.Sources {
 		p.Sources = append(p.Sources, s)

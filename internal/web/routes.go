@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/hookyard/hookyard"
 )
@@ -80,9 +81,28 @@ func (w *Web) routes() {
 	w.handle("GET "+project+"/export", toRule, export)
 	w.handle("GET "+project+"/audit", toRead, showAudit)
 
-	w.handle("/", open, func(*visit) error {
-		return hookyard.Errorf(hookyard.NotFound, "There is no such page.")
+	w.handle("GET "+project+"/{$}", open, func(v *visit) error {
+		return v.see(join(v.r.PathValue("owner"), v.r.PathValue("project")), "")
 	})
+	w.handle("GET "+project+"/hooks", open, func(v *visit) error { // as the API and people call them
+		return v.see(join(v.r.PathValue("owner"), v.r.PathValue("project"), "webhooks"), "")
+	})
+	w.handle("/", open, nothing)
+}
+
+// nothing is where no page is. Below a project that the visitor may see it is a page of the project, with its tabs.
+func nothing(v *visit) error {
+	missing := hookyard.Errorf(hookyard.NotFound, "There is no such page.")
+	parts := strings.SplitN(v.r.URL.Path, "/", 4)
+	if len(parts) < 4 || v.id == nil {
+		return missing
+	}
+	v.r.SetPathValue("owner", parts[1])
+	v.r.SetPathValue("project", parts[2])
+	if err := v.admit(toRead); err != nil {
+		v.view = nil // no right and no project look the same
+	}
+	return missing
 }
 
 // pages lists a value of every page, so that one without a template is noticed at start.

@@ -170,7 +170,10 @@ type setupPage struct {
 
 // setupUser is whose link it is; the link is good once.
 func (v *visit) setupUser(secret string) (*hookyard.Token, *hookyard.User, error) {
-	used := hookyard.Errorf(hookyard.Forbidden, "This link is not good: it was used already, then sign in with the password that was chosen, or the server was started anew and its log has a newer link.")
+	used := hookyard.Errorf(hookyard.Forbidden, "This link is not good any more. Sign in with the password that was chosen by it; or, if the server was started anew since, follow the link that its log has now.")
+	if v.id == nil {
+		v.identifyBrowser()
+	}
 	t, err := v.web.o.Store.TokenByHash(v.ctx(), auth.HashToken(secret))
 	if errors.Is(err, hookyard.ErrNotFound) || err == nil && t.Name != auth.SetupToken {
 		return nil, nil, used
@@ -183,6 +186,15 @@ func (v *visit) setupUser(secret string) (*hookyard.Token, *hookyard.User, error
 		return nil, nil, used
 	}
 	return t, u, err
+}
+
+// identifyBrowser identifies by the session alone: the token in the address is a link's, not a credential.
+func (v *visit) identifyBrowser() {
+	r := v.r.Clone(v.ctx())
+	r.URL.RawQuery = ""
+	if id, err := v.web.o.Auth.Identify(r); err == nil {
+		v.id = id
+	}
 }
 
 func showSetup(v *visit) error {

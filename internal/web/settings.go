@@ -44,6 +44,7 @@ type defaultHook struct {
 type settingsForm struct {
 	Description, Preset, EventTypes, Format, Relay, RelaySecret, Retention string
 	ModelEvents, Public, AllowRequests, HasSecret                          bool
+	edition
 }
 
 func showSettings(v *visit) error {
@@ -52,7 +53,7 @@ func showSettings(v *visit) error {
 
 func settingsOf(p *hookyard.Project) settingsForm {
 	f := settingsForm{Description: p.Description, Preset: p.Preset, EventTypes: strings.Join(p.EventTypes, "\n"), Format: p.Format, Relay: p.Relay,
-		ModelEvents: p.ModelEvents, Public: p.Public, AllowRequests: p.AllowRequests, HasSecret: p.RelaySecret.Value != ""}
+		ModelEvents: p.ModelEvents, Public: p.Public, AllowRequests: p.AllowRequests, HasSecret: p.RelaySecret.Value != "", edition: editionOf(p.Revision)}
 	if p.Retention > 0 {
 		f.Retention = hookyard.FormatDuration(p.Retention)
 	}
@@ -104,7 +105,7 @@ func addDefaults(v *visit) error {
 func saveSettings(v *visit) error {
 	f := settingsForm{Description: v.get("description"), Preset: v.get("preset"), EventTypes: v.get("eventTypes"), Format: v.get("format"),
 		Relay: v.get("relay"), RelaySecret: v.form.Get("relaySecret"), Retention: v.get("retention"), ModelEvents: v.has("modelEvents"),
-		Public: v.has("public"), AllowRequests: v.has("allowRequests"), HasSecret: v.view.Project.RelaySecret.Value != ""}
+		Public: v.has("public"), AllowRequests: v.has("allowRequests"), HasSecret: v.view.Project.RelaySecret.Value != "", edition: v.readEdition()}
 	types := words(f.EventTypes)
 	if types == nil {
 		types = []string{}
@@ -120,7 +121,11 @@ func saveSettings(v *visit) error {
 	if f.RelaySecret != "" {
 		in["relaySecret"] = f.RelaySecret
 	}
-	if err := v.do(http.MethodPatch, in, nil); err != nil {
+	if err := v.doAt(f.Revision, http.MethodPatch, in); err != nil {
+		if err := v.renew(); err != nil {
+			return err
+		}
+		f.overtaken(err, v.view.Project.Revision)
 		return v.settings(&settingsPage{Form: f}, err)
 	}
 	return v.see(v.home("settings"), "saved")
@@ -202,59 +207,6 @@ func showAudit(v *visit) error {
 		p.Entries[i].Detail = hideURL(p.Entries[i].Detail)
 	}
 	return v.show(http.StatusOK, "Who changed what", p)
-}
-
-// replaysPage shows bulk replays and begins one.
-type replaysPage struct {
-	base
-	Replays []*hookyard.Replay
-	Hooks   []*hookyard.Hook
-	Form    map[string]string
-	Running bool
-}
-
-func listReplays(v *visit) error {
-	return v.replays(map[string]string{"hook": v.get("hook"), "state": v.get("state"), "type": v.get("type"), "since": v.get("since"), "until": v.get("until")}, nil)
-}
-
-func (v *visit) replays(form map[string]string, fault error) error {
-	p := &replaysPage{Hooks: v.view.Hooks, Form: form}
-	p.Tab = "replays"
-	var err error
-	if p.Replays, err = v.web.o.Store.Replays(v.ctx(), v.key(), 30); err != nil {
-		return err
-	}
-	p.Running = slices.ContainsFunc(p.Replays, func(r *hookyard.Replay) bool { return r.Status == "running" })
-	if fault != nil {
-		return v.again(fault, "Replays", p)
-	}
-	return v.show(http.StatusOK, "Replays", p)
-}
-
-func makeReplay(v *visit) error {
-	form := map[string]string{}
-	for _, name := range []string{"hook", "state", "type", "since", "until"} {
-		form[name] = v.get(name)
-	}
-	in := client.ReplayRequest{Hook: form["hook"], Type: form["type"], State: hookyard.State(form["state"])}
-	var err error
-	if in.Since, err = v.time("since"); err != nil {
-		return v.replays(form, err)
-	}
-	if in.Until, err = v.time("until"); err != nil {
-		return v.replays(form, err)
-	}
-	if err := v.do(http.MethodPost, in, nil, "replays"); err != nil {
-		return v.replays(form, err)
-	}
-	return v.see(v.home("replays"), "replaying")
-}
-
-func cancelReplay(v *visit) error {
-	if err := v.do(http.MethodPost, nil, nil, "replays", v.r.PathValue("id"), "cancel"); err != nil && hookyard.CodeOf(err) != hookyard.Conflict {
-		return err
-	}
-	return v.see(v.home("replays"), "canceled")
 }
 
 // statusPage is about the server.

@@ -164,6 +164,16 @@ func (s *server) sent(where, path string, pairs ...string) {
 	}
 }
 
+// led is post for a form that must work, and the page that it leads to.
+func (s *server) led(path string, pairs ...string) string {
+	s.t.Helper()
+	a := s.post(path, pairs...)
+	if a.StatusCode != http.StatusSeeOther {
+		s.t.Fatalf("POST %s: status %d\n%s", path, a.StatusCode, faultsOf(a.body))
+	}
+	return s.page(a.Header.Get("Location"))
+}
+
 // faultsOf is what a page says is wrong.
 func faultsOf(body string) string {
 	_, rest, _ := strings.Cut(body, `role="alert">`)

@@ -17,6 +17,7 @@ type sourceForm struct {
 	Name, Type, Secret, EventType, TypeHeader, TypeField, Scheme, Description string
 	Active                                                                    bool
 	Queue, QueueURL                                                           string
+	edition
 }
 
 // provider is a kind of source to choose.
@@ -84,7 +85,7 @@ func (v *visit) readSourceForm() sourceForm {
 	return sourceForm{
 		Name: v.get("name"), Type: v.get("type"), Secret: v.form.Get("secret"), EventType: v.get("eventType"), TypeHeader: v.get("typeHeader"),
 		TypeField: v.get("typeField"), Scheme: v.get("scheme"), Description: v.get("description"), Active: v.has("active"),
-		Queue: v.get("queue"), QueueURL: v.get("queueUrl"),
+		Queue: v.get("queue"), QueueURL: v.get("queueUrl"), edition: v.readEdition(),
 	}
 }
 
@@ -136,6 +137,7 @@ type sourcePage struct {
 	Form    sourceForm
 	Refused []refusal
 	Secret  string
+	Typed   bool // Form is what somebody typed
 }
 
 // refusal is a request that was not accepted.
@@ -145,7 +147,7 @@ type refusal struct {
 	Body   bodyView
 }
 
-func showSource(v *visit) error { return v.source(&sourcePage{}, nil) }
+func showSource(v *visit) error { return v.source(&sourcePage{Secret: v.once()}, nil) }
 
 func (v *visit) source(p *sourcePage, fault error) error {
 	s := v.view.Sources[v.r.PathValue("name")]
@@ -158,9 +160,12 @@ func (v *visit) source(p *sourcePage, fault error) error {
 			p.Info = one
 		}
 	}
-	if fault == nil {
+	if !p.Typed {
 		p.Form = sourceForm{Name: s.Name, Type: s.Type, EventType: s.EventType, TypeHeader: s.TypeHeader, TypeField: s.TypeField,
-			Scheme: string(s.Scheme), Description: s.Description, Active: s.Active}
+			Scheme: string(s.Scheme), Description: s.Description, Active: s.Active, edition: editionOf(s.Revision)}
+		if p.Form.Scheme == "null" {
+			p.Form.Scheme = "" // so the database has none
+		}
 		if s.RabbitMQ != nil {
 			p.Form.Queue, p.Form.QueueURL = s.RabbitMQ.Queue, hideURL(s.RabbitMQ.URL)
 		}
@@ -189,27 +194,35 @@ func changeSource(v *visit) error {
 	case "rotate":
 		var made client.NewSecret
 		if err := v.do(http.MethodPost, map[string]any{}, &made, "sources", name, "rotate-secret"); err != nil {
-			return v.source(&sourcePage{Form: v.readSourceForm()}, err)
+			return v.source(&sourcePage{}, err)
 		}
-		view, err := v.web.o.Store.View(v.ctx(), v.view.Project.Owner, v.view.Project.Name)
-		if err != nil {
-			return err
-		}
-		v.view = view
-		return v.source(&sourcePage{Secret: made.Secret}, nil)
-	case "update":
-		f := v.readSourceForm()
-		if s := v.view.Sources[name]; s != nil {
-			f.Type = s.Type
-		}
-		settings, err := f.settings(false)
-		if err == nil {
-			err = v.do(http.MethodPatch, settings, nil, "sources", name)
-		}
-		if err != nil {
-			return v.source(&sourcePage{Form: f}, err)
-		}
-		return v.see(v.home("sources", name), "saved")
+		return v.reveal(v.home("sources", name), made.Secret, "")
+	case "update", "overwrite":
+		return saveSource(v, name)
 	}
 	return hookyard.Errorf(hookyard.Invalid, "The form does not say what to do.")
+}
+
+func saveSource(v *visit, name string) error {
+	f := v.readSourceForm()
+	f.Name = name
+	if s := v.view.Sources[name]; s != nil {
+		f.Type = s.Type
+	}
+	settings, err := f.settings(false)
+	if err == nil {
+		err = v.doAt(f.Revision, http.MethodPatch, settings, "sources", name)
+	}
+	if err == nil {
+		return v.see(v.home("sources", name), "saved")
+	}
+	if err := v.renew(); err != nil {
+		return err
+	}
+	s := v.view.Sources[name]
+	if s == nil {
+		return v.sources(f, hookyard.FieldErrorf("name", "The source was deleted meanwhile. What you typed is below: adding it makes the source again."))
+	}
+	f.overtaken(err, s.Revision)
+	return v.source(&sourcePage{Form: f, Typed: true}, err)
 }

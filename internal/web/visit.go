@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -56,15 +57,17 @@ func (w *Web) handle(pattern string, need need, do func(*visit) error) {
 	})
 }
 
+// serve identifies first, so that the page of whatever fails knows who looks at it.
 func (v *visit) serve(need need, do func(*visit) error) error {
+	stranger := v.identify()
 	if err := v.web.csrf.Check(v.r); err != nil {
 		return hookyard.Errorf(hookyard.Forbidden, "A page of another site may not change anything here. Open hookyard itself and try again.")
 	}
 	if err := v.readForm(); err != nil {
 		return err
 	}
-	if err := v.identify(); err != nil && need != open {
-		return err
+	if stranger != nil && need != open {
+		return stranger
 	}
 	if err := v.admit(need); err != nil {
 		return err
@@ -171,8 +174,45 @@ func (v *visit) key() int64 { return v.view.Project.Key }
 
 // do changes something through the API. parts are joined to its path below the project, "" being the project itself.
 func (v *visit) do(method string, in, out any, parts ...string) error {
-	p := v.view.Project
-	return v.web.o.API.Do(v.ctx(), v.id, method, "/projects"+join(append([]string{p.Owner, p.Name}, parts...)...), in, out)
+	return v.web.o.API.Do(v.ctx(), v.id, method, "/projects"+v.home(parts...), in, out)
+}
+
+// doAt is do for a change that is meant for one revision of what it changes, "" for any.
+func (v *visit) doAt(revision, method string, in any, parts ...string) error {
+	path := "/projects" + v.home(parts...)
+	if revision != "" {
+		path += "?revision=" + url.QueryEscape(revision)
+	}
+	return v.web.o.API.Do(v.ctx(), v.id, method, path, in, nil)
+}
+
+// edition is what a form was filled from. Now is the revision that is there, when somebody made it meanwhile: the form
+// is shown again then, and may be saved over it.
+type edition struct{ Revision, Now string }
+
+func (v *visit) readEdition() edition {
+	if v.get("do") == "overwrite" {
+		return edition{Revision: v.get("now")}
+	}
+	return edition{Revision: v.get("revision")}
+}
+
+func editionOf(revision int64) edition { return edition{Revision: strconv.FormatInt(revision, 10)} }
+
+// overtaken notes that somebody else made another revision, when that is what err says.
+func (e *edition) overtaken(err error, now int64) {
+	if errors.Is(err, hookyard.ErrConflict) {
+		e.Now = strconv.FormatInt(now, 10)
+	}
+}
+
+// renew reads the project's settings and sources anew, after something was changed.
+func (v *visit) renew() error {
+	view, err := v.web.o.Store.View(v.ctx(), v.view.Project.Owner, v.view.Project.Name)
+	if err == nil {
+		v.view = view
+	}
+	return err
 }
 
 // join makes a path of segments, each escaped.

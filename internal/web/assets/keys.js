@@ -21,24 +21,33 @@ function move(by) {
 function press(key) {
   const it = document.querySelector(`[data-key="${key}"]`);
   if (!it) return false;
-  if (it.matches("input, select, textarea")) it.focus();
+  if (key === "r" || it.matches("input, select, textarea")) it.focus(); // r sends something: that takes a second key
   else it.click();
   return true;
 }
 
 function jump(key) {
-  const tab = key === "o" ? document.querySelector(".tabs a") : document.querySelector(`.tabs a[href$="/${go[key]}"]`);
   if (key === "p") location.href = "/";
-  else tab?.click();
+  else if (key === "o") document.querySelector(".tabs a")?.click();
+  else if (Object.hasOwn(go, key)) document.querySelector(`.tabs a[href$="/${go[key]}"]`)?.click();
+  else return false;
+  return true;
 }
 
 document.addEventListener("keydown", (e) => {
+  const list = document.getElementById("keys");
+  if (e.key === "?" && list.open) {
+    list.close();
+    e.preventDefault();
+    return;
+  }
   if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, select, textarea, dialog, [contenteditable]")) return;
   if (Date.now() - leader < 1200) {
     leader = 0;
-    jump(e.key);
-    e.preventDefault();
-    return;
+    if (jump(e.key)) {
+      e.preventDefault();
+      return;
+    }
   }
   switch (e.key) {
     case "j": move(1); break;
@@ -53,7 +62,7 @@ document.addEventListener("keydown", (e) => {
     case "r": case "c": case "t": press(e.key); break;
     case "p": document.getElementById("pause")?.click(); break;
     case "g": leader = Date.now(); break;
-    case "?": document.getElementById("keys").showModal(); break;
+    case "?": list.showModal(); break;
     default: return;
   }
   e.preventDefault();

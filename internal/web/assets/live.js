@@ -1,6 +1,8 @@
 // Rows that come by themselves. A stream says that something came; the rows are asked of the page itself, so they are the
 // same with and without this script. Without a stream the page is asked every few seconds.
 
+import { rowsOf, signedOut, sync } from "./rows.js";
+
 const table = document.querySelector("table.live[data-stream]");
 const light = document.getElementById("light");
 const pause = document.getElementById("pause");
@@ -8,7 +10,7 @@ const pause = document.getElementById("pause");
 if (table) start();
 
 function start() {
-  const rows = table.querySelector("tbody");
+  const rows = rowsOf(table);
   let paused = false, busy = false, again = false, source = null, poll = 0;
 
   const say = (text, kind) => {
@@ -26,8 +28,9 @@ function start() {
       const url = new URL(table.dataset.rows || location.href, location.href);
       url.searchParams.set("part", "rows");
       const answer = await fetch(url);
+      if (signedOut(answer.status)) return leave();
       if (!answer.ok || answer.redirected) throw new Error(answer.statusText);
-      if (!paused) merge(await answer.text());
+      if (!paused) show(await answer.text());
     } catch {
       say("reconnecting", "gap");
     }
@@ -38,32 +41,21 @@ function start() {
     }
   }
 
-  // merge puts new rows on top, and changes those whose deliveries went on.
-  function merge(html) {
-    const fresh = document.createElement("template");
-    fresh.innerHTML = "<table><tbody>" + html + "</tbody></table>"; // our own page's part, escaped by the server
-    const come = [...fresh.content.querySelectorAll("tr[id]")];
-    let before = null;
-    for (const row of come.reverse()) {
-      const old = document.getElementById(row.id);
-      if (old) {
-        const here = old.classList.contains("here");
-        row.classList.toggle("here", here);
-        old.replaceWith(row);
-      } else {
-        row.classList.add("new");
-        rows.insertBefore(row, before && before.parentNode === rows ? before : rows.firstChild);
-      }
-      before = row;
-    }
-    while (rows.rows.length > Number(table.dataset.keep)) rows.lastElementChild.remove();
+  function show(html) {
+    sync(rows, html);
     document.getElementById("nothing")?.toggleAttribute("hidden", rows.rows.length > 0);
-    rows.dispatchEvent(new CustomEvent("hookyard:rows", { bubbles: true }));
   }
 
   function every(ms) {
     clearInterval(poll);
     poll = setInterval(() => document.hidden || paused || look(), ms);
+  }
+
+  function leave() {
+    source.close();
+    clearInterval(poll);
+    pause.hidden = true;
+    say("signed out", "gap");
   }
 
   function connect() {

@@ -1,10 +1,12 @@
 // What every page has: times in the viewer's zone, copy buttons, previews while typing.
 
+import { rowsOf, signedOut, sync } from "./rows.js";
+
 const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const today = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 
 /** Shows the times within a part of the page in the viewer's zone, with UTC on hover. */
-export function localTimes(root) {
+function localTimes(root) {
   const day = new Date().toDateString();
   for (const t of root.querySelectorAll("time[datetime]:not([title])")) {
     const at = new Date(t.dateTime);
@@ -39,20 +41,41 @@ document.addEventListener("click", async (e) => {
 const tab = document.querySelector(".tabs [aria-current]");
 if (tab) tab.parentElement.scrollLeft = tab.offsetLeft - 40;
 
-// What is asked for again every second: how far a replay is, what came to a bin. What is open stays open.
+// What is asked for again: how far a replay is, what came to a bin, what became of a delivery. Where nothing changes the
+// questions grow rare; where it says while, they end with what is under way.
 const polled = document.querySelector("[data-poll]");
 if (polled) {
-  const rows = polled.querySelector("tbody") ?? polled;
-  const timer = setInterval(async () => {
-    if (document.hidden) return;
-    const answer = await fetch(polled.dataset.poll);
-    if (!answer.ok) return;
-    const open = [...rows.querySelectorAll("details[open]")].map((d) => d.id);
-    rows.innerHTML = await answer.text(); // our own page's part, escaped by the server
-    for (const id of open) document.getElementById(id)?.setAttribute("open", "");
-    localTimes(rows);
-    if (polled.matches("table") && !rows.querySelector(".pending")) clearInterval(timer);
-  }, 1000);
+  const rows = rowsOf(polled);
+  const often = 1000, rare = polled.dataset.while ? 15000 : often;
+  let pause = often;
+  const look = async () => {
+    if (polled.dataset.while && !rows.querySelector(polled.dataset.while)) return;
+    if (!document.hidden) {
+      const answer = await fetch(polled.dataset.poll).catch(() => ({ ok: false })); // the server comes back
+      if (signedOut(answer.status)) return;
+      if (answer.ok) pause = sync(rows, await answer.text()) ? often : Math.min(pause * 1.5, rare);
+    }
+    setTimeout(look, pause);
+  };
+  setTimeout(look, often);
+}
+
+// What needs scripts is hidden until here.
+document.documentElement.classList.add("scripts");
+
+// Times that somebody types are in their zone, as those that are shown. Empty fields stay out of addresses.
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+for (const form of document.forms) {
+  const times = form.matches("[data-times]");
+  for (const said of form.querySelectorAll("[data-zone]")) said.textContent = "your time";
+  form.addEventListener("formdata", (e) => {
+    if (form.method === "get") {
+      for (const [name, value] of [...e.formData]) {
+        if (value === "") e.formData.delete(name);
+      }
+    }
+    if (times && zone && (e.formData.get("since") || e.formData.get("until"))) e.formData.set("tz", zone);
+  });
 }
 
 // A note in the address is shown once.

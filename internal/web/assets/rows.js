@@ -1,0 +1,103 @@
+// Lists that the server sends anew. Only what differs from what it sent before changes in the page, so that a selection,
+// the focus and what was opened stay. Compared is what was received: the page itself differs from it by the times in the
+// viewer's zone, by what is open, and by which row is chosen.
+
+const received = new WeakMap(); // of a list: by key, the element here and as it was received
+
+for (const list of document.querySelectorAll("[data-poll], .live[data-stream]")) {
+  const rows = rowsOf(list);
+  received.set(rows, new Map([...rows.children].map((row, i) => [keyOf(row, i), { here: row, was: asReceived(row) }])));
+}
+
+/** The element whose children are a list's rows. */
+export function rowsOf(list) {
+  return list.querySelector(":scope > tbody") ?? list;
+}
+
+function keyOf(row, i) {
+  return row.id || `${i} ${row.tagName}`;
+}
+
+function asReceived(row) {
+  const copy = row.cloneNode(true);
+  for (const d of [copy, ...copy.querySelectorAll("details")]) d.removeAttribute("open");
+  return copy;
+}
+
+/** Makes a list what the server sent, and says whether that was something new. */
+export function sync(rows, html) {
+  const fresh = document.createElement("template");
+  const table = rows.matches("tbody");
+  fresh.innerHTML = table ? `<table><tbody>${html}</tbody></table>` : html; // our own page's part, escaped by the server
+  const come = [...(table ? fresh.content.querySelector("tbody") : fresh.content).children];
+  const before = received.get(rows), now = new Map();
+  let changed = false;
+  const keys = new Set(come.map(keyOf));
+  for (const [key, { here }] of before) {
+    if (keys.has(key)) continue;
+    here.remove();
+    changed = true;
+  }
+  let at = rows.firstElementChild;
+  for (const [i, row] of come.entries()) {
+    const key = keyOf(row, i), old = before.get(key), is = asReceived(row);
+    let here = row;
+    if (old) {
+      here = update(old.here, old.was, is, row);
+      changed ||= !old.was.isEqualNode(is);
+      if (at === old.here) at = here;
+    } else {
+      row.classList.add("new");
+      changed = true;
+    }
+    now.set(key, { here, was: is });
+    if (here === at) at = at.nextElementSibling;
+    else rows.insertBefore(here, at);
+  }
+  received.set(rows, now);
+  rows.dataset.looks = Number(rows.dataset.looks ?? 0) + 1;
+  if (changed) rows.dispatchEvent(new CustomEvent("hookyard:rows", { bubbles: true }));
+  return changed;
+}
+
+// update changes the smallest parts of here that tell what was received before from what is now, and returns what stands
+// in its place. row is what is now, with what is open.
+function update(here, was, is, row) {
+  if (was.isEqualNode(is)) return here;
+  const parts = here.children;
+  if (sameFrame(was, is) && parts.length === was.children.length && parts.length > 0) {
+    for (const [i, part] of [...parts].entries()) update(part, was.children[i], is.children[i], row.children[i]);
+    return here;
+  }
+  const next = row.cloneNode(true);
+  next.classList.toggle("here", here.classList.contains("here"));
+  if (!next.className) next.removeAttribute("class");
+  if (here.matches("details")) next.open = here.open;
+  const can = "a, button, summary, input, select, textarea";
+  const focused = here.contains(document.activeElement) ? [...here.querySelectorAll(can)].indexOf(document.activeElement) : -1;
+  here.replaceWith(next);
+  next.querySelectorAll(can)[focused]?.focus({ preventScroll: true });
+  return next;
+}
+
+// sameFrame says whether two elements differ at most within their children.
+function sameFrame(a, b) {
+  const words = (e) => [...e.childNodes].map((n) => (n.nodeType === Node.TEXT_NODE ? n.data.trim() : n.nodeName)).filter((w) => w !== "").join("\n");
+  return a.cloneNode(false).isEqualNode(b.cloneNode(false)) && words(a) === words(b);
+}
+
+/** Says that the session has ended, where status is what the server answers then. */
+export function signedOut(status) {
+  if (status !== 401 && status !== 403) return false;
+  if (document.getElementById("signed-out")) return true;
+  const said = document.createElement("p");
+  said.id = "signed-out";
+  said.className = "problem";
+  said.setAttribute("role", "alert");
+  const link = document.createElement("a");
+  link.href = "/login?next=" + encodeURIComponent(location.pathname + location.search);
+  link.textContent = "Sign in";
+  said.append("You are signed out, so nothing new appears here. ", link);
+  document.getElementById("main").prepend(said);
+  return true;
+}

@@ -1,0 +1,94 @@
+package web
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/client"
+	"github.com/hookyard/hookyard/internal/store"
+)
+
+// replaysPage shows bulk replays and begins one.
+type replaysPage struct {
+	base
+	Replays []*hookyard.Replay
+	Hooks   []*hookyard.Hook
+	Form    map[string]string
+	Running bool
+	Confirm bool        // the form is about everything, and is asked about once more
+	Events  store.Count // of the project, when it is
+}
+
+// replayFields are the form's, by the names of the REST API.
+func replayFields() []string { return []string{"hook", "state", "type", "since", "until", "tz"} }
+
+// listReplays shows the form as a search filled it or, when none did, for what failed: that is what most are after.
+func listReplays(v *visit) error {
+	form, filled := map[string]string{}, false
+	for _, name := range replayFields() {
+		form[name] = v.get(name)
+		filled = filled || form[name] != ""
+	}
+	if !filled {
+		form["state"] = string(hookyard.Failed)
+	}
+	return v.replays(&replaysPage{Form: form}, nil)
+}
+
+func (v *visit) replays(p *replaysPage, fault error) error {
+	p.Tab, p.Hooks = "replays", v.view.Hooks
+	var err error
+	if p.Replays, err = v.web.o.Store.Replays(v.ctx(), v.key(), 30); err != nil {
+		return err
+	}
+	p.Running = slices.ContainsFunc(p.Replays, func(r *hookyard.Replay) bool { return r.Status == "running" })
+	if fault != nil {
+		return v.again(fault, "Replays", p)
+	}
+	return v.show(http.StatusOK, "Replays", p)
+}
+
+func makeReplay(v *visit) error {
+	form := map[string]string{}
+	for _, name := range replayFields() {
+		form[name] = v.get(name)
+	}
+	p := &replaysPage{Form: form}
+	in := client.ReplayRequest{Hook: form["hook"], Type: form["type"], State: hookyard.State(form["state"])}
+	var err error
+	if in.Since, err = v.time("since"); err != nil {
+		return v.replays(p, err)
+	}
+	if in.Until, err = v.time("until"); err != nil {
+		return v.replays(p, err)
+	}
+	if in.Hook == "" && in.Type == "" && in.Since.IsZero() && !v.has("confirm") {
+		return v.askToReplayAll(p)
+	}
+	if err := v.do(http.MethodPost, in, nil, "replays"); err != nil {
+		return v.replays(p, err)
+	}
+	return v.see(v.home("replays"), "replaying")
+}
+
+// askToReplayAll asks once more: one click too many sends years of events to every receiver.
+func (v *visit) askToReplayAll(p *replaysPage) error {
+	oldest, newest, err := v.web.o.Store.Bounds(v.ctx(), v.key())
+	if err != nil {
+		return err
+	}
+	counts, err := v.web.o.Store.CountBetween(v.ctx(), v.key(), []int64{oldest - 1, newest})
+	if err != nil {
+		return err
+	}
+	p.Confirm, p.Events = true, counts[0]
+	return v.replays(p, nil)
+}
+
+func cancelReplay(v *visit) error {
+	if err := v.do(http.MethodPost, nil, nil, "replays", v.r.PathValue("id"), "cancel"); err != nil && hookyard.CodeOf(err) != hookyard.Conflict {
+		return err
+	}
+	return v.see(v.home("replays"), "canceled")
+}

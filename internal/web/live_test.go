@@ -137,6 +137,28 @@ func TestManyMissed(t *testing.T) {
 	}
 }
 
+// TestLongWords looks at pages with words that no screen is wide enough for.
+func TestLongWords(t *testing.T) {
+	t.Parallel()
+	s, receiver := start(t, true)
+	s.stock(receiver)
+	b := chromium(t)
+	long := strings.Repeat("wwwww", 30)
+	hooks := "/acme/shop/webhooks"
+	s.sent(hooks, hooks, "ours", "1", "which", "some", "names", long, "id", "long", "payloadUrl", receiver+"/good/"+long)
+	event := s.publish("acme/shop", long, `{}`)
+	delivery := s.deliveryOf("acme/shop", event, "billing", "delivered")
+	for _, width := range []int64{1280, 390} {
+		b.size(width, 800)
+		for _, path := range []string{"", "/events", "/events/" + event, "/deliveries", "/deliveries/" + delivery, "/webhooks", "/webhooks/long", "/audit"} {
+			b.open(s.url + "/acme/shop" + path)
+			if b.js("document.documentElement.scrollWidth > innerWidth") == "true" {
+				t.Errorf("%s is wider than the screen at %d pixels", path, width)
+			}
+		}
+	}
+}
+
 var row = regexp.MustCompile(`<tr id="(evt_[^"]+)"`)
 
 // idsOf are the events that a page lists.

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/hookyard/hookyard/internal/app"
 )
 
 // TestListsKeepWhatIsInUse lets lists that are asked for again change around what somebody has selected, focused or
@@ -167,6 +169,15 @@ func idsOf(page string) (ids []string) {
 		ids = append(ids, m[1])
 	}
 	return ids
+}
+
+// TestBinsForGuests holds that a guest is told to sign in rather than given a form that does not work.
+func TestBinsForGuests(t *testing.T) {
+	t.Parallel()
+	s, _ := startIn(t, t.TempDir(), false, func(c *app.Config) { c.Guests = true })
+	if page := s.page("/bins"); strings.Contains(page, `action="/bins"`) || !strings.Contains(page, "Bins are made by people who are signed in.") {
+		t.Error("a guest is given the form")
+	}
 }
 
 // TestBinsOfBrowser lists the bins that a browser has made.

@@ -107,7 +107,7 @@ export function signedOut(status) {
   const link = document.createElement("a");
   link.href = "/login?next=" + encodeURIComponent(location.pathname + location.search);
   link.textContent = "Sign in";
-  said.append("You are signed out, so nothing new appears here. ", link);
+  said.append(status === 401 ? "You are signed out, so nothing new appears here. " : "You may not see this page any more; perhaps you are signed out. ", link);
   document.getElementById("main").prepend(said);
   return true;
 }

@@ -9,8 +9,8 @@ SKIPPED  := $(CURDIR)/bin/skipped.txt
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: ## run the server on the embedded database, for trying out, at http://127.0.0.1:8080
-	$(GO) run ./cmd/hookyard serve --dev
+run: build ## run the server on the embedded database, for trying out, at http://127.0.0.1:8080
+	@bin/hookyard serve --dev
 
 build: ## build bin/hookyard, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/hookyard ./cmd/hookyard

@@ -1,7 +1,6 @@
 package hookyard
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
@@ -36,7 +35,7 @@ type Hook struct {
 	Off         OffPolicy
 	InsecureTLS bool      // do not verify the receiver's certificate; shown in red
 	RabbitMQ    *RabbitMQ // for amqp:// URLs
-	ExpiresAt   time.Time // of a hook that lives as long as a listener; zero: does not expire
+	ExpiresAt   time.Time // the hook is deleted then, as a listener's that is not renewed; zero: it stays
 
 	Health    Health
 	OffReason string // why Active is false, when hookyard switched it off
@@ -287,29 +286,4 @@ func isToken(s string) bool {
 		}
 	}
 	return s != ""
-}
-
-// Duration is a time.Duration that is a string such as "5m" in JSON; a number is taken as seconds.
-type Duration time.Duration
-
-// MarshalJSON writes "1m30s".
-func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).String()) }
-
-// UnmarshalJSON reads "1m30s" or a number of seconds.
-func (d *Duration) UnmarshalJSON(b []byte) error {
-	var s string
-	if json.Unmarshal(b, &s) == nil {
-		v, err := time.ParseDuration(s)
-		if err != nil {
-			return FieldErrorf("", "%q is not a duration; write for example 5s, 10m or 2h", s)
-		}
-		*d = Duration(v)
-		return nil
-	}
-	var f float64
-	if err := json.Unmarshal(b, &f); err != nil || f > 1e9 || f < -1e9 {
-		return FieldErrorf("", "a duration is a string such as \"5s\", \"10m\" or \"2h\"")
-	}
-	*d = Duration(f * float64(time.Second))
-	return nil
 }

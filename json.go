@@ -266,3 +266,19 @@ func Clean(s string, max int) string {
 	}
 	return string(b)
 }
+
+// CleanLine is [Clean] for what must stay in one line, such as the value of a header: line breaks and tabs become spaces.
+func CleanLine(s string, max int) string {
+	return Clean(strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\r' || r == '\t' {
+			return ' '
+		}
+		return r
+	}, s), max)
+}
+
+// ValidPath says whether the path of a request can name anything: it is UTF-8 without control characters. Ask before a
+// database sees it; PostgreSQL fails on what is not.
+func ValidPath(p string) bool {
+	return utf8.ValidString(p) && !strings.ContainsFunc(p, func(r rune) bool { return r < 0x20 || r == 0x7f })
+}

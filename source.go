@@ -2,6 +2,8 @@ package hookyard
 
 import (
 	"encoding/json"
+	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -120,7 +122,15 @@ func (s *Source) Validate(limits Limits) error {
 	return nil
 }
 
-// Validate refuses answers that are not HTTP or would hold a sender for ever.
+// originHeaders act on more of our origin than the URL that answers with them: they end or fix sessions, pin browsers, ask
+// for passwords in our name; or they switch off what keeps an answer from being a page of ours.
+var originHeaders = []string{
+	"Set-Cookie", "Clear-Site-Data", "Strict-Transport-Security", "Service-Worker-Allowed", "Public-Key-Pins", "Nel", "Report-To", "Alt-Svc",
+	"Www-Authenticate", "Content-Encoding", "Content-Security-Policy", "X-Content-Type-Options",
+}
+
+// Validate refuses answers that are not HTTP, would hold a sender for ever, or do something to the rest of our origin: who
+// chooses an answer owns a source or a bin, and not the server.
 func (a *Answer) Validate(limits Limits) error {
 	if a.Status != 0 && (a.Status < 200 || a.Status > 599) {
 		return FieldErrorf("answer.status", "answer.status must be between 200 and 599")
@@ -130,6 +140,11 @@ func (a *Answer) Validate(limits Limits) error {
 	}
 	if len(a.Body) > 64<<10 {
 		return FieldErrorf("answer.body", "answer.body is over 65536 bytes")
+	}
+	for name := range a.Headers {
+		if canon := http.CanonicalHeaderKey(name); slices.Contains(originHeaders, canon) {
+			return FieldErrorf("headers", "header %s cannot be chosen: it would act on more than this answer", canon)
+		}
 	}
 	return CheckHeaders(a.Headers, limits)
 }

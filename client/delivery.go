@@ -67,8 +67,8 @@ type DeliveryQuery struct {
 // ReplayRequest begins a bulk replay.
 type ReplayRequest struct {
 	Hook  string         `json:"hook,omitempty" doc:"only this hook; with no state it also gets events that it was not owed"`
-	Since time.Time      `json:"since,omitzero"`
-	Until time.Time      `json:"until,omitzero"`
+	Since time.Time      `json:"since,omitzero" doc:"a time, or a duration such as 24h or 7d that means so long ago"`
+	Until time.Time      `json:"until,omitzero" doc:"likewise"`
 	Type  string         `json:"type,omitempty" doc:"a name or a pattern with *"`
 	State hookyard.State `json:"state,omitempty" doc:"only deliveries in this state"`
 }

@@ -22,6 +22,7 @@ type call struct {
 	id   *auth.Identity // who asks; nil on routes that are open to all
 	view *hookyard.View // the project of the path; nil on routes without one
 	q    url.Values     // the query, checked
+	body []byte         // of settings, once it was read
 }
 
 // handler wraps a route: who asks, may they, and what went wrong.
@@ -65,7 +66,7 @@ func (a *API) identify(r *http.Request) (*auth.Identity, error) {
 	if in := insideOf(r.Context()); in != nil {
 		return in.id, nil
 	}
-	if r.Header["Authorization"] == nil && !strings.Contains(r.URL.RawQuery, auth.TokenQuery+"=") {
+	if a.o.Dev || !auth.Explicit(r) {
 		if err := a.csrf.Check(r); err != nil {
 			return nil, hookyard.Errorf(hookyard.Forbidden, "a page of another site may not change anything here: %v", err)
 		}
@@ -78,10 +79,13 @@ func (c *call) admit(rt *route) error {
 	switch rt.need {
 	case signedIn:
 		if c.id.Guest {
-			return hookyard.Errorf(hookyard.Unauthenticated, "Authentication required")
+			return authenticationRequired()
 		}
 		return nil
 	case administrator:
+		if c.id.Guest {
+			return authenticationRequired()
+		}
 		if !c.id.IsAdmin() {
 			return hookyard.Errorf(hookyard.Forbidden, "only an administrator may do this, with a token of scope manage if with a token")
 		}
@@ -108,7 +112,7 @@ func (a *API) enter(ctx context.Context, id *auth.Identity, owner, name string, 
 		return nil, err
 	}
 	if !role.Allows(need) {
-		return nil, notAuthorized(view.Project, need)
+		return nil, notAuthorized(id, view.Project, need)
 	}
 	if view.Project.Key == 0 {
 		return a.onUse(ctx, view.Project, creates)
@@ -152,7 +156,11 @@ func (a *API) onUse(ctx context.Context, p *hookyard.Project, creates bool) (*ho
 	return a.o.Store.View(ctx, p.Owner, p.Name)
 }
 
-func notAuthorized(p *hookyard.Project, need hookyard.Role) error {
+// notAuthorized says what right is missing, or to who showed no credential that one is.
+func notAuthorized(id *auth.Identity, p *hookyard.Project, need hookyard.Role) error {
+	if id.Guest {
+		return authenticationRequired()
+	}
 	verb := "modify"
 	if need == hookyard.RoleRead {
 		verb = "read"
@@ -160,9 +168,13 @@ func notAuthorized(p *hookyard.Project, need hookyard.Role) error {
 	return hookyard.Errorf(hookyard.Forbidden, "Not authorized to %s project [%s]", verb, hookyard.Clean(p.ID(), 200))
 }
 
+func authenticationRequired() error {
+	return hookyard.Errorf(hookyard.Unauthenticated, "Authentication required")
+}
+
 // checkPath refuses what no name may hold, before a database sees it.
 func checkPath(p string) error {
-	if !utf8.ValidString(p) || strings.ContainsFunc(p, isControl) {
+	if !hookyard.ValidPath(p) {
 		return hookyard.Errorf(hookyard.Invalid, "the path holds control characters or is not UTF-8")
 	}
 	return nil

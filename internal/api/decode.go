@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hookyard/hookyard"
 )
@@ -28,6 +29,9 @@ type field func(raw json.RawMessage) error
 
 // object reads the request's body; an empty one is an object without members.
 func (c *call) object() (object, error) {
+	if c.body != nil {
+		return parseObject(c.body)
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, maxSettings))
 	var over *http.MaxBytesError
 	if errors.As(err, &over) {
@@ -36,6 +40,7 @@ func (c *call) object() (object, error) {
 	if err != nil {
 		return nil, hookyard.Errorf(hookyard.Invalid, "the body broke off before its end")
 	}
+	c.body = body
 	return parseObject(body)
 }
 
@@ -110,6 +115,7 @@ func strict[T any](raw json.RawMessage, v *T) error {
 	err := d.Decode(v)
 	var own *hookyard.Error
 	var typ *json.UnmarshalTypeError
+	var instant *time.ParseError
 	switch {
 	case err == nil || errors.As(err, &own):
 		return err
@@ -117,6 +123,8 @@ func strict[T any](raw json.RawMessage, v *T) error {
 		e := hookyard.FieldErrorf("", "must be %s", kindName(typ.Type))
 		e.Field = typ.Field
 		return e
+	case errors.As(err, &instant):
+		return hookyard.FieldErrorf("", "must be a time such as 2026-01-31T12:00:00Z")
 	}
 	return hookyard.Errorf(hookyard.Invalid, "%s", strings.TrimPrefix(err.Error(), "json: "))
 }

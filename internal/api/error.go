@@ -71,7 +71,9 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="hookyard"`)
 	case http.StatusServiceUnavailable:
-		w.Header().Set("Retry-After", "1")
+		if w.Header().Get("Retry-After") == "" { // whoever failed may know better
+			w.Header().Set("Retry-After", "1")
+		}
 	}
 	write(w, e.Status, e)
 }

@@ -294,6 +294,9 @@ func bodyGone(e *hookyard.Event) error {
 }
 
 func mustBeOn(h *hookyard.Hook) error {
+	if h.Deleted {
+		return hookyard.Errorf(hookyard.Conflict, "hook %s was deleted: nothing is sent to it any more; replay the event to another hook", h.ID)
+	}
 	if reason, off := h.IsOff(); off {
 		return hookyard.Errorf(hookyard.Conflict, "hook %s is off (%s): switch it on first", h.ID, reason)
 	}

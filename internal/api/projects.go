@@ -57,7 +57,9 @@ func listProjects(c *call) error {
 }
 
 // putProject makes a project for whoever may own it, or replaces its settings for its admins.
-func putProject(c *call) error {
+func putProject(c *call) error { return c.afresh(func() error { return replaceProject(c) }) }
+
+func replaceProject(c *call) error {
 	view, err := c.a.project(c.ctx(), c.param("owner"), c.param("project"))
 	if err != nil {
 		return err
@@ -67,7 +69,7 @@ func putProject(c *call) error {
 		return err
 	}
 	if !role.Allows(hookyard.RoleAdmin) {
-		return notAuthorized(view.Project, hookyard.RoleAdmin)
+		return notAuthorized(c.id, view.Project, hookyard.RoleAdmin)
 	}
 	old := view.Project
 	if err := c.expectProject(old); err != nil {
@@ -89,7 +91,9 @@ func putProject(c *call) error {
 	return c.reply(http.StatusCreated, projectJSON(p))
 }
 
-func updateProject(c *call) error {
+func updateProject(c *call) error { return c.afresh(func() error { return patchProject(c) }) }
+
+func patchProject(c *call) error {
 	p := *c.view.Project
 	if err := c.expectProject(&p); err != nil {
 		return err
@@ -185,7 +189,7 @@ func (c *call) target(withName bool) (*hookyard.Project, error) {
 		return nil, err
 	}
 	if !role.Allows(hookyard.RoleAdmin) {
-		return nil, notAuthorized(&to, hookyard.RoleAdmin)
+		return nil, notAuthorized(c.id, &to, hookyard.RoleAdmin)
 	}
 	there, err := c.a.project(c.ctx(), to.Owner, to.Name)
 	if err == nil && there.Project.Key != 0 { // before the old project's hooks are told that it is gone

@@ -136,7 +136,7 @@ func eachMember(b []byte, depth int, f func(name string, value []byte) error) (e
 		}
 		at = skipSpace(b, at+1)
 		if stop = valueEnd(b, at, depth); stop < 0 {
-			return 0, valueFault(b[at:], depth)
+			return 0, valueFault(b, depth+1)
 		}
 		if err := f(name, b[at:stop]); err != nil {
 			return 0, err
@@ -258,7 +258,7 @@ func skipSpace(b []byte, i int) int {
 	return i
 }
 
-// valueFault says why a value has no end.
+// valueFault says why a value in b, which is counted from its start, has no end.
 func valueFault(b []byte, depth int) error {
 	if err := hookyard.CheckJSON(b, depth); hookyard.CodeOf(err) == hookyard.Invalid {
 		return err

@@ -91,7 +91,7 @@ func (a *API) publishInto(r *http.Request) (*hookyard.View, error) {
 		return nil, err
 	}
 	if !may {
-		return nil, notAuthorized(view.Project, hookyard.RoleWrite)
+		return nil, notAuthorized(id, view.Project, hookyard.RoleWrite)
 	}
 	if view.Project.Key == 0 {
 		return a.onUse(hookyard.WithActor(ctx, id.User.Name), view.Project, true)
@@ -101,6 +101,9 @@ func (a *API) publishInto(r *http.Request) (*hookyard.View, error) {
 
 // AuthorizePublish returns the project when whoever sent r may publish into it, and else the error to answer with.
 func (a *API) AuthorizePublish(r *http.Request, owner, project string) (*hookyard.View, error) {
+	if !hookyard.ValidPath(owner + project) {
+		return nil, hookyard.Errorf(hookyard.NotFound, "no such project: its name holds control characters or is not UTF-8")
+	}
 	r = r.Clone(r.Context())
 	r.SetPathValue("owner", owner)
 	r.SetPathValue("project", project)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -32,12 +33,16 @@ func (c *call) time(name string) (time.Time, error) {
 	if v == "" {
 		return time.Time{}, nil
 	}
-	if ago, err := time.ParseDuration(v); err == nil && ago >= 0 {
+	return readTime(name, v)
+}
+
+func readTime(name, v string) (time.Time, error) {
+	if ago, err := hookyard.ParseDuration(v); err == nil && ago >= 0 {
 		return now().Add(-ago), nil
 	}
 	t, err := time.Parse(time.RFC3339Nano, v)
 	if err != nil || !storable(t) {
-		return time.Time{}, hookyard.FieldErrorf(name, "%s must be a time such as 2026-01-31T12:00:00Z, or a duration such as 24h that means so long ago", name)
+		return time.Time{}, hookyard.FieldErrorf(name, "%s must be a time such as 2026-01-31T12:00:00Z, or a duration such as 24h or 7d that means so long ago", name)
 	}
 	return t, nil
 }
@@ -110,6 +115,23 @@ func (c *call) expect(what string, at int64) error {
 		return nil
 	}
 	return withStatus(stale, hookyard.Errorf(hookyard.Conflict, "%s was changed by somebody else: it is at revision %d, not %d", what, at, wanted))
+}
+
+// maxAfresh is how often a change is made anew because somebody else was quicker.
+const maxAfresh = 5
+
+// afresh makes a change that is kept only over the revision it was made from, and makes it anew over the newer one when
+// somebody else was quicker. Who named a revision is refused then, by expect.
+func (c *call) afresh(change func() error) error {
+	for tries := 1; ; tries++ {
+		err := change()
+		if !errors.Is(err, hookyard.ErrStale) || tries == maxAfresh {
+			return err
+		}
+		if c.view, err = c.a.o.Store.View(c.ctx(), c.param("owner"), c.param("project")); err != nil {
+			return err
+		}
+	}
 }
 
 func trimETag(v string) string {

@@ -1,8 +1,10 @@
 package api
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
@@ -42,7 +44,7 @@ func createReplay(c *call) error {
 	if err != nil {
 		return err
 	}
-	err = body.read(map[string]field{"hook": into(&in.Hook), "since": into(&in.Since), "until": into(&in.Until), "type": into(&in.Type), "state": into(&in.State)})
+	err = body.read(map[string]field{"hook": into(&in.Hook), "since": instant("since", &in.Since), "until": instant("until", &in.Until), "type": into(&in.Type), "state": into(&in.State)})
 	if err != nil {
 		return err
 	}
@@ -75,6 +77,19 @@ func createReplay(c *call) error {
 	}
 	c.a.o.Dispatcher.WakeReplays()
 	return c.reply(http.StatusAccepted, r)
+}
+
+// instant is the field of a time, or of a duration that means so long ago, as the lists have it.
+func instant(name string, dst *time.Time) field {
+	return func(raw json.RawMessage) error {
+		var text string
+		err := into(&text)(raw)
+		if err != nil || text == "" {
+			return err
+		}
+		*dst, err = readTime(name, text)
+		return err
+	}
 }
 
 func cancelReplay(c *call) error {

@@ -6,8 +6,11 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -122,9 +125,15 @@ func TestGuests(t *testing.T) {
 		t.Errorf("a guest sees %+v, %v; want only %s", page, err, open)
 	}
 	_, err = guest.PatchProject(ctx, open, client.ProjectPatch{})
-	wantStatus(t, err, http.StatusForbidden, "Not authorized to modify")
+	wantStatus(t, err, http.StatusUnauthorized, "Authentication required")
 	_, err = guest.Publish(ctx, open, client.Publication{Type: "a", Data: json.RawMessage("1")})
-	wantStatus(t, err, http.StatusForbidden, "Not authorized to modify")
+	wantStatus(t, err, http.StatusUnauthorized, "Authentication required")
+	for _, p := range []string{"alice/closed", "alice/nothing"} {
+		_, err = guest.Project(ctx, p)
+		wantStatus(t, err, http.StatusUnauthorized, "Authentication required")
+	}
+	_, err = guest.ServerAudit(ctx, client.Page{})
+	wantStatus(t, err, http.StatusUnauthorized, "Authentication required")
 	_, err = guest.CreateToken(ctx, client.TokenRequest{})
 	wantStatus(t, err, http.StatusUnauthorized, "Authentication required")
 	_, err = guest.UserToken(ctx)
@@ -151,6 +160,10 @@ func TestDeletedProjectTells(t *testing.T) {
 			}
 			_, err := b.alice.Project(ctx, p)
 			wantStatus(t, err, http.StatusNotFound, "no such project [alice+gme]")
+			audit, err := b.admin.ServerAudit(ctx, client.Page{Limit: 1})
+			if err != nil || len(audit.Audit) != 1 || audit.Audit[0].Action != "project.delete" || audit.Audit[0].Subject != "alice/gme" {
+				t.Errorf("the server's audit log begins with %+v, %v: want the end of alice/gme", audit.Audit, err)
+			}
 		}
 		if h, err := b.bob.Hook(ctx, "bob/gme", "h"); err != nil || !h.Active {
 			t.Errorf("the hook of the transferred project: %+v, %v", h, err)
@@ -472,4 +485,161 @@ func TestRepeats(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestManyChanges has many change a project and a source at once: of those that name a revision one is taken, and of
+// those that name none all are, none undoing another's.
+func TestManyChanges(t *testing.T) {
+	t.Parallel()
+	each(t, nil, func(t *testing.T, b *bundle) {
+		p := b.project("p", client.ProjectPatch{})
+		if _, _, err := b.alice.PutSource(t.Context(), p, "in", client.SourcePatch{Type: new("none")}); err != nil {
+			t.Fatal(err)
+		}
+		patch := func(path, ifMatch, body string) int {
+			r, err := http.NewRequest(http.MethodPatch, b.url+"/api/projects/"+p+path, strings.NewReader(body))
+			if err != nil {
+				t.Error(err)
+				return 0
+			}
+			r.Header.Set("Authorization", "Bearer "+b.token)
+			if ifMatch != "" {
+				r.Header.Set("If-Match", ifMatch)
+			}
+			resp, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Error(err)
+				return 0
+			}
+			_ = resp.Body.Close()
+			return resp.StatusCode
+		}
+		for _, path := range []string{"", "/sources/in"} {
+			var wait sync.WaitGroup
+			var taken, refused atomic.Int32
+			for range 12 {
+				wait.Go(func() {
+					switch status := patch(path, `"1"`, `{"description":"x"}`); status {
+					case http.StatusOK:
+						taken.Add(1)
+					case http.StatusPreconditionFailed, http.StatusConflict:
+						refused.Add(1)
+					default:
+						t.Errorf("%q: status %d", path, status)
+					}
+				})
+			}
+			wait.Wait()
+			if taken.Load() != 1 || refused.Load() != 11 {
+				t.Errorf("%q: %d of 12 changes of revision 1 were taken, %d refused; want 1 and 11", path, taken.Load(), refused.Load())
+			}
+		}
+		var wait sync.WaitGroup
+		for _, body := range []string{`{"description":"all"}`, `{"public":true}`, `{"retention":"1h"}`} {
+			wait.Go(func() {
+				if status := patch("", "", body); status != http.StatusOK {
+					t.Errorf("%s: status %d", body, status)
+				}
+			})
+		}
+		wait.Wait()
+		got, err := b.alice.Project(t.Context(), p)
+		if err != nil || got.Description != "all" || !got.Public || got.Retention != hookyard.Duration(time.Hour) {
+			t.Errorf("three changes at once left %+v, %v", got, err)
+		}
+	})
+}
+
+// TestOtherSites holds that a page of another site changes nothing, where nothing but the browser says who asks: with a
+// cookie, and without authentication.
+func TestOtherSites(t *testing.T) {
+	t.Parallel()
+	foreign := []string{"Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site"}
+	same := []string{"Origin", "http://hooks.test", "Sec-Fetch-Site", "same-origin"}
+	event := `{"type":"a","data":1}`
+
+	b := one(t, nil)
+	project := b.project("shop", client.ProjectPatch{})
+	events, cookie := "/api/projects/"+project+"/events", []string{"Cookie", "access_token=" + b.token}
+	for _, c := range []struct {
+		name, token, query string
+		header             []string
+		want               int
+	}{
+		{"cookie", "", "", append(cookie, foreign...), http.StatusForbidden},
+		{"cookie and a parameter that ends in token", "", "?xtoken=1", append(cookie, foreign...), http.StatusForbidden},
+		{"cookie and a parameter that holds token=", "", "?a=token=", append(cookie, foreign...), http.StatusForbidden},
+		{"cookie and an empty token", "", "?token=", append(cookie, foreign...), http.StatusForbidden},
+		{"cookie and a wrong token", "", "?token=wrong", append(cookie, foreign...), http.StatusUnauthorized},
+		{"cookie from our own page", "", "", append(cookie, same...), http.StatusAccepted},
+		{"token in the query", "", "?token=" + b.token, foreign, http.StatusAccepted},
+		{"token with its name escaped", "", "?%74oken=" + b.token, foreign, http.StatusAccepted},
+		{"token in the header", b.token, "", foreign, http.StatusAccepted},
+	} {
+		if status, _, body := b.do(c.token, http.MethodPost, events+c.query, event, c.header...); status != c.want {
+			t.Errorf("%s: %d %s; want %d", c.name, status, body, c.want)
+		}
+	}
+	for _, method := range []string{http.MethodPut, http.MethodDelete} {
+		status, _, body := b.do("", method, "/api/projects/"+project+"/hooks/h", "{}", append(cookie, foreign...)...)
+		if status != http.StatusForbidden {
+			t.Errorf("%s of a hook: %d %s", method, status, body)
+		}
+	}
+	r := httptest.NewRequest(http.MethodPost, "/?xtoken=1", nil)
+	r.Header = http.Header{"Sec-Fetch-Site": {"cross-site"}, "Cookie": {"access_token=" + b.token}}
+	if err := b.api.AuthorizeSignedIn(r); hookyard.CodeOf(err) != hookyard.Forbidden {
+		t.Errorf("another site may make bins: %v", err)
+	}
+	if _, err := b.api.AuthorizeManage(r, "alice", "shop"); hookyard.CodeOf(err) != hookyard.Forbidden {
+		t.Errorf("another site may make sources of bins: %v", err)
+	}
+	if _, err := b.api.AuthorizePublish(r, "alice", "shop"); hookyard.CodeOf(err) != hookyard.Forbidden {
+		t.Errorf("another site may publish by the relay: %v", err)
+	}
+
+	dev := one(t, func(o *api.Options) { o.Dev, o.CreateOnUse = true, true })
+	for _, query := range []string{"", "?xtoken=1", "?token=anything"} {
+		if status, _, body := dev.do("", http.MethodPost, events+query, event, foreign...); status != http.StatusForbidden {
+			t.Errorf("--dev with %q: %d %s", query, status, body)
+		}
+	}
+	if status, _, body := dev.do("", http.MethodPost, events, event); status != http.StatusAccepted {
+		t.Errorf("--dev, by a program: %d %s", status, body)
+	}
+}
+
+// TestAuthorizePublishPaths: what is no name is no project, on either database.
+func TestAuthorizePublishPaths(t *testing.T) {
+	t.Parallel()
+	each(t, nil, func(t *testing.T, b *bundle) {
+		for _, p := range [][2]string{{"a\x00b", "p"}, {"a", "p\x00"}, {"\xff", "p"}, {"a", "\xc3\x28"}} {
+			r := httptest.NewRequest(http.MethodPost, "/", nil)
+			r.Header.Set("Authorization", "Bearer "+b.token)
+			if _, err := b.api.AuthorizePublish(r, p[0], p[1]); hookyard.CodeOf(err) != hookyard.NotFound {
+				t.Errorf("%q: %v", p, err)
+			}
+		}
+	})
+}
+
+// TestWhatIsWrongIsSaid holds that what was typed wrong is said in words, with where and what to write.
+func TestWhatIsWrongIsSaid(t *testing.T) {
+	t.Parallel()
+	b := one(t, nil)
+	p := b.project("p", client.ProjectPatch{})
+	for _, c := range []struct{ path, body, want string }{
+		{"/events", `{"type":`, "a value is missing at byte 9"},
+		{"/replays", `{"since":"soon"}`, "since must be a time such as"},
+		{"/replays", `{"since":"1d","until":"1w"}`, "until must be after since"},
+		{"/replays", `{"since":7}`, "since: must be a string"},
+	} {
+		status, _, body := b.do(b.token, http.MethodPost, "/api/projects/"+p+c.path, c.body)
+		if status != http.StatusBadRequest || !strings.Contains(body, c.want) {
+			t.Errorf("POST %s %s: %d %s, want %q", c.path, c.body, status, body, c.want)
+		}
+	}
+	if status, _, body := b.do(b.token, http.MethodPost, "/api/projects/"+p+"/replays", `{"since":"1d"}`); status != http.StatusAccepted {
+		t.Errorf("a replay of the last day: %d %s", status, body)
+	}
 }

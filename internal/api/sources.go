@@ -36,12 +36,16 @@ func showSource(c *call) error {
 }
 
 // putSource makes a source, or replaces the one there is: what is not named goes back to its default.
-func putSource(c *call) error {
+func putSource(c *call) error { return c.afresh(func() error { return replaceSource(c) }) }
+
+func replaceSource(c *call) error {
 	s := &hookyard.Source{ProjectKey: c.key(), Project: c.view.Project.Path(), Name: c.param("name"), Active: true}
 	return c.saveSource(s, c.view.Sources[s.Name])
 }
 
-func updateSource(c *call) error {
+func updateSource(c *call) error { return c.afresh(func() error { return patchSource(c) }) }
+
+func patchSource(c *call) error {
 	old, err := c.source()
 	if err != nil {
 		return err
@@ -76,6 +80,14 @@ func rotateSourceSecret(c *call) error {
 	in, err := c.rotation()
 	if err != nil {
 		return err
+	}
+	return c.afresh(func() error { return keepRotated(c, old.Name, in) })
+}
+
+func keepRotated(c *call, name string, in client.Rotation) error {
+	old := c.view.Sources[name]
+	if old == nil {
+		return noSuchSource(name)
 	}
 	s := *old
 	s.Secrets = hookyard.Rotate(s.Secrets, in.Secret, time.Duration(*in.Overlap), now())
@@ -128,6 +140,7 @@ func (c *call) saveSource(s, old *hookyard.Source) error {
 	if old != nil {
 		at = old.Revision
 	}
+	s.Revision = at
 	if err := c.expect("source "+s.Name, at); err != nil {
 		return err
 	}

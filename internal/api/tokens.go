@@ -208,7 +208,7 @@ func (c *call) readToken() (*hookyard.Token, error) {
 		return nil, err
 	}
 	if view.Project.Key == 0 || !role.Allows(hookyard.RoleRead) {
-		return nil, notAuthorized(view.Project, hookyard.RoleRead)
+		return nil, notAuthorized(c.id, view.Project, hookyard.RoleRead)
 	}
 	t.ProjectKey, t.Project = view.Project.Key, view.Project.Path()
 	return t, nil

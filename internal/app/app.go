@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -52,7 +54,7 @@ type App struct {
 	gate       *stream.Gate
 	listener   net.Listener
 	server     *http.Server
-	setup      string // one-time link of the first start, or ""
+	setup      string // one-time link to choose the first admin's password, or ""
 }
 
 // New wires a server and binds its port, so that ":0" can be asked for its number with [App.Addr]. Close it, or Run it,
@@ -123,7 +125,7 @@ func New(ctx context.Context, config Config, version string, log *slog.Logger) (
 	}
 	a.web, err = web.New(web.Options{
 		Store: a.db, API: a.api, Ingest: a.ingest, Stats: a.dispatcher.Stats, Listeners: a.gate.Open, Auth: a.auth, SignOn: signOn, Bins: a.bins, Filter: a.accepts, Limits: config.Limits, Log: log,
-		BaseURL: a.config.BaseURL, Version: version, Targets: a.config.AllowTargets, SetupFile: filepath.Join(config.Data, "admin-token"), Dev: config.Dev,
+		BaseURL: a.config.BaseURL, Version: version, Targets: a.config.AllowTargets, Dev: config.Dev,
 	})
 	if err != nil {
 		return fail(err)
@@ -226,8 +228,8 @@ func (a *App) hello() {
 		a.log.Warn("--dev: sign-in is OFF, everybody who reaches this port is user guest and owns every project; loopback only")
 	}
 	if a.setup != "" {
-		a.log.Info("first start: open this link once to choose the admin's password", "link", a.SetupLink())
-		a.log.Info("first start: for the command line, the admin's token is in a file", "file", filepath.Join(a.config.Data, "admin-token"))
+		a.log.Info("open this link once to choose the admin's password; each start prints a new one until that is done", "link", a.SetupLink())
+		a.log.Info("for the command line, the admin's token is in a file", "file", a.adminTokenFile())
 	}
 }
 
@@ -290,27 +292,83 @@ func (a *App) prune(ctx context.Context) error {
 	}
 }
 
-// firstStart makes the first admin, with a one-time link and a token, when there is no user yet.
+// firstStart makes the first admin when nobody can sign in yet, with a one-time link and a token for the command line.
+// Until a password is chosen every start renews the link, for the one before may never have been seen, and sees that the
+// token's file is good.
 func (a *App) firstStart(ctx context.Context) error {
 	if a.config.Dev {
 		return a.ensureGuest(ctx)
 	}
 	users, err := a.db.Users(ctx)
-	if err != nil || len(users) > 0 {
+	if err != nil {
 		return err
 	}
-	u := &hookyard.User{Name: "admin", Admin: true}
-	if err := a.db.CreateUser(ctx, u); err != nil {
+	if !slices.ContainsFunc(users, func(u *hookyard.User) bool { return u.Name != "guest" }) { // guest may be left of --dev
+		u := &hookyard.User{Name: "admin", Admin: true}
+		if err := a.db.CreateUser(ctx, u); err != nil {
+			return err
+		}
+		users = []*hookyard.User{u}
+	}
+	for _, u := range users {
+		if u.Name == "admin" && u.Admin && u.PasswordHash == "" && u.Subject == "" {
+			return a.offerSetup(ctx, u)
+		}
+	}
+	return nil
+}
+
+// offerSetup makes the link anew, unless the admin revoked it and goes by other tokens.
+func (a *App) offerSetup(ctx context.Context, u *hookyard.User) error {
+	tokens, err := a.db.Tokens(ctx, u.Key, 0)
+	if err != nil {
 		return err
 	}
-	secret, hash := auth.NewToken()
-	t := &hookyard.Token{UserKey: u.Key, Name: "first start", Hash: hash, Scope: hookyard.ScopeManage}
-	if err := a.db.CreateToken(ctx, t); err != nil {
+	wanted := len(tokens) == 0
+	for _, t := range tokens {
+		if t.Name != auth.SetupToken {
+			continue
+		}
+		wanted = true
+		if err := a.db.DeleteToken(ctx, u.Key, t.ID); err != nil {
+			return err
+		}
+	}
+	if !wanted {
+		return nil
+	}
+	secret, err := a.newToken(ctx, u, auth.SetupToken, hookyard.ScopePublish) // the narrowest: it is for the link
+	if err != nil {
 		return err
 	}
 	a.setup = "/setup?token=" + secret
-	return os.WriteFile(filepath.Join(a.config.Data, "admin-token"), []byte(secret+"\n"), 0o600)
+	return a.keepAdminToken(ctx, u)
 }
+
+// keepAdminToken writes a token into the file where the command line looks for it, unless a good one is there.
+func (a *App) keepAdminToken(ctx context.Context, u *hookyard.User) error {
+	path := a.adminTokenFile()
+	b, err := os.ReadFile(path)
+	if err == nil {
+		_, err = a.db.TokenByHash(ctx, auth.HashToken(strings.TrimSpace(string(b))))
+	}
+	if !errors.Is(err, os.ErrNotExist) && !errors.Is(err, hookyard.ErrNotFound) {
+		return err
+	}
+	secret, err := a.newToken(ctx, u, "admin-token", hookyard.ScopeManage)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, []byte(secret+"\n"), 0o600)
+}
+
+// newToken makes a token and returns its secret.
+func (a *App) newToken(ctx context.Context, u *hookyard.User, name string, scope hookyard.Scope) (string, error) {
+	secret, hash := auth.NewToken()
+	return secret, a.db.CreateToken(ctx, &hookyard.Token{UserKey: u.Key, Name: name, Hash: hash, Scope: scope})
+}
+
+func (a *App) adminTokenFile() string { return filepath.Join(a.config.Data, "admin-token") }
 
 // ensureGuest makes the user whom --dev takes everybody for.
 func (a *App) ensureGuest(ctx context.Context) error {

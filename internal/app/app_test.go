@@ -2,13 +2,17 @@ package app_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -38,6 +42,18 @@ func TestOptionsFromFlagsAndEnvironment(t *testing.T) {
 	err := app.Env(fs, func(k string) (string, bool) { v, ok := env[k]; return v, ok })
 	if err == nil || !strings.Contains(err.Error(), "HOOKYARD_MAX_BODY") {
 		t.Errorf("a wrong variable gives %v; want its name", err)
+	}
+}
+
+func TestStrayVariablesAreNamed(t *testing.T) {
+	t.Parallel()
+	c := app.DefaultConfig()
+	fs := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	c.Flags(fs)
+	got := app.StrayEnv(fs, []string{"HOOKYARD_LISTEN=x", "HOOKYARD_DATABASE_FILE=x", "HOOKYARD_TOKEN=x", "HOOKYARD_TEST_POSTGRES=x", "PATH=x",
+		"HOOKYARD_PORT_8080_TCP=x", "HOOKYARD_RETENTOIN=x", "HOOKYARD_ALLOW_TARGETS=x"})
+	if want := []string{"HOOKYARD_ALLOW_TARGETS", "HOOKYARD_RETENTOIN"}; !slices.Equal(got, want) {
+		t.Errorf("stray variables %v, want %v", got, want)
 	}
 }
 
@@ -80,6 +96,7 @@ func TestRefusesWhatCannotWork(t *testing.T) {
 		"HOST:PORT":     func(c *app.Config) { c.Listen = "8080" },
 		"http://":       func(c *app.Config) { c.BaseURL = "hooks.example.com" },
 		"--log-format":  func(c *app.Config) { c.LogFormat = "xml" },
+		"--trust-proxy": func(c *app.Config) { c.TrustProxies = []string{"10.0.0.1", "10.0.0.0/40"} },
 		"--max-body":    func(c *app.Config) { c.Limits.Body = 0 },
 	} {
 		c := app.DefaultConfig()
@@ -126,7 +143,7 @@ func TestFirstStart(t *testing.T) {
 	if _, err := stranger.Projects(t.Context(), client.Page{}); client.StatusOf(err) != http.StatusUnauthorized {
 		t.Errorf("a stranger gets %v; want 401", err)
 	}
-	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/api/openapi.json"} {
+	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/api/openapi.json", "/favicon.ico", "/robots.txt"} {
 		resp, err := http.Get(a.BaseURL() + path)
 		if err != nil {
 			t.Fatal(err)
@@ -141,4 +158,208 @@ func TestFirstStart(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the key's file: %v, %v; want it to be its owner's only", info, err)
 	}
+}
+
+// TestTrustProxy: failed sign-ins count for the address that a trusted proxy tells of, and for the peer's own when
+// nobody is trusted, whatever it tells.
+func TestTrustProxy(t *testing.T) {
+	t.Parallel()
+	for _, trusted := range []bool{true, false} {
+		t.Run(fmt.Sprint("trusted ", trusted), func(t *testing.T) {
+			t.Parallel()
+			a := start(t, func(c *app.Config) {
+				if trusted {
+					c.TrustProxies = []string{"192.0.2.1", "127.0.0.0/8"}
+				}
+			})
+			try := func(n int, from string) int {
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.BaseURL()+"/api/user", nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.SetBasicAuth(fmt.Sprint("nobody", n), "wrong")
+				r.Header.Set("X-Forwarded-For", from)
+				resp, err := http.DefaultClient.Do(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = resp.Body.Close()
+				return resp.StatusCode
+			}
+			slowed := false
+			for n := 0; n < 60 && !slowed; n++ {
+				from := "198.51.100.1, 203.0.113.5"
+				if !trusted {
+					from = fmt.Sprintf("198.51.100.%d", n)
+				}
+				slowed = try(n, from) == http.StatusTooManyRequests
+			}
+			if !slowed {
+				t.Error("60 failed sign-ins are not slowed down")
+			}
+			if trusted {
+				if got := try(60, "198.51.100.1, 203.0.113.6"); got != http.StatusUnauthorized {
+					t.Errorf("another address gets %d: it is slowed down for the first", got)
+				}
+			}
+		})
+	}
+}
+
+// TestDevAnswersThisMachineOnly keeps a site out whose name was made to lead to 127.0.0.1.
+func TestDevAnswersThisMachineOnly(t *testing.T) {
+	t.Parallel()
+	get := func(a *app.App, path, host string) (int, string) {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+a.Addr()+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = host
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		body, _ := io.ReadAll(resp.Body)
+		return resp.StatusCode, string(body)
+	}
+	dev := start(t, func(c *app.Config) { c.Dev, c.BaseURL = true, "https://tunnel.example" })
+	for _, host := range []string{"127.0.0.1", "127.8.9.1:80", "localhost:8080", "LOCALHOST", "[::1]:8080", "[::1]", "tunnel.example", "Tunnel.example:443"} {
+		if status, body := get(dev, "/healthz", host); status != http.StatusOK {
+			t.Errorf("%s: %d %s", host, status, body)
+		}
+	}
+	for _, host := range []string{"evil.example", "evil.example:8080", "127.0.0.1.evil.example", "10.0.0.1", "localhost.evil.example", "0.0.0.0"} {
+		for _, path := range []string{"/healthz", "/", "/api/projects", "/a/_webhook/register", "/debug/pprof/", "/binaaaaaaaaaaaaaaaa"} {
+			if status, body := get(dev, path, host); status != http.StatusForbidden || !strings.Contains(body, "--dev") {
+				t.Errorf("%s%s: %d %s", host, path, status, body)
+			}
+		}
+	}
+	if status, body := get(dev, "/in/a/b/c", "tunnel.example.net"); status != http.StatusNotFound {
+		t.Errorf("to a source, by a tunnel: %d %s", status, body)
+	}
+	if status, body := get(start(t, nil), "/healthz", "hooks.example"); status != http.StatusOK {
+		t.Errorf("with sign-in: %d %s", status, body)
+	}
+}
+
+// start runs a server until the test ends.
+func start(t *testing.T, change func(c *app.Config)) *app.App {
+	t.Helper()
+	c := app.DefaultConfig()
+	c.Listen, c.Data, c.Grace = "127.0.0.1:0", t.TempDir(), time.Second
+	if change != nil {
+		change(&c)
+	}
+	a, err := app.New(t.Context(), c, "test", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- a.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	})
+	return a
+}
+
+// TestSetupLinkIsOfferedAgain loses the link in every way a first start can, also by one of --dev before.
+func TestSetupLinkIsOfferedAgain(t *testing.T) {
+	t.Parallel()
+	c := app.DefaultConfig()
+	c.Listen, c.Data = "127.0.0.1:0", t.TempDir()
+	file := filepath.Join(c.Data, "admin-token")
+	start := func(do func(a *app.App)) {
+		t.Helper()
+		a, err := app.New(t.Context(), c, "test", slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- a.Run(ctx) }()
+		do(a)
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	}
+	good := func(a *app.App) string {
+		t.Helper()
+		token, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cl, err := client.New(a.BaseURL(), strings.TrimSpace(string(token)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if u, err := cl.User(t.Context()); err != nil || u.Name != "admin" {
+			t.Errorf("the token in the file is that of %q, %v", u.Name, err)
+		}
+		return string(token)
+	}
+	c.Dev = true
+	start(func(a *app.App) {
+		if a.SetupLink() != "" {
+			t.Error("--dev offers a link")
+		}
+	})
+	c.Dev, c.DefaultHooks = false, filepath.Join(c.Data, "none.json")
+	if _, err := app.New(t.Context(), c, "test", slog.New(slog.DiscardHandler)); err == nil {
+		t.Error("a start that must fail does not")
+	}
+	c.DefaultHooks = ""
+	var link, token string
+	start(func(a *app.App) { link, token = a.SetupLink(), good(a) })
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	start(func(a *app.App) {
+		if token == good(a) {
+			t.Error("the lost token came back")
+		}
+		old, err := url.Parse(link)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp := get(t, a.BaseURL()+old.RequestURI()); resp.StatusCode != http.StatusForbidden {
+			t.Errorf("the earlier link answers %d", resp.StatusCode)
+		}
+		now, err := url.Parse(a.SetupLink())
+		if err != nil || now.Path != "/setup" {
+			t.Fatalf("the link is %q, %v", a.SetupLink(), err)
+		}
+		if resp := get(t, now.String()); resp.StatusCode != http.StatusOK {
+			t.Errorf("the link answers %d", resp.StatusCode)
+		}
+		form := url.Values{"token": {now.Query().Get("token")}, "password": {"correct horse"}, "again": {"correct horse"}}
+		resp, err := http.PostForm(a.BaseURL()+"/setup", form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		good(a)
+	})
+	start(func(a *app.App) {
+		if a.SetupLink() != "" {
+			t.Error("a link is offered although the password is chosen")
+		}
+		good(a)
+	})
+}
+
+func get(t *testing.T, url string) *http.Response {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	return resp
 }

@@ -4,6 +4,7 @@ package app
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -56,6 +57,8 @@ type Config struct {
 	BinBody             int
 
 	Limits hookyard.Limits
+
+	proxies []netip.Prefix // TrustProxies, read by Complete
 }
 
 // DefaultConfig returns the configuration as shipped.
@@ -78,7 +81,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.BoolVar(&c.Dev, "dev", c.Dev, "for trying out: no sign-in, loopback only, loopback targets allowed, projects appear on first use")
 	fs.StringSliceVar(&c.AllowTargets, "allow-target", c.AllowTargets, "CIDR, IP address, host name or *.suffix to which hooks may send although it is private")
 	fs.StringVar(&c.Proxy, "proxy", c.Proxy, "HTTP proxy for deliveries: a URL, or \"env\" for HTTPS_PROXY and friends")
-	fs.StringSliceVar(&c.TrustProxies, "trust-proxy", c.TrustProxies, "CIDR of reverse proxies whose X-Forwarded-For is believed")
+	fs.StringSliceVar(&c.TrustProxies, "trust-proxy", c.TrustProxies, "CIDR or address of reverse proxies whose X-Forwarded-For is believed")
 	fs.StringVar(&c.SecretKeyFile, "secret-key-file", c.SecretKeyFile, "file with the key that seals secrets at rest (default DATA/secret.key, made at first start)")
 	fs.StringVar(&c.NodeName, "node-name", c.NodeName, "stable name of this process among several on one database (default the host's name)")
 	fs.BoolVar(&c.Guests, "guests", c.Guests, "let people who are not signed in read public projects")
@@ -92,12 +95,12 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.OTLPEndpoint, "otlp-endpoint", c.OTLPEndpoint, "OpenTelemetry collector for traces, e.g. http://127.0.0.1:4318 (default off)")
 	fs.StringVar(&c.DefaultHooks, "default-hooks", c.DefaultHooks, "JSON file of hooks, by id, that every new project gets")
 	fs.BoolVar(&c.Metrics, "metrics", c.Metrics, "serve Prometheus metrics at /metrics")
-	fs.DurationVar(&c.Retention, "retention", c.Retention, "how long events are kept; 0 keeps them")
+	fs.Var((*hookyard.Duration)(&c.Retention), "retention", "how long events are kept; 0 keeps them")
 	fs.Var((*bytesValue)(&c.RetentionBytes), "retention-bytes", "size of the database beyond which the oldest events go; 0 means no bound")
-	fs.DurationVar(&c.DedupWindow, "dedup-window", c.DedupWindow, "how long repeats of an event are recognised")
-	fs.DurationVar(&c.Poll, "poll", c.Poll, "how often due deliveries are looked for even if nothing woke the dispatcher")
-	fs.DurationVar(&c.Grace, "grace", c.Grace, "time that attempts under way get to end when the server stops")
-	fs.DurationVar(&c.ReadTimeout, "read-timeout", c.ReadTimeout, "time a sender gets for a whole request")
+	fs.Var((*hookyard.Duration)(&c.DedupWindow), "dedup-window", "how long repeats of an event are recognised")
+	fs.Var((*hookyard.Duration)(&c.Poll), "poll", "how often due deliveries are looked for even if nothing woke the dispatcher")
+	fs.Var((*hookyard.Duration)(&c.Grace), "grace", "time that attempts under way get to end when the server stops")
+	fs.Var((*hookyard.Duration)(&c.ReadTimeout), "read-timeout", "time a sender gets for a whole request")
 	fs.IntVar(&c.Listeners, "max-listeners", c.Listeners, "listeners connected at once")
 	fs.IntVar(&c.ListenersPerAddress, "max-listeners-per-address", c.ListenersPerAddress, "listeners connected at once from one address")
 	fs.IntVar(&c.Bins, "max-bins", c.Bins, "bins at once")
@@ -114,7 +117,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.IntVar(&c.Limits.RequestHeader, "max-request-header", c.Limits.RequestHeader, "largest header of a request, in bytes")
 	fs.IntVar(&c.Limits.JSONDepth, "max-json-depth", c.Limits.JSONDepth, "nesting of a published event")
 	fs.IntVar(&c.Limits.Batch, "max-batch", c.Limits.Batch, "events in one publish request")
-	fs.DurationVar(&c.Limits.Timeout, "max-timeout", c.Limits.Timeout, "longest timeout a hook may ask for")
+	fs.Var((*hookyard.Duration)(&c.Limits.Timeout), "max-timeout", "longest timeout a hook may ask for")
 }
 
 // Env sets the options that were not given as flags from HOOKYARD_… variables: --allow-target is HOOKYARD_ALLOW_TARGET,
@@ -136,6 +139,27 @@ func Env(fs *pflag.FlagSet, lookup func(string) (string, bool)) error {
 		f.Changed = true
 	})
 	return failed
+}
+
+// StrayEnv returns the HOOKYARD_… variables of environ, as os.Environ has them, that are no option of fs and that nothing
+// else of hookyard reads, in order: most are typed wrong.
+func StrayEnv(fs *pflag.FlagSet, environ []string) []string {
+	known := []string{"HOOKYARD_SECRET_KEY", "HOOKYARD_SERVER", "HOOKYARD_TOKEN", "HOOKYARD_PROJECT", "HOOKYARD_PUSHER", "HOOKYARD_SKIPPED"}
+	fs.VisitAll(func(f *pflag.Flag) { known = append(known, EnvName(f.Name), EnvName(f.Name)+"_FILE") })
+	var stray []string
+	for _, e := range environ {
+		name, _, _ := strings.Cut(e, "=")
+		rest, ours := strings.CutPrefix(name, "HOOKYARD_")
+		if !ours || slices.Contains(known, name) {
+			continue
+		}
+		if slices.ContainsFunc([]string{"TEST_", "BENCH_", "SERVICE_", "PORT"}, func(p string) bool { return strings.HasPrefix(rest, p) }) {
+			continue // of tests, and what Kubernetes sets for a service named hookyard
+		}
+		stray = append(stray, name)
+	}
+	slices.Sort(stray)
+	return stray
 }
 
 // fromEnv returns the value of a variable, or of the file that name_FILE names, and which it was; "" when neither is set.
@@ -169,7 +193,7 @@ func (c *Config) Complete() error {
 		return fmt.Errorf("--listen %q: write HOST:PORT, for example 127.0.0.1:8080 or :8080", c.Listen)
 	}
 	if c.Dev {
-		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		if !isLoopback(host) {
 			return fmt.Errorf("--dev switches sign-in off, so it serves on loopback only: use --listen 127.0.0.1:%s, or leave --dev away", port)
 		}
 		for _, own := range []string{"127.0.0.0/8", "::1/128", "localhost"} {
@@ -177,6 +201,9 @@ func (c *Config) Complete() error {
 				c.AllowTargets = append(slices.Clone(c.AllowTargets), own)
 			}
 		}
+	}
+	if c.proxies, err = parseProxies(c.TrustProxies); err != nil {
+		return err
 	}
 	if c.Database == "" {
 		c.Database = filepath.Join(c.Data, "hookyard.db")

@@ -60,6 +60,17 @@ func credentialOf(r *http.Request) (credential, error) {
 	return credential{}, nil
 }
 
+// Explicit says whether r's credential, by which [Auth.Identify] goes, was put there by whoever made r: in the
+// Authorization header or the query parameter token. A cookie is none, a browser adds it to another site's requests too;
+// and with [Options.Dev] no credential is looked at, so that there this says nothing.
+func Explicit(r *http.Request) bool {
+	if len(r.Header["Authorization"]) > 0 {
+		return true
+	}
+	c, err := queryCredential(r.URL.RawQuery)
+	return err == nil && c.kind != none
+}
+
 // queryCredential finds the parameter token. It does not use url.ParseQuery, which drops what is malformed: a token that
 // is would be taken for none.
 func queryCredential(raw string) (out credential, err error) {

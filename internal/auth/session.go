@@ -26,6 +26,9 @@ func tokenEncoding() *base32.Encoding {
 	return base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 }
 
+// SetupToken is the name of the token in the link at which the first admin chooses a password.
+const SetupToken = "first start"
+
 // NewToken draws a token of 256 random bits. Show secret once and keep hash.
 func NewToken() (secret string, hash []byte) {
 	secret = TokenPrefix + tokenEncoding().EncodeToString(random())

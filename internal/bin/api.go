@@ -121,7 +121,7 @@ func readWish(w http.ResponseWriter, r *http.Request) (in wish, err error) {
 		}
 	}
 	if text := r.PostForm.Get("delay"); text != "" {
-		d, err := time.ParseDuration(text)
+		d, err := hookyard.ParseDuration(text)
 		if err != nil {
 			return in, hookyard.FieldErrorf("delay", "delay must be a duration such as 2s")
 		}
@@ -136,22 +136,10 @@ func (in *wish) answer(limits hookyard.Limits) (*hookyard.Answer, error) {
 		return nil, nil
 	}
 	a := &hookyard.Answer{Status: in.Status, Headers: in.Headers, Body: in.Body, Delay: in.Delay}
-	return a, checkAnswer(a, limits)
-}
-
-// checkAnswer refuses what a stranger's answer on our origin must not do: end or fix sessions, and pin browsers.
-func checkAnswer(a *hookyard.Answer, limits hookyard.Limits) error {
 	if !utf8.ValidString(a.Body) {
-		return hookyard.FieldErrorf("body", "body is not valid UTF-8")
+		return nil, hookyard.FieldErrorf("body", "body is not valid UTF-8")
 	}
-	for name := range a.Headers {
-		switch http.CanonicalHeaderKey(name) {
-		case "Set-Cookie", "Clear-Site-Data", "Strict-Transport-Security", "Service-Worker-Allowed", "Public-Key-Pins", "Nel", "Report-To",
-			"Alt-Svc", "Content-Encoding", "Content-Security-Policy", "X-Content-Type-Options":
-			return hookyard.FieldErrorf("headers", "header %s cannot be chosen: it would act on more than the bin", http.CanonicalHeaderKey(name))
-		}
-	}
-	return a.Validate(limits)
+	return a, a.Validate(limits)
 }
 
 // open returns the bin that a request of the API names, when it may be looked into. nil: it was answered.

@@ -43,7 +43,7 @@ func (a *binAnswer) flags(fs *pflag.FlagSet) {
 	fs.IntVar(&a.wish.Status, "status", 0, "status to answer with; 200 unless given")
 	fs.StringVar(&a.wish.Body, "body", "", "body to answer with; ok unless given")
 	fs.StringArrayVarP(&a.header, "header", "H", nil, "header to answer with, 'Name: value' (repeatable)")
-	fs.DurationVar(&a.delay, "delay", 0, "time to let pass before the answer")
+	fs.Var((*hookyard.Duration)(&a.delay), "delay", "time to let pass before the answer")
 }
 
 func (a *binAnswer) read() (client.BinWish, error) {
@@ -175,7 +175,7 @@ func (s *session) binCommand(c *cobra.Command, n int, run func(ctx context.Conte
 func newBinShow(s *session) *cobra.Command {
 	var limit int
 	c := &cobra.Command{Use: "show BIN", Short: "Show what a bin has kept, the newest first", Example: "  hookyard bin show binabcdefghijklmnop --limit 1"}
-	c.Flags().IntVar(&limit, "limit", 20, "requests to show")
+	countVar(c.Flags(), &limit, "limit", 20, "requests to show")
 	return s.binCommand(c, 1, func(ctx context.Context, cl *client.Client, bin, key string, _ []string) error {
 		all, err := cl.BinRequests(ctx, bin, key)
 		if err != nil {
@@ -349,9 +349,12 @@ func newBinSource(s *session) *cobra.Command {
 
 func newBinDelete(s *session) *cobra.Command {
 	var yes bool
-	c := &cobra.Command{Use: "delete BIN", Aliases: []string{"remove"}, Short: "Delete a bin and what it has kept"}
+	c := &cobra.Command{Use: "delete BIN", Short: "Delete a bin and what it has kept"}
 	addYes(c.Flags(), &yes)
 	return s.binCommand(c, 1, func(ctx context.Context, cl *client.Client, bin, key string, _ []string) error {
+		if _, err := cl.Bin(ctx, bin, key); err != nil {
+			return err
+		}
 		if err := s.confirm(yes, "delete bin %s", bin); err != nil {
 			return err
 		}

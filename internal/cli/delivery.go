@@ -79,7 +79,7 @@ func (s *session) nextOf(d client.Delivery) string {
 
 func newDeliveryShow(s *session) *cobra.Command {
 	c := &cobra.Command{
-		Use: "show DELIVERY", Aliases: []string{"get"}, Short: "Show a delivery with every attempt: request and response",
+		Use: "show DELIVERY", Short: "Show a delivery with every attempt: request and response",
 		Example: "  hookyard delivery show dlv_… -p shop/orders",
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {

@@ -26,7 +26,7 @@ const (
 	exitUsage       = 2
 	exitSignIn      = 4   // not signed in
 	exitNotFound    = 5   // no such thing, or it is past its retention
-	exitNotAccepted = 6   // the receiver did not accept: hook test, publish --wait, event replay --to
+	exitNotAccepted = 6   // the receiver did not accept, or not in time: hook test, publish --wait, event replay --to
 	exitInterrupted = 130 // by SIGINT or SIGTERM, as shells count
 )
 

@@ -24,7 +24,7 @@ func newEventShow(s *session) *cobra.Command {
 	var curl, asTest bool
 	var to string
 	c := &cobra.Command{
-		Use: "show EVENT", Aliases: []string{"get"}, Short: "Show an event: header, body, deliveries",
+		Use: "show EVENT", Short: "Show an event: header, body, deliveries",
 		Long: `Show an event with its header and body.
 
 --curl prints a command that sends the same headers and the very same bytes again, to the source's URL or to --to.

@@ -32,7 +32,7 @@ func (f *timeFlag) String() string {
 
 // Set reads an age such as 10m, 2h or 3d, a date, or an RFC 3339 time.
 func (f *timeFlag) Set(text string) error {
-	if age, err := parseAge(text); err == nil {
+	if age, err := hookyard.ParseDuration(text); err == nil {
 		f.t = f.now().Add(-age)
 		return nil
 	}
@@ -43,16 +43,6 @@ func (f *timeFlag) Set(text string) error {
 		}
 	}
 	return usagef("write an age such as 10m, 2h or 3d, or a time such as 2026-03-01T14:00:00Z")
-}
-
-// parseAge is time.ParseDuration that knows days.
-func parseAge(text string) (time.Duration, error) {
-	if days, ok := strings.CutSuffix(text, "d"); ok {
-		if n, err := strconv.ParseFloat(days, 64); err == nil {
-			return time.Duration(n * 24 * float64(time.Hour)), nil
-		}
-	}
-	return time.ParseDuration(text)
 }
 
 // span is --since and --until.
@@ -66,8 +56,29 @@ func (p *span) flags(fs *pflag.FlagSet) {
 
 // pageFlags is --limit and --cursor.
 func pageFlags(fs *pflag.FlagSet, p *client.Page) {
-	fs.IntVar(&p.Limit, "limit", 50, "entries to show")
+	countVar(fs, &p.Limit, "limit", 50, "entries to show")
 	fs.StringVar(&p.Cursor, "cursor", "", "go on from here, as the list before said")
+}
+
+// countFlag is a number of things to show.
+type countFlag int
+
+func (f *countFlag) Type() string   { return "int" }
+func (f *countFlag) String() string { return strconv.Itoa(int(*f)) }
+
+func (f *countFlag) Set(text string) error {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return usagef("write a number from 1 on")
+	}
+	*f = countFlag(n)
+	return nil
+}
+
+// countVar declares a countFlag.
+func countVar(fs *pflag.FlagSet, n *int, name string, preset int, usage string) {
+	*n = preset
+	fs.Var((*countFlag)(n), name, usage)
 }
 
 // stateFlag is the state of a delivery.
@@ -97,7 +108,7 @@ func changed[T any](fs *pflag.FlagSet, name string, value T) *T {
 func durations(texts []string) ([]hookyard.Duration, error) {
 	out := make([]hookyard.Duration, 0, len(texts))
 	for _, text := range texts {
-		d, err := time.ParseDuration(strings.TrimSpace(text))
+		d, err := hookyard.ParseDuration(strings.TrimSpace(text))
 		if err != nil {
 			return nil, usagef("%q is not a duration: write for example 0s,5s,5m", text)
 		}

@@ -36,7 +36,7 @@ JSON, indented by two.`,
   hookyard hook listAll bridge -o model`,
 	}
 	return group(c, newHookList(s), newHookListAll(s), newHookGet(s), newHookAdd(s), newHookUpdate(s), newHookRemove(s),
-		newHookTest(s), newHookRotate(s), newHookEnable(s), newHookDefaults(s))
+		newHookTest(s), newHookRotate(s), newHookEnable(s), newHookDisable(s), newHookDefaults(s))
 }
 
 // hookCommand gives a command its arguments after the project, and the flag --owner.
@@ -125,13 +125,21 @@ func (s *session) hookTable(all map[string]client.Hook) error {
 	var rows [][]string
 	for _, id := range ids {
 		h := all[id]
-		rows = append(rows, []string{id, hookState(h), eventsOf(h.Events), h.Format, h.URL, h.Description})
+		rows = append(rows, []string{id, hookState(h), eventsOf(h.Events), h.Format, h.URL, describedAs(h.Description)})
 	}
 	if err := s.list([]string{"HOOK", "STATE", "EVENTS", "FORMAT", "URL", "DESCRIPTION"}, rows); err != nil {
 		return err
 	}
 	s.more(len(rows), "hook", "")
 	return nil
+}
+
+// describedAs is a description in a list; the one that WebGME has for none says nothing.
+func describedAs(text string) string {
+	if text == "No description given" {
+		return "-"
+	}
+	return text
 }
 
 func newHookDefaults(s *session) *cobra.Command {
@@ -166,7 +174,7 @@ func newHookListAll(s *session) *cobra.Command {
 }
 
 func newHookGet(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "get [PROJECT] HOOKID", Aliases: []string{"show"}, Short: "Show a hook", Example: "  hookyard hook get billing -p shop/orders"}
+	c := &cobra.Command{Use: "get [PROJECT] HOOKID", Short: "Show a hook", Example: "  hookyard hook get billing -p shop/orders"}
 	return s.hookCommand(c, 1, 1, func(ctx context.Context, t hookTarget) error {
 		h, err := t.client.Hook(ctx, t.project, t.args[0])
 		if err != nil {
@@ -179,7 +187,7 @@ func newHookGet(s *session) *cobra.Command {
 func newHookAdd(s *session) *cobra.Command {
 	var f hookFlags
 	c := &cobra.Command{
-		Use: "add [PROJECT] HOOKID URL", Aliases: []string{"create"}, Short: "Make a hook",
+		Use: "add [PROJECT] HOOKID URL", Short: "Make a hook",
 		Long: "Make a hook. Without --events it gets no event, as at WebGME; -e all gives it every one.",
 		Example: `  hookyard hook add billing https://billing.example.com/hooks -e 'order.*' --secret whsec_… -p shop/orders
   hookyard hook add shop/orders billing https://billing.example.com/hooks -e order.created,order.paid
@@ -228,12 +236,17 @@ func newHookUpdate(s *session) *cobra.Command {
 func newHookRemove(s *session) *cobra.Command {
 	var yes bool
 	c := &cobra.Command{
-		Use: "remove [PROJECT] HOOKID", Aliases: []string{"delete"}, Short: "Delete a hook; what it is still owed is canceled",
+		Use: "remove [PROJECT] HOOKID", Short: "Delete a hook; what it is still owed is canceled",
 		Long:    "Delete a hook; what it is still owed is canceled. With the project as an argument it does not ask, as WebGME's tool.",
 		Example: "  hookyard hook remove billing -p shop/orders --yes",
 	}
 	addYes(c.Flags(), &yes)
 	return s.hookCommand(c, 1, 1, func(ctx context.Context, t hookTarget) error {
+		if !yes && !t.webgme {
+			if _, err := t.client.Hook(ctx, t.project, t.args[0]); err != nil {
+				return err
+			}
+		}
 		if err := s.confirm(yes || t.webgme, "delete hook %s of %s", t.args[0], t.project); err != nil {
 			return err
 		}

@@ -34,7 +34,7 @@ func (f *hookFlags) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&f.secret, "secret", "", "secret that signs; empty: do not sign")
 	fs.StringArrayVar(&f.header, "header", nil, "header to send along, NAME=VALUE; NAME= takes one away (repeatable)")
 	fs.StringSliceVar(&f.schedule, "schedule", nil, "waits before each attempt: 0s,5s,5m")
-	fs.DurationVar(&f.timeout, "timeout", 0, "time the receiver gets for a whole exchange")
+	fs.Var((*hookyard.Duration)(&f.timeout), "timeout", "time the receiver gets for a whole exchange")
 	fs.IntVar(&f.inFlight, "in-flight", 0, "deliveries under way at once")
 	fs.Float64Var(&f.rate, "rate", 0, "attempts a second; 0: no limit")
 	fs.BoolVar(&f.ordered, "ordered", false, "one at a time, in event order")
@@ -183,7 +183,7 @@ func hookFields(h client.Hook) []field {
 	fields := []field{
 		{"hook", h.ID}, {"url", h.URL}, {"events", eventsOf(h.Events)}, {"description", h.Description}, {"state", hookState(h)}, {"off because", h.OffReason},
 		{"format", h.Format + ", " + h.ContentType}, {"filter", h.Filter}, {"features", strings.Join(h.Features, ", ")}, {"secret", h.Secret},
-		{"schedule", scheduleOf(h.Schedule)}, {"timeout", time.Duration(h.Timeout).String()}, {"in flight", strconv.Itoa(h.InFlight)},
+		{"schedule", scheduleOf(h.Schedule)}, {"timeout", hookyard.FormatDuration(time.Duration(h.Timeout))}, {"in flight", strconv.Itoa(h.InFlight)},
 		{"order", map[bool]string{true: "event order, one at a time"}[h.Ordered]}, {"switched off", offText(h.Off)},
 	}
 	if h.Rate > 0 {
@@ -207,21 +207,9 @@ func hookFields(h client.Hook) []field {
 func scheduleOf(waits []hookyard.Duration) string {
 	texts := make([]string, len(waits))
 	for i, w := range waits {
-		texts[i] = shortDuration(time.Duration(w))
+		texts[i] = hookyard.FormatDuration(time.Duration(w))
 	}
 	return strings.Join(texts, ", ")
-}
-
-// shortDuration writes 5m instead of 5m0s.
-func shortDuration(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
 }
 
 func offText(p hookyard.OffPolicy) string {

@@ -59,7 +59,8 @@ func (r *rotation) command(use, short, example string) *cobra.Command {
 	c := &cobra.Command{Use: use, Short: short, Example: example}
 	c.Long = short + ". The old one stays good for --overlap. The new one is printed once, and not shown again."
 	c.Flags().StringVar(&r.secret, "secret", "", "the new secret; hookyard makes one unless given")
-	c.Flags().DurationVar(&r.overlap, "overlap", 24*time.Hour, "how long the old one stays good; 0s for one that leaked")
+	r.overlap = 24 * time.Hour
+	c.Flags().Var((*hookyard.Duration)(&r.overlap), "overlap", "how long the old one stays good; 0s for one that leaked")
 	return c
 }
 
@@ -94,6 +95,20 @@ func newHookEnable(s *session) *cobra.Command {
 	}
 	return s.hookCommand(c, 1, 1, func(ctx context.Context, t hookTarget) error {
 		h, err := t.client.EnableHook(ctx, t.project, t.args[0])
+		if err != nil {
+			return err
+		}
+		return s.showHook(t, h)
+	})
+}
+
+func newHookDisable(s *session) *cobra.Command {
+	c := &cobra.Command{
+		Use: "disable [PROJECT] HOOKID", Short: "Switch a hook off; what it would have got is kept as skipped",
+		Example: "  hookyard hook disable billing -p shop/orders",
+	}
+	return s.hookCommand(c, 1, 1, func(ctx context.Context, t hookTarget) error {
+		h, err := t.client.PatchHook(ctx, t.project, t.args[0], client.HookPatch{Active: new(false)})
 		if err != nil {
 			return err
 		}

@@ -60,9 +60,6 @@ func (s *session) listen(ctx context.Context, f *listenFlags) error {
 			return err
 		}
 	}
-	if age, err := parseAge(f.q.Since); err == nil && strings.HasSuffix(f.q.Since, "d") {
-		f.q.Since = age.String() // the server knows hours
-	}
 	header, err := parseHeader(f.header)
 	if err != nil {
 		return err

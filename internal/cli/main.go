@@ -7,6 +7,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -47,8 +48,11 @@ func newRoot(s *session) *cobra.Command {
 In one minute:  hookyard demo
 To try it out:  hookyard serve --dev      and in another terminal:
                 hookyard project create guest/shop
-                hookyard hook add guest/shop billing http://localhost:3000/hooks -e 'order.*'
-                hookyard publish order.created -d '{"id": 7}' -p guest/shop --wait`,
+                hookyard hook add guest/shop billing "$(hookyard bin create)" -e 'order.*'
+                hookyard publish order.created -d '{"id": 7}' -p guest/shop --wait
+
+Exit codes:  0 done, 1 failed, 2 typed wrong, 4 not signed in, 5 no such thing, 6 the receiver did not accept or not in time,
+             130 interrupted`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
@@ -56,6 +60,8 @@ To try it out:  hookyard serve --dev      and in another terminal:
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(flagError)
+	root.Version = version()
+	root.SetVersionTemplate(fmt.Sprintf("hookyard %s (%s)\n", version(), goVersion()))
 	root.AddGroup(
 		&cobra.Group{ID: groupStart, Title: "Start:"},
 		&cobra.Group{ID: groupSend, Title: "Send and receive:"},
@@ -82,11 +88,21 @@ To try it out:  hookyard serve --dev      and in another terminal:
 			root.AddCommand(c)
 		}
 	}
-	return group(root)
+	group(root)
+	s.completions(root)
+	return root
 }
+
+// synonyms are the words that people also try for a command; every noun takes both.
+var synonyms = map[string]string{"get": "show", "show": "get", "remove": "delete", "delete": "remove", "add": "create", "create": "add"}
 
 // group makes a command that only has subcommands say which, and name the nearest to a typo.
 func group(c *cobra.Command, sub ...*cobra.Command) *cobra.Command {
+	for _, one := range sub {
+		if other := synonyms[one.Name()]; other != "" {
+			one.Aliases = append(one.Aliases, other)
+		}
+	}
 	c.AddCommand(sub...)
 	c.Args = cobra.ArbitraryArgs
 	c.RunE = func(c *cobra.Command, args []string) error {

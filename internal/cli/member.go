@@ -65,7 +65,7 @@ func newMemberSet(s *session) *cobra.Command {
 }
 
 func newMemberRemove(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "remove USER", Aliases: []string{"delete"}, Short: "Take a user's role away"}
+	c := &cobra.Command{Use: "remove USER", Short: "Take a user's role away"}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, project, err := s.clientAndProject()
 		if err != nil {

@@ -142,23 +142,31 @@ func (s *session) styledTable(head []string, rows [][]string) error {
 		}
 		return style
 	})
-	if over := lipgloss.Width(t.String()) - s.width(); s.width() > 0 && over > 0 {
-		t.ClearRows().Rows(cutLast(rows, over)...)
+	if over := lipgloss.Width(t.String()) - s.width(); s.width() > 0 && over > 0 && len(rows) > 0 {
+		t.ClearRows().Rows(cutColumns(rows, over)...)
 	}
 	_, err := fmt.Fprintln(s.out, t.String())
 	return err
 }
 
-// cutLast makes a table narrower at the cost of its last column, which is free text; ids stay whole, for people copy them.
-func cutLast(rows [][]string, over int) [][]string {
-	longest := 0
-	for _, row := range rows {
-		longest = max(longest, lipgloss.Width(row[len(row)-1]))
-	}
-	room := max(longest-over, 12)
-	for _, row := range rows {
-		if last := &row[len(row)-1]; lipgloss.Width(*last) > room {
-			*last = lipgloss.NewStyle().MaxWidth(room-1).Render(*last) + "…"
+// cutColumns makes a table narrower by over cells at the cost of its last columns, which are free text and URLs; the
+// first, by which people call a thing, stays whole.
+func cutColumns(rows [][]string, over int) [][]string {
+	const least = 12
+	for col := len(rows[0]) - 1; col > 0 && over > 0; col-- {
+		longest := 0
+		for _, row := range rows {
+			longest = max(longest, lipgloss.Width(row[col]))
+		}
+		room := max(longest-over, least)
+		if longest <= room {
+			continue
+		}
+		over -= longest - room
+		for _, row := range rows {
+			if text := &row[col]; lipgloss.Width(*text) > room {
+				*text = lipgloss.NewStyle().MaxWidth(room-1).Render(*text) + "…"
+			}
 		}
 	}
 	return rows

@@ -94,7 +94,7 @@ func keptFor(d hookyard.Duration) string {
 	if d == 0 {
 		return "the server's"
 	}
-	return time.Duration(d).String()
+	return hookyard.FormatDuration(time.Duration(d))
 }
 
 func yesNo(b bool) string {
@@ -129,7 +129,7 @@ func (f *projectFlags) flags(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.modelEvents, "model-events", false, "a Git push also publishes COMMIT, BRANCH_… and TAG_… events")
 	fs.BoolVar(&f.public, "public", false, "guests may read")
 	fs.BoolVar(&f.allowRequests, "allow-requests", false, "messages may name their own webhooks")
-	fs.DurationVar(&f.retention, "retention", 0, "how long bodies of events are kept; 0 means the server's")
+	fs.Var((*hookyard.Duration)(&f.retention), "retention", "how long bodies of events are kept; 0 means the server's")
 }
 
 func (f *projectFlags) patch(fs *pflag.FlagSet) client.ProjectPatch {
@@ -192,13 +192,16 @@ func newProjectUpdate(s *session) *cobra.Command {
 func newProjectDelete(s *session) *cobra.Command {
 	var yes bool
 	c := &cobra.Command{
-		Use: "delete [PROJECT]", Aliases: []string{"remove"}, Short: "Delete a project with its hooks, sources and events",
+		Use: "delete [PROJECT]", Short: "Delete a project with its hooks, sources and events",
 		Example: "  hookyard project delete shop/orders --yes",
 	}
 	addYes(c.Flags(), &yes)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, project, err := s.projectOf(args)
 		if err != nil {
+			return err
+		}
+		if _, err := cl.Project(c.Context(), project); err != nil {
 			return err
 		}
 		if err := s.confirm(yes, "delete project %s with everything in it", project); err != nil {

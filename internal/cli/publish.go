@@ -33,7 +33,8 @@ func newPublish(s *session) *cobra.Command {
 		Short: "Publish an event",
 		Long: `Publish an event of a type. It is kept when the command says so, and sent to every hook that wants it.
 
-With --wait the command ends when every delivery has ended, with exit code 6 unless all were delivered.`,
+With --wait the command ends when every delivery has ended, with exit code 6 unless all were delivered. It waits for a
+minute, or as long as --timeout says; what is pending then goes on by itself.`,
 		Example: `  hookyard publish order.created -d '{"id": 7}' -p shop/orders
   hookyard publish order.created -d @order.json --wait
   jq -c .order dump.json | hookyard publish order.created -d -
@@ -110,11 +111,19 @@ func (s *session) waitFor(ctx context.Context, cl *client.Client, project string
 	if err := s.show(waited{receipt, all}, func() error { return s.deliveryTable(all) }); err != nil {
 		return err
 	}
-	failed := 0
+	failed, pending := 0, 0
 	for _, d := range all {
-		if d.State != hookyard.Delivered {
+		switch d.State {
+		case hookyard.Delivered:
+		case hookyard.Pending:
+			pending++
+		default:
 			failed++
 		}
+	}
+	if pending > 0 {
+		return failf(exitNotAccepted, "%d of %s pending after %s", pending, plural(len(all), "delivery"), hookyard.FormatDuration(s.patience())).
+			then("they go on by themselves: hookyard delivery list --event %s shows them; to wait longer, give --timeout", receipt.ID)
 	}
 	if failed > 0 {
 		return failf(exitNotAccepted, "%d of %s did not arrive", failed, plural(len(all), "delivery")).then("hookyard delivery show ID says why")
@@ -122,9 +131,18 @@ func (s *session) waitFor(ctx context.Context, cl *client.Client, project string
 	return nil
 }
 
-// watchDeliveries asks for an event's deliveries, ever more slowly, until none is pending. It tells of each attempt.
+// patience is how long publish --wait waits for the deliveries of an event.
+func (s *session) patience() time.Duration {
+	if s.given.Changed("timeout") {
+		return s.timeout
+	}
+	return time.Minute
+}
+
+// watchDeliveries asks for an event's deliveries, ever more slowly, until none is pending or patience ends. It tells of
+// each attempt.
 func (s *session) watchDeliveries(ctx context.Context, cl *client.Client, project, event string) ([]client.Delivery, error) {
-	seen := map[string]int{}
+	seen, end := map[string]int{}, time.Now().Add(s.patience())
 	for pause := 20 * time.Millisecond; ; pause = min(pause*3/2, 2*time.Second) {
 		all, err := allDeliveries(ctx, cl, project, client.DeliveryQuery{Event: event})
 		if err != nil {
@@ -141,10 +159,11 @@ func (s *session) watchDeliveries(ctx context.Context, cl *client.Client, projec
 				s.say("hook %s: attempt %d failed (%s), again at %s", d.HookID, d.Attempts, d.Reason, d.Due.Local().Format("15:04:05"))
 			}
 		}
-		if pending == 0 {
+		left := time.Until(end)
+		if pending == 0 || left <= 0 {
 			return all, nil
 		}
-		if err := sleep(ctx, pause); err != nil {
+		if err := sleep(ctx, min(pause, left)); err != nil {
 			return nil, err
 		}
 	}
@@ -152,7 +171,7 @@ func (s *session) watchDeliveries(ctx context.Context, cl *client.Client, projec
 
 func allDeliveries(ctx context.Context, cl *client.Client, project string, q client.DeliveryQuery) ([]client.Delivery, error) {
 	q.Limit = 200
-	var all []client.Delivery
+	all := []client.Delivery{} // [] in JSON, never null
 	for {
 		page, err := cl.Deliveries(ctx, project, q)
 		if err != nil {
@@ -237,7 +256,13 @@ func (s *session) waitForAll(ctx context.Context, cl *client.Client, project str
 			return err
 		}
 		for _, d := range all {
-			if d.State != hookyard.Delivered {
+			switch d.State {
+			case hookyard.Delivered:
+			case hookyard.Pending: // the next would be waited for as long
+				_ = bar.Finish()
+				return failf(exitNotAccepted, "deliveries of event %s are pending after %s", id, hookyard.FormatDuration(s.patience())).
+					then("they go on by themselves: hookyard delivery list --state pending shows them; to wait longer, give --timeout")
+			default:
 				failed++
 			}
 		}

@@ -67,7 +67,7 @@ not owed when they came. It goes on by itself on the server.`,
 func newReplayList(s *session) *cobra.Command {
 	var limit int
 	c := &cobra.Command{Use: "list", Short: "List a project's bulk replays, the newest first"}
-	c.Flags().IntVar(&limit, "limit", 50, "entries to show")
+	countVar(c.Flags(), &limit, "limit", 50, "entries to show")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		cl, project, err := s.clientAndProject()
 		if err != nil {
@@ -141,7 +141,8 @@ func newReplayWatch(s *session) *cobra.Command {
 }
 
 func (s *session) watchReplay(ctx context.Context, cl *client.Client, project, id string) error {
-	bar := s.bar(-1, "replaying")
+	// One of unknown length would be turned by a goroutine of the library's that reads what its other methods write.
+	bar := s.bar(1, "replaying")
 	for pause := 50 * time.Millisecond; ; pause = min(pause*2, time.Second) {
 		r, err := cl.Replay(ctx, project, id)
 		if err != nil {

@@ -3,6 +3,7 @@ package cli
 import (
 	"io"
 	"log/slog"
+	"os"
 
 	"github.com/lmittmann/tint"
 	"github.com/spf13/cobra"
@@ -34,6 +35,9 @@ SIGINT or SIGTERM stops it: no more requests, then attempts under way get --grac
 		log, err := s.logger(config)
 		if err != nil {
 			return err
+		}
+		for _, name := range app.StrayEnv(c.Flags(), os.Environ()) {
+			log.Warn("this variable is no option of hookyard and changes nothing; hookyard config show lists those that are", "variable", name)
 		}
 		app.TuneProcess()
 		a, err := app.New(c.Context(), config, version(), log)

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
 )
 
@@ -45,7 +46,8 @@ func (s *session) flags(fs *pflag.FlagSet) {
 	fs.BoolVar(&s.asJSON, "json", s.asJSON, "print JSON and nothing else, also for errors")
 	fs.BoolVarP(&s.quiet, "quiet", "q", false, "lists print ids only, and no word besides the data")
 	fs.StringVar(&s.color, "color", "auto", "colours: auto, always or never (NO_COLOR)")
-	fs.DurationVar(&s.timeout, "timeout", 30*time.Second, "time for each answer of the server")
+	s.timeout = 30 * time.Second
+	fs.Var((*hookyard.Duration)(&s.timeout), "timeout", "time for each answer of the server")
 }
 
 // wantsJSON looks for --json where flags cannot be parsed any more, for the error's own shape depends on it.

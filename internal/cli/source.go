@@ -39,7 +39,11 @@ func newSourceList(s *session) *cobra.Command {
 		return s.show(client.Sources{Sources: all}, func() error {
 			var rows [][]string
 			for _, src := range all {
-				rows = append(rows, []string{src.Name, src.Type, onOff(src.Active), src.URL, src.Description})
+				from := src.URL
+				if src.RabbitMQ != nil {
+					from = "queue " + src.RabbitMQ.Queue
+				}
+				rows = append(rows, []string{src.Name, src.Type, onOff(src.Active), from, src.Description})
 			}
 			if err := s.list([]string{"SOURCE", "TYPE", "STATE", "URL", "DESCRIPTION"}, rows); err != nil {
 				return err
@@ -59,7 +63,7 @@ func onOff(active bool) string {
 }
 
 func newSourceGet(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "get SOURCE", Aliases: []string{"show"}, Short: "Show a source"}
+	c := &cobra.Command{Use: "get SOURCE", Short: "Show a source"}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, project, err := s.clientAndProject()
 		if err != nil {
@@ -79,7 +83,12 @@ func (s *session) showSource(src *client.Source) error {
 		if s.quiet {
 			return s.println("%s", src.Name)
 		}
-		return s.card(field{"source", src.Name}, field{"type", src.Type}, field{"url", src.URL}, field{"description", src.Description},
+		queue := hookyard.QueueSource{}
+		if src.RabbitMQ != nil {
+			queue = *src.RabbitMQ
+		}
+		return s.card(field{"source", src.Name}, field{"type", src.Type}, field{"url", src.URL}, field{"broker", queue.URL}, field{"queue", queue.Queue},
+			field{"type from", queue.TypeFrom}, field{"description", src.Description},
 			field{"state", onOff(src.Active)}, field{"secrets", strings.Join(src.Secrets, ", ")}, field{"scheme", string(src.Scheme)},
 			field{"event type", src.EventType}, field{"type header", src.TypeHeader}, field{"type field", src.TypeField},
 			field{"id header", src.DedupHeader}, field{"created", localTime(src.CreatedAt)}, field{"changed", localTime(src.UpdatedAt)})
@@ -134,7 +143,7 @@ func (f *sourceFlags) patch(fs *pflag.FlagSet, s *session) (client.SourcePatch, 
 func newSourceAdd(s *session) *cobra.Command {
 	var f sourceFlags
 	c := &cobra.Command{
-		Use: "add SOURCE", Aliases: []string{"create"}, Short: "Make a source and print the URL for the sender",
+		Use: "add SOURCE", Short: "Make a source and print the URL for the sender",
 		Example: `  hookyard source add github --type github --secret 's3cret' -p shop/orders
   hookyard source add alerts --event-type alert -p ops/alerts
   hookyard source add queue --type rabbitmq --rabbitmq '{"url": "amqp://localhost", "queue": "comments"}' -p shop/orders`,
@@ -166,7 +175,10 @@ func newSourceAdd(s *session) *cobra.Command {
 		}
 		for _, t := range types {
 			if t.Type == src.Type && t.Setup != "" {
-				s.say("\n%s\n  URL: %s", t.Setup, src.URL)
+				s.say("\n%s", t.Setup)
+				if src.URL != "" { // a queue has none
+					s.say("  URL: %s", src.URL)
+				}
 			}
 		}
 		return nil
@@ -201,11 +213,14 @@ func newSourceUpdate(s *session) *cobra.Command {
 
 func newSourceRemove(s *session) *cobra.Command {
 	var yes bool
-	c := &cobra.Command{Use: "remove SOURCE", Aliases: []string{"delete"}, Short: "Delete a source; its events stay"}
+	c := &cobra.Command{Use: "remove SOURCE", Short: "Delete a source; its events stay"}
 	addYes(c.Flags(), &yes)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, project, err := s.clientAndProject()
 		if err != nil {
+			return err
+		}
+		if _, err := cl.Source(c.Context(), project, args[0]); err != nil {
 			return err
 		}
 		if err := s.confirm(yes, "delete source %s of %s", args[0], project); err != nil {
@@ -240,7 +255,7 @@ func newSourceRotate(s *session) *cobra.Command {
 func newSourceRefused(s *session) *cobra.Command {
 	var limit int
 	c := &cobra.Command{Use: "refused SOURCE", Short: "Show requests that a source did not accept, with the reason"}
-	c.Flags().IntVar(&limit, "limit", 50, "entries to show")
+	countVar(c.Flags(), &limit, "limit", 50, "entries to show")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, project, err := s.clientAndProject()
 		if err != nil {

@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"errors"
+	"net/http"
+
 	"github.com/spf13/cobra"
 
 	"github.com/hookyard/hookyard/client"
@@ -27,7 +30,11 @@ func newStatus(s *session) *cobra.Command {
 		if out.Info, err = cl.Info(c.Context()); err != nil {
 			return err
 		}
-		if out.User, err = cl.User(c.Context()); err != nil {
+		out.User, err = cl.User(c.Context())
+		if client.StatusOf(err) == http.StatusUnauthorized && !s.asJSON { // the server answers all the same
+			return errors.Join(s.card(field{"server", out.Server}, field{"version", out.Info.Version}, field{"user", "not signed in"}), err)
+		}
+		if err != nil {
 			return err
 		}
 		return s.show(out, func() error {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -60,7 +61,7 @@ Scopes: publish lets events in and nothing else, read sees, manage does everythi
 	c.Flags().StringVar(&name, "name", "", "what it is for")
 	c.Flags().StringVar(&scope, "scope", "read", "publish, read or manage")
 	c.Flags().StringVar(&only, "only", "", "only for this project, owner/name; every one of yours unless given")
-	c.Flags().StringVar(&expires, "expires", "", "how long it is good, such as 12h or 90d; for ever unless given")
+	c.Flags().StringVar(&expires, "expires", "90d", "how long it is good, such as 12h or 1w, or never: until it is revoked")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		r := client.TokenRequest{Name: name, Scope: hookyard.Scope(scope), Project: only}
 		switch r.Scope {
@@ -71,10 +72,13 @@ Scopes: publish lets events in and nothing else, read sees, manage does everythi
 		if only != "" && !isPath(only) {
 			return usagef("--only %q: write owner/name", only)
 		}
-		if expires != "" {
-			d, err := parseAge(expires)
+		if name == "" {
+			return usagef("what is the token for? give --name, by which you will know it in the list")
+		}
+		if expires != "never" {
+			d, err := hookyard.ParseDuration(expires)
 			if err != nil || d <= 0 {
-				return usagef("--expires %q: write for example 12h or 90d", expires)
+				return usagef("--expires %q: write for example 12h, 90d or never", expires)
 			}
 			r.ExpiresIn = hookyard.Duration(d)
 		}
@@ -104,12 +108,19 @@ func untilText(t time.Time) string {
 
 func newTokenDelete(s *session) *cobra.Command {
 	var yes bool
-	c := &cobra.Command{Use: "delete TOKEN", Aliases: []string{"remove", "revoke"}, Short: "Revoke one of your tokens", Example: "  hookyard token delete tok_… --yes"}
+	c := &cobra.Command{Use: "delete TOKEN", Aliases: []string{"revoke"}, Short: "Revoke one of your tokens", Example: "  hookyard token delete tok_… --yes"}
 	addYes(c.Flags(), &yes)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, err := s.client()
 		if err != nil {
 			return err
+		}
+		all, err := cl.Tokens(c.Context())
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(all, func(t hookyard.Token) bool { return t.ID == args[0] }) {
+			return failf(exitNotFound, "you have no token %s", args[0]).then("hookyard token list shows them")
 		}
 		if err := s.confirm(yes, "revoke token %s", args[0]); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -111,12 +112,19 @@ func newUserPasswd(s *session) *cobra.Command {
 
 func newUserDelete(s *session) *cobra.Command {
 	var yes bool
-	c := &cobra.Command{Use: "delete NAME", Aliases: []string{"remove"}, Short: "Delete a user with tokens, sessions and roles; projects stay"}
+	c := &cobra.Command{Use: "delete NAME", Short: "Delete a user with tokens, sessions and roles; projects stay"}
 	addYes(c.Flags(), &yes)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, err := s.client()
 		if err != nil {
 			return err
+		}
+		all, err := cl.Users(c.Context())
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(all, func(u hookyard.User) bool { return u.Name == args[0] }) {
+			return failf(exitNotFound, "there is no user %s", args[0]).then("hookyard user list shows them")
 		}
 		if err := s.confirm(yes, "delete user %s", args[0]); err != nil {
 			return err

@@ -38,6 +38,12 @@ type yard struct {
 
 func start(t testing.TB, db *store.DB) *yard {
 	t.Helper()
+	return startOn(t, db, db)
+}
+
+// startOn is start with a dispatcher that sees another store.
+func startOn(t testing.TB, db *store.DB, seen dispatch.Store) *yard {
+	t.Helper()
 	client, err := egress.New(egress.Options{Allow: []string{"127.0.0.0/8"}})
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +52,7 @@ func start(t testing.TB, db *store.DB) *yard {
 	accepts := func(h *hookyard.Hook, e *hookyard.Event) (bool, error) { return filters.Match(h.Filter, e) }
 	y := &yard{t: t, db: db}
 	log := slog.New(slog.DiscardHandler)
-	y.dispatcher = dispatch.New(dispatch.Options{Store: db, Client: client, Filter: accepts, Log: log, Limits: hookyard.DefaultLimits(),
+	y.dispatcher = dispatch.New(dispatch.Options{Store: seen, Client: client, Filter: accepts, Log: log, Limits: hookyard.DefaultLimits(),
 		BaseURL: "http://hookyard.example", UserAgent: "hookyard/test", Poll: 100 * time.Millisecond, Rand: func() float64 { return 0.5 }})
 	y.in = ingest.New(ingest.Options{Store: db, Dispatcher: y.dispatcher, Filter: accepts, Limits: hookyard.DefaultLimits(), Log: log})
 	ctx, cancel := context.WithCancel(context.Background())

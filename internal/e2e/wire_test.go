@@ -71,10 +71,10 @@ func TestWire(t *testing.T) {
 	y := newYard(t, dev(t, "--read-timeout", "2s"), "wire")
 	y.source("in", "none", "", client.SourcePatch{})
 	post := func(headers, body string) string {
-		return "POST /in/guest/wire/in HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + headers + "\r\n" + body
+		return "POST /in/guest/wire/in HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + headers + "\r\n" + body
 	}
 	get := func(headers string) string {
-		return "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + headers + "\r\n"
+		return "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + headers + "\r\n"
 	}
 	wanted, all := 0, sync.WaitGroup{}
 	for _, tc := range []struct {
@@ -119,16 +119,16 @@ func TestWire(t *testing.T) {
 		{"bad host", "GET /healthz HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n", []int{400}, 0},
 		{"large header", get("X-A: " + strings.Repeat("x", 80<<10) + "\r\n"), []int{431}, 0},
 		{"many headers", get(strings.Repeat("X-A: b\r\n", 12<<10)), []int{431}, 0},
-		{"endless first line", "GET /" + strings.Repeat("x", 1<<20) + " HTTP/1.1\r\nHost: x\r\n\r\n", []int{431}, 0},
+		{"endless first line", "GET /" + strings.Repeat("x", 1<<20) + " HTTP/1.1\r\nHost: localhost\r\n\r\n", []int{431}, 0},
 		{"HTTP/0.9", "GET /healthz\r\n\r\n", []int{400}, 0},
-		{"HTTP/3.0", "GET /healthz HTTP/3.0\r\nHost: x\r\n\r\n", []int{505}, 0},
+		{"HTTP/3.0", "GET /healthz HTTP/3.0\r\nHost: localhost\r\n\r\n", []int{505}, 0},
 		{"HTTP/2 without asking", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", []int{400, 404, 405, 505, 0}, 0},
 		{"TLS", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", []int{400, 0}, 0},
-		{"no method", " / HTTP/1.1\r\nHost: x\r\n\r\n", []int{400}, 0},
-		{"odd method", "G@T /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", []int{400}, 0},
-		{"CONNECT", "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\nConnection: close\r\n\r\n", []int{400, 404, 405}, 0},
-		{"TRACE", "TRACE / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", []int{404, 405}, 0},
-		{"another's address", "GET http://example.com/healthz HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n", []int{200, 400, 404}, 0},
+		{"no method", " / HTTP/1.1\r\nHost: localhost\r\n\r\n", []int{400}, 0},
+		{"odd method", "G@T /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", []int{400}, 0},
+		{"CONNECT", "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\nConnection: close\r\n\r\n", []int{400, 403, 404, 405}, 0},
+		{"TRACE", "TRACE / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", []int{404, 405}, 0},
+		{"another's address", "GET http://example.com/healthz HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n", []int{400, 403, 404}, 0},
 		{"nothing", "", []int{0}, 0},
 		{"half a line", "GET /hea", []int{0, 400, 408}, 0},
 		{"zeros", strings.Repeat("\x00", 100_000), []int{400, 431}, 0},
@@ -157,12 +157,12 @@ func TestSmuggling(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, dev(t), "smuggle")
 	y.source("in", "none", "", client.SourcePatch{})
-	inner := "POST /in/guest/smuggle/in HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\nConnection: close\r\n\r\nsmuggled"
+	inner := "POST /in/guest/smuggle/in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8\r\nConnection: close\r\n\r\nsmuggled"
 	for _, text := range []string{
 		// a proxy that goes by the coding sees one request whose body holds another
-		"POST /in/guest/smuggle/in HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n" +
+		"POST /in/guest/smuggle/in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n" +
 			fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(inner), inner),
-		"POST /in/guest/smuggle/in HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\nConnection: close\r\n\r\n" +
+		"POST /in/guest/smuggle/in HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\nConnection: close\r\n\r\n" +
 			fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(inner), inner),
 	} {
 		before := len(y.events())
@@ -189,13 +189,13 @@ func TestSlowSenders(t *testing.T) {
 	for range 50 {
 		all.Go(func() {
 			started := time.Now()
-			answer, cut, err := say(y.s.addr, "POST /in/guest/slow-in/in HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nslow", 10*time.Second)
+			answer, cut, err := say(y.s.addr, "POST /in/guest/slow-in/in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nslow", 10*time.Second)
 			if err != nil || !cut || status(answer) >= 500 || time.Since(started) > 8*time.Second {
 				t.Errorf("a slow body: cut %v after %s, %v, %.100q", cut, time.Since(started), err, answer)
 			}
 		})
 		all.Go(func() {
-			answer, cut, err := say(y.s.addr, "POST /in/guest/slow-in/in HTTP/1.1\r\nHost: x\r\nX-Slow: ", 15*time.Second)
+			answer, cut, err := say(y.s.addr, "POST /in/guest/slow-in/in HTTP/1.1\r\nHost: localhost\r\nX-Slow: ", 15*time.Second)
 			if err != nil || !cut || status(answer) >= 500 {
 				t.Errorf("a slow header: cut %v, %v, %.100q", cut, err, answer)
 			}
@@ -294,20 +294,20 @@ const halfClosed = "keep it open until the answer"
 
 // fuzzSeeds are good requests, to be mangled.
 var fuzzSeeds = []string{
-	"POST /in/guest/fuzz/open?token=a&b=c HTTP/1.1\r\nHost: x\r\nX-Id: 17\r\nContent-Type: application/json\r\nContent-Length: 19\r\n\r\n{\"a\": {\"b\": \"type\"}}",
-	"POST /in/guest/fuzz/in HTTP/1.1\r\nHost: x\r\nX-Hub-Signature-256: sha256=00ff\r\nX-GitHub-Event: push\r\nX-GitHub-Delivery: 1\r\nContent-Length: 2\r\n\r\n{}",
-	"POST /api/projects/guest/fuzz/events HTTP/1.1\r\nHost: x\r\nIdempotency-Key: k\r\nContent-Type: application/json\r\nContent-Length: 37\r\n\r\n{\"type\":\"a.b\",\"data\":{\"n\":[1e400,\"\\u0000\"]}}",
-	"POST /api/projects/guest/fuzz/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/cloudevents+json\r\nContent-Length: 69\r\n\r\n{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/a\",\"type\":\"t\",\"data\":{\"a\":1}}",
-	"POST /api/projects/guest/fuzz/events HTTP/1.1\r\nHost: x\r\nce-specversion: 1.0\r\nce-id: 1\r\nce-source: /a\r\nce-type: t\r\nce-time: 2026-01-01T00:00:00Z\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nhi",
-	"POST /in/guest/fuzz/open HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-T: y\r\n\r\n",
-	"GET /api/projects/guest/fuzz/events?limit=2&text=a&path=a.b&value=c&since=1h&cursor=AAAA HTTP/1.1\r\nHost: x\r\nAuthorization: Basic YTpi\r\nCookie: session=abc\r\n\r\n",
-	"GET /api/projects/guest/fuzz/deliveries?state=pending&hook=h HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer hyd_x\r\n\r\n",
-	"PUT /api/projects/guest/fuzz/hooks/h HTTP/1.1\r\nHost: x\r\nContent-Length: 150\r\n\r\n{\"url\":\"http://x.invalid/\",\"active\":false,\"filter\":\"body.a > 1 && type.matches('x')\",\"schedule\":[\"1s\",5],\"headers\":{\"A\":\"b\"},\"format\":\"template\",\"template\":\"{{.type}}\"}",
-	"PATCH /api/projects/guest/fuzz/hooks/h HTTP/1.1\r\nHost: x\r\nIf-Match: \"1\"\r\nContent-Length: 46\r\n\r\n{\"active\":false,\"filter\":\"type = a* b.c = 1.5\"}",
-	"PUT /api/projects/guest/fuzz/sources/s HTTP/1.1\r\nHost: x\r\nContent-Length: 108\r\n\r\n{\"type\":\"hmac\",\"secret\":\"x\",\"scheme\":{\"header\":\"X-S\",\"algorithm\":\"sha256\",\"content\":\"{ts}.{raw}\",\"tolerance\":\"5m\"}}",
-	"POST /api/projects/guest/fuzz/replays HTTP/1.1\r\nHost: x\r\nContent-Length: 57\r\n\r\n{\"type\":\"a*\",\"since\":\"2026-01-01T00:00:00Z\",\"state\":\"failed\"}",
-	"GET /metrics HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
-	"OPTIONS /in/guest/fuzz/open HTTP/1.1\r\nHost: x\r\nOrigin: http://a\r\nWebHook-Request-Origin: a\r\n\r\n",
+	"POST /in/guest/fuzz/open?token=a&b=c HTTP/1.1\r\nHost: localhost\r\nX-Id: 17\r\nContent-Type: application/json\r\nContent-Length: 19\r\n\r\n{\"a\": {\"b\": \"type\"}}",
+	"POST /in/guest/fuzz/in HTTP/1.1\r\nHost: localhost\r\nX-Hub-Signature-256: sha256=00ff\r\nX-GitHub-Event: push\r\nX-GitHub-Delivery: 1\r\nContent-Length: 2\r\n\r\n{}",
+	"POST /api/projects/guest/fuzz/events HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: k\r\nContent-Type: application/json\r\nContent-Length: 37\r\n\r\n{\"type\":\"a.b\",\"data\":{\"n\":[1e400,\"\\u0000\"]}}",
+	"POST /api/projects/guest/fuzz/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/cloudevents+json\r\nContent-Length: 69\r\n\r\n{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/a\",\"type\":\"t\",\"data\":{\"a\":1}}",
+	"POST /api/projects/guest/fuzz/events HTTP/1.1\r\nHost: localhost\r\nce-specversion: 1.0\r\nce-id: 1\r\nce-source: /a\r\nce-type: t\r\nce-time: 2026-01-01T00:00:00Z\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nhi",
+	"POST /in/guest/fuzz/open HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-T: y\r\n\r\n",
+	"GET /api/projects/guest/fuzz/events?limit=2&text=a&path=a.b&value=c&since=1h&cursor=AAAA HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic YTpi\r\nCookie: session=abc\r\n\r\n",
+	"GET /api/projects/guest/fuzz/deliveries?state=pending&hook=h HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer hyd_x\r\n\r\n",
+	"PUT /api/projects/guest/fuzz/hooks/h HTTP/1.1\r\nHost: localhost\r\nContent-Length: 150\r\n\r\n{\"url\":\"http://x.invalid/\",\"active\":false,\"filter\":\"body.a > 1 && type.matches('x')\",\"schedule\":[\"1s\",5],\"headers\":{\"A\":\"b\"},\"format\":\"template\",\"template\":\"{{.type}}\"}",
+	"PATCH /api/projects/guest/fuzz/hooks/h HTTP/1.1\r\nHost: localhost\r\nIf-Match: \"1\"\r\nContent-Length: 46\r\n\r\n{\"active\":false,\"filter\":\"type = a* b.c = 1.5\"}",
+	"PUT /api/projects/guest/fuzz/sources/s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 108\r\n\r\n{\"type\":\"hmac\",\"secret\":\"x\",\"scheme\":{\"header\":\"X-S\",\"algorithm\":\"sha256\",\"content\":\"{ts}.{raw}\",\"tolerance\":\"5m\"}}",
+	"POST /api/projects/guest/fuzz/replays HTTP/1.1\r\nHost: localhost\r\nContent-Length: 57\r\n\r\n{\"type\":\"a*\",\"since\":\"2026-01-01T00:00:00Z\",\"state\":\"failed\"}",
+	"GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+	"OPTIONS /in/guest/fuzz/open HTTP/1.1\r\nHost: localhost\r\nOrigin: http://a\r\nWebHook-Request-Origin: a\r\n\r\n",
 }
 
 // fuzzBits are what parsers stumble over.

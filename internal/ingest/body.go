@@ -13,24 +13,27 @@ import (
 
 // Bounds on the memory for bodies that are coming in. Anybody can send, and is not known before the last byte.
 const (
-	smallBody = 1 << 20          // bodies up to here are not counted
-	largeRoom = 96 << 20         // for all that is larger, together; one body of the largest size always fits
-	roomWait  = 10 * time.Second // how long a body waits for room before it is refused
+	smallBody  = 64 << 10         // bodies up to here are not counted
+	middleBody = 1 << 20          // bodies up to here share middleRoom, as do the beginnings of what is larger
+	middleRoom = 64 << 20         // together
+	largeRoom  = 96 << 20         // for all that is larger, together; one body of the largest size always fits
+	roomWait   = 10 * time.Second // how long a body waits for room before it is refused
 )
 
-// largeBodies shares out the memory for large bodies.
+// largeBodies shares out the memory for bodies that are not small. Who has middle room may wait for large room, and who has
+// large room waits for nothing: no two wait for each other.
 type largeBodies struct {
-	limit int64 // of one body
-	room  *semaphore.Weighted
+	limit         int64 // of one body
+	middle, large *semaphore.Weighted
 }
 
 func newLargeBodies(limit int64) largeBodies {
-	return largeBodies{limit, semaphore.NewWeighted(max(largeRoom, limit))}
+	return largeBodies{limit, semaphore.NewWeighted(middleRoom), semaphore.NewWeighted(max(largeRoom, limit))}
 }
 
-// read reads a body of at most limit bytes, which its reader sees to, and of which nothing was read yet. Room for all of it is
-// taken when it has shown to be large, at once, so that no two wait for each other; it is given back when the request has
-// ended.
+// read reads a body of at most limit bytes, which its reader sees to, and of which nothing was read yet. It grows when
+// what has arrived fills it, so that a length that is only announced takes nothing. The room is given back when the
+// request has ended.
 func (l largeBodies) read(r *http.Request, body io.Reader) ([]byte, error) {
 	buf := make([]byte, 0, smallBody)
 	for {
@@ -45,37 +48,44 @@ func (l largeBodies) read(r *http.Request, body io.Reader) ([]byte, error) {
 		if len(buf) < cap(buf) {
 			continue
 		}
-		grown := 2 * int64(cap(buf))
-		if known := r.ContentLength; known >= int64(cap(buf)) {
-			grown = known + 1 // one more, to see the end
+		size, err := l.grow(r, int64(len(buf)))
+		if err != nil {
+			return nil, err
 		}
-		if len(buf) == smallBody {
-			if err := l.take(r.Context(), l.need(r)); err != nil {
-				return nil, err
-			}
-		}
-		buf = append(make([]byte, 0, grown), buf...)
+		buf = append(make([]byte, 0, size), buf...)
 	}
 }
 
-// need is how much room a body needs that is already large.
-func (l largeBodies) need(r *http.Request) int64 {
-	if r.ContentLength > 0 {
-		return min(r.ContentLength, l.limit)
+// grow says how large the next buffer is for a body that has filled the one of so many bytes, and takes room for it: for
+// all that may come within the step, at once. One byte more than that lets the end be seen.
+func (l largeBodies) grow(r *http.Request, have int64) (size int64, err error) {
+	whole, known := l.limit, r.ContentLength >= have
+	if known {
+		whole = min(r.ContentLength, l.limit)
 	}
-	return l.limit
+	switch have {
+	case smallBody:
+		step := min(whole, middleBody)
+		return step + 1, take(r.Context(), l.middle, step)
+	case middleBody + 1:
+		err = take(r.Context(), l.large, whole)
+		if known {
+			return whole + 1, err
+		}
+	}
+	return min(2*have, l.limit+1), err
 }
 
 // take waits for room until the request has ended.
-func (l largeBodies) take(ctx context.Context, n int64) error {
+func take(ctx context.Context, room *semaphore.Weighted, n int64) error {
 	wait, cancel := context.WithTimeout(ctx, roomWait)
 	defer cancel()
-	if err := l.room.Acquire(wait, n); err != nil {
+	if err := room.Acquire(wait, n); err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		return hookyard.Errorf(hookyard.TooMany, "too many large bodies are coming in at once: send it again in a minute")
+		return hookyard.Errorf(hookyard.Unavailable, "too many large bodies are coming in at once: send it again in a few seconds")
 	}
-	context.AfterFunc(ctx, func() { l.room.Release(n) })
+	context.AfterFunc(ctx, func() { room.Release(n) })
 	return nil
 }

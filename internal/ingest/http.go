@@ -21,6 +21,10 @@ import (
 // Inbound serves a source's URL. The caller has matched owner, project and source from the path; target is what follows
 // them, beginning with a slash, or "". It answers only after the event is committed.
 func (in *Ingest) Inbound(w http.ResponseWriter, r *http.Request, owner, project, source, target string) error {
+	noSource := hookyard.Errorf(hookyard.NotFound, "no such source: the URL is /in/{owner}/{project}/{source}, as shown where the source was made")
+	if !hookyard.ValidPath(owner + project + source) {
+		return noSource
+	}
 	view, err := in.o.Store.View(r.Context(), owner, project)
 	if err != nil && !errors.Is(err, hookyard.ErrNotFound) {
 		return err
@@ -30,7 +34,7 @@ func (in *Ingest) Inbound(w http.ResponseWriter, r *http.Request, owner, project
 		s = view.Sources[source]
 	}
 	if s == nil || !s.Active || s.RabbitMQ != nil {
-		return hookyard.Errorf(hookyard.NotFound, "no such source: the URL is /in/{owner}/{project}/{source}, as shown where the source was made")
+		return noSource
 	}
 	body, err := in.ReadBody(w, r)
 	if err != nil {
@@ -87,7 +91,8 @@ func (in *Ingest) event(r *http.Request, s *hookyard.Source, verdict *signature.
 }
 
 // typeOf names the event: as the source says, else as its provider does it, else by the source's name. A provider's
-// name for it is never a reason to refuse an event; it is made fit to be shown.
+// name for it is never a reason to refuse an event; it is made fit to be shown
+// and to be a header's value.
 func (in *Ingest) typeOf(r *http.Request, s *hookyard.Source, verdict *signature.Verdict, body []byte) string {
 	t := s.EventType
 	if t == "" && s.TypeHeader != "" {
@@ -99,16 +104,16 @@ func (in *Ingest) typeOf(r *http.Request, s *hookyard.Source, verdict *signature
 	if t == "" {
 		t = verdict.EventType
 	}
-	t = strings.TrimSpace(hookyard.Clean(t, in.o.Limits.EventType))
+	t = strings.TrimSpace(hookyard.CleanLine(t, in.o.Limits.EventType))
 	if t == "" || strings.HasPrefix(t, "hookyard.") {
 		return s.Name
 	}
 	return t
 }
 
-// ReadBody reads a request's body within the limit, or fails with [hookyard.TooLarge], or with [hookyard.TooMany] when too
-// much is coming in at once. Compressed bodies are refused: a
-// few kilobytes of them may be gigabytes, and signatures are over bytes.
+// ReadBody reads a request's body within the limit, or fails with [hookyard.TooLarge], or with [hookyard.Unavailable] when
+// too much is coming in at once, and has then set Retry-After. Compressed bodies are refused: a few kilobytes of them may
+// be gigabytes, and signatures are over bytes.
 func (in *Ingest) ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
 		return nil, hookyard.Errorf(hookyard.Unsupported, "Content-Encoding %s is not accepted: send the body uncompressed", hookyard.Clean(enc, 50))
@@ -119,7 +124,7 @@ func (in *Ingest) ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, erro
 		w.Header().Set("Connection", "close")
 		return nil, tooLarge
 	}
-	if n := r.ContentLength; n >= 0 && n <= 1<<20 { // the common case: one allocation of the right size
+	if n := r.ContentLength; n >= 0 && n <= smallBody { // the common case: one allocation of the right size
 		body := make([]byte, n)
 		if _, err := io.ReadFull(r.Body, body); err != nil {
 			return nil, hookyard.Errorf(hookyard.Invalid, "the body broke off before its end")
@@ -131,7 +136,8 @@ func (in *Ingest) ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, erro
 	if errors.As(err, &over) {
 		return nil, tooLarge
 	}
-	if hookyard.CodeOf(err) == hookyard.TooMany {
+	if hookyard.CodeOf(err) == hookyard.Unavailable {
+		w.Header().Set("Retry-After", "10")
 		return nil, err
 	}
 	if err != nil {
@@ -172,7 +178,8 @@ func answer(ctx context.Context, w http.ResponseWriter, a *hookyard.Answer, rece
 	return WriteAnswer(ctx, w, a)
 }
 
-// WriteAnswer writes a fixed reply, after its delay or when the client has gone.
+// WriteAnswer writes a fixed reply after its delay, unless the client has gone. Whatever it is, on our origin it is no
+// page: the sandbox takes its scripts and its origin away.
 func WriteAnswer(ctx context.Context, w http.ResponseWriter, a *hookyard.Answer) error {
 	if a.Delay > 0 {
 		wait := time.NewTimer(time.Duration(a.Delay))
@@ -183,11 +190,12 @@ func WriteAnswer(ctx context.Context, w http.ResponseWriter, a *hookyard.Answer)
 			return nil
 		}
 	}
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
 	for name, value := range a.Headers {
-		w.Header().Set(name, value)
+		h.Set(name, value)
 	}
-	w.Header().Set("X-Content-Type-Options", "nosniff") // what users typed is never a page of ours
-	w.Header().Set("Content-Security-Policy", "sandbox")
+	noPage(h)
 	if a.Status != 0 {
 		w.WriteHeader(a.Status)
 	}
@@ -199,10 +207,16 @@ func reply(w http.ResponseWriter, a *signature.Answer) error {
 	for name, value := range a.Header {
 		w.Header().Set(name, value)
 	}
-	w.Header().Set("X-Content-Type-Options", "nosniff")
+	noPage(w.Header())
 	w.WriteHeader(a.Status)
 	_, err := w.Write(a.Body)
 	return ignoreGone(err)
+}
+
+// noPage takes scripts and origin from an answer that strangers had a part in.
+func noPage(h http.Header) {
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
 }
 
 // ignoreGone drops the error of writing to somebody who hung up: the event is kept, and they will ask again.

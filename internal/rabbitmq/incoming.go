@@ -64,7 +64,7 @@ func (c *consumer) newIncoming(view *hookyard.View, it *item, now time.Time) (*i
 }
 
 // typeOf names the event: as the source says, else by its fixed type, else by the source's name. A sender's name for it
-// is never a reason to refuse an event; it is made fit to be shown.
+// is never a reason to refuse an event; it is made fit to be shown and to be a header's value.
 func (c *consumer) typeOf(it *item, field string) string {
 	t := field
 	q := c.source.RabbitMQ
@@ -77,7 +77,7 @@ func (c *consumer) typeOf(it *item, field string) string {
 	if t == "" {
 		t = c.source.EventType
 	}
-	t = strings.TrimSpace(hookyard.Clean(t, c.s.o.Limits.EventType))
+	t = strings.TrimSpace(hookyard.CleanLine(t, c.s.o.Limits.EventType))
 	if t == "" || strings.HasPrefix(t, "hookyard.") {
 		return c.source.Name
 	}

@@ -63,8 +63,10 @@ func TestTypeFrom(t *testing.T) {
 		{"routingKey", "fixed", amqp.Publishing{}, ""},
 		{"header:kind", "fixed", amqp.Publishing{Headers: amqp.Table{"kind": "a.b"}}, "a.b"},
 		{"header:kind", "fixed", amqp.Publishing{}, "fixed"},
+		{"header:kind", "fixed", amqp.Publishing{Headers: amqp.Table{"kind": "a\tb\r\n\x00"}}, "a b  \ufffd"}, // fit for a header
 		{"header:kind", "", amqp.Publishing{Headers: amqp.Table{"kind": "hookyard.hook.disabled"}}, "in"},
 		{"field:event.name", "fixed", amqp.Publishing{Body: []byte(`{"event":{"name":"x.y"}}`)}, "x.y"},
+		{"field:event.name", "fixed", amqp.Publishing{Body: []byte(`{"event":{"name":"x\ny"}}`)}, "x y"},
 		{"field:event.name", "fixed", amqp.Publishing{Body: []byte(`{}`)}, "fixed"},
 		{"field:event.name", "fixed", amqp.Publishing{Body: []byte(`not JSON`)}, "!"},
 	} {
@@ -224,7 +226,11 @@ func TestFollow(t *testing.T) {
 	s := r.source(t, "in", "", hookyard.QueueSource{URL: url, Queue: one})
 	put(t, ch, one, amqp.Publishing{Body: []byte("1")})
 	r.events(t, 1)
-	r.source(t, "in", "", hookyard.QueueSource{URL: url, Queue: two})
+	s.RabbitMQ = &hookyard.QueueSource{URL: url, Queue: two}
+	if _, err := r.db.PutSource(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	r.sources.Wake()
 	put(t, ch, two, amqp.Publishing{Body: []byte("2")})
 	r.events(t, 2)
 	need.Until(t, "the first queue to be left", func() bool {

@@ -177,7 +177,7 @@ func keptQuery(u *url.URL) string {
 // typeOf names an event as its provider does, else by otherwise.
 func typeOf(r *http.Request, otherwise string, limits hookyard.Limits) string {
 	for _, name := range []string{"X-Github-Event", "X-Gitea-Event", "X-Gitlab-Event", "X-Event-Key"} {
-		t := strings.TrimSpace(hookyard.Clean(r.Header.Get(name), limits.EventType))
+		t := strings.TrimSpace(hookyard.CleanLine(r.Header.Get(name), limits.EventType))
 		if t != "" && !strings.HasPrefix(t, "hookyard.") {
 			return t
 		}

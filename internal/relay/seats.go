@@ -3,6 +3,7 @@ package relay
 import (
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -52,7 +53,7 @@ func (s *seats) take(r *http.Request, projectKey int64, now time.Time) *seat {
 		if c.busy || now.Sub(c.left) > s.window {
 			continue
 		}
-		if c.conn == r.RemoteAddr {
+		if c.conn == r.RemoteAddr && !strings.HasSuffix(c.conn, ":0") { // port 0: it came by a proxy
 			best = c
 			break
 		}

@@ -212,14 +212,14 @@ func (u *rule) fresh(text string, now time.Time) string {
 	if !ok {
 		return fmt.Sprintf("the timestamp is not in the unit %q that this source expects", u.TimestampUnit)
 	}
-	off := now.Sub(at)
-	if off > time.Duration(u.Tolerance) {
+	most := time.Duration(u.Tolerance) // compared with times: the difference of two ends at 292 years
+	if at.Before(now.Add(-most)) {
 		return fmt.Sprintf("the timestamp is %s old, at most %s is allowed: an old request sent again, clocks that differ, or a unit other than %q",
-			off.Round(time.Second), time.Duration(u.Tolerance), u.TimestampUnit)
+			now.Sub(at).Round(time.Second), most, u.TimestampUnit)
 	}
-	if -off > time.Duration(u.Tolerance) {
+	if at.After(now.Add(most)) {
 		return fmt.Sprintf("the timestamp is %s in the future, at most %s is allowed: clocks that differ, or a unit other than %q",
-			(-off).Round(time.Second), time.Duration(u.Tolerance), u.TimestampUnit)
+			at.Sub(now).Round(time.Second), most, u.TimestampUnit)
 	}
 	return ""
 }

@@ -72,6 +72,7 @@ func TestTraps(t *testing.T) {
 		{name: "over 5 minutes old", typ: "standard-webhooks", header: head("1795348499", "v1,"+std("m", "1795348499")), reason: "5m1s old"},
 		{name: "5 minutes ahead", typ: "standard-webhooks", header: head("1795349100", "v1,"+std("m", "1795349100"))},
 		{name: "over 5 minutes ahead", typ: "standard-webhooks", header: head("1795349101", "v1,"+std("m", "1795349101")), reason: "in the future"},
+		{name: "300 years ahead", typ: "standard-webhooks", header: head("11262067200", "v1,"+std("m", "11262067200")), reason: "in the future"},
 		{name: "milliseconds for seconds", typ: "standard-webhooks", header: head("1795348800000", "v1,"+std("m", "1795348800000")), reason: `not in the unit "s"`},
 		{name: "a fraction", typ: "standard-webhooks", header: head("1795348800.5", "v1,"+std("m", "1795348800.5")), reason: `not in the unit "s"`},
 		{name: "negative", typ: "standard-webhooks", header: head("-1795348800", "v1,"+std("m", "-1795348800")), reason: `not in the unit "s"`},
@@ -85,6 +86,7 @@ func TestTraps(t *testing.T) {
 		{name: "stripe with two times", typ: "stripe", header: "Stripe-Signature: t=5,t=1795348800,v1=" + stripe("5"), reason: "two timestamps"},
 
 		{name: "hubspot", typ: "hubspot", header: "X-HubSpot-Request-Timestamp: 1795348800000\nX-HubSpot-Signature-v3: " + hub("1795348800000")},
+		{name: "milliseconds, 3000 years ahead", typ: "hubspot", header: "X-HubSpot-Request-Timestamp: 96467328000000\nX-HubSpot-Signature-v3: " + hub("96467328000000"), reason: "in the future"},
 		{name: "seconds for milliseconds", typ: "hubspot", header: "X-HubSpot-Request-Timestamp: 1795348800\nX-HubSpot-Signature-v3: " + hub("1795348800"), reason: `a unit other than "ms"`},
 		{name: "address changed by a proxy", typ: "hubspot", scheme: `{"url":"https://other.example.org/x"}`,
 			header: "X-HubSpot-Request-Timestamp: 1795348800000\nX-HubSpot-Signature-v3: " + hub("1795348800000"), reason: "https://other.example.org/x"},

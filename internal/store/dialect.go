@@ -16,6 +16,7 @@ type dialect struct {
 	forShare    string            // ends a select that keeps a row from going
 	migrateLock string            // taken in the migrating transaction
 	size        string            // query for the bytes the database takes
+	now         string            // expression for the time, in µs, by the clock that all nodes share
 	used        string            // query for the bytes in use, as far as the database knows
 	version     string            // expression that says which database it is
 	open        func(ctx context.Context, dsn string) (*pools, error)

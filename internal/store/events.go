@@ -69,8 +69,10 @@ func (db *DB) eventsBySeq(ctx context.Context, seqs []int64) (map[int64]*hookyar
 // Bounds on the work of one search: beyond them it answers with what it found and where to go on.
 const (
 	searchRows  = 50_000
-	searchBytes = 256 << 20
+	searchBytes = 256 << 20 // of bodies that are looked through
 	searchTime  = 2 * time.Second
+	heldBytes   = 32 << 20 // of bodies that are returned
+	chunkBytes  = 8 << 20  // of bodies in memory while they are looked through, save for one that is larger
 )
 
 // Events lists and searches. What an index can narrow is SQL's; patterns, text and JSON paths are matched here, on the
@@ -94,11 +96,11 @@ func (db *DB) Events(ctx context.Context, q hookyard.EventQuery) (hookyard.Event
 	} else if q.Before != 0 {
 		at = min(at, q.Before)
 	}
-	started, looked, read := time.Now(), 0, int64(0)
+	started, looked, read, held := time.Now(), 0, int64(0), int64(0)
 	chunk := q.Limit + 1
 	for {
-		found, err := db.eventChunk(ctx, "select "+columns+" from events e where "+where+" order by "+order+fmt.Sprintf(" limit %d", chunk),
-			append([]any{at}, args...), whole)
+		found, more, err := db.eventChunk(ctx, "select "+columns+" from events e where "+where+" order by "+order+fmt.Sprintf(" limit %d", chunk),
+			append([]any{at}, args...), whole, chunk)
 		if err != nil {
 			return page, err
 		}
@@ -109,14 +111,18 @@ func (db *DB) Events(ctx context.Context, q hookyard.EventQuery) (hookyard.Event
 			}
 			at = e.Seq
 			read += int64(len(e.Body))
-			if matches(e, &q, text) {
-				page.Events = append(page.Events, e)
+			if !matches(e, &q, text) {
+				continue
 			}
+			if held += int64(len(e.Body)); !q.Bodies {
+				e.Body, e.Header, held = nil, nil, 0
+			}
+			page.Events = append(page.Events, e)
 		}
-		if looked += len(found); len(found) < chunk {
+		if looked += len(found); !more {
 			return page, db.fillCounts(ctx, &page)
 		}
-		if looked >= searchRows || read >= searchBytes || time.Since(started) > searchTime {
+		if looked >= searchRows || read >= searchBytes || held >= heldBytes || time.Since(started) > searchTime {
 			page.Next, page.Cut = at, true
 			return page, db.fillCounts(ctx, &page)
 		}
@@ -126,21 +132,26 @@ func (db *DB) Events(ctx context.Context, q hookyard.EventQuery) (hookyard.Event
 	}
 }
 
-func (db *DB) eventChunk(ctx context.Context, query string, args []any, whole bool) ([]*hookyard.Event, error) {
+// eventChunk reads at most limit events, the query's own limit, or fewer when their bodies are large. more says that there
+// may be more.
+func (db *DB) eventChunk(ctx context.Context, query string, args []any, whole bool, limit int) (out []*hookyard.Event, more bool, err error) {
 	rows, err := db.read.QueryContext(ctx, query, args...)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer func() { _ = rows.Close() }()
-	var out []*hookyard.Event
+	bytes := 0
 	for rows.Next() {
 		e, err := scanEvent(rows, whole)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		out = append(out, e)
+		if bytes += len(e.Body); bytes >= chunkBytes {
+			return out, true, nil
+		}
 	}
-	return out, rows.Err()
+	return out, len(out) == limit, rows.Err()
 }
 
 // eventWhere builds the condition; $1 is the cursor. It is the one query of the store that is put together. The end that

@@ -8,15 +8,15 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// PutListener makes the hook of a listener, or gives the one there is a new URL and time to live; h then has its key. The
-// project's listeners that have expired go. It fails with [hookyard.Conflict] when a hook of that id is no listener's,
-// and with [hookyard.Invalid] when the project would have more than max hooks.
+// PutListener makes the hook of a listener, or gives the one there is a new URL and time to live; h then has its key. Hooks
+// that have expired go. It fails with [hookyard.Conflict] when a hook of that id is no listener's, and with
+// [hookyard.Invalid] when the project would have more than max hooks.
 func (db *DB) PutListener(ctx context.Context, h *hookyard.Hook, max int) error {
 	renewed, err := db.renewListener(ctx, h)
 	if err != nil || renewed {
 		return err
 	}
-	if err := db.expireListeners(ctx, time.Now()); err != nil {
+	if err := db.expireHooks(ctx, time.Now()); err != nil {
 		return err
 	}
 	return db.CreateHook(ctx, h, max)
@@ -62,21 +62,40 @@ func (db *DB) DeleteListener(ctx context.Context, projectKey int64, id string) e
 	return db.DeleteHook(ctx, projectKey, id)
 }
 
-// expireListeners deletes the hooks of listeners that were not renewed in time: their command was killed.
-func (db *DB) expireListeners(ctx context.Context, now time.Time) error {
-	hooks, err := db.hooksWhere(ctx, "deleted = 0 and id like '"+hookyard.ListenerPrefix+"%'")
+// neverExpires is in the settings of hooks that have no ExpiresAt. Quotes in texts are escaped, so no text can pass for it.
+const neverExpires = `"ExpiresAt":"0001-01-01T00:00:00Z"`
+
+// expireHooks deletes the hooks whose time has passed: those of listeners that were not renewed, as their command was
+// killed, and those that were made for a while.
+func (db *DB) expireHooks(ctx context.Context, now time.Time) error {
+	hooks, err := db.hooksWhere(ctx, "deleted = 0 and settings not like '%"+neverExpires+"%'")
 	if err != nil {
 		return err
 	}
 	for _, h := range hooks {
-		if !h.IsListener() || !h.ExpiresAt.Before(now) {
+		if h.ExpiresAt.IsZero() || !h.ExpiresAt.Before(now) {
 			continue
 		}
-		if err := db.DeleteHook(ctx, h.ProjectKey, h.ID); err != nil && hookyard.CodeOf(err) != hookyard.NotFound {
+		if err := db.expireHook(ctx, h); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// expireHook deletes a hook unless it was changed, perhaps renewed, since it was read.
+func (db *DB) expireHook(ctx context.Context, h *hookyard.Hook) error {
+	return db.change(ctx, func(tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, "update hooks set deleted = $1, revision = revision + 1 where key = $2 and updated = $3 and deleted = 0",
+			time.Now().UnixMicro(), h.Key, micros(h.UpdatedAt))
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		return audit(ctx, tx, h.ProjectKey, hookyard.Actor(ctx), "hook.delete", h.ID, "expired")
+	})
 }
 
 // RecordForwarded keeps a try that a listener made, a.EventSeq to a.HookKey, and the delivery it belongs to, in one

@@ -113,8 +113,7 @@ func TestListenersExpire(t *testing.T) {
 			}
 		}
 		now := time.Now()
-		own := listener(view, "listen-own", now.Add(-time.Hour)) // a user's hook that only looks like one
-		own.Events = hookyard.SelectAll()
+		own := listener(view, "listen-own", time.Time{}) // a user's hook that only looks like one
 		if err := db.CreateHook(ctx, own, 10); err != nil {
 			t.Fatal(err)
 		}
@@ -136,6 +135,41 @@ func TestListenersExpire(t *testing.T) {
 		}
 		if err := db.PutListener(ctx, listener(view, "listen-d", now), 2); hookyard.CodeOf(err) != hookyard.Invalid {
 			t.Errorf("PutListener beyond the most = %v, want Invalid", err)
+		}
+	})
+}
+
+// TestHooksExpire: what was made for a while goes when that is over, whoever made it, and nothing else does.
+func TestHooksExpire(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := t.Context()
+		view := storetest.Project(t, db, "acme", "shop", "http://192.0.2.1/")
+		now := time.Now()
+		for _, h := range []*hookyard.Hook{
+			{ID: "once", ExpiresAt: now.Add(-time.Second)}, // as the page of an event makes one
+			{ID: "all", ExpiresAt: now.Add(-time.Second), Events: hookyard.SelectAll(), Description: `"ExpiresAt":"0001-01-01T00:00:00Z"`},
+			{ID: "later", ExpiresAt: now.Add(time.Hour)},
+			{ID: "never"},
+		} {
+			h.ProjectKey, h.URL, h.Active = view.Project.Key, "http://192.0.2.1/", true
+			if err := db.CreateHook(ctx, h, 10); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := db.Prune(ctx, store.Retention{}, now); err != nil {
+			t.Fatal(err)
+		}
+		hooks, err := db.Hooks(ctx, view.Project.Key)
+		var ids []string
+		for _, h := range hooks {
+			ids = append(ids, h.ID)
+		}
+		if err != nil || fmt.Sprint(ids) != "[h1 later never]" {
+			t.Errorf("hooks %v are left, %v", ids, err)
+		}
+		if v, err := db.View(ctx, "acme", "shop"); err != nil || len(v.Hooks) != 3 {
+			t.Errorf("routing still sees %d hooks, %v", len(v.Hooks), err)
 		}
 	})
 }

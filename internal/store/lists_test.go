@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -201,4 +202,45 @@ func TestNodesHear(t *testing.T) {
 		return err == nil && v.Hook("h1").Description == "changed"
 	})
 	<-changed
+}
+
+// TestLargeBodies lists and searches events whose bodies are large: pages hold less of them, and miss none.
+func TestLargeBodies(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		v := storetest.Project(t, db, "ann", "a")
+		body := bytes.Repeat([]byte("x"), 3<<20)
+		const n = 14
+		for range n {
+			e := hookyard.NewEvent("in", "x", body, time.Now())
+			e.ProjectKey = v.Project.Key
+			if _, err := db.Accept(t.Context(), &hookyard.Acceptance{Event: e}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for name, q := range map[string]hookyard.EventQuery{"search": {Text: "xx"}, "bodies": {Bodies: true}, "nothing": {Text: "y"}} {
+			q.ProjectKey, q.Limit = v.Project.Key, 100
+			found, pages := 0, 0
+			for {
+				page, err := db.Events(t.Context(), q)
+				if err != nil {
+					t.Fatal(err)
+				}
+				held := 0
+				for _, e := range page.Events {
+					held += len(e.Body)
+				}
+				if held > 45<<20 || !q.Bodies && held > 0 {
+					t.Errorf("%s: a page holds %d bytes of bodies", name, held)
+				}
+				found, pages = found+len(page.Events), pages+1
+				if q.Before = page.Next; page.Next == 0 {
+					break
+				}
+			}
+			if want := map[string]int{"search": n, "bodies": n}[name]; found != want || q.Bodies && pages < 2 {
+				t.Errorf("%s: %d events on %d pages, want %d", name, found, pages, want)
+			}
+		}
+	})
 }

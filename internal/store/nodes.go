@@ -18,17 +18,17 @@ const (
 // register enters this process as a node and frees what dead nodes had in memory: on SQLite all others, for the file has
 // one process; on PostgreSQL an earlier process of the same name, and those that have been silent for long.
 func (db *DB) register(ctx context.Context) error {
-	now := time.Now()
 	return db.inTx(ctx, func(tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, "insert into nodes (name, started, seen) values ($1, $2, $2) returning key", db.name, micros(now)).Scan(&db.node)
+		err := tx.QueryRowContext(ctx, "insert into nodes (name, started, seen) values ($1, "+db.dialect.now+", "+db.dialect.now+") returning key", db.name).Scan(&db.node)
 		if err != nil {
 			return err
 		}
-		silent := micros(now.Add(-deadAfter))
+		silent := deadAfter
 		if db.dialect.writers == 1 {
-			silent = micros(now.Add(time.Hour)) // everybody
+			silent = -time.Hour // everybody
 		}
-		if _, err := tx.ExecContext(ctx, "delete from nodes where key <> $1 and (name = $2 or seen < $3)", db.node, db.name, silent); err != nil {
+		_, err = tx.ExecContext(ctx, "delete from nodes where key <> $1 and (name = $2 or seen < "+db.dialect.now+" - $3)", db.node, db.name, silent.Microseconds())
+		if err != nil {
 			return err
 		}
 		return freeTaken(ctx, tx)
@@ -77,21 +77,20 @@ func (db *DB) beat(ctx context.Context) error {
 	if db.dialect.writers == 1 {
 		return nil // nobody else looks
 	}
-	now := time.Now()
 	return db.inTx(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, "update nodes set seen = $1 where key = $2", micros(now), db.node)
+		res, err := tx.ExecContext(ctx, "update nodes set seen = "+db.dialect.now+" where key = $1", db.node)
 		if err != nil {
 			return err
 		}
 		if n, err := res.RowsAffected(); err != nil {
 			return err
 		} else if n == 0 { // believed dead; what we had is others' now, and our results of it will be refused
-			if _, err := tx.ExecContext(ctx, "insert into nodes (key, name, started, seen) values ($1, $2, $3, $4)",
-				db.node, db.name, micros(db.opened), micros(now)); err != nil {
+			if _, err := tx.ExecContext(ctx, "insert into nodes (key, name, started, seen) values ($1, $2, $3, "+db.dialect.now+")",
+				db.node, db.name, micros(db.opened)); err != nil {
 				return err
 			}
 		}
-		res, err = tx.ExecContext(ctx, "delete from nodes where seen < $1", micros(now.Add(-deadAfter)))
+		res, err = tx.ExecContext(ctx, "delete from nodes where seen < "+db.dialect.now+" - $1", deadAfter.Microseconds())
 		if err != nil {
 			return err
 		}

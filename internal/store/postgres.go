@@ -26,6 +26,7 @@ func postgres() *dialect {
 		forShare:    " for key share",
 		migrateLock: "select pg_advisory_xact_lock(7226174611)", // any number, the same in every hookyard
 		size:        "select pg_database_size(current_database())",
+		now:         "(extract(epoch from clock_timestamp()) * 1000000)::bigint",
 		used:        "select pg_database_size(current_database())",
 		version:     "'PostgreSQL ' || current_setting('server_version')",
 		open:        openPostgres,

@@ -107,7 +107,8 @@ func (db *DB) projectSettings(p *hookyard.Project) (settings string, secret []by
 	return string(b), secret, err
 }
 
-// UpdateProject keeps p's settings; its owner, name and key stay.
+// UpdateProject keeps p's settings; its owner, name and key stay. It fails with [hookyard.ErrStale] when the project is
+// not at p.Revision any more.
 func (db *DB) UpdateProject(ctx context.Context, p *hookyard.Project) error {
 	settings, secret, err := db.projectSettings(p)
 	if err != nil {
@@ -116,7 +117,10 @@ func (db *DB) UpdateProject(ctx context.Context, p *hookyard.Project) error {
 	return db.change(ctx, func(tx *sql.Tx) error {
 		p.UpdatedAt = stamp()
 		err := tx.QueryRowContext(ctx, `update projects set settings = $1, secret = $2, revision = revision + 1, updated = $3
-			where key = $4 and deleted = 0 returning revision`, settings, secret, micros(p.UpdatedAt), p.Key).Scan(&p.Revision)
+			where key = $4 and deleted = 0 and revision = $5 returning revision`, settings, secret, micros(p.UpdatedAt), p.Key, p.Revision).Scan(&p.Revision)
+		if err == sql.ErrNoRows {
+			return hookyard.ErrStale
+		}
 		if err != nil {
 			return err
 		}
@@ -127,10 +131,12 @@ func (db *DB) UpdateProject(ctx context.Context, p *hookyard.Project) error {
 // DeleteProject deletes a project with its hooks, sources, members and tokens. Its events go with the pruner; its path
 // is free at once. What is owed to its hooks is canceled by the dispatcher.
 func (db *DB) DeleteProject(ctx context.Context, p *hookyard.Project) error {
-	return db.change(ctx, func(tx *sql.Tx) error { return db.deleteProject(ctx, tx, p) })
+	return db.change(ctx, func(tx *sql.Tx) error { return db.deleteProject(ctx, tx, p, "") })
 }
 
-func (db *DB) deleteProject(ctx context.Context, tx *sql.Tx, p *hookyard.Project) error {
+// deleteProject enters the end of a project, and why it came, where administrators read it: nobody can read the audit
+// log of a project that is gone.
+func (db *DB) deleteProject(ctx context.Context, tx *sql.Tx, p *hookyard.Project, why string) error {
 	now := time.Now().UnixMicro()
 	res, err := tx.ExecContext(ctx, "update projects set deleted = $1, path = path || '#' || key where key = $2 and deleted = 0", now, p.Key)
 	if err != nil {
@@ -151,7 +157,7 @@ func (db *DB) deleteProject(ctx context.Context, tx *sql.Tx, p *hookyard.Project
 			return err
 		}
 	}
-	return audit(ctx, tx, p.Key, hookyard.Actor(ctx), "project.delete", p.Path(), "")
+	return audit(ctx, tx, 0, hookyard.Actor(ctx), "project.delete", p.Path(), why)
 }
 
 // CopyProject makes a project with the settings, hooks and sources of another; events are not copied. With move, the old
@@ -181,7 +187,7 @@ func (db *DB) CopyProject(ctx context.Context, from *hookyard.View, to *hookyard
 		if _, err := tx.ExecContext(ctx, members, to.Key, from.Project.Key); err != nil {
 			return err
 		}
-		return db.deleteProject(ctx, tx, from.Project)
+		return db.deleteProject(ctx, tx, from.Project, "transferred to "+to.Path())
 	})
 }
 

@@ -22,10 +22,10 @@ type Retention struct {
 const pruneStep = 500
 
 // Prune takes away one step of what is past retention: the oldest events with their deliveries and attempts. Events that
-// are still owed to somebody stay, whatever their age. Hooks of listeners that have expired go, too. It returns how many
+// are still owed to somebody stay, whatever their age. Hooks that have expired go, too. It returns how many
 // events went; 0 means that there is nothing left to do now.
 func (db *DB) Prune(ctx context.Context, r Retention, now time.Time) (int, error) {
-	if err := db.expireListeners(ctx, now); err != nil {
+	if err := db.expireHooks(ctx, now); err != nil {
 		return 0, err
 	}
 	if r.Seen > 0 {

@@ -81,9 +81,14 @@ func (db *DB) QueueSources(ctx context.Context) ([]*hookyard.Source, error) {
 	return db.collectSources(rows)
 }
 
-// PutSource makes a source, or replaces the project's source of that name. created says which.
+// PutSource makes a source whose Revision is 0, or else replaces the project's source of that name. created says which. It
+// fails with [hookyard.ErrStale] when there is one already, or it is not at s.Revision any more.
 func (db *DB) PutSource(ctx context.Context, s *hookyard.Source) (created bool, err error) {
+	created = s.Revision == 0
 	err = db.change(ctx, func(tx *sql.Tx) error {
+		if created {
+			return db.createSource(ctx, tx, s)
+		}
 		settings, sealed, err := db.sourceSettings(s)
 		if err != nil {
 			return err
@@ -91,11 +96,10 @@ func (db *DB) PutSource(ctx context.Context, s *hookyard.Source) (created bool, 
 		s.UpdatedAt = stamp()
 		var first int64
 		err = tx.QueryRowContext(ctx, `update sources set settings = $1, secrets = $2, revision = revision + 1, updated = $3
-			where project_key = $4 and name = $5 returning key, revision, created`,
-			settings, sealed, micros(s.UpdatedAt), s.ProjectKey, s.Name).Scan(&s.Key, &s.Revision, &first)
+			where project_key = $4 and name = $5 and revision = $6 returning key, revision, created`,
+			settings, sealed, micros(s.UpdatedAt), s.ProjectKey, s.Name, s.Revision).Scan(&s.Key, &s.Revision, &first)
 		if err == sql.ErrNoRows {
-			created = true
-			return db.createSource(ctx, tx, s)
+			return hookyard.ErrStale
 		}
 		if err != nil {
 			return err
@@ -114,6 +118,9 @@ func (db *DB) createSource(ctx context.Context, tx *sql.Tx, s *hookyard.Source) 
 	now := stamp()
 	err = tx.QueryRowContext(ctx, `insert into sources (project_key, name, settings, secrets, revision, created, updated)
 		values ($1, $2, $3, $4, 1, $5, $5) returning key`, s.ProjectKey, s.Name, settings, sealed, micros(now)).Scan(&s.Key)
+	if db.dialect.isDuplicate(err) {
+		return hookyard.ErrStale
+	}
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ func sqlite() *dialect {
 		schema: strings.NewReplacer("{int}", "integer", "{text}", "text", "{blob}", "blob", "{bool}", "integer",
 			"{key}", "integer primary key autoincrement", "{rows}", " strict", "{norowid}", " strict, without rowid"),
 		size: "select page_count * page_size from pragma_page_count(), pragma_page_size()",
+		now:  "cast(unixepoch('subsec') * 1000000 as integer)",
 		used: `select (page_count - freelist_count) * page_size from pragma_page_count(), pragma_freelist_count(),
 			pragma_page_size()`,
 		version:     "'SQLite ' || sqlite_version()",
@@ -35,7 +36,7 @@ func sqlite() *dialect {
 
 // openSQLite opens the file twice: a pool that only reads, and the writer. WAL lets them work side by side; FULL makes
 // a commit survive a power cut. The WAL is checkpointed by [DB.Run], not by whoever happens to commit the page that is
-// one too many: that request would pay for all. Pages of 8 KiB suit events of a kilobyte or two: fewer of them are
+// one too many: that request would pay for all. When the WAL begins anew, what a burst left of it beyond 64 MiB is given back. Pages of 8 KiB suit events of a kilobyte or two: fewer of them are
 // written a commit, which is a tenth of the CPU.
 func openSQLite(ctx context.Context, dsn string) (*pools, error) {
 	path := strings.TrimPrefix(dsn, "sqlite:")
@@ -47,11 +48,19 @@ func openSQLite(ctx context.Context, dsn string) (*pools, error) {
 		return nil, err
 	}
 	p := &pools{lock: lock}
+	// SQLite would make the file readable for all; -wal and -shm take its mode.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	if err := f.Close(); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
 	base := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_pragma=busy_timeout(10000)&_pragma=page_size(8192)&_pragma=journal_mode(wal)" +
 		"&_pragma=synchronous(full)&_pragma=foreign_keys(on)&_pragma=temp_store(memory)"
 	// Two connections: the committer keeps one; changes of the configuration use the other. The committer runs both in
 	// turn, so they never wait for each other.
-	if p.write, err = sql.Open("sqlite", base+"&_txlock=immediate&_pragma=wal_autocheckpoint(0)&_pragma=cache_size(-8000)"); err != nil {
+	if p.write, err = sql.Open("sqlite", base+"&_txlock=immediate&_pragma=wal_autocheckpoint(0)&_pragma=journal_size_limit(67108864)&_pragma=cache_size(-8000)"); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
 	p.write.SetMaxOpenConns(3)

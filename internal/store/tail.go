@@ -15,8 +15,8 @@ func (db *DB) After(ctx context.Context, projectKey, after int64, limit int) (ho
 			return t, err
 		}
 		newest := t.UpTo
-		if t.Events, err = db.eventChunk(ctx, "select "+eventLight+" from events e where e.project_key = $1 and e.seq > $2 order by e.seq limit $3",
-			[]any{projectKey, after, limit}, false); err != nil {
+		if t.Events, _, err = db.eventChunk(ctx, "select "+eventLight+" from events e where e.project_key = $1 and e.seq > $2 order by e.seq limit $3",
+			[]any{projectKey, after, limit}, false, limit); err != nil {
 			return t, err
 		}
 		t.UpTo = max(after, newest)

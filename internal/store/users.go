@@ -97,11 +97,17 @@ func (db *DB) JoinUser(ctx context.Context, u *hookyard.User) error {
 	})
 }
 
-// UpdateUser keeps a user's password, rights and subject. A disabled user's sessions end. It fails with
-// [hookyard.Conflict] when the subject is another user's.
+// UpdateUser keeps a user's password, rights and subject. All the user's sessions end when the password changes, as
+// somebody else may have known it, and when the user is disabled. Tokens stay: programs hold them, and each is revoked by
+// itself. It fails with [hookyard.Conflict] when the subject is another user's.
 func (db *DB) UpdateUser(ctx context.Context, u *hookyard.User) error {
 	return db.change(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "update users set password = $1, admin = $2, disabled = $3, subject = $4 where key = $5",
+		var password string
+		err := tx.QueryRowContext(ctx, "select password from users where key = $1"+db.dialect.forUpdate, u.Key).Scan(&password)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, "update users set password = $1, admin = $2, disabled = $3, subject = $4 where key = $5",
 			u.PasswordHash, u.Admin, u.Disabled, u.Subject, u.Key)
 		if db.dialect.isDuplicate(err) {
 			return hookyard.Errorf(hookyard.Conflict, "that account signs another user in already")
@@ -109,7 +115,7 @@ func (db *DB) UpdateUser(ctx context.Context, u *hookyard.User) error {
 		if err != nil {
 			return err
 		}
-		if u.Disabled {
+		if u.Disabled || u.PasswordHash != password {
 			if _, err := tx.ExecContext(ctx, "delete from sessions where user_key = $1", u.Key); err != nil {
 				return err
 			}

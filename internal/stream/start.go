@@ -89,7 +89,7 @@ func (l *Listeners) since(r *http.Request, text string, projectKey int64) (Start
 	}
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		d, err := time.ParseDuration(text)
+		d, err := hookyard.ParseDuration(text)
 		if err != nil || d < 0 {
 			return Start{}, time.Time{}, hookyard.FieldErrorf("since", "since must be now, all, a duration such as 10m, a time such as 2026-01-31T12:00:00Z, or an event's id")
 		}
@@ -117,7 +117,7 @@ const (
 func patience(q url.Values) (wait time.Duration, limit int, err error) {
 	wait, limit = defaultWait, defaultPoll
 	if text := q.Get("wait"); text != "" {
-		if wait, err = time.ParseDuration(text); err != nil {
+		if wait, err = hookyard.ParseDuration(text); err != nil {
 			n, err := strconv.ParseUint(text, 10, 16)
 			if err != nil {
 				return 0, 0, hookyard.FieldErrorf("wait", "wait must be a duration such as 30s")

@@ -109,3 +109,9 @@ var squeezers = sync.Pool{New: func() any {
 	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed)
 	return &squeezer{w}
 }}
+
+// noRobots keeps search engines out: nothing here is for strangers.
+func noRobots(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte("User-agent: *\nDisallow: /\n"))
+}

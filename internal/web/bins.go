@@ -176,7 +176,7 @@ func (f *binForm) wish() (*client.BinWish, error) {
 		out.Headers = map[string]string{"Content-Type": f.Type}
 	}
 	if f.Delay != "" {
-		d, err := time.ParseDuration(f.Delay)
+		d, err := hookyard.ParseDuration(f.Delay)
 		if err != nil {
 			return nil, hookyard.FieldErrorf("answer.delay", "Write a duration such as 2s.")
 		}
@@ -195,7 +195,7 @@ func formOfAnswer(a *hookyard.Answer) binForm {
 		f.Status = strconv.Itoa(a.Status)
 	}
 	if a.Delay != 0 {
-		f.Delay = time.Duration(a.Delay).String()
+		f.Delay = hookyard.FormatDuration(time.Duration(a.Delay))
 	}
 	return f
 }

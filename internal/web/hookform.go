@@ -108,10 +108,10 @@ func formOf(h *hookyard.Hook) *hookForm {
 		if i > 0 {
 			f.Schedule += ", "
 		}
-		f.Schedule += w.String()
+		f.Schedule += hookyard.FormatDuration(w)
 	}
 	if h.Timeout > 0 {
-		f.Timeout = h.Timeout.String()
+		f.Timeout = hookyard.FormatDuration(h.Timeout)
 	}
 	if h.InFlight > 0 {
 		f.InFlight = strconv.Itoa(h.InFlight)
@@ -276,14 +276,14 @@ func (f *hookForm) numbers(out map[string]any, before *hookyard.Hook) error {
 	out["inFlight"], out["rate"] = int(inFlight), rate
 	out["timeout"], out["schedule"] = "0s", nil
 	if f.Timeout != "" {
-		if _, err := time.ParseDuration(f.Timeout); err != nil {
+		if _, err := hookyard.ParseDuration(f.Timeout); err != nil {
 			return hookyard.FieldErrorf("timeout", "%q is not a duration; write for example 15s.", hookyard.Clean(f.Timeout, 50))
 		}
 		out["timeout"] = f.Timeout
 	}
 	if waits := words(f.Schedule); len(waits) > 0 {
 		for _, w := range waits {
-			if _, err := time.ParseDuration(w); err != nil {
+			if _, err := hookyard.ParseDuration(w); err != nil {
 				return hookyard.FieldErrorf("schedule", "%q is not a duration; write for example 0s, 5s, 5m, 1h.", hookyard.Clean(w, 50))
 			}
 		}

@@ -211,7 +211,7 @@ func TestFaults(t *testing.T) {
 		{hooks, []string{"payloadUrl", receiver, "rate", "NaN", "description", "typed"}, "is not a number", "rate"},
 		{hooks, []string{"payloadUrl", receiver, "webhookType", "nope", "description", "typed"}, "is not known", "format"},
 		{"/", []string{"owner", "acme", "name", "a b", "description", "typed"}, "project name must be", "name"},
-		{"/", []string{"owner", "acme", "name", "shop", "description", "typed"}, "You have a project acme/shop already.", "name"},
+		{"/", []string{"owner", "acme", "name", "SHOP", "description", "typed"}, "You have a project acme/shop already.", "name"},
 		{"/acme/shop/sources", []string{"type", "github", "name", "", "description", "typed"}, "Name the source", "name"},
 		{"/acme/shop/sources", []string{"type", "stripe", "name", "stripe", "description", "typed"}, "secret", "secret"},
 		{"/acme/shop/settings", []string{"retention", "long", "description", "typed"}, "Write a duration", "retention"},

@@ -33,7 +33,10 @@ func signedIn(t *testing.T) (*server, string) {
 		t.Fatalf("the link is good twice: status %d", a.StatusCode)
 	}
 	if a := s.get("/api/user?token=" + token); a.StatusCode != http.StatusUnauthorized {
-		t.Fatalf("the first token is still good: status %d", a.StatusCode)
+		t.Fatalf("the link's token is still good: status %d", a.StatusCode)
+	}
+	if a := s.get("/api/audit"); !strings.Contains(a.body, `"actor":"admin","action":"user.update","subject":"admin"`) {
+		t.Fatalf("the audit log does not say that the admin chose the password: %s", a.body)
 	}
 	return s, receiver
 }
@@ -103,7 +106,19 @@ func TestSignIn(t *testing.T) {
 	if a := s.post("/profile/password", "current", "wrong", "password", password+"2", "again", password+"2"); a.StatusCode != http.StatusBadRequest || !strings.Contains(a.body, "That is not your password.") {
 		t.Errorf("the wrong old password: status %d", a.StatusCode)
 	}
+	other := s.as("")
+	other.sent("/?done=in", "/login", "username", "admin", "password", password)
 	s.sent("/profile?done=password", "/profile/password", "current", password, "password", password+"2", "again", password+"2")
+	if a := s.get("/profile"); a.StatusCode != http.StatusOK {
+		t.Errorf("who changed the password: status %d", a.StatusCode)
+	}
+	if a := other.get("/profile"); a.StatusCode != http.StatusUnauthorized {
+		t.Errorf("another browser after the password was changed: status %d", a.StatusCode)
+	}
+	s.sent("/users?done=saved", "/users/admin", "do", "password", "password", password+"3")
+	if a := s.get("/users"); a.StatusCode != http.StatusOK {
+		t.Errorf("an administrator who changed the own password at /users: status %d", a.StatusCode)
+	}
 	s.sent("/login", "/logout")
 	if a := s.get("/profile"); a.StatusCode != http.StatusUnauthorized {
 		t.Errorf("after signing out: status %d", a.StatusCode)

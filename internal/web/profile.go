@@ -3,7 +3,6 @@ package web
 import (
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
@@ -65,18 +64,19 @@ func doPassword(v *visit) error {
 		return v.profile(0, &profilePage{}, err)
 	}
 	v.web.o.Auth.Forget()
-	sessions, err := v.web.o.Store.Sessions(v.ctx(), u.Key)
-	if err != nil {
+	if err := v.goOn(u); err != nil {
 		return err
 	}
-	for _, s := range sessions {
-		if v.id.Session == nil || s.ID != v.id.Session.ID {
-			if err := v.web.o.Store.DeleteSession(v.ctx(), u.Key, s.ID); err != nil {
-				return err
-			}
-		}
-	}
 	return v.see("/profile", "password")
+}
+
+// goOn begins a session for the browser that asks in place of its own, which has ended with the others of user: the
+// password was changed.
+func (v *visit) goOn(user *hookyard.User) error {
+	if v.id.Session == nil {
+		return nil
+	}
+	return v.begin(user)
 }
 
 // makeToken has the token's secret shown once: the server keeps only its hash.
@@ -84,7 +84,7 @@ func makeToken(v *visit) error {
 	p := &profilePage{Name: v.get("name"), Scope: v.get("scope"), For: v.get("project"), ExpiresIn: v.get("expiresIn")}
 	in := client.TokenRequest{Name: p.Name, Scope: hookyard.Scope(p.Scope), Project: p.For}
 	if p.ExpiresIn != "" {
-		d, err := time.ParseDuration(p.ExpiresIn)
+		d, err := hookyard.ParseDuration(p.ExpiresIn)
 		if err != nil {
 			return v.profile(0, p, hookyard.FieldErrorf("expiresIn", "Choose how long the token is good."))
 		}
@@ -163,6 +163,9 @@ func changeUser(v *visit) error {
 	case "password":
 		in["password"] = v.form.Get("password")
 		err = v.web.o.API.Do(v.ctx(), v.id, http.MethodPatch, path, in, nil)
+		if err == nil && v.r.PathValue("user") == v.id.User.Name {
+			err = v.goOn(v.id.User)
+		}
 	default:
 		err = hookyard.Errorf(hookyard.Invalid, "The form does not say what to do.")
 	}

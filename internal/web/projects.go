@@ -142,9 +142,9 @@ func makeProject(v *visit) error {
 	if err := fresh.Validate(v.web.o.Limits); err != nil {
 		return v.projects(err, p)
 	}
-	if _, err := v.web.o.Store.View(v.ctx(), p.Owner, p.Name); err == nil {
+	if there, err := v.web.o.Store.View(v.ctx(), p.Owner, p.Name); err == nil {
 		if role, err := v.web.o.Auth.Role(v.ctx(), v.id, fresh); err == nil && role.Allows(hookyard.RoleAdmin) {
-			return v.projects(hookyard.FieldErrorf("name", "You have a project %s already.", fresh.Path()), p)
+			return v.projects(hookyard.FieldErrorf("name", "You have a project %s already.", there.Project.Path()), p)
 		}
 	}
 	in := map[string]any{"description": p.About, "preset": p.Preset}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"net/http"
 	"strings"
 
 	"github.com/hookyard/hookyard"
@@ -11,6 +12,8 @@ func (w *Web) routes() {
 	const project = "/{owner}/{project}"
 
 	w.mux.HandleFunc("GET /assets/{file}", w.serveAsset)
+	w.mux.Handle("GET /favicon.ico", http.RedirectHandler(w.assets["icon.svg"].url, http.StatusFound)) // for what does not read the page
+	w.mux.HandleFunc("GET /robots.txt", noRobots)
 	w.handle("GET /login", open, showLogin)
 	w.handle("POST /login", open, doLogin)
 	w.handle("POST /logout", open, doLogout)

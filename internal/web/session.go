@@ -3,7 +3,6 @@ package web
 import (
 	"errors"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -162,9 +161,6 @@ func safeNext(next string) string {
 	return next
 }
 
-// setupToken is the name of the token that the first start made.
-const setupToken = "first start"
-
 // setupPage lets the first administrator choose a password.
 type setupPage struct {
 	base
@@ -174,19 +170,19 @@ type setupPage struct {
 
 // setupUser is whose link it is; the link is good once.
 func (v *visit) setupUser(secret string) (*hookyard.Token, *hookyard.User, error) {
-	used := hookyard.Errorf(hookyard.Forbidden, "This link is not good, or was used already. Sign in with the password that was chosen then.")
+	used := hookyard.Errorf(hookyard.Forbidden, "This link is not good: it was used already, then sign in with the password that was chosen, or the server was started anew and its log has a newer link.")
 	if v.id == nil {
 		v.identifyBrowser()
 	}
 	t, err := v.web.o.Store.TokenByHash(v.ctx(), auth.HashToken(secret))
-	if errors.Is(err, hookyard.ErrNotFound) || err == nil && t.Name != setupToken {
+	if errors.Is(err, hookyard.ErrNotFound) || err == nil && t.Name != auth.SetupToken {
 		return nil, nil, used
 	}
 	if err != nil {
 		return nil, nil, err
 	}
 	u, err := v.web.o.Store.UserByName(v.ctx(), t.User)
-	if errors.Is(err, hookyard.ErrNotFound) {
+	if errors.Is(err, hookyard.ErrNotFound) || err == nil && u.PasswordHash != "" {
 		return nil, nil, used
 	}
 	return t, u, err
@@ -214,14 +210,12 @@ func doSetup(v *visit) error {
 	if err != nil {
 		return err
 	}
+	v.r = v.r.WithContext(hookyard.WithActor(v.ctx(), u.Name)) // the audit log says who chose it, not "guest"
 	if err := v.newPassword(u); err != nil {
 		return v.again(err, "Welcome", &setupPage{Token: v.get("token"), Username: u.Name})
 	}
 	if err := v.web.o.Store.DeleteToken(v.ctx(), u.Key, t.ID); err != nil {
 		return err
-	}
-	if v.web.o.SetupFile != "" {
-		_ = os.Remove(v.web.o.SetupFile) // what it holds is worth nothing now
 	}
 	v.web.o.Auth.Forget()
 	if err := v.begin(u); err != nil {

@@ -55,7 +55,7 @@ func settingsOf(p *hookyard.Project) settingsForm {
 	f := settingsForm{Description: p.Description, Preset: p.Preset, EventTypes: strings.Join(p.EventTypes, "\n"), Format: p.Format, Relay: p.Relay,
 		ModelEvents: p.ModelEvents, Public: p.Public, AllowRequests: p.AllowRequests, HasSecret: p.RelaySecret.Value != "", edition: editionOf(p.Revision)}
 	if p.Retention > 0 {
-		f.Retention = p.Retention.String()
+		f.Retention = hookyard.FormatDuration(p.Retention)
 	}
 	return f
 }
@@ -113,8 +113,8 @@ func saveSettings(v *visit) error {
 	in := map[string]any{"description": f.Description, "preset": f.Preset, "eventTypes": types, "format": f.Format, "relay": f.Relay,
 		"retention": "0s", "modelEvents": f.ModelEvents, "public": f.Public, "allowRequests": f.AllowRequests}
 	if f.Retention != "" {
-		if _, err := time.ParseDuration(f.Retention); err != nil {
-			return v.settings(&settingsPage{Form: f}, hookyard.FieldErrorf("retention", "Write a duration such as 720h, or nothing for the server's."))
+		if _, err := hookyard.ParseDuration(f.Retention); err != nil {
+			return v.settings(&settingsPage{Form: f}, hookyard.FieldErrorf("retention", "Write a duration such as 30d or 12h, or nothing for the server's."))
 		}
 		in["retention"] = f.Retention
 	}

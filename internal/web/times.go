@@ -1,8 +1,6 @@
 package web
 
 import (
-	"strconv"
-	"strings"
 	"time"
 	_ "time/tzdata" // zones are the browsers': the machine may know none
 
@@ -16,7 +14,7 @@ func (v *visit) time(name string) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
-	if ago, ok := duration(s); ok {
+	if ago, err := hookyard.ParseDuration(s); err == nil && ago >= 0 {
 		return time.Now().UTC().Add(-ago), nil
 	}
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02"} {
@@ -25,17 +23,6 @@ func (v *visit) time(name string) (time.Time, error) {
 		}
 	}
 	return time.Time{}, hookyard.FieldErrorf(name, "Write a time such as 2026-01-31 12:00, or a duration such as 24h or 7d that means so long ago.")
-}
-
-// duration reads a duration as Go writes it, or in days or weeks.
-func duration(s string) (time.Duration, bool) {
-	for unit, size := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
-		if n, err := strconv.ParseUint(strings.TrimSuffix(s, unit), 10, 16); err == nil && strings.HasSuffix(s, unit) {
-			return time.Duration(n) * size, true
-		}
-	}
-	d, err := time.ParseDuration(s)
-	return d, err == nil && d >= 0
 }
 
 // zone is a zone by its IANA name; UTC when there is none of that name, and never the server's own.

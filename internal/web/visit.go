@@ -99,6 +99,9 @@ func (v *visit) admit(need need) error {
 		}
 		return nil
 	case administrator:
+		if v.id.Guest {
+			return hookyard.Errorf(hookyard.Unauthenticated, "Sign in to see this page.")
+		}
 		if !v.id.IsAdmin() {
 			return hookyard.Errorf(hookyard.Forbidden, "Only an administrator may see this page.")
 		}
@@ -116,6 +119,9 @@ func (v *visit) admit(need need) error {
 		return err
 	}
 	if view.Project.Key == 0 || !v.role.Allows(need.role()) {
+		if v.id.Guest {
+			return hookyard.Errorf(hookyard.Unauthenticated, "There is no such project, or only who signs in may do this.")
+		}
 		if view.Project.Key != 0 && v.role.Allows(hookyard.RoleRead) {
 			v.view = view
 			return hookyard.Errorf(hookyard.Forbidden, "Your role in this project is %s; this needs role %s.", v.role, need.role())

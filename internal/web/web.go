@@ -98,7 +98,6 @@ type Options struct {
 	BaseURL   string // public, without a slash at the end
 	Version   string
 	Targets   []string // private ones that the server may send to
-	SetupFile string   // holds the first start's token; removed once that is used
 	Dev       bool     // authentication is off
 }
 

@@ -69,7 +69,17 @@ func Postgres(t testing.TB) string {
 // Open opens a database for a test and closes it when the test ends.
 func Open(t testing.TB, dsn string) *store.DB {
 	t.Helper()
-	db, err := store.Open(context.Background(), dsn, store.Options{Key: []byte("a key for tests only"), NodeName: "test", Log: slog.New(slog.DiscardHandler)})
+	return OpenWith(t, dsn, store.Options{})
+}
+
+// OpenWith is Open with options; those that a test does not care for are filled.
+func OpenWith(t testing.TB, dsn string, o store.Options) *store.DB {
+	t.Helper()
+	o.Key, o.Log = []byte("a key for tests only"), slog.New(slog.DiscardHandler)
+	if o.NodeName == "" {
+		o.NodeName = "test"
+	}
+	db, err := store.Open(context.Background(), dsn, o)
 	if err != nil {
 		t.Fatal(err)
 	}

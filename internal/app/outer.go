@@ -1,0 +1,123 @@
+package app
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/hookyard/hookyard"
+)
+
+// outer is what every request passes before it is routed: whose it is, and in --dev, for which host.
+func (a *App) outer(next http.Handler) http.Handler {
+	if len(a.config.proxies) > 0 {
+		next = behind(a.config.proxies, next)
+	}
+	if a.config.Dev {
+		next = a.noOtherNames(next)
+	}
+	return next
+}
+
+// behind sets r.RemoteAddr to the client's address, with port 0, when the request came by proxies that are trusted. Each
+// appends to X-Forwarded-For from whom it had the request; what stands before the first that is not trusted, anybody can
+// have written.
+func behind(proxies []netip.Prefix, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if client, ok := forwardedFor(proxies, r); ok {
+			r.RemoteAddr = netip.AddrPortFrom(client, 0).String()
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// forwardedFor walks from the peer to the client, as long as who says where it goes on is trusted. A malformed entry
+// ends the walk. It is not ok when the peer itself is the client.
+func forwardedFor(proxies []netip.Prefix, r *http.Request) (client netip.Addr, ok bool) {
+	client, known := addressOf(r.RemoteAddr)
+	if !known {
+		return client, false
+	}
+	entries := strings.Join(r.Header.Values("X-Forwarded-For"), ",")
+	for entries != "" && isOneOf(proxies, client) {
+		last := strings.LastIndexByte(entries, ',')
+		further, known := addressOf(strings.TrimSpace(entries[last+1:]))
+		if !known {
+			break
+		}
+		client, ok, entries = further, true, entries[:max(last, 0)]
+	}
+	return client, ok
+}
+
+// addressOf reads an address, with or without a port.
+func addressOf(s string) (netip.Addr, bool) {
+	if ap, err := netip.ParseAddrPort(s); err == nil {
+		return ap.Addr().Unmap(), true
+	}
+	addr, err := netip.ParseAddr(strings.Trim(s, "[]"))
+	return addr.Unmap(), err == nil
+}
+
+func isOneOf(proxies []netip.Prefix, addr netip.Addr) bool {
+	for _, p := range proxies {
+		if p.Contains(addr.WithZone("")) {
+			return true
+		}
+	}
+	return false
+}
+
+// parseProxies reads --trust-proxy.
+func parseProxies(list []string) ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, s := range list {
+		p, err := netip.ParsePrefix(s)
+		if addr, aerr := netip.ParseAddr(s); aerr == nil {
+			addr = addr.Unmap()
+			p, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		}
+		if err != nil || p.Addr().Is4In6() {
+			return nil, fmt.Errorf("--trust-proxy %q: write the proxy's address or its network, for example 10.0.0.7 or 10.0.0.0/8", s)
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// noOtherNames refuses requests for a host that is not this machine. A page of a site whose name was made to lead to
+// 127.0.0.1 (DNS rebinding) is of one origin with us for its browser, and in --dev whoever reaches us may do everything.
+// No browser sends no host at all. What is posted to a source is answered with nothing worth reading, and comes through
+// tunnels that have names of their own.
+func (a *App) noOtherNames(next http.Handler) http.Handler {
+	var own string
+	if u, err := url.Parse(a.config.BaseURL); err == nil {
+		own = u.Hostname()
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := hostOf(r.Host)
+		if !strings.HasPrefix(r.URL.Path, "/in/") && host != "" && !isLoopback(host) && !strings.EqualFold(host, own) {
+			a.api.Fail(w, r, hookyard.Errorf(hookyard.Forbidden,
+				"with --dev there is no sign-in, so only requests for this machine are answered, and %s is another name: use localhost, or set --base-url",
+				hookyard.Clean(host, 200)))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// hostOf is a Host header without its port.
+func hostOf(s string) string {
+	if host, _, err := net.SplitHostPort(s); err == nil {
+		return host
+	}
+	return strings.Trim(s, "[]")
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,48 @@
+package app
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+)
+
+func TestForwardedFor(t *testing.T) {
+	t.Parallel()
+	proxies, err := parseProxies([]string{"10.0.0.0/8", "192.0.2.7", "2001:db8::/64", "::ffff:192.0.2.8"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, peer string
+		header     []string
+		want       string
+	}{
+		{"no proxy", "203.0.113.5:1234", nil, "203.0.113.5:1234"},
+		{"a stranger's header", "203.0.113.5:1234", []string{"198.51.100.1"}, "203.0.113.5:1234"},
+		{"one proxy", "10.1.2.3:99", []string{"203.0.113.5"}, "203.0.113.5:0"},
+		{"what the client wrote before", "10.1.2.3:99", []string{"198.51.100.1, 203.0.113.5"}, "203.0.113.5:0"},
+		{"a chain", "10.1.2.3:99", []string{"198.51.100.1, 203.0.113.5, 192.0.2.7"}, "203.0.113.5:0"},
+		{"a chain in two headers", "10.1.2.3:99", []string{"198.51.100.1,203.0.113.5", "192.0.2.8"}, "203.0.113.5:0"},
+		{"all are trusted", "10.1.2.3:99", []string{"10.9.9.9, 10.8.8.8"}, "10.9.9.9:0"},
+		{"no header", "10.1.2.3:99", nil, "10.1.2.3:99"},
+		{"malformed at once", "10.1.2.3:99", []string{"203.0.113.5, unknown"}, "10.1.2.3:99"},
+		{"malformed further on", "10.1.2.3:99", []string{"203.0.113.5, x, 10.8.8.8"}, "10.8.8.8:0"},
+		{"an empty entry", "10.1.2.3:99", []string{"203.0.113.5,"}, "10.1.2.3:99"},
+		{"with a port", "10.1.2.3:99", []string{"203.0.113.5:4711"}, "203.0.113.5:0"},
+		{"IPv6", "[2001:db8::1]:99", []string{"2001:db8:5::7"}, "[2001:db8:5::7]:0"},
+		{"IPv6 with a port", "[2001:db8::1]:99", []string{"[2001:db8:5::7]:80"}, "[2001:db8:5::7]:0"},
+		{"IPv4 in IPv6", "[::ffff:10.1.2.3]:99", []string{"::ffff:203.0.113.5"}, "203.0.113.5:0"},
+		{"no address", "@", []string{"203.0.113.5"}, "@"},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.RemoteAddr = c.peer
+		if c.header != nil {
+			r.Header["X-Forwarded-For"] = c.header
+		}
+		var got string
+		behind(proxies, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.RemoteAddr })).ServeHTTP(nil, r)
+		if got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+}

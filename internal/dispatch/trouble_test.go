@@ -1,0 +1,281 @@
+package dispatch_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/need"
+	"github.com/hookyard/hookyard/internal/store"
+	"github.com/hookyard/hookyard/internal/store/storetest"
+)
+
+// TestRefusedRecords has the database refuse the records of attempts while many publish: nobody waits for ever, and
+// everything is delivered.
+func TestRefusedRecords(t *testing.T) {
+	t.Parallel()
+	dsn := storetest.SQLite(t)
+	db := storetest.OpenWith(t, dsn, store.Options{MaxBatch: 8})
+	rc := receive(t, nil)
+	view := storetest.Project(t, db, "acme", "shop", rc.URL)
+	y := start(t, db)
+	raw, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = raw.Close() }()
+	if _, err := raw.Exec("create trigger refuse before insert on attempts begin select raise(abort, 'no'); end"); err != nil {
+		t.Fatal(err)
+	}
+	var publishers sync.WaitGroup
+	for range 64 {
+		publishers.Go(func() {
+			for range 2 {
+				y.publish(view, "a.b")
+			}
+		})
+	}
+	publishers.Wait()
+	for _, d := range y.settled(view) {
+		if d.State != hookyard.Delivered || d.Reason == "" {
+			t.Fatalf("a delivery is %s (%s); want it delivered, with a word about its record", d.State, d.Reason)
+		}
+	}
+}
+
+// TestForgotten frees rows that are marked as this node's and that it does not know of.
+func TestForgotten(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		rc := receive(t, nil)
+		view := storetest.Project(t, db, "acme", "shop", rc.URL)
+		e := hookyard.NewEvent("in", "a", []byte("{}"), time.Now())
+		e.ProjectKey = view.Project.Key
+		a := &hookyard.Acceptance{Event: e, Deliveries: []hookyard.Delivery{hookyard.Owe(e, view.Hooks[0])}, Taken: []bool{true}, Ordered: []bool{false}}
+		if _, err := db.Accept(t.Context(), a); err != nil { // as if it had been handed to a dispatcher that never got it
+			t.Fatal(err)
+		}
+		y := start(t, db)
+		y.settled(view)
+		if rc.count() != 1 {
+			t.Errorf("the receiver got %d, want 1", rc.count())
+		}
+	})
+}
+
+// TestSlowReceiver gives a slow receiver all that it may have under way, also when events come one by one.
+func TestSlowReceiver(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t, storetest.SQLite(t))
+	var under, most atomic.Int64
+	all := make(chan struct{})
+	rc := receive(t, func(int, http.ResponseWriter, *http.Request) {
+		if n := under.Add(1); n == 4 {
+			most.Store(n)
+			close(all)
+		}
+		select {
+		case <-all:
+		case <-time.After(20 * time.Second):
+		}
+	})
+	view := storetest.Project(t, db, "acme", "shop", rc.URL)
+	y := start(t, db)
+	for i := range 4 {
+		y.publish(view, "a.b")
+		need.Until(t, "the attempt is under way", func() bool { return under.Load() > int64(i) })
+	}
+	<-all
+	y.settled(view)
+}
+
+// TestRatesTakeNoSlots holds that hooks that wait for their rate do not take what others need.
+func TestRatesTakeNoSlots(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t, storetest.SQLite(t))
+	slow, good := receive(t, nil), receive(t, nil)
+	urls := make([]string, 34)
+	for i := range urls {
+		urls[i] = slow.URL
+	}
+	rated := storetest.Project(t, db, "acme", "rated", urls...)
+	for _, h := range rated.Hooks {
+		_, err := db.UpdateHook(t.Context(), rated.Project.Key, h.ID, 0, "hook.update", func(h *hookyard.Hook) error {
+			h.Rate, h.InFlight = 0.01, 256
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	healthy := storetest.Project(t, db, "acme", "healthy", good.URL)
+	y := start(t, db)
+	for range 20 {
+		y.publish(rated, "a.b")
+	}
+	need.Until(t, "each of them sent its one", func() bool { return slow.count() >= len(urls) })
+	if under := y.dispatcher.Stats().Running; under > 100 {
+		t.Errorf("%d slots are taken by hooks that wait", under)
+	}
+	y.publish(healthy, "a.b")
+	y.settled(healthy)
+	if n := slow.count(); n != len(urls) {
+		t.Errorf("hooks with a rate of one in 100 s sent %d, want %d", n, len(urls))
+	}
+}
+
+// unread is a store whose threads cannot be read for a while.
+type unread struct {
+	*store.DB
+	down atomic.Bool
+	asks atomic.Int64
+}
+
+func (u *unread) Thread(ctx context.Context, hook int64, resource string) (string, error) {
+	u.asks.Add(1)
+	if u.down.Load() {
+		return "", &hookyard.Error{Code: hookyard.Unavailable, Message: "the database cannot be reached"}
+	}
+	return u.DB.Thread(ctx, hook, resource)
+}
+
+// TestUnreadWhileShaping holds that a delivery waits for the database, and does not fail for want of it.
+func TestUnreadWhileShaping(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t, storetest.SQLite(t))
+	rc := receive(t, nil)
+	view := storetest.Project(t, db, "acme", "shop", rc.URL)
+	if _, err := db.UpdateHook(t.Context(), view.Project.Key, "h1", 0, "hook.update", func(h *hookyard.Hook) error {
+		h.Format = "googlechat"
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	u := &unread{DB: db}
+	u.down.Store(true)
+	y := startOn(t, db, u)
+	e, err := hookyard.Publish(hookyard.Publication{Type: "NEW_ISSUE", Data: []byte(`{"issue":{"number":1,"title":"x"}}`)}, time.Now(), hookyard.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if view, err = db.View(t.Context(), "acme", "shop"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := y.in.Accept(t.Context(), view, e); err != nil {
+		t.Fatal(err)
+	}
+	need.Until(t, "the thread is asked for", func() bool { return u.asks.Load() > 0 })
+	u.down.Store(false)
+	if all := y.settled(view); all[0].State != hookyard.Delivered {
+		t.Errorf("the delivery is %s: %s", all[0].State, all[0].Reason)
+	}
+}
+
+// TestOrderedOnTwoNodes holds that the wait of an ordered hook holds on every node.
+func TestOrderedOnTwoNodes(t *testing.T) {
+	t.Parallel()
+	dsn := storetest.Postgres(t)
+	a := storetest.OpenWith(t, dsn, store.Options{NodeName: "a"})
+	b := storetest.OpenWith(t, dsn, store.Options{NodeName: "b"})
+	var failing atomic.Bool
+	failed := make(chan struct{}, 10)
+	rc := receive(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
+		if failing.Load() {
+			w.WriteHeader(http.StatusInternalServerError)
+			failed <- struct{}{}
+		}
+	})
+	view := storetest.Project(t, a, "acme", "shop", rc.URL)
+	_, err := a.UpdateHook(t.Context(), view.Project.Key, "h1", 0, "hook.update", func(h *hookyard.Hook) error {
+		h.Ordered, h.Schedule = true, []time.Duration{0, time.Hour}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ya, yb := start(t, a), start(t, b)
+	ya.publish(view, "a.b")
+	yb.publish(view, "a.b")
+	ya.settled(view)
+	failing.Store(true)
+	ya.publish(view, "a.b")
+	<-failed
+	// Each node asks for what is due several times; none may get it.
+	for range 5 {
+		for _, db := range []*store.DB{a, b} {
+			if work, err := db.Claim(t.Context(), view.Hooks[0].Key, true, time.Now(), 10); err != nil || len(work) > 0 {
+				if !errors.Is(err, hookyard.ErrUnavailable) && len(work) > 0 {
+					t.Fatalf("a node takes %d of a hook that waits, %v", len(work), err)
+				}
+			}
+		}
+	}
+	if n := rc.count(); n != 3 {
+		t.Errorf("the receiver was asked %d times, want 3", n)
+	}
+}
+
+// TestSwitchedOnElsewhere holds that what a node remembers of a hook's failures ends when somebody changes the hook,
+// wherever that was.
+func TestSwitchedOnElsewhere(t *testing.T) {
+	t.Parallel()
+	dsn := storetest.Postgres(t)
+	a := storetest.OpenWith(t, dsn, store.Options{NodeName: "a"})
+	b := storetest.OpenWith(t, dsn, store.Options{NodeName: "b"})
+	rc := receive(t, func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
+	view := storetest.Project(t, a, "acme", "shop", rc.URL)
+	change := func(db *store.DB, f func(h *hookyard.Hook)) {
+		t.Helper()
+		_, err := db.UpdateHook(t.Context(), view.Project.Key, "h1", 0, "hook.update", func(h *hookyard.Hook) error { f(h); return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(a, func(h *hookyard.Hook) {
+		h.Schedule, h.Off = []time.Duration{0}, hookyard.OffPolicy{Policy: hookyard.OffFailures, After: 3}
+	})
+	runStore(t, b) // hears of changes
+	y := start(t, b)
+	for range 3 {
+		y.publish(view, "a.b")
+		y.settled(view)
+	}
+	off := func() bool {
+		h, err := a.Hook(t.Context(), view.Project.Key, "h1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return !h.Active
+	}
+	need.Until(t, "the hook is off", off)
+	change(a, func(h *hookyard.Hook) { h.Active, h.OffReason, h.Health = true, "", hookyard.Health{} })
+	need.Until(t, "b has heard of it", func() bool {
+		v, err := b.View(t.Context(), "acme", "shop")
+		return err == nil && v.Hooks[0].Active
+	})
+	y.publish(view, "a.b")
+	y.settled(view)
+	if off() {
+		t.Error("one failure switched the hook off again")
+	}
+}
+
+// runStore runs a store's upkeep.
+func runStore(t *testing.T, db *store.DB) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = db.Run(ctx)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+	})
+}

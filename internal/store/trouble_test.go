@@ -1,0 +1,281 @@
+package store_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"io"
+	"net"
+	"net/url"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/store"
+	"github.com/hookyard/hookyard/internal/store/storetest"
+)
+
+// TestRetentionBytes holds that a bound on the size takes away what is beyond it, and not everything: files do not shrink.
+func TestRetentionBytes(t *testing.T) {
+	t.Parallel()
+	storetest.EachDSN(t, func(t *testing.T, dsn string) {
+		db := storetest.Open(t, dsn)
+		v := storetest.Project(t, db, "ann", "a")
+		var all []*hookyard.Acceptance
+		for range 3000 {
+			e := hookyard.NewEvent("in", "x", bytes.Repeat([]byte("0123456789abcdef"), 128), time.Now())
+			e.ProjectKey = v.Project.Key
+			all = append(all, &hookyard.Acceptance{Event: e})
+		}
+		if _, errs := db.AcceptAll(t.Context(), all); errs[0] != nil {
+			t.Fatal(errs[0])
+		}
+		size, err := db.Size(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		bound := size - 1<<20
+		if db.Name() == "postgres" { // whose size is that of all the database's schemas
+			bound = 5 << 20
+		}
+		gone := 0
+		for {
+			n, err := db.Prune(t.Context(), store.Retention{Bytes: bound}, time.Now().Add(time.Second))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if gone += n; n == 0 {
+				break
+			}
+		}
+		if gone == 0 || gone == len(all) {
+			t.Errorf("%d of %d events went", gone, len(all))
+		}
+	})
+}
+
+// TestOwnRetention holds a project to what it says itself.
+func TestOwnRetention(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := t.Context()
+		short, long, plain := storetest.Project(t, db, "ann", "short"), storetest.Project(t, db, "ann", "long"), storetest.Project(t, db, "ann", "plain")
+		for v, keep := range map[*hookyard.View]time.Duration{short: time.Hour, long: 100 * time.Hour} {
+			p := *v.Project
+			p.Retention = keep
+			if err := db.UpdateProject(ctx, &p); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, v := range []*hookyard.View{short, long, plain} {
+			put(t, db, v, "x", 2)
+		}
+		for _, step := range []struct {
+			after time.Duration
+			want  int
+		}{{30 * time.Minute, 0}, {2 * time.Hour, 2}, {30 * time.Hour, 2}, {200 * time.Hour, 2}} {
+			if n, err := db.Prune(ctx, store.Retention{Bodies: 24 * time.Hour}, time.Now().Add(step.after)); n != step.want || err != nil {
+				t.Errorf("after %s %d events went, %v; want %d", step.after, n, err, step.want)
+			}
+		}
+	})
+}
+
+// TestReplayBesideThePruner takes events away between a replay's look at them and its transaction: none is owed that is
+// gone, and what is owed all the same ends instead of standing in the way.
+func TestReplayBesideThePruner(t *testing.T) {
+	t.Parallel()
+	storetest.EachDSN(t, func(t *testing.T, dsn string) {
+		ctx := t.Context()
+		db := storetest.Open(t, dsn)
+		v := storetest.Project(t, db, "ann", "a", "http://one.test")
+		put(t, db, v, "x", 3)
+		if db.Name() == "postgres" { // SQLite has one writer, so nobody can come between
+			r := &hookyard.Replay{ProjectKey: v.Project.Key, HookKey: v.Hooks[0].Key, Hook: "h1"}
+			if err := db.CreateReplay(ctx, r); err != nil {
+				t.Fatal(err)
+			}
+			pruned := false
+			_, _, err := db.StepReplay(ctx, r, func(*hookyard.Event) (bool, error) {
+				if !pruned {
+					pruned = true
+					if n, err := db.Prune(ctx, store.Retention{Bodies: time.Minute}, time.Now().Add(time.Hour)); n != 3 || err != nil {
+						t.Errorf("pruned %d, %v", n, err)
+					}
+				}
+				return true, nil
+			})
+			if err != nil || r.Opened != 0 {
+				t.Errorf("the replay opened %d deliveries of events that are gone, %v", r.Opened, err)
+			}
+		}
+		last, _ := put(t, db, v, "x", 2, v.Hooks...)
+		open := sqlOpen(t, dsn)
+		if _, err := open.Exec("delete from events where seq = $1", last); err != nil {
+			t.Fatal(err)
+		}
+		work, err := db.Claim(ctx, v.Hooks[0].Key, false, time.Now().Add(time.Second), 10)
+		if err != nil || len(work) != 1 {
+			t.Errorf("a claim with an event that is gone takes %d, %v; want the other", len(work), err)
+		}
+	})
+}
+
+func sqlOpen(t *testing.T, dsn string) *sql.DB {
+	t.Helper()
+	driver := "sqlite"
+	if u, err := url.Parse(dsn); err == nil && u.Scheme == "postgres" {
+		driver = "pgx"
+	}
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+// TestReplayKeepsOrder holds that what a bulk replay opens of an ordered hook is taken in event order, among the rest.
+func TestReplayKeepsOrder(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := t.Context()
+		v := storetest.Project(t, db, "ann", "a", "http://one.test")
+		if _, err := db.UpdateHook(ctx, v.Project.Key, "h1", 0, "hook.update", func(h *hookyard.Hook) error { h.Ordered = true; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		v, err := db.View(ctx, "ann", "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 4 {
+			e := hookyard.NewEvent("in", "x", []byte("{}"), time.Now())
+			e.ProjectKey = v.Project.Key
+			d := hookyard.Owe(e, v.Hooks[0])
+			if i < 2 {
+				d.State, d.Due = hookyard.Skipped, time.Time{}
+			}
+			if _, err := db.Accept(ctx, &hookyard.Acceptance{Event: e, Deliveries: []hookyard.Delivery{d}, Taken: []bool{false}, Ordered: []bool{true}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r := &hookyard.Replay{ProjectKey: v.Project.Key, HookKey: v.Hooks[0].Key, Hook: "h1", State: hookyard.Skipped}
+		if err := db.CreateReplay(ctx, r); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := db.StepReplay(ctx, r, nil); err != nil || r.Opened != 2 {
+			t.Fatalf("opened %d, %v", r.Opened, err)
+		}
+		work, err := db.Claim(ctx, v.Hooks[0].Key, true, time.Now().Add(time.Second), 10)
+		if err != nil || len(work) != 4 {
+			t.Fatalf("claimed %d, %v", len(work), err)
+		}
+		for i := 1; i < len(work); i++ {
+			if work[i-1].Delivery.EventSeq > work[i].Delivery.EventSeq {
+				t.Errorf("event %d comes before event %d", work[i-1].Delivery.EventSeq, work[i].Delivery.EventSeq)
+			}
+		}
+	})
+}
+
+// cutter passes a client on to PostgreSQL; when armed, it cuts the connection after passing on a commit, before its
+// answer.
+type cutter struct {
+	net.Listener
+	armed atomic.Bool
+	cuts  atomic.Int32
+}
+
+func newCutter(t *testing.T, to string) *cutter {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &cutter{Listener: l}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", to)
+			if err != nil {
+				_ = client.Close()
+				continue
+			}
+			go c.pass(client, server)
+		}
+	}()
+	return c
+}
+
+func (c *cutter) pass(client, server net.Conn) {
+	cut := make(chan struct{})
+	go func() { // answers
+		defer func() { _ = client.Close() }()
+		b := make([]byte, 64<<10)
+		for {
+			n, err := server.Read(b)
+			if err != nil {
+				return
+			}
+			select {
+			case <-cut: // the commit is done: this is its answer
+				c.cuts.Add(1)
+				return
+			default:
+			}
+			if _, err := client.Write(b[:n]); err != nil {
+				return
+			}
+		}
+	}()
+	b := make([]byte, 64<<10)
+	for {
+		n, err := client.Read(b)
+		if err != nil {
+			_ = server.Close()
+			return
+		}
+		if bytes.Contains(b[:n], []byte("commit")) && c.armed.CompareAndSwap(true, false) {
+			close(cut)
+		}
+		if _, err := io.Copy(server, bytes.NewReader(b[:n])); err != nil {
+			return
+		}
+	}
+}
+
+// TestCommitWithoutAnswer loses the answer to a commit: the event is kept once, and whoever sent it is told so.
+func TestCommitWithoutAnswer(t *testing.T) {
+	t.Parallel()
+	dsn := storetest.Postgres(t)
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newCutter(t, u.Host)
+	u.Host = c.Addr().String()
+	q := u.Query()
+	q.Set("sslmode", "disable")
+	u.RawQuery = q.Encode()
+	db := storetest.Open(t, u.String())
+	v := storetest.Project(t, db, "ann", "a", "http://one.test")
+	e := hookyard.NewEvent("in", "x", []byte("{}"), time.Now())
+	e.ProjectKey, e.DedupKey = v.Project.Key, "d1"
+	c.armed.Store(true)
+	r, err := db.Accept(context.Background(), &hookyard.Acceptance{Event: e, Deliveries: hookyard.Route(e, v.Hooks, nil), Taken: []bool{true}, Ordered: []bool{false}})
+	if err != nil || r.Duplicate || r.ID != e.ID || e.Seq == 0 {
+		t.Errorf("receipt %+v, seq %d, %v; want that of an event that is kept", r, e.Seq, err)
+	}
+	if c.cuts.Load() != 1 {
+		t.Fatalf("%d connections were cut, want 1", c.cuts.Load())
+	}
+	page, err := db.Events(t.Context(), hookyard.EventQuery{ProjectKey: v.Project.Key, Limit: 10})
+	if err != nil || len(page.Events) != 1 {
+		t.Errorf("%d events are kept, %v; want 1", len(page.Events), err)
+	}
+}

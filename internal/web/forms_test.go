@@ -174,6 +174,11 @@ func (v *visitor) sendAll(owner string, x shop, receiver string) {
 	v.send(made, made, "rotate", map[string]string{"leaked": "on"}, `document.getElementById("secret").textContent.startsWith("whsec_")`)
 	v.send(made+"/edit", made, "preview", nil, `document.querySelector(".preview") !== null`)
 	v.send(made+"/edit", made, "update", map[string]string{"description": "Changed"}, note("Saved."))
+	v.look(made + "/edit")
+	v.s.post(made, "do", "disable")
+	v.js(`document.querySelector("#formNewWebhook button.main").click()`)
+	v.until(`document.querySelector(".conflict") !== null`)
+	v.send("", made, "overwrite", nil, note("Saved."))
 	v.send(made, made, "delete", nil, note("Deleted."))
 
 	v.send(p+"/events", p+"/events", "", map[string]string{"text": "ann", "type": "order.*", "since": "1h"}, `document.querySelectorAll("#rows tr").length > 5`)

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/hookyard/hookyard/internal/app"
 )
 
 // TestListsKeepWhatIsInUse lets lists that are asked for again change around what somebody has selected, focused or
@@ -137,6 +139,28 @@ func TestManyMissed(t *testing.T) {
 	}
 }
 
+// TestLongWords looks at pages with words that no screen is wide enough for.
+func TestLongWords(t *testing.T) {
+	t.Parallel()
+	s, receiver := start(t, true)
+	s.stock(receiver)
+	b := chromium(t)
+	long := strings.Repeat("wwwww", 30)
+	hooks := "/acme/shop/webhooks"
+	s.sent(hooks, hooks, "ours", "1", "which", "some", "names", long, "id", "long", "payloadUrl", receiver+"/good/"+long)
+	event := s.publish("acme/shop", long, `{}`)
+	delivery := s.deliveryOf("acme/shop", event, "billing", "delivered")
+	for _, width := range []int64{1280, 390} {
+		b.size(width, 800)
+		for _, path := range []string{"", "/events", "/events/" + event, "/deliveries", "/deliveries/" + delivery, "/webhooks", "/webhooks/long", "/audit"} {
+			b.open(s.url + "/acme/shop" + path)
+			if b.js("document.documentElement.scrollWidth > innerWidth") == "true" {
+				t.Errorf("%s is wider than the screen at %d pixels", path, width)
+			}
+		}
+	}
+}
+
 var row = regexp.MustCompile(`<tr id="(evt_[^"]+)"`)
 
 // idsOf are the events that a page lists.
@@ -145,6 +169,15 @@ func idsOf(page string) (ids []string) {
 		ids = append(ids, m[1])
 	}
 	return ids
+}
+
+// TestBinsForGuests holds that a guest is told to sign in rather than given a form that does not work.
+func TestBinsForGuests(t *testing.T) {
+	t.Parallel()
+	s, _ := startIn(t, t.TempDir(), false, func(c *app.Config) { c.Guests = true })
+	if page := s.page("/bins"); strings.Contains(page, `action="/bins"`) || !strings.Contains(page, "Bins are made by people who are signed in.") {
+		t.Error("a guest is given the form")
+	}
 }
 
 // TestBinsOfBrowser lists the bins that a browser has made.

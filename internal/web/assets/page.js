@@ -52,7 +52,7 @@ if (polled) {
     if (polled.dataset.while && !rows.querySelector(polled.dataset.while)) return;
     if (!document.hidden) {
       const answer = await fetch(polled.dataset.poll).catch(() => ({ ok: false })); // the server comes back
-      if (signedOut(answer.status)) return;
+      if (signedOut(answer.status) || answer.status === 404) return; // or it was deleted
       if (answer.ok) pause = sync(rows, await answer.text()) ? often : Math.min(pause * 1.5, rare);
     }
     setTimeout(look, pause);

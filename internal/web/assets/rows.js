@@ -30,13 +30,19 @@ export function sync(rows, html) {
   const table = rows.matches("tbody");
   fresh.innerHTML = table ? `<table><tbody>${html}</tbody></table>` : html; // our own page's part, escaped by the server
   const come = [...(table ? fresh.content.querySelector("tbody") : fresh.content).children];
-  const before = received.get(rows), now = new Map();
-  let changed = false;
-  const keys = new Set(come.map(keyOf));
+  const before = received.get(rows), now = arrange(rows, before, come);
+  received.set(rows, now);
+  const changed = before.size !== now.size || [...now].some(([key, { was }]) => !before.get(key)?.was.isEqualNode(was));
+  rows.dataset.looks = Number(rows.dataset.looks ?? 0) + 1;
+  if (changed) rows.dispatchEvent(new CustomEvent("hookyard:rows", { bubbles: true }));
+  return changed;
+}
+
+// arrange makes the rows those that came, and returns them by key.
+function arrange(rows, before, come) {
+  const now = new Map(), keys = new Set(come.map(keyOf));
   for (const [key, { here }] of before) {
-    if (keys.has(key)) continue;
-    here.remove();
-    changed = true;
+    if (!keys.has(key)) here.remove();
   }
   let at = rows.firstElementChild;
   for (const [i, row] of come.entries()) {
@@ -44,20 +50,15 @@ export function sync(rows, html) {
     let here = row;
     if (old) {
       here = update(old.here, old.was, is, row);
-      changed ||= !old.was.isEqualNode(is);
       if (at === old.here) at = here;
     } else {
       row.classList.add("new");
-      changed = true;
     }
     now.set(key, { here, was: is });
     if (here === at) at = at.nextElementSibling;
     else rows.insertBefore(here, at);
   }
-  received.set(rows, now);
-  rows.dataset.looks = Number(rows.dataset.looks ?? 0) + 1;
-  if (changed) rows.dispatchEvent(new CustomEvent("hookyard:rows", { bubbles: true }));
-  return changed;
+  return now;
 }
 
 // update changes the smallest parts of here that tell what was received before from what is now, and returns what stands
@@ -65,6 +66,10 @@ export function sync(rows, html) {
 function update(here, was, is, row) {
   if (was.isEqualNode(is)) return here;
   const parts = here.children;
+  if (parts.length === was.children.length && named(was) && named(is) && was.cloneNode(false).isEqualNode(is.cloneNode(false))) {
+    arrange(here, new Map([...was.children].map((part, i) => [part.id, { here: parts[i], was: part }])), [...row.children]);
+    return here;
+  }
   if (sameFrame(was, is) && parts.length === was.children.length && parts.length > 0) {
     for (const [i, part] of [...parts].entries()) update(part, was.children[i], is.children[i], row.children[i]);
     return here;
@@ -78,6 +83,11 @@ function update(here, was, is, row) {
   here.replaceWith(next);
   next.querySelectorAll(can)[focused]?.focus({ preventScroll: true });
   return next;
+}
+
+// named says whether an element holds nothing but rows of a list.
+function named(e) {
+  return e.children.length > 0 && [...e.children].every((part) => part.id);
 }
 
 // sameFrame says whether two elements differ at most within their children.
@@ -97,7 +107,7 @@ export function signedOut(status) {
   const link = document.createElement("a");
   link.href = "/login?next=" + encodeURIComponent(location.pathname + location.search);
   link.textContent = "Sign in";
-  said.append("You are signed out, so nothing new appears here. ", link);
+  said.append(status === 401 ? "You are signed out, so nothing new appears here. " : "You may not see this page any more; perhaps you are signed out. ", link);
   document.getElementById("main").prepend(said);
   return true;
 }

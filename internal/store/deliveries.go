@@ -271,6 +271,35 @@ func (db *DB) Attempts(ctx context.Context, eventSeq, hookKey int64) ([]hookyard
 	return out, rows.Err()
 }
 
+// Outcomes lists, by the hook's key, the attempts of an event's deliveries to these hooks, the first first: when each was,
+// how long it took and what came of it, without what was sent and received, which may be large.
+func (db *DB) Outcomes(ctx context.Context, eventSeq int64, hookKeys []int64) (map[int64][]hookyard.Attempt, error) {
+	out := map[int64][]hookyard.Attempt{}
+	if len(hookKeys) == 0 {
+		return out, nil
+	}
+	args := []any{eventSeq}
+	for _, k := range hookKeys {
+		args = append(args, k)
+	}
+	rows, err := db.read.QueryContext(ctx, `select hook_key, n, started, duration, status, error, kind from attempts
+		where event_seq = $1 and hook_key in (`+placeholdersFrom(2, len(hookKeys))+`) order by hook_key, n`, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		a := hookyard.Attempt{EventSeq: eventSeq}
+		var started, duration int64
+		if err := rows.Scan(&a.HookKey, &a.N, &started, &duration, &a.Status, &a.Error, &a.ErrorKind); err != nil {
+			return nil, err
+		}
+		a.StartedAt, a.Duration = fromMicros(started), time.Duration(duration)*time.Microsecond
+		out[a.HookKey] = append(out[a.HookKey], a)
+	}
+	return out, rows.Err()
+}
+
 // Reopen makes a delivery pending again, due at once, with a fresh schedule; one that is pending already becomes due at
 // once. It fails with [hookyard.ErrNotFound] when the event is not owed to the hook, and with [hookyard.Conflict] while
 // an attempt is under way.

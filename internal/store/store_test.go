@@ -62,6 +62,13 @@ func TestAcceptClaimFinish(t *testing.T) {
 		if err != nil || len(attempts) != 1 || string(attempts[0].ResponseBody) != "ok" {
 			t.Fatalf("Attempts = %+v, %v", attempts, err)
 		}
+		outcomes, err := db.Outcomes(ctx, w.Event.Seq, []int64{hook.Key, hook.Key + 1})
+		if err != nil || len(outcomes) != 1 || len(outcomes[hook.Key]) != 1 {
+			t.Fatalf("Outcomes = %+v, %v", outcomes, err)
+		}
+		if o := outcomes[hook.Key][0]; o.N != 1 || o.Status != 200 || !o.StartedAt.Equal(attempts[0].StartedAt) || o.ResponseBody != nil {
+			t.Errorf("Outcomes = %+v; want what Attempts says, without bodies", o)
+		}
 		if err := db.Finish(ctx, &hookyard.Result{Work: w, Decision: hookyard.Decision{State: hookyard.Failed}}); !errors.Is(err, hookyard.ErrLost) {
 			t.Errorf("Finish of what has ended = %v; want ErrLost", err)
 		}

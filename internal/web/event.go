@@ -92,11 +92,16 @@ func (v *visit) event(p *eventPage, fault error) error {
 		return err
 	}
 	p.Older = next != ""
+	var hookKeys []int64
+	for i := range list {
+		hookKeys = append(hookKeys, list[i].HookKey)
+	}
+	outcomes, err := v.web.o.Store.Outcomes(v.ctx(), e.Seq, hookKeys)
+	if err != nil {
+		return err
+	}
 	for _, d := range slices.Backward(list) {
-		w := way{Delivery: d, URL: urls[d.ID], Deleted: urls[d.ID] == ""}
-		if w.Attempts, err = v.web.o.Store.Attempts(v.ctx(), d.EventSeq, d.HookKey); err != nil {
-			return err
-		}
+		w := way{Delivery: d, URL: urls[d.ID], Deleted: urls[d.ID] == "", Attempts: outcomes[d.HookKey]}
 		w.Picture = attemptsPicture(d, w.Attempts)
 		p.Ways = append(p.Ways, w)
 	}

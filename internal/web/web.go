@@ -44,6 +44,7 @@ type Store interface {
 	Delivery(ctx context.Context, projectKey int64, id string) (hookyard.Delivery, error)
 	Deliveries(ctx context.Context, q hookyard.DeliveryQuery) (list []hookyard.Delivery, next string, err error)
 	Attempts(ctx context.Context, eventSeq, hookKey int64) ([]hookyard.Attempt, error)
+	Outcomes(ctx context.Context, eventSeq int64, hookKeys []int64) (map[int64][]hookyard.Attempt, error)
 	Replays(ctx context.Context, projectKey int64, limit int) ([]*hookyard.Replay, error)
 
 	Users(ctx context.Context) ([]*hookyard.User, error)

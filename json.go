@@ -8,13 +8,16 @@ import (
 
 // CheckJSON refuses what is not one JSON value (RFC 8259) in UTF-8 nested at most depth levels. It looks once, from left
 // to right, and decodes nothing: numbers keep every digit and keys their order, and a hostile body costs one scan.
-func CheckJSON(b []byte, depth int) error {
-	if at, what := scanJSON(b, depth); what != "" {
-		return Errorf(Invalid, "not valid JSON: %s at byte %d", what, at+1)
+func CheckJSON(b []byte, depth int) error { return CheckJSONFrom(b, 0, depth) }
+
+// CheckJSONFrom is [CheckJSON] of what begins at from; where the fault is counts from the start of b.
+func CheckJSONFrom(b []byte, from, depth int) error {
+	if at, what := scanJSON(b[from:], depth); what != "" {
+		return Errorf(Invalid, "not valid JSON: %s at byte %d", what, from+at+1)
 	} else if at == tooDeep {
 		return Errorf(Invalid, "JSON is nested deeper than %d levels (setting: --max-json-depth)", depth)
 	}
-	if !utf8.Valid(b) {
+	if !utf8.Valid(b[from:]) {
 		return Errorf(Invalid, "body is not valid UTF-8")
 	}
 	return nil

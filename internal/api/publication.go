@@ -136,7 +136,7 @@ func eachMember(b []byte, depth int, f func(name string, value []byte) error) (e
 		}
 		at = skipSpace(b, at+1)
 		if stop = valueEnd(b, at, depth); stop < 0 {
-			return 0, valueFault(b, depth+1)
+			return 0, valueFault(b, at, depth)
 		}
 		if err := f(name, b[at:stop]); err != nil {
 			return 0, err
@@ -163,7 +163,7 @@ func splitArray(b []byte, depth, max int) ([][]byte, error) {
 	for len(out) > 0 || at == len(b) || b[at] != ']' {
 		stop := valueEnd(b, at, depth)
 		if stop < 0 {
-			return nil, valueFault(b[at:], depth)
+			return nil, valueFault(b, at, depth)
 		}
 		if len(out) == max {
 			return nil, hookyard.Errorf(hookyard.TooLarge, "the list holds more than %d events (setting: --max-batch)", max)
@@ -258,9 +258,9 @@ func skipSpace(b []byte, i int) int {
 	return i
 }
 
-// valueFault says why a value in b, which is counted from its start, has no end.
-func valueFault(b []byte, depth int) error {
-	if err := hookyard.CheckJSON(b, depth); hookyard.CodeOf(err) == hookyard.Invalid {
+// valueFault says why the value at at has no end; where counts from the start of b.
+func valueFault(b []byte, at, depth int) error {
+	if err := hookyard.CheckJSONFrom(b, at, depth); hookyard.CodeOf(err) == hookyard.Invalid {
 		return err
 	}
 	return notJSON("a value is missing")

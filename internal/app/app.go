@@ -305,7 +305,11 @@ func (a *App) firstStart(ctx context.Context) error {
 	}
 	if !slices.ContainsFunc(users, func(u *hookyard.User) bool { return u.Name != "guest" }) { // guest may be left of --dev
 		u := &hookyard.User{Name: "admin", Admin: true}
-		if err := a.db.CreateUser(ctx, u); err != nil {
+		err = a.db.CreateUser(ctx, u)
+		if errors.Is(err, hookyard.ErrConflict) { // another node was first
+			u, err = a.db.UserByName(ctx, u.Name)
+		}
+		if err != nil {
 			return err
 		}
 		users = []*hookyard.User{u}
@@ -330,7 +334,7 @@ func (a *App) offerSetup(ctx context.Context, u *hookyard.User) error {
 			continue
 		}
 		wanted = true
-		if err := a.db.DeleteToken(ctx, u.Key, t.ID); err != nil {
+		if err := a.db.DeleteToken(ctx, u.Key, t.ID); err != nil && !errors.Is(err, hookyard.ErrNotFound) {
 			return err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 
 	"github.com/hookyard/hookyard/client"
 	"github.com/hookyard/hookyard/internal/app"
+	"github.com/hookyard/hookyard/internal/store/storetest"
 )
 
 func TestOptionsFromFlagsAndEnvironment(t *testing.T) {
@@ -105,6 +107,33 @@ func TestRefusesWhatCannotWork(t *testing.T) {
 			t.Errorf("Complete = %v; want something about %s", err, want)
 		}
 	}
+}
+
+// TestNodesStartTogether on a database that is empty yet, and with one key.
+func TestNodesStartTogether(t *testing.T) {
+	t.Parallel()
+	dsn, key := storetest.Postgres(t), filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(key, []byte(strings.Repeat("k", 32)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var wait sync.WaitGroup
+	for range 4 {
+		c := app.DefaultConfig()
+		c.Listen, c.Data, c.Database, c.SecretKeyFile, c.Grace = "127.0.0.1:0", t.TempDir(), dsn, key, time.Second
+		wait.Go(func() {
+			a, err := app.New(t.Context(), c, "test", slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			ended, stop := context.WithCancel(t.Context())
+			stop()
+			if err := a.Run(ended); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
 }
 
 // TestFirstStart makes an admin whose token works, and keeps strangers out.

@@ -142,6 +142,11 @@ func TestFormsWithoutScript(t *testing.T) {
 		s.sent(delivery, delivery, "do", "cancel")
 		s.deliveryOf("acme/shop", x.event, "warehouse", "canceled")
 		s.sent(shop+"/replays", shop+"/replays", "hook", "billing", "state", "delivered", "since", "1h", "type", "order.*")
+		id := regexp.MustCompile(`"id":"(rpl_[^"]+)"`).FindStringSubmatch(s.page("/api/projects/acme/shop/replays"))
+		if id == nil {
+			t.Fatal("there is no replay")
+		}
+		s.sent(shop+"/replays", shop+"/replays/"+id[1]) // done by now, or canceled: either is what was wanted
 		s.sent(shop+"/sources/github", shop+"/sources/github", "do", "update", "active", "on", "description", "Ours", "eventType", "push")
 		if body := s.led(shop+"/sources/github", "do", "rotate"); !strings.Contains(body, `<code id="secret">`) || strings.Contains(s.page(shop+"/sources/github"), `id="secret"`) {
 			t.Error("the source's new secret is not shown once")

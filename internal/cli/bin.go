@@ -175,7 +175,7 @@ func (s *session) binCommand(c *cobra.Command, n int, run func(ctx context.Conte
 func newBinShow(s *session) *cobra.Command {
 	var limit int
 	c := &cobra.Command{Use: "show BIN", Short: "Show what a bin has kept, the newest first", Example: "  hookyard bin show binabcdefghijklmnop --limit 1"}
-	countVar(c.Flags(), &limit, "limit", 20, "requests to show")
+	limitVar(c.Flags(), &limit, 20, "requests to show")
 	return s.binCommand(c, 1, func(ctx context.Context, cl *client.Client, bin, key string, _ []string) error {
 		all, err := cl.BinRequests(ctx, bin, key)
 		if err != nil {

@@ -56,7 +56,7 @@ func (p *span) flags(fs *pflag.FlagSet) {
 
 // pageFlags is --limit and --cursor.
 func pageFlags(fs *pflag.FlagSet, p *client.Page) {
-	countVar(fs, &p.Limit, "limit", 50, "entries to show")
+	limitVar(fs, &p.Limit, 50, "entries to show")
 	fs.StringVar(&p.Cursor, "cursor", "", "go on from here, as the list before said")
 }
 
@@ -75,10 +75,10 @@ func (f *countFlag) Set(text string) error {
 	return nil
 }
 
-// countVar declares a countFlag.
-func countVar(fs *pflag.FlagSet, n *int, name string, preset int, usage string) {
+// limitVar declares --limit, how many entries to show.
+func limitVar(fs *pflag.FlagSet, n *int, preset int, usage string) {
 	*n = preset
-	fs.Var((*countFlag)(n), name, usage)
+	fs.Var((*countFlag)(n), "limit", usage)
 }
 
 // stateFlag is the state of a delivery.

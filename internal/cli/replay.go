@@ -67,7 +67,7 @@ not owed when they came. It goes on by itself on the server.`,
 func newReplayList(s *session) *cobra.Command {
 	var limit int
 	c := &cobra.Command{Use: "list", Short: "List a project's bulk replays, the newest first"}
-	countVar(c.Flags(), &limit, "limit", 50, "entries to show")
+	limitVar(c.Flags(), &limit, 50, "entries to show")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		cl, project, err := s.clientAndProject()
 		if err != nil {

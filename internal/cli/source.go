@@ -255,7 +255,7 @@ func newSourceRotate(s *session) *cobra.Command {
 func newSourceRefused(s *session) *cobra.Command {
 	var limit int
 	c := &cobra.Command{Use: "refused SOURCE", Short: "Show requests that a source did not accept, with the reason"}
-	countVar(c.Flags(), &limit, "limit", 50, "entries to show")
+	limitVar(c.Flags(), &limit, 50, "entries to show")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, project, err := s.clientAndProject()
 		if err != nil {

@@ -36,8 +36,8 @@ func sqlite() *dialect {
 
 // openSQLite opens the file twice: a pool that only reads, and the writer. WAL lets them work side by side; FULL makes
 // a commit survive a power cut. The WAL is checkpointed by [DB.Run], not by whoever happens to commit the page that is
-// one too many: that request would pay for all. When the WAL begins anew, what a burst left of it beyond 64 MiB is given back. Pages of 8 KiB suit events of a kilobyte or two: fewer of them are
-// written a commit, which is a tenth of the CPU.
+// one too many: that request would pay for all. When the WAL begins anew, what a burst left of it beyond 64 MiB is given
+// back. Pages of 8 KiB suit events of a kilobyte or two: fewer of them are written a commit, which is a tenth of the CPU.
 func openSQLite(ctx context.Context, dsn string) (*pools, error) {
 	path := strings.TrimPrefix(dsn, "sqlite:")
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {

@@ -43,7 +43,7 @@ func (y *yardstick) measureLive(ctx context.Context) error {
 			return err
 		}
 		conns = append(conns, c)
-		if _, err := fmt.Fprint(c, "GET /api/projects/guest/live/stream?format=sse HTTP/1.1\r\nHost: bench\r\n\r\n"); err != nil {
+		if _, err := fmt.Fprint(c, "GET /api/projects/guest/live/stream?format=sse HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
 			return err
 		}
 		r := bufio.NewReaderSize(c, 1<<10)

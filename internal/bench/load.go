@@ -59,6 +59,9 @@ func (l load) run(ctx context.Context) (outcome, error) {
 	out.elapsed = time.Since(started)
 	out.acked = len(out.latency)
 	slices.Sort(out.latency)
+	if failed == nil && out.acked == 0 && out.refused > 0 {
+		failed = fmt.Errorf("all of %d events published to %s were refused", out.refused, l.path)
+	}
 	return out, failed
 }
 
@@ -92,7 +95,7 @@ func (l load) publish(ctx context.Context, p int, started time.Time) (latency []
 		}
 		began := time.Now()
 		body := fmt.Sprintf(`{"type":"bench.event","data":{%s%016d","filler":"%s"}}`, sentAt, began.UnixMicro(), filler)
-		buf = fmt.Appendf(buf[:0], "POST %s HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", l.path, len(body), body)
+		buf = fmt.Appendf(buf[:0], "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", l.path, len(body), body)
 		if _, err := c.Write(buf); err != nil {
 			return latency, refused, err
 		}

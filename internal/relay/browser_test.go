@@ -87,7 +87,7 @@ func TestChromiumRelay(t *testing.T) {
 			got <- text
 		}
 	}()
-	need.Until(t, "the page polls", func() bool { return b.gate.Open() == 1 })
+	need.Until(t, "the page polls", func() bool { return b.hub.Listeners() == 1 })
 	for range 2 {
 		answer, err := eval(other, strings.ReplaceAll(snippetSignal, "SERVER", b.srv.URL))
 		if err != nil || answer != "200" {

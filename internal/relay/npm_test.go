@@ -115,7 +115,7 @@ for (let n = 0; n < 20; n++) console.log(JSON.stringify(await poll()));
 	db := storetest.Open(t, storetest.SQLite(t))
 	b := setup(t, db, "", nil)
 	lines := start(t, cmd, "SERVER="+b.srv.URL)
-	need.Until(t, "it polls", func() bool { return b.gate.Open() == 1 })
+	need.Until(t, "it polls", func() bool { return b.hub.Listeners() == 1 })
 	for n := range 20 {
 		b.do(t, http.DefaultClient, "POST", "/_webhook/signal", signalOf("q/r", n))
 	}

@@ -49,7 +49,7 @@ func TestRelay(t *testing.T) {
 				}
 			})
 		}
-		need.Until(t, "all poll", func() bool { return b.gate.Open() == clients })
+		need.Until(t, "all poll", func() bool { return b.hub.Listeners() == clients })
 		for n := range events { // a burst: most come between two polls
 			status, body, _ := b.do(t, http.DefaultClient, []string{"POST", "PUT"}[n%2], "/_webhook/signal", signalOf("livelykernel/lively4-core", n),
 				"X-GitHub-Event", "push", "X-GitHub-Delivery", fmt.Sprint("guid-", n), "Content-Type", "text/plain")
@@ -85,7 +85,7 @@ func TestNewConnections(t *testing.T) {
 		}
 		done <- got
 	}()
-	need.Until(t, "it polls", func() bool { return b.gate.Open() == 1 })
+	need.Until(t, "it polls", func() bool { return b.hub.Listeners() == 1 })
 	for n := range events {
 		b.do(t, http.DefaultClient, "POST", "/_webhook/signal", signalOf("q/r", n))
 	}
@@ -140,7 +140,7 @@ func TestStopping(t *testing.T) {
 		_, body, _ := b.do(t, client(), "GET", "/_webhook/register", "", "repositoryname", "q/r")
 		answered <- body
 	}()
-	need.Until(t, "it polls", func() bool { return b.gate.Open() == 1 })
+	need.Until(t, "it polls", func() bool { return b.hub.Listeners() == 1 })
 	b.stop()
 	if body := <-answered; body != "null\n" {
 		t.Errorf("%q; want null", body)
@@ -207,7 +207,7 @@ func TestForm(t *testing.T) {
 			got <- body
 		}
 	}()
-	need.Until(t, "it polls", func() bool { return b.gate.Open() == 1 })
+	need.Until(t, "it polls", func() bool { return b.hub.Listeners() == 1 })
 	form := url.Values{"payload": {signalOf("q/r", 1)}}.Encode()
 	if status, text, _ := b.do(t, http.DefaultClient, "POST", "/_webhook/signal", form, "Content-Type", "application/x-www-form-urlencoded"); status != 200 {
 		t.Fatalf("form: %d %s", status, text)

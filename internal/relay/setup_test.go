@@ -30,6 +30,7 @@ func (nobody) Wake(...int64)                                {}
 
 type bundle struct {
 	db   *store.DB
+	hub  *stream.Hub
 	gate *stream.Gate
 	srv  *httptest.Server
 	stop func()
@@ -43,8 +44,8 @@ func setup(t testing.TB, db *store.DB, token string, change func(*relay.Options)
 	if db.Name() == "postgres" {
 		ho.Look = 20 * time.Millisecond
 	}
-	hub := stream.NewHub(ho)
-	db.OnCommit(hub.Notify)
+	b.hub = stream.NewHub(ho)
+	db.OnCommit(b.hub.Notify)
 	log := slog.New(slog.DiscardHandler)
 	in := ingest.New(ingest.Options{Store: db, Dispatcher: nobody{}, Limits: hookyard.DefaultLimits(), Log: log})
 	may := func(r *http.Request, owner, project string) error {
@@ -54,7 +55,7 @@ func setup(t testing.TB, db *store.DB, token string, change func(*relay.Options)
 		return nil
 	}
 	o := relay.Options{
-		Hub: hub, Gate: b.gate, Log: log, View: db.View, MayRead: may, MayPublish: may, Accept: in.Accept, ReadBody: in.ReadBody,
+		Hub: b.hub, Gate: b.gate, Log: log, View: db.View, MayRead: may, MayPublish: may, Accept: in.Accept, ReadBody: in.ReadBody,
 		WriteError: writeError, Limits: hookyard.DefaultLimits(),
 	}
 	if token == "" {
@@ -88,7 +89,7 @@ func setup(t testing.TB, db *store.DB, token string, change func(*relay.Options)
 	b.srv.Start()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 2)
-	go func() { done <- hub.Run(ctx) }()
+	go func() { done <- b.hub.Run(ctx) }()
 	go func() { done <- rl.Run(ctx) }()
 	b.stop = func() {
 		if cancel != nil {

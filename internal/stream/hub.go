@@ -226,5 +226,17 @@ func (h *Hub) leave(t *topic) {
 	}
 }
 
+// Listeners is how many follow: each of them gets what is committed from now on.
+func (h *Hub) Listeners() (n int) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for _, t := range h.topics {
+		t.mu.Lock()
+		n += t.listeners
+		t.mu.Unlock()
+	}
+	return n
+}
+
 // Stopping is closed when the hub stops.
 func (h *Hub) Stopping() <-chan struct{} { return h.life.Done() }

@@ -145,7 +145,7 @@ func TestIdleListeners(t *testing.T) {
 			for i := range conns {
 				conns[i] = dialListener(t, b, kind)
 			}
-			need.Until(t, "all listen", func() bool { return b.gate.Open() == n })
+			need.Until(t, "all listen", func() bool { return b.hub.Listeners() == n })
 			each := float64(memory()-before) / float64(n) / 1000
 			t.Logf("%s: %.1f kB for each of %d idle listeners", kind, each, n)
 			if each > 40 && !raceOn {
@@ -203,7 +203,7 @@ func TestLoad(t *testing.T) {
 	for i := range conns {
 		conns[i] = dialListener(t, b, "ndjson")
 	}
-	need.Until(t, "all listen", func() bool { return b.gate.Open() == listeners })
+	need.Until(t, "all listen", func() bool { return b.hub.Listeners() == listeners })
 	total := int(length.Seconds() * rate)
 	var delivered atomic.Int64
 	var killed [listeners]atomic.Bool

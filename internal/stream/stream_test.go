@@ -221,7 +221,7 @@ func TestStopping(t *testing.T) {
 		}
 		polled <- text
 	}()
-	need.Until(t, "four listeners", func() bool { return b.gate.Open() == 4 })
+	need.Until(t, "four listeners", func() bool { return b.hub.Listeners() == 4 })
 	closed := make(chan websocket.StatusCode, 1)
 	go func() {
 		_, _, err := ws.Read(context.Background())

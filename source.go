@@ -16,7 +16,7 @@ type Source struct {
 	Name        string // unique in the project; part of the inbound URL
 	Type        string // how a sender is verified: none, token, basic, hmac, github, stripe, …; or rabbitmq
 	Secrets     []Secret
-	Scheme      json.RawMessage // settings of type hmac; internal/signature defines and checks them
+	Scheme      json.RawMessage // settings of type hmac; signature defines and checks them
 	EventType   string          // fixed type of its events; "" means as the provider does it
 	TypeHeader  string          // header that holds the type
 	TypeField   string          // JSON path into the body that holds the type, e.g. action or event.name
@@ -79,7 +79,7 @@ func (q *QueueSource) Validate() error {
 // AckAfterCommit answers the sender once the event and its deliveries are committed; the only mode there is.
 const AckAfterCommit = "after-commit"
 
-// Validate refuses a source whose own fields cannot work. Type, Scheme and secrets are checked by internal/signature.
+// Validate refuses a source whose own fields cannot work. Type, Scheme and secrets are checked by signature.
 func (s *Source) Validate(limits Limits) error {
 	if s.Name == "" || len(s.Name) > 100 || !isName(s.Name) {
 		return FieldErrorf("name", "source name must be 1 to 100 of the characters A-Z a-z 0-9 . _ -")

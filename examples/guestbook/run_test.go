@@ -21,7 +21,7 @@ import (
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
 	"github.com/hookyard/hookyard/examples/receivers"
-	"github.com/hookyard/hookyard/internal/need"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 // program is the whole program, running.
@@ -102,7 +102,7 @@ func (r *receiver) trust(t *testing.T, secret string) {
 // wait waits until n comments came and returns them, the first first.
 func (r *receiver) wait(t *testing.T, n int) []comment {
 	t.Helper()
-	need.Until(t, "the receiver gets the comments", func() bool {
+	testenv.Until(t, "the receiver gets the comments", func() bool {
 		have, err := r.inbox.Count(t.Context())
 		return err == nil && have >= n
 	})
@@ -155,7 +155,7 @@ func leaveAndReceive(t *testing.T, p *program) {
 		t.Errorf("the receiver got %+v", got)
 	}
 	b := &visitor{t: t, site: strings.TrimSuffix(p.bin, path.Base(p.bin)), http: http.DefaultClient}
-	need.Until(t, "both comments are in the bin", func() bool {
+	testenv.Until(t, "both comments are in the bin", func() bool {
 		page := html.UnescapeString(b.get(path.Base(p.bin) + "?inspect").body)
 		return strings.Contains(page, "안녕") && strings.Contains(page, "Ann")
 	})
@@ -173,7 +173,7 @@ func has(all []comment, name, text string) bool {
 // testQueue returns RabbitMQ's URL and the name of a queue that is deleted when the test ends.
 func testQueue(t *testing.T) (url, name string) {
 	t.Helper()
-	url, name = need.RabbitMQ(t), hookyard.NewID("hookyard-test")
+	url, name = testenv.RabbitMQ(t), hookyard.NewID("hookyard-test")
 	t.Cleanup(func() {
 		conn, err := amqp.Dial(url)
 		if err != nil {
@@ -204,7 +204,7 @@ func TestRepeat(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		need.Until(t, "the last event", func() bool {
+		testenv.Until(t, "the last event", func() bool {
 			page, err := y.Events(t.Context(), "guest/guestbook", client.EventQuery{Text: "the last"})
 			return err == nil && len(page.Events) == 1
 		})
@@ -282,7 +282,7 @@ func TestBadSettings(t *testing.T) {
 // TestInBrowser does everything with a real browser's clicks: the pages' own policy must let them work, and no script.
 func TestInBrowser(t *testing.T) {
 	t.Parallel()
-	chromium := need.Chromium(t)
+	chromium := testenv.Chromium(t)
 	p, r := start(t, options{}), newReceiver(t)
 	flags := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.Headless,
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true))
@@ -323,7 +323,7 @@ func TestInBrowser(t *testing.T) {
 	if got := r.wait(t, 1); len(got) != 1 || got[0].Comment != "Hello "+script {
 		t.Errorf("the receiver got %+v", got)
 	}
-	need.Until(t, "the comment is on the bin's page", func() bool {
+	testenv.Until(t, "the comment is on the bin's page", func() bool {
 		do(chromedp.Navigate(p.bin + "?inspect"))
 		words := read(chromedp.Text(`body`))
 		return strings.Contains(words, "comment.created") && strings.Contains(words, "taken over")

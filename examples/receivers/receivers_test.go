@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"github.com/hookyard/hookyard/examples/receivers"
-	"github.com/hookyard/hookyard/internal/signature"
+	"github.com/hookyard/hookyard/signature"
 )
 
 const (

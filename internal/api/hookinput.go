@@ -11,7 +11,7 @@ import (
 	"github.com/hookyard/hookyard/client"
 	"github.com/hookyard/hookyard/internal/filter"
 	"github.com/hookyard/hookyard/internal/format"
-	"github.com/hookyard/hookyard/internal/signature"
+	"github.com/hookyard/hookyard/signature"
 )
 
 // noDescription is what WebGME gives a hook that was made without one.

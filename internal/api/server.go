@@ -4,7 +4,7 @@ import (
 	"net/http"
 
 	"github.com/hookyard/hookyard/client"
-	"github.com/hookyard/hookyard/internal/signature"
+	"github.com/hookyard/hookyard/signature"
 )
 
 func showServer(c *call) error {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
-	"github.com/hookyard/hookyard/internal/signature"
+	"github.com/hookyard/hookyard/signature"
 )
 
 // typeRabbitMQ is the type of sources that read a queue; no request comes in by them.

@@ -16,9 +16,9 @@ import (
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/bin"
 	"github.com/hookyard/hookyard/internal/egress"
-	"github.com/hookyard/hookyard/internal/need"
 	"github.com/hookyard/hookyard/internal/store"
 	"github.com/hookyard/hookyard/internal/store/storetest"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 type bundle struct {
@@ -279,7 +279,7 @@ func TestLimits(t *testing.T) {
 // TestCurl runs what a bin shows as a command, in a shell, and wants the same bytes to come again.
 func TestCurl(t *testing.T) {
 	t.Parallel()
-	curl, sh := need.Program(t, "curl"), need.Program(t, "sh")
+	curl, sh := testenv.Program(t, "curl"), testenv.Program(t, "sh")
 	_ = curl
 	db := storetest.Open(t, storetest.SQLite(t))
 	b := setup(t, db, nil)

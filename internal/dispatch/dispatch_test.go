@@ -22,9 +22,9 @@ import (
 	"github.com/hookyard/hookyard/internal/egress"
 	"github.com/hookyard/hookyard/internal/filter"
 	"github.com/hookyard/hookyard/internal/ingest"
-	"github.com/hookyard/hookyard/internal/need"
 	"github.com/hookyard/hookyard/internal/store"
 	"github.com/hookyard/hookyard/internal/store/storetest"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 // yard is a store, an ingest and a running dispatcher.
@@ -99,7 +99,7 @@ func (y *yard) update(view *hookyard.View, id string, f func(h *hookyard.Hook)) 
 func (y *yard) settled(view *hookyard.View) []hookyard.Delivery {
 	y.t.Helper()
 	var all []hookyard.Delivery
-	need.Until(y.t, "every delivery ends", func() bool {
+	testenv.Until(y.t, "every delivery ends", func() bool {
 		var err error
 		if all, _, err = y.db.Deliveries(context.Background(), hookyard.DeliveryQuery{ProjectKey: view.Project.Key, Limit: 100_000}); err != nil {
 			y.t.Fatal(err)
@@ -213,7 +213,7 @@ func TestGivesUp(t *testing.T) {
 		y.update(view, "h1", func(h *hookyard.Hook) { h.Schedule = []time.Duration{0, time.Millisecond} })
 		y.update(view, "h2", func(h *hookyard.Hook) { h.Events = hookyard.Selector{Names: []string{"hookyard.*"}} })
 		y.publish(view, "a")
-		need.Until(t, "the failure is told", func() bool { return told.count() > 0 })
+		testenv.Until(t, "the failure is told", func() bool { return told.count() > 0 })
 		if bad.count() != 2 || !strings.Contains(told.bodies[0], "hookyard.delivery.failed") || !strings.Contains(told.bodies[0], "answered 308") {
 			t.Errorf("%d attempts; told %s", bad.count(), told.bodies[0])
 		}
@@ -269,7 +269,7 @@ func TestNetBeansPolicy(t *testing.T) {
 		rc := receive(t, nil)
 		y.update(view, "h1", func(h *hookyard.Hook) { h.URL, h.Active, h.OffReason, h.Health = rc.URL, true, "", hookyard.Health{} })
 		y.publish(view, "a")
-		need.Until(t, "it is on again", func() bool { return rc.count() == 1 })
+		testenv.Until(t, "it is on again", func() bool { return rc.count() == 1 })
 	})
 }
 
@@ -325,7 +325,7 @@ func TestFairness(t *testing.T) {
 	for range 100 {
 		y.publish(view, "a")
 	}
-	need.Until(t, "the healthy hook gets everything", func() bool { return good.count() == 100 })
+	testenv.Until(t, "the healthy hook gets everything", func() bool { return good.count() == 100 })
 	close(release)
 	y.settled(view)
 }
@@ -395,7 +395,7 @@ func TestStopGivesBack(t *testing.T) {
 		for range 50 {
 			y.publish(view, "a")
 		}
-		need.Until(t, "some are under way", func() bool { return rc.count() >= 8 })
+		testenv.Until(t, "some are under way", func() bool { return rc.count() >= 8 })
 		y.stop()
 		slow.Store(false)
 		again := start(t, db)
@@ -415,7 +415,7 @@ func TestStopGivesBack(t *testing.T) {
 				_ = db.Reopen(context.Background(), d.EventSeq, d.HookKey, false)
 			}
 			again.dispatcher.Wake(view.Hook("h1").Key)
-			need.Until(t, "progress", func() bool {
+			testenv.Until(t, "progress", func() bool {
 				left, _, err := db.Deliveries(context.Background(), hookyard.DeliveryQuery{ProjectKey: view.Project.Key, State: hookyard.Pending, Limit: 100})
 				return err != nil || len(left) < len(all)
 			})
@@ -444,7 +444,7 @@ func TestReplayToANewHook(t *testing.T) {
 			t.Fatal(err)
 		}
 		y.dispatcher.WakeReplays()
-		need.Until(t, "the replay ends", func() bool {
+		testenv.Until(t, "the replay ends", func() bool {
 			r, err := db.Replay(ctx, view.Project.Key, job.ID)
 			return err == nil && r.Status == "done"
 		})

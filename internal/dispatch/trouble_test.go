@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"github.com/hookyard/hookyard"
-	"github.com/hookyard/hookyard/internal/need"
 	"github.com/hookyard/hookyard/internal/store"
 	"github.com/hookyard/hookyard/internal/store/storetest"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 // TestRefusedRecords has the database refuse the records of attempts while many publish: nobody waits for ever, and
@@ -89,7 +89,7 @@ func TestSlowReceiver(t *testing.T) {
 	y := start(t, db)
 	for i := range 4 {
 		y.publish(view, "a.b")
-		need.Until(t, "the attempt is under way", func() bool { return under.Load() > int64(i) })
+		testenv.Until(t, "the attempt is under way", func() bool { return under.Load() > int64(i) })
 	}
 	<-all
 	y.settled(view)
@@ -119,7 +119,7 @@ func TestRatesTakeNoSlots(t *testing.T) {
 	for range 20 {
 		y.publish(rated, "a.b")
 	}
-	need.Until(t, "each of them sent its one", func() bool { return slow.count() >= len(urls) })
+	testenv.Until(t, "each of them sent its one", func() bool { return slow.count() >= len(urls) })
 	if under := y.dispatcher.Stats().Running; under > 100 {
 		t.Errorf("%d slots are taken by hooks that wait", under)
 	}
@@ -170,7 +170,7 @@ func TestUnreadWhileShaping(t *testing.T) {
 	if _, err := y.in.Accept(t.Context(), view, e); err != nil {
 		t.Fatal(err)
 	}
-	need.Until(t, "the thread is asked for", func() bool { return u.asks.Load() > 0 })
+	testenv.Until(t, "the thread is asked for", func() bool { return u.asks.Load() > 0 })
 	u.down.Store(false)
 	if all := y.settled(view); all[0].State != hookyard.Delivered {
 		t.Errorf("the delivery is %s: %s", all[0].State, all[0].Reason)
@@ -253,9 +253,9 @@ func TestSwitchedOnElsewhere(t *testing.T) {
 		}
 		return !h.Active
 	}
-	need.Until(t, "the hook is off", off)
+	testenv.Until(t, "the hook is off", off)
 	change(a, func(h *hookyard.Hook) { h.Active, h.OffReason, h.Health = true, "", hookyard.Health{} })
-	need.Until(t, "b has heard of it", func() bool {
+	testenv.Until(t, "b has heard of it", func() bool {
 		v, err := b.View(t.Context(), "acme", "shop")
 		return err == nil && v.Hooks[0].Active
 	})

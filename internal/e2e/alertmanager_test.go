@@ -13,14 +13,14 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/hookyard/hookyard/client"
-	"github.com/hookyard/hookyard/internal/need"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 // TestAlertmanager lets a real program send a real webhook: Prometheus Alertmanager to a source, and from there to two
 // hooks, one of which is down at first.
 func TestAlertmanager(t *testing.T) {
 	t.Parallel()
-	am := need.Program(t, "prometheus-alertmanager", "alertmanager")
+	am := testenv.Program(t, "prometheus-alertmanager", "alertmanager")
 	y := newYard(t, dev(t), "alerts")
 	in := y.source("alertmanager", "basic", "prom:s3cret", client.SourcePatch{EventType: ptr("alert"), DedupHeader: ptr("X-None")})
 	up := newReceiver(t, nil)
@@ -85,7 +85,7 @@ receivers:
 			t.Logf("Alertmanager says:\n%s", log.String())
 		}
 	})
-	need.Until(t, "Alertmanager answers", func() bool {
+	testenv.Until(t, "Alertmanager answers", func() bool {
 		resp, err := http.Get("http://" + addr + "/-/ready")
 		if err != nil {
 			return false

@@ -13,7 +13,7 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
-	"github.com/hookyard/hookyard/internal/need"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 // TestKill publishes under load while the server is killed and started again at random moments. Whatever was
@@ -212,7 +212,7 @@ func (l *ledger) fail(keys []string, giveUp bool) bool {
 // drained waits until no delivery is pending.
 func (y *yard) drained() {
 	y.t.Helper()
-	need.Until(y.t, "no delivery is pending", func() bool {
+	testenv.Until(y.t, "no delivery is pending", func() bool {
 		page, err := y.c.Deliveries(y.t.Context(), y.project, client.DeliveryQuery{State: hookyard.Pending, Page: client.Page{Limit: 1}})
 		if err != nil {
 			y.t.Fatal(err)

@@ -12,8 +12,8 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
-	"github.com/hookyard/hookyard/internal/need"
 	"github.com/hookyard/hookyard/internal/store/storetest"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 // TestSmokePostgres sends one event the whole way on PostgreSQL: in by a source, out signed, tried again, seen.
@@ -135,7 +135,7 @@ func TestLostConnections(t *testing.T) {
 	q := dsn.Query()
 	q.Set("application_name", "e2e "+q.Get("search_path"))
 	dsn.RawQuery = q.Encode()
-	db, err := sql.Open("pgx", need.Postgres(t))
+	db, err := sql.Open("pgx", testenv.Postgres(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hookyard/hookyard/internal/need"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 // arrival is one request that a receiver got.
@@ -118,6 +118,6 @@ func (rc *receiver) count() int {
 // wait waits until n requests came and returns them.
 func (rc *receiver) wait(t testing.TB, n int) []arrival {
 	t.Helper()
-	need.Until(t, "the receiver gets what it is owed", func() bool { return rc.count() >= n })
+	testenv.Until(t, "the receiver gets what it is owed", func() bool { return rc.count() >= n })
 	return rc.all()
 }

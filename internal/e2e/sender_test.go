@@ -10,7 +10,7 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
-	"github.com/hookyard/hookyard/internal/need"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 // TestBytes: what comes in goes out byte for byte, whatever it is.
@@ -158,7 +158,7 @@ func TestGone(t *testing.T) {
 	if _, err := y.c.CreateReplay(t.Context(), y.project, client.ReplayRequest{Hook: "h", State: hookyard.Skipped}); err != nil {
 		t.Fatal(err)
 	}
-	need.Until(t, "the skipped one is delivered", func() bool { return y.delivery(two, "h").State == hookyard.Delivered })
+	testenv.Until(t, "the skipped one is delivered", func() bool { return y.delivery(two, "h").State == hookyard.Delivered })
 	if d := y.delivery(one, "h"); d.State != hookyard.Failed {
 		t.Errorf("the failed one was replayed, too: %s", d.State)
 	}
@@ -206,7 +206,7 @@ func TestOffSwitch(t *testing.T) {
 		last = y.publish("order.created", `1`)
 		y.ended(last, "mends", hookyard.Delivered)
 	}
-	need.Until(t, "the dead hook is off", func() bool {
+	testenv.Until(t, "the dead hook is off", func() bool {
 		h, err := y.c.Hook(t.Context(), y.project, "dead")
 		return err == nil && !h.Active
 	})
@@ -241,7 +241,7 @@ func TestSwitchedOffWhileQueued(t *testing.T) {
 	}
 	y.ended(id, "off", hookyard.Skipped)
 	y.ended(id, "moved", hookyard.Delivered) // the change reaches what was queued
-	need.Until(t, "the deleted hook's delivery ends", func() bool {
+	testenv.Until(t, "the deleted hook's delivery ends", func() bool {
 		d, err := y.c.Delivery(t.Context(), y.project, deleted)
 		if err != nil {
 			t.Fatal(err)
@@ -271,7 +271,7 @@ func TestByHand(t *testing.T) {
 	if _, err := y.c.RetryDelivery(t.Context(), y.project, d.ID); err != nil {
 		t.Fatal(err)
 	}
-	need.Until(t, "the retry succeeds", func() bool { return y.delivery(id, "h").State == hookyard.Delivered })
+	testenv.Until(t, "the retry succeeds", func() bool { return y.delivery(id, "h").State == hookyard.Delivered })
 	if d := y.delivery(id, "h"); len(d.History) != 2 || d.History[0].Status != 500 || d.History[1].Status != 204 {
 		t.Errorf("history %+v", d.History)
 	}
@@ -285,7 +285,7 @@ func TestByHand(t *testing.T) {
 	if got := young.wait(t, 1)[0]; got.id != id || !bytes.Equal(got.body, y.body(id)) {
 		t.Errorf("replayed %s %s, want %s", got.id, got.body, id)
 	}
-	need.Until(t, "the replay is done", func() bool {
+	testenv.Until(t, "the replay is done", func() bool {
 		replay, err = y.c.Replay(t.Context(), y.project, replay.ID)
 		return err == nil && replay.Status == "done"
 	})

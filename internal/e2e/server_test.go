@@ -17,8 +17,8 @@ import (
 	"time"
 
 	"github.com/hookyard/hookyard/client"
-	"github.com/hookyard/hookyard/internal/need"
 	"github.com/hookyard/hookyard/internal/store/storetest"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 // server is a hookyard in a process of its own, which can be killed and started again on the same data.
@@ -96,7 +96,7 @@ func (s *server) start() {
 		_ = process.Wait() // how it ended is in the log
 		close(ended)
 	}()
-	need.Until(s.t, "server answers", func() bool {
+	testenv.Until(s.t, "server answers", func() bool {
 		select {
 		case <-ended:
 			s.t.Fatalf("the server did not start:\n%s", s.log())

@@ -11,7 +11,7 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
-	"github.com/hookyard/hookyard/internal/need"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 // yard is one project of a server, as one who uses it sees it. Every method fails the test when the server refuses.
@@ -121,7 +121,7 @@ func (y *yard) delivery(event, hook string) client.Delivery {
 func (y *yard) ended(event, hook string, want hookyard.State) client.Delivery {
 	y.t.Helper()
 	var d client.Delivery
-	need.Until(y.t, "delivery to "+hook+" is "+string(want), func() bool {
+	testenv.Until(y.t, "delivery to "+hook+" is "+string(want), func() bool {
 		d = y.delivery(event, hook)
 		if d.State != want && d.State != hookyard.Pending {
 			y.t.Fatalf("delivery to %s is %s (%s), want %s", hook, d.State, d.Reason, want)
@@ -135,7 +135,7 @@ func (y *yard) ended(event, hook string, want hookyard.State) client.Delivery {
 func (y *yard) attempted(event, hook string, n int) client.Delivery {
 	y.t.Helper()
 	var d client.Delivery
-	need.Until(y.t, "attempts to "+hook, func() bool {
+	testenv.Until(y.t, "attempts to "+hook, func() bool {
 		d = y.delivery(event, hook)
 		return d.Attempts >= n
 	})

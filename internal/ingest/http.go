@@ -15,7 +15,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/hookyard/hookyard"
-	"github.com/hookyard/hookyard/internal/signature"
+	"github.com/hookyard/hookyard/signature"
 )
 
 // Inbound serves a source's URL. The caller has matched owner, project and source from the path; target is what follows

@@ -14,7 +14,7 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/egress"
-	"github.com/hookyard/hookyard/internal/need"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 func newBroker(t *testing.T) *Broker {
@@ -34,7 +34,7 @@ func send(t *testing.T, b *Broker, h *hookyard.Hook, id, body string) hookyard.O
 
 func TestSend(t *testing.T) {
 	t.Parallel()
-	url := need.RabbitMQ(t)
+	url := testenv.RabbitMQ(t)
 	name, ch := queue(t, url, nil)
 	b := newBroker(t)
 	h := &hookyard.Hook{Key: 7, URL: url, RabbitMQ: &hookyard.RabbitMQ{Queue: name}}
@@ -55,7 +55,7 @@ func TestSend(t *testing.T) {
 // TestRouting: exchange and routing key as set; the key is the queue's name, and then the event's type, unless set.
 func TestRouting(t *testing.T) {
 	t.Parallel()
-	url := need.RabbitMQ(t)
+	url := testenv.RabbitMQ(t)
 	name, ch := queue(t, url, nil)
 	exchange := "hookyard-test-" + hookyard.NewID("x")
 	if err := ch.ExchangeDeclare(exchange, "topic", false, true, false, false, nil); err != nil {
@@ -88,13 +88,13 @@ func TestRouting(t *testing.T) {
 // TestSendFails says what went wrong, in words, with the right kind, and never with a password.
 func TestSendFails(t *testing.T) {
 	t.Parallel()
-	url := need.RabbitMQ(t)
+	url := testenv.RabbitMQ(t)
 	name, _ := queue(t, url, amqp.Table{"x-max-length": 10})
 	full, ch := queue(t, url, amqp.Table{"x-max-length": 1, "x-overflow": "reject-publish"})
 	put(t, ch, full, amqp.Publishing{})
-	need.Until(t, "the queue to be full", func() bool { return depth(t, ch, full) == 1 })
+	testenv.Until(t, "the queue to be full", func() bool { return depth(t, ch, full) == 1 })
 	at := func(userinfo string) string { return url[:7] + userinfo + url[strings.Index(url, "@"):] }
-	closedPort := fmt.Sprintf("amqp://guest:sesame@127.0.0.1:%d/", need.Port(t))
+	closedPort := fmt.Sprintf("amqp://guest:sesame@127.0.0.1:%d/", testenv.Port(t))
 	guarded, err := egress.New(egress.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -145,7 +145,7 @@ func TestSendFails(t *testing.T) {
 // TestDeclare makes the queue, a quorum one, and makes it again after somebody deleted it.
 func TestDeclare(t *testing.T) {
 	t.Parallel()
-	url := need.RabbitMQ(t)
+	url := testenv.RabbitMQ(t)
 	ch := channel(t, url)
 	name := "hookyard-test-" + hookyard.NewID("q")
 	deleteLater(t, url, name)
@@ -172,7 +172,7 @@ func TestDeclare(t *testing.T) {
 // TestMistakesDoNotSpread sends over hooks of one URL, some of which close their channel every time.
 func TestMistakesDoNotSpread(t *testing.T) {
 	t.Parallel()
-	url := need.RabbitMQ(t)
+	url := testenv.RabbitMQ(t)
 	name, ch := queue(t, url, nil)
 	var dials atomic.Int64
 	b := NewBroker(BrokerOptions{Dial: func(ctx context.Context, addr string) (net.Conn, error) {
@@ -205,7 +205,7 @@ func TestMistakesDoNotSpread(t *testing.T) {
 		}
 	}
 	all.Wait()
-	need.Until(t, "all messages", func() bool { return depth(t, ch, name) == 200 })
+	testenv.Until(t, "all messages", func() bool { return depth(t, ch, name) == 200 })
 	if n := dials.Load(); n != 1 {
 		t.Errorf("%d connections", n)
 	}
@@ -214,7 +214,7 @@ func TestMistakesDoNotSpread(t *testing.T) {
 // TestChangedHook goes where the hook says now.
 func TestChangedHook(t *testing.T) {
 	t.Parallel()
-	url := need.RabbitMQ(t)
+	url := testenv.RabbitMQ(t)
 	b := newBroker(t)
 	for range 2 {
 		name, ch := queue(t, url, nil)
@@ -279,7 +279,7 @@ func TestNotABroker(t *testing.T) {
 // TestIdle closes what nobody uses, and connects again.
 func TestIdle(t *testing.T) {
 	t.Parallel()
-	url := need.RabbitMQ(t)
+	url := testenv.RabbitMQ(t)
 	name, _ := queue(t, url, nil)
 	b := NewBroker(BrokerOptions{Dial: anywhere, Idle: 3 * time.Second}) // longer than a send takes on a busy machine
 	t.Cleanup(b.Close)
@@ -288,7 +288,7 @@ func TestIdle(t *testing.T) {
 		if o := send(t, b, h, "evt_1", "x"); !o.OK() {
 			t.Fatalf("%+v", o)
 		}
-		need.Until(t, "the connection to be closed", func() bool {
+		testenv.Until(t, "the connection to be closed", func() bool {
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			return len(b.links) == 0 && len(b.lanes) == 0 && len(b.byHook) == 0

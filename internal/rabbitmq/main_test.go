@@ -15,9 +15,9 @@ import (
 	"github.com/hookyard/hookyard/internal/dispatch"
 	"github.com/hookyard/hookyard/internal/egress"
 	"github.com/hookyard/hookyard/internal/ingest"
-	"github.com/hookyard/hookyard/internal/need"
 	"github.com/hookyard/hookyard/internal/store"
 	"github.com/hookyard/hookyard/internal/store/storetest"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -77,7 +77,7 @@ func deleteLater(t *testing.T, url, name string) {
 func get(t *testing.T, ch *amqp.Channel, name string) amqp.Delivery {
 	t.Helper()
 	var d amqp.Delivery
-	need.Until(t, "a message in "+name, func() bool {
+	testenv.Until(t, "a message in "+name, func() bool {
 		var ok bool
 		var err error
 		if d, ok, err = ch.Get(name, true); err != nil {
@@ -174,7 +174,7 @@ func (r *rig) source(t *testing.T, name string, eventType string, q hookyard.Que
 
 func (r *rig) connected(t *testing.T, s *hookyard.Source) {
 	t.Helper()
-	need.Until(t, "the source to be read", func() bool {
+	testenv.Until(t, "the source to be read", func() bool {
 		st, ok := r.sources.Status(s.Key)
 		return ok && st.Connected
 	})
@@ -184,7 +184,7 @@ func (r *rig) connected(t *testing.T, s *hookyard.Source) {
 func (r *rig) events(t *testing.T, n int) []*hookyard.Event {
 	t.Helper()
 	var page *hookyard.EventPage
-	need.Until(t, fmt.Sprintf("%d events", n), func() bool {
+	testenv.Until(t, fmt.Sprintf("%d events", n), func() bool {
 		p, err := r.db.Events(t.Context(), hookyard.EventQuery{ProjectKey: r.view.Project.Key, Ascending: true, Limit: n + 10, Bodies: true})
 		if err != nil {
 			t.Fatal(err)
@@ -202,7 +202,7 @@ func (r *rig) events(t *testing.T, n int) []*hookyard.Event {
 func (r *rig) refused(t *testing.T, n int) []hookyard.Refusal {
 	t.Helper()
 	var all []hookyard.Refusal
-	need.Until(t, fmt.Sprintf("%d refusals", n), func() bool {
+	testenv.Until(t, fmt.Sprintf("%d refusals", n), func() bool {
 		var err error
 		if all, err = r.db.Refused(t.Context(), r.view.Project.Key, "", 1000); err != nil {
 			t.Fatal(err)

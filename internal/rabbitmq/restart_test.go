@@ -16,7 +16,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/hookyard/hookyard"
-	"github.com/hookyard/hookyard/internal/need"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 // node is a RabbitMQ of the test's own, which can be killed and started again.
@@ -34,8 +34,8 @@ type node struct {
 func newNode(t *testing.T) *node {
 	t.Helper()
 	dir := t.TempDir()
-	port := need.Port(t)
-	n := &node{t: t, url: fmt.Sprintf("amqp://guest:guest@127.0.0.1:%d/", port), program: need.Program(t, "/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server")}
+	port := testenv.Port(t)
+	n := &node{t: t, url: fmt.Sprintf("amqp://guest:guest@127.0.0.1:%d/", port), program: testenv.Program(t, "/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server")}
 	for name, content := range map[string]string{"enabled_plugins": "[].\n", "rabbitmq.conf": "", "env.conf": ""} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -43,7 +43,7 @@ func newNode(t *testing.T) *node {
 	}
 	n.environ = append(os.Environ(), "HOME="+dir, "ERL_EPMD_ADDRESS=127.0.0.1",
 		fmt.Sprintf("RABBITMQ_NODENAME=hookyard-test-%d@localhost", port), fmt.Sprintf("RABBITMQ_NODE_PORT=%d", port),
-		fmt.Sprintf("RABBITMQ_DIST_PORT=%d", need.Port(t)), "RABBITMQ_NODE_IP_ADDRESS=127.0.0.1",
+		fmt.Sprintf("RABBITMQ_DIST_PORT=%d", testenv.Port(t)), "RABBITMQ_NODE_IP_ADDRESS=127.0.0.1",
 		"RABBITMQ_MNESIA_BASE="+dir, "RABBITMQ_LOG_BASE="+dir, "RABBITMQ_LOGS=-", "RABBITMQ_ENABLED_PLUGINS_FILE="+filepath.Join(dir, "enabled_plugins"),
 		"RABBITMQ_CONFIG_FILE="+filepath.Join(dir, "rabbitmq"), "RABBITMQ_CONF_ENV_FILE="+filepath.Join(dir, "env.conf"),
 		// No daemon that would outlive the test: where none runs, the node does not start.
@@ -72,7 +72,7 @@ func (n *node) start() bool {
 		close(done)
 	}()
 	up := false
-	need.Until(n.t, "RabbitMQ to start", func() bool {
+	testenv.Until(n.t, "RabbitMQ to start", func() bool {
 		select {
 		case <-done:
 			return true
@@ -118,13 +118,13 @@ func TestRestartUnderLoad(t *testing.T) {
 		work.Go(func() {
 			for i := w; i < messages; i += 8 {
 				id := fmt.Sprint("evt_", i)
-				need.Until(t, "the broker to take "+id, func() bool { return send(t, b, h, id, id).OK() })
+				testenv.Until(t, "the broker to take "+id, func() bool { return send(t, b, h, id, id).OK() })
 				sent.Add(1)
 			}
 		})
 	}
 	for _, at := range []int64{messages / 4, messages / 2} {
-		need.Until(t, "some load", func() bool { return sent.Load() >= at && published.Load() >= at })
+		testenv.Until(t, "some load", func() bool { return sent.Load() >= at && published.Load() >= at })
 		n.kill()
 		if !n.start() {
 			t.Fatalf("RabbitMQ did not start again: %.2000s", n.out.String())

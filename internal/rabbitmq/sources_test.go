@@ -17,13 +17,13 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/hookyard/hookyard"
-	"github.com/hookyard/hookyard/internal/need"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 // TestMessageToEvent keeps everything that a message says.
 func TestMessageToEvent(t *testing.T) {
 	t.Parallel()
-	url := need.RabbitMQ(t)
+	url := testenv.RabbitMQ(t)
 	name, ch := queue(t, url, nil)
 	r := newRig(t, nil)
 	s := r.source(t, "orders", "order", hookyard.QueueSource{URL: url, Queue: name})
@@ -47,12 +47,12 @@ func TestMessageToEvent(t *testing.T) {
 	if all := r.events(t, 2); string(all[1].Body) != "other" {
 		t.Errorf("%s", all[1].Body)
 	}
-	need.Until(t, "everything to be acknowledged", func() bool { st, _ := r.sources.Status(s.Key); return st.Taken == 3 })
+	testenv.Until(t, "everything to be acknowledged", func() bool { st, _ := r.sources.Status(s.Key); return st.Taken == 3 })
 }
 
 func TestTypeFrom(t *testing.T) {
 	t.Parallel()
-	url := need.RabbitMQ(t)
+	url := testenv.RabbitMQ(t)
 	for _, c := range []struct {
 		from, fixed string
 		p           amqp.Publishing
@@ -90,7 +90,7 @@ func TestTypeFrom(t *testing.T) {
 // TestPoison: messages that can never become events go to the list of refusals, and hold up nobody.
 func TestPoison(t *testing.T) {
 	t.Parallel()
-	url := need.RabbitMQ(t)
+	url := testenv.RabbitMQ(t)
 	name, ch := queue(t, url, amqp.Table{"x-queue-type": "quorum"})
 	r := newRig(t, nil)
 	s := r.source(t, "comments", "comment", hookyard.QueueSource{URL: url, Queue: name, Expect: hookyard.ExpectComments})
@@ -119,7 +119,7 @@ func TestPoison(t *testing.T) {
 			t.Errorf("%.20q: refused because %q, %d bytes", p.body, rf.Reason, rf.Size)
 		}
 	}
-	need.Until(t, "everything to be acknowledged", func() bool {
+	testenv.Until(t, "everything to be acknowledged", func() bool {
 		st, _ := r.sources.Status(s.Key)
 		return st.Refused == int64(len(poison))
 	})
@@ -133,7 +133,7 @@ func TestPoison(t *testing.T) {
 // comments to the webhooks that a message names.
 func TestComments(t *testing.T) {
 	t.Parallel()
-	url := need.RabbitMQ(t)
+	url := testenv.RabbitMQ(t)
 	for _, allowed := range []bool{true, false} {
 		t.Run(fmt.Sprint(allowed), func(t *testing.T) {
 			t.Parallel()
@@ -197,7 +197,7 @@ func TestComments(t *testing.T) {
 // TestRequestsOfAnyMessage: other messages may name webhooks, too, and go there as they are.
 func TestRequestsOfAnyMessage(t *testing.T) {
 	t.Parallel()
-	url := need.RabbitMQ(t)
+	url := testenv.RabbitMQ(t)
 	name, ch := queue(t, url, nil)
 	got := make(chan string, 10)
 	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -219,7 +219,7 @@ func TestRequestsOfAnyMessage(t *testing.T) {
 // TestFollow: sources begin, change and end while others run, and say how they do.
 func TestFollow(t *testing.T) {
 	t.Parallel()
-	url := need.RabbitMQ(t)
+	url := testenv.RabbitMQ(t)
 	one, ch := queue(t, url, nil)
 	two, _ := queue(t, url, nil)
 	r := newRig(t, nil)
@@ -233,7 +233,7 @@ func TestFollow(t *testing.T) {
 	r.sources.Wake()
 	put(t, ch, two, amqp.Publishing{Body: []byte("2")})
 	r.events(t, 2)
-	need.Until(t, "the first queue to be left", func() bool {
+	testenv.Until(t, "the first queue to be left", func() bool {
 		q, err := ch.QueueDeclarePassive(one, true, false, false, false, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -241,25 +241,25 @@ func TestFollow(t *testing.T) {
 		return q.Consumers == 0
 	})
 	bad := r.source(t, "bad", "", hookyard.QueueSource{URL: url, Queue: "hookyard-test-nothing"})
-	need.Until(t, "the missing queue to be told", func() bool {
+	testenv.Until(t, "the missing queue to be told", func() bool {
 		st, _ := r.sources.Status(bad.Key)
 		return !st.Connected && strings.Contains(st.Error, "no queue") && strings.Contains(st.Error, "switch declare on")
 	})
 	other := r.source(t, "other", "", hookyard.QueueSource{URL: url, Queue: one, Declare: true, Arguments: map[string]any{"x-max-length": 5.0}})
-	need.Until(t, "other arguments to be told", func() bool {
+	testenv.Until(t, "other arguments to be told", func() bool {
 		st, _ := r.sources.Status(other.Key)
 		return !st.Connected && strings.Contains(st.Error, "declare the same ones")
 	})
 	if err := r.db.DeleteSource(t.Context(), r.view.Project.Key, "in"); err != nil {
 		t.Fatal(err)
 	}
-	need.Until(t, "the source to be forgotten", func() bool { _, ok := r.sources.Status(s.Key); return !ok })
+	testenv.Until(t, "the source to be forgotten", func() bool { _, ok := r.sources.Status(s.Key); return !ok })
 }
 
 // TestQueueDeleted goes on when the queue is there again.
 func TestQueueDeleted(t *testing.T) {
 	t.Parallel()
-	url := need.RabbitMQ(t)
+	url := testenv.RabbitMQ(t)
 	name, ch := queue(t, url, nil)
 	r := newRig(t, nil)
 	s := r.source(t, "in", "", hookyard.QueueSource{URL: url, Queue: name, Declare: true})
@@ -267,7 +267,7 @@ func TestQueueDeleted(t *testing.T) {
 	if _, err := ch.QueueDelete(name, false, false, false); err != nil {
 		t.Fatal(err)
 	}
-	need.Until(t, "a message to be taken again", func() bool {
+	testenv.Until(t, "a message to be taken again", func() bool {
 		put(t, ch, name, amqp.Publishing{Body: []byte("x")})
 		st, _ := r.sources.Status(s.Key)
 		return st.Taken > 0
@@ -277,7 +277,7 @@ func TestQueueDeleted(t *testing.T) {
 // TestNodesShare has two nodes read one queue: every message is taken once.
 func TestNodesShare(t *testing.T) {
 	t.Parallel()
-	url := need.RabbitMQ(t)
+	url := testenv.RabbitMQ(t)
 	name, ch := queue(t, url, amqp.Table{"x-queue-type": "quorum"})
 	r := newRig(t, nil)
 	s := r.source(t, "in", "", hookyard.QueueSource{URL: url, Queue: name, Prefetch: 20})
@@ -340,7 +340,7 @@ func (g *gate) set(f func()) {
 // TestDatabaseAway: messages wait, are not refused, and are taken once it is back.
 func TestDatabaseAway(t *testing.T) {
 	t.Parallel()
-	url := need.RabbitMQ(t)
+	url := testenv.RabbitMQ(t)
 	name, ch := queue(t, url, nil)
 	r := newRig(t, nil)
 	r.stop()
@@ -354,7 +354,7 @@ func TestDatabaseAway(t *testing.T) {
 	for i := range 10 {
 		put(t, ch, name, amqp.Publishing{Body: fmt.Append(nil, i)})
 	}
-	need.Until(t, "tries", func() bool { g.mu.Lock(); defer g.mu.Unlock(); return g.calls >= 3 })
+	testenv.Until(t, "tries", func() bool { g.mu.Lock(); defer g.mu.Unlock(); return g.calls >= 3 })
 	r.stop() // meanwhile: nothing is lost by a stop
 	r.run(t)
 	g.set(func() { g.err, g.spoil = nil, "5" })
@@ -362,5 +362,5 @@ func TestDatabaseAway(t *testing.T) {
 	if rf := r.refused(t, 1)[0]; !strings.Contains(rf.Reason, "the driver says no") || string(rf.Body) != "5" {
 		t.Errorf("refusal: %+v", rf)
 	}
-	need.Until(t, "everything to be acknowledged", func() bool { return depth(t, ch, name) == 0 })
+	testenv.Until(t, "everything to be acknowledged", func() bool { return depth(t, ch, name) == 0 })
 }

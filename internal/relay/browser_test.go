@@ -13,17 +13,17 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/hookyard/hookyard"
-	"github.com/hookyard/hookyard/internal/need"
 	"github.com/hookyard/hookyard/internal/relay"
 	"github.com/hookyard/hookyard/internal/store"
 	"github.com/hookyard/hookyard/internal/store/storetest"
 	"github.com/hookyard/hookyard/internal/stream"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 // browse opens a page of an origin of its own in Chromium.
 func browse(t *testing.T) (ctx context.Context, origin string) {
 	t.Helper()
-	path := need.Chromium(t)
+	path := testenv.Chromium(t)
 	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = w.Write([]byte("<!doctype html><title>another origin</title>"))
@@ -87,7 +87,7 @@ func TestChromiumRelay(t *testing.T) {
 			got <- text
 		}
 	}()
-	need.Until(t, "the page polls", func() bool { return b.hub.Listeners() == 1 })
+	testenv.Until(t, "the page polls", func() bool { return b.hub.Listeners() == 1 })
 	for range 2 {
 		answer, err := eval(other, strings.ReplaceAll(snippetSignal, "SERVER", b.srv.URL))
 		if err != nil || answer != "200" {

@@ -12,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hookyard/hookyard/internal/need"
 	"github.com/hookyard/hookyard/internal/store/storetest"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 // The clients as their users have them, pinned. Installing them needs the npm registry.
@@ -22,7 +22,7 @@ const packages = `{"private":true,"type":"module","dependencies":{"smee-client":
 // install puts npm packages into a folder, or skips the test when that is not possible here.
 func install(t *testing.T, script string) *exec.Cmd {
 	t.Helper()
-	node, npm := need.Program(t, "node"), need.Program(t, "npm")
+	node, npm := testenv.Program(t, "node"), testenv.Program(t, "npm")
 	dir := t.TempDir()
 	for name, text := range map[string]string{"package.json": packages, "main.js": script} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
@@ -115,7 +115,7 @@ for (let n = 0; n < 20; n++) console.log(JSON.stringify(await poll()));
 	db := storetest.Open(t, storetest.SQLite(t))
 	b := setup(t, db, "", nil)
 	lines := start(t, cmd, "SERVER="+b.srv.URL)
-	need.Until(t, "it polls", func() bool { return b.hub.Listeners() == 1 })
+	testenv.Until(t, "it polls", func() bool { return b.hub.Listeners() == 1 })
 	for n := range 20 {
 		b.do(t, http.DefaultClient, "POST", "/_webhook/signal", signalOf("q/r", n))
 	}

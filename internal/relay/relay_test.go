@@ -17,11 +17,11 @@ import (
 	"time"
 
 	"github.com/hookyard/hookyard"
-	"github.com/hookyard/hookyard/internal/need"
 	"github.com/hookyard/hookyard/internal/relay"
 	"github.com/hookyard/hookyard/internal/store"
 	"github.com/hookyard/hookyard/internal/store/storetest"
 	"github.com/hookyard/hookyard/internal/stream"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 // client is one with connections of its own.
@@ -49,7 +49,7 @@ func TestRelay(t *testing.T) {
 				}
 			})
 		}
-		need.Until(t, "all poll", func() bool { return b.hub.Listeners() == clients })
+		testenv.Until(t, "all poll", func() bool { return b.hub.Listeners() == clients })
 		for n := range events { // a burst: most come between two polls
 			status, body, _ := b.do(t, http.DefaultClient, []string{"POST", "PUT"}[n%2], "/_webhook/signal", signalOf("livelykernel/lively4-core", n),
 				"X-GitHub-Event", "push", "X-GitHub-Delivery", fmt.Sprint("guid-", n), "Content-Type", "text/plain")
@@ -85,7 +85,7 @@ func TestNewConnections(t *testing.T) {
 		}
 		done <- got
 	}()
-	need.Until(t, "it polls", func() bool { return b.hub.Listeners() == 1 })
+	testenv.Until(t, "it polls", func() bool { return b.hub.Listeners() == 1 })
 	for n := range events {
 		b.do(t, http.DefaultClient, "POST", "/_webhook/signal", signalOf("q/r", n))
 	}
@@ -140,7 +140,7 @@ func TestStopping(t *testing.T) {
 		_, body, _ := b.do(t, client(), "GET", "/_webhook/register", "", "repositoryname", "q/r")
 		answered <- body
 	}()
-	need.Until(t, "it polls", func() bool { return b.hub.Listeners() == 1 })
+	testenv.Until(t, "it polls", func() bool { return b.hub.Listeners() == 1 })
 	b.stop()
 	if body := <-answered; body != "null\n" {
 		t.Errorf("%q; want null", body)
@@ -207,7 +207,7 @@ func TestForm(t *testing.T) {
 			got <- body
 		}
 	}()
-	need.Until(t, "it polls", func() bool { return b.hub.Listeners() == 1 })
+	testenv.Until(t, "it polls", func() bool { return b.hub.Listeners() == 1 })
 	form := url.Values{"payload": {signalOf("q/r", 1)}}.Encode()
 	if status, text, _ := b.do(t, http.DefaultClient, "POST", "/_webhook/signal", form, "Content-Type", "application/x-www-form-urlencoded"); status != 200 {
 		t.Fatalf("form: %d %s", status, text)
@@ -275,10 +275,10 @@ func TestGone(t *testing.T) {
 			_ = resp.Body.Close()
 		}
 	}()
-	need.Until(t, "it polls", func() bool { return b.gate.Open() == 1 })
+	testenv.Until(t, "it polls", func() bool { return b.gate.Open() == 1 })
 	cancel()
 	<-ended
-	need.Until(t, "it is gone", func() bool { return b.gate.Open() == 0 })
+	testenv.Until(t, "it is gone", func() bool { return b.gate.Open() == 0 })
 	b.do(t, client(), "POST", "/_webhook/signal", signalOf("q/r", 1))
 	if _, body, _ := b.do(t, client(), "GET", "/_webhook/register", "", "repositoryname", "q/r"); body != signalOf("q/r", 1) {
 		t.Errorf("after coming back: %s", body)

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/hookyard/hookyard"
-	"github.com/hookyard/hookyard/internal/need"
 	"github.com/hookyard/hookyard/internal/store"
 	"github.com/hookyard/hookyard/internal/store/storetest"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 // TestDeliveriesByPage goes through lists page by page: each delivery once, of the newest event first, whatever narrows
@@ -172,7 +172,7 @@ func TestNodesHear(t *testing.T) {
 	b.OnCommit(func(key int64) { heard <- key })
 	b.OnChange(func() { changed <- struct{}{} })
 	// Whether there is somebody to tell is looked for once a second, and whoever listens must have begun.
-	need.Until(t, "b hears a", func() bool {
+	testenv.Until(t, "b hears a", func() bool {
 		put(t, a, one, "x", 1)
 		select {
 		case key := <-heard:
@@ -197,7 +197,7 @@ func TestNodesHear(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	need.Until(t, "b's settings are those of a", func() bool {
+	testenv.Until(t, "b's settings are those of a", func() bool {
 		v, err := b.View(t.Context(), "ann", "one")
 		return err == nil && v.Hook("h1").Description == "changed"
 	})

@@ -16,10 +16,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hookyard/hookyard/internal/need"
 	"github.com/hookyard/hookyard/internal/store"
 	"github.com/hookyard/hookyard/internal/store/storetest"
 	"github.com/hookyard/hookyard/internal/stream"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 // follow reads events of number 0 to want-1 by NDJSON or SSE in turn and comes back with its cursor whenever the
@@ -145,7 +145,7 @@ func TestIdleListeners(t *testing.T) {
 			for i := range conns {
 				conns[i] = dialListener(t, b, kind)
 			}
-			need.Until(t, "all listen", func() bool { return b.hub.Listeners() == n })
+			testenv.Until(t, "all listen", func() bool { return b.hub.Listeners() == n })
 			each := float64(memory()-before) / float64(n) / 1000
 			t.Logf("%s: %.1f kB for each of %d idle listeners", kind, each, n)
 			if each > 40 && !raceOn {
@@ -154,7 +154,7 @@ func TestIdleListeners(t *testing.T) {
 			for _, c := range conns {
 				_ = c.Close()
 			}
-			need.Until(t, "all are gone", func() bool { return b.gate.Open() == 0 })
+			testenv.Until(t, "all are gone", func() bool { return b.gate.Open() == 0 })
 		})
 	}
 }
@@ -203,7 +203,7 @@ func TestLoad(t *testing.T) {
 	for i := range conns {
 		conns[i] = dialListener(t, b, "ndjson")
 	}
-	need.Until(t, "all listen", func() bool { return b.hub.Listeners() == listeners })
+	testenv.Until(t, "all listen", func() bool { return b.hub.Listeners() == listeners })
 	total := int(length.Seconds() * rate)
 	var delivered atomic.Int64
 	var killed [listeners]atomic.Bool

@@ -14,10 +14,10 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/hookyard/hookyard"
-	"github.com/hookyard/hookyard/internal/need"
 	"github.com/hookyard/hookyard/internal/store"
 	"github.com/hookyard/hookyard/internal/store/storetest"
 	"github.com/hookyard/hookyard/internal/stream"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 func number(t testing.TB, e wire) int {
@@ -221,7 +221,7 @@ func TestStopping(t *testing.T) {
 		}
 		polled <- text
 	}()
-	need.Until(t, "four listeners", func() bool { return b.hub.Listeners() == 4 })
+	testenv.Until(t, "four listeners", func() bool { return b.hub.Listeners() == 4 })
 	closed := make(chan websocket.StatusCode, 1)
 	go func() {
 		_, _, err := ws.Read(context.Background())
@@ -240,7 +240,7 @@ func TestStopping(t *testing.T) {
 	if code := <-closed; code != websocket.StatusGoingAway {
 		t.Errorf("websocket: closed with %d, want 1001", code)
 	}
-	need.Until(t, "none is left", func() bool { return b.gate.Open() == 0 })
+	testenv.Until(t, "none is left", func() bool { return b.gate.Open() == 0 })
 }
 
 // TestGoneAtOnce closes connections and looks whether anything of them is left.
@@ -261,7 +261,7 @@ func TestGoneAtOnce(t *testing.T) {
 		}
 		polled <- err
 	}()
-	need.Until(t, "three listeners", func() bool { return b.gate.Open() == 3 })
+	testenv.Until(t, "three listeners", func() bool { return b.gate.Open() == 3 })
 	resp, err := http.Get(b.srv.URL + "/acme/shop/poll")
 	if err != nil || resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") == "" {
 		t.Errorf("a fourth listener: %v, %v; want 429 with Retry-After", resp, err)
@@ -273,7 +273,7 @@ func TestGoneAtOnce(t *testing.T) {
 	if err := <-polled; !errors.Is(err, context.Canceled) {
 		t.Errorf("poll: %v", err)
 	}
-	need.Until(t, "all are gone", func() bool { return b.gate.Open() == 0 })
+	testenv.Until(t, "all are gone", func() bool { return b.gate.Open() == 0 })
 	publish(t, db, view, "a", 1) // nobody is there to be woken
 }
 

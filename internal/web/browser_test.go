@@ -20,7 +20,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
-	"github.com/hookyard/hookyard/internal/need"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 // tab is a tab of a real browser.
@@ -32,7 +32,7 @@ type tab struct {
 // chromium starts a browser with one tab.
 func chromium(t *testing.T) *tab {
 	t.Helper()
-	path := need.Chromium(t)
+	path := testenv.Chromium(t)
 	dir, err := os.MkdirTemp("", "hookyard-chromium-") // removed with patience below: the browser's children write a little longer
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +47,7 @@ func chromium(t *testing.T) *tab {
 		closeTab()
 		closeAll()
 		stop()
-		need.Until(t, "the browser's folder can be removed", func() bool { return os.RemoveAll(dir) == nil })
+		testenv.Until(t, "the browser's folder can be removed", func() bool { return os.RemoveAll(dir) == nil })
 	})
 	b := &tab{t, ctx}
 	b.do(chromedp.Navigate("about:blank"))
@@ -82,7 +82,7 @@ func (b *tab) js(expression string) string {
 // until waits for an expression to be true.
 func (b *tab) until(expression string) {
 	b.t.Helper()
-	need.Until(b.t, expression, func() bool { return b.js(expression) == "true" })
+	testenv.Until(b.t, expression, func() bool { return b.js(expression) == "true" })
 }
 
 func (b *tab) size(width, height int64) {
@@ -239,7 +239,7 @@ func TestBrowser(t *testing.T) {
 	t.Run("live", func(t *testing.T) {
 		b := b.in(t)
 		second := chromium(t)
-		curl := need.Program(t, "curl")
+		curl := testenv.Program(t, "curl")
 		b.open(s.url + "/acme/shop")
 		second.open(s.url + "/acme/shop/events?type=live.*")
 		for _, one := range []*tab{b, second} {
@@ -413,7 +413,7 @@ func TestAccessible(t *testing.T) {
 // axeSource installs axe-core from npm and returns its text.
 func axeSource(t *testing.T) string {
 	t.Helper()
-	npm := need.Program(t, "npm")
+	npm := testenv.Program(t, "npm")
 	dir := t.TempDir()
 	install := exec.CommandContext(t.Context(), npm, "install", "--prefix", dir, "--no-audit", "--no-fund", "--ignore-scripts", "axe-core@4")
 	if out, err := install.CombinedOutput(); err != nil {

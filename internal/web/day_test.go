@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/hookyard/hookyard"
-	"github.com/hookyard/hookyard/internal/signature"
 	"github.com/hookyard/hookyard/internal/store"
+	"github.com/hookyard/hookyard/signature"
 )
 
 // fillDay puts a day of a shop's events into a folder's database, for pictures: busy and quiet hours, a hook that does

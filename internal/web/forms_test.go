@@ -14,7 +14,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/hookyard/hookyard/internal/app"
-	"github.com/hookyard/hookyard/internal/need"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 // visitor fills in forms in a real browser, and remembers which there were and which were sent.
@@ -96,7 +96,7 @@ func (v *visitor) send(path, action, button string, fields map[string]string, th
 		v.t.Errorf("%s: form %q with button %q: %s", path, action, button, said)
 		return
 	}
-	need.Until(v.t, "the page after "+action, func() bool { // an error: the browser is between two pages
+	testenv.Until(v.t, "the page after "+action, func() bool { // an error: the browser is between two pages
 		there, err := chromedp.Run(v.ctx, chromedp.Evaluate[bool](`document.readyState === "complete" && document.documentElement.dataset.left === undefined`))
 		return err == nil && there
 	})

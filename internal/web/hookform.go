@@ -15,7 +15,7 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/format"
-	"github.com/hookyard/hookyard/internal/signature"
+	"github.com/hookyard/hookyard/signature"
 )
 
 // hookForm is what stands in the form of a hook, as it was typed. payloadUrl, secret, webhookType and gitPush are Yobi's

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hookyard/hookyard/internal/need"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 func TestEveryPage(t *testing.T) {
@@ -386,7 +386,7 @@ func TestWeight(t *testing.T) {
 func TestNextSteps(t *testing.T) {
 	t.Parallel()
 	curl := regexp.MustCompile(`(?s)<pre id="curl"[^>]*>(.*?)</pre>`)
-	need.Program(t, "curl")
+	testenv.Program(t, "curl")
 	run := func(s *server, project, token string) {
 		t.Helper()
 		found := curl.FindStringSubmatch(s.page("/" + project))

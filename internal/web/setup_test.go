@@ -15,8 +15,8 @@ import (
 	"testing"
 
 	"github.com/hookyard/hookyard/internal/app"
-	"github.com/hookyard/hookyard/internal/need"
 	"github.com/hookyard/hookyard/internal/store/storetest"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 // server is a whole server with a browser's worth of cookies.
@@ -201,7 +201,7 @@ func (s *server) publish(project, eventType, data string) string {
 func (s *server) deliveryOf(project, event, hook, state string) string {
 	s.t.Helper()
 	var id string
-	need.Until(s.t, "delivery of "+event+" to "+hook+" is "+state, func() bool {
+	testenv.Until(s.t, "delivery of "+event+" to "+hook+" is "+state, func() bool {
 		var list struct {
 			Deliveries []struct {
 				ID, HookID, State string

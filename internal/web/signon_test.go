@@ -17,7 +17,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/hookyard/hookyard/internal/app"
-	"github.com/hookyard/hookyard/internal/need"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 // account is somebody whom dex knows.
@@ -29,8 +29,8 @@ type account struct {
 // startDex runs an OpenID Connect provider, and a hookyard that people sign in to by it.
 func startDex(t *testing.T, accounts ...account) *server {
 	t.Helper()
-	program := need.Program(t, "dex") // make dex builds it
-	ours, theirs := need.Port(t), need.Port(t)
+	program := testenv.Program(t, "dex") // make dex builds it
+	ours, theirs := testenv.Port(t), testenv.Port(t)
 	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.DefaultCost) // dex takes no less
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +61,7 @@ func startDex(t *testing.T, accounts ...account) *server {
 		c.Listen, c.OIDCIssuer, c.OIDCClientID, c.OIDCClientSecret = fmt.Sprintf("127.0.0.1:%d", ours), issuer, "hookyard", "between-us"
 		c.OIDCAllow, c.OIDCAdmins = []string{"@example.com", "group:crew"}, []string{"group:ops"}
 	})
-	need.Until(t, "dex answers", func() bool {
+	testenv.Until(t, "dex answers", func() bool {
 		resp, err := http.Get(issuer + "/.well-known/openid-configuration")
 		if err != nil {
 			return false
@@ -247,7 +247,7 @@ func TestSignOn(t *testing.T) {
 func TestSignOnWithoutProvider(t *testing.T) {
 	t.Parallel()
 	s, _ := startIn(t, t.TempDir(), false, func(c *app.Config) {
-		c.OIDCIssuer, c.OIDCClientID, c.OIDCAllow = fmt.Sprintf("http://127.0.0.1:%d", need.Port(t)), "hookyard", []string{"*"}
+		c.OIDCIssuer, c.OIDCClientID, c.OIDCAllow = fmt.Sprintf("http://127.0.0.1:%d", testenv.Port(t)), "hookyard", []string{"*"}
 	})
 	a := s.get("/login/oidc?next=/profile")
 	if a.StatusCode != http.StatusServiceUnavailable || !strings.Contains(a.body, "does not say how to sign in") || !strings.Contains(a.body, `name="password"`) {

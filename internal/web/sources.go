@@ -9,7 +9,7 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
-	"github.com/hookyard/hookyard/internal/signature"
+	"github.com/hookyard/hookyard/signature"
 )
 
 // sourceForm is what stands in the form of a source.

@@ -16,7 +16,7 @@ import (
 	"github.com/hookyard/hookyard/client"
 	"github.com/hookyard/hookyard/examples/receivers"
 	"github.com/hookyard/hookyard/internal/app"
-	"github.com/hookyard/hookyard/internal/need"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -120,7 +120,7 @@ func TestFromHookyard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	need.Until(t, "both deliveries", func() bool {
+	testenv.Until(t, "both deliveries", func() bool {
 		page, err := c.Deliveries(t.Context(), project, client.DeliveryQuery{Event: receipt.ID, State: hookyard.Delivered})
 		return err == nil && len(page.Deliveries) == 2
 	})

@@ -11,8 +11,8 @@ import (
 	"testing"
 
 	"github.com/hookyard/hookyard"
-	"github.com/hookyard/hookyard/internal/need"
 	"github.com/hookyard/hookyard/internal/store"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 // Each runs f on a fresh SQLite file and on a fresh PostgreSQL schema.
@@ -40,7 +40,7 @@ func SQLite(t testing.TB) string { return filepath.Join(t.TempDir(), "hookyard.d
 // Postgres makes an empty schema, dropped when the test ends, and returns a URL whose connections use it.
 func Postgres(t testing.TB) string {
 	t.Helper()
-	base := need.Postgres(t)
+	base := testenv.Postgres(t)
 	db, err := sql.Open("pgx", base)
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,6 @@
-// Package need finds the services that tests run against. A test whose service is missing is skipped and the reason is
+// Package testenv finds the services that tests run against. A test whose service is missing is skipped and the reason is
 // written to the file named by HOOKYARD_SKIPPED, which make prints last; with CI=true a missing service fails instead.
-package need
+package testenv
 
 import (
 	"fmt"

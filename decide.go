@@ -18,8 +18,8 @@ type Decision struct {
 const maxRetryAfter = 24 * time.Hour
 
 // Decide turns the outcome of a delivery's attempt into what happens next. before is the hook's health so far; tries is
-// how many attempts have been made in this round, this one included. jitter is between 0 and 1 and spreads waits by ±20 %, so that receivers who went down
-// together do not get everything back at once. Pure: same arguments, same answer.
+// how many attempts have been made in this round, this one included. jitter is between 0 and 1 and spreads waits by ±20
+// %, so that receivers who went down together do not get everything back at once. Pure: same arguments, same answer.
 func Decide(h *Hook, before Health, tries int, o Outcome, now time.Time, jitter float64) Decision {
 	d := Decision{Health: nextHealth(h, before, o, now)}
 	if o.OK() {

@@ -68,7 +68,8 @@ func ParseDuration(s string) (time.Duration, error) {
 	return d, nil
 }
 
-// FormatDuration writes a duration as people would, in a way that [ParseDuration] reads: 30d for 720h0m0s, 1h for 1h0m0s.
+// FormatDuration writes a duration as people would, in a way that [ParseDuration] reads: 30d for 720h0m0s, 1h for
+// 1h0m0s.
 func FormatDuration(d time.Duration) string {
 	const day = 24 * time.Hour
 	if d != 0 && d%day == 0 {

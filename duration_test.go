@@ -10,7 +10,8 @@ func TestDurations(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour
 	for text, want := range map[string]time.Duration{
-		"30d": 30 * day, "1w": 7 * day, "1.5d": 36 * time.Hour, "-1d": -day, "0d": 0, "15s": 15 * time.Second, "1h30m": 90 * time.Minute,
+		"30d": 30 * day, "1w": 7 * day, "1.5d": 36 * time.Hour, "-1d": -day, "0d": 0, "15s": 15 * time.Second,
+		"1h30m":    90 * time.Minute,
 		"720h0m0s": 30 * day, "0s": 0, "0": 0,
 	} {
 		got, err := ParseDuration(text)
@@ -26,7 +27,8 @@ func TestDurations(t *testing.T) {
 		}
 	}
 	for d, want := range map[time.Duration]string{
-		30 * day: "30d", 2 * day: "2d", time.Hour: "1h", 15 * time.Second: "15s", 90 * time.Minute: "1h30m", 0: "0s", 61 * time.Second: "1m1s", 5 * time.Minute: "5m",
+		30 * day: "30d", 2 * day: "2d", time.Hour: "1h", 15 * time.Second: "15s", 90 * time.Minute: "1h30m", 0: "0s",
+		61 * time.Second: "1m1s", 5 * time.Minute: "5m",
 	} {
 		if got := FormatDuration(d); got != want {
 			t.Errorf("%v is written %q; want %q", d, got, want)

@@ -52,8 +52,9 @@ var (
 // ErrStale is what the store answers to a change that was made from an older revision than there is.
 var ErrStale = &Error{Code: Conflict, Message: "it was changed by somebody else meanwhile: look at it again"}
 
-// ErrLost is what the store answers to the result of a delivery that is no longer this node's: it was canceled meanwhile,
-// or another node believed this one dead and took it over. The attempt is kept; the state is the other's business.
+// ErrLost is what the store answers to the result of a delivery that is no longer this node's: it was canceled
+// meanwhile, or another node believed this one dead and took it over. The attempt is kept; the state is the other's
+// business.
 var ErrLost = errors.New("the delivery is no longer this node's")
 
 // Errorf makes an [Error] with a formatted message.

@@ -92,7 +92,8 @@ func Publish(p Publication, now time.Time, limits Limits) (*Event, error) {
 		return nil, err
 	}
 	if len(p.ID) > limits.EventType {
-		return nil, FieldErrorf("id", "id is %d bytes long, at most %d are allowed (setting: --max-event-type)", len(p.ID), limits.EventType)
+		return nil, FieldErrorf("id", "id is %d bytes long, at most %d are allowed (setting: --max-event-type)",
+			len(p.ID), limits.EventType)
 	}
 	if !printable(p.ID) {
 		return nil, FieldErrorf("id", "id must be printable text without control characters")
@@ -139,7 +140,8 @@ func NewEvent(source, eventType string, body []byte, now time.Time) *Event {
 // NewMeta makes one of hookyard's own events of a project, shaped as a published one. data must be JSON.
 func NewMeta(projectKey int64, eventType string, data []byte, now time.Time) *Event {
 	e := envelope(eventType, now, data)
-	e.ID, e.Source, e.Type, e.ProjectKey, e.Time = newID("evt", now), SourceMeta, eventType, projectKey, now.UTC().Truncate(time.Microsecond)
+	e.ID, e.Source, e.Type, e.ProjectKey, e.Time = newID("evt", now), SourceMeta, eventType, projectKey,
+		now.UTC().Truncate(time.Microsecond)
 	return e
 }
 
@@ -149,7 +151,8 @@ func CheckType(t string, limits Limits) error {
 	case t == "":
 		return FieldErrorf("type", "type is missing: name the event, for example order.created")
 	case len(t) > limits.EventType:
-		return FieldErrorf("type", "type is %d bytes long, at most %d are allowed (setting: --max-event-type)", len(t), limits.EventType)
+		return FieldErrorf("type", "type is %d bytes long, at most %d are allowed (setting: --max-event-type)", len(t),
+			limits.EventType)
 	case !printable(t):
 		return FieldErrorf("type", "type must be printable text without spaces or control characters")
 	case strings.HasPrefix(t, "hookyard."):

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Hook is a way out of a project: where to send, which events, how shaped, signed and retried. Values are shared between
-// goroutines once loaded and must not be changed.
+// Hook is a way out of a project: where to send, which events, how shaped, signed and retried. Values are shared
+// between goroutines once loaded and must not be changed.
 type Hook struct {
 	Key         int64 `json:"-"` // internal; never reused, so a hook made again under an old id is another hook
 	ProjectKey  int64 `json:"-"`
@@ -56,7 +56,8 @@ type RabbitMQ struct {
 
 // Health is what the dispatcher remembers of a hook across restarts.
 type Health struct {
-	Failures     int       `json:"failures"`               // attempts failed in a row (netbeans: connections failed in a row)
+	// attempts failed in a row (netbeans: connections failed in a row)
+	Failures     int       `json:"failures"`
 	FailingSince time.Time `json:"failingSince,omitzero"`  // of the first of them
 	RestUntil    time.Time `json:"restingUntil,omitzero"`  // nothing is sent before
 	LastStatus   int       `json:"lastStatus,omitempty"`   // of the last attempt that changed Health
@@ -66,11 +67,14 @@ type Health struct {
 
 // The policies by which a failing hook is switched off or left to rest.
 const (
-	OffSustained = "sustained" // off when nothing has succeeded for After days (default 5) and at least 10 attempts failed
-	OffNetBeans  = "netbeans"  // off after After (default 10) connection failures in a row; on again only by a changed URL
-	OffFailures  = "failures"  // off after After (default 10) failed attempts in a row
-	OffResting   = "resting"   // rests 1 minute after 4 failures in a row, doubling to a day, a probe after each; off after After (default 40)
-	OffNever     = "never"
+	// off when nothing has succeeded for After days (default 5) and at least 10 attempts failed
+	OffSustained = "sustained"
+	// off after After (default 10) connection failures in a row; on again only by a changed URL
+	OffNetBeans = "netbeans"
+	OffFailures = "failures" // off after After (default 10) failed attempts in a row
+	// rests 1 minute after 4 failures in a row, doubling to a day, a probe after each; off after After (default 40)
+	OffResting = "resting"
+	OffNever   = "never"
 )
 
 // OffPolicy chooses how a failing hook is treated. The zero value is [OffSustained] with its default.
@@ -99,8 +103,8 @@ func DefaultSchedule() []time.Duration {
 // ListenerPrefix begins the ids of hooks that stand for a running hookyard listen.
 const ListenerPrefix = "listen-"
 
-// IsListener says whether the hook only stands for a running hookyard listen, which sends by itself: it wants no events,
-// so that nothing is ever sent from here, and it expires.
+// IsListener says whether the hook only stands for a running hookyard listen, which sends by itself: it wants no
+// events, so that nothing is ever sent from here, and it expires.
 func (h *Hook) IsListener() bool {
 	return strings.HasPrefix(h.ID, ListenerPrefix) && !h.ExpiresAt.IsZero() && !h.Events.All && len(h.Events.Names) == 0
 }
@@ -167,7 +171,9 @@ func (h *Hook) Validate(catalogue []string, limits Limits) error {
 	}
 	switch {
 	case len(h.Description) > limits.Description:
-		return FieldErrorf("description", "description is %d bytes long, at most %d are allowed (setting: --max-description)", len(h.Description), limits.Description)
+		return FieldErrorf("description",
+			"description is %d bytes long, at most %d are allowed (setting: --max-description)", len(h.Description),
+			limits.Description)
 	case !printableText(h.Description):
 		return FieldErrorf("description", "description holds control characters")
 	case h.ContentType != "" && h.ContentType != "json" && h.ContentType != "form" && h.ContentType != "text":
@@ -219,7 +225,8 @@ func CheckURL(raw string, limits Limits) error {
 		return FieldErrorf("url", "data.url empty or not a string")
 	}
 	if len(raw) > limits.URL {
-		return FieldErrorf("url", "url is %d bytes long, at most %d are allowed (setting: --max-url)", len(raw), limits.URL)
+		return FieldErrorf("url", "url is %d bytes long, at most %d are allowed (setting: --max-url)", len(raw),
+			limits.URL)
 	}
 	if !printable(raw) {
 		return FieldErrorf("url", "url holds spaces or control characters")
@@ -242,7 +249,8 @@ func CheckURL(raw string, limits Limits) error {
 // CheckSecret refuses secrets that are too long or would not survive a header.
 func CheckSecret(s string, limits Limits) error {
 	if len(s) > limits.Secret {
-		return FieldErrorf("secret", "secret is %d bytes long, at most %d are allowed (setting: --max-secret)", len(s), limits.Secret)
+		return FieldErrorf("secret", "secret is %d bytes long, at most %d are allowed (setting: --max-secret)", len(s),
+			limits.Secret)
 	}
 	if !printableText(s) || strings.ContainsAny(s, "\r\n") {
 		return FieldErrorf("secret", "secret holds control characters")
@@ -252,7 +260,8 @@ func CheckSecret(s string, limits Limits) error {
 
 // reservedHeaders are those a hook may not set: hop-by-hop (RFC 9110, 7.6.1), framing, and our own.
 var reservedHeaders = []string{
-	"Connection", "Content-Length", "Host", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection",
+	"Connection", "Content-Length", "Host", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
+	"Proxy-Connection",
 	"Te", "Trailer", "Transfer-Encoding", "Upgrade", "Expect", "Content-Encoding",
 }
 
@@ -260,7 +269,8 @@ var reservedHeaders = []string{
 // values that would end a line.
 func CheckHeaders(headers map[string]string, limits Limits) error {
 	if len(headers) > limits.Headers {
-		return FieldErrorf("headers", "headers holds %d names, at most %d are allowed (setting: --max-headers)", len(headers), limits.Headers)
+		return FieldErrorf("headers", "headers holds %d names, at most %d are allowed (setting: --max-headers)",
+			len(headers), limits.Headers)
 	}
 	for name, value := range headers {
 		if !isToken(name) || len(name) > 200 {

@@ -26,7 +26,8 @@ func TestIDsAscend(t *testing.T) {
 
 func TestIDsSortByTime(t *testing.T) {
 	t.Parallel()
-	early, late := string(appendBase32(nil, uint64(t0.UnixMilli())<<16, 1)), string(appendBase32(nil, uint64(t0.UnixMilli()+1)<<16, 0))
+	early, late := string(appendBase32(nil, uint64(t0.UnixMilli())<<16, 1)),
+		string(appendBase32(nil, uint64(t0.UnixMilli()+1)<<16, 0))
 	if early >= late {
 		t.Errorf("%s of an earlier millisecond does not sort before %s", early, late)
 	}
@@ -41,7 +42,8 @@ func TestDeliveryID(t *testing.T) {
 			t.Errorf("ParseDeliveryID(DeliveryID(%s, %d)) = %s, %d, %v", event, key, e, k, ok)
 		}
 	}
-	for _, bad := range []string{"", "dlv_", "dlv_x_1", event, "dlv_" + event[4:], "dlv_" + event[4:] + "_", "dlv_" + event[4:] + "_-1", "dlv_" + event[4:] + "_zz"} {
+	for _, bad := range []string{"", "dlv_", "dlv_x_1", event, "dlv_" + event[4:], "dlv_" + event[4:] + "_",
+		"dlv_" + event[4:] + "_-1", "dlv_" + event[4:] + "_zz"} {
 		if _, _, ok := ParseDeliveryID(bad); ok {
 			t.Errorf("ParseDeliveryID(%q) accepts it", bad)
 		}
@@ -54,8 +56,10 @@ func TestMatchGlob(t *testing.T) {
 		pattern, name string
 		want          bool
 	}{
-		{"order.created", "order.created", true}, {"order.*", "order.created", true}, {"order.*", "order.", true}, {"order.*", "order", false},
-		{"*", "", true}, {"*", "x", true}, {"*.created", "order.created", true}, {"a*b*c", "axxbyyc", true}, {"a*b*c", "axxbyy", false},
+		{"order.created", "order.created", true}, {"order.*", "order.created", true}, {"order.*", "order.", true},
+		{"order.*", "order", false},
+		{"*", "", true}, {"*", "x", true}, {"*.created", "order.created", true}, {"a*b*c", "axxbyyc", true},
+		{"a*b*c", "axxbyy", false},
 		{"", "", true}, {"", "x", false}, {"**", "x", true}, {"a*a", "a", false}, {"*a*", "bab", true},
 	} {
 		if got := MatchGlob(c.pattern, c.name); got != c.want {
@@ -76,9 +80,12 @@ func TestSelector(t *testing.T) {
 		text, event string
 		want        bool
 	}{
-		{`"all"`, "push", true}, {`"all"`, "hookyard.hook.disabled", false}, {`["*"]`, "push", true}, {`[]`, "push", false},
-		{`["push","order.*"]`, "order.paid", true}, {`["push"]`, "Push", false}, {`["hookyard.*"]`, "hookyard.hook.disabled", true},
-		{`["*.disabled"]`, "hookyard.hook.disabled", false}, {`["hookyard.hook.disabled"]`, "hookyard.hook.disabled", true},
+		{`"all"`, "push", true}, {`"all"`, "hookyard.hook.disabled", false}, {`["*"]`, "push", true},
+		{`[]`, "push", false},
+		{`["push","order.*"]`, "order.paid", true}, {`["push"]`, "Push", false},
+		{`["hookyard.*"]`, "hookyard.hook.disabled", true},
+		{`["*.disabled"]`, "hookyard.hook.disabled", false},
+		{`["hookyard.hook.disabled"]`, "hookyard.hook.disabled", true},
 	} {
 		var s Selector
 		if err := json.Unmarshal([]byte(c.text), &s); err != nil {
@@ -100,7 +107,8 @@ func TestSelectorCheck(t *testing.T) {
 	t.Parallel()
 	catalogue := []string{"COMMIT", "TAG_CREATED"}
 	limits := DefaultLimits()
-	for _, ok := range []Selector{SelectAll(), {}, {Names: []string{"COMMIT"}}, {Names: []string{"TAG_*"}}, {Names: []string{"hookyard.*"}}} {
+	for _, ok := range []Selector{SelectAll(), {}, {Names: []string{"COMMIT"}}, {Names: []string{"TAG_*"}},
+		{Names: []string{"hookyard.*"}}} {
 		if err := ok.Check(catalogue, limits); err != nil {
 			t.Errorf("%+v: %v", ok, err)
 		}
@@ -132,7 +140,8 @@ func TestPublish(t *testing.T) {
 	}
 	for name, bad := range map[string]Publication{
 		"type is missing": {Data: []byte("1")}, "at most 200": {Type: strings.Repeat("x", 201), Data: []byte("1")},
-		"data is missing": {Type: "a"}, "not valid JSON": {Type: "a", Data: []byte("{")}, "UTF-8": {Type: "a", Data: []byte("\"\xff\"")},
+		"data is missing": {Type: "a"}, "not valid JSON": {Type: "a", Data: []byte("{")},
+		"UTF-8":          {Type: "a", Data: []byte("\"\xff\"")},
 		"hookyard's own": {Type: "hookyard.x", Data: []byte("1")}, "printable": {Type: "a b", Data: []byte("1")},
 		"control characters": {Type: "a", ID: "x\x00", Data: []byte("1")},
 	} {
@@ -156,25 +165,36 @@ func TestDecide(t *testing.T) {
 		off    bool
 		fails  int
 	}{
-		"taken":                      {o: status(204), tries: 1, state: Delivered},
-		"taken resets":               {before: Health{Failures: 9}, o: status(200), tries: 1, state: Delivered},
-		"first failure":              {o: status(500), tries: 1, state: Pending, due: 5 * time.Second, fails: 1},
-		"redirect is a failure":      {o: status(308), tries: 1, state: Pending, due: 5 * time.Second, fails: 1},
-		"second":                     {o: down, tries: 2, state: Pending, due: 5 * time.Minute, fails: 1},
-		"last of the schedule":       {o: down, tries: 10, state: Failed, fails: 1},
-		"own schedule":               {hook: Hook{Schedule: []time.Duration{0}}, o: down, tries: 1, state: Failed, fails: 1},
-		"retry-after is longer":      {o: Outcome{Status: 503, RetryAfter: time.Hour}, tries: 1, state: Pending, due: time.Hour, fails: 1},
-		"retry-after is shorter":     {o: Outcome{Status: 503, RetryAfter: time.Second}, tries: 1, state: Pending, due: 5 * time.Second, fails: 1},
-		"retry-after is bounded":     {o: Outcome{Status: 503, RetryAfter: 900 * time.Hour}, tries: 1, state: Pending, due: 24 * time.Hour, fails: 1},
-		"gone":                       {o: status(410), tries: 1, state: Failed, off: true, fails: 1},
-		"cannot be shaped":           {o: Outcome{Kind: KindShape, Error: "template"}, tries: 1, state: Failed},
-		"blocked is not its fault":   {before: Health{Failures: 3}, o: Outcome{Kind: KindBlocked}, tries: 1, state: Pending, due: 5 * time.Second, fails: 3},
-		"netbeans, tenth":            {hook: Hook{Off: OffPolicy{Policy: OffNetBeans}}, before: Health{Failures: 9}, o: down, tries: 1, state: Failed, off: true, fails: 10},
-		"netbeans, an answer resets": {hook: Hook{Off: OffPolicy{Policy: OffNetBeans}}, before: Health{Failures: 9}, o: status(500), tries: 1, state: Pending, due: 5 * time.Second},
-		"failures, third":            {hook: Hook{Off: OffPolicy{Policy: OffFailures, After: 3}}, before: Health{Failures: 2}, o: status(500), tries: 1, state: Failed, off: true, fails: 3},
-		"never":                      {hook: Hook{Off: OffPolicy{Policy: OffNever}}, before: Health{Failures: 900}, o: down, tries: 1, state: Pending, due: 5 * time.Second, fails: 901},
-		"sustained, not long enough": {before: Health{Failures: 50, FailingSince: t0.Add(-4 * 24 * time.Hour)}, o: down, tries: 1, state: Pending, due: 5 * time.Second, fails: 51},
-		"sustained":                  {before: Health{Failures: 50, FailingSince: t0.Add(-5 * 24 * time.Hour)}, o: down, tries: 1, state: Failed, off: true, fails: 51},
+		"taken":                 {o: status(204), tries: 1, state: Delivered},
+		"taken resets":          {before: Health{Failures: 9}, o: status(200), tries: 1, state: Delivered},
+		"first failure":         {o: status(500), tries: 1, state: Pending, due: 5 * time.Second, fails: 1},
+		"redirect is a failure": {o: status(308), tries: 1, state: Pending, due: 5 * time.Second, fails: 1},
+		"second":                {o: down, tries: 2, state: Pending, due: 5 * time.Minute, fails: 1},
+		"last of the schedule":  {o: down, tries: 10, state: Failed, fails: 1},
+		"own schedule": {hook: Hook{Schedule: []time.Duration{0}}, o: down, tries: 1, state: Failed,
+			fails: 1},
+		"retry-after is longer": {o: Outcome{Status: 503, RetryAfter: time.Hour}, tries: 1, state: Pending,
+			due: time.Hour, fails: 1},
+		"retry-after is shorter": {o: Outcome{Status: 503, RetryAfter: time.Second}, tries: 1, state: Pending,
+			due: 5 * time.Second, fails: 1},
+		"retry-after is bounded": {o: Outcome{Status: 503, RetryAfter: 900 * time.Hour}, tries: 1, state: Pending,
+			due: 24 * time.Hour, fails: 1},
+		"gone":             {o: status(410), tries: 1, state: Failed, off: true, fails: 1},
+		"cannot be shaped": {o: Outcome{Kind: KindShape, Error: "template"}, tries: 1, state: Failed},
+		"blocked is not its fault": {before: Health{Failures: 3}, o: Outcome{Kind: KindBlocked}, tries: 1,
+			state: Pending, due: 5 * time.Second, fails: 3},
+		"netbeans, tenth": {hook: Hook{Off: OffPolicy{Policy: OffNetBeans}}, before: Health{Failures: 9},
+			o: down, tries: 1, state: Failed, off: true, fails: 10},
+		"netbeans, an answer resets": {hook: Hook{Off: OffPolicy{Policy: OffNetBeans}}, before: Health{Failures: 9},
+			o: status(500), tries: 1, state: Pending, due: 5 * time.Second},
+		"failures, third": {hook: Hook{Off: OffPolicy{Policy: OffFailures, After: 3}},
+			before: Health{Failures: 2}, o: status(500), tries: 1, state: Failed, off: true, fails: 3},
+		"never": {hook: Hook{Off: OffPolicy{Policy: OffNever}}, before: Health{Failures: 900},
+			o: down, tries: 1, state: Pending, due: 5 * time.Second, fails: 901},
+		"sustained, not long enough": {before: Health{Failures: 50, FailingSince: t0.Add(-4 * 24 * time.Hour)}, o: down,
+			tries: 1, state: Pending, due: 5 * time.Second, fails: 51},
+		"sustained": {before: Health{Failures: 50, FailingSince: t0.Add(-5 * 24 * time.Hour)}, o: down,
+			tries: 1, state: Failed, off: true, fails: 51},
 	} {
 		d := Decide(&c.hook, c.before, c.tries, c.o, t0, 0.5)
 		if d.State != c.state || (d.HookOff != "") != c.off || d.Health.Failures != c.fails {
@@ -211,7 +231,8 @@ func TestDecideRests(t *testing.T) {
 	if d := Decide(h, health, 1, Outcome{Status: 200}, now, 0.5); d.Health != (Health{}) {
 		t.Errorf("after a success: %+v", d.Health)
 	}
-	if d := Decide(&Hook{}, Health{}, 1, Outcome{Status: 429, RetryAfter: time.Minute}, t0, 0); !d.Health.RestUntil.Equal(t0.Add(time.Minute)) {
+	if d := Decide(&Hook{}, Health{}, 1, Outcome{Status: 429, RetryAfter: time.Minute}, t0,
+		0); !d.Health.RestUntil.Equal(t0.Add(time.Minute)) {
 		t.Errorf("429 rests the hook until %s", d.Health.RestUntil)
 	}
 }
@@ -247,7 +268,8 @@ func TestRoute(t *testing.T) {
 	for _, d := range Route(e, hooks, func(*Hook, *Event) (bool, error) { return false, nil }) {
 		got[d.HookID] = d
 	}
-	if len(got) != 4 || got["all"].State != Pending || got["off"].State != Skipped || got["off"].Reason != "410" || got["ticked"].State != Pending {
+	if len(got) != 4 || got["all"].State != Pending || got["off"].State != Skipped || got["off"].Reason != "410" ||
+		got["ticked"].State != Pending {
 		t.Errorf("deliveries = %+v", got)
 	}
 	if !got["late"].Due.Equal(e.Time.Add(time.Minute)) {
@@ -306,7 +328,8 @@ func TestHookValidate(t *testing.T) {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
-	for name, value := range map[string]string{"a b": "x", "X-A": "a\r\nB: c", "webhook-id": "x", "Host": "x", "": "x", "X-Hub-Signature-256": "x"} {
+	for name, value := range map[string]string{"a b": "x", "X-A": "a\r\nB: c", "webhook-id": "x", "Host": "x", "": "x",
+		"X-Hub-Signature-256": "x"} {
 		if CheckHeaders(map[string]string{name: value}, limits) == nil {
 			t.Errorf("header %q: %q is accepted", name, value)
 		}
@@ -328,7 +351,8 @@ func TestHeaderRoundTrip(t *testing.T) {
 func TestDuration(t *testing.T) {
 	t.Parallel()
 	var d Duration
-	for text, want := range map[string]time.Duration{`"5m"`: 5 * time.Minute, `90`: 90 * time.Second, `"0s"`: 0, `0.5`: 500 * time.Millisecond} {
+	for text, want := range map[string]time.Duration{`"5m"`: 5 * time.Minute, `90`: 90 * time.Second, `"0s"`: 0,
+		`0.5`: 500 * time.Millisecond} {
 		if err := json.Unmarshal([]byte(text), &d); err != nil || time.Duration(d) != want {
 			t.Errorf("%s = %s, %v", text, time.Duration(d), err)
 		}
@@ -342,7 +366,8 @@ func TestDuration(t *testing.T) {
 
 func TestClean(t *testing.T) {
 	t.Parallel()
-	for in, want := range map[string]string{"plain": "plain", "a\x00b": "a\ufffdb", "\xff": "\ufffd", "line\nbreak": "line\nbreak", "a\u202eb": "a\ufffdb"} {
+	for in, want := range map[string]string{"plain": "plain", "a\x00b": "a\ufffdb", "\xff": "\ufffd",
+		"line\nbreak": "line\nbreak", "a\u202eb": "a\ufffdb"} {
 		if got := Clean(in, 100); got != want {
 			t.Errorf("Clean(%q) = %q", in, got)
 		}

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// CheckJSON refuses what is not one JSON value (RFC 8259) in UTF-8 nested at most depth levels. It looks once, from left
-// to right, and decodes nothing: numbers keep every digit and keys their order, and a hostile body costs one scan.
+// CheckJSON refuses what is not one JSON value (RFC 8259) in UTF-8 nested at most depth levels. It looks once, from
+// left to right, and decodes nothing: numbers keep every digit and keys their order, and a hostile body costs one scan.
 func CheckJSON(b []byte, depth int) error { return CheckJSONFrom(b, 0, depth) }
 
 // CheckJSONFrom is [CheckJSON] of what begins at from; where the fault is counts from the start of b.
@@ -200,8 +200,8 @@ func scanNumber(b []byte) int {
 	return i
 }
 
-// AppendJSONString appends s as a JSON string. Unlike encoding/json it leaves <, > and & alone, as receivers who compare
-// bytes expect; invalid UTF-8 becomes U+FFFD.
+// AppendJSONString appends s as a JSON string. Unlike encoding/json it leaves <, > and & alone, as receivers who
+// compare bytes expect; invalid UTF-8 becomes U+FFFD.
 func AppendJSONString(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	b = append(b, '"')
@@ -270,7 +270,8 @@ func Clean(s string, max int) string {
 	return string(b)
 }
 
-// CleanLine is [Clean] for what must stay in one line, such as the value of a header: line breaks and tabs become spaces.
+// CleanLine is [Clean] for what must stay in one line, such as the value of a header: line breaks and tabs become
+// spaces.
 func CleanLine(s string, max int) string {
 	return Clean(strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\r' || r == '\t' {

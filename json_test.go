@@ -23,8 +23,10 @@ func TestCheckJSONDepth(t *testing.T) {
 
 // FuzzCheckJSON holds the scanner to what encoding/json takes for JSON.
 func FuzzCheckJSON(f *testing.F) {
-	for _, seed := range []string{`{"a":[1,2.5e-3,"x\n\u00e9",true,false,null,{}],"":{}}`, `[]`, `0`, `-0.1E+5`, `01`, `1.`, `"\x"`, `"`, `{"a"}`, `[1,]`, `{,}`,
-		`{"__proto__":1,"constructor":{}}`, "\"\x00\"", "\"\xff\"", ` [ ] `, `[1 2]`, `nul`, `tru`, `{"a":1,}`, `"\ud800"`, `--1`, `1e`, `{}{}`} {
+	for _, seed := range []string{`{"a":[1,2.5e-3,"x\n\u00e9",true,false,null,{}],"":{}}`, `[]`, `0`, `-0.1E+5`, `01`,
+		`1.`, `"\x"`, `"`, `{"a"}`, `[1,]`, `{,}`,
+		`{"__proto__":1,"constructor":{}}`, "\"\x00\"", "\"\xff\"", ` [ ] `, `[1 2]`, `nul`, `tru`, `{"a":1,}`,
+		`"\ud800"`, `--1`, `1e`, `{}{}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

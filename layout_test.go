@@ -17,29 +17,33 @@ const module = "github.com/hookyard/hookyard"
 // imports says which of our packages a package may import; tests may import more. A new package or arrow is a decision
 // and is made here. "" is the root package. What is marked with std imports the standard library only.
 var imports = map[string][]string{
-	"":                         {std},
-	"client":                   {""},
-	"cmd/hookyard":             {"internal/cli"},
-	"signature":                {std},
-	"internal/egress":          {std},
-	"internal/testenv":         {},
-	"internal/filter":          {""},
-	"internal/format":          {""},
-	"internal/auth":            {""},
-	"internal/oidc":            {""},
-	"internal/store":           {""},
-	"internal/ingest":          {"", "signature"},
-	"internal/dispatch":        {"", "internal/egress", "internal/format", "signature"},
-	"internal/stream":          {"", "client"},
-	"internal/relay":           {"", "signature", "internal/stream"},
-	"internal/bin":             {"", "client", "internal/egress", "signature"},
-	"internal/gitpush":         {"", "client"},
-	"internal/rabbitmq":        {"", "internal/egress"},
-	"internal/api":             {"", "client", "internal/auth", "internal/filter", "internal/format", "signature"},
-	"internal/web":             {"", "client", "internal/api", "internal/auth", "internal/dispatch", "internal/filter", "internal/format", "internal/oidc", "signature", "internal/store"},
-	"internal/app":             {"", "client", "internal/api", "internal/auth", "internal/bin", "internal/dispatch", "internal/egress", "internal/filter", "internal/ingest", "internal/oidc", "internal/rabbitmq", "internal/relay", "internal/store", "internal/stream", "internal/web"},
-	"internal/bench":           {"", "client", "internal/store"},
-	"internal/cli":             {"", "client", "internal/app", "internal/bench", "internal/format", "internal/gitpush", "signature"},
+	"":                  {std},
+	"client":            {""},
+	"cmd/hookyard":      {"internal/cli"},
+	"signature":         {std},
+	"internal/egress":   {std},
+	"internal/testenv":  {},
+	"internal/filter":   {""},
+	"internal/format":   {""},
+	"internal/auth":     {""},
+	"internal/oidc":     {""},
+	"internal/store":    {""},
+	"internal/ingest":   {"", "signature"},
+	"internal/dispatch": {"", "internal/egress", "internal/format", "signature"},
+	"internal/stream":   {"", "client"},
+	"internal/relay":    {"", "signature", "internal/stream"},
+	"internal/bin":      {"", "client", "internal/egress", "signature"},
+	"internal/gitpush":  {"", "client"},
+	"internal/rabbitmq": {"", "internal/egress"},
+	"internal/api":      {"", "client", "internal/auth", "internal/filter", "internal/format", "signature"},
+	"internal/web": {"", "client", "internal/api", "internal/auth", "internal/dispatch", "internal/filter",
+		"internal/format", "internal/oidc", "signature", "internal/store"},
+	"internal/app": {"", "client", "internal/api", "internal/auth", "internal/bin", "internal/dispatch",
+		"internal/egress", "internal/filter", "internal/ingest", "internal/oidc", "internal/rabbitmq", "internal/relay",
+		"internal/store", "internal/stream", "internal/web"},
+	"internal/bench": {"", "client", "internal/store"},
+	"internal/cli": {"", "client", "internal/app", "internal/bench", "internal/format", "internal/gitpush",
+		"signature"},
 	"internal/e2e":             {},
 	"internal/store/storetest": {"", "internal/testenv", "internal/store"},
 
@@ -126,7 +130,8 @@ func eachFile(t *testing.T, f func(name string, isTest bool)) {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && (d.Name() == "testdata" || d.Name() == "node_modules" || strings.HasPrefix(d.Name(), ".") && name != "." || d.Name() == "tools") {
+		if d.IsDir() && (d.Name() == "testdata" || d.Name() == "node_modules" || strings.HasPrefix(d.Name(), ".") &&
+			name != "." || d.Name() == "tools") {
 			return fs.SkipDir
 		}
 		if !d.IsDir() && strings.HasSuffix(name, ".go") {

@@ -91,7 +91,8 @@ func (p *Project) Validate(limits Limits) error {
 		return FieldErrorf("relay", "relay must be one of off, signed, token, open")
 	}
 	if len(p.Description) > limits.Description || !printableText(p.Description) {
-		return FieldErrorf("description", "description is over %d bytes (setting: --max-description) or holds control characters", limits.Description)
+		return FieldErrorf("description",
+			"description is over %d bytes (setting: --max-description) or holds control characters", limits.Description)
 	}
 	if p.Retention < 0 {
 		return FieldErrorf("retention", "retention must not be negative")
@@ -112,15 +113,18 @@ func Presets() map[string]Preset { return presets }
 // presets is never written after start.
 var presets = map[string]Preset{
 	"webgme": {Format: "webgme", EventTypes: []string{
-		"BRANCH_DELETED", "BRANCH_CREATED", "BRANCH_HASH_UPDATED", "TAG_DELETED", "TAG_CREATED", "COMMIT", "PROJECT_DELETED",
+		"BRANCH_DELETED", "BRANCH_CREATED", "BRANCH_HASH_UPDATED", "TAG_DELETED", "TAG_CREATED", "COMMIT",
+		"PROJECT_DELETED",
 		"BRANCH_JOINED", "BRANCH_LEFT",
 	}},
 	"github": {Format: "github", EventTypes: []string{
-		"branch_protection_rule", "check_run", "check_suite", "code_scanning_alert", "commit_comment", "create", "delete",
+		"branch_protection_rule", "check_run", "check_suite", "code_scanning_alert", "commit_comment", "create",
+		"delete",
 		"dependabot_alert", "deploy_key", "deployment", "deployment_status", "discussion", "discussion_comment", "fork",
 		"gollum", "issue_comment", "issues", "label", "member", "membership", "merge_group", "meta", "milestone",
 		"organization", "package", "page_build", "ping", "project", "public", "pull_request", "pull_request_review",
-		"pull_request_review_comment", "pull_request_review_thread", "push", "registry_package", "release", "repository",
+		"pull_request_review_comment", "pull_request_review_thread", "push", "registry_package", "release",
+		"repository",
 		"repository_dispatch", "repository_import", "repository_vulnerability_alert", "secret_scanning_alert",
 		"security_advisory", "sponsorship", "star", "status", "team", "team_add", "watch", "workflow_dispatch",
 		"workflow_job", "workflow_run",

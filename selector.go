@@ -107,13 +107,16 @@ func (s Selector) Check(catalogue []string, limits Limits) error {
 			return FieldErrorf("events", "events holds a name that is empty or not printable")
 		}
 		if len(n) > limits.EventType {
-			return FieldErrorf("events", "event name is %d bytes long, at most %d are allowed (setting: --max-event-type)", len(n), limits.EventType)
+			return FieldErrorf("events",
+				"event name is %d bytes long, at most %d are allowed (setting: --max-event-type)", len(n),
+				limits.EventType)
 		}
 		if len(catalogue) == 0 || strings.HasPrefix(n, "hookyard.") {
 			continue
 		}
 		if !slices.ContainsFunc(catalogue, func(c string) bool { return MatchGlob(n, c) }) {
-			return FieldErrorf("events", "Event [%s] not among valid events. Valid events: %s", n, strings.Join(catalogue, ","))
+			return FieldErrorf("events", "Event [%s] not among valid events. Valid events: %s", n,
+				strings.Join(catalogue, ","))
 		}
 	}
 	return nil

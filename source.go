@@ -48,7 +48,8 @@ type QueueSource struct {
 	Prefetch  int            `json:"prefetch,omitempty"`  // unacknowledged messages at once; 0 means 500
 	TypeFrom  string         `json:"typeFrom,omitempty"`  // routingKey, header:NAME or field:PATH; "" means EventType
 	Exclusive bool           `json:"exclusive,omitempty"`
-	Expect    string         `json:"expect,omitempty"` // what a message must be: "" anything, json, or comments (see ExpectComments)
+	// what a message must be: "" anything, json, or comments (see ExpectComments)
+	Expect string `json:"expect,omitempty"`
 }
 
 // What a queue's messages must be; others are refused.
@@ -106,10 +107,12 @@ func (s *Source) Validate(limits Limits) error {
 		return FieldErrorf("typeField", "typeField is over 200 bytes")
 	}
 	if s.Ack != "" && s.Ack != AckAfterCommit {
-		return FieldErrorf("ack", "ack must be \"after-commit\": an event is acknowledged once it is kept, and not before")
+		return FieldErrorf("ack",
+			"ack must be \"after-commit\": an event is acknowledged once it is kept, and not before")
 	}
 	if len(s.Description) > limits.Description || !printableText(s.Description) {
-		return FieldErrorf("description", "description is over %d bytes (setting: --max-description) or holds control characters", limits.Description)
+		return FieldErrorf("description",
+			"description is over %d bytes (setting: --max-description) or holds control characters", limits.Description)
 	}
 	if s.RabbitMQ != nil {
 		if err := s.RabbitMQ.Validate(); err != nil {
@@ -122,15 +125,16 @@ func (s *Source) Validate(limits Limits) error {
 	return nil
 }
 
-// originHeaders act on more of our origin than the URL that answers with them: they end or fix sessions, pin browsers, ask
-// for passwords in our name; or they switch off what keeps an answer from being a page of ours.
+// originHeaders act on more of our origin than the URL that answers with them: they end or fix sessions, pin browsers,
+// ask for passwords in our name; or they switch off what keeps an answer from being a page of ours.
 var originHeaders = []string{
-	"Set-Cookie", "Clear-Site-Data", "Strict-Transport-Security", "Service-Worker-Allowed", "Public-Key-Pins", "Nel", "Report-To", "Alt-Svc",
+	"Set-Cookie", "Clear-Site-Data", "Strict-Transport-Security", "Service-Worker-Allowed", "Public-Key-Pins", "Nel",
+	"Report-To", "Alt-Svc",
 	"Www-Authenticate", "Content-Encoding", "Content-Security-Policy", "X-Content-Type-Options",
 }
 
-// Validate refuses answers that are not HTTP, would hold a sender for ever, or do something to the rest of our origin: who
-// chooses an answer owns a source or a bin, and not the server.
+// Validate refuses answers that are not HTTP, would hold a sender for ever, or do something to the rest of our origin:
+// who chooses an answer owns a source or a bin, and not the server.
 func (a *Answer) Validate(limits Limits) error {
 	if a.Status != 0 && (a.Status < 200 || a.Status > 599) {
 		return FieldErrorf("answer.status", "answer.status must be between 200 and 599")

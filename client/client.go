@@ -50,14 +50,15 @@ func WithPassword(user, password string) Option {
 // WithUserAgent names the program that speaks.
 func WithUserAgent(name string) Option { return func(c *Client) { c.userAgent = name } }
 
-// New makes a client of the server at baseURL, such as https://hooks.example.com, without /api. token is a bearer token,
-// or "" where none is needed. It fails when baseURL is not an http or https URL; it does not connect.
+// New makes a client of the server at baseURL, such as https://hooks.example.com, without /api. token is a bearer
+// token, or "" where none is needed. It fails when baseURL is not an http or https URL; it does not connect.
 func New(baseURL, token string, opts ...Option) (*Client, error) {
 	u, err := url.Parse(baseURL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return nil, fmt.Errorf("server %q: want a URL such as https://hooks.example.com", baseURL)
 	}
-	c := &Client{base: strings.TrimRight(baseURL, "/"), token: token, userAgent: "hookyard-client", http: http.DefaultClient}
+	c := &Client{base: strings.TrimRight(baseURL, "/"), token: token, userAgent: "hookyard-client",
+		http: http.DefaultClient}
 	for _, o := range opts {
 		o(c)
 	}
@@ -164,7 +165,8 @@ func encode(v any) ([]byte, error) {
 }
 
 // send returns the answer when it is a 2xx; the caller closes its body.
-func (c *Client) send(ctx context.Context, method, path string, body []byte, header http.Header) (*http.Response, error) {
+func (c *Client) send(ctx context.Context, method, path string, body []byte, header http.Header) (*http.Response,
+	error) {
 	var reader io.Reader
 	if body != nil {
 		reader = bytes.NewReader(body)

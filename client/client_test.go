@@ -46,9 +46,15 @@ func TestRequests(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, do := range map[string]func() error{
-		`GET /api/projects/o/p/hooks/a%2Fb%3F%20c Bearer tok `: func() error { _, err := c.Hook(ctx, "o/p", "a/b? c"); return err },
+		`GET /api/projects/o/p/hooks/a%2Fb%3F%20c Bearer tok `: func() error {
+			_,
+				err := c.Hook(ctx, "o/p", "a/b? c")
+			return err
+		},
 		`PATCH /api/projects/o/p/hooks/h Bearer tok {"active":false,"headers":{"X":null},"timeout":"1m30s"}`: func() error {
-			_, err := c.PatchHook(ctx, "o/p", "h", HookPatch{Active: new(false), Headers: map[string]*string{"X": nil}, Timeout: new(hookyard.Duration(90 * time.Second))})
+			_, err := c.PatchHook(ctx, "o/p", "h",
+				HookPatch{Active: new(false), Headers: map[string]*string{"X": nil},
+					Timeout: new(hookyard.Duration(90 * time.Second))})
 			return err
 		},
 		`POST /api/projects/o/p/events Basic dTpw {"type":"t","data":"<&>"}`: func() error {
@@ -56,10 +62,15 @@ func TestRequests(t *testing.T) {
 			return err
 		},
 		`GET /api/projects/o/p/events?hook=h&limit=5&path=data.a&since=2026-01-02T03%3A04%3A05Z&type=a.%2A&value= Bearer tok `: func() error {
-			_, err := c.Events(ctx, "o/p", EventQuery{Page: Page{Limit: 5}, Type: "a.*", Hook: "h", Path: "data.a", Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)})
+			_, err := c.Events(ctx, "o/p", EventQuery{Page: Page{Limit: 5}, Type: "a.*", Hook: "h", Path: "data.a",
+				Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)})
 			return err
 		},
-		`POST /api/projects/o/p/events/e/replay Bearer tok {"hooks":["a","b"]}`: func() error { _, err := c.ReplayEvent(ctx, "o/p", "e", "a", "b"); return err },
+		`POST /api/projects/o/p/events/e/replay Bearer tok {"hooks":["a","b"]}`: func() error {
+			_,
+				err := c.ReplayEvent(ctx, "o/p", "e", "a", "b")
+			return err
+		},
 	} {
 		if err := do(); err != nil {
 			t.Errorf("%s: %v", want, err)
@@ -82,7 +93,8 @@ func TestErrors(t *testing.T) {
 			Error{Status: 404, Message: "Not found", Detail: "no such hook [h]", Code: "not_found"}},
 		{503, `{"message":"busy","error":"busy","code":"unavailable"}`, "2",
 			Error{Status: 503, Message: "busy", Detail: "busy", Code: "unavailable", RetryAfter: 2 * time.Second}},
-		{502, "<html>\x1bBad gateway</html>", "", Error{Status: 502, Message: "the server answered 502 Bad Gateway: <html>\uFFFDBad gateway</html>"}},
+		{502, "<html>\x1bBad gateway</html>", "",
+			Error{Status: 502, Message: "the server answered 502 Bad Gateway: <html>\uFFFDBad gateway</html>"}},
 		{500, "", "soon", Error{Status: 500, Message: "the server answered 500 Internal Server Error"}},
 		{302, "", "", Error{Status: 302, Message: "the server answered 302 Found"}},
 	} {
@@ -113,7 +125,8 @@ func TestErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.User(t.Context()); err == nil || StatusOf(err) != 0 || !strings.Contains(err.Error(), "127.0.0.1:1") {
+	if _, err := c.User(t.Context()); err == nil || StatusOf(err) != 0 ||
+		!strings.Contains(err.Error(), "127.0.0.1:1") {
 		t.Errorf("nobody there: %v", err)
 	}
 }

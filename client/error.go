@@ -12,8 +12,8 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// Error is what the server answers instead of a 2xx. Message is fixed for some statuses, as WebGME has it; Detail always
-// says what is wrong and what to do.
+// Error is what the server answers instead of a 2xx. Message is fixed for some statuses, as WebGME has it; Detail
+// always says what is wrong and what to do.
 type Error struct {
 	Status           int           `json:"-"`
 	Message          string        `json:"message"`

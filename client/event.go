@@ -17,7 +17,8 @@ type Publication struct {
 	Timestamp time.Time       `json:"timestamp,omitzero" doc:"when it happened; now unless given"`
 	Data      json.RawMessage `json:"data" doc:"any JSON, kept byte for byte"`
 
-	// IdempotencyKey is sent as a header with [Client.Publish]: a repeat with the same one is a duplicate. "" sends none.
+	// IdempotencyKey is sent as a header with [Client.Publish]: a repeat with the same one is a duplicate. "" sends
+	// none.
 	IdempotencyKey string `json:"-"`
 }
 
@@ -128,7 +129,8 @@ func (c *Client) PublishAll(ctx context.Context, project string, all []Publicati
 func (c *Client) Events(ctx context.Context, project string, q EventQuery) (EventPage, error) {
 	v := q.query()
 	addTimes(v, q.Since, q.Until)
-	addText(v, "type", q.Type, "source", q.Source, "hook", q.Hook, "state", string(q.State), "id", q.ID, "text", q.Text, "path", q.Path)
+	addText(v, "type", q.Type, "source", q.Source, "hook", q.Hook, "state", string(q.State), "id", q.ID, "text", q.Text,
+		"path", q.Path)
 	if q.Path != "" {
 		v.Set("value", q.Value)
 	}

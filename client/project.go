@@ -96,7 +96,8 @@ func (c *Client) Project(ctx context.Context, project string) (Project, error) {
 }
 
 // PutProject makes a project, or replaces the settings of the one there is. created says which.
-func (c *Client) PutProject(ctx context.Context, project string, p ProjectPatch) (out Project, created bool, err error) {
+func (c *Client) PutProject(ctx context.Context, project string, p ProjectPatch) (out Project, created bool,
+	err error) {
 	status, err := c.call(ctx, http.MethodPut, in(project), p, &out)
 	return out, status == http.StatusCreated, err
 }

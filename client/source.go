@@ -95,7 +95,8 @@ func (c *Client) Source(ctx context.Context, project, name string) (Source, erro
 }
 
 // PutSource makes a source, or replaces the one there is. created says which.
-func (c *Client) PutSource(ctx context.Context, project, name string, s SourcePatch) (out Source, created bool, err error) {
+func (c *Client) PutSource(ctx context.Context, project, name string, s SourcePatch) (out Source, created bool,
+	err error) {
 	status, err := c.call(ctx, http.MethodPut, in(project, "sources", name), s, &out)
 	return out, status == http.StatusCreated, err
 }
@@ -123,7 +124,8 @@ func (c *Client) RotateSourceSecret(ctx context.Context, project, name string, r
 // Refused lists requests that a source did not accept, the newest first, at most limit (0: 50).
 func (c *Client) Refused(ctx context.Context, project, name string, limit int) ([]Refusal, error) {
 	var out Refusals
-	_, err := c.call(ctx, http.MethodGet, in(project, "sources", name, "refused")+"?limit="+strconv.Itoa(max(limit, 0)), nil, &out)
+	_, err := c.call(ctx, http.MethodGet, in(project, "sources", name, "refused")+"?limit="+strconv.Itoa(max(limit, 0)),
+		nil, &out)
 	return out.Refused, err
 }
 

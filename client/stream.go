@@ -46,14 +46,16 @@ const streamIdle = 45 * time.Second
 // maxStreamEvent bounds one event on a stream: a body of 25 MiB twice, once as base64.
 const maxStreamEvent = 128 << 20
 
-// Stream follows a project's events and calls each for every one, in order. It returns the cursor to go on from when the
-// stream ends: with each's error, the context's, or nil when the server ended it or the connection broke, which is the
-// time to come back. opened is called once the server has agreed, and may be nil. A client with an overall timeout cannot
-// stream for longer than that.
-func (c *Client) Stream(ctx context.Context, project string, q StreamQuery, opened func(), each func(StreamEvent) error) (cursor string, err error) {
+// Stream follows a project's events and calls each for every one, in order. It returns the cursor to go on from when
+// the stream ends: with each's error, the context's, or nil when the server ended it or the connection broke, which is
+// the time to come back. opened is called once the server has agreed, and may be nil. A client with an overall timeout
+// cannot stream for longer than that.
+func (c *Client) Stream(ctx context.Context, project string, q StreamQuery, opened func(),
+	each func(StreamEvent) error) (cursor string, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	resp, err := c.send(ctx, http.MethodGet, in(project, "stream")+"?"+q.values().Encode(), nil, http.Header{"Accept": {"text/event-stream"}})
+	resp, err := c.send(ctx, http.MethodGet, in(project, "stream")+"?"+q.values().Encode(), nil,
+		http.Header{"Accept": {"text/event-stream"}})
 	if err != nil {
 		return q.After, err
 	}

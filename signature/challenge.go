@@ -68,7 +68,8 @@ func discordChallenge(_ *Verifier, r *Request, ok bool) *Answer {
 		return &Answer{Status: http.StatusNoContent}
 	case "1":
 		if field(r.Body, "event.type") == "" {
-			return &Answer{Status: http.StatusOK, Header: map[string]string{"Content-Type": "application/json"}, Body: []byte(`{"type":1}`)}
+			return &Answer{Status: http.StatusOK, Header: map[string]string{"Content-Type": "application/json"},
+				Body: []byte(`{"type":1}`)}
 		}
 	}
 	return nil
@@ -87,14 +88,16 @@ func metaChallenge(v *Verifier, r *Request, _ bool) *Answer {
 	return text(q.Get("hub.challenge"))
 }
 
-// zoomChallenge proves to Zoom that we hold the secret. Its first validation can come unsigned, so anybody may ask us for
-// the HMAC of a text; the text must therefore not be able to pass for what Zoom signs in a request ("v0:time:body").
+// zoomChallenge proves to Zoom that we hold the secret. Its first validation can come unsigned, so anybody may ask us
+// for the HMAC of a text; the text must therefore not be able to pass for what Zoom signs in a request
+// ("v0:time:body").
 func zoomChallenge(v *Verifier, r *Request, ok bool) *Answer {
 	if !ok && !v.unsigned(r) || field(r.Body, "event") != "endpoint.url_validation" || len(v.secrets) == 0 {
 		return nil
 	}
 	plainToken := field(r.Body, "payload.plainToken")
-	if plainToken == "" || len(plainToken) > 128 || strings.Trim(plainToken, tokenLetters) != "" || strings.Contains(plainToken, ":") {
+	if plainToken == "" || len(plainToken) > 128 || strings.Trim(plainToken, tokenLetters) != "" ||
+		strings.Contains(plainToken, ":") {
 		return nil
 	}
 	mac := hmac.New(sha256.New, []byte(v.secrets[0]))

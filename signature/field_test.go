@@ -12,16 +12,20 @@ func TestField(t *testing.T) {
 	const body = ` {"skip":{"type":"no","a":["}","\"",{"x":[]}]},"n":-1.50e3,"t":true,"z":null,"o":{},"esc":"a\u0062\"c\n","":"empty name",
 		"event":{"type":"a.b","list":[1,[2,"x"],{"k":"deep"}]},"type":"top"}`
 	for path, want := range map[string]string{
-		"type": "top", "event.type": "a.b", "event.list.0": "1", "event.list.1.1": "x", "event.list.2.k": "deep", "n": "-1.50e3", "t": "true",
+		"type": "top", "event.type": "a.b", "event.list.0": "1", "event.list.1.1": "x", "event.list.2.k": "deep",
+		"n": "-1.50e3", "t": "true",
 		"esc": "ab\"c\n", "": "empty name",
-		"z": "", "o": "", "event": "", "none": "", "event.none": "", "event.list.3": "", "event.list.-1": "", "event.list.k": "", "type.x": "", "o.x": "",
+		"z": "", "o": "", "event": "", "none": "", "event.none": "", "event.list.3": "", "event.list.-1": "",
+		"event.list.k": "", "type.x": "", "o.x": "",
 	} {
 		if got := field([]byte(body), path); got != want {
 			t.Errorf("%q: got %q, want %q", path, got, want)
 		}
 	}
-	for _, bad := range []string{"", " ", "x", `"type"`, `{`, `{"type"`, `{"type":`, `{"type":"`, `{"type":"a`, `{"type":"\u00"}`, `{"a" "type":"b"}`,
-		`{"a":1 "type":"b"}`, `{"a":,"type":"b"}`, `{"a":}"type":"b"}`, `[[[`, `{"type":nope}`, "{\"a\":\x00,\"type\":1}", "a=b&type=c",
+	for _, bad := range []string{"", " ", "x", `"type"`, `{`, `{"type"`, `{"type":`, `{"type":"`, `{"type":"a`,
+		`{"type":"\u00"}`, `{"a" "type":"b"}`,
+		`{"a":1 "type":"b"}`, `{"a":,"type":"b"}`, `{"a":}"type":"b"}`, `[[[`, `{"type":nope}`,
+		"{\"a\":\x00,\"type\":1}", "a=b&type=c",
 		`{"type":"` + strings.Repeat("a", 2000) + `"}`, strings.Repeat("[", 1<<20), strings.Repeat(`{"a":`, 1<<18)} {
 		if got := field([]byte(bad), "type"); got != "" {
 			t.Errorf("%.40q has type %q", bad, got)
@@ -34,9 +38,11 @@ func TestField(t *testing.T) {
 
 func TestPlace(t *testing.T) {
 	t.Parallel()
-	r := post("X-Type: from header\nX-Long: "+strings.Repeat("a", 257)+"\nX-Odd: a\x7fb", `{"type":"from body","line":"a\nb"}`)
+	r := post("X-Type: from header\nX-Long: "+strings.Repeat("a", 257)+"\nX-Odd: a\x7fb",
+		`{"type":"from body","line":"a\nb"}`)
 	for p, want := range map[place]string{
-		"": "", "X-Type": "from header", ".type": "from body", "X-None|.type": "from body", ".none|X-Type": "from header",
+		"": "", "X-Type": "from header", ".type": "from body", "X-None|.type": "from body",
+		".none|X-Type": "from header",
 		"X-Long|.type": "from body", "X-Odd": "", ".line": "",
 	} {
 		if got := p.of(r); got != want {
@@ -47,7 +53,8 @@ func TestPlace(t *testing.T) {
 
 // FuzzField holds field against encoding/json: for what is JSON without a name twice both find the same.
 func FuzzField(f *testing.F) {
-	for _, seed := range []string{`{"type":"a"}`, `{"event":{"type":"\u00e9\ud83d\ude00"},"type":1}`, `[{"type":"b"}]`, `{"a":[{}, "\\"],"type":true}`, `{"type":`, `{"a":"\"","type":"x"}`} {
+	for _, seed := range []string{`{"type":"a"}`, `{"event":{"type":"\u00e9\ud83d\ude00"},"type":1}`, `[{"type":"b"}]`,
+		`{"a":[{}, "\\"],"type":true}`, `{"type":`, `{"a":"\"","type":"x"}`} {
 		f.Add([]byte(seed), "type")
 		f.Add([]byte(seed), "event.type")
 		f.Add([]byte(seed), "0.type")
@@ -60,7 +67,8 @@ func FuzzField(f *testing.F) {
 		var value any
 		d := json.NewDecoder(strings.NewReader(string(body)))
 		d.UseNumber()
-		if !json.Valid(body) || d.Decode(&value) != nil || len(body) > maxName || strings.Contains(string(body), `\`) || hasTwice(body) {
+		if !json.Valid(body) || d.Decode(&value) != nil || len(body) > maxName || strings.Contains(string(body), `\`) ||
+			hasTwice(body) {
 			return
 		}
 		if want := walk(value, strings.Split(path, ".")); got != want {
@@ -95,7 +103,8 @@ func walk(v any, path []string) string {
 	return ""
 }
 
-// hasTwice says whether some name may be in body twice, or is not UTF-8; there encoding/json takes the last or mends it.
+// hasTwice says whether some name may be in body twice, or is not UTF-8; there encoding/json takes the last or mends
+// it.
 func hasTwice(body []byte) bool {
 	seen := map[string]bool{}
 	for i, part := range strings.Split(string(body), `"`) {

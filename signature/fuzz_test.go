@@ -28,13 +28,17 @@ func FuzzVerify(f *testing.F) {
 			verifiers = append(verifiers, must(f, typ, scheme, s))
 		}
 	}
-	f.Add("POST", "https://a.example/x?token=y&challenge=z", "v1,AAAA", "1795348800", "Basic dTpw", []byte(`{"type":"x"}`))
-	f.Add("GET", "https://a.example:443/%zz?hub.mode=subscribe", "t=1795348800,v1=00", "2026-11-22T12:00:00Z", "Bearer x", []byte("webhook_id=1"))
-	f.Add("OPTIONS", "::", "sha256=00", "-1", "", []byte(`{"event":"endpoint.url_validation","payload":{"plainToken":"abc"}}`))
+	f.Add("POST", "https://a.example/x?token=y&challenge=z", "v1,AAAA", "1795348800", "Basic dTpw",
+		[]byte(`{"type":"x"}`))
+	f.Add("GET", "https://a.example:443/%zz?hub.mode=subscribe", "t=1795348800,v1=00", "2026-11-22T12:00:00Z",
+		"Bearer x", []byte("webhook_id=1"))
+	f.Add("OPTIONS", "::", "sha256=00", "-1", "",
+		[]byte(`{"event":"endpoint.url_validation","payload":{"plainToken":"abc"}}`))
 	f.Add("HEAD", "http://[::1]/?bodySHA256=00", "v0=00", "9223372036854775807", "token", []byte("a=b&%"))
 	f.Fuzz(func(t *testing.T, method, address, signature, stamp, authorization string, body []byte) {
 		for _, v := range verifiers {
-			h := http.Header{"Authorization": {authorization}, "X-Twilio-Signature": {signature}, "Webhook-Request-Origin": {stamp}}
+			h := http.Header{"Authorization": {authorization}, "X-Twilio-Signature": {signature},
+				"Webhook-Request-Origin": {stamp}}
 			for _, r := range v.rules {
 				h.Set(r.Header, signature)
 				h.Set(r.TimestampHeader, stamp)
@@ -56,7 +60,8 @@ func FuzzGrammar(f *testing.F) {
 	var rules []*rule
 	for _, s := range []Scheme{
 		{Header: "X"}, {Header: "X", Prefix: "sha256="}, {Header: "X", Grammar: "pairs", Key: "v1", TimestampKey: "t"},
-		{Header: "X", Grammar: "pairs", Key: "h1", Separator: ";"}, {Header: "X", Grammar: "list", Key: "v1", Encoding: "base64"},
+		{Header: "X", Grammar: "pairs", Key: "h1", Separator: ";"},
+		{Header: "X", Grammar: "list", Key: "v1", Encoding: "base64"},
 		{Header: "X", Grammar: "list"},
 	} {
 		r, err := newRule("hmac", s, []string{"s"})
@@ -65,7 +70,8 @@ func FuzzGrammar(f *testing.F) {
 		}
 		rules = append(rules, r)
 	}
-	for _, seed := range []string{"", "sha256=00", "t=1,v1=ab,v1=cd", "ts=1;h1=ab", "v1,AA== v1a,BB", ",=;", "v1=,v1", strings.Repeat("v1,AA ", 20)} {
+	for _, seed := range []string{"", "sha256=00", "t=1,v1=ab,v1=cd", "ts=1;h1=ab", "v1,AA== v1a,BB", ",=;", "v1=,v1",
+		strings.Repeat("v1,AA ", 20)} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
@@ -86,8 +92,12 @@ func FuzzGrammar(f *testing.F) {
 // FuzzScheme makes verifiers of arbitrary settings; what New takes must work and must refuse a stranger.
 func FuzzScheme(f *testing.F) {
 	f.Add([]byte(`{"header":"X-Sig"}`), "s")
-	f.Add([]byte(`{"header":"X-Sig","algorithm":"ed25519","keyEncoding":"hex","content":"{ts}{raw}","timestampHeader":"T"}`), strings.Repeat("00", 32))
-	f.Add([]byte(`{"header":"X-Sig","grammar":"pairs","key":"v1","timestampKey":"t","timestampUnit":"iso","tolerance":"1h"}`), "s")
+	f.Add([]byte(
+		`{"header":"X-Sig","algorithm":"ed25519","keyEncoding":"hex","content":"{ts}{raw}","timestampHeader":"T"}`),
+		strings.Repeat("00", 32))
+	f.Add([]byte(
+		`{"header":"X-Sig","grammar":"pairs","key":"v1","timestampKey":"t","timestampUnit":"iso","tolerance":"1h"}`),
+		"s")
 	f.Add([]byte(`{"header":"X-Sig","keyEncoding":"standard","statusOnFail":499,"url":"http://x/"}`), "whsec_AAAA")
 	f.Fuzz(func(t *testing.T, scheme []byte, secret string) {
 		v, err := New("hmac", []string{secret}, scheme)

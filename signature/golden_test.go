@@ -44,7 +44,8 @@ func readGolden(t *testing.T, file string) golden {
 	}
 	g := golden{file: file, typ: meta.Get("type"), secret: meta.Get("secret"), scheme: meta.Get("scheme"), want: want}
 	method, address, _ := strings.Cut(line, " ")
-	g.request = Request{Method: method, URL: address, Header: header(strings.TrimPrefix(lines, "\n")), Body: []byte(body), Now: time.Unix(now, 0)}
+	g.request = Request{Method: method, URL: address, Header: header(strings.TrimPrefix(lines, "\n")),
+		Body: []byte(body), Now: time.Unix(now, 0)}
 	return g
 }
 
@@ -185,7 +186,8 @@ func TestSpoiled(t *testing.T) {
 					refused(name+" empty", blank)
 				}
 			}
-			if g.typ != "discord" && g.typ != "telnyx" && !strings.Contains(g.scheme, ed) && !strings.HasPrefix(g.secret, "wh") {
+			if g.typ != "discord" && g.typ != "telnyx" && !strings.Contains(g.scheme, ed) &&
+				!strings.HasPrefix(g.secret, "wh") {
 				other, err := New(g.typ, []string{g.secret + "ff"}, []byte(g.scheme))
 				if err != nil {
 					t.Fatal(err)
@@ -199,7 +201,8 @@ func TestSpoiled(t *testing.T) {
 }
 
 func plainly(v *Verifier) bool {
-	return v.p.plainCode || len(v.rules) > 0 && v.rules[0].Algorithm == plain || v.p.name == "gitlab" && len(v.rules) == 2
+	return v.p.plainCode || len(v.rules) > 0 && v.rules[0].Algorithm == plain || v.p.name == "gitlab" &&
+		len(v.rules) == 2
 }
 
 // proves says whether the header takes part in the proof.

@@ -94,8 +94,9 @@ func (p *provider) settle(set Scheme) ([]Scheme, error) {
 		}
 		return []Scheme{{Algorithm: plain, Header: set.Header, Prefix: set.Prefix}}, nil
 	case set != set.common():
-		return nil, fmt.Errorf("type %s has its own scheme: only url, tolerance, verifyToken and statusOnFail may be set; "+
-			"take type hmac to describe another", p.name)
+		return nil,
+			fmt.Errorf("type %s has its own scheme: only url, tolerance, verifyToken and statusOnFail may be set; "+
+				"take type hmac to describe another", p.name)
 	}
 	schemes := slices.Clone(p.schemes)
 	for i := range schemes {

@@ -29,10 +29,11 @@ func business() []provider {
 			setup: "In the developer hub under Webhooks, enter this address; the client secret is under Basic information.",
 		}, {
 			name: "calendly", title: "Calendly",
-			schemes: []Scheme{{Header: "Calendly-Webhook-Signature", Grammar: "pairs", Key: "v1", TimestampKey: "t", Content: "{ts}.{raw}"}},
-			types:   ".event",
-			hint:    "the signing_key given with the subscription",
-			setup:   "Create a webhook subscription through the API with this address and a signing_key.",
+			schemes: []Scheme{{Header: "Calendly-Webhook-Signature", Grammar: "pairs", Key: "v1", TimestampKey: "t",
+				Content: "{ts}.{raw}"}},
+			types: ".event",
+			hint:  "the signing_key given with the subscription",
+			setup: "Create a webhook subscription through the API with this address and a signing_key.",
 		}, {
 			name: "typeform", title: "Typeform",
 			schemes: []Scheme{{Header: "Typeform-Signature", Prefix: "sha256=", Encoding: "base64"}},
@@ -60,7 +61,8 @@ func tools() []provider {
 		{
 			name: "webflow", title: "Webflow",
 			schemes: []Scheme{{
-				Header: "X-Webflow-Signature", Content: "{ts}:{raw}", TimestampHeader: "X-Webflow-Timestamp", TimestampUnit: "ms",
+				Header: "X-Webflow-Signature", Content: "{ts}:{raw}", TimestampHeader: "X-Webflow-Timestamp",
+				TimestampUnit: "ms",
 			}},
 			types: ".triggerType",
 			hint:  "the secret of the webhook, or the app's client secret",
@@ -72,8 +74,9 @@ func tools() []provider {
 			setup: "In the app console under Webhooks, add this address.",
 		}, {
 			name: "trello", title: "Trello",
-			schemes: []Scheme{{Header: "X-Trello-Webhook", Algorithm: sha1Hmac, Encoding: "base64", Content: "{raw}{url}"}},
-			types:   ".action.type", id: ".action.id", challenge: trelloChallenge,
+			schemes: []Scheme{{Header: "X-Trello-Webhook", Algorithm: sha1Hmac, Encoding: "base64",
+				Content: "{raw}{url}"}},
+			types: ".action.type", id: ".action.id", challenge: trelloChallenge,
 			hint:  "the application secret of the Power-Up",
 			setup: "Create a webhook through Trello's API with exactly this address as callbackURL.",
 		},

@@ -13,7 +13,8 @@ func forges() []provider {
 			name: "gitlab", title: "GitLab",
 			schemes: append(standardWebhooks("Webhook"), Scheme{Algorithm: plain, Header: "X-Gitlab-Token"}),
 			types:   "X-Gitlab-Event",
-			// Not X-Gitlab-Event-UUID: it is the same for all events of one request to GitLab and for those that a hook set off.
+			// Not X-Gitlab-Event-UUID: it is the same for all events of one request to GitLab and for those that a hook
+			// set off.
 			id:    "Idempotency-Key|Webhook-Id",
 			hint:  "the signing token (whsec_…), or the secret token",
 			setup: "In the project's settings under Webhooks, add this address with a signing token (GitLab 18.10 and later) or a secret token.",
@@ -49,8 +50,9 @@ func forges() []provider {
 			setup: "In the system settings under WebHooks, add this address and a secret.",
 		}, {
 			name: "linear", title: "Linear",
-			schemes: []Scheme{{Header: "Linear-Signature", TimestampField: "webhookTimestamp", TimestampUnit: "ms", Tolerance: minute}},
-			types:   "Linear-Event|.type", id: "Linear-Delivery",
+			schemes: []Scheme{{Header: "Linear-Signature", TimestampField: "webhookTimestamp", TimestampUnit: "ms",
+				Tolerance: minute}},
+			types: "Linear-Event|.type", id: "Linear-Delivery",
 			hint:  "the signing secret that Linear shows on the webhook's page",
 			setup: "In the workspace's settings under API, create a webhook with this address and copy its signing secret.",
 		}, {

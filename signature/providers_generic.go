@@ -43,11 +43,15 @@ func standards() []provider {
 		}
 	}
 	return []provider{
-		row("standard-webhooks", "Standard Webhooks", "Add the address at the sender and copy the signing secret that it shows."),
+		row("standard-webhooks", "Standard Webhooks",
+			"Add the address at the sender and copy the signing secret that it shows."),
 		row("svix", "Svix", "Add an endpoint with this address and copy its signing secret (whsec_…)."),
-		row("openai", "OpenAI", "In the project's settings under Webhooks, create a webhook with this address and copy its secret."),
-		row("clerk", "Clerk", "In the dashboard under Webhooks, add an endpoint with this address and copy its signing secret."),
+		row("openai", "OpenAI",
+			"In the project's settings under Webhooks, create a webhook with this address and copy its secret."),
+		row("clerk", "Clerk",
+			"In the dashboard under Webhooks, add an endpoint with this address and copy its signing secret."),
 		row("resend", "Resend", "Under Webhooks, add this address and copy the signing secret."),
-		row("replicate", "Replicate", "Give this address as webhook of a prediction; the API's webhooks/default/secret tells the secret."),
+		row("replicate", "Replicate",
+			"Give this address as webhook of a prediction; the API's webhooks/default/secret tells the secret."),
 	}
 }

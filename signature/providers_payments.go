@@ -7,8 +7,9 @@ func payments() []provider {
 	return []provider{
 		{
 			name: "stripe", title: "Stripe",
-			schemes: []Scheme{{Header: "Stripe-Signature", Grammar: "pairs", Key: "v1", TimestampKey: "t", Content: "{ts}.{raw}"}},
-			types:   ".type", id: ".id",
+			schemes: []Scheme{{Header: "Stripe-Signature", Grammar: "pairs", Key: "v1", TimestampKey: "t",
+				Content: "{ts}.{raw}"}},
+			types: ".type", id: ".id",
 			hint:  "the endpoint's signing secret, whsec_ and all",
 			setup: "In the dashboard under Developers, Webhooks, add an endpoint with this address and copy its signing secret.",
 		}, {
@@ -25,8 +26,9 @@ func payments() []provider {
 			setup: "In the developer dashboard under Webhooks, Subscriptions, add exactly this address and copy its signature key.",
 		}, {
 			name: "paddle", title: "Paddle Billing",
-			schemes: []Scheme{{Header: "Paddle-Signature", Grammar: "pairs", Separator: ";", Key: "h1", TimestampKey: "ts", Content: "{ts}:{raw}"}},
-			types:   ".event_type", id: ".event_id",
+			schemes: []Scheme{{Header: "Paddle-Signature", Grammar: "pairs", Separator: ";", Key: "h1",
+				TimestampKey: "ts", Content: "{ts}:{raw}"}},
+			types: ".event_type", id: ".event_id",
 			hint:  "the secret key of the notification destination",
 			setup: "Under Developer tools, Notifications, add a destination with this address and copy its secret key.",
 		}, {

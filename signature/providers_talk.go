@@ -8,7 +8,8 @@ func talk() []provider {
 		{
 			name: "slack", title: "Slack",
 			schemes: []Scheme{{
-				Header: "X-Slack-Signature", Prefix: "v0=", Content: "v0:{ts}:{raw}", TimestampHeader: "X-Slack-Request-Timestamp",
+				Header: "X-Slack-Signature", Prefix: "v0=", Content: "v0:{ts}:{raw}",
+				TimestampHeader: "X-Slack-Request-Timestamp",
 			}},
 			types: ".event.type|.type", id: ".event_id", challenge: slackChallenge,
 			hint:  "the app's signing secret",
@@ -37,7 +38,8 @@ func talk() []provider {
 		}, {
 			name: "zoom", title: "Zoom",
 			schemes: []Scheme{{
-				Header: "X-Zm-Signature", Prefix: "v0=", Content: "v0:{ts}:{raw}", TimestampHeader: "X-Zm-Request-Timestamp",
+				Header: "X-Zm-Signature", Prefix: "v0=", Content: "v0:{ts}:{raw}",
+				TimestampHeader: "X-Zm-Request-Timestamp",
 			}},
 			types: ".event", challenge: zoomChallenge,
 			hint:  "the app's secret token",
@@ -46,8 +48,9 @@ func talk() []provider {
 			name: "twitch", title: "Twitch EventSub",
 			schemes: []Scheme{{
 				Header: "Twitch-Eventsub-Message-Signature", Prefix: "sha256=", Content: "{id}{ts}{raw}",
-				IDHeader: "Twitch-Eventsub-Message-Id", TimestampHeader: "Twitch-Eventsub-Message-Timestamp", TimestampUnit: "iso",
-				Tolerance: Tolerance(10 * time.Minute),
+				IDHeader: "Twitch-Eventsub-Message-Id", TimestampHeader: "Twitch-Eventsub-Message-Timestamp",
+				TimestampUnit: "iso",
+				Tolerance:     Tolerance(10 * time.Minute),
 			}},
 			types: "Twitch-Eventsub-Subscription-Type", id: "Twitch-Eventsub-Message-Id", challenge: twitchChallenge,
 			hint:  "the secret given with the subscription, 10 to 100 characters",
@@ -67,7 +70,8 @@ func talk() []provider {
 		}, {
 			name: "telnyx", title: "Telnyx",
 			schemes: []Scheme{{
-				Algorithm: ed, Header: "Telnyx-Signature-Ed25519", Encoding: "base64", KeyEncoding: "base64", Content: "{ts}|{raw}",
+				Algorithm: ed, Header: "Telnyx-Signature-Ed25519", Encoding: "base64", KeyEncoding: "base64",
+				Content:         "{ts}|{raw}",
 				TimestampHeader: "Telnyx-Timestamp",
 			}},
 			types: ".data.event_type", id: ".data.id",

@@ -95,10 +95,14 @@ func (s *Scheme) decodeKey(secret string) ([]byte, error) {
 		key, err = hex.DecodeString(secret)
 	}
 	if err != nil || len(key) == 0 {
-		return nil, fmt.Errorf("the secret is not %s after its prefix, if it has one: see scheme.keyEncoding and scheme.keyPrefix", s.KeyEncoding)
+		return nil,
+			fmt.Errorf(
+				"the secret is not %s after its prefix, if it has one: see scheme.keyEncoding and scheme.keyPrefix",
+				s.KeyEncoding)
 	}
 	if s.Algorithm == ed && len(key) != ed25519.PublicKeySize {
-		return nil, fmt.Errorf("the secret is %d bytes long when decoded, but an ed25519 public key has %d", len(key), ed25519.PublicKeySize)
+		return nil, fmt.Errorf("the secret is %d bytes long when decoded, but an ed25519 public key has %d", len(key),
+			ed25519.PublicKeySize)
 	}
 	return key, nil
 }
@@ -121,7 +125,9 @@ func parseContent(content string) ([]part, error) {
 			closed = false
 		}
 		if !closed {
-			return nil, fmt.Errorf("scheme.content holds something other than {raw}, {ts}, {id}, {url}, {uri}, {method} in braces")
+			return nil,
+				fmt.Errorf(
+					"scheme.content holds something other than {raw}, {ts}, {id}, {url}, {uri}, {method} in braces")
 		}
 		parts = append(parts, part{name: name})
 		rest = next
@@ -159,7 +165,8 @@ func (u *rule) verify(r *Request, address string) string {
 	reason = "signature in " + u.Header + " does not match: the secret differs, or the body was changed on the way"
 	if strings.Contains(u.Content, "{ur") {
 		clean, _, _ := strings.Cut(address, "?")
-		reason += "; the sender signs its address too and it must be exactly " + clean + " and the query (behind a proxy, set scheme.url)"
+		reason += "; the sender signs its address too and it must be exactly " + clean +
+			" and the query (behind a proxy, set scheme.url)"
 	}
 	return reason
 }
@@ -214,11 +221,13 @@ func (u *rule) fresh(text string, now time.Time) string {
 	}
 	most := time.Duration(u.Tolerance) // compared with times: the difference of two ends at 292 years
 	if at.Before(now.Add(-most)) {
-		return fmt.Sprintf("the timestamp is %s old, at most %s is allowed: an old request sent again, clocks that differ, or a unit other than %q",
+		return fmt.Sprintf(
+			"the timestamp is %s old, at most %s is allowed: an old request sent again, clocks that differ, or a unit other than %q",
 			now.Sub(at).Round(time.Second), most, u.TimestampUnit)
 	}
 	if at.After(now.Add(most)) {
-		return fmt.Sprintf("the timestamp is %s in the future, at most %s is allowed: clocks that differ, or a unit other than %q",
+		return fmt.Sprintf(
+			"the timestamp is %s in the future, at most %s is allowed: clocks that differ, or a unit other than %q",
 			at.Sub(now).Round(time.Second), most, u.TimestampUnit)
 	}
 	return ""
@@ -357,8 +366,8 @@ func digest(s string) [32]byte { return sha256.Sum256([]byte(s)) }
 
 func has(h http.Header, name string) bool { return len(h[http.CanonicalHeaderKey(name)]) > 0 }
 
-// single gives the value of a header that must be there once: with two, the one that is checked need not be the one that
-// others go by.
+// single gives the value of a header that must be there once: with two, the one that is checked need not be the one
+// that others go by.
 func single(h http.Header, name string) (value, reason string) {
 	values := h[http.CanonicalHeaderKey(name)]
 	switch {

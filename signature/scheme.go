@@ -14,26 +14,33 @@ import (
 // Scheme is how a sender proves itself: what it signs, with what, and where it puts the result. Its JSON is the setting
 // of a source of type hmac; other types take a few fields of it, see [New].
 type Scheme struct {
-	Algorithm   string `json:"algorithm,omitempty"`   // hmac-sha256 (default), hmac-sha1, hmac-sha512 or ed25519
-	Header      string `json:"header,omitempty"`      // holds the signature; required for type hmac
-	Grammar     string `json:"grammar,omitempty"`     // raw, prefix, pairs (t=1,v1=ab) or list (v1,ab v1,cd); default raw, or prefix if one is given
-	Prefix      string `json:"prefix,omitempty"`      // grammar prefix: stands before the signature, e.g. sha256=
-	Separator   string `json:"separator,omitempty"`   // grammar pairs: "," (default) or ";"
-	Key         string `json:"key,omitempty"`         // grammars pairs and list: name of the signature, e.g. v1; a list may do without
-	Encoding    string `json:"encoding,omitempty"`    // of the signature: hex (default) or base64
-	KeyEncoding string `json:"keyEncoding,omitempty"` // of the secret: raw (default: its bytes), base64, hex, or standard (Standard Webhooks)
-	KeyPrefix   string `json:"keyPrefix,omitempty"`   // taken off the secret before it is decoded
+	Algorithm string `json:"algorithm,omitempty"` // hmac-sha256 (default), hmac-sha1, hmac-sha512 or ed25519
+	Header    string `json:"header,omitempty"`    // holds the signature; required for type hmac
+	// raw, prefix, pairs (t=1,v1=ab) or list (v1,ab v1,cd); default raw, or prefix if one is given
+	Grammar   string `json:"grammar,omitempty"`
+	Prefix    string `json:"prefix,omitempty"`    // grammar prefix: stands before the signature, e.g. sha256=
+	Separator string `json:"separator,omitempty"` // grammar pairs: "," (default) or ";"
+	// grammars pairs and list: name of the signature, e.g. v1; a list may do without
+	Key      string `json:"key,omitempty"`
+	Encoding string `json:"encoding,omitempty"` // of the signature: hex (default) or base64
+	// of the secret: raw (default: its bytes), base64, hex, or standard (Standard Webhooks)
+	KeyEncoding string `json:"keyEncoding,omitempty"`
+	KeyPrefix   string `json:"keyPrefix,omitempty"` // taken off the secret before it is decoded
 
-	Content string `json:"content,omitempty"` // what is signed, of {raw} {ts} {id} {url} {uri} {method} and text; default {raw}
+	// what is signed, of {raw} {ts} {id} {url} {uri} {method} and text; default {raw}
+	Content string `json:"content,omitempty"`
 
-	IDHeader        string    `json:"idHeader,omitempty"`        // holds {id}
-	TimestampHeader string    `json:"timestampHeader,omitempty"` // holds {ts}
-	TimestampKey    string    `json:"timestampKey,omitempty"`    // grammar pairs: name of {ts}, e.g. t
-	TimestampField  string    `json:"timestampField,omitempty"`  // path of the timestamp in a JSON body, for senders that sign it there
-	TimestampUnit   string    `json:"timestampUnit,omitempty"`   // s (default), ms or iso (RFC 3339)
-	Tolerance       Tolerance `json:"tolerance,omitempty"`       // how far off the timestamp may be, both ways; default 5m; "off" does not check
+	IDHeader        string `json:"idHeader,omitempty"`        // holds {id}
+	TimestampHeader string `json:"timestampHeader,omitempty"` // holds {ts}
+	TimestampKey    string `json:"timestampKey,omitempty"`    // grammar pairs: name of {ts}, e.g. t
+	// path of the timestamp in a JSON body, for senders that sign it there
+	TimestampField string `json:"timestampField,omitempty"`
+	TimestampUnit  string `json:"timestampUnit,omitempty"` // s (default), ms or iso (RFC 3339)
+	// how far off the timestamp may be, both ways; default 5m; "off" does not check
+	Tolerance Tolerance `json:"tolerance,omitempty"`
 
-	URL          string `json:"url,omitempty"`          // the address as registered with the sender, when it signs the address and a proxy hides it
+	// the address as registered with the sender, when it signs the address and a proxy hides it
+	URL          string `json:"url,omitempty"`
 	VerifyToken  string `json:"verifyToken,omitempty"`  // meta: the "verify token" typed in at the provider
 	StatusOnFail int    `json:"statusOnFail,omitempty"` // 400 to 499; default 401
 }
@@ -69,7 +76,8 @@ func (t Tolerance) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads "5m", 300 or "off".
 func (t *Tolerance) UnmarshalJSON(b []byte) error {
-	wrong := fmt.Errorf(`scheme.tolerance must be a duration such as "5m" of at most 168h, a number of seconds, or "off"`)
+	wrong := fmt.Errorf(
+		`scheme.tolerance must be a duration such as "5m" of at most 168h, a number of seconds, or "off"`)
 	var text string
 	var seconds float64
 	d := time.Duration(0)
@@ -115,7 +123,8 @@ func decodeScheme(b json.RawMessage) (Scheme, error) {
 	if s.StatusOnFail != 0 && (s.StatusOnFail < 400 || s.StatusOnFail > 499) {
 		return s, fmt.Errorf("scheme.statusOnFail must be between 400 and 499, not %d", s.StatusOnFail)
 	}
-	if u, err := url.Parse(s.URL); s.URL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+	if u, err := url.Parse(s.URL); s.URL != "" &&
+		(err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		return s, fmt.Errorf("scheme.url must be an absolute http or https address")
 	}
 	return s, nil
@@ -151,7 +160,8 @@ func (s *Scheme) complete() error {
 		{"timestampUnit", s.TimestampUnit, "s ms iso"},
 	} {
 		if !slices.Contains(strings.Fields(c.allowed), c.value) {
-			return fmt.Errorf("scheme.%s is %q: it must be one of %s", c.field, c.value, strings.ReplaceAll(c.allowed, " ", ", "))
+			return fmt.Errorf("scheme.%s is %q: it must be one of %s", c.field, c.value,
+				strings.ReplaceAll(c.allowed, " ", ", "))
 		}
 	}
 	for _, f := range []struct{ field, name string }{

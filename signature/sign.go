@@ -30,7 +30,8 @@ const (
 // Standard gives the value of webhook-signature by Standard Webhooks 1.0: one signature for each secret, separated by
 // spaces, so that a receiver finds the one it knows during a rotation. whsk_… signs with ed25519 (v1a), whsec_… and any
 // other text with HMAC-SHA256 (v1). timestamp is that of the attempt, in seconds. It fails without secrets, for secrets
-// that [CheckSecret] refuses, and for an id that is empty or holds a dot, which would let one signature fit two messages.
+// that [CheckSecret] refuses, and for an id that is empty or holds a dot, which would let one signature fit two
+// messages.
 func Standard(secrets []string, id string, timestamp int64, body []byte) (string, error) {
 	if id == "" || strings.Contains(id, ".") {
 		return "", fmt.Errorf("the id to sign must not be empty or hold a dot")
@@ -132,7 +133,8 @@ func CheckSecret(s string) error {
 	case s == "":
 		return fmt.Errorf("the secret is empty")
 	case strings.HasPrefix(s, publicPrefix):
-		return fmt.Errorf("the secret is a public key (whpk_), which can verify but not sign: give the private key (whsk_)")
+		return fmt.Errorf(
+			"the secret is a public key (whpk_), which can verify but not sign: give the private key (whsk_)")
 	case strings.HasPrefix(s, privatePrefix):
 		_, err := privateKey(s)
 		return err

@@ -77,7 +77,8 @@ func TestWeVerifyOfficial(t *testing.T) {
 func TestStandard(t *testing.T) {
 	t.Parallel()
 	private, public := NewKeyPair()
-	value, err := Standard([]string{"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", private}, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, []byte(`{"test": 2432232314}`))
+	value, err := Standard([]string{"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", private}, "msg_p5jXN8AQM9LWM0D4loKWxJek",
+		1614265330, []byte(`{"test": 2432232314}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,10 +89,12 @@ func TestStandard(t *testing.T) {
 	text, ok := strings.CutPrefix(asymmetric, "v1a,")
 	sum, err := base64.StdEncoding.DecodeString(text)
 	key, err2 := base64.StdEncoding.DecodeString(strings.TrimPrefix(public, "whpk_"))
-	if !ok || err != nil || err2 != nil || !ed25519.Verify(key, []byte(`msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.{"test": 2432232314}`), sum) {
+	if !ok || err != nil || err2 != nil || !ed25519.Verify(key,
+		[]byte(`msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.{"test": 2432232314}`), sum) {
 		t.Errorf("ed25519 signature %s does not verify", asymmetric)
 	}
-	for _, tc := range []struct{ secret, id string }{{"s", ""}, {"s", "a.b"}, {"", "a"}, {public, "a"}, {"whsec_x", "a"}} {
+	for _, tc := range []struct{ secret, id string }{{"s", ""}, {"s", "a.b"}, {"", "a"}, {public, "a"},
+		{"whsec_x", "a"}} {
 		if v, err := Standard([]string{tc.secret}, tc.id, 1, nil); err == nil {
 			t.Errorf("Standard(%q, %q) = %s", tc.secret, tc.id, v)
 		}
@@ -111,10 +114,12 @@ func TestHeaders(t *testing.T) {
 	if want := "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"; h[HeaderGitHub] != want {
 		t.Errorf("GitHub's header is %s", h[HeaderGitHub])
 	}
-	if h, err = Headers([]string{private}, "m", noon, nil); err != nil || h[HeaderGitHub] != "" || h[HeaderSignature] == "" {
+	if h, err = Headers([]string{private}, "m", noon, nil); err != nil || h[HeaderGitHub] != "" ||
+		h[HeaderSignature] == "" {
 		t.Errorf("with ed25519 only: %v, %v", h, err)
 	}
-	if h, err = Headers(nil, "m", noon, nil); err != nil || len(h) != 2 || h[HeaderID] != "m" || h[HeaderTimestamp] != "1795348800" {
+	if h, err = Headers(nil, "m", noon, nil); err != nil || len(h) != 2 || h[HeaderID] != "m" ||
+		h[HeaderTimestamp] != "1795348800" {
 		t.Errorf("without secrets: %v, %v", h, err)
 	}
 	if _, err = Headers([]string{public}, "m", noon, nil); err == nil {

@@ -1,5 +1,5 @@
-// Package signature verifies what comes in and signs what goes out. It works on raw bytes, compares in constant time and
-// knows each provider as a row of a table: most rows are a [Scheme] and nothing else.
+// Package signature verifies what comes in and signs what goes out. It works on raw bytes, compares in constant time
+// and knows each provider as a row of a table: most rows are a [Scheme] and nothing else.
 //
 // The package imports the standard library only and does no I/O.
 package signature
@@ -31,8 +31,9 @@ type Answer struct {
 
 // Verdict is what is known of a request.
 type Verdict struct {
-	OK         bool    // the sender is who it should be, or the request is a challenge that Answer settles
-	By         string  // what vouches for the sender, such as "github hmac-sha256"; "" when nothing does; shown to people
+	OK bool // the sender is who it should be, or the request is a challenge that Answer settles
+	// what vouches for the sender, such as "github hmac-sha256"; "" when nothing does; shown to people
+	By         string
 	Reason     string  // when not OK: what is wrong, in words a person can act on; never secret material
 	Status     int     // when not OK: the HTTP status to refuse with
 	EventType  string  // as the provider names it; "" when it does not, or when not OK
@@ -194,8 +195,8 @@ func (v *Verifier) status() int {
 	return http.StatusUnauthorized
 }
 
-// Credentials lists the headers, in canonical form, and the parameters of the query in which this source's senders put a
-// secret itself and not a proof of it: their values must not be stored or shown.
+// Credentials lists the headers, in canonical form, and the parameters of the query in which this source's senders put
+// a secret itself and not a proof of it: their values must not be stored or shown.
 func (v *Verifier) Credentials() (headers, params []string) {
 	if v.code != nil && v.p.plainCode {
 		headers = append(headers, "Authorization")

@@ -30,10 +30,14 @@ func TestPublishedVectors(t *testing.T) {
 	}{
 		{name: "github", typ: "github", secret: "It's a Secret to Everybody", body: "Hello, World!", ok: true,
 			header: "X-Hub-Signature-256: sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"},
-		{name: "slack", typ: "slack", secret: "8f742231b10e8888abcd99yyyzzz85a5", body: slackBody, header: slack, now: 1531420618 + 60, ok: true},
-		{name: "slack too late", typ: "slack", secret: "8f742231b10e8888abcd99yyyzzz85a5", body: slackBody, header: slack, now: 1531420618 + 301},
-		{name: "slack too early", typ: "slack", secret: "8f742231b10e8888abcd99yyyzzz85a5", body: slackBody, header: slack, now: 1531420618 - 301},
-		{name: "standard webhooks", typ: "standard-webhooks", secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", body: `{"test": 2432232314}`,
+		{name: "slack", typ: "slack", secret: "8f742231b10e8888abcd99yyyzzz85a5", body: slackBody, header: slack,
+			now: 1531420618 + 60, ok: true},
+		{name: "slack too late", typ: "slack", secret: "8f742231b10e8888abcd99yyyzzz85a5", body: slackBody,
+			header: slack, now: 1531420618 + 301},
+		{name: "slack too early", typ: "slack", secret: "8f742231b10e8888abcd99yyyzzz85a5", body: slackBody,
+			header: slack, now: 1531420618 - 301},
+		{name: "standard webhooks", typ: "standard-webhooks", secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+			body: `{"test": 2432232314}`,
 			header: "webhook-id: msg_p5jXN8AQM9LWM0D4loKWxJek\nwebhook-timestamp: 1614265330\n" +
 				"webhook-signature: v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", now: 1614265330, ok: true},
 		{name: "svix", typ: "svix", secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", body: `{"test": 2432232314}`,
@@ -49,17 +53,22 @@ func TestPublishedVectors(t *testing.T) {
 		{name: "twilio repeated field", typ: "twilio", secret: "12345", url: twilioURL, ok: true,
 			body:   "SidAccount=AC123&Sid=CA123&Digits=5678&Digits=1234&Digits=1234",
 			header: "X-Twilio-Signature: IK+Dwps556ElfBT0I3Rgjkr1wJU="},
-		{name: "twilio upper case host", typ: "twilio", secret: "12345", url: "https://MyCompany.com/myapp.php?foo=1&bar=2", body: twilioBody,
+		{name: "twilio upper case host", typ: "twilio", secret: "12345",
+			url: "https://MyCompany.com/myapp.php?foo=1&bar=2", body: twilioBody,
 			header: "X-Twilio-Signature: g9IN/x4Cft2g517EjYvEvM/W7LU=", ok: true},
-		{name: "twilio json", typ: "twilio", secret: "12345", url: twilioURL + "&bodySHA256=" + twilioHash, body: twilioJSON,
+		{name: "twilio json", typ: "twilio", secret: "12345", url: twilioURL + "&bodySHA256=" + twilioHash,
+			body:   twilioJSON,
 			header: "X-Twilio-Signature: a9nBmqA0ju/hNViExpshrM61xv4=", ok: true},
-		{name: "twilio json changed", typ: "twilio", secret: "12345", url: twilioURL + "&bodySHA256=" + twilioHash, body: twilioJSON + " ",
+		{name: "twilio json changed", typ: "twilio", secret: "12345", url: twilioURL + "&bodySHA256=" + twilioHash,
+			body:   twilioJSON + " ",
 			header: "X-Twilio-Signature: a9nBmqA0ju/hNViExpshrM61xv4="},
 		{name: "twilio json unsigned", typ: "twilio", secret: "12345", url: twilioURL, body: twilioJSON,
 			header: "X-Twilio-Signature: RSOYDt4T1cUTdK1PDd93/VVr8B8="},
-		{name: "twilio port left out", typ: "twilio", secret: "12345", url: strings.Replace(twilioURL, ".com", ".com:1234", 1), body: twilioBody,
+		{name: "twilio port left out", typ: "twilio", secret: "12345",
+			url: strings.Replace(twilioURL, ".com", ".com:1234", 1), body: twilioBody,
 			header: "X-Twilio-Signature: RSOYDt4T1cUTdK1PDd93/VVr8B8=", ok: true},
-		{name: "twilio port kept", typ: "twilio", secret: "12345", url: strings.Replace(plainHTTP, ".com", ".com:1234", 1), body: twilioBody,
+		{name: "twilio port kept", typ: "twilio", secret: "12345",
+			url: strings.Replace(plainHTTP, ".com", ".com:1234", 1), body: twilioBody,
 			header: "X-Twilio-Signature: Zmvh+3yNM1Phv2jhDCwEM3q5ebU=", ok: true},
 		{name: "twilio port 443 added", typ: "twilio", secret: "12345", url: twilioURL, body: twilioBody,
 			header: "X-Twilio-Signature: kvajT1Ptam85bY51eRf/AJRuM3w=", ok: true},
@@ -69,7 +78,8 @@ func TestPublishedVectors(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			v := must(t, tc.typ, "", tc.secret)
-			got := v.Verify(&Request{Method: "POST", URL: tc.url, Header: header(tc.header), Body: []byte(tc.body), Now: time.Unix(tc.now, 0)})
+			got := v.Verify(&Request{Method: "POST", URL: tc.url, Header: header(tc.header), Body: []byte(tc.body),
+				Now: time.Unix(tc.now, 0)})
 			if got.OK != tc.ok {
 				t.Errorf("OK = %v, want %v; reason: %s", got.OK, tc.ok, got.Reason)
 			}

@@ -84,10 +84,12 @@ func (b *book) add(ctx context.Context, c comment) error {
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after Commit
 	id := "comment-" + rand.Text()       // not seq: a new database counts from 1 again, and that is no repeat
-	if _, err := tx.ExecContext(ctx, `INSERT INTO comment (id, name, comment, time) VALUES (?, ?, ?, ?)`, id, c.Name, c.Comment, c.Time); err != nil {
+	if _, err := tx.ExecContext(ctx, `INSERT INTO comment (id, name, comment, time) VALUES (?, ?, ?, ?)`, id, c.Name,
+		c.Comment, c.Time); err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO outbox (id, time, body) VALUES (?, ?, ?)`, id, c.Time, body); err != nil {
+	if _, err := tx.ExecContext(ctx, `INSERT INTO outbox (id, time, body) VALUES (?, ?, ?)`, id, c.Time,
+		body); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
@@ -103,7 +105,9 @@ func (b *book) add(ctx context.Context, c comment) error {
 // before lists at most limit comments that were left before the one with the given seq, the newest first. 0 begins with
 // the newest of all.
 func (b *book) before(ctx context.Context, seq int64, limit int) ([]comment, error) {
-	rows, err := b.db.QueryContext(ctx, `SELECT seq, name, comment, time FROM comment WHERE seq < ? OR ? = 0 ORDER BY seq DESC LIMIT ?`, seq, seq, limit)
+	rows, err := b.db.QueryContext(ctx,
+		`SELECT seq, name, comment, time FROM comment WHERE seq < ? OR ? = 0 ORDER BY seq DESC LIMIT ?`, seq, seq,
+		limit)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +127,8 @@ func (b *book) before(ctx context.Context, seq int64, limit int) ([]comment, err
 func (b *book) next(ctx context.Context) (event, error) {
 	var e event
 	var at int64
-	err := b.db.QueryRowContext(ctx, `SELECT seq, id, time, body FROM outbox ORDER BY seq LIMIT 1`).Scan(&e.Seq, &e.ID, &at, (*[]byte)(&e.Body))
+	err := b.db.QueryRowContext(ctx, `SELECT seq, id, time, body FROM outbox ORDER BY seq LIMIT 1`).Scan(&e.Seq, &e.ID,
+		&at, (*[]byte)(&e.Body))
 	e.Time = time.Unix(at, 0).UTC()
 	return e, err
 }

@@ -80,7 +80,8 @@ func TestOutboxOutlivesTheProgram(t *testing.T) {
 	if err := s.sendOne(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if again.ID == "" || again.ID != first.ID || string(again.Body) != `{"name":"Ann","comment":"\u003cb\u003eHello\u003c/b\u003e","time":1471996800}` {
+	if again.ID == "" || again.ID != first.ID ||
+		string(again.Body) != `{"name":"Ann","comment":"\u003cb\u003eHello\u003c/b\u003e","time":1471996800}` {
 		t.Errorf("first %+v, then %+v", first, again)
 	}
 	if _, err := b.next(t.Context()); !errors.Is(err, sql.ErrNoRows) {
@@ -136,7 +137,8 @@ func TestPages(t *testing.T) {
 		before int64
 		limit  int
 		want   []string
-	}{{0, 2, []string{"three", "two"}}, {2, 2, []string{"one"}}, {1, 2, nil}, {99, 9, []string{"three", "two", "one"}}} {
+	}{{0, 2, []string{"three", "two"}}, {2, 2, []string{"one"}}, {1, 2, nil},
+		{99, 9, []string{"three", "two", "one"}}} {
 		all, err := b.before(t.Context(), c.before, c.limit)
 		if err != nil {
 			t.Fatal(err)

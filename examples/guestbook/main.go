@@ -1,6 +1,6 @@
-// Command guestbook is a small web site whose visitors leave comments, and whose readers are told of new ones by webhooks.
-// It shows how a program gets webhooks with hookyard: the site says what happened, once and safely, and hookyard keeps
-// the hooks, signs, sends, tries again and shows the history.
+// Command guestbook is a small web site whose visitors leave comments, and whose readers are told of new ones by
+// webhooks. It shows how a program gets webhooks with hookyard: the site says what happened, once and safely, and
+// hookyard keeps the hooks, signs, sends, tries again and shows the history.
 //
 //	go run ./examples/guestbook --with-hookyard
 //
@@ -40,12 +40,14 @@ type options struct {
 }
 
 func main() {
-	o := options{token: os.Getenv("HOOKYARD_TOKEN"), rabbitMQ: os.Getenv("GUESTBOOK_RABBITMQ"), queue: env("GUESTBOOK_QUEUE", "comments")}
+	o := options{token: os.Getenv("HOOKYARD_TOKEN"), rabbitMQ: os.Getenv("GUESTBOOK_RABBITMQ"),
+		queue: env("GUESTBOOK_QUEUE", "comments")}
 	flag.StringVar(&o.listen, "listen", "127.0.0.1:8090", "address to serve on")
 	flag.StringVar(&o.data, "data", "guestbook-data", "folder for the comments")
 	flag.StringVar(&o.hookyard, "hookyard", env("HOOKYARD_SERVER", "http://127.0.0.1:8080"), "URL of hookyard")
 	flag.StringVar(&o.project, "project", "guest/guestbook", "hookyard's project, owner/name")
-	flag.BoolVar(&o.with, "with-hookyard", false, "run hookyard in this process, at the address of --hookyard; for trying out")
+	flag.BoolVar(&o.with, "with-hookyard", false,
+		"run hookyard in this process, at the address of --hookyard; for trying out")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -83,7 +85,8 @@ func run(ctx context.Context, o options, out io.Writer, log *slog.Logger) error 
 			return err
 		}
 	}
-	c, err := client.New(o.hookyard, o.token, client.WithUserAgent("guestbook"), client.WithHTTPClient(&http.Client{Timeout: 15 * time.Second}))
+	c, err := client.New(o.hookyard, o.token, client.WithUserAgent("guestbook"),
+		client.WithHTTPClient(&http.Client{Timeout: 15 * time.Second}))
 	if err != nil {
 		return err
 	}
@@ -129,7 +132,8 @@ func setUp(ctx context.Context, o options, hooks *webhooks, out io.Writer, log *
 
 // serve serves until ctx ends, and then lets requests under way end.
 func serve(ctx context.Context, l net.Listener, h http.Handler) error {
-	s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, IdleTimeout: 2 * time.Minute}
+	s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
+		IdleTimeout: 2 * time.Minute}
 	stopped := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

@@ -41,7 +41,8 @@ type api struct {
 }
 
 func (a *api) publish(ctx context.Context, e event) error {
-	_, err := a.client.Publish(ctx, a.project, client.Publication{Type: eventType, Timestamp: e.Time, Data: e.Body, IdempotencyKey: e.ID})
+	_, err := a.client.Publish(ctx, a.project,
+		client.Publication{Type: eventType, Timestamp: e.Time, Data: e.Body, IdempotencyKey: e.ID})
 	return err
 }
 
@@ -87,7 +88,8 @@ func (q *queue) send(ctx context.Context, e event) error {
 	ctx, cancel := context.WithTimeout(ctx, confirmTime)
 	defer cancel()
 	confirmation, err := q.channel.PublishWithDeferredConfirmWithContext(ctx, "", q.queue, true, false, amqp.Publishing{
-		DeliveryMode: amqp.Persistent, ContentType: "application/json", Type: eventType, MessageId: e.ID, Timestamp: e.Time, Body: body,
+		DeliveryMode: amqp.Persistent, ContentType: "application/json", Type: eventType, MessageId: e.ID,
+		Timestamp: e.Time, Body: body,
 	})
 	if err != nil {
 		return fmt.Errorf("RabbitMQ: %w", err)
@@ -112,7 +114,8 @@ func (q *queue) connect() error {
 	if q.conn != nil {
 		return nil
 	}
-	conn, err := amqp.DialConfig(q.url, amqp.Config{Heartbeat: 10 * time.Second, Dial: amqp.DefaultDial(10 * time.Second)})
+	conn, err := amqp.DialConfig(q.url, amqp.Config{Heartbeat: 10 * time.Second,
+		Dial: amqp.DefaultDial(10 * time.Second)})
 	if err != nil {
 		return err
 	}
@@ -120,7 +123,8 @@ func (q *queue) connect() error {
 	if q.channel, err = conn.Channel(); err != nil {
 		return err
 	}
-	// Durable and without arguments, as every other program declares it: another declaration of the same queue is refused.
+	// Durable and without arguments, as every other program declares it: another declaration of the same queue is
+	// refused.
 	if _, err := q.channel.QueueDeclare(q.queue, true, false, false, false, nil); err != nil {
 		return err
 	}

@@ -34,7 +34,8 @@ type program struct {
 // start runs the program with hookyard in it, until the test ends. It reads the addresses off what the program prints.
 func start(t *testing.T, o options) *program {
 	t.Helper()
-	o.listen, o.data, o.hookyard, o.project, o.with = "127.0.0.1:0", t.TempDir(), "http://127.0.0.1:0", "guest/guestbook", true
+	o.listen, o.data, o.hookyard, o.project, o.with = "127.0.0.1:0", t.TempDir(), "http://127.0.0.1:0",
+		"guest/guestbook", true
 	printed, out := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
@@ -79,7 +80,10 @@ type receiver struct {
 func newReceiver(t *testing.T) *receiver {
 	t.Helper()
 	r := &receiver{}
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) { r.handler.Load().ServeHTTP(w, q) }))
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter,
+		q *http.Request) {
+		r.handler.Load().ServeHTTP(w, q)
+	}))
 	t.Cleanup(s.Close)
 	r.url = s.URL + "/new-comment"
 	var err error
@@ -119,8 +123,8 @@ func (r *receiver) wait(t *testing.T, n int) []comment {
 	return all
 }
 
-// TestThroughAPI: a comment that is left on the page arrives, signed, at a webhook that was added on the page, and in the
-// bin that is there from the start.
+// TestThroughAPI: a comment that is left on the page arrives, signed, at a webhook that was added on the page, and in
+// the bin that is there from the start.
 func TestThroughAPI(t *testing.T) {
 	t.Parallel()
 	p := start(t, options{})
@@ -226,7 +230,8 @@ func TestRepeat(t *testing.T) {
 		url, name := testQueue(t)
 		y := yard(t)
 		for range 2 { // the second finds everything there
-			if err := (&webhooks{client: y.Client, project: "guest/guestbook"}).setUp(t.Context(), url, name); err != nil {
+			if err := (&webhooks{client: y.Client, project: "guest/guestbook"}).setUp(t.Context(), url,
+				name); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -240,7 +245,8 @@ func TestQueueMessage(t *testing.T) {
 	url, name := testQueue(t)
 	q := &queue{url: url, queue: name}
 	defer q.close()
-	e := event{ID: "comment-1", Time: time.Unix(1471996800, 0), Body: json.RawMessage(`{"name":"Ann","comment":"Hello","time":1471996800}`)}
+	e := event{ID: "comment-1", Time: time.Unix(1471996800, 0),
+		Body: json.RawMessage(`{"name":"Ann","comment":"Hello","time":1471996800}`)}
 	if err := q.publish(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
@@ -249,7 +255,8 @@ func TestQueueMessage(t *testing.T) {
 		t.Fatal(ok, err)
 	}
 	const want = `{"comment":{"name":"Ann","comment":"Hello","time":1471996800},"webhooks":[]}`
-	if string(d.Body) != want || d.DeliveryMode != amqp.Persistent || d.ContentType != "application/json" || d.MessageId != "comment-1" {
+	if string(d.Body) != want || d.DeliveryMode != amqp.Persistent || d.ContentType != "application/json" ||
+		d.MessageId != "comment-1" {
 		t.Errorf("got %s (%+v)", d.Body, d)
 	}
 	// A queue that is deleted under us: the message comes back, and the next try makes the queue anew.
@@ -284,8 +291,10 @@ func TestInBrowser(t *testing.T) {
 	t.Parallel()
 	chromium := testenv.Chromium(t)
 	p, r := start(t, options{}), newReceiver(t)
-	flags := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.Headless,
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true))
+	flags := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium), chromedp.NoSandbox,
+		chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.Headless,
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true))
 	ctx, stop := chromedp.NewExecAllocator(context.Background(), flags...)
 	t.Cleanup(stop)
 	ctx, cancel := chromedp.NewContext(ctx)
@@ -307,17 +316,20 @@ func TestInBrowser(t *testing.T) {
 		return text
 	}
 
-	do(chromedp.Navigate(p.site+"/webhooks"), chromedp.SendKeys(`input[name=url]`, r.url), chromedp.Click(`form[action="/webhooks"] button`))
+	do(chromedp.Navigate(p.site+"/webhooks"), chromedp.SendKeys(`input[name=url]`, r.url),
+		chromedp.Click(`form[action="/webhooks"] button`))
 	r.trust(t, read(chromedp.Text(`.secret code`)))
 	const script = `<script>document.title = "taken over"</script>`
-	do(chromedp.Navigate(p.site+"/add"), chromedp.SendKeys(`input[name=name]`, "Ann"), chromedp.SendKeys(`textarea`, "Hello "+script), chromedp.Click(`main button`))
+	do(chromedp.Navigate(p.site+"/add"), chromedp.SendKeys(`input[name=name]`, "Ann"),
+		chromedp.SendKeys(`textarea`, "Hello "+script), chromedp.Click(`main button`))
 	if words := read(chromedp.Text(`article .words`)); words != "Hello "+script {
 		t.Errorf("the page shows %q", words)
 	}
 	if title := read(chromedp.Title()); title != "Guestbook" {
 		t.Errorf("the page is called %q", title)
 	}
-	if font := read(chromedp.Evaluate[string](`getComputedStyle(document.body).fontFamily`)); !strings.Contains(font, "Georgia") {
+	if font := read(chromedp.Evaluate[string](`getComputedStyle(document.body).fontFamily`)); !strings.Contains(font,
+		"Georgia") {
 		t.Errorf("the page is set in %s: it has no style", font)
 	}
 	if got := r.wait(t, 1); len(got) != 1 || got[0].Comment != "Hello "+script {

@@ -28,7 +28,8 @@ const (
 	onPage     = 50 // comments
 )
 
-// policy lets a page use its style sheet and send its forms, and nothing else: no script runs, whatever a comment holds.
+// policy lets a page use its style sheet and send its forms, and nothing else: no script runs, whatever a comment
+// holds.
 const policy = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // server serves the pages.
@@ -220,7 +221,8 @@ func (s *server) broken(w http.ResponseWriter, err error) {
 const secretCookie = "webhook-secret"
 
 func giveSecret(w http.ResponseWriter, r *http.Request, secret string) {
-	http.SetCookie(w, &http.Cookie{Name: secretCookie, Value: base64.RawURLEncoding.EncodeToString([]byte(secret)), Path: "/webhooks", MaxAge: 60,
+	http.SetCookie(w, &http.Cookie{Name: secretCookie, Value: base64.RawURLEncoding.EncodeToString([]byte(secret)),
+		Path: "/webhooks", MaxAge: 60,
 		HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteStrictMode})
 }
 
@@ -229,7 +231,8 @@ func takeSecret(w http.ResponseWriter, r *http.Request) string {
 	if err != nil {
 		return ""
 	}
-	http.SetCookie(w, &http.Cookie{Name: secretCookie, Path: "/webhooks", MaxAge: -1, HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteStrictMode})
+	http.SetCookie(w, &http.Cookie{Name: secretCookie, Path: "/webhooks", MaxAge: -1, HttpOnly: true,
+		Secure: r.TLS != nil, SameSite: http.SameSiteStrictMode})
 	secret, err := base64.RawURLEncoding.DecodeString(c.Value)
 	if err != nil || !strings.HasPrefix(string(secret), "whsec_") || len(secret) > 100 {
 		return ""

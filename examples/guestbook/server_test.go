@@ -36,7 +36,8 @@ func newVisitor(t *testing.T, site string) *visitor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &visitor{t: t, site: site, http: &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return &visitor{t: t, site: site, http: &http.Client{Jar: jar,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
 func (v *visitor) do(method, path string, form url.Values, header ...string) answer {
@@ -135,12 +136,14 @@ func TestComments(t *testing.T) {
 	if strings.Contains(page.body, "<script") {
 		t.Error("a comment became a script")
 	}
-	if csp := page.header.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'; style-src 'self';") {
+	if csp := page.header.Get("Content-Security-Policy"); !strings.HasPrefix(csp,
+		"default-src 'none'; style-src 'self';") {
 		t.Errorf("policy %q", csp)
 	}
 	v.want(v.get("/style.css"), 200, "body {")
 	v.want(v.get("/pages.html"), 404)
-	if e, err := b.next(t.Context()); err != nil || !strings.HasPrefix(string(e.Body), `{"name":"Ann \u003c3","comment":"`) {
+	if e, err := b.next(t.Context()); err != nil ||
+		!strings.HasPrefix(string(e.Body), `{"name":"Ann \u003c3","comment":"`) {
 		t.Errorf("event %s, %v", e.Body, err)
 	}
 	for range onPage {
@@ -165,8 +168,10 @@ func TestBadComments(t *testing.T) {
 	}
 	v.want(v.post("/add", "name", "Ann", "comment", strings.Repeat("x", maxForm)), http.StatusRequestEntityTooLarge)
 	v.want(v.do(http.MethodPost, "/add?name=%zz", url.Values{}), http.StatusBadRequest)
-	v.want(v.do(http.MethodPost, "/add", url.Values{"name": {"Ann"}, "comment": {"x"}}, "Origin", "https://evil.example"), http.StatusForbidden)
-	v.want(v.do(http.MethodPost, "/add", url.Values{"name": {"Ann"}, "comment": {"x"}}, "Sec-Fetch-Site", "cross-site"), http.StatusForbidden)
+	v.want(v.do(http.MethodPost, "/add", url.Values{"name": {"Ann"}, "comment": {"x"}}, "Origin",
+		"https://evil.example"), http.StatusForbidden)
+	v.want(v.do(http.MethodPost, "/add", url.Values{"name": {"Ann"}, "comment": {"x"}}, "Sec-Fetch-Site", "cross-site"),
+		http.StatusForbidden)
 	v.want(v.do(http.MethodPut, "/add", nil), http.StatusMethodNotAllowed)
 	if all, err := b.before(t.Context(), 0, 1); err != nil || len(all) != 0 {
 		t.Errorf("kept %+v, %v", all, err)
@@ -209,7 +214,8 @@ func TestWebhooks(t *testing.T) {
 	} {
 		v.want(v.post("/webhooks", "url", target), http.StatusUnprocessableEntity, says)
 	}
-	v.want(v.do(http.MethodPost, "/webhooks", url.Values{"url": {"http://127.0.0.1:1/"}}, "Origin", "https://evil.example"), http.StatusForbidden)
+	v.want(v.do(http.MethodPost, "/webhooks", url.Values{"url": {"http://127.0.0.1:1/"}}, "Origin",
+		"https://evil.example"), http.StatusForbidden)
 	v.want(v.get("/webhooks"), 200, "There are none")
 }
 
@@ -218,7 +224,8 @@ func TestWithoutHookyard(t *testing.T) {
 	t.Parallel()
 	_, v := newSite(t, noYard)
 	v.want(v.post("/add", "name", "Ann", "comment", "Hello"), http.StatusFound)
-	v.want(v.get("/webhooks"), http.StatusBadGateway, "something is wrong with hookyard", "1 new comment has not been handed over yet")
+	v.want(v.get("/webhooks"), http.StatusBadGateway, "something is wrong with hookyard",
+		"1 new comment has not been handed over yet")
 	v.want(v.post("/webhooks", "url", "http://127.0.0.1:1/"), http.StatusBadGateway, "something is wrong with hookyard")
 	v.want(v.post("/delete-webhook", "id", "x"), http.StatusBadGateway)
 }

@@ -44,7 +44,8 @@ func (w *webhooks) list(ctx context.Context) ([]webhook, error) {
 	var all []webhook
 	for _, id := range slices.Sorted(maps.Keys(hooks)) {
 		h := hooks[id]
-		all = append(all, webhook{ID: id, URL: h.URL, Active: h.Active, Why: h.OffReason, Page: w.server + "/" + w.project + "/webhooks/" + url.PathEscape(id)})
+		all = append(all, webhook{ID: id, URL: h.URL, Active: h.Active, Why: h.OffReason,
+			Page: w.server + "/" + w.project + "/webhooks/" + url.PathEscape(id)})
 	}
 	return all, nil
 }
@@ -61,7 +62,8 @@ func (w *webhooks) add(ctx context.Context, target string) (secret string, err e
 
 func (w *webhooks) put(ctx context.Context, id, target, secret string) error {
 	events, format, body := hookyard.Selector{Names: []string{eventType}}, "template", bare
-	_, err := w.client.PutHook(ctx, w.project, id, client.HookPatch{URL: &target, Events: &events, Format: &format, Template: &body, Secret: &secret})
+	_, err := w.client.PutHook(ctx, w.project, id,
+		client.HookPatch{URL: &target, Events: &events, Format: &format, Template: &body, Secret: &secret})
 	return err
 }
 
@@ -96,8 +98,9 @@ func (w *webhooks) setUp(ctx context.Context, rabbitMQ, queue string) error {
 		return err
 	}
 	kind, fixed := "rabbitmq", eventType
-	_, _, err = w.client.PutSource(ctx, w.project, queue, client.SourcePatch{Type: &kind, EventType: &fixed, RabbitMQ: &hookyard.QueueSource{
-		URL: rabbitMQ, Queue: queue, Declare: true, Expect: hookyard.ExpectComments,
-	}})
+	_, _, err = w.client.PutSource(ctx, w.project, queue,
+		client.SourcePatch{Type: &kind, EventType: &fixed, RabbitMQ: &hookyard.QueueSource{
+			URL: rabbitMQ, Queue: queue, Declare: true, Expect: hookyard.ExpectComments,
+		}})
 	return err
 }

@@ -31,7 +31,8 @@ func startHookyard(ctx context.Context, g *errgroup.Group, o options, log *slog.
 		return "", fmt.Errorf("--hookyard %q: with --with-hookyard it must be like http://127.0.0.1:8080", o.hookyard)
 	}
 	config := app.DefaultConfig()
-	config.Listen, config.Data, config.Dev, config.Grace = u.Host, filepath.Join(o.data, "hookyard"), true, 2*time.Second
+	config.Listen, config.Data, config.Dev, config.Grace = u.Host, filepath.Join(o.data, "hookyard"), true,
+		2*time.Second
 	a, err := app.New(ctx, config, "example", log)
 	if err != nil {
 		return "", err

@@ -50,7 +50,8 @@ func (in *Inbox) Close() error { return in.db.Close() }
 // Keep keeps a notification. isNew is false when one with the same id was kept before: then nothing changes. When it
 // returns nil, the notification is on the disk.
 func (in *Inbox) Keep(ctx context.Context, n Notification) (isNew bool, err error) {
-	result, err := in.db.ExecContext(ctx, `INSERT INTO notification (id, received, body) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+	result, err := in.db.ExecContext(ctx,
+		`INSERT INTO notification (id, received, body) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING`,
 		n.ID, n.Received.UnixMicro(), []byte(n.Body))
 	if err != nil {
 		return false, err
@@ -74,7 +75,9 @@ func (in *Inbox) Count(ctx context.Context) (n int, err error) {
 // Before lists at most limit notifications that came before the one with the given Seq, the newest first. 0 begins with
 // the newest of all.
 func (in *Inbox) Before(ctx context.Context, seq int64, limit int) ([]Notification, error) {
-	rows, err := in.db.QueryContext(ctx, `SELECT seq, id, received, body FROM notification WHERE seq < ? OR ? = 0 ORDER BY seq DESC LIMIT ?`, seq, seq, limit)
+	rows, err := in.db.QueryContext(ctx,
+		`SELECT seq, id, received, body FROM notification WHERE seq < ? OR ? = 0 ORDER BY seq DESC LIMIT ?`, seq, seq,
+		limit)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +141,8 @@ func (in *Inbox) Work(ctx context.Context, log *slog.Logger, do func(context.Con
 }
 
 func (in *Inbox) workOne(ctx context.Context, log *slog.Logger, do func(context.Context, Notification) error) error {
-	n, err := scan(in.db.QueryRowContext(ctx, `SELECT seq, id, received, body FROM notification WHERE status = 'new' ORDER BY seq LIMIT 1`))
+	n, err := scan(in.db.QueryRowContext(ctx,
+		`SELECT seq, id, received, body FROM notification WHERE status = 'new' ORDER BY seq LIMIT 1`))
 	if err != nil {
 		return err
 	}
@@ -149,6 +153,7 @@ func (in *Inbox) workOne(ctx context.Context, log *slog.Logger, do func(context.
 	} else if err != nil {
 		return err
 	}
-	_, err = in.db.ExecContext(context.WithoutCancel(ctx), `UPDATE notification SET status = ? WHERE seq = ?`, status, n.Seq)
+	_, err = in.db.ExecContext(context.WithoutCancel(ctx), `UPDATE notification SET status = ? WHERE seq = ?`, status,
+		n.Seq)
 	return err
 }

@@ -37,15 +37,18 @@ type Handler struct {
 	log       *slog.Logger
 }
 
-// NewHandler makes a handler that keeps in inbox what is signed with one of the secrets, whsec_… each, separated by commas:
-// there are two while the sender changes from one to the other. It fails without any, for then anybody could send anything.
+// NewHandler makes a handler that keeps in inbox what is signed with one of the secrets, whsec_… each, separated by
+// commas: there are two while the sender changes from one to the other. It fails without any, for then anybody could
+// send anything.
 func NewHandler(inbox *Inbox, log *slog.Logger, secrets string) (*Handler, error) {
 	h := &Handler{inbox: inbox, log: log}
 	for secret := range strings.SplitSeq(secrets, ",") {
 		secret = strings.TrimSpace(secret)
 		v, err := standardwebhooks.NewWebhook(secret)
 		if err != nil || !strings.HasPrefix(secret, "whsec_") || len(secret) < minSecret {
-			return nil, errors.New("no secret that can be used: set WEBHOOK_SECRET to the hook's, which begins with whsec_ and goes on in base64")
+			return nil,
+				errors.New(
+					"no secret that can be used: set WEBHOOK_SECRET to the hook's, which begins with whsec_ and goes on in base64")
 		}
 		h.verifiers = append(h.verifiers, v)
 	}
@@ -53,7 +56,8 @@ func NewHandler(inbox *Inbox, log *slog.Logger, secrets string) (*Handler, error
 }
 
 // ServeHTTP takes one notification. It answers 204 once that is kept, and when it was already; 401 to a signature that
-// does not fit, 400 to what is not JSON, 413 to too much, and 503 when nothing can be kept: the sender tries again later.
+// does not fit, 400 to what is not JSON, 413 to too much, and 503 when nothing can be kept: the sender tries again
+// later.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
@@ -90,7 +94,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// verify checks the signature and that it is not older than five minutes: what was overheard cannot be sent again later.
+// verify checks the signature and that it is not older than five minutes: what was overheard cannot be sent again
+// later.
 func (h *Handler) verify(header http.Header, raw []byte) error {
 	var err error
 	for _, v := range h.verifiers {

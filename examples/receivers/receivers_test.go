@@ -68,7 +68,10 @@ func TestHandler(t *testing.T) {
 		{"JSON", func(t *testing.T) *http.Request {
 			return request(t, "evt_1", "application/json", netbeans, now, secret)
 		}, 204},
-		{"form data", func(t *testing.T) *http.Request { return request(t, "evt_1", form, inForm("data"), now, secret) }, 204},
+		{"form data", func(t *testing.T) *http.Request {
+			return request(t, "evt_1", form, inForm("data"), now,
+				secret)
+		}, 204},
 		{"form payload", func(t *testing.T) *http.Request {
 			return request(t, "evt_1", form+"; charset=utf-8", inForm("payload"), now, secret)
 		}, 204},
@@ -101,8 +104,14 @@ func TestHandler(t *testing.T) {
 		{"no JSON", func(t *testing.T) *http.Request {
 			return request(t, "evt_1", "application/json", []byte("{"), now, secret)
 		}, 400},
-		{"form with nothing in it", func(t *testing.T) *http.Request { return request(t, "evt_1", form, []byte("x=1"), now, secret) }, 400},
-		{"form that is none", func(t *testing.T) *http.Request { return request(t, "evt_1", form, []byte("data=%zz"), now, secret) }, 400},
+		{"form with nothing in it", func(t *testing.T) *http.Request {
+			return request(t, "evt_1", form, []byte("x=1"),
+				now, secret)
+		}, 400},
+		{"form that is none", func(t *testing.T) *http.Request {
+			return request(t, "evt_1", form, []byte("data=%zz"),
+				now, secret)
+		}, 400},
 		{"too large", func(t *testing.T) *http.Request {
 			return request(t, "evt_1", "", bytes.Repeat([]byte(" "), receivers.MaxBody+1), now, secret)
 		}, 413},
@@ -207,13 +216,15 @@ func TestText(t *testing.T) {
 	}
 }
 
-// TestWork: what fails is tried again before what came after it, with growing waits; what can never succeed is passed over.
+// TestWork: what fails is tried again before what came after it, with growing waits; what can never succeed is passed
+// over.
 func TestWork(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		inbox := openInbox(t)
 		for _, id := range []string{"a", "b", "c"} {
-			if _, err := inbox.Keep(t.Context(), receivers.Notification{ID: id, Received: time.Now(), Body: json.RawMessage(`{}`)}); err != nil {
+			if _, err := inbox.Keep(t.Context(),
+				receivers.Notification{ID: id, Received: time.Now(), Body: json.RawMessage(`{}`)}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -33,7 +33,8 @@ type Hooks interface {
 	Hooks(ctx context.Context, projectKey int64) ([]*hookyard.Hook, error)
 	HookByKey(ctx context.Context, key int64) (*hookyard.Hook, error)
 	CreateHook(ctx context.Context, h *hookyard.Hook, max int) error
-	UpdateHook(ctx context.Context, projectKey int64, id string, ifRevision int64, action string, f func(h *hookyard.Hook) error) (*hookyard.Hook, error)
+	UpdateHook(ctx context.Context, projectKey int64, id string, ifRevision int64, action string,
+		f func(h *hookyard.Hook) error) (*hookyard.Hook, error)
 	DeleteHook(ctx context.Context, projectKey int64, id string) error
 }
 
@@ -65,7 +66,8 @@ type Deliveries interface {
 type Listeners interface {
 	PutListener(ctx context.Context, h *hookyard.Hook, max int) error
 	DeleteListener(ctx context.Context, projectKey int64, id string) error
-	RecordForwarded(ctx context.Context, projectKey int64, a *hookyard.Attempt, state hookyard.State, reason string) error
+	RecordForwarded(ctx context.Context, projectKey int64, a *hookyard.Attempt, state hookyard.State,
+		reason string) error
 }
 
 // Replays is what the API asks of the store about bulk replays.
@@ -173,7 +175,8 @@ type API struct {
 
 // New makes an API. It fails when a default hook cannot work, or when two routes are the same.
 func New(o Options) (*API, error) {
-	a := &API{o: o, mux: http.NewServeMux(), csrf: http.NewCrossOriginProtection(), mediaType: []string{client.MediaType}, contentType: jsonType()}
+	a := &API{o: o, mux: http.NewServeMux(), csrf: http.NewCrossOriginProtection(),
+		mediaType: []string{client.MediaType}, contentType: jsonType()}
 	for i := range o.DefaultHooks {
 		h := o.DefaultHooks[i]
 		if err := h.Validate(nil, o.Limits); err != nil {
@@ -245,8 +248,9 @@ func (a *API) methodNotAllowed(methods []string) http.HandlerFunc {
 	allow := strings.Join(methods, ", ")
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", allow)
-		a.fail(w, r, withStatus(http.StatusMethodNotAllowed, hookyard.Errorf("method_not_allowed", "%s is not possible here; what is: %s",
-			hookyard.Clean(r.Method, 20), allow)))
+		a.fail(w, r, withStatus(http.StatusMethodNotAllowed,
+			hookyard.Errorf("method_not_allowed", "%s is not possible here; what is: %s",
+				hookyard.Clean(r.Method, 20), allow)))
 	}
 }
 

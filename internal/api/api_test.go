@@ -62,7 +62,8 @@ func serve(t *testing.T, db *store.DB, change func(*api.Options)) *bundle {
 	dispatcher := dispatch.New(dispatch.Options{Store: db, Client: out, Filter: accepts, Log: log, Limits: limits,
 		BaseURL: "http://hooks.test", UserAgent: "hookyard/test", Poll: 100 * time.Millisecond, Grace: time.Second})
 	o := api.Options{
-		Store: db, Dispatcher: dispatcher, Targets: out, Filter: accepts, Limits: limits, Log: log, BaseURL: "http://hooks.test", Version: "test",
+		Store: db, Dispatcher: dispatcher, Targets: out, Filter: accepts, Limits: limits, Log: log,
+		BaseURL: "http://hooks.test", Version: "test",
 	}
 	o.Auth = auth.New(db, auth.Options{})
 	if change != nil {
@@ -71,7 +72,8 @@ func serve(t *testing.T, db *store.DB, change func(*api.Options)) *bundle {
 	if o.Dev {
 		o.Auth = auth.New(db, auth.Options{Dev: true})
 	}
-	o.Ingest = ingest.New(ingest.Options{Store: db, Dispatcher: dispatcher, Filter: accepts, Limits: o.Limits, Log: log, BaseURL: o.BaseURL})
+	o.Ingest = ingest.New(ingest.Options{Store: db, Dispatcher: dispatcher, Filter: accepts, Limits: o.Limits, Log: log,
+		BaseURL: o.BaseURL})
 	a, err := api.New(o)
 	if err != nil {
 		t.Fatal(err)
@@ -102,7 +104,8 @@ func (b *bundle) user(name string, admin bool) (*client.Client, string) {
 		b.t.Fatal(err)
 	}
 	secret, hash := auth.NewToken()
-	if err := b.db.CreateToken(ctx, &hookyard.Token{UserKey: u.Key, Hash: hash, Scope: hookyard.ScopeManage}); err != nil {
+	if err := b.db.CreateToken(ctx, &hookyard.Token{UserKey: u.Key, Hash: hash,
+		Scope: hookyard.ScopeManage}); err != nil {
 		b.t.Fatal(err)
 	}
 	return b.client(secret), secret
@@ -129,7 +132,8 @@ func (b *bundle) project(name string, p client.ProjectPatch) string {
 // hook makes a hook for all events.
 func (b *bundle) hook(project, id, url string) {
 	b.t.Helper()
-	if _, err := b.alice.PutHook(b.t.Context(), project, id, client.HookPatch{URL: new(url), Events: new(hookyard.SelectAll())}); err != nil {
+	if _, err := b.alice.PutHook(b.t.Context(), project, id,
+		client.HookPatch{URL: new(url), Events: new(hookyard.SelectAll())}); err != nil {
 		b.t.Fatal(err)
 	}
 }

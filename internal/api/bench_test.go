@@ -58,12 +58,14 @@ func (nowhere) WriteHeader(int)             {}
 
 // BenchmarkPublish is what the API itself costs for one event of 1 kB, without the store and the network.
 func BenchmarkPublish(b *testing.B) {
-	k := &keeper{view: &hookyard.View{Project: &hookyard.Project{Key: 1, Owner: "o", Name: "p"}}, id: &auth.Identity{User: &hookyard.User{Name: "u"}}}
+	k := &keeper{view: &hookyard.View{Project: &hookyard.Project{Key: 1, Owner: "o", Name: "p"}},
+		id: &auth.Identity{User: &hookyard.User{Name: "u"}}}
 	a, err := New(Options{Store: storeOf{k}, Ingest: ingestOf{k}, Auth: k, Limits: hookyard.DefaultLimits()})
 	if err != nil {
 		b.Fatal(err)
 	}
-	body := []byte(`{"type":"order.created","data":{"note":"` + strings.Repeat("x", 950) + `","total":12.50,"items":[1,2,3]}}`)
+	body := []byte(`{"type":"order.created","data":{"note":"` + strings.Repeat("x", 950) +
+		`","total":12.50,"items":[1,2,3]}}`)
 	r := httptest.NewRequest(http.MethodPost, "/api/projects/o/p/events", nil)
 	r.Header.Set("Authorization", "Bearer x")
 	r.Header.Set("Content-Type", "application/json")
@@ -90,7 +92,8 @@ func (s storeOf) View(ctx context.Context, o, n string) (*hookyard.View, error) 
 // BenchmarkParse is the part of it that reads the event.
 func BenchmarkParse(b *testing.B) {
 	a := &API{o: Options{Limits: hookyard.DefaultLimits()}}
-	body := []byte(`{"type":"order.created","data":{"note":"` + strings.Repeat("x", 950) + `","total":12.50,"items":[1,2,3]}}`)
+	body := []byte(`{"type":"order.created","data":{"note":"` + strings.Repeat("x", 950) +
+		`","total":12.50,"items":[1,2,3]}}`)
 	at := time.Now()
 	b.ReportAllocs()
 	for b.Loop() {

@@ -68,7 +68,8 @@ func (a *API) identify(r *http.Request) (*auth.Identity, error) {
 	}
 	if a.o.Dev || !auth.Explicit(r) {
 		if err := a.csrf.Check(r); err != nil {
-			return nil, hookyard.Errorf(hookyard.Forbidden, "a page of another site may not change anything here: %v", err)
+			return nil, hookyard.Errorf(hookyard.Forbidden, "a page of another site may not change anything here: %v",
+				err)
 		}
 	}
 	return a.o.Auth.Identify(r)
@@ -87,7 +88,8 @@ func (c *call) admit(rt *route) error {
 			return authenticationRequired()
 		}
 		if !c.id.IsAdmin() {
-			return hookyard.Errorf(hookyard.Forbidden, "only an administrator may do this, with a token of scope manage if with a token")
+			return hookyard.Errorf(hookyard.Forbidden,
+				"only an administrator may do this, with a token of scope manage if with a token")
 		}
 		return nil
 	case anybody:
@@ -102,7 +104,8 @@ func (c *call) admit(rt *route) error {
 }
 
 // enter finds a project. No project and no right look the same, unless the caller would own it.
-func (a *API) enter(ctx context.Context, id *auth.Identity, owner, name string, need hookyard.Role, creates bool) (*hookyard.View, error) {
+func (a *API) enter(ctx context.Context, id *auth.Identity, owner, name string, need hookyard.Role,
+	creates bool) (*hookyard.View, error) {
 	view, err := a.project(ctx, owner, name)
 	if err != nil {
 		return nil, err
@@ -193,14 +196,16 @@ func (c *call) readQuery(rt *route) error {
 	}
 	for name, values := range q {
 		if name != auth.TokenQuery && !rt.live && !rt.takes(name) {
-			return hookyard.FieldErrorf(hookyard.Clean(name, 100), "unknown query parameter %q", hookyard.Clean(name, 100))
+			return hookyard.FieldErrorf(hookyard.Clean(name, 100), "unknown query parameter %q",
+				hookyard.Clean(name, 100))
 		}
 		if len(values) > 1 && !rt.live {
 			return hookyard.FieldErrorf(name, "query parameter %s stands %d times", name, len(values))
 		}
 		for _, v := range values {
 			if !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
-				return hookyard.FieldErrorf(name, "query parameter %s holds NUL or is not UTF-8", hookyard.Clean(name, 100))
+				return hookyard.FieldErrorf(name, "query parameter %s holds NUL or is not UTF-8",
+					hookyard.Clean(name, 100))
 			}
 		}
 	}

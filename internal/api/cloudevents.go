@@ -49,7 +49,8 @@ func (a *API) cloudEventBatch(contentType string, body []byte, at time.Time) ([]
 }
 
 func unknownFormat(contentType string) error {
-	return hookyard.Errorf(hookyard.Unsupported, "CloudEvents come as application/cloudevents+json, as application/cloudevents-batch+json or with ce- headers, not as %s",
+	return hookyard.Errorf(hookyard.Unsupported,
+		"CloudEvents come as application/cloudevents+json, as application/cloudevents-batch+json or with ce- headers, not as %s",
 		hookyard.Clean(contentType, 100))
 }
 
@@ -72,7 +73,8 @@ func (a *API) structured(body []byte, at time.Time) (*hookyard.Event, error) {
 		if raw[0] == '"' {
 			_ = json.Unmarshal(raw, &value) // it is part of a document that was checked
 		} else if raw[0] == '{' || raw[0] == '[' {
-			return nil, hookyard.FieldErrorf(hookyard.Clean(name, 100), "attribute %s must be a string, number or boolean", hookyard.Clean(name, 100))
+			return nil, hookyard.FieldErrorf(hookyard.Clean(name, 100),
+				"attribute %s must be a string, number or boolean", hookyard.Clean(name, 100))
 		}
 		if err := ce.add(name, value); err != nil {
 			return nil, err
@@ -128,7 +130,8 @@ func (a *API) binaryCloudEvent(h http.Header, body []byte, at time.Time) ([]*hoo
 		}
 		value, ok := percentDecode(values[0])
 		if !ok || len(values) > 1 {
-			return nil, hookyard.FieldErrorf(name, "header %s must stand once, percent-encoded UTF-8", hookyard.Clean(name, 100))
+			return nil, hookyard.FieldErrorf(name, "header %s must stand once, percent-encoded UTF-8",
+				hookyard.Clean(name, 100))
 		}
 		if err := ce.add(strings.ToLower(attribute), value); err != nil {
 			return nil, err
@@ -136,7 +139,8 @@ func (a *API) binaryCloudEvent(h http.Header, body []byte, at time.Time) ([]*hoo
 		header[name] = values
 	}
 	if _, ok := ce["datacontenttype"]; ok {
-		return nil, hookyard.FieldErrorf("ce-datacontenttype", "in binary mode the data's type is the Content-Type, not ce-datacontenttype")
+		return nil, hookyard.FieldErrorf("ce-datacontenttype",
+			"in binary mode the data's type is the Content-Type, not ce-datacontenttype")
 	}
 	contentType := h.Get("Content-Type")
 	if len(body) == 0 {
@@ -146,16 +150,18 @@ func (a *API) binaryCloudEvent(h http.Header, body []byte, at time.Time) ([]*hoo
 	return []*hookyard.Event{e}, err
 }
 
-// fromCloudEvent makes the event. Data that is JSON becomes a published event like any other; other data keeps its bytes
-// and content type.
-func (a *API) fromCloudEvent(ce attributes, header http.Header, data []byte, contentType string, at time.Time) (*hookyard.Event, error) {
+// fromCloudEvent makes the event. Data that is JSON becomes a published event like any other; other data keeps its
+// bytes and content type.
+func (a *API) fromCloudEvent(ce attributes, header http.Header, data []byte, contentType string,
+	at time.Time) (*hookyard.Event, error) {
 	happened, err := ce.check()
 	if err != nil {
 		return nil, err
 	}
 	var e *hookyard.Event
 	if isJSON(contentType) {
-		e, err = hookyard.Publish(hookyard.Publication{Type: ce["type"], Timestamp: happened, Data: data, Header: header}, at, a.o.Limits)
+		e, err = hookyard.Publish(hookyard.Publication{Type: ce["type"], Timestamp: happened, Data: data,
+			Header: header}, at, a.o.Limits)
 	} else if err = hookyard.CheckType(ce["type"], a.o.Limits); err == nil {
 		e = hookyard.NewEvent(hookyard.SourceAPI, ce["type"], data, at)
 		e.ContentType, e.Header = hookyard.Clean(contentType, 200), header
@@ -170,14 +176,16 @@ func (a *API) fromCloudEvent(ce attributes, header http.Header, data []byte, con
 // add notes an attribute (CloudEvents 1.0.2, naming conventions and type system).
 func (ce attributes) add(name, value string) error {
 	shown := hookyard.Clean(name, 100)
-	if len(name) > 64 || name == "" || strings.ContainsFunc(name, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') }) {
+	if len(name) > 64 || name == "" || strings.ContainsFunc(name,
+		func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') }) {
 		return hookyard.FieldErrorf(shown, "attribute %q must be named with 1 to 64 of the characters a-z 0-9", shown)
 	}
 	if len(ce) == maxAttributes {
 		return hookyard.Errorf(hookyard.Invalid, "the CloudEvent has more than %d attributes", maxAttributes)
 	}
 	if len(value) > maxAttribute || !utf8.ValidString(value) || strings.ContainsFunc(value, isControl) {
-		return hookyard.FieldErrorf(shown, "attribute %s is over %d bytes or holds control characters", shown, maxAttribute)
+		return hookyard.FieldErrorf(shown, "attribute %s is over %d bytes or holds control characters", shown,
+			maxAttribute)
 	}
 	ce[name] = value
 	return nil
@@ -186,7 +194,8 @@ func (ce attributes) add(name, value string) error {
 // check asks for the attributes that every CloudEvent has, and returns when it happened.
 func (ce attributes) check() (time.Time, error) {
 	if v := ce["specversion"]; v != "1.0" {
-		return time.Time{}, hookyard.FieldErrorf("specversion", "specversion must be 1.0, not %q", hookyard.Clean(v, 20))
+		return time.Time{}, hookyard.FieldErrorf("specversion", "specversion must be 1.0, not %q",
+			hookyard.Clean(v, 20))
 	}
 	for _, name := range []string{"id", "source", "type"} {
 		if ce[name] == "" {

@@ -58,8 +58,8 @@ func parseObject(body []byte) (object, error) {
 	return o, nil
 }
 
-// read lets each member be understood by its field, in the order of names. Members named in ignored may be there and mean
-// nothing; every other is refused.
+// read lets each member be understood by its field, in the order of names. Members named in ignored may be there and
+// mean nothing; every other is refused.
 func (o object) read(fields map[string]field, ignored ...string) error {
 	for _, name := range slices.Sorted(maps.Keys(o)) {
 		f, ok := fields[name]
@@ -67,7 +67,8 @@ func (o object) read(fields map[string]field, ignored ...string) error {
 			if slices.Contains(ignored, name) {
 				continue
 			}
-			return hookyard.FieldErrorf(hookyard.Clean(name, 100), "unknown field %q; known are %s", hookyard.Clean(name, 100),
+			return hookyard.FieldErrorf(hookyard.Clean(name, 100), "unknown field %q; known are %s",
+				hookyard.Clean(name, 100),
 				strings.Join(slices.Sorted(maps.Keys(fields)), ", "))
 		}
 		if err := f(o[name]); err != nil {

@@ -134,15 +134,18 @@ func (c *call) replyDelivery(status int) error {
 
 func attemptJSON(a *hookyard.Attempt) client.Attempt {
 	out := client.Attempt{
-		N: a.N, StartedAt: a.StartedAt, Duration: hookyard.Duration(a.Duration), URL: a.URL, Status: a.Status, Error: a.Error, ErrorKind: a.ErrorKind,
-		Remote:  a.Remote,
-		Request: client.Message{Header: a.RequestHeader, Size: a.RequestSize, AsEvent: a.RequestBody == nil && a.RequestSize > 0},
+		N: a.N, StartedAt: a.StartedAt, Duration: hookyard.Duration(a.Duration), URL: a.URL, Status: a.Status,
+		Error: a.Error, ErrorKind: a.ErrorKind,
+		Remote: a.Remote,
+		Request: client.Message{Header: a.RequestHeader, Size: a.RequestSize, AsEvent: a.RequestBody == nil &&
+			a.RequestSize > 0},
 		Timing: client.Timing{DNS: hookyard.Duration(a.Timing.DNS), Connect: hookyard.Duration(a.Timing.Connect),
 			TLS: hookyard.Duration(a.Timing.TLS), Wait: hookyard.Duration(a.Timing.Wait)},
 	}
 	out.Request.Text, out.Request.Base64 = textOrBytes(a.RequestBody)
 	if a.Status != 0 {
-		out.Response = &client.Message{Header: a.ResponseHeader, Size: int64(len(a.ResponseBody)), Truncated: a.ResponseTruncated}
+		out.Response = &client.Message{Header: a.ResponseHeader, Size: int64(len(a.ResponseBody)),
+			Truncated: a.ResponseTruncated}
 		out.Response.Text, out.Response.Base64 = textOrBytes(a.ResponseBody)
 	}
 	return out

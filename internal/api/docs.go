@@ -45,7 +45,8 @@ type docsGroup struct {
 	Operations []docsOperation
 }
 
-// docsPage shows the description of the API without any script: it works with no internet and with the strictest policy.
+// docsPage shows the description of the API without any script: it works with no internet and with the strictest
+// policy.
 func (a *API) docsPage(w http.ResponseWriter, r *http.Request) {
 	page, err := template.New("docs").Parse(docsHTML)
 	if err != nil {
@@ -53,14 +54,16 @@ func (a *API) docsPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var b bytes.Buffer
-	err = page.Execute(&b, map[string]any{"Info": a.spec.doc.Info, "Groups": a.spec.groups(), "Schemas": a.spec.schemas()})
+	err = page.Execute(&b, map[string]any{"Info": a.spec.doc.Info, "Groups": a.spec.groups(),
+		"Schemas": a.spec.schemas()})
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'")
+	h.Set("Content-Security-Policy",
+		"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	_, _ = w.Write(b.Bytes())
@@ -87,7 +90,8 @@ func (s *spec) groups() []docsGroup {
 }
 
 func describeOperation(op *huma.Operation) docsOperation {
-	out := docsOperation{Method: op.Method, Path: strings.TrimSuffix("/api"+op.Path, "/"), Summary: op.Summary, Description: op.Description}
+	out := docsOperation{Method: op.Method, Path: strings.TrimSuffix("/api"+op.Path, "/"), Summary: op.Summary,
+		Description: op.Description}
 	for _, p := range op.Parameters {
 		if p.In != "path" {
 			out.Params = append(out.Params, p)

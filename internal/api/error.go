@@ -60,8 +60,10 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	if r.Context().Err() != nil && errors.Is(err, context.Cause(r.Context())) {
-		// The client has gone, or has only closed its side and still reads: no answer of ours would be a 200 of net/http's.
-		err = hookyard.Errorf(hookyard.Unavailable, "the connection was closed before the request was done: ask again, and keep it open until the answer")
+		// The client has gone, or has only closed its side and still reads: no answer of ours would be a 200 of
+		// net/http's.
+		err = hookyard.Errorf(hookyard.Unavailable,
+			"the connection was closed before the request was done: ask again, and keep it open until the answer")
 	}
 	e := describe(err)
 	if e.Status == http.StatusInternalServerError {
@@ -78,9 +80,11 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	write(w, e.Status, e)
 }
 
-// describe puts an error into the shape that every error has. message is fixed for the statuses for which WebGME fixes it.
+// describe puts an error into the shape that every error has. message is fixed for the statuses for which WebGME fixes
+// it.
 func describe(err error) *client.Error {
-	out := &client.Error{Status: http.StatusInternalServerError, Code: "internal", Detail: "internal error: the server's log says more"}
+	out := &client.Error{Status: http.StatusInternalServerError, Code: "internal",
+		Detail: "internal error: the server's log says more"}
 	var e *hookyard.Error
 	if errors.As(err, &e) {
 		out.Status, out.Code, out.Detail, out.Field = StatusOf(e.Code), e.Code, e.Message, e.Field
@@ -112,7 +116,8 @@ func describe(err error) *client.Error {
 func write(w http.ResponseWriter, status int, v any) {
 	b, err := encode(v)
 	if err != nil { // only a value of ours can do that
-		status, b = http.StatusInternalServerError, []byte(`{"message":"internal error","documentation_url":"","error":"internal error","code":"internal"}`)
+		status, b = http.StatusInternalServerError,
+			[]byte(`{"message":"internal error","documentation_url":"","error":"internal error","code":"internal"}`)
 	}
 	h := w.Header()
 	h["Content-Type"] = jsonType()

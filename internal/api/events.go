@@ -57,7 +57,8 @@ func (c *call) eventQuery() (q hookyard.EventQuery, err error) {
 	case len(q.Text) > 1000 || len(q.Path) > 200 || len(q.Value) > 1000 || len(q.Type) > 1000:
 		return q, hookyard.Errorf(hookyard.Invalid, "text, value and type may have 1000 bytes, path 200")
 	case c.q.Has("value") && q.Path == "":
-		return q, hookyard.FieldErrorf("path", "value needs path: where in the body it must stand, such as data.order.id")
+		return q, hookyard.FieldErrorf("path",
+			"value needs path: where in the body it must stand, such as data.order.id")
 	case strings.ContainsAny(q.Path, "#@|*?"):
 		return q, hookyard.FieldErrorf("path", "path names members and positions only, such as data.items.0.sku")
 	}
@@ -217,7 +218,8 @@ func explainEvent(c *call) error {
 		out.Hooks = append(out.Hooks, c.verdict(h, e, d, ok))
 	}
 	for _, d := range owed {
-		out.Hooks = append(out.Hooks, client.HookVerdict{Hook: d.HookID, Reason: "the hook was deleted since; its delivery is " + inWords(d),
+		out.Hooks = append(out.Hooks, client.HookVerdict{Hook: d.HookID,
+			Reason:     "the hook was deleted since; its delivery is " + inWords(d),
 			DeliveryID: d.ID, State: d.State, Attempts: d.Attempts})
 	}
 	return c.reply(http.StatusOK, out)
@@ -258,7 +260,8 @@ func inWords(d hookyard.Delivery) string {
 
 // event returns the event of the path with its bytes and its deliveries by state.
 func (c *call) event() (*hookyard.Event, map[hookyard.State]int, error) {
-	page, err := c.a.o.Store.Events(c.ctx(), hookyard.EventQuery{ProjectKey: c.key(), ID: c.param("id"), Bodies: true, Limit: 1})
+	page, err := c.a.o.Store.Events(c.ctx(), hookyard.EventQuery{ProjectKey: c.key(), ID: c.param("id"), Bodies: true,
+		Limit: 1})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -272,7 +275,8 @@ func (c *call) event() (*hookyard.Event, map[hookyard.State]int, error) {
 func (c *call) deliveriesOf(e *hookyard.Event) (map[int64]hookyard.Delivery, error) {
 	out := map[int64]hookyard.Delivery{}
 	for before := ""; ; {
-		list, next, err := c.a.o.Store.Deliveries(c.ctx(), hookyard.DeliveryQuery{ProjectKey: c.key(), EventSeq: e.Seq, Before: before, Limit: maxPage})
+		list, next, err := c.a.o.Store.Deliveries(c.ctx(),
+			hookyard.DeliveryQuery{ProjectKey: c.key(), EventSeq: e.Seq, Before: before, Limit: maxPage})
 		if err != nil {
 			return nil, err
 		}
@@ -295,7 +299,8 @@ func bodyGone(e *hookyard.Event) error {
 
 func mustBeOn(h *hookyard.Hook) error {
 	if h.Deleted {
-		return hookyard.Errorf(hookyard.Conflict, "hook %s was deleted: nothing is sent to it any more; replay the event to another hook", h.ID)
+		return hookyard.Errorf(hookyard.Conflict,
+			"hook %s was deleted: nothing is sent to it any more; replay the event to another hook", h.ID)
 	}
 	if reason, off := h.IsOff(); off {
 		return hookyard.Errorf(hookyard.Conflict, "hook %s is off (%s): switch it on first", h.ID, reason)
@@ -305,7 +310,8 @@ func mustBeOn(h *hookyard.Hook) error {
 
 func eventJSON(e *hookyard.Event, counts map[hookyard.State]int) client.Event {
 	return client.Event{
-		ID: e.ID, Type: e.Type, Source: e.Source, Time: e.Time, ContentType: e.ContentType, Size: e.Size, Method: e.Method,
+		ID: e.ID, Type: e.Type, Source: e.Source, Time: e.Time, ContentType: e.ContentType, Size: e.Size,
+		Method: e.Method,
 		Target: e.Target, Remote: e.Remote, Verified: e.Verified, Deliveries: counts,
 	}
 }

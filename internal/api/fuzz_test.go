@@ -12,13 +12,16 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// FuzzPublication holds our reader of publications against encoding/json: what it accepts is JSON and means the same, and
-// what is a plain publication is accepted.
+// FuzzPublication holds our reader of publications against encoding/json: what it accepts is JSON and means the same,
+// and what is a plain publication is accepted.
 func FuzzPublication(f *testing.F) {
 	for _, seed := range []string{
-		`{"type":"a","data":{}}`, ` { "id" : "x" , "type":"aé\n","timestamp":"2026-01-02T03:04:05Z","data":[1,{"a":"}"}]} `,
-		`{"type":"a","data":1}x`, `{"type":"a" "data":1}`, `{"type":"a","data":}`, `{"type":"a","data":"\ud800"}`, `{}`, `{"data":[}]}`,
-		`[{"type":"a","data":1}]`, `{"type":null,"data":null}`, `{"a\u0062":1}`, `{"type":"a","data":tru}`, `{"type":"a","data":1,}`, `{"type":"a\`,
+		`{"type":"a","data":{}}`,
+		` { "id" : "x" , "type":"aé\n","timestamp":"2026-01-02T03:04:05Z","data":[1,{"a":"}"}]} `,
+		`{"type":"a","data":1}x`, `{"type":"a" "data":1}`, `{"type":"a","data":}`, `{"type":"a","data":"\ud800"}`, `{}`,
+		`{"data":[}]}`,
+		`[{"type":"a","data":1}]`, `{"type":null,"data":null}`, `{"a\u0062":1}`, `{"type":"a","data":tru}`,
+		`{"type":"a","data":1,}`, `{"type":"a\`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -45,10 +48,12 @@ func FuzzPublication(f *testing.F) {
 		if hookyard.CodeOf(err) == "" || describe(err).Status >= 500 {
 			t.Fatalf("%q: %v is not an error to show", body, err)
 		}
-		plain := theirs == nil && json.Valid(body) && utf8.Valid(body) && want.ID == nil && want.Timestamp == nil && want.Type != nil &&
+		plain := theirs == nil && json.Valid(body) && utf8.Valid(body) && want.ID == nil && want.Timestamp == nil &&
+			want.Type != nil &&
 			want.Data != nil && hookyard.CheckType(*want.Type, a.o.Limits) == nil
 		if plain && strings.Count(string(body), `"`) == strings.Count(string(want.Data), `"`)+6 &&
-			strings.Contains(string(body), `"type"`) && strings.Contains(string(body), `"data"`) && !strings.Contains(err.Error(), "nested") {
+			strings.Contains(string(body), `"type"`) && strings.Contains(string(body), `"data"`) &&
+			!strings.Contains(err.Error(), "nested") {
 			t.Fatalf("%q was refused: %v", body, err)
 		}
 	})
@@ -57,8 +62,10 @@ func FuzzPublication(f *testing.F) {
 // FuzzPublishBody sends anything as any kind of publication: it is events or an error to show.
 func FuzzPublishBody(f *testing.F) {
 	f.Add([]byte(`[{"type":"a","data":1},{"type":"b","data":{}}]`), "application/json", "", "k")
-	f.Add([]byte(`{"specversion":"1.0","id":"1","source":"/s","type":"t","data":{"a":1}}`), "application/cloudevents+json", "", "")
-	f.Add([]byte(`[{"specversion":"1.0","id":"1","source":"/s","type":"t","data_base64":"eA=="}]`), "application/cloudevents-batch+json", "", "k")
+	f.Add([]byte(`{"specversion":"1.0","id":"1","source":"/s","type":"t","data":{"a":1}}`),
+		"application/cloudevents+json", "", "")
+	f.Add([]byte(`[{"specversion":"1.0","id":"1","source":"/s","type":"t","data_base64":"eA=="}]`),
+		"application/cloudevents-batch+json", "", "k")
 	f.Add([]byte(`<a/>`), "text/xml; charset=utf-8", "a%20b", "")
 	f.Add([]byte(``), "", "\"q\\\"", "")
 	f.Add([]byte(`[[[[`), "application/cloudevents-batch", "%", "")
@@ -66,7 +73,8 @@ func FuzzPublishBody(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte, contentType, subject, key string) {
 		r := &http.Request{Header: http.Header{"Content-Type": {contentType}}}
 		if subject != "" {
-			for name, value := range map[string]string{"Ce-Specversion": "1.0", "Ce-Id": "1", "Ce-Source": "/s", "Ce-Type": "t", "Ce-Subject": subject} {
+			for name, value := range map[string]string{"Ce-Specversion": "1.0", "Ce-Id": "1", "Ce-Source": "/s",
+				"Ce-Type": "t", "Ce-Subject": subject} {
 				r.Header.Set(name, value)
 			}
 		}
@@ -84,7 +92,8 @@ func FuzzPublishBody(f *testing.F) {
 			t.Fatalf("%q: %d events", body, len(events))
 		}
 		for _, e := range events {
-			if e.Type == "" || !utf8.ValidString(e.Type+e.DedupKey+e.ContentType) || strings.ContainsRune(e.Type+e.DedupKey+e.ContentType, 0) ||
+			if e.Type == "" || !utf8.ValidString(e.Type+e.DedupKey+e.ContentType) ||
+				strings.ContainsRune(e.Type+e.DedupKey+e.ContentType, 0) ||
 				e.DataOffset > 0 && !json.Valid(e.Body) || key != "" && e.DedupKey == "" {
 				t.Fatalf("%q became %+v", body, e)
 			}
@@ -123,9 +132,12 @@ func FuzzCursor(f *testing.F) {
 // FuzzHookBody puts anything into a hook and shows it: settings or an error to show, and no secret ever shown.
 func FuzzHookBody(f *testing.F) {
 	for _, seed := range []string{
-		`{"url":"http://example.com","events":"all","secret":"s3cr3t-value"}`, `{"url":null}`, `{"headers":{"Authorization":"s3cr3t-value"}}`,
-		`{"schedule":["0s",5],"off":{"policy":"never"},"rabbitmq":{"queue":"q"}}`, `{"active":null,"description":null,"expiresAt":"2026-01-02T03:04:05Z"}`,
-		`{"__proto__":{"x":1}}`, `{"events":["a",null]}`, `{"rate":1e400}`, `{"timeout":"9999999h"}`, `[]`, `{"headers":{"*":null}}`,
+		`{"url":"http://example.com","events":"all","secret":"s3cr3t-value"}`, `{"url":null}`,
+		`{"headers":{"Authorization":"s3cr3t-value"}}`,
+		`{"schedule":["0s",5],"off":{"policy":"never"},"rabbitmq":{"queue":"q"}}`,
+		`{"active":null,"description":null,"expiresAt":"2026-01-02T03:04:05Z"}`,
+		`{"__proto__":{"x":1}}`, `{"events":["a",null]}`, `{"rate":1e400}`, `{"timeout":"9999999h"}`, `[]`,
+		`{"headers":{"*":null}}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -133,7 +145,9 @@ func FuzzHookBody(f *testing.F) {
 	p := &hookyard.Project{Owner: "o", Name: "n"}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		o, err := parseObject(body)
-		for _, before := range []*hookyard.Hook{nil, {ID: "h", URL: "http://u:p@example.com/", Active: true, Secrets: []hookyard.Secret{{Value: "s3cr3t-value"}}}} {
+		for _, before := range []*hookyard.Hook{nil,
+			{ID: "h", URL: "http://u:p@example.com/", Active: true,
+				Secrets: []hookyard.Secret{{Value: "s3cr3t-value"}}}} {
 			h := &hookyard.Hook{ID: "h"}
 			if before != nil {
 				*h = *before
@@ -155,7 +169,8 @@ func FuzzHookBody(f *testing.F) {
 			if jerr != nil || !json.Valid(b) {
 				t.Fatalf("%q cannot be shown: %v", body, jerr)
 			}
-			if len(h.Secrets) > 0 && bytes.Contains(b, []byte(`"secret":"`+h.Secrets[0].Value)) && h.Secrets[0].Value != hookyard.Masked {
+			if len(h.Secrets) > 0 && bytes.Contains(b, []byte(`"secret":"`+h.Secrets[0].Value)) &&
+				h.Secrets[0].Value != hookyard.Masked {
 				t.Fatalf("%q: the secret is shown: %s", body, b)
 			}
 		}

@@ -19,15 +19,16 @@ import (
 
 var update = flag.Bool("update", false, "write what the server answers into testdata/*.golden")
 
-// TestGolden plays the conversations in testdata/*.golden, each against a server of its own. A conversation is a list of
+// TestGolden plays the conversations in testdata/*.golden, each against a server of its own. A conversation is a list
+// of
 //
 //	USER METHOD PATH [Name: value|Name: value]
 //	BODY
 //	--- STATUS [headers]
 //	ANSWER
 //
-// where USER is root (an administrator), alice, bob (who may nothing), or nobody. In paths and bodies {evt}, {dlv}, {rpl}
-// and {tok} stand for the last id of that kind that was answered. Times and ids are blotted out in answers.
+// where USER is root (an administrator), alice, bob (who may nothing), or nobody. In paths and bodies {evt}, {dlv},
+// {rpl} and {tok} stand for the last id of that kind that was answered. Times and ids are blotted out in answers.
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/*.golden")
@@ -103,12 +104,14 @@ func play(t *testing.T, b *bundle, script string) string {
 			}
 		}
 		shown := ""
-		for _, name := range []string{"Allow", "ETag", "WWW-Authenticate", "Content-Disposition", "Content-Security-Policy"} {
+		for _, name := range []string{"Allow", "ETag", "WWW-Authenticate", "Content-Disposition",
+			"Content-Security-Policy"} {
 			if v := h.Get(name); v != "" {
 				shown += fmt.Sprintf(" %s: %s", name, v)
 			}
 		}
-		fmt.Fprintf(&out, "%s%s\n--- %d%s\n%s\n\n", comments, request, status, blot(shown, ""), blot(answer, h.Get("Content-Type")+" "))
+		fmt.Fprintf(&out, "%s%s\n--- %d%s\n%s\n\n", comments, request, status, blot(shown, ""),
+			blot(answer, h.Get("Content-Type")+" "))
 	}
 	return strings.TrimRight(out.String(), "\n") + "\n"
 }

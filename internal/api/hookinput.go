@@ -23,8 +23,8 @@ type hookInput struct {
 	before *hookyard.Hook // the hook as it was, when it is changed; nil when it is made
 }
 
-// read understands the members of a body. Those that only an answer has, and WebGME's options, are let pass: people send
-// back what they got.
+// read understands the members of a body. Those that only an answer has, and WebGME's options, are let pass: people
+// send back what they got.
 func (in *hookInput) read(body object) error {
 	h := in.h
 	timeout := hookyard.Duration(h.Timeout)
@@ -162,7 +162,8 @@ func (in *hookInput) headers(raw json.RawMessage) error {
 			delete(merged, name)
 		case *value == hookyard.Masked && hookyard.IsSensitive(name):
 			if _, ok := merged[name]; !ok {
-				return hookyard.FieldErrorf("headers", "*** stands where the value of %s is hidden: give the value itself", hookyard.Clean(name, 200))
+				return hookyard.FieldErrorf("headers",
+					"*** stands where the value of %s is hidden: give the value itself", hookyard.Clean(name, 200))
 			}
 		default:
 			merged[name] = *value
@@ -172,8 +173,9 @@ func (in *hookInput) headers(raw json.RawMessage) error {
 	return nil
 }
 
-// settleHook follows a change of the URL, or of active, through: a new receiver begins with a clean record, and a person
-// who switches a hook on overrules why hookyard had switched it off, except where only a changed URL may (NetBeans).
+// settleHook follows a change of the URL, or of active, through: a new receiver begins with a clean record, and a
+// person who switches a hook on overrules why hookyard had switched it off, except where only a changed URL may
+// (NetBeans).
 func settleHook(h, before *hookyard.Hook, activeGiven bool) error {
 	moved := h.URL != before.URL
 	if moved {
@@ -184,7 +186,9 @@ func settleHook(h, before *hookyard.Hook, activeGiven bool) error {
 	case byPolicy && moved && !activeGiven:
 		h.Active = true
 	case byPolicy && !moved && h.Active:
-		return hookyard.FieldErrorf("active", "the hook was switched off (%s): by policy netbeans only a changed url switches it on again", before.OffReason)
+		return hookyard.FieldErrorf("active",
+			"the hook was switched off (%s): by policy netbeans only a changed url switches it on again",
+			before.OffReason)
 	}
 	if h.Active {
 		h.OffReason = ""
@@ -220,7 +224,8 @@ func (c *call) checkHook(h *hookyard.Hook) error {
 	return c.checkTarget(h.URL)
 }
 
-// checkTarget refuses addresses that would be refused when they are dialled, as far as that can be told without the DNS.
+// checkTarget refuses addresses that would be refused when they are dialled, as far as that can be told without the
+// DNS.
 func (c *call) checkTarget(raw string) error {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -250,7 +255,8 @@ func (c *call) rotation() (client.Rotation, error) {
 		return in, hookyard.FieldErrorf("overlap", "overlap must be between 0s and 720h")
 	}
 	if in.Secret == hookyard.Masked {
-		return in, hookyard.FieldErrorf("secret", "*** stands where a secret is hidden: give the secret itself, or none to have one made")
+		return in, hookyard.FieldErrorf("secret",
+			"*** stands where a secret is hidden: give the secret itself, or none to have one made")
 	}
 	if in.Secret == "" {
 		in.Secret = signature.NewSecret()

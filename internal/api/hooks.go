@@ -111,18 +111,21 @@ func testHook(c *call) error {
 	if err != nil {
 		return err
 	}
-	data, err := encode(map[string]string{"message": "This is a test from hookyard", "project": c.view.Project.Path(), "hook": h.ID, "by": c.id.User.Name})
+	data, err := encode(map[string]string{"message": "This is a test from hookyard", "project": c.view.Project.Path(),
+		"hook": h.ID, "by": c.id.User.Name})
 	if err != nil {
 		return err
 	}
 	e := hookyard.NewMeta(c.key(), "test", data, now())
 	d := hookyard.Owe(e, h)
-	a := &hookyard.Acceptance{Event: e, Deliveries: []hookyard.Delivery{d}, Taken: []bool{false}, Ordered: []bool{h.Ordered}}
+	a := &hookyard.Acceptance{Event: e, Deliveries: []hookyard.Delivery{d}, Taken: []bool{false},
+		Ordered: []bool{h.Ordered}}
 	if _, err := c.a.o.Store.Accept(c.ctx(), a); err != nil {
 		return err
 	}
 	c.a.o.Dispatcher.Wake(h.Key)
-	return c.reply(http.StatusAccepted, client.HookTest{ID: e.ID, DeliveryID: hookyard.DeliveryID(e.ID, h.Key), State: d.State, Reason: d.Reason})
+	return c.reply(http.StatusAccepted, client.HookTest{ID: e.ID, DeliveryID: hookyard.DeliveryID(e.ID, h.Key),
+		State: d.State, Reason: d.Reason})
 }
 
 func rotateHookSecret(c *call) error {
@@ -166,7 +169,8 @@ func (c *call) hook() (*hookyard.Hook, error) {
 
 // changeHook changes the hook of the path in one transaction and tells the dispatcher. stale is the status of a change
 // that is meant for another revision.
-func (c *call) changeHook(revision int64, stale int, action string, change func(h *hookyard.Hook) error) (*hookyard.Hook, error) {
+func (c *call) changeHook(revision int64, stale int, action string,
+	change func(h *hookyard.Hook) error) (*hookyard.Hook, error) {
 	id := c.param("id")
 	h, err := c.a.o.Store.UpdateHook(c.ctx(), c.key(), id, revision, action, func(h *hookyard.Hook) error {
 		if err := change(h); err != nil {
@@ -188,7 +192,8 @@ func (c *call) changeHook(revision int64, stale int, action string, change func(
 }
 
 func hookExists(id string) error {
-	return withStatus(http.StatusForbidden, hookyard.Errorf(hookyard.Conflict, "hook already exists [%s]", hookyard.Clean(id, 200)))
+	return withStatus(http.StatusForbidden, hookyard.Errorf(hookyard.Conflict, "hook already exists [%s]",
+		hookyard.Clean(id, 200)))
 }
 
 func (c *call) replyHook(h *hookyard.Hook) error {
@@ -208,10 +213,13 @@ func hooksJSON(p *hookyard.Project, hooks []*hookyard.Hook) map[string]client.Ho
 
 func hookJSON(p *hookyard.Project, h *hookyard.Hook) client.Hook {
 	out := client.Hook{
-		ID: h.ID, URL: showURL(h.URL), Events: h.Events, Description: h.Description, Active: h.Active, CreatedAt: h.CreatedAt, UpdatedAt: h.UpdatedAt,
+		ID: h.ID, URL: showURL(h.URL), Events: h.Events, Description: h.Description, Active: h.Active,
+		CreatedAt: h.CreatedAt, UpdatedAt: h.UpdatedAt,
 		Format: p.EffectiveFormat(h), ContentType: h.ContentType, Template: h.Template, Features: h.Features,
-		Timeout: hookyard.Duration(h.EffectiveTimeout()), InFlight: h.InFlight, Rate: h.Rate, Ordered: h.Ordered, Filter: h.Filter,
-		Off: h.Off, InsecureTLS: h.InsecureTLS, RabbitMQ: h.RabbitMQ, ExpiresAt: h.ExpiresAt, Health: h.Health, OffReason: h.OffReason, Revision: h.Revision,
+		Timeout: hookyard.Duration(h.EffectiveTimeout()), InFlight: h.InFlight, Rate: h.Rate, Ordered: h.Ordered,
+		Filter: h.Filter,
+		Off:    h.Off, InsecureTLS: h.InsecureTLS, RabbitMQ: h.RabbitMQ, ExpiresAt: h.ExpiresAt, Health: h.Health,
+		OffReason: h.OffReason, Revision: h.Revision,
 	}
 	for _, wait := range h.EffectiveSchedule() {
 		out.Schedule = append(out.Schedule, hookyard.Duration(wait))

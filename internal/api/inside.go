@@ -24,8 +24,8 @@ func insideOf(ctx context.Context) *inside {
 }
 
 // Do makes a request of the API without a network between: the pages change things through it, so that there is one set
-// of rules and one set of messages. path is the part after /api, its segments escaped. in, when not nil, is sent as JSON;
-// out, when not nil, is filled from the answer. The error is the one that the API would have written.
+// of rules and one set of messages. path is the part after /api, its segments escaped. in, when not nil, is sent as
+// JSON; out, when not nil, is filled from the answer. The error is the one that the API would have written.
 //
 // What a browser may do with its cookie is the caller's to check before: Do takes id for proven.
 func (a *API) Do(ctx context.Context, id *auth.Identity, method, path string, in, out any) error {
@@ -37,7 +37,8 @@ func (a *API) Do(ctx context.Context, id *auth.Identity, method, path string, in
 		}
 	}
 	call := &inside{id: id}
-	r, err := http.NewRequestWithContext(context.WithValue(ctx, insideKey{}, call), method, "/api"+path, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(context.WithValue(ctx, insideKey{}, call), method, "/api"+path,
+		bytes.NewReader(body))
 	if err != nil {
 		return hookyard.Errorf(hookyard.Invalid, "the address cannot be read")
 	}

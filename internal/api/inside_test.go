@@ -25,19 +25,23 @@ func TestDo(t *testing.T) {
 		return &auth.Identity{User: u}
 	}
 	var h client.Hook
-	err := b.api.Do(ctx, as("alice"), http.MethodPut, "/projects/"+p+"/hooks/h", client.HookPatch{URL: new("http://127.0.0.1:1/")}, &h)
+	err := b.api.Do(ctx, as("alice"), http.MethodPut, "/projects/"+p+"/hooks/h",
+		client.HookPatch{URL: new("http://127.0.0.1:1/")}, &h)
 	if err != nil || h.ID != "h" {
 		t.Fatalf("hook %+v, %v", h, err)
 	}
-	err = b.api.Do(ctx, as("alice"), http.MethodPut, "/projects/"+p+"/hooks/bad", client.HookPatch{URL: new("http://10.0.0.1/")}, nil)
+	err = b.api.Do(ctx, as("alice"), http.MethodPut, "/projects/"+p+"/hooks/bad",
+		client.HookPatch{URL: new("http://10.0.0.1/")}, nil)
 	var e *hookyard.Error
 	if !errors.As(err, &e) || e.Field != "url" {
 		t.Errorf("a bad URL: %v, want an error about url", err)
 	}
-	if err := b.api.Do(ctx, as("bob"), http.MethodGet, "/projects/"+p+"/hooks", nil, nil); hookyard.CodeOf(err) != hookyard.Forbidden {
+	if err := b.api.Do(ctx, as("bob"), http.MethodGet, "/projects/"+p+"/hooks", nil,
+		nil); hookyard.CodeOf(err) != hookyard.Forbidden {
 		t.Errorf("bob reads: %v, want forbidden", err)
 	}
-	if err := b.api.Do(ctx, as("alice"), http.MethodGet, "/nothing", nil, nil); hookyard.CodeOf(err) != hookyard.NotFound {
+	if err := b.api.Do(ctx, as("alice"), http.MethodGet, "/nothing", nil,
+		nil); hookyard.CodeOf(err) != hookyard.NotFound {
 		t.Errorf("nothing there: %v, want not found", err)
 	}
 	audit, err := b.alice.Audit(ctx, p, client.Page{})
@@ -63,10 +67,12 @@ func TestLive(t *testing.T) {
 	a = b.api
 	p := b.project("p", client.ProjectPatch{})
 	path := "/api/v1/projects/" + p + "/stream?any=thing"
-	if status, h, _ := b.do(b.token, http.MethodGet, path, ""); status != http.StatusOK || h.Get("X-Project") != "alice/p GET" {
+	if status, h, _ := b.do(b.token, http.MethodGet, path, ""); status != http.StatusOK ||
+		h.Get("X-Project") != "alice/p GET" {
 		t.Errorf("alice listens: %d %v", status, h)
 	}
-	if status, h, _ := b.do(b.token, http.MethodOptions, path, ""); status != http.StatusOK || h.Get("X-Project") != "alice/p OPTIONS" {
+	if status, h, _ := b.do(b.token, http.MethodOptions, path, ""); status != http.StatusOK ||
+		h.Get("X-Project") != "alice/p OPTIONS" {
 		t.Errorf("a preflight: %d %v", status, h)
 	}
 	if status, _, _ := b.do(b.bobs, http.MethodGet, path, ""); status != http.StatusForbidden {

@@ -44,7 +44,8 @@ func showProject(c *call) error {
 		return c.reply(http.StatusOK, projectJSON(p))
 	}
 	return c.replyAs(typeKenaiProject, kenaiProject{
-		ContentType: typeKenaiProject, Href: c.a.projectHref(p), Name: p.Name, Description: p.Description, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
+		ContentType: typeKenaiProject, Href: c.a.projectHref(p), Name: p.Name, Description: p.Description,
+		CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
 	})
 }
 
@@ -53,10 +54,12 @@ func showProject(c *call) error {
 func showFeature(c *call) error {
 	name := strings.TrimSuffix(c.param("feature"), ".json")
 	if name == "" || len(name) > c.a.o.Limits.EventType {
-		return hookyard.Errorf(hookyard.NotFound, "no such feature: its name must have 1 to %d bytes (setting: --max-event-type)", c.a.o.Limits.EventType)
+		return hookyard.Errorf(hookyard.NotFound,
+			"no such feature: its name must have 1 to %d bytes (setting: --max-event-type)", c.a.o.Limits.EventType)
 	}
 	project := c.a.projectHref(c.view.Project)
-	feature := client.Feature{ContentType: typeKenaiFeature, Href: project + "/features/" + url.PathEscape(name), Name: name, ProjectHref: project}
+	feature := client.Feature{ContentType: typeKenaiFeature, Href: project + "/features/" + url.PathEscape(name),
+		Name: name, ProjectHref: project}
 	if !c.accepts(typeKenaiFeature) {
 		return c.reply(http.StatusOK, feature)
 	}

@@ -18,8 +18,8 @@ const listenerLife = 2 * time.Minute
 // maxForward bounds the time that one try may be said to have taken.
 const maxForward = 24 * time.Hour
 
-// putListener makes or renews the hook of a listener. Its URL may be any: nothing here ever dials it, for the hook wants
-// no events and is not active.
+// putListener makes or renews the hook of a listener. Its URL may be any: nothing here ever dials it, for the hook
+// wants no events and is not active.
 func putListener(c *call) error {
 	var in client.Listener
 	body, err := c.object()
@@ -30,8 +30,9 @@ func putListener(c *call) error {
 		return err
 	}
 	p := c.view.Project
-	h := &hookyard.Hook{ProjectKey: p.Key, Project: p.Path(), ID: c.param("id"), URL: in.URL, Description: "forwarded by hookyard listen",
-		ExpiresAt: now().Add(listenerLife)}
+	h := &hookyard.Hook{ProjectKey: p.Key, Project: p.Path(), ID: c.param("id"), URL: in.URL,
+		Description: "forwarded by hookyard listen",
+		ExpiresAt:   now().Add(listenerLife)}
 	if !strings.HasPrefix(h.ID, hookyard.ListenerPrefix) || len(h.ID) == len(hookyard.ListenerPrefix) {
 		return hookyard.FieldErrorf("id", "the id of a listener must begin with %s", hookyard.ListenerPrefix)
 	}
@@ -111,8 +112,10 @@ func (c *call) forwarded() (in client.Forwarded, err error) {
 		return in, err
 	}
 	err = body.read(map[string]field{
-		"eventId": into(&in.EventID), "startedAt": into(&in.StartedAt), "duration": into(&in.Duration), "url": into(&in.URL),
-		"request": into(&in.Request), "status": into(&in.Status), "response": into(&in.Response), "error": into(&in.Error),
+		"eventId": into(&in.EventID), "startedAt": into(&in.StartedAt), "duration": into(&in.Duration),
+		"url":     into(&in.URL),
+		"request": into(&in.Request), "status": into(&in.Status), "response": into(&in.Response),
+		"error": into(&in.Error),
 	})
 	if err != nil {
 		return in, err
@@ -121,7 +124,8 @@ func (c *call) forwarded() (in client.Forwarded, err error) {
 	case in.EventID == "":
 		return in, hookyard.FieldErrorf("eventId", "eventId must be the id of the event that was forwarded")
 	case in.StartedAt.IsZero() || !storable(in.StartedAt):
-		return in, hookyard.FieldErrorf("startedAt", "startedAt must be the time when the try began, between the years 1 and 9999")
+		return in, hookyard.FieldErrorf("startedAt",
+			"startedAt must be the time when the try began, between the years 1 and 9999")
 	case in.Duration < 0 || time.Duration(in.Duration) > maxForward:
 		return in, hookyard.FieldErrorf("duration", "duration must be between 0s and %s", maxForward)
 	case in.Status != 0 && (in.Status < 100 || in.Status > 999):
@@ -149,7 +153,8 @@ func (c *call) forwarded() (in client.Forwarded, err error) {
 // attemptOf is a try as it is kept.
 func attemptOf(in client.Forwarded, h *hookyard.Hook, e *hookyard.Event, limits hookyard.Limits) *hookyard.Attempt {
 	a := &hookyard.Attempt{
-		EventSeq: e.Seq, HookKey: h.Key, StartedAt: in.StartedAt.UTC(), Duration: time.Duration(in.Duration), URL: showURL(in.URL),
+		EventSeq: e.Seq, HookKey: h.Key, StartedAt: in.StartedAt.UTC(), Duration: time.Duration(in.Duration),
+		URL:           showURL(in.URL),
 		RequestHeader: hookyard.MaskHeader(in.Request.Header), RequestSize: e.Size, Status: in.Status,
 		ResponseHeader: hookyard.MaskHeader(in.Response.Header), ResponseBody: in.Response.Base64,
 		ResponseTruncated: in.Response.Truncated, Error: hookyard.Clean(in.Error, 1000),
@@ -177,13 +182,15 @@ func checkForwardedHeader(name string, header map[string][]string, limits hookya
 		}
 		for _, v := range values {
 			if strings.ContainsAny(v, "\r\n\x00") {
-				return hookyard.FieldErrorf(name, "%s holds line breaks or NUL in the value of %s", name, hookyard.Clean(n, 100))
+				return hookyard.FieldErrorf(name, "%s holds line breaks or NUL in the value of %s", name,
+					hookyard.Clean(n, 100))
 			}
 			size += len(n) + len(v) + len(": \r\n")
 		}
 	}
 	if size > limits.RequestHeader {
-		return hookyard.FieldErrorf(name, "%s is %d bytes long, at most %d are allowed (setting: --max-request-header)", name, size, limits.RequestHeader)
+		return hookyard.FieldErrorf(name, "%s is %d bytes long, at most %d are allowed (setting: --max-request-header)",
+			name, size, limits.RequestHeader)
 	}
 	return nil
 }

@@ -37,11 +37,13 @@ func TestForwardedBounds(t *testing.T) {
 	if err != nil || len(d.History) != 1 {
 		t.Fatalf("%+v, %v", d, err)
 	}
-	if a := d.History[0]; a.Response.Text != "xxxxxxxxxx" || !a.Response.Truncated || a.URL != "http://localhost:3000/" {
+	if a := d.History[0]; a.Response.Text != "xxxxxxxxxx" || !a.Response.Truncated ||
+		a.URL != "http://localhost:3000/" {
 		t.Errorf("kept %+v of %s, want 10 bytes and the listener's URL", a.Response, a.URL)
 	}
 	f.Response.Header = map[string][]string{"X-A": {strings.Repeat("x", 100)}}
-	if _, err := b.alice.RecordForwarded(ctx, p, id, f); client.StatusOf(err) != http.StatusBadRequest || !strings.Contains(err.Error(), "--max-request-header") {
+	if _, err := b.alice.RecordForwarded(ctx, p, id, f); client.StatusOf(err) != http.StatusBadRequest ||
+		!strings.Contains(err.Error(), "--max-request-header") {
 		t.Errorf("a header that is too long: %v, want a 400 that names the setting", err)
 	}
 }

@@ -31,8 +31,9 @@ func (s *spec) build(routes []route, version string) error {
 	registry.RegisterTypeAlias(reflect.TypeFor[json.RawMessage](), reflect.TypeFor[anySchema]())
 	s.doc = &huma.OpenAPI{
 		OpenAPI: "3.1.0",
-		Info: &huma.Info{Title: "hookyard", Version: version, Description: "Receives, keeps, routes, sends and streams webhooks. " +
-			"Everything is served under /api/v1, too. Times are RFC 3339 in UTC, durations are strings such as 5m."},
+		Info: &huma.Info{Title: "hookyard", Version: version,
+			Description: "Receives, keeps, routes, sends and streams webhooks. " +
+				"Everything is served under /api/v1, too. Times are RFC 3339 in UTC, durations are strings such as 5m."},
 		Servers:    []*huma.Server{{URL: "/api"}},
 		Components: &huma.Components{Schemas: registry, SecuritySchemes: security()},
 		Security:   []map[string][]string{{"bearer": {}}, {"basic": {}}, {"query": {}}, {"session": {}}},
@@ -52,9 +53,10 @@ func (s *spec) build(routes []route, version string) error {
 
 func security() map[string]*huma.SecurityScheme {
 	return map[string]*huma.SecurityScheme{
-		"bearer":  {Type: "http", Scheme: "bearer", Description: "A token, hky_…"},
-		"basic":   {Type: "http", Scheme: "basic", Description: "User and password"},
-		"query":   {Type: "apiKey", In: "query", Name: "token", Description: "A token, for readers that cannot set headers"},
+		"bearer": {Type: "http", Scheme: "bearer", Description: "A token, hky_…"},
+		"basic":  {Type: "http", Scheme: "basic", Description: "User and password"},
+		"query": {Type: "apiKey", In: "query", Name: "token",
+			Description: "A token, for readers that cannot set headers"},
 		"session": {Type: "apiKey", In: "cookie", Name: "hookyard_session", Description: "A browser that signed in"},
 	}
 }
@@ -65,17 +67,22 @@ func operation(registry huma.Registry, rt *route) *huma.Operation {
 		path = "/"
 	}
 	op := &huma.Operation{
-		Method: rt.method, Path: path, Summary: rt.summary, OperationID: operationID(rt.method, rt.path), Tags: []string{tagOf(rt.path)},
+		Method: rt.method, Path: path, Summary: rt.summary, OperationID: operationID(rt.method, rt.path),
+		Tags:      []string{tagOf(rt.path)},
 		Responses: map[string]*huma.Response{},
 	}
 	for _, name := range pathParams(rt.path) {
-		op.Parameters = append(op.Parameters, &huma.Param{Name: name, In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString}})
+		op.Parameters = append(op.Parameters,
+			&huma.Param{Name: name, In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString}})
 	}
 	for _, name := range rt.query {
-		op.Parameters = append(op.Parameters, &huma.Param{Name: name, In: "query", Description: queryHelp()[name], Schema: &huma.Schema{Type: huma.TypeString}})
+		op.Parameters = append(op.Parameters,
+			&huma.Param{Name: name, In: "query", Description: queryHelp()[name],
+				Schema: &huma.Schema{Type: huma.TypeString}})
 	}
 	if rt.in != nil {
-		op.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{"application/json": {Schema: schemaOf(registry, rt.in)}}}
+		op.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{
+			"application/json": {Schema: schemaOf(registry, rt.in)}}}
 	}
 	if rt.publish {
 		describePublish(op)
@@ -89,8 +96,9 @@ func operation(registry huma.Registry, rt *route) *huma.Operation {
 		answer.Content = map[string]*huma.MediaType{"application/json": {Schema: schemaOf(registry, rt.out)}}
 	}
 	op.Responses[strconv.Itoa(status)] = answer
-	op.Responses["default"] = &huma.Response{Description: "An error: message is fixed for 401, 403 and 404; error says what is wrong and what to do",
-		Content: map[string]*huma.MediaType{"application/json": {Schema: schemaOf(registry, client.Error{})}}}
+	op.Responses["default"] = &huma.Response{
+		Description: "An error: message is fixed for 401, 403 and 404; error says what is wrong and what to do",
+		Content:     map[string]*huma.MediaType{"application/json": {Schema: schemaOf(registry, client.Error{})}}}
 	if rt.need == open && !rt.live {
 		op.Security = []map[string][]string{}
 	}
@@ -99,13 +107,16 @@ func operation(registry huma.Registry, rt *route) *huma.Operation {
 
 // describePublish adds what only this route takes.
 func describePublish(op *huma.Operation) {
-	op.Parameters = append(op.Parameters, &huma.Param{Name: "Idempotency-Key", In: "header", Schema: &huma.Schema{Type: huma.TypeString},
+	op.Parameters = append(op.Parameters, &huma.Param{Name: "Idempotency-Key", In: "header",
+		Schema:      &huma.Schema{Type: huma.TypeString},
 		Description: "The same key again is a duplicate and not kept, unless the event has an id of its own"})
 	one := op.RequestBody.Content["application/json"].Schema
-	op.RequestBody.Content["application/json"] = &huma.MediaType{Schema: &huma.Schema{OneOf: []*huma.Schema{one, {Type: huma.TypeArray, Items: one}}}}
+	op.RequestBody.Content["application/json"] = &huma.MediaType{Schema: &huma.Schema{OneOf: []*huma.Schema{one,
+		{Type: huma.TypeArray, Items: one}}}}
 	object := &huma.Schema{Type: huma.TypeObject}
 	op.RequestBody.Content["application/cloudevents+json"] = &huma.MediaType{Schema: object}
-	op.RequestBody.Content["application/cloudevents-batch+json"] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeArray, Items: object}}
+	op.RequestBody.Content["application/cloudevents-batch+json"] = &huma.MediaType{
+		Schema: &huma.Schema{Type: huma.TypeArray, Items: object}}
 	op.Description = "A list is answered with a list of receipts. CloudEvents in binary mode come with ce- headers and any body."
 }
 

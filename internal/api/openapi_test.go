@@ -53,8 +53,10 @@ func TestOpenAPI(t *testing.T) {
 				t.Errorf("%s %s is not described", method, path)
 			}
 			for _, prefix := range []string{"/api", "/api/v1"} {
-				r := httptest.NewRequest(strings.ToUpper(method), strings.TrimSuffix(prefix+regexp.MustCompile(`\{[a-z]+\}`).ReplaceAllString(path, "x"), "/"), nil)
-				if _, pattern := a.mux.Handler(r); !strings.HasSuffix(pattern, strings.TrimSuffix(prefix+path, "/")) || !live[path] && !strings.HasPrefix(pattern, strings.ToUpper(method)+" ") {
+				r := httptest.NewRequest(strings.ToUpper(method),
+					strings.TrimSuffix(prefix+regexp.MustCompile(`\{[a-z]+\}`).ReplaceAllString(path, "x"), "/"), nil)
+				if _, pattern := a.mux.Handler(r); !strings.HasSuffix(pattern, strings.TrimSuffix(prefix+path, "/")) ||
+					!live[path] && !strings.HasPrefix(pattern, strings.ToUpper(method)+" ") {
 					t.Errorf("%s %s%s is described and not mounted (%q answers)", method, prefix, path, pattern)
 				}
 			}
@@ -75,7 +77,8 @@ func TestSpecRefs(t *testing.T) {
 	t.Parallel()
 	a := described(t)
 	all := a.spec.doc.Components.Schemas.Map()
-	for _, m := range regexp.MustCompile(`#/components/schemas/([A-Za-z0-9]+)`).FindAllStringSubmatch(string(a.spec.json), -1) {
+	for _, m := range regexp.MustCompile(`#/components/schemas/([A-Za-z0-9]+)`).FindAllStringSubmatch(
+		string(a.spec.json), -1) {
 		if all[m[1]] == nil {
 			t.Errorf("no schema %s", m[1])
 		}

@@ -75,7 +75,8 @@ func replaceProject(c *call) error {
 	if err := c.expectProject(old); err != nil {
 		return err
 	}
-	p := &hookyard.Project{Key: old.Key, Owner: old.Owner, Name: old.Name, Revision: old.Revision, CreatedAt: old.CreatedAt}
+	p := &hookyard.Project{Key: old.Key, Owner: old.Owner, Name: old.Name, Revision: old.Revision,
+		CreatedAt: old.CreatedAt}
 	if err := c.readProject(p, old); err != nil {
 		return err
 	}
@@ -229,10 +230,12 @@ func (c *call) readProject(p, old *hookyard.Project) error {
 		return err
 	}
 	if p.Format != "" && !slices.Contains(format.Names(), p.Format) {
-		return hookyard.FieldErrorf("format", "format %q is not known; it must be one of %s", hookyard.Clean(p.Format, 50), strings.Join(format.Names(), ", "))
+		return hookyard.FieldErrorf("format", "format %q is not known; it must be one of %s",
+			hookyard.Clean(p.Format, 50), strings.Join(format.Names(), ", "))
 	}
 	if p.Relay == hookyard.RelaySigned && p.RelaySecret.Value == "" {
-		return hookyard.FieldErrorf("relaySecret", "relay \"signed\" needs a relaySecret, the one that is set at GitHub")
+		return hookyard.FieldErrorf("relaySecret",
+			"relay \"signed\" needs a relaySecret, the one that is set at GitHub")
 	}
 	return nil
 }
@@ -259,8 +262,8 @@ const (
 	lastWords      = 5 * time.Second // how long a deletion waits for its hooks' first attempts
 )
 
-// tellDeleted publishes PROJECT_DELETED to the project's hooks and gives each of them a first attempt before the project
-// goes: what is owed to a deleted hook is canceled.
+// tellDeleted publishes PROJECT_DELETED to the project's hooks and gives each of them a first attempt before the
+// project goes: what is owed to a deleted hook is canceled.
 func (c *call) tellDeleted() error {
 	if types := c.view.Project.Catalogue(); len(types) > 0 && !slices.Contains(types, projectDeleted) {
 		return nil
@@ -291,8 +294,10 @@ func (c *call) awaitAttempts(seq int64) {
 	look := time.NewTicker(20 * time.Millisecond)
 	defer look.Stop()
 	for {
-		list, _, err := c.a.o.Store.Deliveries(ctx, hookyard.DeliveryQuery{ProjectKey: c.key(), EventSeq: seq, State: hookyard.Pending, Limit: maxPage})
-		if errors.Is(err, context.DeadlineExceeded) || err == nil && !slices.ContainsFunc(list, func(d hookyard.Delivery) bool { return d.Attempts == 0 }) {
+		list, _, err := c.a.o.Store.Deliveries(ctx,
+			hookyard.DeliveryQuery{ProjectKey: c.key(), EventSeq: seq, State: hookyard.Pending, Limit: maxPage})
+		if errors.Is(err, context.DeadlineExceeded) || err == nil &&
+			!slices.ContainsFunc(list, func(d hookyard.Delivery) bool { return d.Attempts == 0 }) {
 			return
 		}
 		select {
@@ -303,7 +308,8 @@ func (c *call) awaitAttempts(seq int64) {
 	}
 }
 
-// afterProject follows the end of a project: nobody's role in it is remembered, and what its hooks are owed is canceled.
+// afterProject follows the end of a project: nobody's role in it is remembered, and what its hooks are owed is
+// canceled.
 func (c *call) afterProject() {
 	c.a.o.Auth.Forget()
 	for _, h := range c.view.Hooks {
@@ -313,9 +319,12 @@ func (c *call) afterProject() {
 
 func projectJSON(p *hookyard.Project) client.Project {
 	out := client.Project{
-		ID: p.ID(), Owner: p.Owner, Name: p.Name, Description: p.Description, Preset: p.Preset, EventTypes: p.Catalogue(),
-		Format: p.EffectiveFormat(&hookyard.Hook{}), Relay: p.Relay, ModelEvents: p.ModelEvents, Retention: hookyard.Duration(p.Retention),
-		Public: p.Public, AllowRequests: p.AllowRequests, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt, Revision: p.Revision,
+		ID: p.ID(), Owner: p.Owner, Name: p.Name, Description: p.Description, Preset: p.Preset,
+		EventTypes: p.Catalogue(),
+		Format:     p.EffectiveFormat(&hookyard.Hook{}), Relay: p.Relay, ModelEvents: p.ModelEvents,
+		Retention: hookyard.Duration(p.Retention),
+		Public:    p.Public, AllowRequests: p.AllowRequests, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
+		Revision: p.Revision,
 	}
 	if out.EventTypes == nil {
 		out.EventTypes = []string{}

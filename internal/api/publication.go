@@ -9,8 +9,8 @@ import (
 )
 
 // parsePublication reads {"id","type","timestamp","data"}. It finds where each member begins and ends, and leaves the
-// data's bytes where they are: encoding/json would look at them twice more. What it accepts is JSON nonetheless: the data
-// is checked by [hookyard.Publish], the other members are decoded.
+// data's bytes where they are: encoding/json would look at them twice more. What it accepts is JSON nonetheless: the
+// data is checked by [hookyard.Publish], the other members are decoded.
 func parsePublication(body []byte, depth int) (hookyard.Publication, error) {
 	var p hookyard.Publication
 	seen := 0
@@ -32,7 +32,8 @@ func parsePublication(body []byte, depth int) (hookyard.Publication, error) {
 			p.Data = value
 		default:
 			name = hookyard.Clean(name, 100)
-			return hookyard.FieldErrorf(name, "unknown field %q; an event has type, data and perhaps id and timestamp", name)
+			return hookyard.FieldErrorf(name, "unknown field %q; an event has type, data and perhaps id and timestamp",
+				name)
 		}
 		if seen&bit != 0 {
 			return hookyard.FieldErrorf(name, "%s stands twice", name)
@@ -166,7 +167,8 @@ func splitArray(b []byte, depth, max int) ([][]byte, error) {
 			return nil, valueFault(b, at, depth)
 		}
 		if len(out) == max {
-			return nil, hookyard.Errorf(hookyard.TooLarge, "the list holds more than %d events (setting: --max-batch)", max)
+			return nil, hookyard.Errorf(hookyard.TooLarge, "the list holds more than %d events (setting: --max-batch)",
+				max)
 		}
 		out = append(out, b[at:stop])
 		at = skipSpace(b, stop)
@@ -232,7 +234,8 @@ func isDelimiter(c byte) bool {
 	return false
 }
 
-// stringEnd returns where the string that begins at i ends, or -1: at a quote with an even number of backslashes before.
+// stringEnd returns where the string that begins at i ends, or -1: at a quote with an even number of backslashes
+// before.
 func stringEnd(b []byte, i int) int {
 	first := i + 1
 	for at := first; ; {

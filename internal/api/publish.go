@@ -14,7 +14,8 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// publish is the hot path: tens of thousands of events a second come this way. It answers once the events are committed.
+// publish is the hot path: tens of thousands of events a second come this way. It answers once the events are
+// committed.
 func (a *API) publish(w http.ResponseWriter, r *http.Request) error {
 	view, err := a.publishInto(r)
 	if err != nil {
@@ -52,7 +53,8 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request) error {
 }
 
 // checkRepeat refuses what says that it repeats an event and is another: telling its publisher that it was kept would
-// lose it. What cannot be compared any more is believed, and so are CloudEvents, whose id and source are their identity.
+// lose it. What cannot be compared any more is believed, and so are CloudEvents, whose id and source are their
+// identity.
 func (a *API) checkRepeat(ctx context.Context, e *hookyard.Event, receipt hookyard.Receipt) error {
 	if !receipt.Duplicate || strings.HasPrefix(e.DedupKey, "ce:") {
 		return nil
@@ -72,7 +74,8 @@ func (a *API) checkRepeat(ctx context.Context, e *hookyard.Event, receipt hookya
 		field = "Idempotency-Key"
 	}
 	return &hookyard.Error{Code: hookyard.Conflict, Field: field,
-		Message: "this " + field + " was used for another event, " + receipt.ID + ": nothing was kept; give each event its own"}
+		Message: "this " + field + " was used for another event, " + receipt.ID +
+			": nothing was kept; give each event its own"}
 }
 
 // publishInto finds out who publishes and into which project.
@@ -102,7 +105,8 @@ func (a *API) publishInto(r *http.Request) (*hookyard.View, error) {
 // AuthorizePublish returns the project when whoever sent r may publish into it, and else the error to answer with.
 func (a *API) AuthorizePublish(r *http.Request, owner, project string) (*hookyard.View, error) {
 	if !hookyard.ValidPath(owner + project) {
-		return nil, hookyard.Errorf(hookyard.NotFound, "no such project: its name holds control characters or is not UTF-8")
+		return nil, hookyard.Errorf(hookyard.NotFound,
+			"no such project: its name holds control characters or is not UTF-8")
 	}
 	r = r.Clone(r.Context())
 	r.SetPathValue("owner", owner)
@@ -220,7 +224,8 @@ func aboutData(err error) error {
 func atIndex(i int, err error) error {
 	e := *describe(err)
 	message := "event " + strconv.Itoa(i) + ": " + e.Detail + " (none of the list was kept)"
-	return &statusError{err: &hookyard.Error{Code: e.Code, Message: message, Field: e.Field}, status: e.Status, index: &i}
+	return &statusError{err: &hookyard.Error{Code: e.Code, Message: message, Field: e.Field}, status: e.Status,
+		index: &i}
 }
 
 // maxIdempotencyKey is the longest key in bytes.
@@ -232,8 +237,10 @@ func idempotencyKey(r *http.Request) (string, error) {
 		return "", nil
 	}
 	key := values[0]
-	if len(values) > 1 || key == "" || len(key) > maxIdempotencyKey || !utf8.ValidString(key) || strings.ContainsFunc(key, isControl) {
-		return "", hookyard.FieldErrorf("Idempotency-Key", "Idempotency-Key must stand once, with 1 to %d bytes of printable text", maxIdempotencyKey)
+	if len(values) > 1 || key == "" || len(key) > maxIdempotencyKey || !utf8.ValidString(key) ||
+		strings.ContainsFunc(key, isControl) {
+		return "", hookyard.FieldErrorf("Idempotency-Key",
+			"Idempotency-Key must stand once, with 1 to %d bytes of printable text", maxIdempotencyKey)
 	}
 	return key, nil
 }
@@ -261,12 +268,14 @@ func appendReceipt(b []byte, r hookyard.Receipt) []byte {
 }
 
 // replyBatch answers what became of each event. When all failed for want of the database, the whole is to be repeated.
-func (a *API) replyBatch(w http.ResponseWriter, events []*hookyard.Event, receipts []hookyard.Receipt, errs []error) error {
+func (a *API) replyBatch(w http.ResponseWriter, events []*hookyard.Event, receipts []hookyard.Receipt,
+	errs []error) error {
 	out := make([]client.BatchReceipt, len(events))
 	failed := 0
 	for i := range events {
 		if errs[i] == nil {
-			out[i].Receipt = client.Receipt{ID: receipts[i].ID, Deliveries: receipts[i].Deliveries, Duplicate: receipts[i].Duplicate}
+			out[i].Receipt = client.Receipt{ID: receipts[i].ID, Deliveries: receipts[i].Deliveries,
+				Duplicate: receipts[i].Duplicate}
 			continue
 		}
 		failed++

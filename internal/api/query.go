@@ -42,7 +42,9 @@ func readTime(name, v string) (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339Nano, v)
 	if err != nil || !storable(t) {
-		return time.Time{}, hookyard.FieldErrorf(name, "%s must be a time such as 2026-01-31T12:00:00Z, or a duration such as 24h or 7d that means so long ago", name)
+		return time.Time{}, hookyard.FieldErrorf(name,
+			"%s must be a time such as 2026-01-31T12:00:00Z, or a duration such as 24h or 7d that means so long ago",
+			name)
 	}
 	return t, nil
 }
@@ -86,8 +88,8 @@ func (c *call) hookParam() (int64, error) {
 	return h.Key, nil
 }
 
-// revision reads which revision a change is meant for: the If-Match header, ?revision=, or the given number; 0 means any.
-// status is what a stale one is answered with.
+// revision reads which revision a change is meant for: the If-Match header, ?revision=, or the given number; 0 means
+// any. status is what a stale one is answered with.
 func (c *call) revision(given int64) (revision int64, status int, err error) {
 	if v := c.q.Get("revision"); v != "" {
 		if given, err = strconv.ParseInt(v, 10, 64); err != nil || given <= 0 {
@@ -114,7 +116,8 @@ func (c *call) expect(what string, at int64) error {
 	if wanted == 0 || wanted == at {
 		return nil
 	}
-	return withStatus(stale, hookyard.Errorf(hookyard.Conflict, "%s was changed by somebody else: it is at revision %d, not %d", what, at, wanted))
+	return withStatus(stale, hookyard.Errorf(hookyard.Conflict,
+		"%s was changed by somebody else: it is at revision %d, not %d", what, at, wanted))
 }
 
 // maxAfresh is how often a change is made anew because somebody else was quicker.

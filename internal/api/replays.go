@@ -44,7 +44,8 @@ func createReplay(c *call) error {
 	if err != nil {
 		return err
 	}
-	err = body.read(map[string]field{"hook": into(&in.Hook), "since": instant("since", &in.Since), "until": instant("until", &in.Until), "type": into(&in.Type), "state": into(&in.State)})
+	err = body.read(map[string]field{"hook": into(&in.Hook), "since": instant("since", &in.Since),
+		"until": instant("until", &in.Until), "type": into(&in.Type), "state": into(&in.State)})
 	if err != nil {
 		return err
 	}
@@ -53,7 +54,8 @@ func createReplay(c *call) error {
 	}
 	switch {
 	case in.State == hookyard.Pending:
-		return hookyard.FieldErrorf("state", "what is pending is sent anyway; replay delivered, failed, skipped or canceled")
+		return hookyard.FieldErrorf("state",
+			"what is pending is sent anyway; replay delivered, failed, skipped or canceled")
 	case len(in.Type) > c.a.o.Limits.EventType || hookyard.Clean(in.Type, 1000) != in.Type:
 		return hookyard.FieldErrorf("type", "type must be printable text of at most %d bytes", c.a.o.Limits.EventType)
 	case !in.Since.IsZero() && !storable(in.Since), !in.Until.IsZero() && !storable(in.Until):

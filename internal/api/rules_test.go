@@ -43,7 +43,8 @@ func TestScopes(t *testing.T) {
 			can += "usertoken "
 		}
 		page, err := c.Projects(ctx, client.Page{})
-		if err == nil && slices.ContainsFunc(page.Projects, func(q client.Project) bool { return q.Path() == project }) {
+		if err == nil && slices.ContainsFunc(page.Projects,
+			func(q client.Project) bool { return q.Path() == project }) {
 			can += "list "
 		}
 		return strings.TrimSpace(can)
@@ -57,7 +58,8 @@ func TestScopes(t *testing.T) {
 		{client.TokenRequest{}, "read list", "read list"},
 		{client.TokenRequest{Scope: hookyard.ScopeRead, Project: p}, "read list", ""},
 		{client.TokenRequest{Scope: hookyard.ScopeManage, Project: p}, "publish read manage list", ""},
-		{client.TokenRequest{Scope: hookyard.ScopeManage}, "publish read manage token usertoken list", "publish read manage token usertoken list"},
+		{client.TokenRequest{Scope: hookyard.ScopeManage}, "publish read manage token usertoken list",
+			"publish read manage token usertoken list"},
 	} {
 		made, err := b.alice.CreateToken(ctx, c.request)
 		if err != nil {
@@ -79,7 +81,8 @@ func TestRoles(t *testing.T) {
 		ctx := t.Context()
 		p := b.project("p", client.ProjectPatch{})
 		b.hook(p, "h", "http://127.0.0.1:1/")
-		for role, want := range map[hookyard.Role]string{"": "", hookyard.RoleRead: "read", hookyard.RoleWrite: "read write", hookyard.RoleAdmin: "read write admin"} {
+		for role, want := range map[hookyard.Role]string{"": "", hookyard.RoleRead: "read",
+			hookyard.RoleWrite: "read write", hookyard.RoleAdmin: "read write admin"} {
 			if role != "" {
 				if err := b.alice.SetMember(ctx, p, "bob", role); err != nil {
 					t.Fatal(err)
@@ -160,7 +163,8 @@ func TestDeletedProjectTells(t *testing.T) {
 			_, err := b.alice.Project(ctx, p)
 			wantStatus(t, err, http.StatusNotFound, "no such project [alice+gme]")
 			audit, err := b.admin.ServerAudit(ctx, client.Page{Limit: 1})
-			if err != nil || len(audit.Audit) != 1 || audit.Audit[0].Action != "project.delete" || audit.Audit[0].Subject != "alice/gme" {
+			if err != nil || len(audit.Audit) != 1 || audit.Audit[0].Action != "project.delete" ||
+				audit.Audit[0].Subject != "alice/gme" {
 				t.Errorf("the server's audit log begins with %+v, %v: want the end of alice/gme", audit.Audit, err)
 			}
 		}
@@ -197,7 +201,8 @@ func TestNetBeansOff(t *testing.T) {
 		wantStatus(t, err, http.StatusBadRequest, "only a changed url")
 		_, err = b.alice.EnableHook(ctx, p, "h")
 		wantStatus(t, err, http.StatusBadRequest, "only a changed url")
-		if h, err := b.alice.PatchHook(ctx, p, "h", client.HookPatch{Active: new(false), Description: new("x")}); err != nil || h.OffReason == "" {
+		if h, err := b.alice.PatchHook(ctx, p, "h",
+			client.HookPatch{Active: new(false), Description: new("x")}); err != nil || h.OffReason == "" {
 			t.Errorf("hook %+v, %v: want the reason kept", h, err)
 		}
 		h, err := b.alice.PatchHook(ctx, p, "h", client.HookPatch{URL: new("http://127.0.0.1:2/")})
@@ -237,7 +242,8 @@ func TestSwitchedOff(t *testing.T) {
 func TestDefaultHooks(t *testing.T) {
 	t.Parallel()
 	b := one(t, func(o *api.Options) {
-		o.DefaultHooks = []hookyard.Hook{{ID: "central", URL: "http://127.0.0.1:1/", Events: hookyard.SelectAll(), Active: true}}
+		o.DefaultHooks = []hookyard.Hook{{ID: "central", URL: "http://127.0.0.1:1/", Events: hookyard.SelectAll(),
+			Active: true}}
 	})
 	for _, name := range []string{"one", "two"} {
 		hooks, err := b.alice.Hooks(t.Context(), b.project(name, client.ProjectPatch{}))
@@ -254,7 +260,8 @@ func TestDefaultHooks(t *testing.T) {
 		t.Errorf("default hooks %+v, %v", hooks, err)
 	}
 	for range 2 { // a second time changes nothing
-		if hooks, err := b.alice.AddDefaultHooks(t.Context(), p); err != nil || len(hooks) != 2 || hooks["central"].URL == "" {
+		if hooks, err := b.alice.AddDefaultHooks(t.Context(), p); err != nil || len(hooks) != 2 ||
+			hooks["central"].URL == "" {
 			t.Errorf("hooks after adding the default ones %+v, %v", hooks, err)
 		}
 	}
@@ -272,7 +279,8 @@ func TestPages(t *testing.T) {
 		b.hook(p, "h1", "http://127.0.0.1:1/")
 		b.hook(p, "h2", "http://127.0.0.1:1/")
 		for range 5 {
-			if _, err := b.alice.Publish(ctx, p, client.Publication{Type: "t", Data: json.RawMessage("{}")}); err != nil {
+			if _, err := b.alice.Publish(ctx, p,
+				client.Publication{Type: "t", Data: json.RawMessage("{}")}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -346,13 +354,18 @@ func TestErrors(t *testing.T) {
 		part               string
 	}{
 		{"POST", "/api/projects/" + p + "/events", `{"type":"a","data":"` + big + `"}`, 413, "--max-body"},
-		{"PUT", "/api/projects/" + p + "/hooks/h", `{"url":"http://example.com","template":"` + strings.Repeat("x", 1<<20) + `"}`, 413, "larger than 1048576"},
-		{"PUT", "/api/projects/" + p + "/hooks/h", `{"url":"http://example.com/` + strings.Repeat("x", 2000) + `"}`, 400, "--max-url"},
-		{"PUT", "/api/projects/" + p + "/hooks/h", `{"url":"http://example.com","secret":"` + strings.Repeat("x", 300) + `"}`, 400, "--max-secret"},
-		{"PUT", "/api/projects/" + p + "/hooks/h", `{"url":"http://example.com","description":"` + strings.Repeat("x", 1001) + `"}`, 400, "--max-description"},
+		{"PUT", "/api/projects/" + p + "/hooks/h", `{"url":"http://example.com","template":"` +
+			strings.Repeat("x", 1<<20) + `"}`, 413, "larger than 1048576"},
+		{"PUT", "/api/projects/" + p + "/hooks/h", `{"url":"http://example.com/` + strings.Repeat("x", 2000) + `"}`,
+			400, "--max-url"},
+		{"PUT", "/api/projects/" + p + "/hooks/h", `{"url":"http://example.com","secret":"` + strings.Repeat("x", 300) +
+			`"}`, 400, "--max-secret"},
+		{"PUT", "/api/projects/" + p + "/hooks/h", `{"url":"http://example.com","description":"` +
+			strings.Repeat("x", 1001) + `"}`, 400, "--max-description"},
 		{"PUT", "/api/projects/" + p + "/hooks/h", strings.Repeat("[", 100), 400, "nested deeper"},
 		{"PUT", "/api/projects/" + p + "/hooks/h", "{\"url\":\"http://example.com/\xff\"}", 400, "UTF-8"},
-		{"PUT", "/api/projects/" + p + "/hooks/h", `{"url":"http://example.com","description":"a\u0000b"}`, 400, "control"},
+		{"PUT", "/api/projects/" + p + "/hooks/h", `{"url":"http://example.com","description":"a\u0000b"}`, 400,
+			"control"},
 		{"GET", "/api/projects//p/hooks", "", 404, "nothing at"},
 		{"GET", "/api/projects/alice/../hooks", "", 404, "nothing at"},
 		{"GET", "/api/nothing", "", 404, "nothing at"},
@@ -370,7 +383,8 @@ func TestErrors(t *testing.T) {
 		if err := json.Unmarshal([]byte(body), &e); err != nil || !strings.Contains(body, `"documentation_url":""`) {
 			t.Errorf("%s %s: not an error in our shape: %s", c.method, c.path, body)
 		}
-		if status != c.status || !strings.Contains(e.Detail, c.part) || h.Get("Content-Type") != "application/json; charset=utf-8" {
+		if status != c.status || !strings.Contains(e.Detail, c.part) ||
+			h.Get("Content-Type") != "application/json; charset=utf-8" {
 			t.Errorf("%s %.60s: %d %s, want %d and %q", c.method, c.path, status, body, c.status, c.part)
 		}
 	}
@@ -380,14 +394,16 @@ func TestUnavailable(t *testing.T) {
 	t.Parallel()
 	b := one(t, nil)
 	p := b.project("p", client.ProjectPatch{})
-	a, err := api.New(api.Options{Store: b.db, Ingest: busy{realIngest(b)}, Auth: auth.New(b.db, auth.Options{}), Limits: hookyard.DefaultLimits()})
+	a, err := api.New(api.Options{Store: b.db, Ingest: busy{realIngest(b)}, Auth: auth.New(b.db, auth.Options{}),
+		Limits: hookyard.DefaultLimits()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.url = listen(t, a)
 	_, err = b.client(b.token).Publish(t.Context(), p, client.Publication{Type: "a", Data: json.RawMessage("1")})
 	var e *client.Error
-	if !errors.As(err, &e) || e.Status != http.StatusServiceUnavailable || e.RetryAfter != time.Second || !errors.Is(err, hookyard.ErrUnavailable) {
+	if !errors.As(err, &e) || e.Status != http.StatusServiceUnavailable || e.RetryAfter != time.Second ||
+		!errors.Is(err, hookyard.ErrUnavailable) {
 		t.Errorf("error %+v, want 503 and Retry-After: 1", e)
 	}
 }
@@ -421,9 +437,11 @@ func TestTokenRenewal(t *testing.T) {
 		name string
 		left time.Duration
 		want bool
-	}{{"GET /api/user/token", 30 * time.Minute, true}, {"GET /api/user/token", 2 * time.Hour, false}, {"ci", 30 * time.Minute, false}} {
+	}{{"GET /api/user/token", 30 * time.Minute, true}, {"GET /api/user/token", 2 * time.Hour, false},
+		{"ci", 30 * time.Minute, false}} {
 		secret, hash := auth.NewToken()
-		token := &hookyard.Token{UserKey: alice.Key, Name: c.name, Hash: hash, Scope: hookyard.ScopeManage, ExpiresAt: time.Now().Add(c.left)}
+		token := &hookyard.Token{UserKey: alice.Key, Name: c.name, Hash: hash, Scope: hookyard.ScopeManage,
+			ExpiresAt: time.Now().Add(c.left)}
 		if err := b.db.CreateToken(t.Context(), token); err != nil {
 			t.Fatal(err)
 		}
@@ -437,7 +455,8 @@ func TestTokenRenewal(t *testing.T) {
 	}
 }
 
-// TestRepeats holds that a key or an id stands for one event: who uses it for another is told, and not that it was kept.
+// TestRepeats holds that a key or an id stands for one event: who uses it for another is told, and not that it was
+// kept.
 func TestRepeats(t *testing.T) {
 	t.Parallel()
 	each(t, nil, func(t *testing.T, b *bundle) {
@@ -477,7 +496,8 @@ func TestRepeats(t *testing.T) {
 			{"", `{"id":"7","type":"a","data":{"n":1}}`, 202, `"duplicate":true`},
 			{"", `{"id":"7","type":"a","data":{"n":2}}`, 409, "this id was used for another event"},
 			{"l", `[{"type":"a","data":1},{"type":"a","data":2}]`, 202, `"deliveries":0`},
-			{"l", `[{"type":"a","data":1},{"type":"a","data":3}]`, 202, `this Idempotency-Key was used for another event`},
+			{"l", `[{"type":"a","data":1},{"type":"a","data":3}]`, 202,
+				`this Idempotency-Key was used for another event`},
 		} {
 			if status, text := publish(c.key, c.body); status != c.status || !strings.Contains(text, c.want) {
 				t.Errorf("key %q, %s: %d %s; want %d and %s", c.key, c.body, status, text, c.status, c.want)
@@ -530,7 +550,8 @@ func TestManyChanges(t *testing.T) {
 			}
 			wait.Wait()
 			if taken.Load() != 1 || refused.Load() != 11 {
-				t.Errorf("%q: %d of 12 changes of revision 1 were taken, %d refused; want 1 and 11", path, taken.Load(), refused.Load())
+				t.Errorf("%q: %d of 12 changes of revision 1 were taken, %d refused; want 1 and 11", path, taken.Load(),
+					refused.Load())
 			}
 		}
 		var wait sync.WaitGroup
@@ -565,7 +586,8 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 			t.Errorf("POST %s %s: %d %s, want %q", c.path, c.body, status, body, c.want)
 		}
 	}
-	if status, _, body := b.do(b.token, http.MethodPost, "/api/projects/"+p+"/replays", `{"since":"1d"}`); status != http.StatusAccepted {
+	if status, _, body := b.do(b.token, http.MethodPost, "/api/projects/"+p+"/replays",
+		`{"since":"1d"}`); status != http.StatusAccepted {
 		t.Errorf("a replay of the last day: %d %s", status, body)
 	}
 }

@@ -11,7 +11,8 @@ func showServer(c *call) error {
 	l := c.a.o.Limits
 	return c.reply(http.StatusOK, client.ServerInfo{
 		Name: "hookyard", Version: c.a.o.Version, Time: now(), Dev: c.a.o.Dev,
-		Limits: client.Limits{Body: l.Body, URL: l.URL, Secret: l.Secret, Description: l.Description, Headers: l.Headers,
+		Limits: client.Limits{Body: l.Body, URL: l.URL, Secret: l.Secret, Description: l.Description,
+			Headers:         l.Headers,
 			HooksPerProject: l.HooksPerProject, EventType: l.EventType, Batch: l.Batch},
 	})
 }

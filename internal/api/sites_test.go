@@ -27,7 +27,8 @@ func TestOtherSites(t *testing.T) {
 		want               int
 	}{
 		{"cookie", "", "", append(cookie, foreign...), http.StatusForbidden},
-		{"cookie and a parameter that ends in token", "", "?xtoken=1", append(cookie, foreign...), http.StatusForbidden},
+		{"cookie and a parameter that ends in token", "", "?xtoken=1", append(cookie, foreign...),
+			http.StatusForbidden},
 		{"cookie and a parameter that holds token=", "", "?a=token=", append(cookie, foreign...), http.StatusForbidden},
 		{"cookie and an empty token", "", "?token=", append(cookie, foreign...), http.StatusForbidden},
 		{"cookie and a wrong token", "", "?token=wrong", append(cookie, foreign...), http.StatusUnauthorized},
@@ -60,7 +61,8 @@ func TestOtherSites(t *testing.T) {
 
 	dev := one(t, func(o *api.Options) { o.Dev, o.CreateOnUse = true, true })
 	for _, query := range []string{"", "?xtoken=1", "?token=anything"} {
-		if status, _, body := dev.do("", http.MethodPost, events+query, event, foreign...); status != http.StatusForbidden {
+		if status, _, body := dev.do("", http.MethodPost, events+query, event,
+			foreign...); status != http.StatusForbidden {
 			t.Errorf("--dev with %q: %d %s", query, status, body)
 		}
 	}

@@ -227,7 +227,8 @@ func withQueue(old *hookyard.QueueSource, address, queue string) *hookyard.Queue
 // newSecrets makes secrets of what was given; *** means the one that was there in its place.
 func newSecrets(given []string, old *hookyard.Source) ([]hookyard.Secret, error) {
 	if len(given) > hookyard.MaxSecrets {
-		return nil, hookyard.FieldErrorf("secrets", "secrets holds %d, at most %d are allowed", len(given), hookyard.MaxSecrets)
+		return nil, hookyard.FieldErrorf("secrets", "secrets holds %d, at most %d are allowed", len(given),
+			hookyard.MaxSecrets)
 	}
 	var out []hookyard.Secret
 	for i, v := range given {
@@ -259,10 +260,12 @@ func (c *call) checkSource(s *hookyard.Source) error {
 		return c.checkQueue(s)
 	}
 	if s.Type == "" {
-		return hookyard.FieldErrorf("type", "type is missing: it must be one of %s, %s", strings.Join(signature.Types(), ", "), typeRabbitMQ)
+		return hookyard.FieldErrorf("type", "type is missing: it must be one of %s, %s",
+			strings.Join(signature.Types(), ", "), typeRabbitMQ)
 	}
 	if !slices.Contains(signature.Types(), s.Type) {
-		return hookyard.FieldErrorf("type", "type %q is not known; it must be one of %s, %s", hookyard.Clean(s.Type, 50), strings.Join(signature.Types(), ", "), typeRabbitMQ)
+		return hookyard.FieldErrorf("type", "type %q is not known; it must be one of %s, %s",
+			hookyard.Clean(s.Type, 50), strings.Join(signature.Types(), ", "), typeRabbitMQ)
 	}
 	if _, err := signature.New(s.Type, hookyard.Live(s.Secrets, now()), s.Scheme); err != nil {
 		field, _, _ := strings.Cut(err.Error(), " ")
@@ -279,7 +282,8 @@ func (c *call) checkQueue(s *hookyard.Source) error {
 	q := s.RabbitMQ
 	switch {
 	case s.Type != typeRabbitMQ || q == nil:
-		return hookyard.FieldErrorf("rabbitmq", "a source of type rabbitmq needs rabbitmq with url and queue, and no other type may have it")
+		return hookyard.FieldErrorf("rabbitmq",
+			"a source of type rabbitmq needs rabbitmq with url and queue, and no other type may have it")
 	case q.Queue == "" || len(q.Queue) > 255 || !utf8.ValidString(q.Queue):
 		return hookyard.FieldErrorf("rabbitmq.queue", "rabbitmq.queue must be a name of 1 to 255 bytes")
 	case q.Prefetch < 0 || q.Prefetch > 10_000:
@@ -301,15 +305,18 @@ func (c *call) replySource(status int, s *hookyard.Source) error {
 
 func (a *API) sourceJSON(p *hookyard.Project, s *hookyard.Source) client.Source {
 	out := client.Source{
-		Name: s.Name, Type: s.Type, Description: s.Description, Active: s.Active, Scheme: notNull(s.Scheme), EventType: s.EventType,
-		TypeHeader: s.TypeHeader, TypeField: s.TypeField, DedupHeader: s.DedupHeader, Ack: hookyard.AckAfterCommit, Answer: s.Answer,
+		Name: s.Name, Type: s.Type, Description: s.Description, Active: s.Active, Scheme: notNull(s.Scheme),
+		EventType:  s.EventType,
+		TypeHeader: s.TypeHeader, TypeField: s.TypeField, DedupHeader: s.DedupHeader, Ack: hookyard.AckAfterCommit,
+		Answer:    s.Answer,
 		CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt, Revision: s.Revision,
 	}
 	for range hookyard.Live(s.Secrets, now()) {
 		out.Secrets = append(out.Secrets, hookyard.Masked)
 	}
 	if s.RabbitMQ == nil {
-		out.URL = a.o.BaseURL + "/in/" + url.PathEscape(p.Owner) + "/" + url.PathEscape(p.Name) + "/" + url.PathEscape(s.Name)
+		out.URL = a.o.BaseURL + "/in/" + url.PathEscape(p.Owner) + "/" + url.PathEscape(p.Name) + "/" +
+			url.PathEscape(s.Name)
 		return out
 	}
 	q := *s.RabbitMQ

@@ -36,7 +36,8 @@ func makeUserToken(c *call) error {
 }
 
 func (c *call) webgmeToken() (string, error) {
-	t := &hookyard.Token{UserKey: c.id.User.Key, User: c.id.User.Name, Name: webgmeTokenName, Scope: hookyard.ScopeManage, ExpiresAt: now().Add(webgmeTokenLife)}
+	t := &hookyard.Token{UserKey: c.id.User.Key, User: c.id.User.Name, Name: webgmeTokenName,
+		Scope: hookyard.ScopeManage, ExpiresAt: now().Add(webgmeTokenLife)}
 	secret, hash := auth.NewToken()
 	t.Hash = hash
 	if err := c.dropWebgmeTokens(); err != nil {
@@ -51,8 +52,8 @@ type renewals struct {
 	at map[int64]time.Time
 }
 
-// due says whether a token is to be renewed now: a client that does not take the new one is offered another only after a
-// while.
+// due says whether a token is to be renewed now: a client that does not take the new one is offered another only after
+// a while.
 func (r *renewals) due(key int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -66,8 +67,8 @@ func (r *renewals) due(key int64) bool {
 	return true
 }
 
-// renew gives a client whose token of WebGME's ends within the hour a new one, in the header that is named as the cookie
-// is, as WebGME does. The request does not depend on it.
+// renew gives a client whose token of WebGME's ends within the hour a new one, in the header that is named as the
+// cookie is, as WebGME does. The request does not depend on it.
 func (c *call) renew() {
 	t := c.id.Token
 	if t == nil || t.Name != webgmeTokenName || time.Until(t.ExpiresAt) > webgmeRenewal || !c.a.renewals.due(t.Key) {
@@ -95,7 +96,8 @@ func (c *call) dropWebgmeTokens() error {
 		if kept++; kept < webgmeTokens && t.ExpiresAt.After(now()) {
 			continue
 		}
-		if err := c.a.o.Store.DeleteToken(c.ctx(), c.id.User.Key, t.ID); err != nil && !errors.Is(err, hookyard.ErrNotFound) {
+		if err := c.a.o.Store.DeleteToken(c.ctx(), c.id.User.Key, t.ID); err != nil &&
+			!errors.Is(err, hookyard.ErrNotFound) {
 			return err
 		}
 	}
@@ -152,11 +154,13 @@ func removeToken(c *call) error {
 func (c *call) mayMakeTokens() error {
 	switch t := c.id.Token; {
 	case c.a.o.Dev:
-		return &statusError{err: hookyard.Errorf(hookyard.NotFound, authOff), status: http.StatusNotFound, message: authOff}
+		return &statusError{err: hookyard.Errorf(hookyard.NotFound, authOff), status: http.StatusNotFound,
+			message: authOff}
 	case c.id.Guest:
 		return hookyard.Errorf(hookyard.Unauthenticated, "Authentication required")
 	case t != nil && (t.Scope != hookyard.ScopeManage || t.ProjectKey != 0):
-		return hookyard.Errorf(hookyard.Forbidden, "a token may do this only if its scope is manage and it is not bound to a project")
+		return hookyard.Errorf(hookyard.Forbidden,
+			"a token may do this only if its scope is manage and it is not bound to a project")
 	}
 	return nil
 }
@@ -170,7 +174,8 @@ func (c *call) readToken() (*hookyard.Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = body.read(map[string]field{"name": into(&in.Name), "scope": into(&in.Scope), "project": into(&in.Project), "expiresIn": into(&in.ExpiresIn)})
+	err = body.read(map[string]field{"name": into(&in.Name), "scope": into(&in.Scope), "project": into(&in.Project),
+		"expiresIn": into(&in.ExpiresIn)})
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,8 @@ import (
 )
 
 func showCurrentUser(c *call) error {
-	return c.reply(http.StatusOK, client.CurrentUser{Name: c.id.User.Name, Admin: c.id.IsAdmin(), Guest: c.id.Guest, Token: c.id.Token})
+	return c.reply(http.StatusOK, client.CurrentUser{Name: c.id.User.Name, Admin: c.id.IsAdmin(), Guest: c.id.Guest,
+		Token: c.id.Token})
 }
 
 func listUsers(c *call) error {

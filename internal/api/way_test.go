@@ -19,10 +19,12 @@ func TestWay(t *testing.T) {
 		p := b.project("shop", client.ProjectPatch{Description: new("a shop")})
 		url, got := receiver(t, http.StatusOK)
 		b.hook(p, "h", url)
-		if _, err := b.alice.PutHook(ctx, p, "other", client.HookPatch{URL: new(url), Events: &hookyard.Selector{Names: []string{"refund.*"}}}); err != nil {
+		if _, err := b.alice.PutHook(ctx, p, "other",
+			client.HookPatch{URL: new(url), Events: &hookyard.Selector{Names: []string{"refund.*"}}}); err != nil {
 			t.Fatal(err)
 		}
-		receipt, err := b.alice.Publish(ctx, p, client.Publication{Type: "order.created", Data: json.RawMessage(`{"total":1.50,"note":"<&>"}`)})
+		receipt, err := b.alice.Publish(ctx, p,
+			client.Publication{Type: "order.created", Data: json.RawMessage(`{"total":1.50,"note":"<&>"}`)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -56,7 +58,8 @@ func TestWay(t *testing.T) {
 			t.Errorf("body %s, want %s", raw, r.Body)
 		}
 		why, err := b.alice.Explain(ctx, p, receipt.ID)
-		if err != nil || len(why.Hooks) != 2 || why.Hooks[0].State != hookyard.Delivered || why.Hooks[1].Wanted || why.Hooks[1].Reason == "" {
+		if err != nil || len(why.Hooks) != 2 || why.Hooks[0].State != hookyard.Delivered || why.Hooks[1].Wanted ||
+			why.Hooks[1].Reason == "" {
 			t.Errorf("explanation %+v, %v", why, err)
 		}
 		opened, err := b.alice.ReplayEvent(ctx, p, receipt.ID, "h", "other")
@@ -68,7 +71,8 @@ func TestWay(t *testing.T) {
 				t.Error("the replay has another id")
 			}
 		}
-		found, err := b.alice.Events(ctx, p, client.EventQuery{Type: "order.*", Path: "data.total", Value: "1.50", Since: time.Now().Add(-time.Hour), Hook: "h"})
+		found, err := b.alice.Events(ctx, p, client.EventQuery{Type: "order.*", Path: "data.total", Value: "1.50",
+			Since: time.Now().Add(-time.Hour), Hook: "h"})
 		if err != nil || len(found.Events) != 1 || found.Events[0].ID != receipt.ID {
 			t.Errorf("search %+v, %v", found, err)
 		}

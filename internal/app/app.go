@@ -84,7 +84,8 @@ func New(ctx context.Context, config Config, version string, log *slog.Logger) (
 	if err != nil {
 		return fail(err)
 	}
-	a.client, err = egress.New(egress.Options{Allow: config.AllowTargets, Proxy: config.Proxy, UserAgent: a.userAgent(), MaxIdlePerHost: 64})
+	a.client, err = egress.New(egress.Options{Allow: config.AllowTargets, Proxy: config.Proxy, UserAgent: a.userAgent(),
+		MaxIdlePerHost: 64})
 	if err != nil {
 		return fail(fmt.Errorf("--allow-target: %w", err))
 	}
@@ -95,11 +96,13 @@ func New(ctx context.Context, config Config, version string, log *slog.Logger) (
 	watch := watchers{a.metrics, a.tracer}
 	a.broker = rabbitmq.NewBroker(rabbitmq.BrokerOptions{Dial: a.client.Dial})
 	a.dispatcher = dispatch.New(dispatch.Options{
-		Store: a.db, Client: a.client, Broker: a.broker, Filter: a.accepts, Log: log, Limits: config.Limits, BaseURL: a.config.BaseURL,
+		Store: a.db, Client: a.client, Broker: a.broker, Filter: a.accepts, Log: log, Limits: config.Limits,
+		BaseURL:   a.config.BaseURL,
 		UserAgent: a.userAgent(), Poll: config.Poll, Grace: config.Grace, Watch: watch,
 	})
 	a.ingest = ingest.New(ingest.Options{
-		Store: a.db, Dispatcher: a.dispatcher, Filter: a.accepts, Limits: config.Limits, Log: log, BaseURL: a.config.BaseURL, Watch: watch,
+		Store: a.db, Dispatcher: a.dispatcher, Filter: a.accepts, Limits: config.Limits, Log: log,
+		BaseURL: a.config.BaseURL, Watch: watch,
 	})
 	a.auth = auth.New(a.db, auth.Options{Dev: config.Dev, Guests: config.Guests})
 	if err := a.firstStart(ctx); err != nil {
@@ -112,8 +115,10 @@ func New(ctx context.Context, config Config, version string, log *slog.Logger) (
 	live := a.live()
 	a.api, err = api.New(api.Options{
 		Stream: live.Stream, Poll: live.Poll,
-		Store: a.db, Ingest: a.ingest, Dispatcher: a.dispatcher, Auth: a.auth, Targets: a.client, Filter: a.accepts, Limits: config.Limits,
-		Log: log, BaseURL: a.config.BaseURL, Version: version, Dev: config.Dev, CreateOnUse: config.Dev, DefaultHooks: defaults,
+		Store: a.db, Ingest: a.ingest, Dispatcher: a.dispatcher, Auth: a.auth, Targets: a.client, Filter: a.accepts,
+		Limits: config.Limits,
+		Log:    log, BaseURL: a.config.BaseURL, Version: version, Dev: config.Dev, CreateOnUse: config.Dev,
+		DefaultHooks: defaults,
 	})
 	if err != nil {
 		return fail(err)
@@ -124,14 +129,16 @@ func New(ctx context.Context, config Config, version string, log *slog.Logger) (
 		return fail(err)
 	}
 	a.web, err = web.New(web.Options{
-		Store: a.db, API: a.api, Ingest: a.ingest, Stats: a.dispatcher.Stats, Listeners: a.gate.Open, Auth: a.auth, SignOn: signOn, Bins: a.bins, Filter: a.accepts, Limits: config.Limits, Log: log,
+		Store: a.db, API: a.api, Ingest: a.ingest, Stats: a.dispatcher.Stats, Listeners: a.gate.Open, Auth: a.auth,
+		SignOn: signOn, Bins: a.bins, Filter: a.accepts, Limits: config.Limits, Log: log,
 		BaseURL: a.config.BaseURL, Version: version, Targets: a.config.AllowTargets, Dev: config.Dev,
 	})
 	if err != nil {
 		return fail(err)
 	}
 	a.server = &http.Server{
-		Handler: a.routes(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: config.ReadTimeout, IdleTimeout: 2 * time.Minute,
+		Handler: a.routes(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: config.ReadTimeout,
+		IdleTimeout:    2 * time.Minute,
 		MaxHeaderBytes: config.Limits.RequestHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	return a, nil
@@ -225,10 +232,12 @@ func (a *App) close() error {
 func (a *App) hello() {
 	a.log.Info("hookyard "+a.version+" serves", "url", a.config.BaseURL, "database", a.db.Name())
 	if a.config.Dev {
-		a.log.Warn("--dev: sign-in is OFF, everybody who reaches this port is user guest and owns every project; loopback only")
+		a.log.Warn(
+			"--dev: sign-in is OFF, everybody who reaches this port is user guest and owns every project; loopback only")
 	}
 	if a.setup != "" {
-		a.log.Info("open this link once to choose the admin's password; each start prints a new one until that is done", "link", a.SetupLink())
+		a.log.Info("open this link once to choose the admin's password; each start prints a new one until that is done",
+			"link", a.SetupLink())
 		a.log.Info("for the command line, the admin's token is in a file", "file", a.adminTokenFile())
 	}
 }
@@ -293,8 +302,8 @@ func (a *App) prune(ctx context.Context) error {
 }
 
 // firstStart makes the first admin when nobody can sign in yet, with a one-time link and a token for the command line.
-// Until a password is chosen every start renews the link, for the one before may never have been seen, and sees that the
-// token's file is good.
+// Until a password is chosen every start renews the link, for the one before may never have been seen, and sees that
+// the token's file is good.
 func (a *App) firstStart(ctx context.Context) error {
 	if a.config.Dev {
 		return a.ensureGuest(ctx)
@@ -303,7 +312,8 @@ func (a *App) firstStart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(users, func(u *hookyard.User) bool { return u.Name != "guest" }) { // guest may be left of --dev
+	// guest may be left of --dev
+	if !slices.ContainsFunc(users, func(u *hookyard.User) bool { return u.Name != "guest" }) {
 		u := &hookyard.User{Name: "admin", Admin: true}
 		err = a.db.CreateUser(ctx, u)
 		if errors.Is(err, hookyard.ErrConflict) { // another node was first

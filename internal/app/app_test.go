@@ -30,7 +30,8 @@ func TestOptionsFromFlagsAndEnvironment(t *testing.T) {
 	if err := fs.Parse([]string{"--max-body", "1MiB", "--listen", "127.0.0.1:1"}); err != nil {
 		t.Fatal(err)
 	}
-	env := map[string]string{"HOOKYARD_LISTEN": "127.0.0.1:2", "HOOKYARD_ALLOW_TARGET": "10.0.0.0/8,db.lan", "HOOKYARD_DEV": "true"}
+	env := map[string]string{"HOOKYARD_LISTEN": "127.0.0.1:2", "HOOKYARD_ALLOW_TARGET": "10.0.0.0/8,db.lan",
+		"HOOKYARD_DEV": "true"}
 	if err := app.Env(fs, func(k string) (string, bool) { v, ok := env[k]; return v, ok }); err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +53,8 @@ func TestStrayVariablesAreNamed(t *testing.T) {
 	c := app.DefaultConfig()
 	fs := pflag.NewFlagSet("serve", pflag.ContinueOnError)
 	c.Flags(fs)
-	got := app.StrayEnv(fs, []string{"HOOKYARD_LISTEN=x", "HOOKYARD_DATABASE_FILE=x", "HOOKYARD_TOKEN=x", "HOOKYARD_TEST_POSTGRES=x", "PATH=x",
+	got := app.StrayEnv(fs, []string{"HOOKYARD_LISTEN=x", "HOOKYARD_DATABASE_FILE=x", "HOOKYARD_TOKEN=x",
+		"HOOKYARD_TEST_POSTGRES=x", "PATH=x",
 		"HOOKYARD_PORT_8080_TCP=x", "HOOKYARD_RETENTOIN=x", "HOOKYARD_ALLOW_TARGETS=x"})
 	if want := []string{"HOOKYARD_ALLOW_TARGETS", "HOOKYARD_RETENTOIN"}; !slices.Equal(got, want) {
 		t.Errorf("stray variables %v, want %v", got, want)
@@ -172,7 +174,8 @@ func TestFirstStart(t *testing.T) {
 	if _, err := stranger.Projects(t.Context(), client.Page{}); client.StatusOf(err) != http.StatusUnauthorized {
 		t.Errorf("a stranger gets %v; want 401", err)
 	}
-	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/api/openapi.json", "/favicon.ico", "/robots.txt"} {
+	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/api/openapi.json", "/favicon.ico",
+		"/robots.txt"} {
 		resp, err := http.Get(a.BaseURL() + path)
 		if err != nil {
 			t.Fatal(err)
@@ -253,14 +256,18 @@ func TestDevAnswersThisMachineOnly(t *testing.T) {
 		return resp.StatusCode, string(body)
 	}
 	dev := start(t, func(c *app.Config) { c.Dev, c.BaseURL = true, "https://tunnel.example" })
-	for _, host := range []string{"127.0.0.1", "127.8.9.1:80", "localhost:8080", "LOCALHOST", "[::1]:8080", "[::1]", "tunnel.example", "Tunnel.example:443"} {
+	for _, host := range []string{"127.0.0.1", "127.8.9.1:80", "localhost:8080", "LOCALHOST", "[::1]:8080", "[::1]",
+		"tunnel.example", "Tunnel.example:443"} {
 		if status, body := get(dev, "/healthz", host); status != http.StatusOK {
 			t.Errorf("%s: %d %s", host, status, body)
 		}
 	}
-	for _, host := range []string{"evil.example", "evil.example:8080", "127.0.0.1.evil.example", "10.0.0.1", "localhost.evil.example", "0.0.0.0"} {
-		for _, path := range []string{"/healthz", "/", "/api/projects", "/a/_webhook/register", "/debug/pprof/", "/binaaaaaaaaaaaaaaaa"} {
-			if status, body := get(dev, path, host); status != http.StatusForbidden || !strings.Contains(body, "--dev") {
+	for _, host := range []string{"evil.example", "evil.example:8080", "127.0.0.1.evil.example", "10.0.0.1",
+		"localhost.evil.example", "0.0.0.0"} {
+		for _, path := range []string{"/healthz", "/", "/api/projects", "/a/_webhook/register", "/debug/pprof/",
+			"/binaaaaaaaaaaaaaaaa"} {
+			if status, body := get(dev, path, host); status != http.StatusForbidden ||
+				!strings.Contains(body, "--dev") {
 				t.Errorf("%s%s: %d %s", host, path, status, body)
 			}
 		}
@@ -367,7 +374,8 @@ func TestSetupLinkIsOfferedAgain(t *testing.T) {
 		if resp := get(t, now.String()); resp.StatusCode != http.StatusOK {
 			t.Errorf("the link answers %d", resp.StatusCode)
 		}
-		form := url.Values{"token": {now.Query().Get("token")}, "password": {"correct horse"}, "again": {"correct horse"}}
+		form := url.Values{"token": {now.Query().Get("token")}, "password": {"correct horse"},
+			"again": {"correct horse"}}
 		resp, err := http.PostForm(a.BaseURL()+"/setup", form)
 		if err != nil {
 			t.Fatal(err)

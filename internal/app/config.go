@@ -77,32 +77,46 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.Listen, "listen", c.Listen, "address to serve on")
 	fs.StringVar(&c.Data, "data", c.Data, "folder for the database, the secret key and the first admin's token")
 	fs.StringVar(&c.Database, "database", c.Database, "SQLite file or postgres:// URL (default DATA/hookyard.db)")
-	fs.StringVar(&c.BaseURL, "base-url", c.BaseURL, "URL under which senders and people reach this server (default http://LISTEN)")
-	fs.BoolVar(&c.Dev, "dev", c.Dev, "for trying out: no sign-in, loopback only, loopback targets allowed, projects appear on first use")
-	fs.StringSliceVar(&c.AllowTargets, "allow-target", c.AllowTargets, "CIDR, IP address, host name or *.suffix to which hooks may send although it is private")
+	fs.StringVar(&c.BaseURL, "base-url", c.BaseURL,
+		"URL under which senders and people reach this server (default http://LISTEN)")
+	fs.BoolVar(&c.Dev, "dev", c.Dev,
+		"for trying out: no sign-in, loopback only, loopback targets allowed, projects appear on first use")
+	fs.StringSliceVar(&c.AllowTargets, "allow-target", c.AllowTargets,
+		"CIDR, IP address, host name or *.suffix to which hooks may send although it is private")
 	fs.StringVar(&c.Proxy, "proxy", c.Proxy, "HTTP proxy for deliveries: a URL, or \"env\" for HTTPS_PROXY and friends")
-	fs.StringSliceVar(&c.TrustProxies, "trust-proxy", c.TrustProxies, "CIDR or address of reverse proxies whose X-Forwarded-For is believed")
-	fs.StringVar(&c.SecretKeyFile, "secret-key-file", c.SecretKeyFile, "file with the key that seals secrets at rest (default DATA/secret.key, made at first start)")
-	fs.StringVar(&c.NodeName, "node-name", c.NodeName, "stable name of this process among several on one database (default the host's name)")
+	fs.StringSliceVar(&c.TrustProxies, "trust-proxy", c.TrustProxies,
+		"CIDR or address of reverse proxies whose X-Forwarded-For is believed")
+	fs.StringVar(&c.SecretKeyFile, "secret-key-file", c.SecretKeyFile,
+		"file with the key that seals secrets at rest (default DATA/secret.key, made at first start)")
+	fs.StringVar(&c.NodeName, "node-name", c.NodeName,
+		"stable name of this process among several on one database (default the host's name)")
 	fs.BoolVar(&c.Guests, "guests", c.Guests, "let people who are not signed in read public projects")
-	fs.StringVar(&c.OIDCIssuer, "oidc-issuer", c.OIDCIssuer, "OpenID Connect provider to sign in by, e.g. https://accounts.example.com (default off)")
+	fs.StringVar(&c.OIDCIssuer, "oidc-issuer", c.OIDCIssuer,
+		"OpenID Connect provider to sign in by, e.g. https://accounts.example.com (default off)")
 	fs.StringVar(&c.OIDCClientID, "oidc-client-id", c.OIDCClientID, "what the provider knows this server as")
-	fs.StringVar(&c.OIDCClientSecret, "oidc-client-secret", c.OIDCClientSecret, "secret shared with the provider; better in HOOKYARD_OIDC_CLIENT_SECRET_FILE")
-	fs.StringSliceVar(&c.OIDCAllow, "oidc-allow", c.OIDCAllow, "who may sign in by it: e-mail addresses, @example.com, group:NAME, or * for whoever the provider knows")
+	fs.StringVar(&c.OIDCClientSecret, "oidc-client-secret", c.OIDCClientSecret,
+		"secret shared with the provider; better in HOOKYARD_OIDC_CLIENT_SECRET_FILE")
+	fs.StringSliceVar(&c.OIDCAllow, "oidc-allow", c.OIDCAllow,
+		"who may sign in by it: e-mail addresses, @example.com, group:NAME, or * for whoever the provider knows")
 	fs.StringSliceVar(&c.OIDCAdmins, "oidc-admin", c.OIDCAdmins, "who of them administers the server, written likewise")
 	fs.StringVar(&c.LogLevel, "log-level", c.LogLevel, "debug, info, warn or error")
 	fs.StringVar(&c.LogFormat, "log-format", c.LogFormat, "text or json")
-	fs.StringVar(&c.OTLPEndpoint, "otlp-endpoint", c.OTLPEndpoint, "OpenTelemetry collector for traces, e.g. http://127.0.0.1:4318 (default off)")
-	fs.StringVar(&c.DefaultHooks, "default-hooks", c.DefaultHooks, "JSON file of hooks, by id, that every new project gets")
+	fs.StringVar(&c.OTLPEndpoint, "otlp-endpoint", c.OTLPEndpoint,
+		"OpenTelemetry collector for traces, e.g. http://127.0.0.1:4318 (default off)")
+	fs.StringVar(&c.DefaultHooks, "default-hooks", c.DefaultHooks,
+		"JSON file of hooks, by id, that every new project gets")
 	fs.BoolVar(&c.Metrics, "metrics", c.Metrics, "serve Prometheus metrics at /metrics")
 	fs.Var((*hookyard.Duration)(&c.Retention), "retention", "how long events are kept; 0 keeps them")
-	fs.Var((*bytesValue)(&c.RetentionBytes), "retention-bytes", "size of the database beyond which the oldest events go; 0 means no bound")
+	fs.Var((*bytesValue)(&c.RetentionBytes), "retention-bytes",
+		"size of the database beyond which the oldest events go; 0 means no bound")
 	fs.Var((*hookyard.Duration)(&c.DedupWindow), "dedup-window", "how long repeats of an event are recognised")
-	fs.Var((*hookyard.Duration)(&c.Poll), "poll", "how often due deliveries are looked for even if nothing woke the dispatcher")
+	fs.Var((*hookyard.Duration)(&c.Poll), "poll",
+		"how often due deliveries are looked for even if nothing woke the dispatcher")
 	fs.Var((*hookyard.Duration)(&c.Grace), "grace", "time that attempts under way get to end when the server stops")
 	fs.Var((*hookyard.Duration)(&c.ReadTimeout), "read-timeout", "time a sender gets for a whole request")
 	fs.IntVar(&c.Listeners, "max-listeners", c.Listeners, "listeners connected at once")
-	fs.IntVar(&c.ListenersPerAddress, "max-listeners-per-address", c.ListenersPerAddress, "listeners connected at once from one address")
+	fs.IntVar(&c.ListenersPerAddress, "max-listeners-per-address", c.ListenersPerAddress,
+		"listeners connected at once from one address")
 	fs.IntVar(&c.Bins, "max-bins", c.Bins, "bins at once")
 	fs.IntVar(&c.BinsPerAddress, "max-bins-per-address", c.BinsPerAddress, "bins made from one address")
 	fs.IntVar(&c.BinBody, "max-bin-body", c.BinBody, "bytes kept of a body that comes to a bin")
@@ -114,7 +128,8 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.IntVar(&c.Limits.HooksPerProject, "max-hooks", c.Limits.HooksPerProject, "hooks of a project")
 	fs.IntVar(&c.Limits.EventType, "max-event-type", c.Limits.EventType, "longest event type, in bytes")
 	fs.IntVar(&c.Limits.ResponseBody, "max-response-body", c.Limits.ResponseBody, "bytes kept of a receiver's answer")
-	fs.IntVar(&c.Limits.RequestHeader, "max-request-header", c.Limits.RequestHeader, "largest header of a request, in bytes")
+	fs.IntVar(&c.Limits.RequestHeader, "max-request-header", c.Limits.RequestHeader,
+		"largest header of a request, in bytes")
 	fs.IntVar(&c.Limits.JSONDepth, "max-json-depth", c.Limits.JSONDepth, "nesting of a published event")
 	fs.IntVar(&c.Limits.Batch, "max-batch", c.Limits.Batch, "events in one publish request")
 	fs.Var((*hookyard.Duration)(&c.Limits.Timeout), "max-timeout", "longest timeout a hook may ask for")
@@ -141,10 +156,11 @@ func Env(fs *pflag.FlagSet, lookup func(string) (string, bool)) error {
 	return failed
 }
 
-// StrayEnv returns the HOOKYARD_… variables of environ, as os.Environ has them, that are no option of fs and that nothing
-// else of hookyard reads, in order: most are typed wrong.
+// StrayEnv returns the HOOKYARD_… variables of environ, as os.Environ has them, that are no option of fs and that
+// nothing else of hookyard reads, in order: most are typed wrong.
 func StrayEnv(fs *pflag.FlagSet, environ []string) []string {
-	known := []string{"HOOKYARD_SECRET_KEY", "HOOKYARD_SERVER", "HOOKYARD_TOKEN", "HOOKYARD_PROJECT", "HOOKYARD_PUSHER", "HOOKYARD_SKIPPED"}
+	known := []string{"HOOKYARD_SECRET_KEY", "HOOKYARD_SERVER", "HOOKYARD_TOKEN", "HOOKYARD_PROJECT", "HOOKYARD_PUSHER",
+		"HOOKYARD_SKIPPED"}
 	fs.VisitAll(func(f *pflag.Flag) { known = append(known, EnvName(f.Name), EnvName(f.Name)+"_FILE") })
 	var stray []string
 	for _, e := range environ {
@@ -153,7 +169,8 @@ func StrayEnv(fs *pflag.FlagSet, environ []string) []string {
 		if !ours || slices.Contains(known, name) {
 			continue
 		}
-		if slices.ContainsFunc([]string{"TEST_", "BENCH_", "SERVICE_", "PORT"}, func(p string) bool { return strings.HasPrefix(rest, p) }) {
+		if slices.ContainsFunc([]string{"TEST_", "BENCH_", "SERVICE_", "PORT"},
+			func(p string) bool { return strings.HasPrefix(rest, p) }) {
 			continue // of tests, and what Kubernetes sets for a service named hookyard
 		}
 		stray = append(stray, name)
@@ -162,7 +179,8 @@ func StrayEnv(fs *pflag.FlagSet, environ []string) []string {
 	return stray
 }
 
-// fromEnv returns the value of a variable, or of the file that name_FILE names, and which it was; "" when neither is set.
+// fromEnv returns the value of a variable, or of the file that name_FILE names, and which it was; "" when neither is
+// set.
 func fromEnv(name string, lookup func(string) (string, bool)) (value, from string, err error) {
 	v, ok := lookup(name)
 	file, inFile := lookup(name + "_FILE")
@@ -194,7 +212,8 @@ func (c *Config) Complete() error {
 	}
 	if c.Dev {
 		if !isLoopback(host) {
-			return fmt.Errorf("--dev switches sign-in off, so it serves on loopback only: use --listen 127.0.0.1:%s, or leave --dev away", port)
+			return fmt.Errorf(
+				"--dev switches sign-in off, so it serves on loopback only: use --listen 127.0.0.1:%s, or leave --dev away", port)
 		}
 		for _, own := range []string{"127.0.0.0/8", "::1/128", "localhost"} {
 			if !slices.Contains(c.AllowTargets, own) {

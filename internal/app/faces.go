@@ -42,7 +42,8 @@ func (a *App) live() *stream.Listeners {
 // others makes the faces beside the API, and the queues.
 func (a *App) others() {
 	ro := relay.Options{
-		Hub: a.hub, Gate: a.gate, Log: a.log, View: a.db.View, Open: a.config.Dev, Accept: a.ingest.Accept, ReadBody: a.ingest.ReadBody,
+		Hub: a.hub, Gate: a.gate, Log: a.log, View: a.db.View, Open: a.config.Dev, Accept: a.ingest.Accept,
+		ReadBody:   a.ingest.ReadBody,
 		WriteError: a.api.Fail, Limits: a.config.Limits,
 		MayRead: func(r *http.Request, owner, project string) error {
 			_, err := a.api.Authorize(r, owner, project)
@@ -60,11 +61,13 @@ func (a *App) others() {
 	}
 	a.relay = relay.New(ro)
 	a.bins = bin.New(bin.Options{
-		Store: a.db, Client: a.client, Log: a.log, WriteError: a.api.Fail, BaseURL: a.config.BaseURL, Limits: a.config.Limits,
+		Store: a.db, Client: a.client, Log: a.log, WriteError: a.api.Fail, BaseURL: a.config.BaseURL,
+		Limits:    a.config.Limits,
 		MayCreate: a.api.AuthorizeSignedIn, MayManage: a.api.AuthorizeManage,
 		MaxBody: a.config.BinBody, PerAddress: a.config.BinsPerAddress, Total: a.config.Bins,
 	})
-	a.queues = rabbitmq.NewSources(rabbitmq.SourcesOptions{Store: a.db, Ingest: a.ingest, Dial: a.client.Dial, Limits: a.config.Limits, Log: a.log})
+	a.queues = rabbitmq.NewSources(rabbitmq.SourcesOptions{Store: a.db, Ingest: a.ingest, Dial: a.client.Dial,
+		Limits: a.config.Limits, Log: a.log})
 	a.db.OnChange(a.queues.Wake)
 }
 
@@ -75,7 +78,8 @@ func (a *App) signOn() (*oidc.Provider, error) {
 		return nil, nil
 	}
 	return oidc.New(oidc.Options{
-		Issuer: c.OIDCIssuer, ClientID: c.OIDCClientID, ClientSecret: c.OIDCClientSecret, RedirectURL: c.BaseURL + web.SignOnReturn,
-		Allow: c.OIDCAllow, Admins: c.OIDCAdmins,
+		Issuer: c.OIDCIssuer, ClientID: c.OIDCClientID, ClientSecret: c.OIDCClientSecret,
+		RedirectURL: c.BaseURL + web.SignOnReturn,
+		Allow:       c.OIDCAllow, Admins: c.OIDCAdmins,
 	})
 }

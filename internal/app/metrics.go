@@ -12,8 +12,8 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// metrics are the numbers for Prometheus. None is labelled by project, hook or type: those are users' words, and a label
-// for each would grow without bound.
+// metrics are the numbers for Prometheus. None is labelled by project, hook or type: those are users' words, and a
+// label for each would grow without bound.
 type metrics struct {
 	registry *prometheus.Registry
 	accepted prometheus.Counter
@@ -39,18 +39,23 @@ func newMetrics(a *App) *metrics {
 			Help: "Time from routing an event to its commit."}),
 		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "hookyard_attempts_total",
 			Help: "Attempts by what came of them: 2xx, 3xx, 4xx, 5xx or the kind of error."}, []string{"outcome"}),
-		sending: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "hookyard_attempt_seconds", Buckets: buckets, Help: "Duration of attempts."}),
+		sending: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "hookyard_attempt_seconds", Buckets: buckets,
+			Help: "Duration of attempts."}),
 		ended: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "hookyard_deliveries_ended_total",
 			Help: "Deliveries that an attempt ended, by state."}, []string{"state"}),
 	}
 	gauge := func(name, help string, f func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "hookyard_" + name, Help: help}, f)
 	}
-	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	m.registry.MustRegister(collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.accepted, m.repeated, m.refused, m.keeping, m.attempts, m.sending, m.ended,
-		gauge("deliveries_running", "Attempts under way.", func() float64 { return float64(a.dispatcher.Stats().Running) }),
-		gauge("deliveries_in_memory", "Deliveries taken and waiting for a slot.", func() float64 { return float64(a.dispatcher.Stats().Queued) }),
-		gauge("hooks_resting", "Hooks that rest after failures.", func() float64 { return float64(a.dispatcher.Stats().Resting) }),
+		gauge("deliveries_running", "Attempts under way.",
+			func() float64 { return float64(a.dispatcher.Stats().Running) }),
+		gauge("deliveries_in_memory", "Deliveries taken and waiting for a slot.",
+			func() float64 { return float64(a.dispatcher.Stats().Queued) }),
+		gauge("hooks_resting", "Hooks that rest after failures.",
+			func() float64 { return float64(a.dispatcher.Stats().Resting) }),
 		gauge("oldest_due_seconds", "How long the oldest due delivery has been waiting in rows.", a.oldestDue),
 		gauge("database_bytes", "Size of the database.", func() float64 {
 			n, _ := a.db.Size(context.Background())

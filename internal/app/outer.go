@@ -22,9 +22,9 @@ func (a *App) outer(next http.Handler) http.Handler {
 	return next
 }
 
-// behind sets r.RemoteAddr to the client's address, with port 0, when the request came by proxies that are trusted. Each
-// appends to X-Forwarded-For from whom it had the request; what stands before the first that is not trusted, anybody can
-// have written.
+// behind sets r.RemoteAddr to the client's address, with port 0, when the request came by proxies that are trusted.
+// Each appends to X-Forwarded-For from whom it had the request; what stands before the first that is not trusted,
+// anybody can have written.
 func behind(proxies []netip.Prefix, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if client, ok := forwardedFor(proxies, r); ok {
@@ -81,7 +81,9 @@ func parseProxies(list []string) ([]netip.Prefix, error) {
 			p, err = netip.PrefixFrom(addr, addr.BitLen()), nil
 		}
 		if err != nil || p.Addr().Is4In6() {
-			return nil, fmt.Errorf("--trust-proxy %q: write the proxy's address or its network, for example 10.0.0.7 or 10.0.0.0/8", s)
+			return nil,
+				fmt.Errorf(
+					"--trust-proxy %q: write the proxy's address or its network, for example 10.0.0.7 or 10.0.0.0/8", s)
 		}
 		out = append(out, p)
 	}
@@ -89,9 +91,9 @@ func parseProxies(list []string) ([]netip.Prefix, error) {
 }
 
 // noOtherNames refuses requests for a host that is not this machine. A page of a site whose name was made to lead to
-// 127.0.0.1 (DNS rebinding) is of one origin with us for its browser, and in --dev whoever reaches us may do everything.
-// No browser sends no host at all. What is posted to a source is answered with nothing worth reading, and comes through
-// tunnels that have names of their own.
+// 127.0.0.1 (DNS rebinding) is of one origin with us for its browser, and in --dev whoever reaches us may do
+// everything. No browser sends no host at all. What is posted to a source is answered with nothing worth reading, and
+// comes through tunnels that have names of their own.
 func (a *App) noOtherNames(next http.Handler) http.Handler {
 	var own string
 	if u, err := url.Parse(a.config.BaseURL); err == nil {

@@ -40,7 +40,10 @@ func TestForwardedFor(t *testing.T) {
 			r.Header["X-Forwarded-For"] = c.header
 		}
 		var got string
-		behind(proxies, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.RemoteAddr })).ServeHTTP(nil, r)
+		behind(proxies, http.HandlerFunc(func(_ http.ResponseWriter,
+			r *http.Request) {
+			got = r.RemoteAddr
+		})).ServeHTTP(nil, r)
 		if got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}

@@ -16,8 +16,8 @@ func TuneProcess() {
 	}
 	runtime.MemProfileRate = 0 // nobody reads it, and sampling costs two hundredths of the CPU
 	if os.Getenv("GOMEMLIMIT") == "" {
-		// A few large bodies at once would leave several times their size behind, which nobody collects once it is quiet
-		// again. Beyond this the collector works for what it saves.
+		// A few large bodies at once would leave several times their size behind, which nobody collects once it is
+		// quiet again. Beyond this the collector works for what it saves.
 		debug.SetMemoryLimit(192 << 20)
 	}
 }

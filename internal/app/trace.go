@@ -41,7 +41,8 @@ func newTracer(ctx context.Context, endpoint, version string) (*tracer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--otlp-endpoint: %w", err)
 	}
-	about := resource.NewSchemaless(attribute.String("service.name", "hookyard"), attribute.String("service.version", version))
+	about := resource.NewSchemaless(attribute.String("service.name", "hookyard"),
+		attribute.String("service.version", version))
 	p := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))
 	return &tracer{provider: p, tracer: p.Tracer("github.com/hookyard/hookyard")}, nil
 }
@@ -65,7 +66,8 @@ func (t *tracer) Accepted(e *hookyard.Event, r hookyard.Receipt, took time.Durat
 		return
 	}
 	now := time.Now()
-	_, span := t.tracer.Start(parent(e), "accept "+e.Type, trace.WithTimestamp(now.Add(-took)), trace.WithSpanKind(trace.SpanKindServer),
+	_, span := t.tracer.Start(parent(e), "accept "+e.Type, trace.WithTimestamp(now.Add(-took)),
+		trace.WithSpanKind(trace.SpanKindServer),
 		trace.WithAttributes(attribute.String("hookyard.event.id", r.ID), attribute.String("hookyard.source", e.Source),
 			attribute.Int("hookyard.deliveries", r.Deliveries), attribute.Bool("hookyard.duplicate", r.Duplicate)))
 	span.End(trace.WithTimestamp(now))
@@ -77,8 +79,10 @@ func (t *tracer) Attempted(w *hookyard.Work, a *hookyard.Attempt, d hookyard.Dec
 	if t.provider == nil {
 		return
 	}
-	_, span := t.tracer.Start(parent(w.Event), "deliver "+w.Event.Type, trace.WithTimestamp(a.StartedAt), trace.WithSpanKind(trace.SpanKindClient),
-		trace.WithAttributes(attribute.String("hookyard.event.id", w.Event.ID), attribute.String("hookyard.delivery.id", w.Delivery.ID),
+	_, span := t.tracer.Start(parent(w.Event), "deliver "+w.Event.Type, trace.WithTimestamp(a.StartedAt),
+		trace.WithSpanKind(trace.SpanKindClient),
+		trace.WithAttributes(attribute.String("hookyard.event.id", w.Event.ID),
+			attribute.String("hookyard.delivery.id", w.Delivery.ID),
 			attribute.Int("hookyard.attempt", a.N), attribute.Int("http.response.status_code", a.Status),
 			attribute.String("url.full", a.URL), attribute.String("hookyard.state", string(d.State))))
 	if d.State != hookyard.Delivered {

@@ -29,7 +29,8 @@ func TestTracesReachACollector(t *testing.T) {
 		t.Errorf("the event's trace is %s; want its sender's", got)
 	}
 	tr.Accepted(e, hookyard.Receipt{ID: e.ID, Deliveries: 1}, time.Millisecond)
-	tr.Attempted(&hookyard.Work{Event: e}, &hookyard.Attempt{StartedAt: time.Now(), Status: 500}, hookyard.Decision{State: hookyard.Pending, Reason: "answered 500"})
+	tr.Attempted(&hookyard.Work{Event: e}, &hookyard.Attempt{StartedAt: time.Now(), Status: 500},
+		hookyard.Decision{State: hookyard.Pending, Reason: "answered 500"})
 	if err := tr.close(); err != nil {
 		t.Fatal(err)
 	}

@@ -1,11 +1,11 @@
-// Package auth says who sends a request and what they may do: users with passwords, bearer tokens, sessions of browsers,
-// guests, and the role each has in a project.
+// Package auth says who sends a request and what they may do: users with passwords, bearer tokens, sessions of
+// browsers, guests, and the role each has in a project.
 //
 // A credential that is given and wrong is refused, never taken for a guest: whoever sends one means to be somebody.
 //
-// Guessing is made slow and cheap to refuse: passwords are argon2id, two are computed at a time, and failures for a name
-// or from an address are answered with a growing wait. What was right before stays quick, so a flood of wrong guesses at
-// a name does not lock out the client that knows the password.
+// Guessing is made slow and cheap to refuse: passwords are argon2id, two are computed at a time, and failures for a
+// name or from an address are answered with a growing wait. What was right before stays quick, so a flood of wrong
+// guesses at a name does not lock out the client that knows the password.
 package auth
 
 import (
@@ -96,8 +96,8 @@ func (a *Auth) Forget() {
 }
 
 // Identify says who sends r. The first credential found counts: the Authorization header (Basic or Bearer), the query
-// parameter token, the cookie hookyard_session, the cookie access_token (WebGME's, holding a token). Without one it is a
-// guest if guests are let in. It fails with Unauthenticated, or TooMany when it is too early to try again.
+// parameter token, the cookie hookyard_session, the cookie access_token (WebGME's, holding a token). Without one it is
+// a guest if guests are let in. It fails with Unauthenticated, or TooMany when it is too early to try again.
 //
 // The sender's address is r.RemoteAddr: behind a proxy that is trusted, set it from the proxy's header before.
 //

@@ -133,13 +133,16 @@ func setup(t testing.TB) (m *memory, token, cookie string) {
 			3: {Key: 3, Name: "bob", PasswordHash: hash, Disabled: true},
 			4: {Key: 4, Name: "eve"},
 		},
-		tokens: map[string]*hookyard.Token{}, sessions: map[string]*hookyard.Session{}, roles: map[roleKey]hookyard.Role{},
+		tokens: map[string]*hookyard.Token{}, sessions: map[string]*hookyard.Session{},
+		roles: map[roleKey]hookyard.Role{},
 	}
 	now := time.Now()
 	token, th := NewToken()
-	m.tokens[string(th)] = &hookyard.Token{Key: 7, ID: "tok_1", UserKey: 2, User: "ann", Hash: th, Scope: hookyard.ScopeManage, LastUsedAt: now}
+	m.tokens[string(th)] = &hookyard.Token{Key: 7, ID: "tok_1", UserKey: 2, User: "ann", Hash: th,
+		Scope: hookyard.ScopeManage, LastUsedAt: now}
 	cookie, ch := NewSession()
-	m.sessions[string(ch)] = &hookyard.Session{Hash: ch, UserKey: 2, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(SessionLife)}
+	m.sessions[string(ch)] = &hookyard.Session{Hash: ch, UserKey: 2, CreatedAt: now, SeenAt: now,
+		ExpiresAt: now.Add(SessionLife)}
 	return m, token, cookie
 }
 
@@ -210,7 +213,8 @@ func TestIdentify(t *testing.T) {
 		{"session, wrong", setCookie(SessionCookie, "x"), "", false},
 		{"token cookie", setCookie(TokenCookie, token), "ann", false},
 		{"token cookie, wrong", setCookie(TokenCookie, "x"), "", false},
-		{"session before token cookie", both(setCookie(TokenCookie, "x"), setCookie(SessionCookie, cookie)), "ann", false},
+		{"session before token cookie", both(setCookie(TokenCookie, "x"), setCookie(SessionCookie, cookie)), "ann",
+			false},
 		{"another cookie", setCookie("theme", "dark"), "guest", true},
 	}
 	a := New(m, Options{Guests: true})
@@ -336,7 +340,10 @@ func TestSessionEnds(t *testing.T) {
 				var last time.Duration
 				for {
 					at := time.Since(begin)
-					_, err := a.Identify(request(func(r *http.Request) { r.AddCookie(&http.Cookie{Name: SessionCookie, Value: cookie}) }))
+					_, err := a.Identify(request(func(r *http.Request) {
+						r.AddCookie(&http.Cookie{Name: SessionCookie,
+							Value: cookie})
+					}))
 					if err != nil {
 						if hookyard.CodeOf(err) != hookyard.Unauthenticated {
 							t.Fatal(err)
@@ -360,7 +367,10 @@ func TestSessionIsTouchedOnceAMinute(t *testing.T) {
 		m, _, cookie := setup(t)
 		a := New(m, Options{})
 		for range 181 {
-			id, err := a.Identify(request(func(r *http.Request) { r.AddCookie(&http.Cookie{Name: SessionCookie, Value: cookie}) }))
+			id, err := a.Identify(request(func(r *http.Request) {
+				r.AddCookie(&http.Cookie{Name: SessionCookie,
+					Value: cookie})
+			}))
 			if err != nil || id.Session == nil {
 				t.Fatal(id, err)
 			}

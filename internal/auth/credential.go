@@ -11,7 +11,8 @@ import (
 const (
 	SessionCookie = "hookyard_session"
 	TokenCookie   = "access_token" // WebGME's name
-	TokenQuery    = "token"        // WebGME's name; for readers that cannot set headers, such as EventSource in a browser
+	// WebGME's name; for readers that cannot set headers, such as EventSource in a browser
+	TokenQuery = "token"
 )
 
 // maxSecret bounds what is hashed: longer than any password or token that could be right.
@@ -61,8 +62,8 @@ func credentialOf(r *http.Request) (credential, error) {
 }
 
 // Explicit says whether r's credential, by which [Auth.Identify] goes, was put there by whoever made r: in the
-// Authorization header or the query parameter token. A cookie is none, a browser adds it to another site's requests too;
-// and with [Options.Dev] no credential is looked at, so that there this says nothing.
+// Authorization header or the query parameter token. A cookie is none, a browser adds it to another site's requests
+// too; and with [Options.Dev] no credential is looked at, so that there this says nothing.
 func Explicit(r *http.Request) bool {
 	if len(r.Header["Authorization"]) > 0 {
 		return true
@@ -71,8 +72,8 @@ func Explicit(r *http.Request) bool {
 	return err == nil && c.kind != none
 }
 
-// queryCredential finds the parameter token. It does not use url.ParseQuery, which drops what is malformed: a token that
-// is would be taken for none.
+// queryCredential finds the parameter token. It does not use url.ParseQuery, which drops what is malformed: a token
+// that is would be taken for none.
 func queryCredential(raw string) (out credential, err error) {
 	for raw != "" {
 		var part string
@@ -106,7 +107,8 @@ func parseAuthorization(values []string) (credential, error) {
 	case strings.EqualFold(scheme, "Basic"):
 		return basicCredential(strings.Trim(rest, " \t"))
 	}
-	return credential{}, unauthenticated("the Authorization header must be Bearer TOKEN, or Basic with user and password")
+	return credential{},
+		unauthenticated("the Authorization header must be Bearer TOKEN, or Basic with user and password")
 }
 
 func basicCredential(encoded string) (credential, error) {

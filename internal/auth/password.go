@@ -43,9 +43,11 @@ func HashPassword(pw string) (string, error) {
 	case !utf8.ValidString(pw):
 		return "", hookyard.FieldErrorf("password", "password is not valid UTF-8")
 	case n < MinPassword:
-		return "", hookyard.FieldErrorf("password", "password has %d characters, at least %d are needed; a few words in a row make a good one", n, MinPassword)
+		return "", hookyard.FieldErrorf("password",
+			"password has %d characters, at least %d are needed; a few words in a row make a good one", n, MinPassword)
 	case n > MaxPassword:
-		return "", hookyard.FieldErrorf("password", "password has %d characters, at most %d are allowed", n, MaxPassword)
+		return "", hookyard.FieldErrorf("password", "password has %d characters, at most %d are allowed", n,
+			MaxPassword)
 	case strings.TrimSpace(pw) == "":
 		return "", hookyard.FieldErrorf("password", "password must not be made of spaces only")
 	}
@@ -178,6 +180,7 @@ func (a *Auth) acquire(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-timer.C:
-		return hookyard.Errorf(hookyard.TooMany, "too many passwords are being checked: try again in a few seconds, or use a token, which needs no such check")
+		return hookyard.Errorf(hookyard.TooMany,
+			"too many passwords are being checked: try again in a few seconds, or use a token, which needs no such check")
 	}
 }

@@ -58,7 +58,8 @@ func TestNobody(t *testing.T) {
 func TestTokensAndSessions(t *testing.T) {
 	t.Parallel()
 	token, hash := NewToken()
-	if len(token) != 4+52 || !strings.HasPrefix(token, "hky_") || string(hash) != string(HashToken(token)) || len(hash) != 32 {
+	if len(token) != 4+52 || !strings.HasPrefix(token, "hky_") || string(hash) != string(HashToken(token)) ||
+		len(hash) != 32 {
 		t.Errorf("NewToken = %s, %x", token, hash)
 	}
 	cookie, chash := NewSession()
@@ -83,12 +84,14 @@ func TestSignInSlowsDown(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range 6 { // five are free
-			if err := sign("Ann", "wrong password", fmt.Sprintf("198.51.100.%d:1", i)); hookyard.CodeOf(err) != hookyard.Unauthenticated {
+			if err := sign("Ann", "wrong password",
+				fmt.Sprintf("198.51.100.%d:1", i)); hookyard.CodeOf(err) != hookyard.Unauthenticated {
 				t.Fatalf("failure %d: %v", i, err)
 			}
 		}
 		err := sign("ann", "wrong password", "203.0.113.1:1")
-		if hookyard.CodeOf(err) != hookyard.TooMany || !strings.Contains(err.Error(), "for this name: try again in 1 s") {
+		if hookyard.CodeOf(err) != hookyard.TooMany ||
+			!strings.Contains(err.Error(), "for this name: try again in 1 s") {
 			t.Errorf("the seventh: %v", err)
 		}
 		if err := sign("ann", annPassword, "192.0.2.1:5"); err != nil {
@@ -98,7 +101,8 @@ func TestSignInSlowsDown(t *testing.T) {
 		if err := sign("ann", "wrong password", "203.0.113.1:1"); hookyard.CodeOf(err) != hookyard.Unauthenticated {
 			t.Errorf("after the wait: %v", err)
 		}
-		if err := sign("ann", "wrong password", "203.0.113.1:1"); err == nil || !strings.Contains(err.Error(), "in 2 s") {
+		if err := sign("ann", "wrong password", "203.0.113.1:1"); err == nil ||
+			!strings.Contains(err.Error(), "in 2 s") {
 			t.Errorf("the wait must double: %v", err)
 		}
 		time.Sleep(passwordLife + time.Second)

@@ -10,9 +10,10 @@ import (
 // roleKey names a user in a project.
 type roleKey struct{ user, project int64 }
 
-// Role returns what id may do in p: admin for administrators and the project's owner, a member's role, read for everyone
-// in a public project if guests are let in. A token never gives more than its user has: one for another project gives
-// nothing, scope read at most read, scope publish nothing (see [Auth.MayPublish]). The error is the store's.
+// Role returns what id may do in p: admin for administrators and the project's owner, a member's role, read for
+// everyone in a public project if guests are let in. A token never gives more than its user has: one for another
+// project gives nothing, scope read at most read, scope publish nothing (see [Auth.MayPublish]). The error is the
+// store's.
 func (a *Auth) Role(ctx context.Context, id *Identity, p *hookyard.Project) (hookyard.Role, error) {
 	if t := id.Token; t != nil {
 		if !reaches(t, p) || t.Scope != hookyard.ScopeRead && t.Scope != hookyard.ScopeManage {

@@ -114,7 +114,8 @@ func (y *yardstick) add(name, must string, met bool, figure string, args ...any)
 
 func (y *yardstick) print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
-	_, _ = fmt.Fprintf(w, "| figure\t| must\t| measured\t| met\t|\n| %s\t| %s\t| %s\t| %s\t|\n", "---", "---", "---", "---")
+	_, _ = fmt.Fprintf(w, "| figure\t| must\t| measured\t| met\t|\n| %s\t| %s\t| %s\t| %s\t|\n", "---", "---", "---",
+		"---")
 	for _, r := range y.table {
 		met := "yes"
 		if !r.met {

@@ -43,7 +43,8 @@ func (y *yardstick) measureLive(ctx context.Context) error {
 			return err
 		}
 		conns = append(conns, c)
-		if _, err := fmt.Fprint(c, "GET /api/projects/guest/live/stream?format=sse HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+		if _, err := fmt.Fprint(c,
+			"GET /api/projects/guest/live/stream?format=sse HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
 			return err
 		}
 		r := bufio.NewReaderSize(c, 1<<10)
@@ -54,7 +55,8 @@ func (y *yardstick) measureLive(ctx context.Context) error {
 	}
 	time.Sleep(time.Second)
 	idle := (s.memory() - before) / liveListeners
-	y.add("resident memory per idle listener", "≤ 40 kB", idle <= 40_000, "%.0f kB (%d listeners)", float64(idle)/1e3, liveListeners)
+	y.add("resident memory per idle listener", "≤ 40 kB", idle <= 40_000, "%.0f kB (%d listeners)", float64(idle)/1e3,
+		liveListeners)
 	cpu, err := s.cpu()
 	if err != nil {
 		return err
@@ -76,7 +78,8 @@ func (y *yardstick) measureLive(ctx context.Context) error {
 		return err
 	}
 	each := (after - cpu) / (liveListeners * liveEvents)
-	y.add("CPU per event delivered to a listener", "", true, "%.1f µs (%d listeners, %d events at 50/s)", micro(each), liveListeners, liveEvents)
+	y.add("CPU per event delivered to a listener", "", true, "%.1f µs (%d listeners, %d events at 50/s)", micro(each),
+		liveListeners, liveEvents)
 	return nil
 }
 

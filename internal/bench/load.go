@@ -95,7 +95,9 @@ func (l load) publish(ctx context.Context, p int, started time.Time) (latency []
 		}
 		began := time.Now()
 		body := fmt.Sprintf(`{"type":"bench.event","data":{%s%016d","filler":"%s"}}`, sentAt, began.UnixMicro(), filler)
-		buf = fmt.Appendf(buf[:0], "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", l.path, len(body), body)
+		buf = fmt.Appendf(buf[:0],
+			"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+			l.path, len(body), body)
 		if _, err := c.Write(buf); err != nil {
 			return latency, refused, err
 		}

@@ -65,9 +65,11 @@ func (y *yardstick) measurePages(ctx context.Context) error {
 		first = max(first, whole)
 	}
 	slices.Sort(all)
-	y.add(fmt.Sprintf("pages with %d events stored: p99 of the slowest of %d", y.o.Stored, len(paths)), "≤ 30 ms", slowest <= 30*time.Millisecond,
+	y.add(fmt.Sprintf("pages with %d events stored: p99 of the slowest of %d", y.o.Stored, len(paths)), "≤ 30 ms",
+		slowest <= 30*time.Millisecond,
 		"%s (%s; half of all within %s)", milli(slowest), where, milli(all[len(all)/2]))
-	y.add("weight of the heaviest page, compressed: first visit; later", "≤ 60; 15 kB", first <= 60_000 && heaviest <= 15_000,
+	y.add("weight of the heaviest page, compressed: first visit; later", "≤ 60; 15 kB", first <= 60_000 &&
+		heaviest <= 15_000,
 		"%.1f kB; %.1f kB", float64(first)/1e3, float64(heaviest)/1e3)
 	return nil
 }
@@ -168,22 +170,26 @@ func fillProject(ctx context.Context, db *store.DB, n int) ([]string, error) {
 	if err := db.CreateProject(ctx, p, hooks); err != nil {
 		return nil, err
 	}
-	if _, err := db.PutSource(ctx, &hookyard.Source{ProjectKey: p.Key, Name: "github", Type: "none", Active: true}); err != nil {
+	if _, err := db.PutSource(ctx, &hookyard.Source{ProjectKey: p.Key, Name: "github", Type: "none",
+		Active: true}); err != nil {
 		return nil, err
 	}
 	const month = 30 * 24 * time.Hour
 	types := []string{"order.created", "order.paid", "invoice.paid"}
-	body := `{"type":"x","timestamp":"2026-01-01T00:00:00Z","data":{"n":%d,"pad":"` + strings.Repeat("ann ", 100) + `"}}`
+	body := `{"type":"x","timestamp":"2026-01-01T00:00:00Z","data":{"n":%d,"pad":"` + strings.Repeat("ann ", 100) +
+		`"}}`
 	began := time.Now().Add(-month)
 	var event, delivery string
 	for i := 0; i < n; i += 1000 {
 		batch := make([]*hookyard.Acceptance, 1000)
 		for k := range batch {
-			e := hookyard.NewEvent("github", types[(i+k)%3], fmt.Appendf(nil, body, i+k), began.Add(month/time.Duration(n)*time.Duration(i+k)))
+			e := hookyard.NewEvent("github", types[(i+k)%3], fmt.Appendf(nil, body, i+k),
+				began.Add(month/time.Duration(n)*time.Duration(i+k)))
 			e.ProjectKey = p.Key
 			d := hookyard.Owe(e, hooks[k%3])
 			d.State, d.Due, d.Reason = hookyard.Skipped, time.Time{}, "filled"
-			batch[k] = &hookyard.Acceptance{Event: e, Deliveries: []hookyard.Delivery{d}, Taken: []bool{false}, Ordered: []bool{false}}
+			batch[k] = &hookyard.Acceptance{Event: e, Deliveries: []hookyard.Delivery{d}, Taken: []bool{false},
+				Ordered: []bool{false}}
 			event, delivery = e.ID, hookyard.DeliveryID(e.ID, d.HookKey)
 		}
 		if _, errs := db.AcceptAll(ctx, batch); errs[0] != nil {
@@ -192,9 +198,12 @@ func fillProject(ctx context.Context, db *store.DB, n int) ([]string, error) {
 	}
 	const shop = "/guest/shop"
 	return []string{
-		"/", shop, shop + "?span=30d", shop + "/webhooks", shop + "/webhooks/billing", shop + "/webhooks/accounting/edit", shop + "/events",
-		shop + "/events?type=order.*&state=skipped&since=240h", shop + "/events?text=ann&until=48h", shop + "/events/" + event, shop + "/deliveries",
-		shop + "/deliveries?hook=warehouse&since=24h", shop + "/deliveries/" + delivery, shop + "/sources", shop + "/sources/github", shop + "/replays",
+		"/", shop, shop + "?span=30d", shop + "/webhooks", shop + "/webhooks/billing",
+		shop + "/webhooks/accounting/edit", shop + "/events",
+		shop + "/events?type=order.*&state=skipped&since=240h", shop + "/events?text=ann&until=48h",
+		shop + "/events/" + event, shop + "/deliveries",
+		shop + "/deliveries?hook=warehouse&since=24h", shop + "/deliveries/" + delivery, shop + "/sources",
+		shop + "/sources/github", shop + "/replays",
 		shop + "/audit", shop + "/settings", "/status", "/bins",
 	}, nil
 }

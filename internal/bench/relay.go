@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Relay is the yardstick: it answers 202 and forwards from memory, keeping nothing, as plainly as Go allows. It serves on
-// l until ctx ends, and forwards to target.
+// Relay is the yardstick: it answers 202 and forwards from memory, keeping nothing, as plainly as Go allows. It serves
+// on l until ctx ends, and forwards to target.
 func Relay(ctx context.Context, l net.Listener, target string) error {
 	queue := make(chan []byte, 100_000)
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: 15 * time.Second}
@@ -26,15 +26,16 @@ func Relay(ctx context.Context, l net.Listener, target string) error {
 			}
 		}()
 	}
-	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			return
-		}
-		queue <- body
-		w.WriteHeader(http.StatusAccepted)
-		_, _ = io.WriteString(w, `{"id":"evt_00000000000000000000000000","deliveries":1}`)
-	})}
+	server := &http.Server{ReadHeaderTimeout: 10 * time.Second,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				return
+			}
+			queue <- body
+			w.WriteHeader(http.StatusAccepted)
+			_, _ = io.WriteString(w, `{"id":"evt_00000000000000000000000000","deliveries":1}`)
+		})}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	if err := server.Serve(l); err != http.ErrServerClosed {

@@ -52,7 +52,8 @@ func (y *yardstick) through(ctx context.Context, s *server, path string, n int, 
 	if ack.refused > 0 {
 		return sample{}, fmt.Errorf("%d of %d were refused", ack.refused, n)
 	}
-	return sample{cpu: (after - before) / time.Duration(n), rate: float64(n) / took.Seconds(), ack: ack, memory: peak()}, nil
+	return sample{cpu: (after - before) / time.Duration(n), rate: float64(n) / took.Seconds(), ack: ack,
+		memory: peak()}, nil
 }
 
 // arrived waits until n requests have come to each path since the path was first used.
@@ -129,7 +130,8 @@ func (y *yardstick) measureSQLite(ctx context.Context) error {
 	}
 	y.lite = got
 	r := ratio(micro(got.cpu), micro(y.relay.cpu))
-	y.add("CPU per event, SQLite, 1 kB, one hook, 64 publishers", "≤ 2.0 × relay", r <= 2, "%.2f × (%.0f µs)", r, micro(got.cpu))
+	y.add("CPU per event, SQLite, 1 kB, one hook, 64 publishers", "≤ 2.0 × relay", r <= 2, "%.2f × (%.0f µs)", r,
+		micro(got.cpu))
 	t := ratio(got.rate, y.relay.rate)
 	y.add("events/s through, SQLite", "≥ 0.5 × relay", t >= 0.5, "%.2f × (%.0f/s)", t, got.rate)
 	y.add("resident memory, idle", "≤ 40 MB", idle <= 40e6, "%s", mega(idle))
@@ -156,7 +158,8 @@ func (y *yardstick) measurePostgres(ctx context.Context) error {
 		return err
 	}
 	r := ratio(micro(got.cpu), micro(y.relay.cpu))
-	y.add("CPU per event, PostgreSQL (hookyard's process)", "≤ 2.5 × relay", r <= 2.5, "%.2f × (%.0f µs), %.0f/s", r, micro(got.cpu), got.rate)
+	y.add("CPU per event, PostgreSQL (hookyard's process)", "≤ 2.5 × relay", r <= 2.5, "%.2f × (%.0f µs), %.0f/s", r,
+		micro(got.cpu), got.rate)
 	return nil
 }
 
@@ -174,13 +177,15 @@ func (y *yardstick) measureAck(ctx context.Context) error {
 	if rate == 0 {
 		rate = 1500
 	}
-	l := load{addr: s.addr, path: publishPath("bench"), publishers: publishers, body: 1000, rate: rate, duration: 10 * time.Second}
+	l := load{addr: s.addr, path: publishPath("bench"), publishers: publishers, body: 1000, rate: rate,
+		duration: 10 * time.Second}
 	got, err := l.run(ctx)
 	if err != nil {
 		return err
 	}
 	p := got.p(.99)
-	y.add("acknowledged, p99 at half the top rate", "≤ 25 ms", p <= 25*time.Millisecond, "%s (p50 %s, %.0f/s)", milli(p), milli(got.p(.5)), rate)
+	y.add("acknowledged, p99 at half the top rate", "≤ 25 ms", p <= 25*time.Millisecond, "%s (p50 %s, %.0f/s)",
+		milli(p), milli(got.p(.5)), rate)
 	return nil
 }
 
@@ -204,7 +209,8 @@ func (y *yardstick) measureIdle(ctx context.Context) error {
 	}
 	whole, _ := y.sink.at("/idle").percentiles()
 	after := max(0, whole-got.p(.5)) // from the request's beginning to the receiver, less that to the acknowledgement
-	y.add("first byte to the receiver after acceptance, p50 idle", "≤ 5 ms", after <= 5*time.Millisecond, "%s (%s from the request on)", milli(after), milli(whole))
+	y.add("first byte to the receiver after acceptance, p50 idle", "≤ 5 ms", after <= 5*time.Millisecond,
+		"%s (%s from the request on)", milli(after), milli(whole))
 	return nil
 }
 
@@ -232,7 +238,8 @@ func (y *yardstick) measureFanOut(ctx context.Context) error {
 	}
 	further := (five.cpu - one.cpu) / 4
 	r := ratio(micro(further), micro(one.cpu))
-	y.add("fan-out: each further hook against the event with its first", "≤ 0.7 ×", r <= 0.7, "%.2f × (%.0f µs, first %.0f µs)", r, micro(further), micro(one.cpu))
+	y.add("fan-out: each further hook against the event with its first", "≤ 0.7 ×", r <= 0.7,
+		"%.2f × (%.0f µs, first %.0f µs)", r, micro(further), micro(one.cpu))
 	return nil
 }
 
@@ -262,12 +269,14 @@ func (y *yardstick) measureNeighbours(ctx context.Context) error {
 				return 0, err
 			}
 			for id, url := range map[string]string{"slow": y.sink.url("/slow"), "dead": "http://" + dead + "/"} {
-				if err := s.put(ctx, "/api/projects/guest/bench/hooks/"+id, map[string]any{"url": url, "events": "all"}); err != nil {
+				if err := s.put(ctx, "/api/projects/guest/bench/hooks/"+id,
+					map[string]any{"url": url, "events": "all"}); err != nil {
 					return 0, err
 				}
 			}
 		}
-		l := load{addr: s.addr, path: publishPath("bench"), publishers: 8, body: 1000, rate: 100, duration: 10 * time.Second}
+		l := load{addr: s.addr, path: publishPath("bench"), publishers: 8, body: 1000, rate: 100,
+			duration: 10 * time.Second}
 		got, err := l.run(ctx)
 		if err != nil {
 			return 0, err
@@ -291,7 +300,8 @@ func (y *yardstick) measureNeighbours(ctx context.Context) error {
 		return err
 	}
 	r := ratio(float64(beside), float64(alone))
-	y.add("healthy hooks' p99 with a dead and a slow one among ten", "≤ 1.2 × alone", r <= 1.2, "%.2f × (%s, alone %s)", r, milli(beside), milli(alone))
+	y.add("healthy hooks' p99 with a dead and a slow one among ten", "≤ 1.2 × alone", r <= 1.2, "%.2f × (%s, alone %s)",
+		r, milli(beside), milli(alone))
 	return nil
 }
 
@@ -344,7 +354,8 @@ func (y *yardstick) measureStored(ctx context.Context) error {
 		return err
 	}
 	r := ratio(micro(many.cpu), micro(few.cpu))
-	y.add(fmt.Sprintf("cost per event with %d events stored against 10,000", y.o.Stored), "≤ 1.15 ×", r <= 1.15, "%.2f × (%.0f µs, %.0f µs)", r, micro(many.cpu), micro(few.cpu))
+	y.add(fmt.Sprintf("cost per event with %d events stored against 10,000", y.o.Stored), "≤ 1.15 ×", r <= 1.15,
+		"%.2f × (%.0f µs, %.0f µs)", r, micro(many.cpu), micro(few.cpu))
 	return nil
 }
 
@@ -371,7 +382,8 @@ func (y *yardstick) measurePending(ctx context.Context) error {
 	}
 	peak()
 	memory := s.memory()
-	y.add(fmt.Sprintf("resident memory with %d deliveries pending", y.o.Stored), "≤ 250 MB", memory <= 250e6, "%s", mega(memory))
+	y.add(fmt.Sprintf("resident memory with %d deliveries pending", y.o.Stored), "≤ 250 MB", memory <= 250e6, "%s",
+		mega(memory))
 	s.kill()
 	have := int(y.sink.at("/pending").count.Load())
 	began := time.Now()
@@ -384,6 +396,7 @@ func (y *yardstick) measurePending(ctx context.Context) error {
 		return err
 	}
 	took := time.Since(began)
-	y.add(fmt.Sprintf("start with %d deliveries pending to the first send", y.o.Stored), "≤ 2 s", took <= 2*time.Second, "%.2f s", took.Seconds())
+	y.add(fmt.Sprintf("start with %d deliveries pending to the first send", y.o.Stored), "≤ 2 s", took <= 2*time.Second,
+		"%.2f s", took.Seconds())
 	return nil
 }

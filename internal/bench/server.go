@@ -61,7 +61,8 @@ func (y *yardstick) serve(ctx context.Context, database string) (*server, error)
 		}
 		database = filepath.Join(dir, "hookyard.db")
 	}
-	return y.start(ctx, addr, "serve", "--dev", "--listen", addr, "--data", y.dir, "--database", database, "--retention-bytes", "0")
+	return y.start(ctx, addr, "serve", "--dev", "--listen", addr, "--data", y.dir, "--database", database,
+		"--retention-bytes", "0")
 }
 
 func freeAddr() (string, error) {

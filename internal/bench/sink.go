@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// sink receives what is delivered: it counts, notes when each arrived, and answers 200 with as little work as can be, so
-// that what is measured is the sender. Requests are told apart by their path.
+// sink receives what is delivered: it counts, notes when each arrived, and answers 200 with as little work as can be,
+// so that what is measured is the sender. Requests are told apart by their path.
 type sink struct {
 	l     net.Listener
 	paths sync.Map // path -> *arrivals

@@ -18,15 +18,19 @@ import (
 )
 
 func (b *Bins) toJSON(bin *hookyard.Bin) client.Bin {
-	return client.Bin{Private: bin.Private, Color: [3]int{bin.Color >> 16 & 0xff, bin.Color >> 8 & 0xff, bin.Color & 0xff}, Name: bin.Name,
-		RequestCount: bin.Requests, URL: b.o.BaseURL + "/" + bin.Name, Answer: bin.Answer, CreatedAt: bin.CreatedAt, ExpiresAt: bin.ExpiresAt}
+	return client.Bin{Private: bin.Private, Color: [3]int{bin.Color >> 16 & 0xff, bin.Color >> 8 & 0xff,
+		bin.Color & 0xff}, Name: bin.Name,
+		RequestCount: bin.Requests, URL: b.o.BaseURL + "/" + bin.Name, Answer: bin.Answer, CreatedAt: bin.CreatedAt,
+		ExpiresAt: bin.ExpiresAt}
 }
 
 func toJSON(r *hookyard.BinRequest) client.BinRequest {
 	path, query, _ := strings.Cut(r.Path, "?")
-	out := client.BinRequest{ID: r.ID, Time: float64(r.Time.UnixMicro()) / 1e6, RemoteAddr: r.Remote, Method: r.Method, Headers: map[string]string{},
-		QueryString: map[string]string{}, Raw: string(r.Body), FormData: [][2]string{}, Path: "/" + r.Bin + path, ContentLength: r.Size,
-		ContentType: r.Header.Get("Content-Type"), RawBase64: r.Body, Truncated: r.Size > int64(len(r.Body))}
+	out := client.BinRequest{ID: r.ID, Time: float64(r.Time.UnixMicro()) / 1e6, RemoteAddr: r.Remote, Method: r.Method,
+		Headers:     map[string]string{},
+		QueryString: map[string]string{}, Raw: string(r.Body), FormData: [][2]string{}, Path: "/" + r.Bin + path,
+		ContentLength: r.Size,
+		ContentType:   r.Header.Get("Content-Type"), RawBase64: r.Body, Truncated: r.Size > int64(len(r.Body))}
 	for name, values := range r.Header {
 		out.Headers[name] = strings.Join(values, ", ")
 	}
@@ -87,7 +91,8 @@ func (b *Bins) create(w http.ResponseWriter, r *http.Request) error {
 	now := time.Now().UTC()
 	key := draw(26)
 	sum := sha256.Sum256([]byte(key))
-	bin := &hookyard.Bin{Name: namePrefix + draw(nameRandom), Secret: sum[:], Private: in.Private, Color: rand.IntN(1 << 24), Remote: address(r),
+	bin := &hookyard.Bin{Name: namePrefix + draw(nameRandom), Secret: sum[:], Private: in.Private,
+		Color: rand.IntN(1 << 24), Remote: address(r),
 		CreatedAt: now, ExpiresAt: now.Add(b.o.Life)}
 	if bin.Answer, err = in.answer(b.o.Limits); err != nil {
 		return err
@@ -98,7 +103,8 @@ func (b *Bins) create(w http.ResponseWriter, r *http.Request) error {
 		}
 		return err
 	}
-	http.SetCookie(w, &http.Cookie{Name: cookieName(bin.Name), Value: key, Path: "/", MaxAge: int(b.o.Life.Seconds()), HttpOnly: true,
+	http.SetCookie(w, &http.Cookie{Name: cookieName(bin.Name), Value: key, Path: "/", MaxAge: int(b.o.Life.Seconds()),
+		HttpOnly: true,
 		SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(b.o.BaseURL, "https:")})
 	out := b.toJSON(bin)
 	out.Key = key
@@ -169,7 +175,8 @@ func (b *Bins) show(w http.ResponseWriter, r *http.Request) error {
 func (b *Bins) own(w http.ResponseWriter, r *http.Request) (*hookyard.Bin, error) {
 	bin, err := b.open(w, r)
 	if bin != nil && err == nil && !mayOpen(r, bin) {
-		return nil, hookyard.Errorf(hookyard.Forbidden, "only who made the bin can change or delete it: give its key in the header %s", keyHeader)
+		return nil, hookyard.Errorf(hookyard.Forbidden,
+			"only who made the bin can change or delete it: give its key in the header %s", keyHeader)
 	}
 	return bin, err
 }

@@ -1,6 +1,6 @@
 // Package bin serves throw-away URLs that answer any request and keep it for somebody to look at: the routes and fields
-// of RequestBin, and on top of them answers of one's choice, exact bytes, and what turns a request into something of use:
-// a curl command, a replay, a source.
+// of RequestBin, and on top of them answers of one's choice, exact bytes, and what turns a request into something of
+// use: a curl command, a replay, a source.
 package bin
 
 import (
@@ -222,7 +222,9 @@ func (b *Bins) slow(w http.ResponseWriter, what string, limit rate.Limit, burst 
 		return nil
 	}
 	w.Header().Set("Retry-After", "5")
-	return hookyard.Errorf(hookyard.TooMany, "too many requests: a bin takes %.0f a second, and %.0f bins a second are made from an address", float64(sendRate), float64(createRate))
+	return hookyard.Errorf(hookyard.TooMany,
+		"too many requests: a bin takes %.0f a second, and %.0f bins a second are made from an address",
+		float64(sendRate), float64(createRate))
 }
 
 const keyHeader = "X-Bin-Key"

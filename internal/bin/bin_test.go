@@ -35,13 +35,15 @@ func setup(t testing.TB, db *store.DB, change func(*bin.Options)) *bundle {
 	t.Cleanup(client.Close)
 	b := &bundle{db: db, srv: httptest.NewUnstartedServer(nil)}
 	o := bin.Options{
-		Store: db, Client: client, Log: slog.New(slog.DiscardHandler), BaseURL: "http://" + b.srv.Listener.Addr().String(), Limits: hookyard.DefaultLimits(), Keep: 20,
+		Store: db, Client: client, Log: slog.New(slog.DiscardHandler),
+		BaseURL: "http://" + b.srv.Listener.Addr().String(), Limits: hookyard.DefaultLimits(), Keep: 20,
 		MayCreate: func(*http.Request) error { return nil },
 		MayManage: func(r *http.Request, owner, project string) (*hookyard.View, error) {
 			return db.View(r.Context(), owner, project)
 		},
 		WriteError: func(w http.ResponseWriter, _ *http.Request, err error) {
-			status := map[hookyard.Code]int{hookyard.Invalid: 400, hookyard.Forbidden: 403, hookyard.NotFound: 404, hookyard.Conflict: 409,
+			status := map[hookyard.Code]int{hookyard.Invalid: 400, hookyard.Forbidden: 403, hookyard.NotFound: 404,
+				hookyard.Conflict: 409,
 				hookyard.TooLarge: 413, hookyard.TooMany: 429, hookyard.Unavailable: 503}[hookyard.CodeOf(err)]
 			if status == 0 {
 				status = 500
@@ -135,27 +137,32 @@ func TestRequestBin(t *testing.T) {
 			t.Errorf("%+v", m)
 		}
 		for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PURGE"} {
-			if status, text, _ := b.do(t, method, "/"+m.Name+"/a/b?x=1&y=%20", "hi", "X-Test", method); status != 200 || text != "ok\n" {
+			if status, text, _ := b.do(t, method, "/"+m.Name+"/a/b?x=1&y=%20", "hi", "X-Test", method); status != 200 ||
+				text != "ok\n" {
 				t.Errorf("%s: %d %q", method, status, text)
 			}
 		}
 		if status, _, _ := b.do(t, "HEAD", "/b/"+m.Name, ""); status != 200 {
 			t.Errorf("HEAD: %d", status)
 		}
-		b.do(t, "POST", "/"+m.Name, "a=1&b=%C3%BC&a=2", "Content-Type", "application/x-www-form-urlencoded", "Cookie", "hookyard_session=secret; mine=1; bin_x=key")
+		b.do(t, "POST", "/"+m.Name, "a=1&b=%C3%BC&a=2", "Content-Type", "application/x-www-form-urlencoded", "Cookie",
+			"hookyard_session=secret; mine=1; bin_x=key")
 		kept := b.requests(t, m.Name)
 		if len(kept) != 9 {
 			t.Fatalf("%d requests", len(kept))
 		}
-		if f := kept[0]; fmt.Sprint(f.FormData) != "[[a 1] [b ü] [a 2]]" || f.Body != "" || f.Raw == "" || f.Headers["Cookie"] != "mine=1" {
+		if f := kept[0]; fmt.Sprint(f.FormData) != "[[a 1] [b ü] [a 2]]" || f.Body != "" || f.Raw == "" ||
+			f.Headers["Cookie"] != "mine=1" {
 			t.Errorf("form: %+v", f)
 		}
 		r := kept[2]
-		if r.Method != "PURGE" || r.Path != "/"+m.Name+"/a/b" || r.QueryString["y"] != " " || r.Body != "hi" || r.Raw != "hi" || r.ContentLength != 2 ||
+		if r.Method != "PURGE" || r.Path != "/"+m.Name+"/a/b" || r.QueryString["y"] != " " || r.Body != "hi" ||
+			r.Raw != "hi" || r.ContentLength != 2 ||
 			r.Headers["X-Test"] != "PURGE" || r.RemoteAddr != "127.0.0.1" || r.Time < 1e9 {
 			t.Errorf("%+v", r)
 		}
-		if status, text, _ := b.do(t, "GET", "/api/v1/bins/"+m.Name+"/requests/"+r.ID, ""); status != 200 || !strings.Contains(text, r.ID) {
+		if status, text, _ := b.do(t, "GET", "/api/v1/bins/"+m.Name+"/requests/"+r.ID, ""); status != 200 ||
+			!strings.Contains(text, r.ID) {
 			t.Errorf("one: %d %s", status, text)
 		}
 		if _, text, _ := b.do(t, "GET", "/api/v1/bins/"+m.Name, ""); !strings.Contains(text, `"request_count":9`) {
@@ -167,8 +174,10 @@ func TestRequestBin(t *testing.T) {
 		if n := len(b.requests(t, m.Name)); n != 20 {
 			t.Errorf("%d requests are kept, want 20", n)
 		}
-		for _, path := range []string{"/api/v1/bins/nothing", "/api/v1/bins/nothing/requests", "/api/v1/bins/nothing/requests/x"} {
-			if status, text, _ := b.do(t, "GET", path, ""); status != 404 || strings.TrimSpace(text) != `{"error":"Bin not found"}` {
+		for _, path := range []string{"/api/v1/bins/nothing", "/api/v1/bins/nothing/requests",
+			"/api/v1/bins/nothing/requests/x"} {
+			if status, text, _ := b.do(t, "GET", path, ""); status != 404 ||
+				strings.TrimSpace(text) != `{"error":"Bin not found"}` {
 				t.Errorf("%s: %d %s", path, status, text)
 			}
 		}
@@ -191,7 +200,8 @@ func TestPrivate(t *testing.T) {
 		t.Errorf("stranger at the API: %d", status)
 	}
 	status, text, header := b.do(t, "GET", "/"+m.Name+"?inspect", "", "Cookie", "bin_"+m.Name+"="+m.Key)
-	if status != 200 || strings.Contains(text, "<script>") || !strings.Contains(header.Get("Content-Security-Policy"), "default-src 'none'") {
+	if status != 200 || strings.Contains(text, "<script>") ||
+		!strings.Contains(header.Get("Content-Security-Policy"), "default-src 'none'") {
 		t.Errorf("owner: %d %v\n%s", status, header, text)
 	}
 	if status, _, _ := b.do(t, "DELETE", "/api/v1/bins/"+m.Name, "", "X-Bin-Key", m.Key); status != 204 {
@@ -212,21 +222,26 @@ func TestAnswers(t *testing.T) {
 	db := storetest.Open(t, storetest.SQLite(t))
 	b := setup(t, db, nil)
 	const js = "application/json"
-	m := b.create(t, `{"status":418,"headers":{"X-Mine":"yes","Content-Type":"text/html"},"body":"<b>tea</b>","delay":"20ms"}`, "Content-Type", js)
+	m := b.create(t,
+		`{"status":418,"headers":{"X-Mine":"yes","Content-Type":"text/html"},"body":"<b>tea</b>","delay":"20ms"}`,
+		"Content-Type", js)
 	started := time.Now()
 	status, text, header := b.do(t, "PUT", "/"+m.Name, "x")
-	if status != 418 || text != "<b>tea</b>" || header.Get("X-Mine") != "yes" || time.Since(started) < 20*time.Millisecond {
+	if status != 418 || text != "<b>tea</b>" || header.Get("X-Mine") != "yes" ||
+		time.Since(started) < 20*time.Millisecond {
 		t.Errorf("%d %q %v", status, text, header)
 	}
 	if csp := header.Get("Content-Security-Policy"); !strings.Contains(csp, "sandbox") {
 		t.Errorf("the answer could run scripts on our origin: %q", csp)
 	}
-	for _, bad := range []string{`{"status":99}`, `{"status":600}`, `{"delay":"31s"}`, `{"headers":{"Set-Cookie":"a=b"}}`, `{"headers":{"clear-site-data":"*"}}`,
+	for _, bad := range []string{`{"status":99}`, `{"status":600}`, `{"delay":"31s"}`,
+		`{"headers":{"Set-Cookie":"a=b"}}`, `{"headers":{"clear-site-data":"*"}}`,
 		`{"headers":{"A":"b\nc"}}`, `{"what":1}`, `{`, `{} {}`, `[]`} {
 		if status, text, _ := b.do(t, "POST", "/api/v1/bins", bad, "Content-Type", js); status != 400 {
 			t.Errorf("%s: %d %s", bad, status, text)
 		}
-		if status, text, _ := b.do(t, "PUT", "/api/v1/bins/"+m.Name+"/answer", bad, "Content-Type", js, "X-Bin-Key", m.Key); status != 400 {
+		if status, text, _ := b.do(t, "PUT", "/api/v1/bins/"+m.Name+"/answer", bad, "Content-Type", js, "X-Bin-Key",
+			m.Key); status != 400 {
 			t.Errorf("%s as a new answer: %d %s", bad, status, text)
 		}
 	}
@@ -283,7 +298,8 @@ func TestCurl(t *testing.T) {
 	_ = curl
 	db := storetest.Open(t, storetest.SQLite(t))
 	b := setup(t, db, nil)
-	for _, body := range []string{"", "plain", "it's $(touch /tmp/x) `id` \"quoted\" \\ \n\r\n@file", "@/etc/passwd", "\x00\xff\xfe", "größe"} {
+	for _, body := range []string{"", "plain", "it's $(touch /tmp/x) `id` \"quoted\" \\ \n\r\n@file", "@/etc/passwd",
+		"\x00\xff\xfe", "größe"} {
 		m := b.create(t, "")
 		b.do(t, "POST", "/"+m.Name+"/p?q='x'", body, "X-Quote", "it's", "X-Empty", "", "Content-Type", "text/x")
 		first := b.requests(t, m.Name)[0]
@@ -292,11 +308,13 @@ func TestCurl(t *testing.T) {
 			t.Fatalf("%s\n%s: %v", command, out, err)
 		}
 		again := b.requests(t, m.Name)
-		if len(again) != 2 || !bytes.Equal(again[0].RawBase64, []byte(body)) || again[0].Method != "POST" || again[0].QueryString["q"] != "'x'" {
+		if len(again) != 2 || !bytes.Equal(again[0].RawBase64, []byte(body)) || again[0].Method != "POST" ||
+			again[0].QueryString["q"] != "'x'" {
 			t.Fatalf("%s\nsent %+v, want the body %q", command, again[0], body)
 		}
 		for name, v := range first.Headers {
-			if got, ok := again[0].Headers[name]; (!ok || got != v) && name != "Accept-Encoding" && name != "Content-Length" {
+			if got, ok := again[0].Headers[name]; (!ok || got != v) && name != "Accept-Encoding" &&
+				name != "Content-Length" {
 				t.Errorf("header %s: %q, want %q\n%s", name, got, v, command)
 			}
 		}
@@ -316,20 +334,23 @@ func TestUse(t *testing.T) {
 	r := b.requests(t, m.Name)[0]
 	base := "/api/v1/bins/" + m.Name
 	status, text, _ := b.do(t, "POST", base+"/requests/"+r.ID+"/replay", `{"url":"`+target.URL+`"}`, "Content-Type", js)
-	if status != 200 || !strings.Contains(text, `"status":200`) || b.requests(t, target.Name)[0].Raw != "Hello, World!" {
+	if status != 200 || !strings.Contains(text, `"status":200`) ||
+		b.requests(t, target.Name)[0].Raw != "Hello, World!" {
 		t.Errorf("replay: %d %s", status, text)
 	}
-	if status, text, _ := b.do(t, "POST", base+"/requests/"+r.ID+"/replay", `{"url":"http://169.254.169.254/"}`, "Content-Type", js); status != 400 {
+	if status, text, _ := b.do(t, "POST", base+"/requests/"+r.ID+"/replay", `{"url":"http://169.254.169.254/"}`,
+		"Content-Type", js); status != 400 {
 		t.Errorf("replay to a metadata address: %d %s", status, text)
 	}
 	for body, want := range map[string]string{
-		`{"project":"acme/shop","name":"gh","secret":"It's a Secret to Everybody"}`: `"type":"github","url":"` + b.srv.URL + `/in/acme/shop/gh"`,
-		`{"project":"acme/shop","name":"gh2","type":"github","secret":"another"}`:   `"verified":false`,
-		`{"project":"acme/shop","name":"../x"}`:                                     "source name must be",
-		`{"project":"acme/shop","name":"gh3","type":"carrier-pigeon"}`:              "unknown source type",
-		`{"project":"acme/shop","name":"gh4","type":"github"}`:                      "needs a secret",
-		`{"project":"acme","name":"gh5"}`:                                           "owner/name",
-		`{"project":"acme/shop","name":"gh6","type":"none","request":"req_x"}`:      "no such request",
+		`{"project":"acme/shop","name":"gh","secret":"It's a Secret to Everybody"}`: `"type":"github","url":"` +
+			b.srv.URL + `/in/acme/shop/gh"`,
+		`{"project":"acme/shop","name":"gh2","type":"github","secret":"another"}`: `"verified":false`,
+		`{"project":"acme/shop","name":"../x"}`:                                   "source name must be",
+		`{"project":"acme/shop","name":"gh3","type":"carrier-pigeon"}`:            "unknown source type",
+		`{"project":"acme/shop","name":"gh4","type":"github"}`:                    "needs a secret",
+		`{"project":"acme","name":"gh5"}`:                                         "owner/name",
+		`{"project":"acme/shop","name":"gh6","type":"none","request":"req_x"}`:    "no such request",
 	} {
 		if _, text, _ := b.do(t, "POST", base+"/source", body, "Content-Type", js); !strings.Contains(text, want) {
 			t.Errorf("%s: %s", body, text)
@@ -339,7 +360,8 @@ func TestUse(t *testing.T) {
 	if err != nil || view.Sources["gh"] == nil || view.Sources["gh"].Type != "github" || len(view.Sources) != 2 {
 		t.Errorf("sources %v, %v", view.Sources, err)
 	}
-	if status, _, _ := b.do(t, "POST", base+"/source", `{"project":"acme/shop","name":"gh","type":"none"}`, "Content-Type", js); status != 409 {
+	if status, _, _ := b.do(t, "POST", base+"/source", `{"project":"acme/shop","name":"gh","type":"none"}`,
+		"Content-Type", js); status != 409 {
 		t.Errorf("a name that is taken: %d", status)
 	}
 }
@@ -347,8 +369,10 @@ func TestUse(t *testing.T) {
 func TestMatches(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]bool{
-		"/api/v1/bins": true, "/api/bins/x/requests": true, "/binabcdefghijklmnop": true, "/b/binabcdefghijklmnop/x": true, "/binabcdefghijklmnop/": true,
-		"/": false, "/bin": false, "/bins": false, "/api/binsx": false, "/binabcdefghijklmno1": false, "/binary/project/webhooks": false, "/b/": false, "/x/binabcdefghijklmnop": false,
+		"/api/v1/bins": true, "/api/bins/x/requests": true, "/binabcdefghijklmnop": true,
+		"/b/binabcdefghijklmnop/x": true, "/binabcdefghijklmnop/": true,
+		"/": false, "/bin": false, "/bins": false, "/api/binsx": false, "/binabcdefghijklmno1": false,
+		"/binary/project/webhooks": false, "/b/": false, "/x/binabcdefghijklmnop": false,
 	} {
 		if got := bin.Matches(path); got != want {
 			t.Errorf("%s: %v", path, got)

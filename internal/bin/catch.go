@@ -32,7 +32,8 @@ func (b *Bins) catch(w http.ResponseWriter, r *http.Request, name, rest string) 
 	if err := b.slow(w, name, sendRate, sendBurst); err != nil {
 		return err
 	}
-	kept := &hookyard.BinRequest{ID: hookyard.NewID("req"), Bin: name, Time: now.UTC(), Method: hookyard.Clean(r.Method, 20), Path: rest,
+	kept := &hookyard.BinRequest{ID: hookyard.NewID("req"), Bin: name, Time: now.UTC(),
+		Method: hookyard.Clean(r.Method, 20), Path: rest,
 		Remote: address(r), Header: keptHeader(r)}
 	if r.URL.RawQuery != "" {
 		kept.Path += "?" + r.URL.RawQuery
@@ -67,7 +68,8 @@ func (b *Bins) readBody(w http.ResponseWriter, r *http.Request) ([]byte, int64, 
 	}
 	var over *http.MaxBytesError
 	if errors.As(err, &over) {
-		return nil, 0, hookyard.Errorf(hookyard.TooLarge, "body is larger than %d bytes (setting: --max-body)", b.o.Limits.Body)
+		return nil, 0, hookyard.Errorf(hookyard.TooLarge, "body is larger than %d bytes (setting: --max-body)",
+			b.o.Limits.Body)
 	}
 	if err != nil {
 		return nil, 0, hookyard.Errorf(hookyard.Invalid, "the body broke off before its end")
@@ -150,7 +152,8 @@ func (b *Bins) inspect(w http.ResponseWriter, r *http.Request, bin *hookyard.Bin
 	}
 	p := page{Bin: b.toJSON(bin)}
 	for _, one := range kept {
-		p.Requests = append(p.Requests, pageRequest{BinRequest: toJSON(one), When: one.Time, Curl: Curl(b.o.BaseURL, one)})
+		p.Requests = append(p.Requests, pageRequest{BinRequest: toJSON(one), When: one.Time,
+			Curl: Curl(b.o.BaseURL, one)})
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")

@@ -63,7 +63,8 @@ func Curl(baseURL string, r *hookyard.BinRequest) string {
 // isFraming says whether a header belongs to the connection that a request came on.
 func isFraming(name string) bool {
 	switch name {
-	case "Host", "Content-Length", "Connection", "Transfer-Encoding", "Accept-Encoding", "Expect", "Te", "Trailer", "Upgrade", "Keep-Alive", "Proxy-Connection":
+	case "Host", "Content-Length", "Connection", "Transfer-Encoding", "Accept-Encoding", "Expect", "Te", "Trailer",
+		"Upgrade", "Keep-Alive", "Proxy-Connection":
 		return true
 	}
 	return false

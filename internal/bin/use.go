@@ -41,7 +41,8 @@ func (b *Bins) replay(w http.ResponseWriter, r *http.Request) error {
 			header[name] = values
 		}
 	}
-	resp, err := b.o.Client.Do(r.Context(), &egress.Request{Method: kept.Method, URL: in.URL, Header: header, Body: kept.Body, MaxBody: b.o.Limits.ResponseBody})
+	resp, err := b.o.Client.Do(r.Context(), &egress.Request{Method: kept.Method, URL: in.URL, Header: header,
+		Body: kept.Body, MaxBody: b.o.Limits.ResponseBody})
 	var e *egress.Error
 	if errors.As(err, &e) && e.Kind == egress.KindBlocked {
 		return hookyard.FieldErrorf("url", "%s", e.Message)
@@ -54,7 +55,8 @@ func (b *Bins) replay(w http.ResponseWriter, r *http.Request) error {
 		Duration hookyard.Duration   `json:"duration,omitempty"`
 	}{}
 	if resp != nil {
-		out.Status, out.Headers, out.Body, out.Duration = resp.Status, resp.Header, string(resp.Body), hookyard.Duration(resp.Duration)
+		out.Status, out.Headers, out.Body, out.Duration = resp.Status, resp.Header, string(resp.Body),
+			hookyard.Duration(resp.Duration)
 	}
 	if err != nil {
 		out.Error = err.Error()
@@ -65,7 +67,8 @@ func (b *Bins) replay(w http.ResponseWriter, r *http.Request) error {
 // whole refuses a request of which only the beginning was kept.
 func whole(kept *hookyard.BinRequest) error {
 	if kept.Size > int64(len(kept.Body)) {
-		return hookyard.Errorf(hookyard.Conflict, "only the first %d of the request's %d bytes were kept, so it cannot be used again (setting: --max-bin-body)", len(kept.Body), kept.Size)
+		return hookyard.Errorf(hookyard.Conflict,
+			"only the first %d of the request's %d bytes were kept, so it cannot be used again (setting: --max-bin-body)", len(kept.Body), kept.Size)
 	}
 	return nil
 }
@@ -115,7 +118,8 @@ func (b *Bins) source(w http.ResponseWriter, r *http.Request) error {
 	if in.Type == "" {
 		in.Type = detect(kept)
 	}
-	s := &hookyard.Source{ProjectKey: view.Project.Key, Project: view.Project.Path(), Name: in.Name, Type: in.Type, Active: true,
+	s := &hookyard.Source{ProjectKey: view.Project.Key, Project: view.Project.Path(), Name: in.Name, Type: in.Type,
+		Active:      true,
 		Description: "made from " + bin.Name}
 	if in.Secret != "" {
 		s.Secrets = []hookyard.Secret{{Value: in.Secret}}
@@ -133,7 +137,8 @@ func (b *Bins) source(w http.ResponseWriter, r *http.Request) error {
 	if _, err := b.o.Store.PutSource(r.Context(), s); err != nil {
 		return err
 	}
-	out := sourceMade{Project: s.Project, Name: s.Name, Type: s.Type, URL: b.o.BaseURL + "/in/" + s.Project + "/" + s.Name}
+	out := sourceMade{Project: s.Project, Name: s.Name, Type: s.Type,
+		URL: b.o.BaseURL + "/in/" + s.Project + "/" + s.Name}
 	if kept != nil {
 		b.try(verifier, kept, &out)
 	}
@@ -163,7 +168,8 @@ func (b *Bins) try(v *signature.Verifier, kept *hookyard.BinRequest, out *source
 		out.Reason = err.Error()
 		return
 	}
-	verdict := v.Verify(&signature.Request{Method: kept.Method, URL: b.o.BaseURL + "/" + kept.Bin + kept.Path, Header: kept.Header, Body: kept.Body, Now: kept.Time})
+	verdict := v.Verify(&signature.Request{Method: kept.Method, URL: b.o.BaseURL + "/" + kept.Bin + kept.Path,
+		Header: kept.Header, Body: kept.Body, Now: kept.Time})
 	out.Verified, out.Reason = verdict.OK, verdict.Reason
 }
 
@@ -173,9 +179,13 @@ func detect(kept *hookyard.BinRequest) string {
 		return "none"
 	}
 	for _, known := range [][2]string{
-		{"X-Gitea-Event", "gitea"}, {"X-Gogs-Event", "gogs"}, {"X-Gitlab-Event", "gitlab"}, {"X-Github-Event", "github"}, // Gitea sends GitHub's, too
-		{"X-Event-Key", "bitbucket"}, {"Stripe-Signature", "stripe"}, {"X-Shopify-Hmac-Sha256", "shopify"}, {"X-Slack-Signature", "slack"},
-		{"X-Twilio-Signature", "twilio"}, {"Linear-Signature", "linear"}, {"X-Signature-Ed25519", "discord"}, {"Webhook-Signature", "standard-webhooks"},
+		// Gitea sends GitHub's, too
+		{"X-Gitea-Event", "gitea"}, {"X-Gogs-Event", "gogs"}, {"X-Gitlab-Event", "gitlab"},
+		{"X-Github-Event", "github"},
+		{"X-Event-Key", "bitbucket"}, {"Stripe-Signature", "stripe"}, {"X-Shopify-Hmac-Sha256", "shopify"},
+		{"X-Slack-Signature", "slack"},
+		{"X-Twilio-Signature", "twilio"}, {"Linear-Signature", "linear"}, {"X-Signature-Ed25519", "discord"},
+		{"Webhook-Signature", "standard-webhooks"},
 	} {
 		if kept.Header.Get(known[0]) != "" {
 			return known[1]

@@ -24,7 +24,8 @@ about 2 GB in the temporary folder. The table goes to stdout.`,
 	f.StringVar(&o.Postgres, "postgres", o.Postgres, "postgres:// URL of an empty database, for the rows on PostgreSQL")
 	f.IntVar(&o.Events, "events", 60_000, "events of each throughput row")
 	f.IntVar(&o.Stored, "stored", 1_000_000, "events of the rows with many stored or pending")
-	f.StringSliceVar(&o.Rows, "rows", nil, "only these: sqlite, postgres, ack, idle, fanout, neighbours, live, stored, pending, pages")
+	f.StringSliceVar(&o.Rows, "rows", nil,
+		"only these: sqlite, postgres, ack, idle, fanout, neighbours, live, stored, pending, pages")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		o.Log = s.err
 		if v, ok := s.env("HOOKYARD_BENCH_POSTGRES"); ok && o.Postgres == "" {

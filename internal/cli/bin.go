@@ -29,7 +29,8 @@ are remembered in ~/.config/hookyard/bins.json.`,
   hookyard bin watch binabcdefghijklmnop
   hookyard bin source binabcdefghijklmnop github -p shop/orders --secret …`,
 	}
-	return group(c, newBinCreate(s), newBinList(s), newBinShow(s), newBinWatch(s), newBinAnswer(s), newBinCurl(s), newBinReplay(s), newBinSource(s), newBinDelete(s))
+	return group(c, newBinCreate(s), newBinList(s), newBinShow(s), newBinWatch(s), newBinAnswer(s), newBinCurl(s),
+		newBinReplay(s), newBinSource(s), newBinDelete(s))
 }
 
 // binAnswer are the flags that say what a bin answers.
@@ -141,7 +142,8 @@ func newBinList(s *session) *cobra.Command {
 		return s.show(all, func() error {
 			var rows [][]string
 			for _, b := range all {
-				rows = append(rows, []string{b.Name, strconv.FormatInt(b.RequestCount, 10), yesNo(b.Private), s.when(b.ExpiresAt), b.URL})
+				rows = append(rows, []string{b.Name, strconv.FormatInt(b.RequestCount, 10), yesNo(b.Private),
+					s.when(b.ExpiresAt), b.URL})
 			}
 			if err := s.list([]string{"BIN", "REQUESTS", "PRIVATE", "EXPIRES", "URL"}, rows); err != nil {
 				return err
@@ -154,7 +156,8 @@ func newBinList(s *session) *cobra.Command {
 }
 
 // binCommand gives a command a client and the key of the bin that its first argument names, by name or URL.
-func (s *session) binCommand(c *cobra.Command, n int, run func(ctx context.Context, cl *client.Client, bin, key string, args []string) error) *cobra.Command {
+func (s *session) binCommand(c *cobra.Command, n int,
+	run func(ctx context.Context, cl *client.Client, bin, key string, args []string) error) *cobra.Command {
 	var key string
 	c.Flags().StringVar(&key, "key", "", "key of the bin, if it was not made from here")
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -174,7 +177,8 @@ func (s *session) binCommand(c *cobra.Command, n int, run func(ctx context.Conte
 
 func newBinShow(s *session) *cobra.Command {
 	var limit int
-	c := &cobra.Command{Use: "show BIN", Short: "Show what a bin has kept, the newest first", Example: "  hookyard bin show binabcdefghijklmnop --limit 1"}
+	c := &cobra.Command{Use: "show BIN", Short: "Show what a bin has kept, the newest first",
+		Example: "  hookyard bin show binabcdefghijklmnop --limit 1"}
 	limitVar(c.Flags(), &limit, 20, "requests to show")
 	return s.binCommand(c, 1, func(ctx context.Context, cl *client.Client, bin, key string, _ []string) error {
 		all, err := cl.BinRequests(ctx, bin, key)
@@ -199,7 +203,8 @@ func (s *session) showBinRequest(r *client.BinRequest) error {
 		return s.println("%s", r.ID)
 	}
 	at := s.when(time.UnixMicro(int64(r.Time * 1e6)))
-	if err := s.println("%s %s %s  from %s at %s", s.paint(grey, r.ID), s.paint(bold, r.Method), r.Path+queryText(r.QueryString), r.RemoteAddr, at); err != nil {
+	if err := s.println("%s %s %s  from %s at %s", s.paint(grey, r.ID), s.paint(bold, r.Method),
+		r.Path+queryText(r.QueryString), r.RemoteAddr, at); err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
@@ -231,7 +236,8 @@ func queryText(query map[string]string) string {
 func newBinWatch(s *session) *cobra.Command {
 	var limit int
 	c := &cobra.Command{
-		Use: "watch BIN", Short: "Show each request to a bin as it comes", Example: "  hookyard bin watch binabcdefghijklmnop",
+		Use: "watch BIN", Short: "Show each request to a bin as it comes",
+		Example: "  hookyard bin watch binabcdefghijklmnop",
 	}
 	c.Flags().IntVarP(&limit, "limit", "n", 0, "end after so many requests; 0 goes on")
 	return s.binCommand(c, 1, func(ctx context.Context, cl *client.Client, bin, key string, _ []string) error {
@@ -285,8 +291,9 @@ func newBinCurl(s *session) *cobra.Command {
 func newBinReplay(s *session) *cobra.Command {
 	var to string
 	c := &cobra.Command{
-		Use: "replay BIN REQUEST --to URL", Short: "Send a request to a bin again, from here", DisableFlagsInUseLine: true,
-		Example: "  hookyard bin replay binabcdefghijklmnop req_… --to http://localhost:3000/hooks",
+		Use: "replay BIN REQUEST --to URL", Short: "Send a request to a bin again, from here",
+		DisableFlagsInUseLine: true,
+		Example:               "  hookyard bin replay binabcdefghijklmnop req_… --to http://localhost:3000/hooks",
 	}
 	c.Flags().StringVar(&to, "to", "", "URL to send it to")
 	return s.binCommand(c, 2, func(ctx context.Context, cl *client.Client, bin, key string, args []string) error {
@@ -298,13 +305,15 @@ func newBinReplay(s *session) *cobra.Command {
 			return err
 		}
 		if r.Truncated {
-			return failf(exitFailed, "only a part of the request's %d bytes was kept, so it cannot be sent again", r.ContentLength)
+			return failf(exitFailed, "only a part of the request's %d bytes was kept, so it cannot be sent again",
+				r.ContentLength)
 		}
 		header := map[string][]string{}
 		for name, value := range r.Headers {
 			header[name] = []string{value}
 		}
-		a := newForwarder(s.timeout).send(ctx, &request{method: r.Method, url: to, header: forwardedHeader(header, r.ContentType), body: r.RawBase64})
+		a := newForwarder(s.timeout).send(ctx,
+			&request{method: r.Method, url: to, header: forwardedHeader(header, r.ContentType), body: r.RawBase64})
 		if err := s.show(a, func() error { return s.showAnswer(a) }); err != nil {
 			return err
 		}
@@ -321,7 +330,8 @@ func newBinSource(s *session) *cobra.Command {
 		Use: "source BIN SOURCE", Short: "Make a source for what sends to a bin, and try it on a kept request",
 		Example: "  hookyard bin source binabcdefghijklmnop github -p shop/orders --secret s3cret",
 	}
-	c.Flags().StringVarP(&w.Type, "type", "t", "", "how the sender is verified; found out from the request unless given")
+	c.Flags().StringVarP(&w.Type, "type", "t", "",
+		"how the sender is verified; found out from the request unless given")
 	c.Flags().StringVar(&w.Secret, "secret", "", "secret shared with the sender")
 	c.Flags().StringVar(&w.Request, "request", "", "request to try it on; the newest unless given")
 	return s.binCommand(c, 2, func(ctx context.Context, cl *client.Client, bin, key string, args []string) error {
@@ -342,7 +352,8 @@ func newBinSource(s *session) *cobra.Command {
 			if made.Request != "" && !made.Verified {
 				tried = made.Request + ": would be refused: " + made.Reason
 			}
-			return s.card(field{"source", made.Name}, field{"project", made.Project}, field{"type", made.Type}, field{"url", made.URL}, field{"tried on", tried})
+			return s.card(field{"source", made.Name}, field{"project", made.Project}, field{"type", made.Type},
+				field{"url", made.URL}, field{"tried on", tried})
 		})
 	})
 }

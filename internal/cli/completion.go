@@ -67,7 +67,8 @@ func (s *session) completions(root *cobra.Command) {
 	flags := map[string]cobra.CompletionFunc{
 		"hook": hooks, "source": sources, "only": projects, "format": fixed(format.Names()...),
 		"scope": fixed(string(hookyard.ScopePublish), string(hookyard.ScopeRead), string(hookyard.ScopeManage)),
-		"state": fixed(string(hookyard.Pending), string(hookyard.Delivered), string(hookyard.Failed), string(hookyard.Skipped), string(hookyard.Canceled)),
+		"state": fixed(string(hookyard.Pending), string(hookyard.Delivered), string(hookyard.Failed),
+			string(hookyard.Skipped), string(hookyard.Canceled)),
 	}
 	arguments := map[string]cobra.CompletionFunc{"HOOKID": hooks, "SOURCE": sources, "PROJECT": projects}
 	_ = root.RegisterFlagCompletionFunc("project", projects) // fails only for a flag that is not there

@@ -65,7 +65,8 @@ func newDeliveryList(s *session) *cobra.Command {
 func (s *session) deliveryTable(all []client.Delivery) error {
 	var rows [][]string
 	for _, d := range all {
-		rows = append(rows, []string{d.ID, string(d.State), d.HookID, d.EventType, s.when(d.EventTime), strconv.Itoa(d.Attempts), s.nextOf(d), d.Reason})
+		rows = append(rows, []string{d.ID, string(d.State), d.HookID, d.EventType, s.when(d.EventTime),
+			strconv.Itoa(d.Attempts), s.nextOf(d), d.Reason})
 	}
 	return s.list([]string{"DELIVERY", "STATE", "HOOK", "EVENT TYPE", "EVENT TIME", "TRIES", "NEXT", "REASON"}, rows)
 }
@@ -104,7 +105,8 @@ func (s *session) showDelivery(d *client.Delivery) error {
 	if d.State == hookyard.Pending {
 		next = localTime(d.Due)
 	}
-	err := s.card(field{"delivery", d.ID}, field{"event", d.EventID}, field{"type", d.EventType}, field{"hook", d.HookID}, field{"state", string(d.State)},
+	err := s.card(field{"delivery", d.ID}, field{"event", d.EventID}, field{"type", d.EventType},
+		field{"hook", d.HookID}, field{"state", string(d.State)},
 		field{"reason", d.Reason}, field{"attempts", strconv.Itoa(d.Attempts)}, field{"next attempt", next})
 	if err != nil {
 		return err
@@ -123,7 +125,8 @@ func (s *session) showAttempt(a *client.Attempt) error {
 		result = s.paint(statusColor(a.Status), strconv.Itoa(a.Status))
 	}
 	took := time.Duration(a.Duration).Round(100 * time.Microsecond)
-	if err := s.println("\n%s %s  %s in %s", s.paint(bold, fmt.Sprintf("attempt %d", a.N)), localTime(a.StartedAt), result, took.String()); err != nil {
+	if err := s.println("\n%s %s  %s in %s", s.paint(bold, fmt.Sprintf("attempt %d", a.N)), localTime(a.StartedAt),
+		result, took.String()); err != nil {
 		return err
 	}
 	if err := s.println("→ %s %s%s", a.URL, a.Remote, s.paint(grey, timingOf(a.Timing))); err != nil {
@@ -180,8 +183,10 @@ func (s *session) showMessage(indent string, m *client.Message) error {
 }
 
 // deliveryChange makes retry and cancel.
-func (s *session) deliveryChange(verb, short string, change func(*client.Client, context.Context, string, string) (client.Delivery, error)) *cobra.Command {
-	c := &cobra.Command{Use: verb + " DELIVERY", Short: short, Example: "  hookyard delivery " + verb + " dlv_… -p shop/orders"}
+func (s *session) deliveryChange(verb, short string,
+	change func(*client.Client, context.Context, string, string) (client.Delivery, error)) *cobra.Command {
+	c := &cobra.Command{Use: verb + " DELIVERY", Short: short, Example: "  hookyard delivery " + verb +
+		" dlv_… -p shop/orders"}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, project, err := s.clientAndProject()
 		if err != nil {

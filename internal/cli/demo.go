@@ -147,7 +147,8 @@ func (d *demo) setUp(ctx context.Context) error {
 	d.sourceAt = src.URL
 	events, url := hookyard.SelectAll(), d.receiver.url
 	schedule := []hookyard.Duration{0, hookyard.Duration(time.Second), hookyard.Duration(2 * time.Second)}
-	if _, err := d.client.PutHook(ctx, demoProject, "deploy", client.HookPatch{URL: &url, Events: &events, Secret: &d.signing, Schedule: &schedule}); err != nil {
+	if _, err := d.client.PutHook(ctx, demoProject, "deploy",
+		client.HookPatch{URL: &url, Events: &events, Secret: &d.signing, Schedule: &schedule}); err != nil {
 		return err
 	}
 	d.step(green, "●", "project %s made", demoProject)
@@ -157,7 +158,8 @@ func (d *demo) setUp(ctx context.Context) error {
 	return nil
 }
 
-// sendPush sends what GitHub would send, signed as GitHub signs, once forged and once for real, and returns the event's id.
+// sendPush sends what GitHub would send, signed as GitHub signs, once forged and once for real, and returns the event's
+// id.
 func (d *demo) sendPush(ctx context.Context) (string, error) {
 	status, _, err := d.post(ctx, "sha256="+hex.EncodeToString(make([]byte, sha256.Size)))
 	if err != nil {
@@ -181,7 +183,8 @@ func (d *demo) sendPush(ctx context.Context) (string, error) {
 		return "", failf(exitFailed, "%d events were kept instead of 1", len(page.Events))
 	}
 	e := page.Events[0]
-	d.step(green, "✓", "a push with a good signature came in: verified (%s), kept, answered %d in %s", e.Verified, status, took.Round(100*time.Microsecond))
+	d.step(green, "✓", "a push with a good signature came in: verified (%s), kept, answered %d in %s", e.Verified,
+		status, took.Round(100*time.Microsecond))
 	d.note("event %s of type %s, %d bytes; on disk before the answer", e.ID, e.Type, e.Size)
 	return e.ID, nil
 }
@@ -194,7 +197,8 @@ func (d *demo) post(ctx context.Context, signature string) (int, time.Duration, 
 	}
 	for name, value := range map[string]string{
 		"Content-Type": "application/json", "User-Agent": "GitHub-Hookshot/044aadd", "X-GitHub-Event": "push",
-		"X-GitHub-Delivery": "72d3162e-cc78-11e3-81ab-4c9367dc0958", "X-GitHub-Hook-ID": "292430182", "X-Hub-Signature-256": signature,
+		"X-GitHub-Delivery": "72d3162e-cc78-11e3-81ab-4c9367dc0958", "X-GitHub-Hook-ID": "292430182",
+		"X-Hub-Signature-256": signature,
 	} {
 		r.Header.Set(name, value)
 	}
@@ -222,7 +226,8 @@ func (d *demo) follow(ctx context.Context, event string) error {
 			return failf(exitFailed, "attempt %d came with webhook-id %q instead of %q", got.n, got.id, event)
 		}
 		if got.status/100 == 2 {
-			d.step(green, "✓", "attempt %d: %d; signature verified by the receiver, bytes as GitHub sent them", got.n, got.status)
+			d.step(green, "✓", "attempt %d: %d; signature verified by the receiver, bytes as GitHub sent them", got.n,
+				got.status)
 			break
 		}
 		d.step(red, "✗", "attempt %d: %d; tried again later", got.n, got.status)
@@ -236,7 +241,8 @@ func (d *demo) follow(ctx context.Context, event string) error {
 	if len(all) != 1 || all[0].State != hookyard.Delivered {
 		return failf(exitFailed, "the delivery did not end as it should")
 	}
-	d.step(green, "●", "delivered, %d attempts; all had the same webhook-id, so that a receiver can drop a repeat", all[0].Attempts)
+	d.step(green, "●", "delivered, %d attempts; all had the same webhook-id, so that a receiver can drop a repeat",
+		all[0].Attempts)
 	return nil
 }
 

@@ -40,26 +40,28 @@ func newDemoReceiver(ctx context.Context, secret string) (*demoReceiver, error) 
 	if err != nil {
 		return nil, err
 	}
-	r := &demoReceiver{url: "http://" + l.Addr().String() + "/deploy", attempts: make(chan demoAttempt, 16), ended: make(chan error, 1)}
+	r := &demoReceiver{url: "http://" + l.Addr().String() + "/deploy", attempts: make(chan demoAttempt, 16),
+		ended: make(chan error, 1)}
 	n := 0 // attempts of one delivery come one after the other
-	r.server = &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
-		n++
-		a := demoAttempt{n: n, id: q.Header.Get("Webhook-Id"), status: http.StatusOK}
-		body, err := io.ReadAll(io.LimitReader(q.Body, 1<<20))
-		switch {
-		case err != nil:
-			a.fault = err
-		case !bytes.Equal(body, demoPush):
-			a.fault = errors.New("the bytes are not those that were sent")
-		default:
-			a.fault = verifier.Verify(body, q.Header)
-		}
-		if n <= demoFailures {
-			a.status = http.StatusServiceUnavailable
-		}
-		w.WriteHeader(a.status)
-		r.attempts <- a
-	})}
+	r.server = &http.Server{ReadHeaderTimeout: 5 * time.Second,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+			n++
+			a := demoAttempt{n: n, id: q.Header.Get("Webhook-Id"), status: http.StatusOK}
+			body, err := io.ReadAll(io.LimitReader(q.Body, 1<<20))
+			switch {
+			case err != nil:
+				a.fault = err
+			case !bytes.Equal(body, demoPush):
+				a.fault = errors.New("the bytes are not those that were sent")
+			default:
+				a.fault = verifier.Verify(body, q.Header)
+			}
+			if n <= demoFailures {
+				a.status = http.StatusServiceUnavailable
+			}
+			w.WriteHeader(a.status)
+			r.attempts <- a
+		})}
 	go func() { r.ended <- r.server.Serve(l) }()
 	return r, nil
 }

@@ -121,7 +121,8 @@ func (s *session) explainNetwork(err error) report {
 	}
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
-		return report{Error: fmt.Sprintf("the server at %s did not answer within %s", s.server, s.timeout), Next: "give it longer with --timeout", Exit: exitFailed}
+		return report{Error: fmt.Sprintf("the server at %s did not answer within %s", s.server, s.timeout),
+			Next: "give it longer with --timeout", Exit: exitFailed}
 	}
 	return report{
 		Error: fmt.Sprintf("no server answers at %s (%v)", s.server, rootOf(ue.Err)),

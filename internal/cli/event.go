@@ -27,7 +27,8 @@ func newEvent(s *session) *cobra.Command {
   hookyard event explain evt_…                        why each hook did or did not get it
   hookyard event replay evt_… --to http://localhost:3000/hooks`,
 	}
-	return group(c, newEventList(s), newEventSearch(s), newEventShow(s), newEventBody(s), newEventReplay(s), newEventExplain(s))
+	return group(c, newEventList(s), newEventSearch(s), newEventShow(s), newEventBody(s), newEventReplay(s),
+		newEventExplain(s))
 }
 
 // eventFilter is the flags that restrict a list of events.
@@ -72,7 +73,8 @@ func newEventList(s *session) *cobra.Command {
 
 func newEventSearch(s *session) *cobra.Command {
 	var f eventFilter
-	c := &cobra.Command{Use: "search TEXT", Short: "Find events whose body holds a text", Example: "  hookyard event search ann@example.com --since 7d -p shop/orders"}
+	c := &cobra.Command{Use: "search TEXT", Short: "Find events whose body holds a text",
+		Example: "  hookyard event search ann@example.com --since 7d -p shop/orders"}
 	f.flags(c.Flags())
 	c.RunE = func(c *cobra.Command, args []string) error {
 		f.q.Text = args[0]
@@ -97,7 +99,8 @@ func (s *session) listEvents(ctx context.Context, f *eventFilter) error {
 	return s.show(page, func() error {
 		var rows [][]string
 		for _, e := range page.Events {
-			rows = append(rows, []string{e.ID, s.when(e.Time), e.Type, e.Source, strconv.FormatInt(e.Size, 10), statesOf(e.Deliveries)})
+			rows = append(rows, []string{e.ID, s.when(e.Time), e.Type, e.Source, strconv.FormatInt(e.Size, 10),
+				statesOf(e.Deliveries)})
 		}
 		if err := s.list([]string{"EVENT", "TIME", "TYPE", "SOURCE", "BYTES", "DELIVERIES"}, rows); err != nil {
 			return err
@@ -114,7 +117,8 @@ func (s *session) listEvents(ctx context.Context, f *eventFilter) error {
 // statesOf writes 2 delivered, 1 pending.
 func statesOf(counts map[hookyard.State]int) string {
 	var parts []string
-	for _, state := range []hookyard.State{hookyard.Delivered, hookyard.Pending, hookyard.Failed, hookyard.Skipped, hookyard.Canceled} {
+	for _, state := range []hookyard.State{hookyard.Delivered, hookyard.Pending, hookyard.Failed, hookyard.Skipped,
+		hookyard.Canceled} {
 		if n := counts[state]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, state))
 		}
@@ -123,7 +127,8 @@ func statesOf(counts map[hookyard.State]int) string {
 }
 
 func newEventBody(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "body EVENT", Short: "Print an event's bytes as they came", Example: "  hookyard event body evt_… -p shop/orders > body.json"}
+	c := &cobra.Command{Use: "body EVENT", Short: "Print an event's bytes as they came",
+		Example: "  hookyard event body evt_… -p shop/orders > body.json"}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, project, err := s.clientAndProject()
 		if err != nil {
@@ -154,7 +159,8 @@ the server. The exit code is then 6 unless the answer is a 2xx.`,
 	}
 	c.Flags().StringSliceVar(&hooks, "hook", nil, "only to these hooks, also if they were not owed it")
 	c.Flags().StringVar(&to, "to", "", "send it from here to this URL instead")
-	c.Flags().StringArrayVarP(&header, "header", "H", nil, "with --to: header to add or replace, 'Name: value' (repeatable)")
+	c.Flags().StringArrayVarP(&header, "header", "H", nil,
+		"with --to: header to add or replace, 'Name: value' (repeatable)")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if to != "" && len(hooks) > 0 {
 			return usagef("--to sends from here and --hook from the server: give one of them")
@@ -181,7 +187,8 @@ the server. The exit code is then 6 unless the answer is a 2xx.`,
 }
 
 func newEventExplain(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "explain EVENT", Short: "Say for each hook why it did or did not get an event", Example: "  hookyard event explain evt_… -p shop/orders"}
+	c := &cobra.Command{Use: "explain EVENT", Short: "Say for each hook why it did or did not get an event",
+		Example: "  hookyard event explain evt_… -p shop/orders"}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, project, err := s.clientAndProject()
 		if err != nil {
@@ -192,10 +199,12 @@ func newEventExplain(s *session) *cobra.Command {
 			return err
 		}
 		return s.show(x, func() error {
-			s.say("%s of type %s, came in by %s at %s", x.Event.ID, orText(x.Event.Type, "none"), x.Event.Source, localTime(x.Event.Time))
+			s.say("%s of type %s, came in by %s at %s", x.Event.ID, orText(x.Event.Type, "none"), x.Event.Source,
+				localTime(x.Event.Time))
 			var rows [][]string
 			for _, h := range x.Hooks {
-				rows = append(rows, []string{h.Hook, yesNo(h.Wanted), orText(string(h.State), "-"), strconv.Itoa(h.Attempts), h.Reason, h.DeliveryID})
+				rows = append(rows, []string{h.Hook, yesNo(h.Wanted), orText(string(h.State), "-"),
+					strconv.Itoa(h.Attempts), h.Reason, h.DeliveryID})
 			}
 			slices.SortFunc(rows, func(a, b []string) int { return strings.Compare(a[0], b[0]) })
 			if err := s.list([]string{"HOOK", "WANTS", "STATE", "ATTEMPTS", "WHY", "DELIVERY"}, rows); err != nil {

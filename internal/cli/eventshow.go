@@ -74,9 +74,12 @@ splitting at the first empty line.`,
 }
 
 func (s *session) showEvent(e *client.Event) error {
-	err := s.card(field{"event", e.ID}, field{"type", e.Type}, field{"source", e.Source}, field{"time", localTime(e.Time)},
-		field{"from", e.Remote}, field{"request", strings.TrimSpace(e.Method + " " + e.Target)}, field{"verified", e.Verified},
-		field{"deliveries", statesOf(e.Deliveries)}, field{"body", fmt.Sprintf("%d bytes of %s", e.Size, orText(e.ContentType, "no content type"))})
+	err := s.card(field{"event", e.ID}, field{"type", e.Type}, field{"source", e.Source},
+		field{"time", localTime(e.Time)},
+		field{"from", e.Remote}, field{"request", strings.TrimSpace(e.Method + " " + e.Target)},
+		field{"verified", e.Verified},
+		field{"deliveries", statesOf(e.Deliveries)},
+		field{"body", fmt.Sprintf("%d bytes of %s", e.Size, orText(e.ContentType, "no content type"))})
 	if err != nil {
 		return err
 	}
@@ -91,7 +94,8 @@ func (s *session) showEvent(e *client.Event) error {
 	case e.Text != "":
 		return s.println("\n%s", e.Text)
 	case len(e.Base64) > 0:
-		return s.println("\n%s", s.paint(grey, fmt.Sprintf("not text; hookyard event body %s prints the %d bytes", e.ID, len(e.Base64))))
+		return s.println("\n%s", s.paint(grey,
+			fmt.Sprintf("not text; hookyard event body %s prints the %d bytes", e.ID, len(e.Base64))))
 	}
 	return nil
 }
@@ -151,7 +155,8 @@ func (s *session) original(ctx context.Context, cl *client.Client, project, id s
 	if err != nil {
 		return nil, err
 	}
-	r := &request{eventID: e.ID, method: orText(e.Method, http.MethodPost), url: strings.TrimRight(s.server, "/") + "/in/" + project + "/" + e.Source + e.Target, body: b}
+	r := &request{eventID: e.ID, method: orText(e.Method, http.MethodPost),
+		url: strings.TrimRight(s.server, "/") + "/in/" + project + "/" + e.Source + e.Target, body: b}
 	if e.Source == hookyard.SourceAPI || e.Source == hookyard.SourceMeta {
 		r.url = "http://localhost:3000/" // it did not come by a URL that takes it as it is
 	}
@@ -164,7 +169,8 @@ func forwardedHeader(header map[string][]string, contentType string) http.Header
 	out := http.Header{}
 	for name, values := range header {
 		switch http.CanonicalHeaderKey(name) {
-		case "Connection", "Content-Length", "Host", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Expect", "Accept-Encoding":
+		case "Connection", "Content-Length", "Host", "Keep-Alive", "Proxy-Connection", "Te", "Trailer",
+			"Transfer-Encoding", "Upgrade", "Expect", "Accept-Encoding":
 			continue
 		}
 		out[name] = slices.Clone(values)
@@ -178,7 +184,8 @@ func forwardedHeader(header map[string][]string, contentType string) http.Header
 // writeCurl writes a command for a POSIX shell. Text goes into the command, other bytes as base64 through a pipe.
 func (r *request) writeCurl(w io.Writer) error {
 	var b strings.Builder
-	asText := utf8.Valid(r.body) && !bytes.ContainsFunc(r.body, func(c rune) bool { return c < ' ' && c != '\n' && c != '\t' || c == 0x7f })
+	asText := utf8.Valid(r.body) && !bytes.ContainsFunc(r.body,
+		func(c rune) bool { return c < ' ' && c != '\n' && c != '\t' || c == 0x7f })
 	if !asText {
 		fmt.Fprintf(&b, "printf %%s %s | base64 -d | ", quoteShell(base64.StdEncoding.EncodeToString(r.body)))
 	}

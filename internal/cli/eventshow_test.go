@@ -16,7 +16,8 @@ func FuzzAsTest(f *testing.F) {
 	f.Add("PUT", "/", "", "")
 	f.Add("DELETE", "/a b", "text/plain; charset=\"x\"", "\x00\xff\nHost: evil")
 	f.Fuzz(func(t *testing.T, method, path, value, body string) {
-		if strings.Trim(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" || method == "" || strings.ContainsAny(value, "\r\n\x00") || value != strings.TrimSpace(value) {
+		if strings.Trim(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" || method == "" ||
+			strings.ContainsAny(value, "\r\n\x00") || value != strings.TrimSpace(value) {
 			t.Skip("no server would have let it in")
 		}
 		for i := range len(value) {
@@ -24,7 +25,8 @@ func FuzzAsTest(f *testing.F) {
 				t.Skip("no server would have let it in")
 			}
 		}
-		r := &request{eventID: "evt_1", method: method, url: "http://localhost:3000" + path, header: http.Header{"X-Value": {value}}, body: []byte(body)}
+		r := &request{eventID: "evt_1", method: method, url: "http://localhost:3000" + path,
+			header: http.Header{"X-Value": {value}}, body: []byte(body)}
 		var file bytes.Buffer
 		if r.writeTest(&file) != nil {
 			t.Skip("no URL")
@@ -34,7 +36,8 @@ func FuzzAsTest(f *testing.F) {
 			t.Fatalf("the file cannot be read: %v", err)
 		}
 		b, err := io.ReadAll(got.Body)
-		if err != nil || string(b) != body || got.Method != method || got.Header.Get("X-Value") != value || got.Header.Get("X-Hookyard-Event") != "evt_1" {
+		if err != nil || string(b) != body || got.Method != method || got.Header.Get("X-Value") != value ||
+			got.Header.Get("X-Hookyard-Event") != "evt_1" {
 			t.Errorf("read %s %v %q, %v", got.Method, got.Header, b, err)
 		}
 	})
@@ -47,7 +50,8 @@ func TestQuoteShell(t *testing.T) {
 	if err != nil {
 		t.Skip("there is no sh")
 	}
-	for _, text := range []string{"", "plain", "it's", `'; echo broken; '`, "$(echo broken) `echo broken` $HOME \\", "line\nbreak", `"quoted"`, "'''", "-n", "%s"} {
+	for _, text := range []string{"", "plain", "it's", `'; echo broken; '`, "$(echo broken) `echo broken` $HOME \\",
+		"line\nbreak", `"quoted"`, "'''", "-n", "%s"} {
 		out, err := exec.CommandContext(t.Context(), sh, "-c", "printf '%s' "+quoteShell(text)).Output()
 		if err != nil || string(out) != text {
 			t.Errorf("%q became %q, %v", text, out, err)
@@ -67,7 +71,8 @@ func TestCurlKeepsBytes(t *testing.T) {
 		"empty":        {"", "--data-raw ''"},
 	} {
 		var out bytes.Buffer
-		r := &request{method: "POST", url: "http://localhost/", header: http.Header{"X-Empty": {""}, "Accept": {"*/*"}}, body: []byte(tt.body)}
+		r := &request{method: "POST", url: "http://localhost/", header: http.Header{"X-Empty": {""}, "Accept": {"*/*"}},
+			body: []byte(tt.body)}
 		if err := r.writeCurl(&out); err != nil || !strings.Contains(out.String(), tt.want) {
 			t.Errorf("%s: %s lacks %s", name, out.String(), tt.want)
 		}

@@ -53,7 +53,8 @@ func newForwarder(timeout time.Duration) *forwarder {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DisableCompression = true
 	transport.Proxy = nil
-	return &forwarder{&http.Client{Transport: transport, Timeout: timeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return &forwarder{&http.Client{Transport: transport, Timeout: timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
 // send sends a request and never fails: what went wrong is part of the answer.
@@ -147,7 +148,8 @@ func (s *session) showAnswer(a *answered) error {
 	if a.Status == 0 {
 		return nil
 	}
-	if err := s.println("%s in %s", s.paint(statusColor(a.Status), fmt.Sprintf("%d %s", a.Status, http.StatusText(a.Status))), a.Duration); err != nil {
+	if err := s.println("%s in %s", s.paint(statusColor(a.Status),
+		fmt.Sprintf("%d %s", a.Status, http.StatusText(a.Status))), a.Duration); err != nil {
 		return err
 	}
 	if err := s.showHeader(a.Header); err != nil {

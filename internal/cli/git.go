@@ -42,7 +42,8 @@ can be run again to change settings.`,
 	}
 	c.Flags().StringVar(&repo, "repo", "", "the repository's folder, instead of the argument")
 	c.Flags().StringVar(&set.URL, "url", "", "URL of the repository's page, for links in events")
-	c.Flags().StringVar(&set.ModelEvents, "model-events", "", "also publish COMMIT, BRANCH_… and TAG_… events: ask (the project decides), always or never")
+	c.Flags().StringVar(&set.ModelEvents, "model-events", "",
+		"also publish COMMIT, BRANCH_… and TAG_… events: ask (the project decides), always or never")
 	c.Flags().BoolVar(&set.Append, "append", false, "keep a post-receive hook that is there, and run it first")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		project, err := s.needProject()
@@ -89,7 +90,8 @@ func newGitPostReceive(s *session) *cobra.Command {
 }
 
 func newGitFlush(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "flush [REPOSITORY]", Short: "Send the pushes that wait in a repository", Example: "  hookyard git flush /srv/git/orders.git"}
+	c := &cobra.Command{Use: "flush [REPOSITORY]", Short: "Send the pushes that wait in a repository",
+		Example: "  hookyard git flush /srv/git/orders.git"}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		did, err := gitpush.Flush(c.Context(), s.gitEnv(args))
 		if err != nil {

@@ -40,7 +40,8 @@ JSON, indented by two.`,
 }
 
 // hookCommand gives a command its arguments after the project, and the flag --owner.
-func (s *session) hookCommand(c *cobra.Command, least, most int, run func(context.Context, hookTarget) error) *cobra.Command {
+func (s *session) hookCommand(c *cobra.Command, least, most int,
+	run func(context.Context, hookTarget) error) *cobra.Command {
 	var owner string
 	c.Flags().StringVarP(&owner, "owner", "o", "guest", "owner of the PROJECT that is given as an argument")
 	c.Args = cobra.ArbitraryArgs
@@ -145,7 +146,8 @@ func describedAs(text string) string {
 func newHookDefaults(s *session) *cobra.Command {
 	var add bool
 	c := &cobra.Command{
-		Use: "defaults [PROJECT]", Short: "List the hooks that every new project gets, or add those that a project lacks",
+		Use:     "defaults [PROJECT]",
+		Short:   "List the hooks that every new project gets, or add those that a project lacks",
 		Example: "  hookyard hook defaults -p shop/orders\n  hookyard hook defaults -p shop/orders --add",
 	}
 	c.Flags().BoolVar(&add, "add", false, "add those that the project lacks, and list all its hooks")
@@ -163,7 +165,8 @@ func newHookDefaults(s *session) *cobra.Command {
 }
 
 func newHookListAll(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "listAll [PROJECT]", Short: "Print all hooks as a JSON map, as WebGME's tool does", Example: "  hookyard hook listAll bridge -o model"}
+	c := &cobra.Command{Use: "listAll [PROJECT]", Short: "Print all hooks as a JSON map, as WebGME's tool does",
+		Example: "  hookyard hook listAll bridge -o model"}
 	return s.hookCommand(c, 0, 0, func(ctx context.Context, t hookTarget) error {
 		all, err := t.client.Hooks(ctx, t.project)
 		if err != nil {
@@ -174,7 +177,8 @@ func newHookListAll(s *session) *cobra.Command {
 }
 
 func newHookGet(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "get [PROJECT] HOOKID", Short: "Show a hook", Example: "  hookyard hook get billing -p shop/orders"}
+	c := &cobra.Command{Use: "get [PROJECT] HOOKID", Short: "Show a hook",
+		Example: "  hookyard hook get billing -p shop/orders"}
 	return s.hookCommand(c, 1, 1, func(ctx context.Context, t hookTarget) error {
 		h, err := t.client.Hook(ctx, t.project, t.args[0])
 		if err != nil {

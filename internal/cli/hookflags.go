@@ -24,11 +24,13 @@ type hookFlags struct {
 }
 
 func (f *hookFlags) flags(fs *pflag.FlagSet) {
-	fs.StringVarP(&f.events, "events", "e", "", "events it gets: all, or names and patterns joined by commas (order.*,user.created)")
+	fs.StringVarP(&f.events, "events", "e", "",
+		"events it gets: all, or names and patterns joined by commas (order.*,user.created)")
 	fs.StringVarP(&f.description, "description", "d", "", "what it is for (also --descriptor)")
 	fs.BoolVarP(&f.deactivate, "deactivate", "a", false, "switch it off; what it would have got is kept as skipped")
 	fs.BoolVar(&f.activate, "activate", false, "switch it on")
-	fs.StringVar(&f.format, "format", "", "how the body is shaped: raw, webgme, yobi, netbeans, github, cloudevents, slack, …")
+	fs.StringVar(&f.format, "format", "",
+		"how the body is shaped: raw, webgme, yobi, netbeans, github, cloudevents, slack, …")
 	fs.StringVar(&f.contentType, "content-type", "", "json, form or, for format text, text")
 	fs.StringVar(&f.template, "template", "", "text of format template, or @file")
 	fs.StringVar(&f.secret, "secret", "", "secret that signs; empty: do not sign")
@@ -40,8 +42,10 @@ func (f *hookFlags) flags(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.ordered, "ordered", false, "one at a time, in event order")
 	fs.StringVar(&f.filter, "filter", "", "expression over type, headers and body; empty: all")
 	fs.StringSliceVar(&f.features, "features", nil, "features to track (NetBeans)")
-	fs.StringVar(&f.off, "off", "", "when a failing hook is switched off: sustained, netbeans, failures, resting or never, with :N for the count")
-	fs.StringVar(&f.rabbitmq, "rabbitmq", "", `where an amqp:// URL leads: JSON such as {"exchange": …, "routingKey": …, "queue": …}, or @file`)
+	fs.StringVar(&f.off, "off", "",
+		"when a failing hook is switched off: sustained, netbeans, failures, resting or never, with :N for the count")
+	fs.StringVar(&f.rabbitmq, "rabbitmq", "",
+		`where an amqp:// URL leads: JSON such as {"exchange": …, "routingKey": …, "queue": …}, or @file`)
 	fs.BoolVar(&f.insecure, "insecure-tls", false, "do not verify the receiver's certificate")
 	fs.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		if name == "descriptor" { // WebGME's word
@@ -54,9 +58,11 @@ func (f *hookFlags) flags(fs *pflag.FlagSet) {
 // patch is what the flags that were given change.
 func (f *hookFlags) patch(fs *pflag.FlagSet, s *session) (client.HookPatch, error) {
 	p := client.HookPatch{
-		Description: changed(fs, "description", f.description), Format: changed(fs, "format", f.format), ContentType: changed(fs, "content-type", f.contentType), Secret: changed(fs, "secret", f.secret),
+		Description: changed(fs, "description", f.description), Format: changed(fs, "format", f.format),
+		ContentType: changed(fs, "content-type", f.contentType), Secret: changed(fs, "secret", f.secret),
 		Timeout: changed(fs, "timeout", hookyard.Duration(f.timeout)), InFlight: changed(fs, "in-flight", f.inFlight),
-		Rate: changed(fs, "rate", f.rate), Ordered: changed(fs, "ordered", f.ordered), Filter: changed(fs, "filter", f.filter),
+		Rate: changed(fs, "rate", f.rate), Ordered: changed(fs, "ordered", f.ordered),
+		Filter:   changed(fs, "filter", f.filter),
 		Features: changed(fs, "features", f.features), InsecureTLS: changed(fs, "insecure-tls", f.insecure),
 	}
 	if fs.Changed("events") {
@@ -141,7 +147,8 @@ func bareEvents(args []string) []string {
 		if a == "--" {
 			break
 		}
-		if (a == "-e" || a == "--events") && slices.Contains(args[:i], "hook") && (i+1 == len(out) || strings.HasPrefix(out[i+1], "-")) {
+		if (a == "-e" || a == "--events") && slices.Contains(args[:i], "hook") &&
+			(i+1 == len(out) || strings.HasPrefix(out[i+1], "-")) {
 			out[i] = "--events="
 		}
 	}
@@ -181,9 +188,12 @@ func hookState(h client.Hook) string {
 
 func hookFields(h client.Hook) []field {
 	fields := []field{
-		{"hook", h.ID}, {"url", h.URL}, {"events", eventsOf(h.Events)}, {"description", h.Description}, {"state", hookState(h)}, {"off because", h.OffReason},
-		{"format", h.Format + ", " + h.ContentType}, {"filter", h.Filter}, {"features", strings.Join(h.Features, ", ")}, {"secret", h.Secret},
-		{"schedule", scheduleOf(h.Schedule)}, {"timeout", hookyard.FormatDuration(time.Duration(h.Timeout))}, {"in flight", strconv.Itoa(h.InFlight)},
+		{"hook", h.ID}, {"url", h.URL}, {"events", eventsOf(h.Events)}, {"description", h.Description},
+		{"state", hookState(h)}, {"off because", h.OffReason},
+		{"format", h.Format + ", " + h.ContentType}, {"filter", h.Filter}, {"features", strings.Join(h.Features, ", ")},
+		{"secret", h.Secret},
+		{"schedule", scheduleOf(h.Schedule)}, {"timeout", hookyard.FormatDuration(time.Duration(h.Timeout))},
+		{"in flight", strconv.Itoa(h.InFlight)},
 		{"order", map[bool]string{true: "event order, one at a time"}[h.Ordered]}, {"switched off", offText(h.Off)},
 	}
 	if h.Rate > 0 {
@@ -199,7 +209,8 @@ func hookFields(h client.Hook) []field {
 		fields = append(fields, field{"expires", localTime(h.ExpiresAt)})
 	}
 	if h.Health.Failures > 0 {
-		fields = append(fields, field{"failing since", localTime(h.Health.FailingSince)}, field{"last error", h.Health.LastError})
+		fields = append(fields, field{"failing since", localTime(h.Health.FailingSince)},
+			field{"last error", h.Health.LastError})
 	}
 	return append(fields, field{"created", localTime(h.CreatedAt)}, field{"changed", localTime(h.UpdatedAt)})
 }

@@ -60,7 +60,8 @@ func (r *rotation) command(use, short, example string) *cobra.Command {
 	c.Long = short + ". The old one stays good for --overlap. The new one is printed once, and not shown again."
 	c.Flags().StringVar(&r.secret, "secret", "", "the new secret; hookyard makes one unless given")
 	r.overlap = 24 * time.Hour
-	c.Flags().Var((*hookyard.Duration)(&r.overlap), "overlap", "how long the old one stays good; 0s for one that leaked")
+	c.Flags().Var((*hookyard.Duration)(&r.overlap), "overlap",
+		"how long the old one stays good; 0s for one that leaked")
 	return c
 }
 
@@ -78,7 +79,8 @@ func (s *session) showSecret(n client.NewSecret) error {
 
 func newHookRotate(s *session) *cobra.Command {
 	var r rotation
-	c := r.command("rotate-secret [PROJECT] HOOKID", "Give a hook a new secret", "  hookyard hook rotate-secret billing -p shop/orders")
+	c := r.command("rotate-secret [PROJECT] HOOKID", "Give a hook a new secret",
+		"  hookyard hook rotate-secret billing -p shop/orders")
 	return s.hookCommand(c, 1, 1, func(ctx context.Context, t hookTarget) error {
 		n, err := t.client.RotateHookSecret(ctx, t.project, t.args[0], r.request(c))
 		if err != nil {

@@ -47,7 +47,8 @@ prints a line for each event, with --json a JSON object.`,
 	fs.StringVar(&f.q.Since, "since", "", "begin in the past: all, an age (10m, 2h, 3d), a time, or an event's id")
 	fs.StringVar(&f.q.After, "after", "", "go on from this cursor, as listen said when it ended")
 	fs.StringVarP(&f.forwardTo, "forward-to", "F", "", "URL on this machine to send each event to")
-	fs.StringArrayVarP(&f.header, "header", "H", nil, "header to add or replace when forwarding, 'Name: value' (repeatable)")
+	fs.StringArrayVarP(&f.header, "header", "H", nil,
+		"header to add or replace when forwarding, 'Name: value' (repeatable)")
 	fs.IntVarP(&f.limit, "limit", "n", 0, "end after so many events; 0 goes on")
 	fs.BoolVar(&f.plain, "plain", false, "print lines also on a terminal")
 	c.RunE = func(c *cobra.Command, _ []string) error { return s.listen(c.Context(), &f) }
@@ -72,7 +73,8 @@ func (s *session) listen(ctx context.Context, f *listenFlags) error {
 	if err != nil {
 		return err
 	}
-	l := &listener{client: cl, project: project, q: f.q, to: f.forwardTo, header: header, limit: f.limit, forwarder: newForwarder(s.timeout)}
+	l := &listener{client: cl, project: project, q: f.q, to: f.forwardTo, header: header, limit: f.limit,
+		forwarder: newForwarder(s.timeout)}
 	if isTerminal(s.out) && isTerminal(s.in) && !s.asJSON && !s.quiet && !f.plain {
 		err = s.listenView(ctx, l)
 	} else {
@@ -91,7 +93,8 @@ func (s *session) listen(ctx context.Context, f *listenFlags) error {
 func (s *session) streamClient() (*client.Client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ResponseHeaderTimeout = s.timeout
-	c, err := client.New(s.server, s.findToken(), client.WithHTTPClient(&http.Client{Transport: transport}), client.WithUserAgent("hookyard-cli/"+version()))
+	c, err := client.New(s.server, s.findToken(), client.WithHTTPClient(&http.Client{Transport: transport}),
+		client.WithUserAgent("hookyard-cli/"+version()))
 	if err != nil {
 		return nil, usagef("--server: %v", err)
 	}
@@ -137,8 +140,10 @@ func (s *session) listenLines(ctx context.Context, l *listener) error {
 		case s.quiet:
 			return s.println("%s", n.event.ID)
 		}
-		return s.println("%s  %s  %s  %s  %s%s", n.event.Time.Local().Format("15:04:05"), s.paint(bold, fmt.Sprintf("%-28s", cell(n.event.Type))),
-			fmt.Sprintf("%-12s", cell(n.event.Source)), n.event.ID, fmt.Sprintf("%8d bytes", n.event.Size), s.answerText(n.answer))
+		return s.println("%s  %s  %s  %s  %s%s", n.event.Time.Local().Format("15:04:05"),
+			s.paint(bold, fmt.Sprintf("%-28s", cell(n.event.Type))),
+			fmt.Sprintf("%-12s", cell(n.event.Source)), n.event.ID, fmt.Sprintf("%8d bytes", n.event.Size),
+			s.answerText(n.answer))
 	})
 }
 
@@ -147,7 +152,8 @@ func (s *session) answerText(a *answered) painted {
 	if a == nil {
 		return ""
 	}
-	return painted("  → ") + s.paint(statusColor(a.Status), a.summary()) + painted(" in "+a.took.Round(time.Millisecond/10).String())
+	return painted("  → ") + s.paint(statusColor(a.Status), a.summary()) +
+		painted(" in "+a.took.Round(time.Millisecond/10).String())
 }
 
 // listenView shows a live table.

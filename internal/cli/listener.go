@@ -94,7 +94,8 @@ func (l *listener) run(ctx context.Context, tell func(notice) error) error {
 		if err != nil {
 			why = sendError(err)
 		}
-		if err := tell(notice{text: fmt.Sprintf("%s; again in %s", why, pause.Round(100*time.Millisecond))}); err != nil {
+		if err := tell(notice{text: fmt.Sprintf("%s; again in %s", why,
+			pause.Round(100*time.Millisecond))}); err != nil {
 			return err
 		}
 		if err := sleep(ctx, pause); err != nil {
@@ -107,7 +108,8 @@ func (l *listener) hello(lost time.Time) string {
 	if lost.IsZero() {
 		return "listening to " + l.project
 	}
-	return fmt.Sprintf("listening again after %s; what came meanwhile follows", time.Since(lost).Round(100*time.Millisecond))
+	return fmt.Sprintf("listening again after %s; what came meanwhile follows",
+		time.Since(lost).Round(100*time.Millisecond))
 }
 
 // passes says whether trying again can help: the server is away or busy, but it did not refuse.
@@ -170,7 +172,8 @@ func (l *listener) forward(ctx context.Context, e *client.StreamEvent, tell func
 
 // sendOnce sends an event to the URL with its original headers and bytes, and records the answer.
 func (l *listener) sendOnce(ctx context.Context, e *client.StreamEvent) *answered {
-	r := &request{eventID: e.ID, method: orText(e.Method, http.MethodPost), url: l.to, header: forwardedHeader(e.Header, e.ContentType), body: e.Base64}
+	r := &request{eventID: e.ID, method: orText(e.Method, http.MethodPost), url: l.to,
+		header: forwardedHeader(e.Header, e.ContentType), body: e.Base64}
 	for name, values := range l.header {
 		r.header[name] = values
 	}

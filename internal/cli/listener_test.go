@@ -36,12 +36,13 @@ func script(t *testing.T, texts ...string) (*client.Client, *[]string) {
 	return c, &asked
 }
 
-// A listener goes on from its cursor after the connection broke, also from one that came without an event, and ends when
-// the server refuses.
+// A listener goes on from its cursor after the connection broke, also from one that came without an event, and ends
+// when the server refuses.
 func TestListenerGoesOn(t *testing.T) {
 	t.Parallel()
 	c, asked := script(t,
-		"retry: 10\n\nid: c0\n\nid: c1\ndata: {\"id\":\"evt_1\"}\n\n: heartbeat\n\nid: c2\ndata: {\"id\":\"ev", // broke off
+		// broke off
+		"retry: 10\n\nid: c0\n\nid: c1\ndata: {\"id\":\"evt_1\"}\n\n: heartbeat\n\nid: c2\ndata: {\"id\":\"ev",
 		"id: c1\n\nid: c2\ndata: {\"id\":\"evt_2\"}\n\nid: c5\n\n",
 		"id: c5\ndata: {\"gap\":{\"message\":\"gone\",\"resumeAt\":\"c9\"}}\n\nid: c9\ndata: {\"id\":\"evt_9\"}\n\n",
 	)
@@ -89,7 +90,8 @@ func TestForwardWaitsForReceiver(t *testing.T) {
 	t.Parallel()
 	var stream strings.Builder
 	for i := range 3 {
-		e, _ := json.Marshal(map[string]any{"id": fmt.Sprintf("evt_%d", i), "method": "PUT", "header": http.Header{"X-A": {"1", "2"}, "Host": {"old"}}, "base64": []byte{byte(i), 0xff, '\n'}})
+		e, _ := json.Marshal(map[string]any{"id": fmt.Sprintf("evt_%d", i), "method": "PUT",
+			"header": http.Header{"X-A": {"1", "2"}, "Host": {"old"}}, "base64": []byte{byte(i), 0xff, '\n'}})
 		fmt.Fprintf(&stream, "id: c%d\ndata: %s\n\n", i, e)
 	}
 	c, _ := script(t, stream.String())
@@ -102,11 +104,12 @@ func TestForwardWaitsForReceiver(t *testing.T) {
 		t.Fatal(err)
 	}
 	var received []string
-	receiver := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		received = append(received, fmt.Sprintf("%s %v %x %q", r.Method, r.Header["X-A"], body, r.UserAgent()))
-		w.WriteHeader(http.StatusTeapot)
-	})}
+	receiver := &http.Server{ReadHeaderTimeout: time.Second,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			received = append(received, fmt.Sprintf("%s %v %x %q", r.Method, r.Header["X-A"], body, r.UserAgent()))
+			w.WriteHeader(http.StatusTeapot)
+		})}
 	t.Cleanup(func() { _ = receiver.Close() })
 	l := &listener{client: c, project: "o/p", to: "http://" + addr, limit: 3, forwarder: newForwarder(time.Second)}
 	again := 0

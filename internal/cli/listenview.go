@@ -69,7 +69,8 @@ func (v *listenView) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return v, nil
 }
 
-// heard adds an event, or the news of one that waits for its receiver. The choice stays on the last row if it was there.
+// heard adds an event, or the news of one that waits for its receiver. The choice stays on the last row if it was
+// there.
 func (v *listenView) heard(n notice) {
 	if n.event == nil {
 		v.status, v.up = n.text, n.up
@@ -159,7 +160,8 @@ func (v *listenView) View() tea.View {
 		head += " → " + cell(v.listener.to)
 	}
 	keys := "j k move · Enter details · r send again · R the last again · q quit"
-	view := tea.NewView(strings.Join(append(append([]string{v.fit(head)}, lines...), v.fit(cell(v.status)), v.fit(string(v.paint(grey, keys)))), "\n"))
+	view := tea.NewView(strings.Join(append(append([]string{v.fit(head)}, lines...), v.fit(cell(v.status)),
+		v.fit(string(v.paint(grey, keys)))), "\n"))
 	view.AltScreen = true
 	return view
 }
@@ -180,7 +182,8 @@ func (v *listenView) table(height int) []string {
 		if i == v.chosen {
 			mark = "›"
 		}
-		line := fmt.Sprintf("%s %s  %-28s %-12s %9d  %s%s", mark, e.Time.Local().Format("15:04:05"), cell(e.Type), cell(e.Source), e.Size, e.ID, v.answerText(v.rows[i].answer))
+		line := fmt.Sprintf("%s %s  %-28s %-12s %9d  %s%s", mark, e.Time.Local().Format("15:04:05"), cell(e.Type),
+			cell(e.Source), e.Size, e.ID, v.answerText(v.rows[i].answer))
 		if i == v.chosen && v.colored(v.out) {
 			line = lipgloss.NewStyle().Bold(true).Render(line)
 		}

@@ -22,7 +22,8 @@ func TestListenView(t *testing.T) {
 	}))
 	t.Cleanup(receiver.Close)
 	s := &session{env: func(string) (string, bool) { return "", false }, color: "never"}
-	v := &listenView{session: s, listener: &listener{project: "shop/orders", to: receiver.URL, forwarder: newForwarder(time.Second)}, ctx: t.Context()}
+	v := &listenView{session: s, listener: &listener{project: "shop/orders", to: receiver.URL,
+		forwarder: newForwarder(time.Second)}, ctx: t.Context()}
 	press := func(keys ...rune) {
 		for _, k := range keys {
 			msg := tea.KeyPressMsg{Code: k}
@@ -38,7 +39,8 @@ func TestListenView(t *testing.T) {
 	v.Update(notice{text: "listening to shop/orders", up: true})
 	press('j', 'r', tea.KeyEnter) // with nothing to act on
 	for _, id := range []string{"evt_1", "evt_2", "evt_3"} {
-		e := &client.StreamEvent{Event: client.Event{ID: id, Type: "order.\x1b[31mcreated", Header: map[string][]string{"X-N": {id}}, Base64: []byte(`{"n":1}`)}}
+		e := &client.StreamEvent{Event: client.Event{ID: id, Type: "order.\x1b[31mcreated",
+			Header: map[string][]string{"X-N": {id}}, Base64: []byte(`{"n":1}`)}}
 		v.Update(notice{event: e, answer: &answered{Status: 200}})
 	}
 	screen := v.View().Content

@@ -94,7 +94,8 @@ Exit codes:  0 done, 1 failed, 2 typed wrong, 4 not signed in, 5 no such thing, 
 }
 
 // synonyms are the words that people also try for a command; every noun takes both.
-var synonyms = map[string]string{"get": "show", "show": "get", "remove": "delete", "delete": "remove", "add": "create", "create": "add"}
+var synonyms = map[string]string{"get": "show", "show": "get", "remove": "delete", "delete": "remove", "add": "create",
+	"create": "add"}
 
 // group makes a command that only has subcommands say which, and name the nearest to a typo.
 func group(c *cobra.Command, sub ...*cobra.Command) *cobra.Command {
@@ -115,7 +116,8 @@ func group(c *cobra.Command, sub ...*cobra.Command) *cobra.Command {
 				names = append(names, append(sub.Aliases, sub.Name())...)
 			}
 		}
-		return usagef("unknown command %q for %s%s", args[0], c.CommandPath(), didYouMean(nearest(names, args[0]))).then("%s --help lists them", c.CommandPath())
+		return usagef("unknown command %q for %s%s", args[0], c.CommandPath(),
+			didYouMean(nearest(names, args[0]))).then("%s --help lists them", c.CommandPath())
 	}
 	return c
 }

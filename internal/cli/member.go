@@ -45,7 +45,8 @@ func newMemberList(s *session) *cobra.Command {
 }
 
 func newMemberSet(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "set USER read|write|admin", Short: "Give a user a role", Example: "  hookyard project members set ann write -p shop/orders"}
+	c := &cobra.Command{Use: "set USER read|write|admin", Short: "Give a user a role",
+		Example: "  hookyard project members set ann write -p shop/orders"}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, project, err := s.clientAndProject()
 		if err != nil {

@@ -127,7 +127,8 @@ func (s *session) list(head []string, rows [][]string) error {
 }
 
 func (s *session) styledTable(head []string, rows [][]string) error {
-	t := table.New().Border(lipgloss.HiddenBorder()).BorderTop(false).BorderBottom(false).BorderLeft(false).BorderRight(false).
+	t := table.New().Border(lipgloss.HiddenBorder()).BorderTop(false).BorderBottom(false).BorderLeft(false).BorderRight(
+		false).
 		BorderColumn(false).BorderHeader(false).Headers(head...).Rows(rows...)
 	t.StyleFunc(func(row, col int) lipgloss.Style {
 		style := lipgloss.NewStyle().PaddingRight(2)
@@ -227,7 +228,8 @@ func (s *session) card(fields ...field) error {
 			continue
 		}
 		value := s.paint(stateColor(f.value), strings.ReplaceAll(f.value, "\n", "\n"+strings.Repeat(" ", longest+2)))
-		if err := s.println("%s  %s", s.paint(grey, f.name+strings.Repeat(" ", longest-len(f.name))), value); err != nil {
+		if err := s.println("%s  %s", s.paint(grey, f.name+strings.Repeat(" ", longest-len(f.name))),
+			value); err != nil {
 			return err
 		}
 	}

@@ -9,7 +9,8 @@ func TestTablesAreCutFromTheRight(t *testing.T) {
 	t.Parallel()
 	const long = "https://billing.example.com/a/long/way/down"
 	rows := func() [][]string {
-		return [][]string{{"billing-of-the-whole-shop", "active", long, "-"}, {"b", "off", "http://b", "what it is for"}}
+		return [][]string{{"billing-of-the-whole-shop", "active", long, "-"},
+			{"b", "off", "http://b", "what it is for"}}
 	}
 	for _, c := range []struct {
 		over  int

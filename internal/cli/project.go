@@ -36,7 +36,8 @@ func (s *session) projectOf(args []string) (*client.Client, string, error) {
 
 func newProjectList(s *session) *cobra.Command {
 	var page client.Page
-	c := &cobra.Command{Use: "list", Short: "List the projects you may read", Example: "  hookyard project list\n  hookyard project list --json"}
+	c := &cobra.Command{Use: "list", Short: "List the projects you may read",
+		Example: "  hookyard project list\n  hookyard project list --json"}
 	pageFlags(c.Flags(), &page)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		cl, err := s.client()
@@ -52,7 +53,8 @@ func newProjectList(s *session) *cobra.Command {
 			for _, p := range out.Projects {
 				rows = append(rows, []string{p.Path(), p.Preset, p.Format, p.Relay, s.when(p.UpdatedAt), p.Description})
 			}
-			if err := s.list([]string{"PROJECT", "PRESET", "FORMAT", "RELAY", "CHANGED", "DESCRIPTION"}, rows); err != nil {
+			if err := s.list([]string{"PROJECT", "PRESET", "FORMAT", "RELAY", "CHANGED", "DESCRIPTION"},
+				rows); err != nil {
 				return err
 			}
 			s.more(len(rows), "project", out.Cursor)
@@ -63,7 +65,8 @@ func newProjectList(s *session) *cobra.Command {
 }
 
 func newProjectShow(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "show [PROJECT]", Short: "Show a project's settings", Example: "  hookyard project show shop/orders"}
+	c := &cobra.Command{Use: "show [PROJECT]", Short: "Show a project's settings",
+		Example: "  hookyard project show shop/orders"}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, project, err := s.projectOf(args)
 		if err != nil {
@@ -84,8 +87,10 @@ func (s *session) showProject(p *client.Project) error {
 			return s.println("%s", p.Path())
 		}
 		return s.card(field{"project", p.Path()}, field{"description", p.Description}, field{"preset", p.Preset},
-			field{"event types", orText(strings.Join(p.EventTypes, ", "), "any")}, field{"format", p.Format}, field{"relay", p.Relay},
-			field{"model events", yesNo(p.ModelEvents)}, field{"public", yesNo(p.Public)}, field{"retention", keptFor(p.Retention)},
+			field{"event types", orText(strings.Join(p.EventTypes, ", "), "any")}, field{"format", p.Format},
+			field{"relay", p.Relay},
+			field{"model events", yesNo(p.ModelEvents)}, field{"public", yesNo(p.Public)},
+			field{"retention", keptFor(p.Retention)},
 			field{"created", localTime(p.CreatedAt)}, field{"changed", localTime(p.UpdatedAt)})
 	})
 }
@@ -135,9 +140,11 @@ func (f *projectFlags) flags(fs *pflag.FlagSet) {
 func (f *projectFlags) patch(fs *pflag.FlagSet) client.ProjectPatch {
 	return client.ProjectPatch{
 		Description: changed(fs, "description", f.description), Preset: changed(fs, "preset", f.preset),
-		EventTypes: changed(fs, "event-types", f.eventTypes), Format: changed(fs, "format", f.format), Relay: changed(fs, "relay", f.relay),
-		RelaySecret: changed(fs, "relay-secret", f.relaySecret), ModelEvents: changed(fs, "model-events", f.modelEvents),
-		Public: changed(fs, "public", f.public), AllowRequests: changed(fs, "allow-requests", f.allowRequests),
+		EventTypes: changed(fs, "event-types", f.eventTypes), Format: changed(fs, "format", f.format),
+		Relay:       changed(fs, "relay", f.relay),
+		RelaySecret: changed(fs, "relay-secret", f.relaySecret),
+		ModelEvents: changed(fs, "model-events", f.modelEvents),
+		Public:      changed(fs, "public", f.public), AllowRequests: changed(fs, "allow-requests", f.allowRequests),
 		Retention: changed(fs, "retention", hookyard.Duration(f.retention)),
 	}
 }
@@ -157,7 +164,8 @@ func newProjectCreate(s *session) *cobra.Command {
 			return err
 		}
 		if _, err := cl.Project(c.Context(), project); err == nil {
-			return failf(exitFailed, "project %s exists", project).then("to change it: hookyard project update %s", project)
+			return failf(exitFailed, "project %s exists", project).then("to change it: hookyard project update %s",
+				project)
 		}
 		p, _, err := cl.PutProject(c.Context(), project, f.patch(c.Flags()))
 		if err != nil {
@@ -218,7 +226,8 @@ func newProjectDelete(s *session) *cobra.Command {
 
 func newProjectDuplicate(s *session) *cobra.Command {
 	c := &cobra.Command{
-		Use: "duplicate PROJECT NEW", Aliases: []string{"copy"}, Short: "Copy settings, hooks and sources to a new project",
+		Use: "duplicate PROJECT NEW", Aliases: []string{"copy"},
+		Short:   "Copy settings, hooks and sources to a new project",
 		Long:    "Copy a project's settings, hooks and sources, not its events. NEW is owner/name, or a name for the same owner.",
 		Example: "  hookyard project duplicate shop/orders orders-test",
 	}
@@ -241,7 +250,8 @@ func newProjectDuplicate(s *session) *cobra.Command {
 }
 
 func newProjectTransfer(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "transfer PROJECT OWNER", Short: "Give a project to another owner", Example: "  hookyard project transfer shop/orders warehouse"}
+	c := &cobra.Command{Use: "transfer PROJECT OWNER", Short: "Give a project to another owner",
+		Example: "  hookyard project transfer shop/orders warehouse"}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, project, err := s.projectOf(args)
 		if err != nil {

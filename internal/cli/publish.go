@@ -122,11 +122,13 @@ func (s *session) waitFor(ctx context.Context, cl *client.Client, project string
 		}
 	}
 	if pending > 0 {
-		return failf(exitNotAccepted, "%d of %s pending after %s", pending, plural(len(all), "delivery"), hookyard.FormatDuration(s.patience())).
+		return failf(exitNotAccepted, "%d of %s pending after %s", pending, plural(len(all), "delivery"),
+			hookyard.FormatDuration(s.patience())).
 			then("they go on by themselves: hookyard delivery list --event %s shows them; to wait longer, give --timeout", receipt.ID)
 	}
 	if failed > 0 {
-		return failf(exitNotAccepted, "%d of %s did not arrive", failed, plural(len(all), "delivery")).then("hookyard delivery show ID says why")
+		return failf(exitNotAccepted, "%d of %s did not arrive", failed,
+			plural(len(all), "delivery")).then("hookyard delivery show ID says why")
 	}
 	return nil
 }
@@ -141,7 +143,8 @@ func (s *session) patience() time.Duration {
 
 // watchDeliveries asks for an event's deliveries, ever more slowly, until none is pending or patience ends. It tells of
 // each attempt.
-func (s *session) watchDeliveries(ctx context.Context, cl *client.Client, project, event string) ([]client.Delivery, error) {
+func (s *session) watchDeliveries(ctx context.Context, cl *client.Client, project, event string) ([]client.Delivery,
+	error) {
 	seen, end := map[string]int{}, time.Now().Add(s.patience())
 	for pause := 20 * time.Millisecond; ; pause = min(pause*3/2, 2*time.Second) {
 		all, err := allDeliveries(ctx, cl, project, client.DeliveryQuery{Event: event})
@@ -156,7 +159,8 @@ func (s *session) watchDeliveries(ctx context.Context, cl *client.Client, projec
 			pending++
 			if d.Attempts > seen[d.ID] {
 				seen[d.ID] = d.Attempts
-				s.say("hook %s: attempt %d failed (%s), again at %s", d.HookID, d.Attempts, d.Reason, d.Due.Local().Format("15:04:05"))
+				s.say("hook %s: attempt %d failed (%s), again at %s", d.HookID, d.Attempts, d.Reason,
+					d.Due.Local().Format("15:04:05"))
 			}
 		}
 		left := time.Until(end)
@@ -169,7 +173,8 @@ func (s *session) watchDeliveries(ctx context.Context, cl *client.Client, projec
 	}
 }
 
-func allDeliveries(ctx context.Context, cl *client.Client, project string, q client.DeliveryQuery) ([]client.Delivery, error) {
+func allDeliveries(ctx context.Context, cl *client.Client, project string, q client.DeliveryQuery) ([]client.Delivery,
+	error) {
 	q.Limit = 200
 	all := []client.Delivery{} // [] in JSON, never null
 	for {
@@ -202,7 +207,8 @@ type published struct {
 	IDs       []string `json:"ids"`
 }
 
-func (s *session) publishMany(ctx context.Context, cl *client.Client, project string, p client.Publication, f *publishFlags) error {
+func (s *session) publishMany(ctx context.Context, cl *client.Client, project string, p client.Publication,
+	f *publishFlags) error {
 	limit := rate.Inf
 	if f.rate > 0 {
 		limit = rate.Limit(f.rate)
@@ -238,7 +244,8 @@ func (s *session) publishMany(ctx context.Context, cl *client.Client, project st
 		if s.quiet {
 			return s.printLines(result.IDs)
 		}
-		return s.println("%s published in %.1f s, %.0f a second", plural(result.Published, "event"), result.Seconds, float64(result.Published)/result.Seconds)
+		return s.println("%s published in %.1f s, %.0f a second", plural(result.Published, "event"), result.Seconds,
+			float64(result.Published)/result.Seconds)
 	}); err != nil || !f.wait {
 		return err
 	}
@@ -260,7 +267,8 @@ func (s *session) waitForAll(ctx context.Context, cl *client.Client, project str
 			case hookyard.Delivered:
 			case hookyard.Pending: // the next would be waited for as long
 				_ = bar.Finish()
-				return failf(exitNotAccepted, "deliveries of event %s are pending after %s", id, hookyard.FormatDuration(s.patience())).
+				return failf(exitNotAccepted, "deliveries of event %s are pending after %s", id,
+					hookyard.FormatDuration(s.patience())).
 					then("they go on by themselves: hookyard delivery list --state pending shows them; to wait longer, give --timeout")
 			default:
 				failed++
@@ -270,7 +278,8 @@ func (s *session) waitForAll(ctx context.Context, cl *client.Client, project str
 	}
 	_ = bar.Finish()
 	if failed > 0 {
-		return failf(exitNotAccepted, "%s did not arrive", plural(failed, "delivery")).then("hookyard delivery list --state failed shows them")
+		return failf(exitNotAccepted, "%s did not arrive",
+			plural(failed, "delivery")).then("hookyard delivery list --state failed shows them")
 	}
 	s.say("all were delivered")
 	return nil

@@ -39,9 +39,11 @@ type recorder struct {
 
 // startRecorder makes the listener's hook at the server. The caller must stop it.
 func startRecorder(ctx context.Context, c *client.Client, project, to string, say func(string)) *recorder {
-	r := &recorder{client: c, project: project, id: hookyard.ListenerPrefix + strings.ToLower(rand.Text()[:12]), to: to, say: say,
+	r := &recorder{client: c, project: project, id: hookyard.ListenerPrefix + strings.ToLower(rand.Text()[:12]), to: to,
+		say:   say,
 		queue: make(chan client.Forwarded, 100), quit: make(chan struct{}), ended: make(chan struct{})}
-	ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx)) // Ctrl-C ends the listener, and then there is still something to tell
+	// Ctrl-C ends the listener, and then there is still something to tell
+	ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	go r.run(ctx)
 	return r
 }
@@ -122,7 +124,8 @@ func (r *recorder) try(ctx context.Context, f func(context.Context) error) {
 	}
 }
 
-// add tells of one try. It waits a little when the server is slower than the URL, and gives the record up when it fails.
+// add tells of one try. It waits a little when the server is slower than the URL, and gives the record up when it
+// fails.
 func (r *recorder) add(f client.Forwarded) {
 	select {
 	case r.queue <- f:
@@ -141,7 +144,8 @@ func (r *recorder) add(f client.Forwarded) {
 
 // forwardedOf is a try as the server is told of it. start is when it began.
 func forwardedOf(eventID string, header http.Header, start time.Time, a *answered) client.Forwarded {
-	f := client.Forwarded{EventID: eventID, StartedAt: start.UTC(), Duration: hookyard.Duration(a.took), Status: a.Status, Error: a.Error,
+	f := client.Forwarded{EventID: eventID, StartedAt: start.UTC(), Duration: hookyard.Duration(a.took),
+		Status: a.Status, Error: a.Error,
 		Request: client.ForwardedRequest{Header: hookyard.MaskHeader(header)}}
 	if a.Status == 0 {
 		return f

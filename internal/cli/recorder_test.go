@@ -109,12 +109,16 @@ func TestRecorderGivesUp(t *testing.T) {
 func TestForwardedOf(t *testing.T) {
 	t.Parallel()
 	header := http.Header{"Authorization": {"Bearer x"}, "X-A": {"1"}}
-	f := forwardedOf("e1", header, time.Now(), &answered{Status: 200, Text: "ok", Header: http.Header{"Set-Cookie": {"s"}}, truncated: true, took: time.Second})
-	got := fmt.Sprintln(f.Status, f.Request.Header, f.Response.Header, string(f.Response.Base64), f.Response.Truncated, time.Duration(f.Duration))
+	f := forwardedOf("e1", header, time.Now(),
+		&answered{Status: 200, Text: "ok", Header: http.Header{"Set-Cookie": {"s"}}, truncated: true,
+			took: time.Second})
+	got := fmt.Sprintln(f.Status, f.Request.Header, f.Response.Header, string(f.Response.Base64), f.Response.Truncated,
+		time.Duration(f.Duration))
 	if want := "200 map[Authorization:[***] X-A:[1]] map[Set-Cookie:[***]] ok true 1s\n"; got != want {
 		t.Errorf("recorded %s, want %s", got, want)
 	}
-	if f := forwardedOf("e1", header, time.Now(), &answered{Error: "connection refused"}); f.Response != nil || f.Error == "" {
+	if f := forwardedOf("e1", header, time.Now(), &answered{Error: "connection refused"}); f.Response != nil ||
+		f.Error == "" {
 		t.Errorf("recorded %+v, want no answer", f)
 	}
 }

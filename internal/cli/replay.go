@@ -80,9 +80,11 @@ func newReplayList(s *session) *cobra.Command {
 		return s.show(client.Replays{Replays: all}, func() error {
 			var rows [][]string
 			for _, r := range all {
-				rows = append(rows, []string{r.ID, r.Status, fmt.Sprintf("%d/%d", r.Seen, r.Total), fmt.Sprint(r.Opened), orText(r.Hook, "every"), orText(r.Type, "any"), r.Actor, s.when(r.CreatedAt)})
+				rows = append(rows, []string{r.ID, r.Status, fmt.Sprintf("%d/%d", r.Seen, r.Total),
+					fmt.Sprint(r.Opened), orText(r.Hook, "every"), orText(r.Type, "any"), r.Actor, s.when(r.CreatedAt)})
 			}
-			if err := s.list([]string{"REPLAY", "STATUS", "SEEN", "OPENED", "HOOK", "TYPE", "BY", "BEGUN"}, rows); err != nil {
+			if err := s.list([]string{"REPLAY", "STATUS", "SEEN", "OPENED", "HOOK", "TYPE", "BY", "BEGUN"},
+				rows); err != nil {
 				return err
 			}
 			s.more(len(rows), "replay", "")
@@ -97,14 +99,17 @@ func (s *session) showReplay(r *hookyard.Replay) error {
 		if s.quiet {
 			return s.println("%s", r.ID)
 		}
-		return s.card(field{"replay", r.ID}, field{"status", r.Status}, field{"seen", fmt.Sprintf("%d of %s", r.Seen, plural(int(r.Total), "event"))},
-			field{"opened", plural(int(r.Opened), "delivery")}, field{"hook", r.Hook}, field{"type", r.Type}, field{"state", string(r.State)},
+		return s.card(field{"replay", r.ID}, field{"status", r.Status},
+			field{"seen", fmt.Sprintf("%d of %s", r.Seen, plural(int(r.Total), "event"))},
+			field{"opened", plural(int(r.Opened), "delivery")}, field{"hook", r.Hook}, field{"type", r.Type},
+			field{"state", string(r.State)},
 			field{"by", r.Actor}, field{"begun", localTime(r.CreatedAt)})
 	})
 }
 
 // replayOne makes a command about one replay.
-func (s *session) replayOne(use, short string, run func(context.Context, *client.Client, string, string) error) *cobra.Command {
+func (s *session) replayOne(use, short string,
+	run func(context.Context, *client.Client, string, string) error) *cobra.Command {
 	c := &cobra.Command{Use: use, Short: short}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, project, err := s.clientAndProject()
@@ -117,23 +122,25 @@ func (s *session) replayOne(use, short string, run func(context.Context, *client
 }
 
 func newReplayShow(s *session) *cobra.Command {
-	return s.replayOne("show REPLAY", "Show a bulk replay and how far it is", func(ctx context.Context, cl *client.Client, project, id string) error {
-		r, err := cl.Replay(ctx, project, id)
-		if err != nil {
-			return err
-		}
-		return s.showReplay(&r)
-	})
+	return s.replayOne("show REPLAY", "Show a bulk replay and how far it is",
+		func(ctx context.Context, cl *client.Client, project, id string) error {
+			r, err := cl.Replay(ctx, project, id)
+			if err != nil {
+				return err
+			}
+			return s.showReplay(&r)
+		})
 }
 
 func newReplayCancel(s *session) *cobra.Command {
-	return s.replayOne("cancel REPLAY", "Stop a bulk replay; what it has opened stays open", func(ctx context.Context, cl *client.Client, project, id string) error {
-		r, err := cl.CancelReplay(ctx, project, id)
-		if err != nil {
-			return err
-		}
-		return s.showReplay(&r)
-	})
+	return s.replayOne("cancel REPLAY", "Stop a bulk replay; what it has opened stays open",
+		func(ctx context.Context, cl *client.Client, project, id string) error {
+			r, err := cl.CancelReplay(ctx, project, id)
+			if err != nil {
+				return err
+			}
+			return s.showReplay(&r)
+		})
 }
 
 func newReplayWatch(s *session) *cobra.Command {

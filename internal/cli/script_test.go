@@ -134,8 +134,8 @@ func receiver(env *testscript.Env, name string, status func(n int64) int) {
 	env.Setenv(name, srv.URL)
 }
 
-// isJSON checks that stdout, stderr or a file is one JSON value; a second argument is a jq-like path (a.b.0) and a third
-// what must be there.
+// isJSON checks that stdout, stderr or a file is one JSON value; a second argument is a jq-like path (a.b.0) and a
+// third what must be there.
 func isJSON(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 && len(args) != 3 {
 		ts.Fatalf("usage: isjson stdout|stderr|file [path want]")
@@ -249,7 +249,8 @@ func lastCursor(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[1], e.Cursor)
 }
 
-// publishUntil publishes events of a type until a receiver has got two: a listener that was just started may not be there yet.
+// publishUntil publishes events of a type until a receiver has got two: a listener that was just started may not be
+// there yet.
 func publishUntil(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: publishuntil TYPE RECEIVER")

@@ -37,7 +37,9 @@ SIGINT or SIGTERM stops it: no more requests, then attempts under way get --grac
 			return err
 		}
 		for _, name := range app.StrayEnv(c.Flags(), os.Environ()) {
-			log.Warn("this variable is no option of hookyard and changes nothing; hookyard config show lists those that are", "variable", name)
+			log.Warn(
+				"this variable is no option of hookyard and changes nothing; hookyard config show lists those that are",
+				"variable", name)
 		}
 		app.TuneProcess()
 		a, err := app.New(c.Context(), config, version(), log)

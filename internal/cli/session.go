@@ -104,7 +104,8 @@ func (s *session) client() (*client.Client, error) {
 
 // clientWithin is client with another bound on each request; 0 means none, for streams.
 func (s *session) clientWithin(timeout time.Duration) (*client.Client, error) {
-	c, err := client.New(s.server, s.findToken(), client.WithHTTPClient(&http.Client{Timeout: timeout}), client.WithUserAgent("hookyard-cli/"+version()))
+	c, err := client.New(s.server, s.findToken(), client.WithHTTPClient(&http.Client{Timeout: timeout}),
+		client.WithUserAgent("hookyard-cli/"+version()))
 	if err != nil {
 		return nil, usagef("--server: %v", err)
 	}

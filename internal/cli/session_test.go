@@ -11,7 +11,8 @@ func TestNearest(t *testing.T) {
 	t.Parallel()
 	names := []string{"serve", "user", "publish", "project", "event", "replay", "listen", "listAll", "list"}
 	for typed, want := range map[string]string{
-		"serv": "serve", "sevre": "serve", "pubish": "publish", "lsit": "list", "listall": "listAll", "x": "", "nothing": "", "proj": "project", "": "",
+		"serv": "serve", "sevre": "serve", "pubish": "publish", "lsit": "list", "listall": "listAll", "x": "",
+		"nothing": "", "proj": "project", "": "",
 	} {
 		if got := strings.Join(nearest(names, typed), " "); got != want {
 			t.Errorf("%q: did you mean %q, want %q", typed, got, want)
@@ -23,7 +24,8 @@ func TestTimeFlag(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 	for text, want := range map[string]string{
-		"10m": "2026-03-02T11:50:00Z", "1.5h": "2026-03-02T10:30:00Z", "3d": "2026-02-27T12:00:00Z", "2026-03-01T14:00:00Z": "2026-03-01T14:00:00Z",
+		"10m": "2026-03-02T11:50:00Z", "1.5h": "2026-03-02T10:30:00Z", "3d": "2026-02-27T12:00:00Z",
+		"2026-03-01T14:00:00Z":        "2026-03-01T14:00:00Z",
 		"2026-03-01T14:00:00.5+01:00": "2026-03-01T13:00:00.5Z", "yesterday": "", "": "", "d": "", "2026-13-01": "",
 	} {
 		f := timeFlag{now: func() time.Time { return now }}

@@ -21,7 +21,8 @@ func newSource(s *session) *cobra.Command {
   hookyard source add github --type github --secret … -p shop/orders
   hookyard source refused github -p shop/orders`,
 	}
-	return group(c, newSourceList(s), newSourceGet(s), newSourceAdd(s), newSourceUpdate(s), newSourceRemove(s), newSourceRotate(s),
+	return group(c, newSourceList(s), newSourceGet(s), newSourceAdd(s), newSourceUpdate(s), newSourceRemove(s),
+		newSourceRotate(s),
 		newSourceRefused(s), newSourceTypes(s))
 }
 
@@ -87,11 +88,15 @@ func (s *session) showSource(src *client.Source) error {
 		if src.RabbitMQ != nil {
 			queue = *src.RabbitMQ
 		}
-		return s.card(field{"source", src.Name}, field{"type", src.Type}, field{"url", src.URL}, field{"broker", queue.URL}, field{"queue", queue.Queue},
+		return s.card(field{"source", src.Name}, field{"type", src.Type}, field{"url", src.URL},
+			field{"broker", queue.URL}, field{"queue", queue.Queue},
 			field{"type from", queue.TypeFrom}, field{"description", src.Description},
-			field{"state", onOff(src.Active)}, field{"secrets", strings.Join(src.Secrets, ", ")}, field{"scheme", string(src.Scheme)},
-			field{"event type", src.EventType}, field{"type header", src.TypeHeader}, field{"type field", src.TypeField},
-			field{"id header", src.DedupHeader}, field{"created", localTime(src.CreatedAt)}, field{"changed", localTime(src.UpdatedAt)})
+			field{"state", onOff(src.Active)}, field{"secrets", strings.Join(src.Secrets, ", ")},
+			field{"scheme", string(src.Scheme)},
+			field{"event type", src.EventType}, field{"type header", src.TypeHeader},
+			field{"type field", src.TypeField},
+			field{"id header", src.DedupHeader}, field{"created", localTime(src.CreatedAt)},
+			field{"changed", localTime(src.UpdatedAt)})
 	})
 }
 
@@ -111,14 +116,16 @@ func (f *sourceFlags) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&f.typeHeader, "type-header", "", "header that holds the type of an event")
 	fs.StringVar(&f.typeField, "type-field", "", "JSON path into the body that holds the type of an event")
 	fs.StringVar(&f.dedupHeader, "dedup-header", "", "header that holds the sender's own id of an event")
-	fs.StringVar(&f.rabbitmq, "rabbitmq", "", `queue of type rabbitmq: JSON such as {"url": …, "queue": …}, @file, or - for stdin`)
+	fs.StringVar(&f.rabbitmq, "rabbitmq", "",
+		`queue of type rabbitmq: JSON such as {"url": …, "queue": …}, @file, or - for stdin`)
 	fs.BoolVar(&f.activate, "activate", false, "switch it on")
 	fs.BoolVarP(&f.deactivate, "deactivate", "a", false, "switch it off: senders get 404")
 }
 
 func (f *sourceFlags) patch(fs *pflag.FlagSet, s *session) (client.SourcePatch, error) {
 	p := client.SourcePatch{
-		Type: changed(fs, "type", f.kind), Description: changed(fs, "description", f.description), Secrets: changed(fs, "secret", f.secrets),
+		Type: changed(fs, "type", f.kind), Description: changed(fs, "description", f.description),
+		Secrets:   changed(fs, "secret", f.secrets),
 		EventType: changed(fs, "event-type", f.eventType), TypeHeader: changed(fs, "type-header", f.typeHeader),
 		TypeField: changed(fs, "type-field", f.typeField), DedupHeader: changed(fs, "dedup-header", f.dedupHeader),
 	}
@@ -160,7 +167,8 @@ func newSourceAdd(s *session) *cobra.Command {
 		}
 		p.Type = &f.kind
 		if _, err := cl.Source(c.Context(), project, args[0]); err == nil {
-			return failf(exitFailed, "source %s exists", args[0]).then("to change it: hookyard source update %s", args[0])
+			return failf(exitFailed, "source %s exists", args[0]).then("to change it: hookyard source update %s",
+				args[0])
 		}
 		src, _, err := cl.PutSource(c.Context(), project, args[0], p)
 		if err != nil {
@@ -237,7 +245,8 @@ func newSourceRemove(s *session) *cobra.Command {
 
 func newSourceRotate(s *session) *cobra.Command {
 	var r rotation
-	c := r.command("rotate-secret SOURCE", "Give a source a new secret", "  hookyard source rotate-secret github -p shop/orders")
+	c := r.command("rotate-secret SOURCE", "Give a source a new secret",
+		"  hookyard source rotate-secret github -p shop/orders")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, project, err := s.clientAndProject()
 		if err != nil {
@@ -268,7 +277,8 @@ func newSourceRefused(s *session) *cobra.Command {
 		return s.show(client.Refusals{Refused: all}, func() error {
 			var rows [][]string
 			for _, r := range all {
-				rows = append(rows, []string{strconv.FormatInt(r.Key, 10), s.when(r.Time), r.Remote, r.Method + " " + r.Target, strconv.FormatInt(r.Size, 10), r.Reason})
+				rows = append(rows, []string{strconv.FormatInt(r.Key, 10), s.when(r.Time), r.Remote,
+					r.Method + " " + r.Target, strconv.FormatInt(r.Size, 10), r.Reason})
 			}
 			if err := s.list([]string{"ID", "TIME", "FROM", "REQUEST", "BYTES", "REASON"}, rows); err != nil {
 				return err
@@ -313,9 +323,11 @@ func (s *session) showSourceType(all []client.SourceType, name string) error {
 	for i, t := range all {
 		if names[i] = t.Type; t.Type == name {
 			return s.show(t, func() error {
-				return s.card(field{"type", t.Type}, field{"sender", t.Title}, field{"secret", t.SecretHint}, field{"setup", t.Setup})
+				return s.card(field{"type", t.Type}, field{"sender", t.Title}, field{"secret", t.SecretHint},
+					field{"setup", t.Setup})
 			})
 		}
 	}
-	return failf(exitNotFound, "no source type %q%s", name, didYouMean(nearest(names, name))).then("hookyard source types lists them")
+	return failf(exitNotFound, "no source type %q%s", name,
+		didYouMean(nearest(names, name))).then("hookyard source types lists them")
 }

@@ -32,7 +32,8 @@ func newStatus(s *session) *cobra.Command {
 		}
 		out.User, err = cl.User(c.Context())
 		if client.StatusOf(err) == http.StatusUnauthorized && !s.asJSON { // the server answers all the same
-			return errors.Join(s.card(field{"server", out.Server}, field{"version", out.Info.Version}, field{"user", "not signed in"}), err)
+			return errors.Join(s.card(field{"server", out.Server}, field{"version", out.Info.Version},
+				field{"user", "not signed in"}), err)
 		}
 		if err != nil {
 			return err
@@ -49,7 +50,8 @@ func newStatus(s *session) *cobra.Command {
 			if out.User.Admin {
 				role = "may administer the server"
 			}
-			return s.card(field{"server", out.Server}, field{"version", out.Info.Version}, field{"mode", mode}, field{"user", out.User.Name}, field{"role", role}, field{"token", token})
+			return s.card(field{"server", out.Server}, field{"version", out.Info.Version}, field{"mode", mode},
+				field{"user", out.User.Name}, field{"role", role}, field{"token", token})
 		})
 	}
 	return takes(c, 0, 0)

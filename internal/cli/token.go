@@ -36,9 +36,11 @@ func newTokenList(s *session) *cobra.Command {
 		return s.show(client.Tokens{Tokens: all}, func() error {
 			var rows [][]string
 			for _, t := range all {
-				rows = append(rows, []string{t.ID, t.Name, string(t.Scope), orText(t.Project, "every"), s.when(t.ExpiresAt), s.when(t.LastUsedAt), s.when(t.CreatedAt)})
+				rows = append(rows, []string{t.ID, t.Name, string(t.Scope), orText(t.Project, "every"),
+					s.when(t.ExpiresAt), s.when(t.LastUsedAt), s.when(t.CreatedAt)})
 			}
-			if err := s.list([]string{"TOKEN", "NAME", "SCOPE", "PROJECT", "EXPIRES", "LAST USED", "CREATED"}, rows); err != nil {
+			if err := s.list([]string{"TOKEN", "NAME", "SCOPE", "PROJECT", "EXPIRES", "LAST USED", "CREATED"},
+				rows); err != nil {
 				return err
 			}
 			s.more(len(rows), "token", "")
@@ -61,7 +63,8 @@ Scopes: publish lets events in and nothing else, read sees, manage does everythi
 	c.Flags().StringVar(&name, "name", "", "what it is for")
 	c.Flags().StringVar(&scope, "scope", "read", "publish, read or manage")
 	c.Flags().StringVar(&only, "only", "", "only for this project, owner/name; every one of yours unless given")
-	c.Flags().StringVar(&expires, "expires", "90d", "how long it is good, such as 12h or 1w, or never: until it is revoked")
+	c.Flags().StringVar(&expires, "expires", "90d",
+		"how long it is good, such as 12h or 1w, or never: until it is revoked")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		r := client.TokenRequest{Name: name, Scope: hookyard.Scope(scope), Project: only}
 		switch r.Scope {
@@ -91,7 +94,8 @@ Scopes: publish lets events in and nothing else, read sees, manage does everythi
 			return err
 		}
 		return s.show(t, func() error {
-			s.say("token %s, scope %s%s; keep the secret, it is not shown again:", t.ID, string(t.Scope), untilText(t.ExpiresAt))
+			s.say("token %s, scope %s%s; keep the secret, it is not shown again:", t.ID, string(t.Scope),
+				untilText(t.ExpiresAt))
 			_, err := fmt.Fprintln(s.out, t.Secret)
 			return err
 		})
@@ -108,7 +112,8 @@ func untilText(t time.Time) string {
 
 func newTokenDelete(s *session) *cobra.Command {
 	var yes bool
-	c := &cobra.Command{Use: "delete TOKEN", Aliases: []string{"revoke"}, Short: "Revoke one of your tokens", Example: "  hookyard token delete tok_… --yes"}
+	c := &cobra.Command{Use: "delete TOKEN", Aliases: []string{"revoke"}, Short: "Revoke one of your tokens",
+		Example: "  hookyard token delete tok_… --yes"}
 	addYes(c.Flags(), &yes)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, err := s.client()

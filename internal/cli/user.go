@@ -42,7 +42,8 @@ func newUserList(s *session) *cobra.Command {
 		return s.show(client.Users{Users: all}, func() error {
 			var rows [][]string
 			for _, u := range all {
-				rows = append(rows, []string{u.Name, onOff(!u.Disabled), yesNo(u.Admin), orText(u.Subject, "-"), s.when(u.CreatedAt)})
+				rows = append(rows, []string{u.Name, onOff(!u.Disabled), yesNo(u.Admin), orText(u.Subject, "-"),
+					s.when(u.CreatedAt)})
 			}
 			if err := s.list([]string{"USER", "STATE", "ADMIN", "SINGLE SIGN-ON", "CREATED"}, rows); err != nil {
 				return err
@@ -86,12 +87,14 @@ func newUserCreate(s *session) *cobra.Command {
 
 func (s *session) showUser(u *hookyard.User) error {
 	return s.show(u, func() error {
-		return s.card(field{"user", u.Name}, field{"state", onOff(!u.Disabled)}, field{"admin", yesNo(u.Admin)}, field{"created", localTime(u.CreatedAt)})
+		return s.card(field{"user", u.Name}, field{"state", onOff(!u.Disabled)}, field{"admin", yesNo(u.Admin)},
+			field{"created", localTime(u.CreatedAt)})
 	})
 }
 
 func newUserPasswd(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "passwd NAME", Short: "Set a user's password; it is asked for, or read from stdin", Example: "  hookyard user passwd ann"}
+	c := &cobra.Command{Use: "passwd NAME", Short: "Set a user's password; it is asked for, or read from stdin",
+		Example: "  hookyard user passwd ann"}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, err := s.client()
 		if err != nil {

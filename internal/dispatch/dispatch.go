@@ -2,8 +2,8 @@
 //
 // Work is taken by hook, never by event: each hook has a lane with its own queue, its own slots and its own clock, so a
 // dead, slow or endlessly answering receiver holds up its own deliveries and nobody else's. What is fresh is handed
-// over in memory, within bounds; beyond them a delivery is only a row, and the lane takes it from there when it has room.
-// All state that matters is in rows: losing a wake-up costs one poll interval, a crash costs nothing.
+// over in memory, within bounds; beyond them a delivery is only a row, and the lane takes it from there when it has
+// room. All state that matters is in rows: losing a wake-up costs one poll interval, a crash costs nothing.
 package dispatch
 
 import (
@@ -31,13 +31,15 @@ type Store interface {
 	Held(ctx context.Context) ([]hookyard.DeliveryKey, error)
 	Free(ctx context.Context, keys []hookyard.DeliveryKey) error
 	RunningReplays(ctx context.Context) ([]*hookyard.Replay, error)
-	StepReplay(ctx context.Context, r *hookyard.Replay, want func(*hookyard.Event) (bool, error)) (hooks []int64, done bool, err error)
+	StepReplay(ctx context.Context, r *hookyard.Replay, want func(*hookyard.Event) (bool, error)) (hooks []int64,
+		done bool, err error)
 }
 
 // Broker sends to hooks whose URL is amqp:// or amqps://.
 type Broker interface {
 	// Send publishes body and waits for the broker's confirmation. ctx carries the hook's timeout.
-	Send(ctx context.Context, h *hookyard.Hook, eventType string, header map[string]string, contentType string, body []byte) hookyard.Outcome
+	Send(ctx context.Context, h *hookyard.Hook, eventType string, header map[string]string, contentType string,
+		body []byte) hookyard.Outcome
 }
 
 // Options are what a [Dispatcher] is made of.
@@ -100,7 +102,8 @@ func New(o Options) *Dispatcher {
 	if o.Grace == 0 {
 		o.Grace = 10 * time.Second
 	}
-	d := &Dispatcher{o: o, failing: make(chan struct{}, slotsOfFailing), slots: make(chan struct{}, slotsOfAll), replay: make(chan struct{}, 1)}
+	d := &Dispatcher{o: o, failing: make(chan struct{}, slotsOfFailing), slots: make(chan struct{}, slotsOfAll),
+		replay: make(chan struct{}, 1)}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	d.lastEnd.Store(time.Now().UnixMicro())
 	return d
@@ -146,10 +149,11 @@ func (d *Dispatcher) look(ctx context.Context) error {
 // reconcileEvery is how many polls lie between two looks at what this node holds.
 const reconcileEvery = 12
 
-// reconcile frees rows that are marked as this node's and that no lane knows of: those of a claim whose answer was lost,
-// say. suspects are what the last look found; only what is found twice is freed, for what is being handed over at the
-// moment looks the same. It returns what to suspect the next time.
-func (d *Dispatcher) reconcile(ctx context.Context, suspects map[hookyard.DeliveryKey]bool) map[hookyard.DeliveryKey]bool {
+// reconcile frees rows that are marked as this node's and that no lane knows of: those of a claim whose answer was
+// lost, say. suspects are what the last look found; only what is found twice is freed, for what is being handed over at
+// the moment looks the same. It returns what to suspect the next time.
+func (d *Dispatcher) reconcile(ctx context.Context,
+	suspects map[hookyard.DeliveryKey]bool) map[hookyard.DeliveryKey]bool {
 	held, err := d.o.Store.Held(ctx)
 	if err != nil {
 		return suspects
@@ -307,7 +311,8 @@ func (d *Dispatcher) Ready(ctx context.Context) error {
 			continue
 		}
 		if l := d.lane(h.HookKey); !l.excused(now) {
-			return hookyard.Errorf(hookyard.Unavailable, "deliveries have stopped moving: one has been due for %s and none has been attempted for %s",
+			return hookyard.Errorf(hookyard.Unavailable,
+				"deliveries have stopped moving: one has been due for %s and none has been attempted for %s",
 				late.Round(time.Second), now.Sub(moved).Round(time.Second))
 		}
 	}

@@ -52,9 +52,12 @@ func startOn(t testing.TB, db *store.DB, seen dispatch.Store) *yard {
 	accepts := func(h *hookyard.Hook, e *hookyard.Event) (bool, error) { return filters.Match(h.Filter, e) }
 	y := &yard{t: t, db: db}
 	log := slog.New(slog.DiscardHandler)
-	y.dispatcher = dispatch.New(dispatch.Options{Store: seen, Client: client, Filter: accepts, Log: log, Limits: hookyard.DefaultLimits(),
-		BaseURL: "http://hookyard.example", UserAgent: "hookyard/test", Poll: 100 * time.Millisecond, Rand: func() float64 { return 0.5 }})
-	y.in = ingest.New(ingest.Options{Store: db, Dispatcher: y.dispatcher, Filter: accepts, Limits: hookyard.DefaultLimits(), Log: log})
+	y.dispatcher = dispatch.New(dispatch.Options{Store: seen, Client: client, Filter: accepts, Log: log,
+		Limits:  hookyard.DefaultLimits(),
+		BaseURL: "http://hookyard.example", UserAgent: "hookyard/test", Poll: 100 * time.Millisecond,
+		Rand: func() float64 { return 0.5 }})
+	y.in = ingest.New(ingest.Options{Store: db, Dispatcher: y.dispatcher, Filter: accepts,
+		Limits: hookyard.DefaultLimits(), Log: log})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -75,7 +78,8 @@ func (y *yard) publish(view *hookyard.View, typ string) hookyard.Receipt {
 	if err != nil {
 		y.t.Fatal(err)
 	}
-	e, err := hookyard.Publish(hookyard.Publication{Type: typ, Data: []byte(`{"n":1}`)}, time.Now(), hookyard.DefaultLimits())
+	e, err := hookyard.Publish(hookyard.Publication{Type: typ, Data: []byte(`{"n":1}`)}, time.Now(),
+		hookyard.DefaultLimits())
 	if err != nil {
 		y.t.Fatal(err)
 	}
@@ -88,7 +92,8 @@ func (y *yard) publish(view *hookyard.View, typ string) hookyard.Receipt {
 
 func (y *yard) update(view *hookyard.View, id string, f func(h *hookyard.Hook)) {
 	y.t.Helper()
-	h, err := y.db.UpdateHook(context.Background(), view.Project.Key, id, 0, "hook.update", func(h *hookyard.Hook) error { f(h); return nil })
+	h, err := y.db.UpdateHook(context.Background(), view.Project.Key, id, 0, "hook.update",
+		func(h *hookyard.Hook) error { f(h); return nil })
 	if err != nil {
 		y.t.Fatal(err)
 	}
@@ -101,10 +106,12 @@ func (y *yard) settled(view *hookyard.View) []hookyard.Delivery {
 	var all []hookyard.Delivery
 	testenv.Until(y.t, "every delivery ends", func() bool {
 		var err error
-		if all, _, err = y.db.Deliveries(context.Background(), hookyard.DeliveryQuery{ProjectKey: view.Project.Key, Limit: 100_000}); err != nil {
+		if all, _, err = y.db.Deliveries(context.Background(),
+			hookyard.DeliveryQuery{ProjectKey: view.Project.Key, Limit: 100_000}); err != nil {
 			y.t.Fatal(err)
 		}
-		return len(all) > 0 && !slices.ContainsFunc(all, func(d hookyard.Delivery) bool { return d.State == hookyard.Pending })
+		return len(all) > 0 && !slices.ContainsFunc(all,
+			func(d hookyard.Delivery) bool { return d.State == hookyard.Pending })
 	})
 	return all
 }
@@ -125,7 +132,8 @@ func receive(t testing.TB, answer func(n int, w http.ResponseWriter, r *http.Req
 		body, _ := io.ReadAll(r.Body)
 		rc.mu.Lock()
 		n := len(rc.bodies)
-		rc.bodies, rc.ids, rc.heads = append(rc.bodies, string(body)), append(rc.ids, r.Header.Get("webhook-id")), append(rc.heads, r.Header)
+		rc.bodies, rc.ids, rc.heads = append(rc.bodies, string(body)), append(rc.ids, r.Header.Get("webhook-id")),
+			append(rc.heads, r.Header)
 		rc.mu.Unlock()
 		if rc.answer != nil {
 			rc.answer(n, w, r)
@@ -189,13 +197,17 @@ func TestRetriesUntilDelivered(t *testing.T) {
 			}
 		})
 		view := storetest.Project(t, db, "acme", "shop", rc.URL)
-		y.update(view, "h1", func(h *hookyard.Hook) { h.Schedule = []time.Duration{0, 20 * time.Millisecond, 20 * time.Millisecond} })
+		y.update(view, "h1", func(h *hookyard.Hook) {
+			h.Schedule = []time.Duration{0, 20 * time.Millisecond,
+				20 * time.Millisecond}
+		})
 		receipt := y.publish(view, "a")
 		all := y.settled(view)
 		if all[0].State != hookyard.Delivered || all[0].Attempts != 3 {
 			t.Fatalf("delivery = %+v; want delivered at the third attempt", all[0])
 		}
-		if got := []string{rc.ids[0], rc.ids[1], rc.ids[2]}; !slices.Equal(got, []string{receipt.ID, receipt.ID, receipt.ID}) {
+		if got := []string{rc.ids[0], rc.ids[1], rc.ids[2]}; !slices.Equal(got,
+			[]string{receipt.ID, receipt.ID, receipt.ID}) {
 			t.Errorf("webhook-ids %v; want the same on every attempt", got)
 		}
 	})
@@ -214,7 +226,8 @@ func TestGivesUp(t *testing.T) {
 		y.update(view, "h2", func(h *hookyard.Hook) { h.Events = hookyard.Selector{Names: []string{"hookyard.*"}} })
 		y.publish(view, "a")
 		testenv.Until(t, "the failure is told", func() bool { return told.count() > 0 })
-		if bad.count() != 2 || !strings.Contains(told.bodies[0], "hookyard.delivery.failed") || !strings.Contains(told.bodies[0], "answered 308") {
+		if bad.count() != 2 || !strings.Contains(told.bodies[0], "hookyard.delivery.failed") ||
+			!strings.Contains(told.bodies[0], "answered 308") {
 			t.Errorf("%d attempts; told %s", bad.count(), told.bodies[0])
 		}
 	})
@@ -267,7 +280,10 @@ func TestNetBeansPolicy(t *testing.T) {
 			t.Fatalf("states = %v; want ten failed, then skipped", states)
 		}
 		rc := receive(t, nil)
-		y.update(view, "h1", func(h *hookyard.Hook) { h.URL, h.Active, h.OffReason, h.Health = rc.URL, true, "", hookyard.Health{} })
+		y.update(view, "h1", func(h *hookyard.Hook) {
+			h.URL, h.Active, h.OffReason, h.Health = rc.URL, true, "",
+				hookyard.Health{}
+		})
 		y.publish(view, "a")
 		testenv.Until(t, "it is on again", func() bool { return rc.count() == 1 })
 	})
@@ -399,12 +415,16 @@ func TestStopGivesBack(t *testing.T) {
 		y.stop()
 		slow.Store(false)
 		again := start(t, db)
-		again.update(view, "h1", func(h *hookyard.Hook) { h.Schedule = []time.Duration{0, time.Millisecond, time.Millisecond} })
+		again.update(view, "h1", func(h *hookyard.Hook) {
+			h.Schedule = []time.Duration{0, time.Millisecond,
+				time.Millisecond}
+		})
 		if n, err := db.PendingOf(context.Background(), view.Hook("h1").Key, 100); err != nil || n == 0 {
 			t.Fatalf("after the stop %d deliveries are rows, %v; want what was queued", n, err)
 		}
 		for range 60 { // those that failed by timeout wait five seconds; bring them forward
-			all, _, err := db.Deliveries(context.Background(), hookyard.DeliveryQuery{ProjectKey: view.Project.Key, State: hookyard.Pending, Limit: 100})
+			all, _, err := db.Deliveries(context.Background(),
+				hookyard.DeliveryQuery{ProjectKey: view.Project.Key, State: hookyard.Pending, Limit: 100})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -416,7 +436,8 @@ func TestStopGivesBack(t *testing.T) {
 			}
 			again.dispatcher.Wake(view.Hook("h1").Key)
 			testenv.Until(t, "progress", func() bool {
-				left, _, err := db.Deliveries(context.Background(), hookyard.DeliveryQuery{ProjectKey: view.Project.Key, State: hookyard.Pending, Limit: 100})
+				left, _, err := db.Deliveries(context.Background(),
+					hookyard.DeliveryQuery{ProjectKey: view.Project.Key, State: hookyard.Pending, Limit: 100})
 				return err != nil || len(left) < len(all)
 			})
 		}
@@ -435,11 +456,13 @@ func TestReplayToANewHook(t *testing.T) {
 			y.publish(view, fmt.Sprintf("kind.%d", i%3))
 		}
 		rc := receive(t, nil)
-		h := &hookyard.Hook{ID: "late", ProjectKey: view.Project.Key, URL: rc.URL, Active: true, Events: hookyard.Selector{Names: []string{"kind.1"}}}
+		h := &hookyard.Hook{ID: "late", ProjectKey: view.Project.Key, URL: rc.URL, Active: true,
+			Events: hookyard.Selector{Names: []string{"kind.1"}}}
 		if err := db.CreateHook(ctx, h, 10); err != nil {
 			t.Fatal(err)
 		}
-		job := &hookyard.Replay{ProjectKey: view.Project.Key, HookKey: h.Key, Hook: h.ID, Since: time.Now().Add(-time.Hour)}
+		job := &hookyard.Replay{ProjectKey: view.Project.Key, HookKey: h.Key, Hook: h.ID,
+			Since: time.Now().Add(-time.Hour)}
 		if err := db.CreateReplay(ctx, job); err != nil {
 			t.Fatal(err)
 		}

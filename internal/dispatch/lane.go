@@ -229,9 +229,9 @@ func (l *lane) next(sent bool) (w *hookyard.Work, load bool) {
 	return &item, false
 }
 
-// isLow says whether it is time to fetch rows. An ordered hook gets none while something of it is taken. When the events
-// of all hooks fill the memory that there is for them, each hook may still have what one claim brings. Call it with mu
-// held, from a worker.
+// isLow says whether it is time to fetch rows. An ordered hook gets none while something of it is taken. When the
+// events of all hooks fill the memory that there is for them, each hook may still have what one claim brings. Call it
+// with mu held, from a worker.
 func (l *lane) isLow() bool {
 	queued := len(l.queue) - l.head
 	switch {
@@ -308,7 +308,8 @@ func (l *lane) takeRows(ctx context.Context) (taken []hookyard.Work, next time.T
 		return taken, time.Now(), nil // more may wait; for an ordered hook nothing counts before these are done
 	}
 	next, _, err = l.d.o.Store.NextDue(ctx, l.key)
-	if soon := time.Now().Add(l.d.o.Poll); len(taken) == 0 && err == nil && !next.IsZero() && (h.Ordered || next.Before(time.Now())) {
+	if soon := time.Now().Add(l.d.o.Poll); len(taken) == 0 && err == nil && !next.IsZero() &&
+		(h.Ordered || next.Before(time.Now())) {
 		next = soon // another node is at it, or has found that the hook is to rest
 	}
 	if err != nil {
@@ -328,7 +329,8 @@ func (l *lane) meet(ctx context.Context) (*hookyard.Hook, error) {
 	defer l.mu.Unlock()
 	l.ordered = h.Ordered
 	if !l.known || l.revision != h.Revision {
-		l.known, l.revision, l.health, l.window, l.paused = true, h.Revision, h.Health, h.EffectiveInFlight(), time.Time{}
+		l.known, l.revision, l.health, l.window, l.paused = true, h.Revision, h.Health, h.EffectiveInFlight(),
+			time.Time{}
 		if h.Rate > 0 {
 			l.limiter = rate.NewLimiter(rate.Limit(h.Rate), max(1, int(h.Rate)))
 		} else {
@@ -339,7 +341,8 @@ func (l *lane) meet(ctx context.Context) (*hookyard.Hook, error) {
 }
 
 // ended notes what became of an attempt: health, and how many may be under way.
-func (l *lane) ended(h *hookyard.Hook, o hookyard.Outcome, decide func(before hookyard.Health) hookyard.Decision) (d hookyard.Decision, changed bool) {
+func (l *lane) ended(h *hookyard.Hook, o hookyard.Outcome,
+	decide func(before hookyard.Health) hookyard.Decision) (d hookyard.Decision, changed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	d = decide(l.health)

@@ -41,8 +41,10 @@ func (d *Dispatcher) send(l *lane, w *hookyard.Work) {
 		d.wait(l, w, err)
 		return
 	}
-	if (ctx.Err() != nil || outcome.Kind == egress.KindCanceled) && !outcome.OK() { // cut off by our own stop: not the receiver's fault, and not counted
-		d.finish(l, &hookyard.Result{Work: w, Ordered: h.Ordered, Decision: hookyard.Decision{State: hookyard.Pending, Due: time.Now()}}, false)
+	// cut off by our own stop: not the receiver's fault, and not counted
+	if (ctx.Err() != nil || outcome.Kind == egress.KindCanceled) && !outcome.OK() {
+		d.finish(l, &hookyard.Result{Work: w, Ordered: h.Ordered,
+			Decision: hookyard.Decision{State: hookyard.Pending, Due: time.Now()}}, false)
 		return
 	}
 	now := attempt.StartedAt.Add(attempt.Duration)
@@ -73,7 +75,8 @@ func (d *Dispatcher) wait(l *lane, w *hookyard.Work, err error) {
 	if d.ctx.Err() == nil {
 		d.o.Log.Error("what a delivery needs cannot be read; it waits", "delivery", w.Delivery.ID, "error", err)
 	}
-	d.finish(l, &hookyard.Result{Work: w, Ordered: isOrdered(w), Decision: hookyard.Decision{State: hookyard.Pending, Due: time.Now().Add(time.Second)}}, false)
+	d.finish(l, &hookyard.Result{Work: w, Ordered: isOrdered(w),
+		Decision: hookyard.Decision{State: hookyard.Pending, Due: time.Now().Add(time.Second)}}, false)
 }
 
 // isOrdered says whether a delivery was taken of an ordered hook: its due is its event's place.
@@ -86,9 +89,9 @@ func (d *Dispatcher) random() float64 {
 	return rand.Float64()
 }
 
-// finish hands a result to the store and, once it is committed, tells the lanes of what is due. An ordered lane waits for
-// the commit: what comes next must not be sent before this is known. A store that cannot be reached is tried again until
-// it can: the result is all there is to know that the receiver has the event.
+// finish hands a result to the store and, once it is committed, tells the lanes of what is due. An ordered lane waits
+// for the commit: what comes next must not be sent before this is known. A store that cannot be reached is tried again
+// until it can: the result is all there is to know that the receiver has the event.
 func (d *Dispatcher) finish(l *lane, r *hookyard.Result, wait bool) {
 	done := make(chan struct{})
 	d.work.Add(1)
@@ -96,13 +99,16 @@ func (d *Dispatcher) finish(l *lane, r *hookyard.Result, wait bool) {
 	pause := 50 * time.Millisecond
 	then := func(err error) {
 		if retryable(err) {
-			d.o.Log.Warn("result of an attempt cannot be kept; trying again", "delivery", r.Work.Delivery.ID, "error", err)
+			d.o.Log.Warn("result of an attempt cannot be kept; trying again", "delivery", r.Work.Delivery.ID, "error",
+				err)
 			pause = min(pause*2, 5*time.Second)
 			time.AfterFunc(pause, try)
 			return
 		}
-		if err != nil && !errors.Is(err, hookyard.ErrLost) && r.Attempt != nil { // the record is to blame: keep at least the state
-			d.o.Log.Error("record of an attempt was refused by the database", "delivery", r.Work.Delivery.ID, "error", err)
+		// the record is to blame: keep at least the state
+		if err != nil && !errors.Is(err, hookyard.ErrLost) && r.Attempt != nil {
+			d.o.Log.Error("record of an attempt was refused by the database", "delivery", r.Work.Delivery.ID, "error",
+				err)
 			r.Attempt, r.Meta = nil, nil
 			r.Decision.Reason = "the attempt's record was refused by the database"
 			go try() // not from here: this is the committer, which must not wait for itself
@@ -115,7 +121,8 @@ func (d *Dispatcher) finish(l *lane, r *hookyard.Result, wait bool) {
 	}
 	try = func() {
 		if err := d.o.Store.FinishThen(context.WithoutCancel(d.ctx), r, then); err != nil {
-			d.o.Log.Error("result of an attempt is lost with the stop; the delivery will be repeated", "delivery", r.Work.Delivery.ID, "error", err)
+			d.o.Log.Error("result of an attempt is lost with the stop; the delivery will be repeated", "delivery",
+				r.Work.Delivery.ID, "error", err)
 			l.letGo(r.Work.Delivery.EventSeq)
 			close(done)
 			d.work.Done()
@@ -151,9 +158,11 @@ func (d *Dispatcher) after(l *lane, r *hookyard.Result, err error) {
 
 // attempt shapes, signs and sends, and describes what happened. An error means that nothing was attempted, because the
 // database could not be asked.
-func (d *Dispatcher) attempt(ctx context.Context, h *hookyard.Hook, w *hookyard.Work) (*hookyard.Attempt, hookyard.Outcome, error) {
+func (d *Dispatcher) attempt(ctx context.Context, h *hookyard.Hook, w *hookyard.Work) (*hookyard.Attempt,
+	hookyard.Outcome, error) {
 	started := time.Now()
-	a := &hookyard.Attempt{EventSeq: w.Delivery.EventSeq, HookKey: h.Key, N: w.Delivery.Attempts + 1, StartedAt: started, URL: showURL(h.URL)}
+	a := &hookyard.Attempt{EventSeq: w.Delivery.EventSeq, HookKey: h.Key, N: w.Delivery.Attempts + 1,
+		StartedAt: started, URL: showURL(h.URL)}
 	shaped, resourceKey, err := d.shape(ctx, h, w.Event)
 	if unread := (*unreadError)(nil); errors.As(err, &unread) {
 		return nil, hookyard.Outcome{}, unread.err
@@ -199,7 +208,8 @@ func unread(err error) error {
 }
 
 // shape makes the body; for formats that talk in threads it brings the thread along.
-func (d *Dispatcher) shape(ctx context.Context, h *hookyard.Hook, e *hookyard.Event) (shaped format.Shaped, resource string, err error) {
+func (d *Dispatcher) shape(ctx context.Context, h *hookyard.Hook, e *hookyard.Event) (shaped format.Shaped,
+	resource string, err error) {
 	view, err := d.o.Store.ViewByKey(ctx, h.ProjectKey)
 	if err != nil {
 		return shaped, "", unread(err)
@@ -231,7 +241,8 @@ func (d *Dispatcher) remember(ctx context.Context, h *hookyard.Hook, resource st
 }
 
 // header makes the headers of an attempt: the hook's own, the format's, and ours, which win.
-func (d *Dispatcher) header(h *hookyard.Hook, e *hookyard.Event, shaped format.Shaped, now time.Time) (http.Header, error) {
+func (d *Dispatcher) header(h *hookyard.Hook, e *hookyard.Event, shaped format.Shaped, now time.Time) (http.Header,
+	error) {
 	out := make(http.Header, 10+len(h.Headers)+len(shaped.Header))
 	out["X-Github-Event"] = []string{e.Type}
 	for name, value := range h.Headers {
@@ -289,7 +300,8 @@ func maskSent(sent http.Header, h *hookyard.Hook, shaped format.Shaped) http.Hea
 	return sent
 }
 
-func (d *Dispatcher) post(ctx context.Context, h *hookyard.Hook, header http.Header, body []byte, a *hookyard.Attempt) hookyard.Outcome {
+func (d *Dispatcher) post(ctx context.Context, h *hookyard.Hook, header http.Header, body []byte,
+	a *hookyard.Attempt) hookyard.Outcome {
 	resp, err := d.o.Client.Do(ctx, &egress.Request{
 		Method: http.MethodPost, URL: h.URL, Header: header, Body: body, Timeout: h.EffectiveTimeout(),
 		MaxBody: d.o.Limits.ResponseBody, InsecureTLS: h.InsecureTLS,
@@ -297,7 +309,8 @@ func (d *Dispatcher) post(ctx context.Context, h *hookyard.Hook, header http.Hea
 	a.Duration = time.Since(a.StartedAt)
 	var o hookyard.Outcome
 	if resp != nil {
-		a.ResponseHeader, a.ResponseBody, a.ResponseTruncated = hookyard.MaskHeader(resp.Header), resp.Body, resp.Truncated
+		a.ResponseHeader, a.ResponseBody, a.ResponseTruncated = hookyard.MaskHeader(resp.Header), resp.Body,
+			resp.Truncated
 		a.Remote, a.Timing = resp.Remote, hookyard.Timing(resp.Timing)
 		o.Status = resp.Status
 		if resp.Status == http.StatusTooManyRequests || resp.Status >= 500 {
@@ -316,7 +329,8 @@ func (d *Dispatcher) post(ctx context.Context, h *hookyard.Hook, header http.Hea
 	return o
 }
 
-func (d *Dispatcher) publish(ctx context.Context, h *hookyard.Hook, e *hookyard.Event, header http.Header, shaped format.Shaped) hookyard.Outcome {
+func (d *Dispatcher) publish(ctx context.Context, h *hookyard.Hook, e *hookyard.Event, header http.Header,
+	shaped format.Shaped) hookyard.Outcome {
 	if d.o.Broker == nil {
 		return hookyard.Outcome{Kind: hookyard.KindBroker, Error: "this server was built without a broker"}
 	}
@@ -331,7 +345,8 @@ func (d *Dispatcher) publish(ctx context.Context, h *hookyard.Hook, e *hookyard.
 
 // tellings are the events that tell of a hook switched off or a delivery given up. They do not tell of each other, and
 // of given-up deliveries only where a hook wants to hear of them.
-func (d *Dispatcher) tellings(ctx context.Context, h *hookyard.Hook, w *hookyard.Work, dec hookyard.Decision) []hookyard.Acceptance {
+func (d *Dispatcher) tellings(ctx context.Context, h *hookyard.Hook, w *hookyard.Work,
+	dec hookyard.Decision) []hookyard.Acceptance {
 	if w.Event.IsMeta() && dec.HookOff == "" || dec.State != hookyard.Failed && dec.HookOff == "" {
 		return nil
 	}
@@ -353,11 +368,13 @@ func (d *Dispatcher) tellings(ctx context.Context, h *hookyard.Hook, w *hookyard
 	}
 	var out []hookyard.Acceptance
 	if dec.HookOff != "" {
-		out = append(out, tell("hookyard.hook.disabled", map[string]any{"reason": dec.HookOff, "deliveryId": w.Delivery.ID, "failures": dec.Health.Failures}))
+		out = append(out, tell("hookyard.hook.disabled",
+			map[string]any{"reason": dec.HookOff, "deliveryId": w.Delivery.ID, "failures": dec.Health.Failures}))
 	}
 	if dec.State == hookyard.Failed && !w.Event.IsMeta() {
-		a := tell("hookyard.delivery.failed", map[string]any{"deliveryId": w.Delivery.ID, "eventId": w.Event.ID, "eventType": w.Event.Type,
-			"reason": dec.Reason, "attempts": w.Delivery.Attempts + 1})
+		a := tell("hookyard.delivery.failed",
+			map[string]any{"deliveryId": w.Delivery.ID, "eventId": w.Event.ID, "eventType": w.Event.Type,
+				"reason": dec.Reason, "attempts": w.Delivery.Attempts + 1})
 		if len(a.Deliveries) > 0 {
 			out = append(out, a)
 		}

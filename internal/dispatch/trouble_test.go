@@ -30,7 +30,8 @@ func TestRefusedRecords(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = raw.Close() }()
-	if _, err := raw.Exec("create trigger refuse before insert on attempts begin select raise(abort, 'no'); end"); err != nil {
+	if _, err := raw.Exec(
+		"create trigger refuse before insert on attempts begin select raise(abort, 'no'); end"); err != nil {
 		t.Fatal(err)
 	}
 	var publishers sync.WaitGroup
@@ -57,8 +58,10 @@ func TestForgotten(t *testing.T) {
 		view := storetest.Project(t, db, "acme", "shop", rc.URL)
 		e := hookyard.NewEvent("in", "a", []byte("{}"), time.Now())
 		e.ProjectKey = view.Project.Key
-		a := &hookyard.Acceptance{Event: e, Deliveries: []hookyard.Delivery{hookyard.Owe(e, view.Hooks[0])}, Taken: []bool{true}, Ordered: []bool{false}}
-		if _, err := db.Accept(t.Context(), a); err != nil { // as if it had been handed to a dispatcher that never got it
+		a := &hookyard.Acceptance{Event: e, Deliveries: []hookyard.Delivery{hookyard.Owe(e, view.Hooks[0])},
+			Taken: []bool{true}, Ordered: []bool{false}}
+		// as if it had been handed to a dispatcher that never got it
+		if _, err := db.Accept(t.Context(), a); err != nil {
 			t.Fatal(err)
 		}
 		y := start(t, db)
@@ -160,7 +163,8 @@ func TestUnreadWhileShaping(t *testing.T) {
 	u := &unread{DB: db}
 	u.down.Store(true)
 	y := startOn(t, db, u)
-	e, err := hookyard.Publish(hookyard.Publication{Type: "NEW_ISSUE", Data: []byte(`{"issue":{"number":1,"title":"x"}}`)}, time.Now(), hookyard.DefaultLimits())
+	e, err := hookyard.Publish(hookyard.Publication{Type: "NEW_ISSUE",
+		Data: []byte(`{"issue":{"number":1,"title":"x"}}`)}, time.Now(), hookyard.DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +213,8 @@ func TestOrderedOnTwoNodes(t *testing.T) {
 	// Each node asks for what is due several times; none may get it.
 	for range 5 {
 		for _, db := range []*store.DB{a, b} {
-			if work, err := db.Claim(t.Context(), view.Hooks[0].Key, true, time.Now(), 10); err != nil || len(work) > 0 {
+			if work, err := db.Claim(t.Context(), view.Hooks[0].Key, true, time.Now(), 10); err != nil ||
+				len(work) > 0 {
 				if !errors.Is(err, hookyard.ErrUnavailable) && len(work) > 0 {
 					t.Fatalf("a node takes %d of a hook that waits, %v", len(work), err)
 				}
@@ -228,11 +233,15 @@ func TestSwitchedOnElsewhere(t *testing.T) {
 	dsn := storetest.Postgres(t)
 	a := storetest.OpenWith(t, dsn, store.Options{NodeName: "a"})
 	b := storetest.OpenWith(t, dsn, store.Options{NodeName: "b"})
-	rc := receive(t, func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
+	rc := receive(t, func(_ int, w http.ResponseWriter,
+		_ *http.Request) {
+		w.WriteHeader(http.StatusInternalServerError)
+	})
 	view := storetest.Project(t, a, "acme", "shop", rc.URL)
 	change := func(db *store.DB, f func(h *hookyard.Hook)) {
 		t.Helper()
-		_, err := db.UpdateHook(t.Context(), view.Project.Key, "h1", 0, "hook.update", func(h *hookyard.Hook) error { f(h); return nil })
+		_, err := db.UpdateHook(t.Context(), view.Project.Key, "h1", 0, "hook.update",
+			func(h *hookyard.Hook) error { f(h); return nil })
 		if err != nil {
 			t.Fatal(err)
 		}

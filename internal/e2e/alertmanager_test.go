@@ -22,7 +22,8 @@ func TestAlertmanager(t *testing.T) {
 	t.Parallel()
 	am := testenv.Program(t, "prometheus-alertmanager", "alertmanager")
 	y := newYard(t, dev(t), "alerts")
-	in := y.source("alertmanager", "basic", "prom:s3cret", client.SourcePatch{EventType: ptr("alert"), DedupHeader: ptr("X-None")})
+	in := y.source("alertmanager", "basic", "prom:s3cret",
+		client.SourcePatch{EventType: ptr("alert"), DedupHeader: ptr("X-None")})
 	up := newReceiver(t, nil)
 	downAddr := freeAddr(t)
 	y.hook("up", up.url, client.HookPatch{})
@@ -30,7 +31,8 @@ func TestAlertmanager(t *testing.T) {
 	api := startAlertmanager(t, am, in)
 
 	alert := `[{"labels": {"alertname": "DiskFull", "instance": "db1", "severity": "page"}, "annotations": {"summary": "ünï <&> 97 %"}}]`
-	if r := ask(t, http.MethodPost, api+"/api/v2/alerts", []byte(alert), "Content-Type", "application/json"); r.status != http.StatusOK {
+	if r := ask(t, http.MethodPost, api+"/api/v2/alerts", []byte(alert), "Content-Type",
+		"application/json"); r.status != http.StatusOK {
 		t.Fatalf("Alertmanager does not take the alert: %d %s", r.status, r.body)
 	}
 	first := up.wait(t, 1)[0]
@@ -45,12 +47,14 @@ func TestAlertmanager(t *testing.T) {
 		t.Errorf("the receiver reads the summary %q", got)
 	}
 	if late.id != first.id || late.header.Get("Content-Type") != "application/json" {
-		t.Errorf("webhook-id %q and content type %q, want %q and application/json", late.id, late.header.Get("Content-Type"), first.id)
+		t.Errorf("webhook-id %q and content type %q, want %q and application/json", late.id,
+			late.header.Get("Content-Type"), first.id)
 	}
 	if n := len(y.ended(first.id, "down", "delivered").History); n < 2 {
 		t.Errorf("%d attempts in the history of the hook that was down", n)
 	}
-	if e, err := y.c.Event(t.Context(), y.project, first.id); err != nil || e.Verified != "basic" || e.Type != "alert" || e.Header["Authorization"][0] != "***" {
+	if e, err := y.c.Event(t.Context(), y.project, first.id); err != nil || e.Verified != "basic" ||
+		e.Type != "alert" || e.Header["Authorization"][0] != "***" {
 		t.Errorf("event %+v, error %v", e, err)
 	}
 }
@@ -73,7 +77,8 @@ receivers:
 	}
 	addr := freeAddr(t)
 	var log bytes.Buffer
-	c := exec.Command(path, "--config.file", config, "--storage.path", filepath.Join(dir, "data"), "--web.listen-address", addr, "--cluster.listen-address=")
+	c := exec.Command(path, "--config.file", config, "--storage.path", filepath.Join(dir, "data"),
+		"--web.listen-address", addr, "--cluster.listen-address=")
 	c.Stdout, c.Stderr = &log, &log
 	if err := c.Start(); err != nil {
 		t.Fatal(err)

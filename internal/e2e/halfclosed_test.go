@@ -12,8 +12,8 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// TestHalfClosed: a sender that ends its side of the connection after the request, as HTTP allows, is not told 2xx unless
-// its event is kept.
+// TestHalfClosed: a sender that ends its side of the connection after the request, as HTTP allows, is not told 2xx
+// unless its event is kept.
 func TestHalfClosed(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, dev(t), "half")
@@ -22,7 +22,8 @@ func TestHalfClosed(t *testing.T) {
 	for i := range 100 {
 		request := "POST /in/guest/half/in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nok"
 		if i%2 == 0 {
-			request = "POST /api/projects/guest/half/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 21\r\n\r\n" + `{"type":"a","data":1}`
+			request = "POST /api/projects/guest/half/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 21\r\n\r\n" +
+				`{"type":"a","data":1}`
 		}
 		answer := halfClose(t, y.s.addr, request)
 		switch {
@@ -36,10 +37,13 @@ func TestHalfClosed(t *testing.T) {
 		t.Errorf("%d events are kept, %d were acknowledged", n, ok)
 	}
 	for range 20 {
-		if answer := halfClose(t, y.s.addr, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"); status(answer) != http.StatusOK {
+		if answer := halfClose(t, y.s.addr,
+			"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"); status(answer) != http.StatusOK {
 			t.Errorf("health: %q", answer)
 		}
-		if answer := halfClose(t, y.s.addr, "GET /api/projects/guest/half/events HTTP/1.1\r\nHost: localhost\r\n\r\n"); strings.HasSuffix(answer, "\r\n\r\n") {
+		if answer := halfClose(t, y.s.addr,
+			"GET /api/projects/guest/half/events HTTP/1.1\r\nHost: localhost\r\n\r\n"); strings.HasSuffix(answer,
+			"\r\n\r\n") {
 			t.Errorf("an answer without a body: %q", answer)
 		}
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// TestHostileReceivers: receivers that are slow, endless or dead cost their own deliveries a timeout each, and a healthy
-// hook beside them nothing.
+// TestHostileReceivers: receivers that are slow, endless or dead cost their own deliveries a timeout each, and a
+// healthy hook beside them nothing.
 func TestHostileReceivers(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, dev(t), "hostile")
@@ -55,7 +55,8 @@ func TestHostileReceivers(t *testing.T) {
 		return http.StatusOK
 	}
 	timeout := hookyard.Duration(500 * time.Millisecond)
-	for name, answer := range map[string]func(http.ResponseWriter, *http.Request, int) int{"held": held, "drip": drip, "endless": endless} {
+	for name, answer := range map[string]func(http.ResponseWriter, *http.Request, int) int{"held": held, "drip": drip,
+		"endless": endless} {
 		y.hook(name, newReceiver(t, answer).url, client.HookPatch{Schedule: often(1, 0), Timeout: &timeout})
 	}
 	healthy := newReceiver(t, nil)
@@ -122,8 +123,8 @@ func TestIdleLatency(t *testing.T) {
 	}
 }
 
-// TestPrivateAddresses: without --allow-target nothing is sent to this machine or its neighbours, and each refusal names
-// the setting.
+// TestPrivateAddresses: without --allow-target nothing is sent to this machine or its neighbours, and each refusal
+// names the setting.
 func TestPrivateAddresses(t *testing.T) {
 	t.Parallel()
 	s := start(t, "--allow-target", "127.0.0.0/8")
@@ -136,16 +137,20 @@ func TestPrivateAddresses(t *testing.T) {
 	s.start()
 
 	blocked := y.ended(y.publish("order.created", `2`), "h", hookyard.Failed)
-	if a := blocked.History[0]; a.ErrorKind != hookyard.KindBlocked || !strings.Contains(a.Error, "--allow-target") || rc.count() != 1 {
+	if a := blocked.History[0]; a.ErrorKind != hookyard.KindBlocked || !strings.Contains(a.Error, "--allow-target") ||
+		rc.count() != 1 {
 		t.Errorf("kind %q, %q, %d arrivals", a.ErrorKind, a.Error, rc.count())
 	}
 	port := rc.url[strings.LastIndexByte(rc.url, ':'):]
 	for _, host := range []string{
-		"127.0.0.1", "localhost", "LocalHost.", "a.localhost", "0.0.0.0", "[::1]", "[::]", "[::ffff:127.0.0.1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "10.0.0.1",
-		"172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "198.18.0.1", "224.0.0.1", "255.255.255.255", "[fe80::1%25eth0]", "[fd00::1]",
+		"127.0.0.1", "localhost", "LocalHost.", "a.localhost", "0.0.0.0", "[::1]", "[::]", "[::ffff:127.0.0.1]",
+		"[64:ff9b::7f00:1]", "[2002:7f00:1::]", "10.0.0.1",
+		"172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "198.18.0.1", "224.0.0.1", "255.255.255.255",
+		"[fe80::1%25eth0]", "[fd00::1]",
 		"2130706433", "0177.0.0.1", "0x7f.1", "127.1", "１２７.0.0.1",
 	} {
-		_, err := y.c.PutHook(t.Context(), y.project, "bad", client.HookPatch{URL: ptr("http://" + host + port), Events: ptr(hookyard.SelectAll())})
+		_, err := y.c.PutHook(t.Context(), y.project, "bad",
+			client.HookPatch{URL: ptr("http://" + host + port), Events: ptr(hookyard.SelectAll())})
 		if client.StatusOf(err) != http.StatusBadRequest {
 			t.Errorf("a hook to %s can be made: %v", host, err)
 			_, _ = y.c.DeleteHook(t.Context(), y.project, "bad")
@@ -183,18 +188,21 @@ func TestStrangers(t *testing.T) {
 	s := start(t)
 	y := admin(t, s, "secret")
 	id := y.publish("order.created", `1`)
-	for _, path := range []string{"/hooks", "/events", "/events/" + id, "/events/" + id + "/body", "/deliveries", "/sources", "/audit", "/replays", ""} {
+	for _, path := range []string{"/hooks", "/events", "/events/" + id, "/events/" + id + "/body", "/deliveries",
+		"/sources", "/audit", "/replays", ""} {
 		there := ask(t, http.MethodGet, s.url+"/api/projects/admin/secret"+path, nil)
 		if there.status != http.StatusUnauthorized && there.status != http.StatusForbidden {
 			t.Errorf("GET %s without sign-in: %d %s", path, there.status, there.body)
 		}
 		nowhere := ask(t, http.MethodGet, s.url+"/api/projects/admin/nothing"+path, nil)
 		if nowhere.status != there.status || strings.ReplaceAll(nowhere.body, "nothing", "secret") != there.body {
-			t.Errorf("GET %s tells what there is: %d %s, and where nothing is %d %s", path, there.status, there.body, nowhere.status, nowhere.body)
+			t.Errorf("GET %s tells what there is: %d %s, and where nothing is %d %s", path, there.status, there.body,
+				nowhere.status, nowhere.body)
 		}
 	}
 	for _, token := range []string{"Bearer wrong", "Basic YWRtaW46YWRtaW4=", "Bearer ", "Digest x"} {
-		r := ask(t, http.MethodPost, s.url+"/api/projects/admin/secret/events", []byte(`{"type":"a","data":1}`), "Authorization", token)
+		r := ask(t, http.MethodPost, s.url+"/api/projects/admin/secret/events", []byte(`{"type":"a","data":1}`),
+			"Authorization", token)
 		if r.status != http.StatusUnauthorized {
 			t.Errorf("publishing with %q: %d %s", token, r.status, r.body)
 		}

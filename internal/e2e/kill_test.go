@@ -53,7 +53,9 @@ func killUnderLoad(t *testing.T, s *server, kills int) {
 	y.hook("healthy", receivers["healthy"].url, client.HookPatch{Schedule: schedule, Off: never})
 	y.hook("flaky", receivers["flaky"].url, client.HookPatch{Schedule: schedule, Off: never})
 	y.hook("slow", receivers["slow"].url, client.HookPatch{Schedule: schedule, Off: never, InFlight: ptr(32)})
-	y.hook("ordered", receivers["ordered"].url, client.HookPatch{Schedule: schedule, Off: never, Ordered: ptr(true), Events: &hookyard.Selector{Names: []string{paid}}})
+	y.hook("ordered", receivers["ordered"].url,
+		client.HookPatch{Schedule: schedule, Off: never, Ordered: ptr(true),
+			Events: &hookyard.Selector{Names: []string{paid}}})
 	in := y.source("in", "none", "", client.SourcePatch{DedupHeader: ptr("X-Delivery"), TypeHeader: ptr("X-Type")})
 
 	l := &ledger{acked: map[string]client.Receipt{}, unknown: map[string]bool{}}
@@ -106,13 +108,15 @@ func ownID(ctx context.Context, y *yard, eventType string, keys []string) ([]cli
 }
 
 func idempotencyKey(ctx context.Context, y *yard, eventType string, keys []string) ([]client.Receipt, error) {
-	r, err := y.c.Publish(ctx, y.project, client.Publication{IdempotencyKey: keys[0], Type: eventType, Data: keyBody(keys[0])})
+	r, err := y.c.Publish(ctx, y.project, client.Publication{IdempotencyKey: keys[0], Type: eventType,
+		Data: keyBody(keys[0])})
 	return []client.Receipt{r}, err
 }
 
 func inbound(url string) publisher {
 	return func(ctx context.Context, y *yard, eventType string, keys []string) ([]client.Receipt, error) {
-		r, err := askContext(ctx, http.MethodPost, url, keyBody(keys[0]), "X-Delivery", keys[0], "X-Type", eventType, "Content-Type", "application/json")
+		r, err := askContext(ctx, http.MethodPost, url, keyBody(keys[0]), "X-Delivery", keys[0], "X-Type", eventType,
+			"Content-Type", "application/json")
 		if err != nil {
 			return nil, err
 		}
@@ -213,7 +217,8 @@ func (l *ledger) fail(keys []string, giveUp bool) bool {
 func (y *yard) drained() {
 	y.t.Helper()
 	testenv.Until(y.t, "no delivery is pending", func() bool {
-		page, err := y.c.Deliveries(y.t.Context(), y.project, client.DeliveryQuery{State: hookyard.Pending, Page: client.Page{Limit: 1}})
+		page, err := y.c.Deliveries(y.t.Context(), y.project,
+			client.DeliveryQuery{State: hookyard.Pending, Page: client.Page{Limit: 1}})
 		if err != nil {
 			y.t.Fatal(err)
 		}
@@ -281,7 +286,8 @@ func (l *ledger) check(t *testing.T, y *yard, receivers map[string]*receiver) {
 			d := deliveries[e.ID][hook]
 			body, ok := took[hook][e.ID]
 			if d.State != hookyard.Delivered || d.Attempts < 1 || !ok {
-				t.Errorf("event %s to %s: %q after %d attempts (%s), at the receiver: %v", e.ID, hook, d.State, d.Attempts, d.Reason, ok)
+				t.Errorf("event %s to %s: %q after %d attempts (%s), at the receiver: %v", e.ID, hook, d.State,
+					d.Attempts, d.Reason, ok)
 			}
 			if ok && e.Size != int64(len(body)) {
 				t.Errorf("event %s has %d bytes, but %s got %d", e.ID, e.Size, hook, len(body))

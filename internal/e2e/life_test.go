@@ -24,7 +24,8 @@ func TestSmokePostgres(t *testing.T) {
 	rc := newReceiver(t, first(1, http.StatusBadGateway))
 	y.hook("h", rc.url, client.HookPatch{Schedule: often(3, 20*time.Millisecond), Filter: ptr(`body.big > 1.0`)})
 	body := `{"big": 12345678901234567890.10, "nul": "\u0000", "text": "ünï"}`
-	r := ask(t, http.MethodPost, in, []byte(body), "X-Hub-Signature-256", "sha256="+hexMAC("s3cret", body), "X-GitHub-Event", "push", "Content-Type", "application/json")
+	r := ask(t, http.MethodPost, in, []byte(body), "X-Hub-Signature-256", "sha256="+hexMAC("s3cret", body),
+		"X-GitHub-Event", "push", "Content-Type", "application/json")
 	if r.status != http.StatusOK {
 		t.Fatalf("%d %s", r.status, r.body)
 	}
@@ -67,10 +68,12 @@ func TestNobodyWants(t *testing.T) {
 	alone := y.publish("order.created", `1`)
 	y.hook("off", "http://127.0.0.1:9", client.HookPatch{Active: ptr(false)})
 	skipped := y.publish("order.created", `2`)
-	if got := y.events(); len(got) != 2 || got[0].ID != skipped || got[1].ID != alone || got[0].Deliveries[hookyard.Skipped] != 1 {
+	if got := y.events(); len(got) != 2 || got[0].ID != skipped || got[1].ID != alone ||
+		got[0].Deliveries[hookyard.Skipped] != 1 {
 		t.Errorf("events %+v", got)
 	}
-	if why, err := y.c.Explain(t.Context(), y.project, alone); err != nil || len(why.Hooks) != 1 || why.Hooks[0].Reason == "" {
+	if why, err := y.c.Explain(t.Context(), y.project, alone); err != nil || len(why.Hooks) != 1 ||
+		why.Hooks[0].Reason == "" {
 		t.Errorf("%+v, %v", why, err)
 	}
 }
@@ -87,7 +90,9 @@ func TestBadRowAlone(t *testing.T) {
 				return http.StatusOK
 			})
 			y.hook("h", rc.url, client.HookPatch{Headers: map[string]*string{"X-Odd": ptr("ünï")}})
-			all := []client.Publication{{Type: "a", Data: json.RawMessage(`"fine"`)}, {Type: "a", ID: "ünï", Data: json.RawMessage(`"\u0000\ud800"`)}, {Type: "a", Data: json.RawMessage(`"fine, too"`)}}
+			all := []client.Publication{{Type: "a", Data: json.RawMessage(`"fine"`)},
+				{Type: "a", ID: "ünï", Data: json.RawMessage(`"\u0000\ud800"`)},
+				{Type: "a", Data: json.RawMessage(`"fine, too"`)}}
 			receipts, err := y.c.PublishAll(t.Context(), y.project, all)
 			if err != nil {
 				t.Fatal(err)
@@ -114,7 +119,8 @@ func TestConfigurationAtOnce(t *testing.T) {
 	for n := range 20 {
 		secret := "secret" + string(rune('a'+n))
 		path := "/" + string(rune('a'+n))
-		y.patch("h", client.HookPatch{URL: ptr(rc.url + path), Secret: &secret, Events: &hookyard.Selector{Names: []string{path[1:]}}})
+		y.patch("h", client.HookPatch{URL: ptr(rc.url + path), Secret: &secret,
+			Events: &hookyard.Selector{Names: []string{path[1:]}}})
 		y.publish("other", `1`)
 		y.publish(path[1:], `1`)
 		a := rc.wait(t, n+1)[n]
@@ -147,11 +153,14 @@ func TestLostConnections(t *testing.T) {
 	acked := map[string]bool{}
 	for n := range 200 {
 		if n%20 == 10 {
-			if _, err := db.ExecContext(t.Context(), "select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1", q.Get("application_name")); err != nil {
+			if _, err := db.ExecContext(t.Context(),
+				"select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1",
+				q.Get("application_name")); err != nil {
 				t.Fatal(err)
 			}
 		}
-		r, err := y.c.Publish(t.Context(), y.project, client.Publication{Type: "order.created", Data: json.RawMessage(`1`)})
+		r, err := y.c.Publish(t.Context(), y.project,
+			client.Publication{Type: "order.created", Data: json.RawMessage(`1`)})
 		switch {
 		case err == nil:
 			acked[r.ID] = true

@@ -33,25 +33,43 @@ func TestLimits(t *testing.T) {
 		status                  int
 		says                    []string
 	}{
-		{"url", "PATCH", base + "/hooks/h", `{"url":"http://127.0.0.1/` + long(2001-17) + `"}`, 400, []string{"2001", "2000", "--max-url"}},
-		{"secret", "PATCH", base + "/hooks/h", `{"secret":"` + long(251) + `"}`, 400, []string{"251", "250", "--max-secret"}},
-		{"secret by rotation", "POST", base + "/hooks/h/rotate-secret", `{"secret":"` + long(251) + `"}`, 400, []string{"250", "--max-secret"}},
-		{"secret of a source", "PUT", base + "/sources/s", `{"type":"github","secret":"` + long(251) + `"}`, 400, []string{"250", "--max-secret"}},
-		{"description", "PATCH", base + "/hooks/h", `{"description":"` + long(1001) + `"}`, 400, []string{"1001", "1000", "--max-description"}},
-		{"description of a source", "PUT", base + "/sources/s", `{"type":"none","description":"` + long(1001) + `"}`, 400, []string{"1000", "--max-description"}},
-		{"description of a project", "PATCH", base, `{"description":"` + long(1001) + `"}`, 400, []string{"1000", "--max-description"}},
-		{"headers", "PATCH", base + "/hooks/h", `{"headers":{` + headers(21) + `}}`, 400, []string{"21", "20", "--max-headers"}},
+		{"url", "PATCH", base + "/hooks/h", `{"url":"http://127.0.0.1/` + long(2001-17) + `"}`, 400,
+			[]string{"2001", "2000", "--max-url"}},
+		{"secret", "PATCH", base + "/hooks/h", `{"secret":"` + long(251) + `"}`, 400,
+			[]string{"251", "250", "--max-secret"}},
+		{"secret by rotation", "POST", base + "/hooks/h/rotate-secret", `{"secret":"` + long(251) + `"}`, 400,
+			[]string{"250", "--max-secret"}},
+		{"secret of a source", "PUT", base + "/sources/s", `{"type":"github","secret":"` + long(251) + `"}`, 400,
+			[]string{"250", "--max-secret"}},
+		{"description", "PATCH", base + "/hooks/h", `{"description":"` + long(1001) + `"}`, 400,
+			[]string{"1001", "1000", "--max-description"}},
+		{"description of a source", "PUT", base + "/sources/s", `{"type":"none","description":"` + long(1001) + `"}`,
+			400, []string{"1000", "--max-description"}},
+		{"description of a project", "PATCH", base, `{"description":"` + long(1001) + `"}`, 400,
+			[]string{"1000", "--max-description"}},
+		{"headers", "PATCH", base + "/hooks/h", `{"headers":{` + headers(21) + `}}`, 400,
+			[]string{"21", "20", "--max-headers"}},
 		{"timeout", "PATCH", base + "/hooks/h", `{"timeout":"121s"}`, 400, []string{"2m", "--max-timeout"}},
-		{"event type", "POST", base + "/events", `{"type":"` + long(201) + `","data":1}`, 400, []string{"201", "200", "--max-event-type"}},
-		{"event type of a hook", "PATCH", base + "/hooks/h", `{"events":["` + long(201) + `"]}`, 400, []string{"201", "200", "--max-event-type"}},
-		{"event type of a source", "PUT", base + "/sources/s", `{"type":"none","eventType":"` + long(201) + `"}`, 400, []string{"201", "200", "--max-event-type"}},
-		{"event type of a catalogue", "PATCH", base, `{"eventTypes":["` + long(201) + `"]}`, 400, []string{"200", "--max-event-type"}},
-		{"event id", "POST", base + "/events", `{"type":"a","id":"` + long(201) + `","data":1}`, 400, []string{"201", "200", "--max-event-type"}},
-		{"depth", "POST", base + "/events", `{"type":"a","data":` + strings.Repeat("[", 1001) + strings.Repeat("]", 1001) + `}`, 400, []string{"1000", "--max-json-depth"}},
-		{"great depth", "POST", base + "/events", `{"type":"a","data":` + strings.Repeat(`[{"a":`, 1<<20), 400, []string{"1000", "--max-json-depth"}},
-		{"depth of a batch", "POST", base + "/events", `[{"type":"a","data":` + strings.Repeat("[", 1001) + strings.Repeat("]", 1001) + `}]`, 400, []string{"1000", "--max-json-depth"}},
-		{"batch", "POST", base + "/events", `[` + strings.Repeat(`{"type":"a","data":1},`, 5) + `{"type":"a","data":1}]`, 413, []string{"5", "--max-batch"}},
-		{"body", "POST", base + "/events", `{"type":"a","data":"` + long(25<<20) + `"}`, 413, []string{"26214400", "--max-body"}},
+		{"event type", "POST", base + "/events", `{"type":"` + long(201) + `","data":1}`, 400,
+			[]string{"201", "200", "--max-event-type"}},
+		{"event type of a hook", "PATCH", base + "/hooks/h", `{"events":["` + long(201) + `"]}`, 400,
+			[]string{"201", "200", "--max-event-type"}},
+		{"event type of a source", "PUT", base + "/sources/s", `{"type":"none","eventType":"` + long(201) + `"}`, 400,
+			[]string{"201", "200", "--max-event-type"}},
+		{"event type of a catalogue", "PATCH", base, `{"eventTypes":["` + long(201) + `"]}`, 400,
+			[]string{"200", "--max-event-type"}},
+		{"event id", "POST", base + "/events", `{"type":"a","id":"` + long(201) + `","data":1}`, 400,
+			[]string{"201", "200", "--max-event-type"}},
+		{"depth", "POST", base + "/events", `{"type":"a","data":` + strings.Repeat("[", 1001) +
+			strings.Repeat("]", 1001) + `}`, 400, []string{"1000", "--max-json-depth"}},
+		{"great depth", "POST", base + "/events", `{"type":"a","data":` + strings.Repeat(`[{"a":`, 1<<20), 400,
+			[]string{"1000", "--max-json-depth"}},
+		{"depth of a batch", "POST", base + "/events", `[{"type":"a","data":` + strings.Repeat("[", 1001) +
+			strings.Repeat("]", 1001) + `}]`, 400, []string{"1000", "--max-json-depth"}},
+		{"batch", "POST", base + "/events", `[` + strings.Repeat(`{"type":"a","data":1},`, 5) +
+			`{"type":"a","data":1}]`, 413, []string{"5", "--max-batch"}},
+		{"body", "POST", base + "/events", `{"type":"a","data":"` + long(25<<20) + `"}`, 413,
+			[]string{"26214400", "--max-body"}},
 		{"body of a source", "POST", in, long(25<<20 + 1), 413, []string{"26214400", "--max-body"}},
 		{"settings", "PATCH", base + "/hooks/h", `{"description":"` + long(1<<20) + `"}`, 413, []string{"1048576"}},
 	} {
@@ -82,7 +100,8 @@ func TestLimits(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = resp.Body.Close() }()
-		if b, err := io.ReadAll(resp.Body); resp.StatusCode != http.StatusRequestEntityTooLarge || !bytes.Contains(b, []byte("--max-body")) {
+		if b, err := io.ReadAll(resp.Body); resp.StatusCode != http.StatusRequestEntityTooLarge ||
+			!bytes.Contains(b, []byte("--max-body")) {
 			t.Errorf("%d %s %v", resp.StatusCode, b, err)
 		}
 	})
@@ -138,7 +157,8 @@ func TestMemory(t *testing.T) {
 		done := make(chan reply, 6)
 		for i := range cap(done) {
 			go func() {
-				r, _ := askContext(t.Context(), http.MethodPost, []string{base, in}[i%2], body) // an early 413 may break the sending off
+				// an early 413 may break the sending off
+				r, _ := askContext(t.Context(), http.MethodPost, []string{base, in}[i%2], body)
 				done <- r
 			}()
 		}

@@ -80,7 +80,8 @@ func first(n, status int) func(http.ResponseWriter, *http.Request, int) int {
 }
 
 func (rc *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	a := arrival{id: r.Header.Get("webhook-id"), method: r.Method, path: r.URL.Path, header: r.Header, at: time.Now(), status: http.StatusNoContent}
+	a := arrival{id: r.Header.Get("webhook-id"), method: r.Method, path: r.URL.Path, header: r.Header, at: time.Now(),
+		status: http.StatusNoContent}
 	var err error
 	if a.body, err = io.ReadAll(r.Body); err != nil {
 		return // broke off: the sender was killed

@@ -68,11 +68,13 @@ func TestFanOut(t *testing.T) {
 
 	y.ended(id, "good", hookyard.Delivered)
 	failed := y.ended(id, "bad", hookyard.Failed)
-	if failed.Attempts != 3 || bad.count() != 3 || failed.History[0].Status != 500 || !strings.Contains(failed.Reason, "500") {
+	if failed.Attempts != 3 || bad.count() != 3 || failed.History[0].Status != 500 ||
+		!strings.Contains(failed.Reason, "500") {
 		t.Errorf("bad: %d attempts, %d arrivals, reason %q", failed.Attempts, bad.count(), failed.Reason)
 	}
 	dead := y.ended(id, "dead", hookyard.Failed)
-	if dead.Attempts != 1 || dead.History[0].Status != 0 || dead.History[0].Error == "" || dead.History[0].ErrorKind != hookyard.KindConnect {
+	if dead.Attempts != 1 || dead.History[0].Status != 0 || dead.History[0].Error == "" ||
+		dead.History[0].ErrorKind != hookyard.KindConnect {
 		t.Errorf("dead: %+v", dead.History)
 	}
 	y.ended(id, "off", hookyard.Skipped)
@@ -83,7 +85,8 @@ func TestFanOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{"good": "delivered", "bad": "500", "dead": "refused", "picky": "do not include order.created", "filter": "filter", "off": "not active"}
+	want := map[string]string{"good": "delivered", "bad": "500", "dead": "refused",
+		"picky": "do not include order.created", "filter": "filter", "off": "not active"}
 	for _, v := range why.Hooks {
 		if !strings.Contains(v.Reason, want[v.Hook]) || want[v.Hook] == "" {
 			t.Errorf("%s: explained by %q, want something with %q", v.Hook, v.Reason, want[v.Hook])
@@ -104,16 +107,21 @@ func TestAnswers(t *testing.T) {
 		status int
 		want   hookyard.State
 	}{
-		{200, hookyard.Delivered}, {201, hookyard.Delivered}, {202, hookyard.Delivered}, {204, hookyard.Delivered}, {299, hookyard.Delivered},
-		{300, hookyard.Failed}, {301, hookyard.Failed}, {302, hookyard.Failed}, {303, hookyard.Failed}, {304, hookyard.Failed},
-		{307, hookyard.Failed}, {308, hookyard.Failed}, {400, hookyard.Failed}, {401, hookyard.Failed}, {404, hookyard.Failed},
+		{200, hookyard.Delivered}, {201, hookyard.Delivered}, {202, hookyard.Delivered}, {204, hookyard.Delivered},
+		{299, hookyard.Delivered},
+		{300, hookyard.Failed}, {301, hookyard.Failed}, {302, hookyard.Failed}, {303, hookyard.Failed},
+		{304, hookyard.Failed},
+		{307, hookyard.Failed}, {308, hookyard.Failed}, {400, hookyard.Failed}, {401, hookyard.Failed},
+		{404, hookyard.Failed},
 		{500, hookyard.Failed}, {503, hookyard.Failed}, {599, hookyard.Failed},
 	} {
 		rc := newReceiver(t, func(w http.ResponseWriter, r *http.Request, n int) int {
 			w.Header().Set("Location", elsewhere.url)
 			return always(tc.status)(w, r, n)
 		})
-		y.hook(fmt.Sprint("h", tc.status), rc.url, client.HookPatch{Schedule: often(1, 0), Events: &hookyard.Selector{Names: []string{fmt.Sprint("e", tc.status)}}})
+		y.hook(fmt.Sprint("h", tc.status), rc.url,
+			client.HookPatch{Schedule: often(1, 0),
+				Events: &hookyard.Selector{Names: []string{fmt.Sprint("e", tc.status)}}})
 		id := y.publish(fmt.Sprint("e", tc.status), `1`)
 		d := y.ended(id, fmt.Sprint("h", tc.status), tc.want)
 		if len(d.History) != 1 || d.History[0].Status != tc.status || rc.count() != 1 {
@@ -155,10 +163,12 @@ func TestGone(t *testing.T) {
 	if _, err := y.c.EnableHook(t.Context(), y.project, "h"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := y.c.CreateReplay(t.Context(), y.project, client.ReplayRequest{Hook: "h", State: hookyard.Skipped}); err != nil {
+	if _, err := y.c.CreateReplay(t.Context(), y.project,
+		client.ReplayRequest{Hook: "h", State: hookyard.Skipped}); err != nil {
 		t.Fatal(err)
 	}
-	testenv.Until(t, "the skipped one is delivered", func() bool { return y.delivery(two, "h").State == hookyard.Delivered })
+	testenv.Until(t, "the skipped one is delivered",
+		func() bool { return y.delivery(two, "h").State == hookyard.Delivered })
 	if d := y.delivery(one, "h"); d.State != hookyard.Failed {
 		t.Errorf("the failed one was replayed, too: %s", d.State)
 	}
@@ -255,7 +265,8 @@ func TestSwitchedOffWhileQueued(t *testing.T) {
 	if next := y.publish("order.created", `2`); y.ended(next, again.ID, hookyard.Delivered).Attempts != 1 {
 		t.Error("a hook made again under an old id is not a new one")
 	}
-	if _, err := y.c.RetryDelivery(t.Context(), y.project, y.delivery(id, "off").ID); client.StatusOf(err) != http.StatusConflict {
+	if _, err := y.c.RetryDelivery(t.Context(), y.project,
+		y.delivery(id, "off").ID); client.StatusOf(err) != http.StatusConflict {
 		t.Errorf("a delivery to a hook that is off can be retried: %v", err)
 	}
 }
@@ -299,39 +310,47 @@ func TestByHand(t *testing.T) {
 	y.hook("dead", "http://"+freeAddr(t), client.HookPatch{Schedule: waits(0, time.Hour)})
 	id = y.publish("order.created", `{"n": 3}`)
 	d = y.attempted(id, "dead", 1)
-	if c, err := y.c.CancelDelivery(t.Context(), y.project, d.ID); err != nil || c.State != hookyard.Canceled || !strings.Contains(c.Reason, "guest") {
+	if c, err := y.c.CancelDelivery(t.Context(), y.project, d.ID); err != nil || c.State != hookyard.Canceled ||
+		!strings.Contains(c.Reason, "guest") {
 		t.Errorf("canceled: %s %q, %v", c.State, c.Reason, err)
 	}
 }
 
-// TestHeaders: a hook's own headers are sent, merged by PATCH and hidden where they are credentials; ours cannot be set.
+// TestHeaders: a hook's own headers are sent, merged by PATCH and hidden where they are credentials; ours cannot be
+// set.
 func TestHeaders(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, dev(t), "headers")
 	rc := newReceiver(t, nil)
-	y.hook("h", rc.url, client.HookPatch{Headers: map[string]*string{"X-One": ptr("1"), "Authorization": ptr("Bearer t0p"), "X-Two": ptr("2")}})
+	y.hook("h", rc.url, client.HookPatch{Headers: map[string]*string{"X-One": ptr("1"),
+		"Authorization": ptr("Bearer t0p"), "X-Two": ptr("2")}})
 	h := y.patch("h", client.HookPatch{Headers: map[string]*string{"X-Two": nil, "X-Three": ptr("3")}})
 	if h.Headers["Authorization"] != hookyard.Masked || len(h.Headers) != 3 {
 		t.Errorf("shown headers %v", h.Headers)
 	}
 	id := y.publish("order.created", `1`)
 	got := rc.wait(t, 1)[0].header
-	for name, want := range map[string]string{"X-One": "1", "X-Two": "", "X-Three": "3", "Authorization": "Bearer t0p"} {
+	for name, want := range map[string]string{"X-One": "1", "X-Two": "", "X-Three": "3",
+		"Authorization": "Bearer t0p"} {
 		if got.Get(name) != want {
 			t.Errorf("%s: %q, want %q", name, got.Get(name), want)
 		}
 	}
-	if sent := y.ended(id, "h", hookyard.Delivered).History[0].Request.Header; sent["Authorization"][0] != hookyard.Masked {
+	if sent := y.ended(id, "h",
+		hookyard.Delivered).History[0].Request.Header; sent["Authorization"][0] != hookyard.Masked {
 		t.Errorf("the history shows %v", sent["Authorization"])
 	}
-	for _, name := range []string{"Content-Length", "Host", "Transfer-Encoding", "Connection", "webhook-id", "WEBHOOK-Signature", "X-Hub-Signature-256", "a:b", "a\x00b", "a b", ""} {
-		_, err := y.c.PatchHook(t.Context(), y.project, "h", client.HookPatch{Headers: map[string]*string{name: ptr("x")}})
+	for _, name := range []string{"Content-Length", "Host", "Transfer-Encoding", "Connection", "webhook-id",
+		"WEBHOOK-Signature", "X-Hub-Signature-256", "a:b", "a\x00b", "a b", ""} {
+		_, err := y.c.PatchHook(t.Context(), y.project, "h",
+			client.HookPatch{Headers: map[string]*string{name: ptr("x")}})
 		if client.StatusOf(err) != http.StatusBadRequest {
 			t.Errorf("header %q may be set: %v", name, err)
 		}
 	}
 	for _, value := range []string{"a\r\nX-Evil: 1", "a\nb", "a\x00b"} {
-		_, err := y.c.PatchHook(t.Context(), y.project, "h", client.HookPatch{Headers: map[string]*string{"X-One": &value}})
+		_, err := y.c.PatchHook(t.Context(), y.project, "h",
+			client.HookPatch{Headers: map[string]*string{"X-One": &value}})
 		if client.StatusOf(err) != http.StatusBadRequest {
 			t.Errorf("value %q may be set: %v", value, err)
 		}

@@ -39,7 +39,8 @@ func TestOfficialVerifiers(t *testing.T) {
 		t.Errorf("the first delivery: %v", err)
 	}
 	for range 3 {
-		made, err := y.c.RotateHookSecret(t.Context(), y.project, "h", client.Rotation{Overlap: ptr(hookyard.Duration(time.Hour))})
+		made, err := y.c.RotateHookSecret(t.Context(), y.project, "h",
+			client.Rotation{Overlap: ptr(hookyard.Duration(time.Hour))})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,7 +66,8 @@ func TestOfficialVerifiers(t *testing.T) {
 		t.Errorf("go-github reads event %q and delivery %q", github.WebHookType(r), github.DeliveryID(r))
 	}
 
-	leaked, err := y.c.RotateHookSecret(t.Context(), y.project, "h", client.Rotation{Overlap: ptr(hookyard.Duration(0))})
+	leaked, err := y.c.RotateHookSecret(t.Context(), y.project, "h",
+		client.Rotation{Overlap: ptr(hookyard.Duration(0))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,8 @@ func TestGitHubVector(t *testing.T) {
 	rc := newReceiver(t, nil)
 	y.hook("h", rc.url, client.HookPatch{})
 	send := func(signature, delivery string) reply {
-		return ask(t, http.MethodPost, in, []byte("Hello, World!"), "X-Hub-Signature-256", signature, "X-GitHub-Event", "push",
+		return ask(t, http.MethodPost, in, []byte("Hello, World!"), "X-Hub-Signature-256", signature, "X-GitHub-Event",
+			"push",
 			"X-GitHub-Delivery", delivery, "Content-Type", "text/plain")
 	}
 	good := "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
@@ -56,14 +57,16 @@ func TestGitHubVector(t *testing.T) {
 	if other.id(t) == one.id(t) {
 		t.Error("another delivery was taken for the same")
 	}
-	if got := rc.wait(t, 2)[0]; string(got.body) != "Hello, World!" || got.header.Get("X-GitHub-Event") != "push" || got.header.Get("Content-Type") != "text/plain" {
+	if got := rc.wait(t, 2)[0]; string(got.body) != "Hello, World!" || got.header.Get("X-GitHub-Event") != "push" ||
+		got.header.Get("Content-Type") != "text/plain" {
 		t.Errorf("the hook got %q, %v", got.body, got.header)
 	}
 	if n := len(y.events()); n != 2 {
 		t.Errorf("%d events are kept, want 2", n)
 	}
 	refused, err := y.c.Refused(t.Context(), y.project, "github", 10)
-	if err != nil || len(refused) != 2 || !strings.Contains(refused[0].Reason, "does not match") || refused[0].Text != "Hello, World!" {
+	if err != nil || len(refused) != 2 || !strings.Contains(refused[0].Reason, "does not match") ||
+		refused[0].Text != "Hello, World!" {
 		t.Errorf("refused %+v, %v", refused, err)
 	}
 }
@@ -79,20 +82,27 @@ func TestProviders(t *testing.T) {
 		sign                         func(at time.Time, body string) []string
 		timed                        bool
 	}{
-		{kind: "stripe", secret: "whsec_test_secret", body: `{"id":"evt_1","type":"invoice.paid","data":{"amount":100}}`, wantType: "invoice.paid", timed: true,
+		{kind: "stripe", secret: "whsec_test_secret",
+			body: `{"id":"evt_1","type":"invoice.paid","data":{"amount":100}}`, wantType: "invoice.paid", timed: true,
 			sign: func(at time.Time, body string) []string {
 				ts := strconv.FormatInt(at.Unix(), 10)
-				return []string{"Stripe-Signature", "t=" + ts + ",v1=" + hexMAC("whsec_old", ts+"."+body) + ",v1=" + hexMAC("whsec_test_secret", ts+"."+body) + ",v0=00"}
+				return []string{"Stripe-Signature", "t=" + ts + ",v1=" + hexMAC("whsec_old", ts+"."+body) + ",v1=" +
+					hexMAC("whsec_test_secret", ts+"."+body) + ",v0=00"}
 			}},
-		{kind: "slack", secret: slack, body: "token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&command=%2Fwebhook-collect&text=", wantType: "slack", timed: true,
+		{kind: "slack", secret: slack,
+			body:     "token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&command=%2Fwebhook-collect&text=",
+			wantType: "slack", timed: true,
 			sign: func(at time.Time, body string) []string {
 				ts := strconv.FormatInt(at.Unix(), 10)
-				return []string{"X-Slack-Request-Timestamp", ts, "X-Slack-Signature", "v0=" + hexMAC(slack, "v0:"+ts+":"+body)}
+				return []string{"X-Slack-Request-Timestamp", ts, "X-Slack-Signature",
+					"v0=" + hexMAC(slack, "v0:"+ts+":"+body)}
 			}},
-		{kind: "standard-webhooks", secret: "whsec_" + raw, body: `{"type":"user.created","data":{}}`, wantType: "user.created", timed: true,
+		{kind: "standard-webhooks", secret: "whsec_" + raw, body: `{"type":"user.created","data":{}}`,
+			wantType: "user.created", timed: true,
 			sign: func(at time.Time, body string) []string { return standard(t, raw, "webhook-", at, body) }},
-		{kind: "svix", secret: "whsec_" + raw, body: `{"type":"user.deleted","data":{}}`, wantType: "user.deleted", timed: true,
-			sign: func(at time.Time, body string) []string { return standard(t, raw, "svix-", at, body) }},
+		{kind: "svix", secret: "whsec_" + raw, body: `{"type":"user.deleted","data":{}}`, wantType: "user.deleted",
+			timed: true,
+			sign:  func(at time.Time, body string) []string { return standard(t, raw, "svix-", at, body) }},
 		{kind: "gitlab", secret: "glsecret", body: `{"object_kind":"push"}`, wantType: "Push Hook",
 			sign: func(time.Time, string) []string {
 				return []string{"X-Gitlab-Token", "glsecret", "X-Gitlab-Event", "Push Hook"}
@@ -103,7 +113,8 @@ func TestProviders(t *testing.T) {
 			}},
 		{kind: "shopify", secret: "shpss", body: `{"id":1}`, wantType: "orders/create",
 			sign: func(_ time.Time, body string) []string {
-				return []string{"X-Shopify-Hmac-SHA256", base64.StdEncoding.EncodeToString(mac("shpss", body)), "X-Shopify-Topic", "orders/create"}
+				return []string{"X-Shopify-Hmac-SHA256", base64.StdEncoding.EncodeToString(mac("shpss", body)),
+					"X-Shopify-Topic", "orders/create"}
 			}},
 	} {
 		t.Run(tc.kind, func(t *testing.T) {
@@ -116,11 +127,13 @@ func TestProviders(t *testing.T) {
 			if got := y.body(r.id(t)); string(got) != tc.body {
 				t.Errorf("kept %q", got)
 			}
-			if e, err := y.c.Event(t.Context(), y.project, r.id(t)); err != nil || e.Type != tc.wantType || !strings.HasPrefix(e.Verified, tc.kind) {
+			if e, err := y.c.Event(t.Context(), y.project, r.id(t)); err != nil || e.Type != tc.wantType ||
+				!strings.HasPrefix(e.Verified, tc.kind) {
 				t.Errorf("type %q verified %q, error %v", e.Type, e.Verified, err)
 			}
 			if tc.kind != "gitlab" { // whose token says nothing of the body
-				if r := ask(t, http.MethodPost, in, []byte(tc.body+" "), tc.sign(now, tc.body)...); r.status != http.StatusUnauthorized {
+				if r := ask(t, http.MethodPost, in, []byte(tc.body+" "),
+					tc.sign(now, tc.body)...); r.status != http.StatusUnauthorized {
 					t.Errorf("a changed body: %d %s", r.status, r.body)
 				}
 			}
@@ -128,7 +141,8 @@ func TestProviders(t *testing.T) {
 				t.Errorf("no signature: %d %s", r.status, r.body)
 			}
 			for _, off := range []time.Duration{-6 * time.Minute, 6 * time.Minute} {
-				if r := ask(t, http.MethodPost, in, []byte(tc.body), tc.sign(now.Add(off), tc.body)...); tc.timed && r.status != http.StatusUnauthorized {
+				if r := ask(t, http.MethodPost, in, []byte(tc.body), tc.sign(now.Add(off), tc.body)...); tc.timed &&
+					r.status != http.StatusUnauthorized {
 					t.Errorf("signed %s off: %d %s", off, r.status, r.body)
 				}
 			}
@@ -152,7 +166,8 @@ func standard(t *testing.T, key, prefix string, at time.Time, body string) []str
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []string{prefix + "id", id, prefix + "timestamp", strconv.FormatInt(at.Unix(), 10), prefix + "signature", sig}
+	return []string{prefix + "id", id, prefix + "timestamp", strconv.FormatInt(at.Unix(), 10), prefix + "signature",
+		sig}
 }
 
 // TestSlackChallenge: the handshake is answered at once, and is no event.
@@ -162,7 +177,8 @@ func TestSlackChallenge(t *testing.T) {
 	in := y.source("slack", "slack", "shh", client.SourcePatch{})
 	body := `{"token":"x","challenge":"3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P","type":"url_verification"}`
 	ts := strconv.FormatInt(time.Now().Unix(), 10)
-	r := ask(t, http.MethodPost, in, []byte(body), "X-Slack-Request-Timestamp", ts, "X-Slack-Signature", "v0="+hexMAC("shh", "v0:"+ts+":"+body))
+	r := ask(t, http.MethodPost, in, []byte(body), "X-Slack-Request-Timestamp", ts, "X-Slack-Signature",
+		"v0="+hexMAC("shh", "v0:"+ts+":"+body))
 	if r.status != http.StatusOK || !strings.Contains(r.body, "3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P") {
 		t.Errorf("challenge: %d %s", r.status, r.body)
 	}

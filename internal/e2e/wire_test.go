@@ -99,13 +99,18 @@ func TestWire(t *testing.T) {
 		{"chunk without an end", post("Transfer-Encoding: chunked\r\n", "2\r\nok\r\n"), []int{400, 0}, 0},
 		{"chunk that is no number", post("Transfer-Encoding: chunked\r\n", "zz\r\nok\r\n0\r\n\r\n"), []int{400}, 0},
 		{"negative chunk", post("Transfer-Encoding: chunked\r\n", "-1\r\nok\r\n0\r\n\r\n"), []int{400}, 0},
-		{"chunk beyond numbers", post("Transfer-Encoding: chunked\r\n", "fffffffffffffffff\r\nok\r\n0\r\n\r\n"), []int{400}, 0},
-		{"chunk longer than told", post("Transfer-Encoding: chunked\r\n", "2\r\noktoolong\r\n0\r\n\r\n"), []int{400}, 0},
-		{"endless chunk extension", post("Transfer-Encoding: chunked\r\n", "2;"+strings.Repeat("x", 1<<20)+"\r\nok\r\n0\r\n\r\n"), []int{400}, 0},
-		{"endless trailer", post("Transfer-Encoding: chunked\r\n", "2\r\nok\r\n0\r\n"+strings.Repeat("X: y\r\n", 1<<17)+"\r\n"), []int{400, 0}, 0},
+		{"chunk beyond numbers", post("Transfer-Encoding: chunked\r\n", "fffffffffffffffff\r\nok\r\n0\r\n\r\n"),
+			[]int{400}, 0},
+		{"chunk longer than told", post("Transfer-Encoding: chunked\r\n", "2\r\noktoolong\r\n0\r\n\r\n"), []int{400},
+			0},
+		{"endless chunk extension", post("Transfer-Encoding: chunked\r\n",
+			"2;"+strings.Repeat("x", 1<<20)+"\r\nok\r\n0\r\n\r\n"), []int{400}, 0},
+		{"endless trailer", post("Transfer-Encoding: chunked\r\n",
+			"2\r\nok\r\n0\r\n"+strings.Repeat("X: y\r\n", 1<<17)+"\r\n"), []int{400, 0}, 0},
 		{"unknown coding", post("Transfer-Encoding: xchunked\r\n", "2\r\nok\r\n0\r\n\r\n"), []int{501}, 0},
 		{"two codings", post("Transfer-Encoding: gzip, chunked\r\n", "2\r\nok\r\n0\r\n\r\n"), []int{501}, 0},
-		{"coding twice", post("Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", "2\r\nok\r\n0\r\n\r\n"), []int{400, 501}, 0},
+		{"coding twice", post("Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", "2\r\nok\r\n0\r\n\r\n"),
+			[]int{400, 501}, 0},
 		{"coding with a tab", post("Transfer-Encoding: \x0bchunked\r\n", "2\r\nok\r\n0\r\n\r\n"), []int{400, 501}, 0},
 		{"space before the colon", post("Transfer-Encoding : chunked\r\n", "2\r\nok\r\n0\r\n\r\n"), []int{400}, 0},
 		{"folded header", get("X-A: b\r\n c\r\n"), []int{200, 400}, 0},
@@ -119,16 +124,20 @@ func TestWire(t *testing.T) {
 		{"bad host", "GET /healthz HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n", []int{400}, 0},
 		{"large header", get("X-A: " + strings.Repeat("x", 80<<10) + "\r\n"), []int{431}, 0},
 		{"many headers", get(strings.Repeat("X-A: b\r\n", 12<<10)), []int{431}, 0},
-		{"endless first line", "GET /" + strings.Repeat("x", 1<<20) + " HTTP/1.1\r\nHost: localhost\r\n\r\n", []int{431}, 0},
+		{"endless first line", "GET /" + strings.Repeat("x", 1<<20) + " HTTP/1.1\r\nHost: localhost\r\n\r\n",
+			[]int{431}, 0},
 		{"HTTP/0.9", "GET /healthz\r\n\r\n", []int{400}, 0},
 		{"HTTP/3.0", "GET /healthz HTTP/3.0\r\nHost: localhost\r\n\r\n", []int{505}, 0},
 		{"HTTP/2 without asking", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", []int{400, 404, 405, 505, 0}, 0},
 		{"TLS", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", []int{400, 0}, 0},
 		{"no method", " / HTTP/1.1\r\nHost: localhost\r\n\r\n", []int{400}, 0},
 		{"odd method", "G@T /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", []int{400}, 0},
-		{"CONNECT", "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\nConnection: close\r\n\r\n", []int{400, 403, 404, 405}, 0},
+		{"CONNECT", "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\nConnection: close\r\n\r\n",
+			[]int{400, 403, 404, 405}, 0},
 		{"TRACE", "TRACE / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", []int{404, 405}, 0},
-		{"another's address", "GET http://example.com/healthz HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n", []int{400, 403, 404}, 0},
+		{"another's address",
+			"GET http://example.com/healthz HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n",
+			[]int{400, 403, 404}, 0},
 		{"nothing", "", []int{0}, 0},
 		{"half a line", "GET /hea", []int{0, 400, 408}, 0},
 		{"zeros", strings.Repeat("\x00", 100_000), []int{400, 431}, 0},
@@ -151,8 +160,8 @@ func TestWire(t *testing.T) {
 	y.readable()
 }
 
-// TestSmuggling: of a request with both a length and chunks, the chunks are what counts (RFC 9112 6.3), or it is refused; in
-// no case does the length's reading become a request.
+// TestSmuggling: of a request with both a length and chunks, the chunks are what counts (RFC 9112 6.3), or it is
+// refused; in no case does the length's reading become a request.
 func TestSmuggling(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, dev(t), "smuggle")
@@ -175,7 +184,8 @@ func TestSmuggling(t *testing.T) {
 		case got == http.StatusBadRequest && len(events) == before:
 		case got == http.StatusOK && len(events) == before+1 && string(y.body(events[0].ID)) == inner:
 		default:
-			t.Errorf("%d answers, the first %d; %d events: %q", len(statusLine.FindAllString(answer, -1)), got, len(events)-before, answer)
+			t.Errorf("%d answers, the first %d; %d events: %q", len(statusLine.FindAllString(answer, -1)), got,
+				len(events)-before, answer)
 		}
 	}
 }
@@ -189,13 +199,16 @@ func TestSlowSenders(t *testing.T) {
 	for range 50 {
 		all.Go(func() {
 			started := time.Now()
-			answer, cut, err := say(y.s.addr, "POST /in/guest/slow-in/in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nslow", 10*time.Second)
+			answer, cut, err := say(y.s.addr,
+				"POST /in/guest/slow-in/in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nslow",
+				10*time.Second)
 			if err != nil || !cut || status(answer) >= 500 || time.Since(started) > 8*time.Second {
 				t.Errorf("a slow body: cut %v after %s, %v, %.100q", cut, time.Since(started), err, answer)
 			}
 		})
 		all.Go(func() {
-			answer, cut, err := say(y.s.addr, "POST /in/guest/slow-in/in HTTP/1.1\r\nHost: localhost\r\nX-Slow: ", 15*time.Second)
+			answer, cut, err := say(y.s.addr, "POST /in/guest/slow-in/in HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
+				15*time.Second)
 			if err != nil || !cut || status(answer) >= 500 {
 				t.Errorf("a slow header: cut %v, %v, %.100q", cut, err, answer)
 			}
@@ -210,8 +223,8 @@ func TestSlowSenders(t *testing.T) {
 	}
 }
 
-// TestFuzzWire throws mangled requests at the server for a while: no 5xx, no panic, no growth, and the log of events can
-// still be read.
+// TestFuzzWire throws mangled requests at the server for a while: no 5xx, no panic, no growth, and the log of events
+// can still be read.
 func TestFuzzWire(t *testing.T) {
 	t.Parallel()
 	length := 10 * time.Second
@@ -312,10 +325,14 @@ var fuzzSeeds = []string{
 
 // fuzzBits are what parsers stumble over.
 var fuzzBits = []string{
-	"\x00", "\xff", "\r\n", "\n", "\r", " ", "\t", ":", ",", ";", "\"", "\\", "{", "}", "[", "]", "%00", "%2e", "%", "../", "//", "?", "#", "&", "=", "-1", "0", "1e999",
-	"99999999999999999999", "\\ud800", "\xc3\x28", "null", "true", strings.Repeat("A", 3000), strings.Repeat("[", 2000), strings.Repeat("%41", 500), "*", "'", "--",
-	"Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n", "Expect: 100-continue\r\n", "Upgrade: websocket\r\nConnection: Upgrade\r\n", "Content-Encoding: gzip\r\n",
-	"HTTP/1.1", "HTTP/1.0", "GET ", "DELETE ", "/api/v1/", "/in/", "Host: y\r\n", "Range: bytes=0-1\r\n", "Idempotency-Key: x\r\n", "Content-Type: multipart/form-data\r\n",
+	"\x00", "\xff", "\r\n", "\n", "\r", " ", "\t", ":", ",", ";", "\"", "\\", "{", "}", "[", "]", "%00", "%2e", "%",
+	"../", "//", "?", "#", "&", "=", "-1", "0", "1e999",
+	"99999999999999999999", "\\ud800", "\xc3\x28", "null", "true", strings.Repeat("A", 3000), strings.Repeat("[", 2000),
+	strings.Repeat("%41", 500), "*", "'", "--",
+	"Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n", "Expect: 100-continue\r\n",
+	"Upgrade: websocket\r\nConnection: Upgrade\r\n", "Content-Encoding: gzip\r\n",
+	"HTTP/1.1", "HTTP/1.0", "GET ", "DELETE ", "/api/v1/", "/in/", "Host: y\r\n", "Range: bytes=0-1\r\n",
+	"Idempotency-Key: x\r\n", "Content-Type: multipart/form-data\r\n",
 }
 
 // mangle makes a request of a seed or two with a few faults.

@@ -122,7 +122,8 @@ func TestMixedAnswer(t *testing.T) {
 		t.Errorf("mixed: %+v %v", resp, err)
 	}
 	_, err := c.Do(t.Context(), &Request{URL: s.at("private.test")})
-	if e := asError(t, err); e.Kind != KindBlocked || !strings.Contains(e.Message, "10.0.0.1") || !strings.Contains(e.Message, "127.0.0.2") {
+	if e := asError(t, err); e.Kind != KindBlocked || !strings.Contains(e.Message, "10.0.0.1") ||
+		!strings.Contains(e.Message, "127.0.0.2") {
 		t.Errorf("private: %v", e)
 	}
 }
@@ -161,7 +162,8 @@ func TestLookupHangs(t *testing.T) {
 	}}
 	c := newClient(t, Options{Resolver: hang, DialTimeout: 50 * time.Millisecond})
 	_, err := c.Do(t.Context(), &Request{URL: "http://slow.test/"})
-	if e := asError(t, err); e.Kind != KindTimeout || e.Message != "looking up slow.test took too long: the limit is 0.05 s" {
+	if e := asError(t, err); e.Kind != KindTimeout ||
+		e.Message != "looking up slow.test took too long: the limit is 0.05 s" {
 		t.Errorf("%s: %v", e.Kind, e)
 	}
 }

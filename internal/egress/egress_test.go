@@ -145,22 +145,36 @@ func TestAnswers(t *testing.T) {
 		{name: "until close", answer: "HTTP/1.1 200 OK\r\n\r\nhello", status: 200, body: "hello"},
 		{name: "1.0", answer: "HTTP/1.0 200 OK\r\n\r\nhello", status: 200, body: "hello"},
 		{name: "bare line feeds", answer: "HTTP/1.1 200 OK\nContent-Length: 5\n\nhello", status: 200, body: "hello"},
-		{name: "chunks", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n", status: 200, body: "hello"},
-		{name: "trailers", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Sum: 1\r\nY: 2\r\n\r\n", status: 200, body: "hello"},
-		{name: "chunks and length", answer: "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", status: 200, body: "hello"},
+		{name: "chunks",
+			answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
+			status: 200, body: "hello"},
+		{name: "trailers",
+			answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Sum: 1\r\nY: 2\r\n\r\n",
+			status: 200, body: "hello"},
+		{name: "chunks and length",
+			answer: "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+			status: 200, body: "hello"},
 		{name: "204", answer: "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nhello", status: 204},
 		{name: "304", answer: "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", status: 304},
 		{name: "HEAD", method: "HEAD", answer: "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", status: 200},
-		{name: "1xx", answer: "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", status: 200, body: "ok"},
+		{name: "1xx",
+			answer: "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", status: 200, body: "ok"},
 		{name: "101", answer: "HTTP/1.1 101 Switching Protocols\r\n\r\n", kind: KindProtocol},
-		{name: "redirect", answer: "HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n", status: 302},
+		{name: "redirect",
+			answer: "HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n",
+			status: 302},
 		{name: "500", answer: "HTTP/1.1 500 Oops\r\nContent-Length: 4\r\n\r\nsad!", status: 500, body: "sad!"},
-		{name: "cut", answer: "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", maxBody: 4, status: 200, body: "hell", truncated: true},
-		{name: "cut chunks", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", maxBody: 4, status: 200, body: "hell", truncated: true},
-		{name: "keep nothing", answer: "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", maxBody: -1, status: 200, truncated: true},
+		{name: "cut", answer: "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", maxBody: 4, status: 200,
+			body: "hell", truncated: true},
+		{name: "cut chunks", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+			maxBody: 4, status: 200, body: "hell", truncated: true},
+		{name: "keep nothing", answer: "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", maxBody: -1, status: 200,
+			truncated: true},
 		{name: "exactly the limit", answer: "HTTP/1.1 200 OK\r\n\r\nhello", maxBody: 5, status: 200, body: "hello"},
-		{name: "still encoded", answer: "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\ngzip", status: 200, body: "gzip"},
-		{name: "same lengths", answer: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok", status: 200, body: "ok"},
+		{name: "still encoded", answer: "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\ngzip",
+			status: 200, body: "gzip"},
+		{name: "same lengths", answer: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok",
+			status: 200, body: "ok"},
 
 		{name: "nothing", answer: "", kind: KindConnect},
 		{name: "garbage", answer: "SSH-2.0-OpenSSH_9.6\r\n\r\n", kind: KindProtocol},
@@ -169,19 +183,30 @@ func TestAnswers(t *testing.T) {
 		{name: "status too small", answer: "HTTP/1.1 099 OK\r\n\r\n", kind: KindProtocol},
 		{name: "bad header", answer: "HTTP/1.1 200 OK\r\nno colon\r\n\r\n", kind: KindProtocol},
 		{name: "header breaks off", answer: "HTTP/1.1 200 OK\r\nContent-", kind: KindProtocol},
-		{name: "large header", answer: "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 64<<10) + "\r\n\r\n", kind: KindProtocol},
-		{name: "many headers", answer: "HTTP/1.1 200 OK\r\n" + strings.Repeat("X: y\r\n", 1000) + "\r\n", kind: KindProtocol},
+		{name: "large header", answer: "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 64<<10) + "\r\n\r\n",
+			kind: KindProtocol},
+		{name: "many headers", answer: "HTTP/1.1 200 OK\r\n" + strings.Repeat("X: y\r\n", 1000) + "\r\n",
+			kind: KindProtocol},
 		{name: "endless 1xx", answer: strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 4000), kind: KindProtocol},
-		{name: "body breaks off", answer: "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello", status: 200, body: "hello", kind: KindProtocol},
-		{name: "chunk breaks off", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhello", status: 200, body: "hello", kind: KindProtocol},
-		{name: "bad chunk size", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", status: 200, kind: KindProtocol},
-		{name: "negative chunk size", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n", status: 200, kind: KindProtocol},
-		{name: "huge chunk size", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n", status: 200, kind: KindProtocol},
-		{name: "chunk without end", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nokxx0\r\n\r\n", status: 200, body: "ok", kind: KindProtocol},
-		{name: "endless chunk line", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + strings.Repeat("0", 9000), status: 200, kind: KindProtocol},
+		{name: "body breaks off", answer: "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello", status: 200,
+			body: "hello", kind: KindProtocol},
+		{name: "chunk breaks off", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhello",
+			status: 200, body: "hello", kind: KindProtocol},
+		{name: "bad chunk size", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", status: 200,
+			kind: KindProtocol},
+		{name: "negative chunk size", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n",
+			status: 200, kind: KindProtocol},
+		{name: "huge chunk size", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n",
+			status: 200, kind: KindProtocol},
+		{name: "chunk without end", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nokxx0\r\n\r\n",
+			status: 200, body: "ok", kind: KindProtocol},
+		{name: "endless chunk line", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" +
+			strings.Repeat("0", 9000), status: 200, kind: KindProtocol},
 		{name: "bad length", answer: "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", status: 200, kind: KindProtocol},
-		{name: "different lengths", answer: "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nok", status: 200, kind: KindProtocol},
-		{name: "gzip transfer", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", status: 200, kind: KindProtocol},
+		{name: "different lengths", answer: "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nok",
+			status: 200, kind: KindProtocol},
+		{name: "gzip transfer", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", status: 200,
+			kind: KindProtocol},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -190,7 +215,8 @@ func TestAnswers(t *testing.T) {
 			if tt.maxBody == 0 {
 				tt.maxBody = 100
 			}
-			resp, err := c.Do(t.Context(), &Request{Method: tt.method, URL: s.url, MaxBody: tt.maxBody, Timeout: 10 * time.Second})
+			resp, err := c.Do(t.Context(), &Request{Method: tt.method, URL: s.url, MaxBody: tt.maxBody,
+				Timeout: 10 * time.Second})
 			if tt.kind != "" {
 				if e := asError(t, err); e.Kind != tt.kind || e.Remote != s.addr {
 					t.Errorf("error %q: kind %s from %s, want %s from %s", e, e.Kind, e.Remote, tt.kind, s.addr)
@@ -204,7 +230,8 @@ func TestAnswers(t *testing.T) {
 				}
 				return
 			}
-			if resp == nil || resp.Status != tt.status || string(resp.Body) != tt.body || resp.Truncated != tt.truncated {
+			if resp == nil || resp.Status != tt.status || string(resp.Body) != tt.body ||
+				resp.Truncated != tt.truncated {
 				t.Errorf("got %+v, want status %d, body %q, truncated %t", resp, tt.status, tt.body, tt.truncated)
 			}
 			if got := s.requests.Load(); got != 1 {

@@ -65,10 +65,12 @@ func TestHostile(t *testing.T) {
 		{"drips chunk line", drip(head+"Transfer-Encoding: chunked\r\n\r\n", "0"), 200, KindTimeout},
 		{"drips trailers", drip(head+"Transfer-Encoding: chunked\r\n\r\n0\r\n", "x: y\r\n"), 200, KindTimeout},
 		{"endless header", endless(head, "X: y\r\n"), 0, KindProtocol},
-		{"endless header line", endless(head+"X: ", "yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"), 0, KindProtocol},
+		{"endless header line", endless(head+"X: ", "yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"), 0,
+			KindProtocol},
 		{"endless 1xx", endless("", "HTTP/1.1 102 Processing\r\n\r\n"), 0, KindProtocol},
 		{"endless trailers", endless(head+"Transfer-Encoding: chunked\r\n\r\n0\r\n", "x: y\r\n"), 200, KindProtocol},
-		{"endless extensions", endless(head+"Transfer-Encoding: chunked\r\n\r\n", "1;"+strings.Repeat("x", 4000)+"\r\nx\r\n"), 200, KindProtocol},
+		{"endless extensions", endless(head+"Transfer-Encoding: chunked\r\n\r\n",
+			"1;"+strings.Repeat("x", 4000)+"\r\nx\r\n"), 200, KindProtocol},
 		{"endless body", endless(head+"\r\n", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"), 200, ""},
 		{"endless chunks", endless(head+"Transfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n"), 200, ""},
 		{"huge body", endless(head+"Content-Length: 9000000000000000000\r\n\r\n", "xxxxxxxxxxxxxx"), 200, ""},
@@ -112,7 +114,8 @@ func TestKeepAlive(t *testing.T) {
 		{"close", "HTTP/1.1 200 OK\r\nConnection: foo, Close\r\nContent-Length: 2\r\n\r\nok", false},
 		{"1.0", "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", false},
 		{"too much", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 forged\r\n\r\n", false},
-		{"chunks and length", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", false},
+		{"chunks and length", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+			false},
 		{"cut", "HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n" + strings.Repeat("x", 200), false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -210,7 +213,8 @@ func TestRefused(t *testing.T) {
 	addr := l.Addr().String()
 	l.Close()
 	_, err = newClient(t, Options{}).Do(t.Context(), &Request{URL: "http://" + addr})
-	if e := asError(t, err); e.Kind != KindConnect || e.Message != "connecting to "+addr+" failed: connection refused" || e.Remote != addr {
+	if e := asError(t, err); e.Kind != KindConnect ||
+		e.Message != "connecting to "+addr+" failed: connection refused" || e.Remote != addr {
 		t.Errorf("%s: %+v", e.Kind, e)
 	}
 }
@@ -311,7 +315,8 @@ func TestEarlyAnswer(t *testing.T) {
 		<-done
 	})
 	defer close(done)
-	resp, err := newClient(t, Options{}).Do(t.Context(), &Request{URL: s.url, Body: make([]byte, 64<<20), Timeout: 30 * time.Second})
+	resp, err := newClient(t, Options{}).Do(t.Context(),
+		&Request{URL: s.url, Body: make([]byte, 64<<20), Timeout: 30 * time.Second})
 	if err != nil || resp.Status != 413 || resp.Duration > 15*time.Second {
 		t.Errorf("%+v %v", resp, err)
 	}
@@ -339,7 +344,8 @@ func TestRequestOnTheWire(t *testing.T) {
 	if _, err := c.Do(t.Context(), &Request{Method: "PUT", URL: url, Header: header, Body: []byte("{}")}); err != nil {
 		t.Fatal(err)
 	}
-	want := "PUT /hook/a%20b?q=%C3%BC%20z HTTP/1.1\r\nHost: " + s.addr + "\r\nX-GitHub-Event: push\r\nX-Two: b\r\nX-Two: a\r\n" +
+	want := "PUT /hook/a%20b?q=%C3%BC%20z HTTP/1.1\r\nHost: " + s.addr +
+		"\r\nX-GitHub-Event: push\r\nX-Two: b\r\nX-Two: a\r\n" +
 		"webhook-id: evt_1\r\nUser-Agent: hookyard/1\r\nAuthorization: Basic dXNlcjpwYXNz\r\nContent-Length: 2\r\n\r\n{}"
 	if g := <-got; g != want {
 		t.Errorf("sent\n%q, want\n%q", g, want)
@@ -357,11 +363,13 @@ func TestOwnAuthorizationAndAgent(t *testing.T) {
 	})
 	h := http.Header{"authorization": {"token x"}, "user-agent": {"mine"}}
 	url := strings.Replace(s.url, "http://", "http://user:pass@", 1)
-	if _, err := newClient(t, Options{UserAgent: "hookyard/1"}).Do(t.Context(), &Request{URL: url, Header: h}); err != nil {
+	if _, err := newClient(t, Options{UserAgent: "hookyard/1"}).Do(t.Context(),
+		&Request{URL: url, Header: h}); err != nil {
 		t.Fatal(err)
 	}
 	g := <-got
-	if !slices.Equal(g["Authorization"], []string{"token x"}) || !slices.Equal(g["User-Agent"], []string{"mine"}) || g.Get("Accept-Encoding") != "" {
+	if !slices.Equal(g["Authorization"], []string{"token x"}) || !slices.Equal(g["User-Agent"], []string{"mine"}) ||
+		g.Get("Accept-Encoding") != "" {
 		t.Errorf("server got %v", g)
 	}
 }
@@ -371,8 +379,10 @@ func TestInjection(t *testing.T) {
 	s := serveRaw(t, okForever)
 	c := newClient(t, Options{})
 	for _, r := range []Request{
-		{Header: http.Header{"X": {"a\r\nY: b"}}}, {Header: http.Header{"X": {"a\nb"}}}, {Header: http.Header{"X": {"a\x00"}}},
-		{Header: http.Header{"X\r\nY": {"a"}}}, {Header: http.Header{"X Y": {"a"}}}, {Header: http.Header{"": {"a"}}}, {Header: http.Header{"X:": {"a"}}},
+		{Header: http.Header{"X": {"a\r\nY: b"}}}, {Header: http.Header{"X": {"a\nb"}}},
+		{Header: http.Header{"X": {"a\x00"}}},
+		{Header: http.Header{"X\r\nY": {"a"}}}, {Header: http.Header{"X Y": {"a"}}}, {Header: http.Header{"": {"a"}}},
+		{Header: http.Header{"X:": {"a"}}},
 		{Method: "GET / HTTP/1.1\r\nX:"}, {Method: "A B"}, {Method: "CONNECT"},
 	} {
 		r.URL = s.url
@@ -388,12 +398,15 @@ func TestInjection(t *testing.T) {
 
 func TestAnswerHeader(t *testing.T) {
 	t.Parallel()
-	s := serveRaw(t, answerOnce("HTTP/1.1 200 OK\r\nx-a: 1\r\nX-A:2\t\r\nX-Fold: one\r\n  two\r\n\tthree\r\nX-Nul: a\x00b\rc\x7f\r\nX-Empty:\r\nContent-Length: 0\r\n\r\n"))
+	s := serveRaw(t,
+		answerOnce(
+			"HTTP/1.1 200 OK\r\nx-a: 1\r\nX-A:2\t\r\nX-Fold: one\r\n  two\r\n\tthree\r\nX-Nul: a\x00b\rc\x7f\r\nX-Empty:\r\nContent-Length: 0\r\n\r\n"))
 	resp, err := newClient(t, Options{}).Do(t.Context(), &Request{URL: s.url})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := http.Header{"X-A": {"1", "2"}, "X-Fold": {"one    two  \tthree"}, "X-Nul": {"a b c"}, "X-Empty": {""}, "Content-Length": {"0"}}
+	want := http.Header{"X-A": {"1", "2"}, "X-Fold": {"one    two  \tthree"}, "X-Nul": {"a b c"}, "X-Empty": {""},
+		"Content-Length": {"0"}}
 	for n := range want {
 		if !slices.Equal(resp.Header[n], want[n]) {
 			t.Errorf("%s: %q, want %q", n, resp.Header[n], want[n])

@@ -20,7 +20,8 @@ func FuzzAnswer(f *testing.F) {
 		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
 		"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nX: y\r\n\r\n",
 		"HTTP/1.0 404 Not Found\r\nX: a\r\n b\r\n\r\nrest", "HTTP/1.1 204\r\n\r\n", "HTTP/1.1 200 OK\n\nx",
-		"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "\r\n\r\n", "HTTP/1.1 200 \r\n\r\r\n\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "\r\n\r\n",
+		"HTTP/1.1 200 \r\n\r\r\n\n",
 	} {
 		f.Add([]byte(s), uint8(3))
 		f.Add([]byte(s), uint8(200))
@@ -104,7 +105,8 @@ func compare(t *testing.T, answer []byte, got *Response) {
 func FuzzURL(f *testing.F) {
 	for _, s := range []string{
 		"http://127.0.0.1/", "http://0x7f.1/", "https://[::ffff:10.0.0.1]:8/x?y", "http://u:p@example.com:80/a b?c d#e",
-		"http://bücher.example/ü?ü", "http://①.1/", "http://localhost./", "http://[fe80::1%25eth0]/", "HTTP://X:00080/%2f",
+		"http://bücher.example/ü?ü", "http://①.1/", "http://localhost./", "http://[fe80::1%25eth0]/",
+		"HTTP://X:00080/%2f",
 	} {
 		f.Add(s)
 	}
@@ -126,10 +128,12 @@ func FuzzURL(f *testing.F) {
 		if u, err := url.Parse(raw); err != nil || u.Host == "" {
 			t.Fatalf("%q is no URL with a host", raw)
 		}
-		if a, err := netip.ParseAddr(target.host); err == nil && g.classify(a) != "" || err != nil && !isHostName(target.host) {
+		if a, err := netip.ParseAddr(target.host); err == nil && g.classify(a) != "" || err != nil &&
+			!isHostName(target.host) {
 			t.Fatalf("host %q", target.host)
 		}
-		if strings.ContainsAny(target.uri+target.hostHeader+target.auth[min(len(target.auth), len("Basic ")):], " \t\r\n\x00") || target.uri[0] != '/' {
+		if strings.ContainsAny(target.uri+target.hostHeader+target.auth[min(len(target.auth), len("Basic ")):],
+			" \t\r\n\x00") || target.uri[0] != '/' {
 			t.Fatalf("target %+v", target)
 		}
 		again, e := parseTarget("http://" + target.hostHeader + target.uri)

@@ -32,7 +32,9 @@ func newGuard(allow []string) (guard, error) {
 	}
 	for _, entry := range allow {
 		if !g.allow(strings.TrimSpace(entry)) {
-			return guard{}, fmt.Errorf("--allow-target %q: want an address, a range such as 10.0.0.0/8, a host name, or *.suffix", entry)
+			return guard{},
+				fmt.Errorf("--allow-target %q: want an address, a range such as 10.0.0.0/8, a host name, or *.suffix",
+					entry)
 		}
 	}
 	return g, nil
@@ -130,7 +132,8 @@ func find(ranges []special, a netip.Addr) string {
 func (g *guard) checkTarget(t *target) *Error {
 	if t.addr.IsValid() {
 		if what := g.refuse(t.addr); what != "" {
-			return blocked("%s is an address for %s and is not sent to; --allow-target %s would allow it", t.host, what, t.host)
+			return blocked("%s is an address for %s and is not sent to; --allow-target %s would allow it", t.host, what,
+				t.host)
 		}
 		return nil
 	}
@@ -160,8 +163,9 @@ func (g *guard) choose(t *target, addrs []netip.Addr) ([]netip.Addr, *Error) {
 		}
 	}
 	if len(ok) == 0 {
-		return nil, blocked("%s resolves to %s and is not sent to; --allow-target %s, or the address or its range, would allow it",
-			t.host, strings.Join(why, ", "), t.host)
+		return nil,
+			blocked("%s resolves to %s and is not sent to; --allow-target %s, or the address or its range, would allow it",
+				t.host, strings.Join(why, ", "), t.host)
 	}
 	return ok, nil
 }

@@ -32,7 +32,8 @@ func TestRefuse(t *testing.T) {
 		"192.31.196.1": "AS112", "192.52.193.1": "AMT", "192.88.99.1": "6to4", "192.168.255.255": "private",
 		"192.175.48.1": "AS112", "198.18.0.1": "bench", "198.19.255.255": "bench",
 		"198.51.100.7": "documentation", "203.0.113.9": "documentation", "224.0.0.1": "multicast",
-		"239.255.255.255": "multicast", "240.0.0.1": "reserved", "255.255.255.255": "broadcast", "168.63.129.16": "Azure",
+		"239.255.255.255": "multicast", "240.0.0.1": "reserved", "255.255.255.255": "broadcast",
+		"168.63.129.16": "Azure",
 
 		"::": "no host", "::1": "loopback", "::127.0.0.1": "compatible", "::8.8.8.8": "compatible",
 		"::ffff:127.0.0.1": "loopback", "::ffff:a9fe:a9fe": "metadata", "::ffff:0:127.0.0.1": "reserved",
@@ -46,8 +47,10 @@ func TestRefuse(t *testing.T) {
 		"ff02::1": "multicast", "4000::1": "reserved", "1::1": "reserved", "f000::1": "reserved",
 
 		"1.1.1.1": "", "8.8.8.8": "", "9.255.255.255": "", "11.0.0.0": "", "100.63.255.255": "", "100.128.0.0": "",
-		"126.255.255.255": "", "128.0.0.0": "", "172.15.255.255": "", "172.32.0.0": "", "192.0.1.0": "", "223.255.255.255": "",
-		"2000::1": "", "2001:200::1": "", "2606:4700:4700::1111": "", "3fff:1000::1": "", "::ffff:8.8.8.8": "", "64:ff9b::8.8.8.8": "",
+		"126.255.255.255": "", "128.0.0.0": "", "172.15.255.255": "", "172.32.0.0": "", "192.0.1.0": "",
+		"223.255.255.255": "",
+		"2000::1":         "", "2001:200::1": "", "2606:4700:4700::1111": "", "3fff:1000::1": "", "::ffff:8.8.8.8": "",
+		"64:ff9b::8.8.8.8": "",
 	} {
 		got := g.refuse(netip.MustParseAddr(addr))
 		if want == "" && got != "" || !strings.Contains(got, want) {
@@ -122,7 +125,8 @@ func edges(p netip.Prefix) func(func(netip.Addr) bool) {
 
 func TestAllow(t *testing.T) {
 	t.Parallel()
-	g := mustGuard(t, "10.1.0.0/16", "192.168.7.7", "fd00::/8", "[::1]", " Intern.Example. ", "*.corp.example", "bücher.example", "::ffff:172.16.0.0/112")
+	g := mustGuard(t, "10.1.0.0/16", "192.168.7.7", "fd00::/8", "[::1]", " Intern.Example. ", "*.corp.example",
+		"bücher.example", "::ffff:172.16.0.0/112")
 	for addr, ok := range map[string]bool{
 		"10.1.2.3": true, "::ffff:10.1.2.3": true, "10.2.0.1": false, "192.168.7.7": true, "192.168.7.8": false,
 		"fd12::1": true, "fc12::1": false, "::1": true, "127.0.0.1": false, "172.16.3.4": true, "172.17.0.1": false,
@@ -143,7 +147,8 @@ func TestAllow(t *testing.T) {
 
 func TestAllowBad(t *testing.T) {
 	t.Parallel()
-	for _, entry := range []string{"", "10.0.0.0/33", "10.0.0", "0x7f.1", "a b", "*", "*.", "http://x.example", "a..b", "::ffff:0:0/90", "x:80"} {
+	for _, entry := range []string{"", "10.0.0.0/33", "10.0.0", "0x7f.1", "a b", "*", "*.", "http://x.example", "a..b",
+		"::ffff:0:0/90", "x:80"} {
 		_, err := New(Options{Allow: []string{"10.0.0.1", entry}})
 		if err == nil || !strings.Contains(err.Error(), `"`+entry+`"`) {
 			t.Errorf("%q: error %v does not name it", entry, err)
@@ -155,8 +160,9 @@ func TestCheckURL(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, Options{Allow: []string{"10.1.0.0/16", "dev.localhost"}})
 	for url, want := range map[string]string{ // part of the message, "" for fine
-		"https://example.com/x": "", "http://example.com:8080": "", "https://1.1.1.1/": "", "https://[2606:4700::1]:8443/": "",
-		"http://10.1.2.3/": "", "http://dev.localhost/": "", "https://bücher.example/": "", "http://a_b.example/": "",
+		"https://example.com/x": "", "http://example.com:8080": "", "https://1.1.1.1/": "",
+		"https://[2606:4700::1]:8443/": "",
+		"http://10.1.2.3/":             "", "http://dev.localhost/": "", "https://bücher.example/": "", "http://a_b.example/": "",
 		"https://user:secret@example.com/": "",
 
 		"http://127.0.0.1/":             "--allow-target 127.0.0.1",
@@ -203,7 +209,8 @@ func TestCheckURL(t *testing.T) {
 			}
 			continue
 		}
-		if e := asErrorOrNil(err); e == nil || e.Kind != KindBlocked || !strings.Contains(e.Message, want) || strings.Contains(e.Message, "secret") {
+		if e := asErrorOrNil(err); e == nil || e.Kind != KindBlocked || !strings.Contains(e.Message, want) ||
+			strings.Contains(e.Message, "secret") {
 			t.Errorf("%s: error %v, want one with %q", url, err, want)
 		}
 	}
@@ -234,12 +241,16 @@ func TestPunycode(t *testing.T) {
 func TestTarget(t *testing.T) {
 	t.Parallel()
 	for url, want := range map[string]target{
-		"HTTP://Example.COM":         {key: key{host: "example.com", port: "80"}, hostHeader: "example.com", uri: "/"},
-		"https://example.com.:443/a": {key: key{host: "example.com", port: "443", tls: true}, hostHeader: "example.com", uri: "/a"},
+		"HTTP://Example.COM": {key: key{host: "example.com", port: "80"}, hostHeader: "example.com", uri: "/"},
+		"https://example.com.:443/a": {key: key{host: "example.com", port: "443", tls: true}, hostHeader: "example.com",
+			uri: "/a"},
 		"http://x:0080/?a b&c=<ü>#f": {key: key{host: "x", port: "80"}, hostHeader: "x", uri: "/?a%20b&c=%3C%C3%BC%3E"},
-		"http://u:p%40@x:81/a%2Fb c": {key: key{host: "x", port: "81"}, hostHeader: "x:81", uri: "/a%2Fb%20c", auth: "Basic dTpwQA=="},
-		"http://[2606:4700:0::1]:8/": {key: key{host: "2606:4700::1", port: "8"}, hostHeader: "[2606:4700::1]:8", uri: "/", addr: netip.MustParseAddr("2606:4700::1")},
-		"http://[::ffff:8.8.8.8]/":   {key: key{host: "8.8.8.8", port: "80"}, hostHeader: "8.8.8.8", uri: "/", addr: netip.MustParseAddr("8.8.8.8")},
+		"http://u:p%40@x:81/a%2Fb c": {key: key{host: "x", port: "81"}, hostHeader: "x:81", uri: "/a%2Fb%20c",
+			auth: "Basic dTpwQA=="},
+		"http://[2606:4700:0::1]:8/": {key: key{host: "2606:4700::1", port: "8"}, hostHeader: "[2606:4700::1]:8",
+			uri: "/", addr: netip.MustParseAddr("2606:4700::1")},
+		"http://[::ffff:8.8.8.8]/": {key: key{host: "8.8.8.8", port: "80"}, hostHeader: "8.8.8.8", uri: "/",
+			addr: netip.MustParseAddr("8.8.8.8")},
 	} {
 		if got, e := parseTarget(url); e != nil || got != want {
 			t.Errorf("%s: %+v %v, want %+v", url, got, e, want)

@@ -122,7 +122,8 @@ func TestPoolOff(t *testing.T) {
 // TestQuietConnection ages an idle connection by hand: when its server hung up, or spoke, it is not used.
 func TestQuietConnection(t *testing.T) {
 	t.Parallel()
-	for parting, reused := range map[string]bool{"": false, "HTTP/1.1 408 Request Timeout\r\n\r\n": false, "stay": true} {
+	for parting, reused := range map[string]bool{"": false, "HTTP/1.1 408 Request Timeout\r\n\r\n": false,
+		"stay": true} {
 		got, parted := make(chan struct{}), make(chan struct{})
 		s := serveRaw(t, func(p *peer) {
 			if p.n == 2 {

@@ -20,7 +20,8 @@ func proxyFunc(option string) (func(*http.Request) (*url.URL, error), error) {
 	}
 	u, err := url.Parse(option)
 	if err != nil || u.Scheme != "http" || u.Hostname() == "" {
-		return nil, errors.New(`--proxy: want "env" or a URL such as http://proxy.example:3128`) // not quoted: it may hold a password
+		// not quoted: it may hold a password
+		return nil, errors.New(`--proxy: want "env" or a URL such as http://proxy.example:3128`)
 	}
 	return http.ProxyURL(u), nil
 }

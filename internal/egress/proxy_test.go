@@ -66,11 +66,13 @@ func TestProxy(t *testing.T) {
 		t.Errorf("proxy was asked %q, want %q and no more", got, want)
 	}
 	_, err := c.Do(t.Context(), &Request{URL: "https://forbidden.example/"})
-	if e := asError(t, err); e.Kind != KindConnect || !strings.Contains(e.Message, "403") || strings.Contains(e.Message, "pw") {
+	if e := asError(t, err); e.Kind != KindConnect || !strings.Contains(e.Message, "403") ||
+		strings.Contains(e.Message, "pw") {
 		t.Errorf("refused: %s %v", e.Kind, e)
 	}
 	<-asked
-	for _, url := range []string{"http://127.0.0.1/", "https://[::1]/", "http://localhost/", "https://169.254.169.254/", "http://2130706433/"} {
+	for _, url := range []string{"http://127.0.0.1/", "https://[::1]/", "http://localhost/", "https://169.254.169.254/",
+		"http://2130706433/"} {
 		_, err := c.Do(t.Context(), &Request{URL: url})
 		if e := asError(t, err); e.Kind != KindBlocked {
 			t.Errorf("%s through the proxy: %v", url, err)
@@ -105,7 +107,8 @@ func TestProxyHostile(t *testing.T) {
 		"garbage":     answerOnce("nonsense\r\n\r\n"),
 	} {
 		p := serveRaw(t, handle)
-		_, err := newClient(t, Options{Proxy: "http://" + p.addr}).Do(t.Context(), &Request{URL: "https://example.com/"})
+		_, err := newClient(t, Options{Proxy: "http://" + p.addr}).Do(t.Context(),
+			&Request{URL: "https://example.com/"})
 		if e := asError(t, err); e.Kind != KindConnect || !strings.Contains(e.Message, "proxy") {
 			t.Errorf("%s: %s %v", name, e.Kind, e)
 		}

@@ -103,7 +103,8 @@ func TestTLSVerification(t *testing.T) {
 
 func TestOldTLS(t *testing.T) {
 	t.Parallel()
-	s := startTLS(t, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}) //nolint:gosec // to be refused
+	s := startTLS(t, &tls.Config{MinVersion: tls.VersionTLS10,
+		MaxVersion: tls.VersionTLS11}) //nolint:gosec // to be refused
 	_, err := newClient(t, Options{RootCAs: s.roots()}).Do(t.Context(), &Request{URL: s.URL})
 	if e := asError(t, err); e.Kind != KindTLS {
 		t.Errorf("%s: %v", e.Kind, e)

@@ -11,7 +11,8 @@ import (
 func pushBody() []byte {
 	commit := `{"id":"0123456789abcdef","message":"Fix the thing\n\nas asked","author":{"name":"octocat","email":"o@example.com"},"added":["a.go","b.go"],"removed":[]}`
 	commits := strings.TrimSuffix(strings.Repeat(commit+",", 11), ",")
-	return []byte(`{"ref":"refs/heads/main","forced":false,"commits":[` + commits + `],"repository":{"id":42,"full_name":"octocat/hello","private":true},"size":11}`)
+	return []byte(`{"ref":"refs/heads/main","forced":false,"commits":[` + commits +
+		`],"repository":{"id":42,"full_name":"octocat/hello","private":true},"size":11}`)
 }
 
 func benchmark(b *testing.B, filter string, published bool) {
@@ -39,7 +40,8 @@ func BenchmarkPairsFour(b *testing.B) {
 }
 func BenchmarkCELType(b *testing.B) { benchmark(b, `type.startsWith("pu")`, false) }
 func BenchmarkCELBody(b *testing.B) {
-	benchmark(b, `body.ref.startsWith("refs/heads/") && body.commits[5].author.name == "octocat" && body.repository.id == 42 && body.size != 3`, false)
+	benchmark(b,
+		`body.ref.startsWith("refs/heads/") && body.commits[5].author.name == "octocat" && body.repository.id == 42 && body.size != 3`, false)
 }
 func BenchmarkCELLoop(b *testing.B) {
 	benchmark(b, `body.commits.all(c, c.author.name == "octocat")`, false)

@@ -44,7 +44,8 @@ func checkBounds(a *ast.AST) (*steps, error) {
 	for _, kind := range []ast.ExprKind{ast.ListKind, ast.MapKind, ast.StructKind} {
 		for _, e := range ast.MatchDescendants(root, ast.KindMatcher(kind)) {
 			if !constant(e) && !fromMacro(e) {
-				return nil, wrongAt(a, e, "a list, map or message may hold literals only", `for example: type in ["a", "b"]`)
+				return nil, wrongAt(a, e, "a list, map or message may hold literals only",
+					`for example: type in ["a", "b"]`)
 			}
 		}
 	}
@@ -53,7 +54,8 @@ func checkBounds(a *ast.AST) (*steps, error) {
 		pattern := args[len(args)-1]
 		text, ok := literalString(pattern)
 		if !ok {
-			return nil, wrongAt(a, pattern, "the pattern of matches() must be a literal", `for example: body.ref.matches("^refs/heads/")`)
+			return nil, wrongAt(a, pattern, "the pattern of matches() must be a literal",
+				`for example: body.ref.matches("^refs/heads/")`)
 		}
 		size, err := types.RegexProgramSize(text)
 		if err != nil {
@@ -154,7 +156,9 @@ func boundedMatches() *interpreter.RegexOptimization {
 					return types.NoSuchOverloadErr()
 				}
 				if len(text) > longest {
-					return types.WrapErr(hookyard.Errorf(hookyard.Invalid, "a text of %d bytes is too long for this pattern of matches(): at most %d are searched", len(text), longest))
+					return types.WrapErr(hookyard.Errorf(hookyard.Invalid,
+						"a text of %d bytes is too long for this pattern of matches(): at most %d are searched",
+						len(text), longest))
 				}
 				return types.Bool(re.MatchString(text))
 			}

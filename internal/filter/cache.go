@@ -52,7 +52,8 @@ func (c *Cache) entry(text string) *entry {
 	if one := c.entries[text]; one != nil {
 		return one
 	}
-	// Any entry may go: which, does not matter unless there are more filters in use than max, and then nothing would help.
+	// Any entry may go: which, does not matter unless there are more filters in use than max, and then nothing would
+	// help.
 	for other := range c.entries {
 		if len(c.entries) < c.max {
 			break

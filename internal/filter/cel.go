@@ -38,7 +38,8 @@ var environment = sync.OnceValues(func() (*cel.Env, error) {
 
 // noMap refuses the map macro by name; checkBounds says why there is none.
 func noMap(mef cel.MacroExprFactory, target ast.Expr, _ []ast.Expr) (ast.Expr, *cel.Error) {
-	return nil, mef.NewError(target.ID(), "map() is not available in filters; exists(x, …), all(x, …) and filter(x, …) are")
+	return nil,
+		mef.NewError(target.ID(), "map() is not available in filters; exists(x, …), all(x, …) and filter(x, …) are")
 }
 
 func compileCEL(text string) (cel.Program, error) {
@@ -54,7 +55,8 @@ func compileCEL(text string) (cel.Program, error) {
 		return nil, firstIssue(issues)
 	}
 	if t := checked.OutputType(); !t.IsExactType(cel.BoolType) && !t.IsExactType(cel.DynType) {
-		return nil, wrong(1, 1, "the expression yields "+t.String()+", but a filter must yield true or false", celExample)
+		return nil, wrong(1, 1, "the expression yields "+t.String()+", but a filter must yield true or false",
+			celExample)
 	}
 	steps, err := checkBounds(checked.NativeRep())
 	if err != nil {
@@ -98,18 +100,23 @@ func evalCEL(program cel.Program, e *hookyard.Event) (bool, error) {
 	case vars.err != nil:
 		return false, vars.err
 	case errors.As(err, &canceled) && canceled.Cause == interpreter.CostLimitExceeded:
-		return false, hookyard.Errorf(hookyard.Invalid, "the filter takes more than %d steps on this event; look at fewer elements", MaxCost)
+		return false, hookyard.Errorf(hookyard.Invalid,
+			"the filter takes more than %d steps on this event; look at fewer elements", MaxCost)
 	case err != nil && ctx.Err() != nil:
-		return false, hookyard.Errorf(hookyard.Invalid, "the filter takes longer than %s on this event; look at fewer elements", MaxTime)
+		return false, hookyard.Errorf(hookyard.Invalid,
+			"the filter takes longer than %s on this event; look at fewer elements", MaxTime)
 	case err != nil && vars.notJSON != nil:
-		return false, hookyard.Errorf(hookyard.Invalid, "%s (body is null: %s)", shortMessage(err.Error()), shortMessage(vars.notJSON.Error()))
+		return false, hookyard.Errorf(hookyard.Invalid, "%s (body is null: %s)", shortMessage(err.Error()),
+			shortMessage(vars.notJSON.Error()))
 	case err != nil:
-		return false, hookyard.Errorf(hookyard.Invalid, "%s; ask has(…) before using what may be missing", shortMessage(err.Error()))
+		return false, hookyard.Errorf(hookyard.Invalid, "%s; ask has(…) before using what may be missing",
+			shortMessage(err.Error()))
 	}
 	if ok, isBool := out.Value().(bool); isBool {
 		return ok, nil
 	}
-	return false, hookyard.Errorf(hookyard.Invalid, "the filter yielded %s on this event, but it must yield true or false", out.Type().TypeName())
+	return false, hookyard.Errorf(hookyard.Invalid,
+		"the filter yielded %s on this event, but it must yield true or false", out.Type().TypeName())
 }
 
 // variables gives an expression its variables, each made when it is first asked for: most filters look at the type
@@ -159,7 +166,8 @@ func (v *variables) decode() {
 		return
 	}
 	if len(body) > MaxBody {
-		v.err = hookyard.Errorf(hookyard.TooLarge, "body too large to filter: it has %d bytes, an expression may look into %d; pairs (path = value) have no such limit", len(body), MaxBody)
+		v.err = hookyard.Errorf(hookyard.TooLarge,
+			"body too large to filter: it has %d bytes, an expression may look into %d; pairs (path = value) have no such limit", len(body), MaxBody)
 		return
 	}
 	if v.event.DataOffset == 0 { // else checked when it was published

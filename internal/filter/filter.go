@@ -8,9 +8,11 @@
 //	data.order.total = 100 and data.order.currency != "EUR"
 //	header.X-GitHub-Event = push && commits.0.author.name = octocat
 //
-// The left side is "type" (the event's), "header.NAME" (its first value; the name's case does not matter) or a dotted path into the JSON body, where a number counts elements of an array from 0. The body
-// is the whole body as stored and as format raw sends it (of a form, the JSON in its field payload or data): a published event is {"type","timestamp","data"}, so its own
-// members begin with "data.". Of a key that stands twice the first counts. Keys with unusual characters need CEL.
+// The left side is "type" (the event's), "header.NAME" (its first value; the name's case does not matter) or a dotted
+// path into the JSON body, where a number counts elements of an array from 0. The body is the whole body as stored and
+// as format raw sends it (of a form, the JSON in its field payload or data): a published event is
+// {"type","timestamp","data"}, so its own members begin with "data.". Of a key that stands twice the first counts. Keys
+// with unusual characters need CEL.
 //
 // The right side is
 //
@@ -31,10 +33,10 @@
 //	has(body.data.coupon) && body.data.items.exists(i, i.sku == "A-1")
 //	headers["x-github-event"] == "push" && body.ref.matches("^refs/heads/(main|release-.*)$")
 //
-// Its variables are type, source and id (strings), time (timestamp), headers (map of strings; names in lower case, first
-// values) and body (the whole body decoded, or null when it is not JSON). A member that is missing is an error, and an
-// error means no: ask with has(body.x), or with "x-name" in headers. JSON numbers are doubles: body.n == 5 works,
-// integers beyond 2^53 lose digits (pairs do not), arithmetic needs 2.0 or int(body.n). So that a filter cannot
+// Its variables are type, source and id (strings), time (timestamp), headers (map of strings; names in lower case,
+// first values) and body (the whole body decoded, or null when it is not JSON). A member that is missing is an error,
+// and an error means no: ask with has(body.x), or with "x-name" in headers. JSON numbers are doubles: body.n == 5
+// works, integers beyond 2^53 lose digits (pairs do not), arithmetic needs 2.0 or int(body.n). So that a filter cannot
 // keep the server busy there is no map(), lists and maps hold literals only, and the pattern of matches() is a literal.
 //
 // A lone = never occurs in CEL and always marks pairs. A text with != only is CEL if it is valid CEL, else pairs.
@@ -68,7 +70,8 @@ type Program struct {
 // (line:column), what is wrong and what would be right.
 func Compile(text string) (*Program, error) {
 	if len(text) > MaxText {
-		return nil, hookyard.FieldErrorf("filter", "filter is %d bytes long, at most %d are allowed", len(text), MaxText)
+		return nil, hookyard.FieldErrorf("filter", "filter is %d bytes long, at most %d are allowed", len(text),
+			MaxText)
 	}
 	if !utf8.ValidString(text) {
 		return nil, hookyard.FieldErrorf("filter", "filter is not valid UTF-8")
@@ -104,11 +107,12 @@ func (p *Program) Match(e *hookyard.Event) (bool, error) {
 	return true, nil
 }
 
-// bodyOf returns the event's body, of a form the JSON in it, or an error when its bytes are gone: to filter without them
-// would be to guess.
+// bodyOf returns the event's body, of a form the JSON in it, or an error when its bytes are gone: to filter without
+// them would be to guess.
 func bodyOf(e *hookyard.Event) ([]byte, error) {
 	if e.Body == nil && e.Size > 0 {
-		return nil, hookyard.Errorf(hookyard.Gone, "the event's body is past its retention, so a filter cannot look into it")
+		return nil, hookyard.Errorf(hookyard.Gone,
+			"the event's body is past its retention, so a filter cannot look into it")
 	}
 	if len(e.Body) > MaxBody { // a form is parsed for every pair
 		return e.Body, nil

@@ -143,7 +143,8 @@ func TestCompileErrors(t *testing.T) {
 	for _, tt := range tests {
 		_, err := Compile(tt.filter)
 		var e *hookyard.Error
-		if !errors.As(err, &e) || e.Code != hookyard.Invalid || e.Field != "filter" || !strings.Contains(e.Message, tt.want) {
+		if !errors.As(err, &e) || e.Code != hookyard.Invalid || e.Field != "filter" ||
+			!strings.Contains(e.Message, tt.want) {
 			t.Errorf("Compile(%.40q) = %v, want %s", tt.filter, err, tt.want)
 		}
 	}
@@ -206,7 +207,8 @@ func TestMatchErrors(t *testing.T) {
 // Each of these ran for seconds, or for ever, before its part of checkBounds and steps was there.
 func TestHostile(t *testing.T) {
 	t.Parallel()
-	numbers := &hookyard.Event{Body: []byte(`{"n":[` + strings.Repeat("1,", 299) + `1],"s":"` + strings.Repeat("a", 900_000) + `"}`)}
+	numbers := &hookyard.Event{Body: []byte(`{"n":[` + strings.Repeat("1,", 299) + `1],"s":"` +
+		strings.Repeat("a", 900_000) + `"}`)}
 	wide := &hookyard.Event{Body: []byte(`{"n":[` + strings.Repeat(`{"a":1,"b":"x"},`, 40_000) + `1]}`)}
 	tests := []struct {
 		filter string
@@ -257,7 +259,8 @@ func TestFormsAreLookedInto(t *testing.T) {
 	}{
 		{"application/x-www-form-urlencoded", "payload=%7B%22ref%22%3A%22main%22%7D", `ref = main`, true},
 		{"application/x-www-form-urlencoded", "payload=%7B%22ref%22%3A%22main%22%7D", `body.ref == "main"`, true},
-		{"Application/X-WWW-Form-Urlencoded; charset=utf-8", "a=1&data=%7B%22ref%22%3A%22main%22%7D", `ref = main`, true},
+		{"Application/X-WWW-Form-Urlencoded; charset=utf-8", "a=1&data=%7B%22ref%22%3A%22main%22%7D", `ref = main`,
+			true},
 		{"application/x-www-form-urlencoded", `{"ref":"main"}`, `ref = main`, true}, // curl -d without a header
 		{"application/x-www-form-urlencoded", "payload=main", `ref = main`, false},
 		{"text/plain", "payload=%7B%22ref%22%3A%22main%22%7D", `ref = main`, false},

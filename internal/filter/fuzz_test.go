@@ -27,7 +27,8 @@ func FuzzFilter(f *testing.F) {
 		p, err := Compile(text)
 		if err != nil {
 			var e *hookyard.Error
-			if !errors.As(err, &e) || e.Field != "filter" || e.Code != hookyard.Invalid || strings.TrimSpace(e.Message) == "" {
+			if !errors.As(err, &e) || e.Field != "filter" || e.Code != hookyard.Invalid ||
+				strings.TrimSpace(e.Message) == "" {
 				t.Fatalf("Compile(%q) = %#v, want an Invalid error on filter", text, err)
 			}
 			return

@@ -87,7 +87,8 @@ func (p *pair) equalText(s string) (bool, error) {
 		return s == p.text, nil
 	}
 	if len(s) > maxGlobText {
-		return false, hookyard.Errorf(hookyard.Invalid, "a text of %d bytes is too long for the pattern %s: at most %d are searched", len(s), p.text, maxGlobText)
+		return false, hookyard.Errorf(hookyard.Invalid,
+			"a text of %d bytes is too long for the pattern %s: at most %d are searched", len(s), p.text, maxGlobText)
 	}
 	return hookyard.MatchGlob(p.text, s), nil
 }

@@ -124,7 +124,8 @@ func (p *parser) checkPath(path string, start int) error {
 		r, _ := utf8.DecodeRuneInString(p.text[start:])
 		return p.errorf(start, "expected type, header.NAME or a path into the body, found %q", r)
 	case p.pos < len(p.text) && strings.IndexByte("*#?[]", p.text[p.pos]) >= 0:
-		return p.errorf(p.pos, "a path cannot hold %q; in CEL write body.list.exists(x, …) or body[\"odd key\"]", p.text[p.pos])
+		return p.errorf(p.pos, "a path cannot hold %q; in CEL write body.list.exists(x, …) or body[\"odd key\"]",
+			p.text[p.pos])
 	case strings.HasPrefix(path, ".") || strings.HasSuffix(path, ".") || strings.Contains(path, ".."):
 		return p.errorf(start, "path %s has an empty part", shorten(path))
 	case path == "header":
@@ -143,7 +144,8 @@ func (p *parser) value(out *pair) error {
 	}
 	word := p.take(isBareRune)
 	if word == "" {
-		return p.errorf(start, `expected a value after = or !=: a word, a number, true, false, null or "text in quotes"`)
+		return p.errorf(start,
+			`expected a value after = or !=: a word, a number, true, false, null or "text in quotes"`)
 	}
 	if p.pos < len(p.text) {
 		r, _ := utf8.DecodeRuneInString(p.text[p.pos:])

@@ -23,7 +23,8 @@ func newDoc(data []byte, ok bool) doc {
 // at goes down a dotted path.
 func (d doc) at(path string) doc { return doc{lookup(d.v, path)} }
 
-// text returns a string or a number's digits, the first that is not empty of the paths given; without paths, of d itself.
+// text returns a string or a number's digits, the first that is not empty of the paths given; without paths, of d
+// itself.
 func (d doc) text(paths ...string) string {
 	for _, p := range paths {
 		if s := d.at(p).text(); s != "" {

@@ -45,8 +45,8 @@ func shapeCloudEvents(in Input) (Shaped, error) {
 	return Shaped{Body: append(c.appendData(b), '}'), ContentType: "application/cloudevents+json; charset=utf-8"}, nil
 }
 
-// appendData appends the data member: JSON as it is, text as a string, anything else as data_base64. Bytes that claim to
-// be JSON and are not go as base64, because a string would mean a JSON string.
+// appendData appends the data member: JSON as it is, text as a string, anything else as data_base64. Bytes that claim
+// to be JSON and are not go as base64, because a string would mean a JSON string.
 func (c *cloudEvent) appendData(b []byte) []byte {
 	isJSON := isJSONType(c.dataType)
 	switch {
@@ -108,7 +108,8 @@ func newCloudEvent(in Input) *cloudEvent {
 		c.attributes["time"] = came["time"]
 	}
 	for _, name := range slices.Sorted(maps.Keys(came)) {
-		if value := came[name]; len(c.attributes) < maxAttributes && !slices.Contains([]string{"specversion", "id", "source", "type", "time", "datacontenttype"}, name) {
+		if value := came[name]; len(c.attributes) < maxAttributes &&
+			!slices.Contains([]string{"specversion", "id", "source", "type", "time", "datacontenttype"}, name) {
 			c.attributes[name] = value
 		}
 	}
@@ -241,8 +242,8 @@ func percentEncode(s string) string {
 	return string(b)
 }
 
-// percentDecode reads what percentEncode writes, and quoted strings, as the binding asks. What is not UTF-8 after that is
-// refused.
+// percentDecode reads what percentEncode writes, and quoted strings, as the binding asks. What is not UTF-8 after that
+// is refused.
 func percentDecode(s string) (string, bool) {
 	if len(s) >= 2 && s[0] == '"' && s[len(s)-1] == '"' {
 		s = strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(s[1 : len(s)-1])

@@ -56,8 +56,8 @@ type Shaped struct {
 	Resource    string      // chat formats: key of the thing talked about, under which a thread is remembered; or ""
 }
 
-// Shape gives the event the named format ("" means raw). It fails with a *hookyard.Error when the event cannot be shaped
-// so: another attempt would fail the same way. No body makes it panic, and what it makes of a body is bounded.
+// Shape gives the event the named format ("" means raw). It fails with a *hookyard.Error when the event cannot be
+// shaped so: another attempt would fail the same way. No body makes it panic, and what it makes of a body is bounded.
 func Shape(format string, in Input) (Shaped, error) {
 	if in.Event.Body == nil && in.Event.Size > 0 {
 		return Shaped{}, hookyard.Errorf(hookyard.Gone, "the bytes of event %s are past their retention", in.Event.ID)
@@ -82,7 +82,8 @@ func Shape(format string, in Input) (Shaped, error) {
 // Names returns the names of the formats, sorted.
 func Names() []string {
 	return []string{
-		CloudEvents, CloudEventsBinary, Discord, GitHub, GoogleChat, NetBeans, Raw, Slack, Teams, Template, Text, WebGME, Yobi,
+		CloudEvents, CloudEventsBinary, Discord, GitHub, GoogleChat, NetBeans, Raw, Slack, Teams, Template, Text,
+		WebGME, Yobi,
 	}
 }
 
@@ -127,10 +128,12 @@ func Check(h *hookyard.Hook, format string) error {
 		return unknown(format)
 	}
 	if h.ContentType == contentForm && !takesForm(format) {
-		return hookyard.FieldErrorf("contentType", "format %s cannot be sent as a form; set contentType to \"json\"", format)
+		return hookyard.FieldErrorf("contentType", "format %s cannot be sent as a form; set contentType to \"json\"",
+			format)
 	}
 	if h.ContentType == contentText && format != Text {
-		return hookyard.FieldErrorf("contentType", "contentType \"text\" is for format text; set it to \"json\" or \"form\"")
+		return hookyard.FieldErrorf("contentType",
+			"contentType \"text\" is for format text; set it to \"json\" or \"form\"")
 	}
 	if format == Template {
 		return checkTemplate(h.Template)
@@ -139,7 +142,8 @@ func Check(h *hookyard.Hook, format string) error {
 }
 
 func unknown(format string) error {
-	return hookyard.FieldErrorf("format", "format %q is not known; it must be one of %s", format, strings.Join(Names(), ", "))
+	return hookyard.FieldErrorf("format", "format %q is not known; it must be one of %s", format,
+		strings.Join(Names(), ", "))
 }
 
 // The content types that formats write.

@@ -18,7 +18,8 @@ func at() time.Time { return time.Date(2026, 3, 4, 17, 30, 50, 0, time.UTC) }
 // published makes an event as the publish API does.
 func published(t testing.TB, eventType, data string) *hookyard.Event {
 	t.Helper()
-	e, err := hookyard.Publish(hookyard.Publication{Type: eventType, Data: []byte(data)}, at(), hookyard.DefaultLimits())
+	e, err := hookyard.Publish(hookyard.Publication{Type: eventType, Data: []byte(data)}, at(),
+		hookyard.DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,8 +157,9 @@ func TestWebGME(t *testing.T) {
 func TestCloudEvents(t *testing.T) {
 	t.Parallel()
 	carried := inbound("order.paid", "application/json", `{"a":1}`)
-	carried.Header = http.Header{"Ce-Id": {"o-1"}, "Ce-Source": {"/orders"}, "Ce-Subject": {"4%207%C3%A9"}, "Ce-Traceparent": {"00-1"},
-		"Ce-Time": {"2026-01-01T00:00:00+02:00"}, "Ce-Bad_name": {"x"}, "Ce-Data": {"x"}}
+	carried.Header = http.Header{"Ce-Id": {"o-1"}, "Ce-Source": {"/orders"}, "Ce-Subject": {"4%207%C3%A9"},
+		"Ce-Traceparent": {"00-1"},
+		"Ce-Time":        {"2026-01-01T00:00:00+02:00"}, "Ce-Bad_name": {"x"}, "Ce-Data": {"x"}}
 	structured := inbound("", "application/cloudevents+json; charset=utf-8",
 		`{"specversion":"1.0","id":"o-2","source":"/o","type":"t.x","n":5,"datacontenttype":"text/plain","data":"hi"}`)
 	const from = `"source":"https://hooks.example/guest/MyProject"`
@@ -166,12 +168,18 @@ func TestCloudEvents(t *testing.T) {
 		event *hookyard.Event
 		want  string
 	}{
-		{"published", published(t, "order.paid", `{"n":1.50}`), `{"specversion":"1.0","id":"evt_01",` + from + `,"type":"order.paid","time":"2026-03-04T17:30:50Z","datacontenttype":"application/json","data":{"n":1.50}}`},
-		{"no type", inbound("", "text/plain", "hi"), `{"specversion":"1.0","id":"evt_01",` + from + `,"type":"hookyard.event","time":"2026-03-04T17:30:50Z","datacontenttype":"text/plain","data":"hi"}`},
-		{"bytes", inbound("x", "image/png", "\xff\x00"), `{"specversion":"1.0","id":"evt_01",` + from + `,"type":"x","time":"2026-03-04T17:30:50Z","datacontenttype":"image/png","data_base64":"/wA="}`},
-		{"bad JSON", inbound("x", "application/json", "{"), `{"specversion":"1.0","id":"evt_01",` + from + `,"type":"x","time":"2026-03-04T17:30:50Z","datacontenttype":"application/json","data_base64":"ew=="}`},
-		{"came binary", carried, `{"specversion":"1.0","id":"o-1","source":"/orders","type":"order.paid","subject":"4 7é","time":"2026-01-01T00:00:00+02:00","traceparent":"00-1","datacontenttype":"application/json","data":{"a":1}}`},
-		{"came structured", structured, `{"specversion":"1.0","id":"o-2","source":"/o","type":"t.x","time":"2026-03-04T17:30:50Z","n":"5","datacontenttype":"text/plain","data":"hi"}`},
+		{"published", published(t, "order.paid", `{"n":1.50}`), `{"specversion":"1.0","id":"evt_01",` + from +
+			`,"type":"order.paid","time":"2026-03-04T17:30:50Z","datacontenttype":"application/json","data":{"n":1.50}}`},
+		{"no type", inbound("", "text/plain", "hi"), `{"specversion":"1.0","id":"evt_01",` + from +
+			`,"type":"hookyard.event","time":"2026-03-04T17:30:50Z","datacontenttype":"text/plain","data":"hi"}`},
+		{"bytes", inbound("x", "image/png", "\xff\x00"), `{"specversion":"1.0","id":"evt_01",` + from +
+			`,"type":"x","time":"2026-03-04T17:30:50Z","datacontenttype":"image/png","data_base64":"/wA="}`},
+		{"bad JSON", inbound("x", "application/json", "{"), `{"specversion":"1.0","id":"evt_01",` + from +
+			`,"type":"x","time":"2026-03-04T17:30:50Z","datacontenttype":"application/json","data_base64":"ew=="}`},
+		{"came binary", carried,
+			`{"specversion":"1.0","id":"o-1","source":"/orders","type":"order.paid","subject":"4 7é","time":"2026-01-01T00:00:00+02:00","traceparent":"00-1","datacontenttype":"application/json","data":{"a":1}}`},
+		{"came structured", structured,
+			`{"specversion":"1.0","id":"o-2","source":"/o","type":"t.x","time":"2026-03-04T17:30:50Z","n":"5","datacontenttype":"text/plain","data":"hi"}`},
 	} {
 		s, err := Shape(CloudEvents, input(c.event))
 		if err != nil || string(s.Body) != c.want || !json.Valid(s.Body) {
@@ -182,7 +190,8 @@ func TestCloudEvents(t *testing.T) {
 	if err != nil || string(s.Body) != `{"a":1}` || s.ContentType != "application/json" {
 		t.Errorf("binary = %s (%s), %v", s.Body, s.ContentType, err)
 	}
-	want := http.Header{"Ce-Specversion": {"1.0"}, "Ce-Id": {"o-1"}, "Ce-Source": {"/orders"}, "Ce-Type": {"order.paid"},
+	want := http.Header{"Ce-Specversion": {"1.0"}, "Ce-Id": {"o-1"}, "Ce-Source": {"/orders"},
+		"Ce-Type":    {"order.paid"},
 		"Ce-Subject": {"4%207%C3%A9"}, "Ce-Time": {"2026-01-01T00:00:00+02:00"}, "Ce-Traceparent": {"00-1"}}
 	for name := range want {
 		if s.Header.Get(name) != want.Get(name) {
@@ -199,14 +208,16 @@ func TestCloudEvents(t *testing.T) {
 func TestHeadlineNeverCut(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("_", 5000)
-	in := input(inbound("issues", "application/json", `{"action":"`+long+`","sender":{"login":"`+long+`"},"issue":{"number":1,"title":"`+long+
-		`","body":"`+long+`","html_url":"https://x.example/`+strings.Repeat("(", 190)+`"}}`))
+	in := input(inbound("issues", "application/json",
+		`{"action":"`+long+`","sender":{"login":"`+long+`"},"issue":{"number":1,"title":"`+long+
+			`","body":"`+long+`","html_url":"https://x.example/`+strings.Repeat("(", 190)+`"}}`))
 	in.Project = &hookyard.Project{Owner: long[:100], Name: long[:100]}
 	n := describe(in)
 	if n.url == "" {
 		t.Error("the link was dropped")
 	}
-	for name, m := range map[string]markup{Discord: discordMarkup(), Slack: slackMarkup(), GoogleChat: googleChatMarkup(), Teams: teamsMarkup(), Text: plainMarkup()} {
+	for name, m := range map[string]markup{Discord: discordMarkup(), Slack: slackMarkup(),
+		GoogleChat: googleChatMarkup(), Teams: teamsMarkup(), Text: plainMarkup()} {
 		if size := len([]rune(n.headline(m))); size > discordContent {
 			t.Errorf("%s: headline has %d characters, want at most %d", name, size, discordContent)
 		}
@@ -223,7 +234,8 @@ func TestOneLine(t *testing.T) {
 		n    int
 		want string
 	}{
-		{"abc", 3, "abc"}, {"abcd", 3, "ab…"}, {" a \n\t b ", 9, "a b"}, {"a b", 2, "a…"}, {"é\u202ex\x00", 5, "éx"}, {"a\xffb", 5, "a\ufffdb"}, {"", 3, ""}, {"abc", 0, ""},
+		{"abc", 3, "abc"}, {"abcd", 3, "ab…"}, {" a \n\t b ", 9, "a b"}, {"a b", 2, "a…"}, {"é\u202ex\x00", 5, "éx"},
+		{"a\xffb", 5, "a\ufffdb"}, {"", 3, ""}, {"abc", 0, ""},
 	} {
 		if got := oneLine(c.in, c.n); got != c.want {
 			t.Errorf("oneLine(%q, %d) = %q, want %q", c.in, c.n, got, c.want)
@@ -234,7 +246,8 @@ func TestOneLine(t *testing.T) {
 func TestLinksAreWebAddresses(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ in, want string }{
-		{"/a/b", "https://hooks.example/a/b"}, {"https://x/y", "https://x/y"}, {"javascript:alert(1)", ""}, {"//evil/x", ""}, {"", ""},
+		{"/a/b", "https://hooks.example/a/b"}, {"https://x/y", "https://x/y"}, {"javascript:alert(1)", ""},
+		{"//evil/x", ""}, {"", ""},
 		{"data:text/html,x", ""}, {"https://x/a|b>c", "https://x/a%7Cb%3Ec"}, {"http://[::1", ""},
 	} {
 		if got := link(input(nil), c.in); got != c.want {

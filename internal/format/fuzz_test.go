@@ -28,13 +28,17 @@ func FuzzShape(f *testing.F) {
 		f.Add("push", "application/json", a.Files[0].Data)
 	}
 	f.Add("", "", []byte(nil))
-	f.Add("a.b\r\nc", "application/cloudevents+json", []byte(`{"specversion":"1.0","id":"1","source":"/","type":"t","data_base64":"AA=="}`))
-	f.Add("NEW_ISSUE", "application/x-www-form-urlencoded", []byte("payload=%7B%22ref%22%3A%22x%22%2C%22after%22%3A%221%22%7D"))
-	f.Add("x", "application/json", []byte(`{"issue":{"title":"`+strings.Repeat(`_(<&@all|`, 200)+`","number":1},"sender":{"login":"\u202e"}}`))
+	f.Add("a.b\r\nc", "application/cloudevents+json",
+		[]byte(`{"specversion":"1.0","id":"1","source":"/","type":"t","data_base64":"AA=="}`))
+	f.Add("NEW_ISSUE", "application/x-www-form-urlencoded",
+		[]byte("payload=%7B%22ref%22%3A%22x%22%2C%22after%22%3A%221%22%7D"))
+	f.Add("x", "application/json", []byte(`{"issue":{"title":"`+strings.Repeat(`_(<&@all|`,
+		200)+`","number":1},"sender":{"login":"\u202e"}}`))
 	f.Add("x", "application/json", []byte(strings.Repeat("[", 20000)))
 	f.Fuzz(func(t *testing.T, eventType, contentType string, body []byte) {
 		in := input(inbound(eventType, contentType, string(body)))
-		in.Event.Header = map[string][]string{"Ce-Source": {contentType}, "Ce-Subject": {eventType}, "X-Github-Event": {eventType}}
+		in.Event.Header = map[string][]string{"Ce-Source": {contentType}, "Ce-Subject": {eventType},
+			"X-Github-Event": {eventType}}
 		in.Hook.Template = `{{ .Body }}{{ get "commits.0.id" }}{{ json .Body }}`
 		shapeAll(t, in)
 		if hookyard.CheckJSON(body, 100) == nil && len(body) > 0 {
@@ -76,7 +80,8 @@ func checkShaped(t *testing.T, name string, s Shaped, in Input) {
 	if len(s.Resource) > 4*255 {
 		t.Errorf("%s: resource of %d bytes", name, len(s.Resource))
 	}
-	if limit := map[string]int{Slack: 60 << 10, GoogleChat: 32_000, Teams: 28 << 10, Text: 32_000, Discord: 60 << 10}[name]; limit > 0 && len(s.Body) > limit {
+	if limit := map[string]int{Slack: 60 << 10, GoogleChat: 32_000, Teams: 28 << 10, Text: 32_000,
+		Discord: 60 << 10}[name]; limit > 0 && len(s.Body) > limit {
 		t.Errorf("%s: message of %d bytes", name, len(s.Body))
 	}
 	var m struct {

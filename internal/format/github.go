@@ -15,14 +15,15 @@ func shapeGitHub(in Input) (Shaped, error) {
 	data, ok := payload(in.Event)
 	if !ok || !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte{'{'}) {
 		return Shaped{}, hookyard.Errorf(hookyard.Invalid,
-			"event %s cannot be sent in format github: its data is not a JSON object (format raw sends any bytes)", in.Event.ID)
+			"event %s cannot be sent in format github: its data is not a JSON object (format raw sends any bytes)",
+			in.Event.ID)
 	}
 	h := http.Header{"X-Github-Event": {gitHubEvent(in.Event)}}
 	return Shaped{Body: data, ContentType: typeJSON, Header: h}, nil
 }
 
-// gitHubEvent returns GitHub's name of the event: the one it came with, or its type without the action that a source may
-// have put behind it (issues.opened).
+// gitHubEvent returns GitHub's name of the event: the one it came with, or its type without the action that a source
+// may have put behind it (issues.opened).
 func gitHubEvent(e *hookyard.Event) string {
 	if name := e.Header.Get("X-Github-Event"); name != "" {
 		return headerText(name)

@@ -19,7 +19,8 @@ import (
 // that.
 func TestGitHubReceiverTakesPush(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"push-update", "push-many", "push-branch", "push-delete", "push-tag", "push-refs", "inbound-push", "inbound-push-form"} {
+	for _, name := range []string{"push-update", "push-many", "push-branch", "push-delete", "push-tag", "push-refs",
+		"inbound-push", "inbound-push-form"} {
 		for _, contentType := range []string{"json", "form"} {
 			a, err := txtar.ParseFile("testdata/" + name + ".txt")
 			if err != nil {
@@ -36,8 +37,10 @@ func TestGitHubReceiverTakesPush(t *testing.T) {
 			if !ok {
 				t.Fatalf("%s as %s: event is a %T, want a push", name, contentType, event)
 			}
-			if push.GetRef() == "" || push.GetRepo().GetFullName() != "guest/MyProject" || push.GetPusher().GetName() != "alice" ||
-				push.GetSender().GetLogin() != "alice" || push.GetDeleted() != (name == "push-delete") || (push.HeadCommit == nil) != (name == "push-delete") {
+			if push.GetRef() == "" || push.GetRepo().GetFullName() != "guest/MyProject" ||
+				push.GetPusher().GetName() != "alice" ||
+				push.GetSender().GetLogin() != "alice" || push.GetDeleted() != (name == "push-delete") ||
+				(push.HeadCommit == nil) != (name == "push-delete") {
 				t.Errorf("%s as %s: %+v", name, contentType, push)
 			}
 		}
@@ -85,7 +88,8 @@ func TestGitHubEventNames(t *testing.T) {
 		}
 	}
 	for _, body := range []string{"", "hello", "[1]", "5"} {
-		if _, err := Shape(GitHub, input(inbound("push", "application/json", body))); hookyard.CodeOf(err) != hookyard.Invalid {
+		if _, err := Shape(GitHub, input(inbound("push", "application/json",
+			body))); hookyard.CodeOf(err) != hookyard.Invalid {
 			t.Errorf("body %q: %v, want it refused", body, err)
 		}
 	}

@@ -11,8 +11,8 @@ type markup struct {
 	bare    bool // a link is only its address and stands at the end of the line
 }
 
-// hushed parts what would call a whole channel. Mattermost and Rocket.Chat take Slack's messages and plain ones, and there
-// @channel in a commit's title calls everybody.
+// hushed parts what would call a whole channel. Mattermost and Rocket.Chat take Slack's messages and plain ones, and
+// there @channel in a commit's title calls everybody.
 func hushed() []string {
 	var pairs []string
 	for _, name := range []string{"channel", "all", "here", "everyone"} {
@@ -34,7 +34,8 @@ func plainMarkup() markup {
 // (<!channel>, <@U123>) or make a link.
 func slackMarkup() markup {
 	r := strings.NewReplacer(append(hushed(), "&", "&amp;", "<", "&lt;", ">", "&gt;")...)
-	return markup{escape: r.Replace, link: angleLink(strings.NewReplacer("&", "&amp;").Replace), newline: "\n", bullet: "• "}
+	return markup{escape: r.Replace, link: angleLink(strings.NewReplacer("&", "&amp;").Replace), newline: "\n",
+		bullet: "• "}
 }
 
 // googleChatMarkup has Slack's links but no way to escape: <users/all> would mention everybody, so angle brackets turn
@@ -63,7 +64,8 @@ func discordMarkup() markup {
 func teamsMarkup() markup {
 	mark := backslash(`\*_~[]()#-` + "`")
 	r := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "{{", "{\u200b{", "${", "$\u200b{")
-	return markup{escape: func(s string) string { return r.Replace(mark(s)) }, link: markdownLink, newline: "\n\n", bullet: "• "}
+	return markup{escape: func(s string) string { return r.Replace(mark(s)) }, link: markdownLink, newline: "\n\n",
+		bullet: "• "}
 }
 
 func backslash(special string) func(string) string {

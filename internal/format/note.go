@@ -84,7 +84,8 @@ func link(in Input, s string) string {
 		return ""
 	}
 	s = absolute(in.BaseURL, s)
-	s = strings.NewReplacer("|", "%7C", "<", "%3C", ">", "%3E", "(", "%28", ")", "%29", " ", "%20", "\\", "%5C").Replace(s)
+	s = strings.NewReplacer("|", "%7C", "<", "%3C", ">", "%3E", "(", "%28", ")", "%29", " ", "%20", "\\",
+		"%5C").Replace(s)
 	if len(s) > maxLink {
 		return ""
 	}
@@ -144,7 +145,8 @@ func newLine(c commit) line {
 	if author == "" {
 		author = c.Committer.Name
 	}
-	return line{id: shortID(c.ID), url: c.URL, title: oneLine(firstLine(c.Message), maxTitle), author: oneLine(author, maxName)}
+	return line{id: shortID(c.ID), url: c.URL, title: oneLine(firstLine(c.Message), maxTitle),
+		author: oneLine(author, maxName)}
 }
 
 // shortID is a commit's id as people write it.

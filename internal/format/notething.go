@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// describeThing finds the words for an object that is not a push; false when it has none of the members that would tell.
+// describeThing finds the words for an object that is not a push; false when it has none of the members that would
+// tell.
 func (n *note) describeThing(eventType string, d doc) bool {
 	actor := d.person("sender", "actor", "user", "pusher")
 	action := verb(eventType, d)
@@ -28,7 +29,8 @@ func (n *note) describeThing(eventType string, d doc) bool {
 
 // thingOf returns what an event in GitHub's shape is about.
 func thingOf(d doc) (kind string, thing doc) {
-	for _, kind := range []string{"pull_request", "issue", "ticket", "discussion", "posting", "release", "milestone", "workflow_run", "check_run"} {
+	for _, kind := range []string{"pull_request", "issue", "ticket", "discussion", "posting", "release", "milestone",
+		"workflow_run", "check_run"} {
 		if thing := d.at(kind); thing.isObject() {
 			return kind, thing
 		}
@@ -85,7 +87,8 @@ func (n *note) describeRef(eventType string, d doc) {
 
 // describeRole is "alice added member bob (writer)".
 func (n *note) describeRole(action string, d doc) {
-	member, role := oneLine(d.person("member", "target"), maxName), oneLine(d.text("role", "role_name", "permission"), 40)
+	member, role := oneLine(d.person("member", "target"), maxName),
+		oneLine(d.text("role", "role_name", "permission"), 40)
 	if action == "" {
 		action = "changed"
 	}
@@ -98,7 +101,8 @@ func (n *note) describeRole(action string, d doc) {
 
 // describePublished is for whatever a publisher made up: "order.created by alice: #7: title".
 func (n *note) describePublished(eventType, actor string, d doc) bool {
-	title, message, number := d.text("title", "name", "summary"), d.text("message", "text", "description"), d.text("number")
+	title, message, number := d.text("title", "name", "summary"), d.text("message", "text", "description"),
+		d.text("number")
 	ofGitHub := d.at("sender").isObject() && d.at("repository").isObject()
 	if title == "" && message == "" && number == "" && !ofGitHub {
 		return false
@@ -190,7 +194,8 @@ func verb(eventType string, d doc) string {
 
 func moodOf(action string) mood {
 	switch action {
-	case "opened", "reopened", "created", "added", "published", "posted", "approved", "completed", "succeeded", "success", "paid":
+	case "opened", "reopened", "created", "added", "published", "posted", "approved", "completed", "succeeded",
+		"success", "paid":
 		return good
 	case "closed", "deleted", "removed", "failed", "failure", "rejected", "canceled", "cancelled":
 		return bad

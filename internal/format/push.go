@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// push is a push as GitHub's payload tells it, which is what Git sources publish. refs holds more than one only when the
-// payload has them.
+// push is a push as GitHub's payload tells it, which is what Git sources publish. refs holds more than one only when
+// the payload has them.
 type push struct {
 	doc     doc
 	refs    []string
@@ -32,7 +32,8 @@ type identity struct {
 // newPush reads a push; false when the data is none.
 func newPush(d doc) (*push, bool) {
 	_, hasCommits := d.at("commits").v.([]any)
-	p := &push{doc: d, refs: refs(d), created: d.yes("created"), deleted: d.yes("deleted"), forced: d.yes("forced"), compare: d.text("compare")}
+	p := &push{doc: d, refs: refs(d), created: d.yes("created"), deleted: d.yes("deleted"), forced: d.yes("forced"),
+		compare: d.text("compare")}
 	if len(p.refs) == 0 || !hasCommits && d.text("after") == "" {
 		return nil, false
 	}

@@ -124,8 +124,10 @@ func TestNetBeansSample(t *testing.T) {
 	t.Parallel()
 	project := &hookyard.Project{Owner: "kenai", Name: "hook-test"}
 	const revision = `{"id":"f7f9cd087568f0db48d8132141d798c01f6f7800","message":"test\n","added":[],"removed":[],"modified":["README.txt"]}`
-	want := strings.ReplaceAll(compact(t, netBeansSample), "/api/projects/", "/api/projects/kenai/") // projects have owners here
-	push := seen(t, NetBeans, "push", `{"ref":"refs/heads/master","feature":"git3","commits":[`+revision+`],"head_commit":`+revision+`,"pusher":{"name":"username"}}`,
+	// projects have owners here
+	want := strings.ReplaceAll(compact(t, netBeansSample), "/api/projects/", "/api/projects/kenai/")
+	push := seen(t, NetBeans, "push",
+		`{"ref":"refs/heads/master","feature":"git3","commits":[`+revision+`],"head_commit":`+revision+`,"pusher":{"name":"username"}}`,
 		project, "http://netbeans.org")
 	if diff := cmp.Diff(want, push); diff != "" {
 		t.Errorf("from a push: %s", diff)

@@ -64,5 +64,6 @@ func shapeTeams(in Input) (Shaped, error) {
 	if n.url != "" {
 		card.Actions = []teamsAction{{"Action.OpenUrl", "Open", n.url}}
 	}
-	return chat(teamsMessage{"message", []teamsAttachment{{ContentType: "application/vnd.microsoft.card.adaptive", Content: card}}}, n)
+	return chat(teamsMessage{"message", []teamsAttachment{{ContentType: "application/vnd.microsoft.card.adaptive",
+		Content: card}}}, n)
 }

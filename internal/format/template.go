@@ -18,8 +18,8 @@ import (
 
 // templateData is what a template sees as its dot.
 //
-// It has fields and methods that only read. Header is a copy with one value a name, because http.Header has methods that
-// change it.
+// It has fields and methods that only read. Header is a copy with one value a name, because http.Header has methods
+// that change it.
 type templateData struct {
 	Type    string
 	ID      string
@@ -104,8 +104,8 @@ func newTemplateData(in Input) *templateData {
 	return d
 }
 
-// checkTemplate parses the text as it will be parsed at every delivery, and runs it over an event without data. What that
-// has not another may have, but a field that no event has would fail at every delivery.
+// checkTemplate parses the text as it will be parsed at every delivery, and runs it over an event without data. What
+// that has not another may have, but a field that no event has would fail at every delivery.
 func checkTemplate(text string) error {
 	work := newBudget()
 	t, err := parseTemplate(text, work)
@@ -113,7 +113,8 @@ func checkTemplate(text string) error {
 		return err
 	}
 	e := &hookyard.Event{ID: "evt", Type: "test", Source: hookyard.SourceAPI}
-	work.root = newTemplateData(Input{Event: e, Project: &hookyard.Project{Owner: "owner", Name: "name"}, Hook: &hookyard.Hook{ID: "hook"}})
+	work.root = newTemplateData(Input{Event: e, Project: &hookyard.Project{Owner: "owner", Name: "name"},
+		Hook: &hookyard.Hook{ID: "hook"}})
 	if err := t.Execute(&cappedBuffer{}, work.root); err != nil && strings.Contains(err.Error(), noSuchField) {
 		return hookyard.FieldErrorf("template", "%s", templateMessage(err))
 	}
@@ -126,10 +127,12 @@ func checkTemplate(text string) error {
 // builtin that makes text is replaced by one that does, and templates that call themselves are refused.
 func parseTemplate(text string, work *budget) (*template.Template, error) {
 	if strings.TrimSpace(text) == "" {
-		return nil, hookyard.FieldErrorf("template", "template is empty: format template needs the text of a Go template")
+		return nil, hookyard.FieldErrorf("template",
+			"template is empty: format template needs the text of a Go template")
 	}
 	if len(text) > maxTemplate {
-		return nil, hookyard.FieldErrorf("template", "template is %d bytes long, at most %d are allowed", len(text), maxTemplate)
+		return nil, hookyard.FieldErrorf("template", "template is %d bytes long, at most %d are allowed", len(text),
+			maxTemplate)
 	}
 	t, err := template.New("template").Option("missingkey=zero").Funcs(work.functions()).Parse(text)
 	if err != nil {

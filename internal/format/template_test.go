@@ -13,15 +13,21 @@ func TestTemplate(t *testing.T) {
 	const data = `{"id":12345678901234567890,"amount":1.50,"title":"a \"b\" <c>","items":[{"name":"x"},{"name":"y"}],"labels":["p","q"],"none":null}`
 	for _, c := range []struct{ text, want, contentType string }{
 		{`{"text": {{ json .Body.title }}}`, `{"text": "a \"b\" <c>"}`, typeJSON},
-		{`{{ .Type }} {{ .ID }} {{ .Project }} {{ .Owner }} {{ .Name }} {{ .Source }} {{ .Hook }}`, `order.paid evt_01 guest/MyProject guest MyProject api MyWebHook`, typeText},
+		{`{{ .Type }} {{ .ID }} {{ .Project }} {{ .Owner }} {{ .Name }} {{ .Source }} {{ .Hook }}`,
+			`order.paid evt_01 guest/MyProject guest MyProject api MyWebHook`, typeText},
 		{`{{ .Body.id }} {{ .Body.amount }}`, `12345678901234567890 1.50`, typeText},
-		{`[{{ range $i, $item := .Body.items }}{{ if $i }},{{ end }}{{ json $item.name }}{{ end }}]`, `["x","y"]`, typeJSON},
-		{`{{ get "items.1.name" }}{{ range .Body.items }}{{ get "name" . }}{{ end }}{{ get "no.such.9" }}`, `yxy`, typeText},
+		{`[{{ range $i, $item := .Body.items }}{{ if $i }},{{ end }}{{ json $item.name }}{{ end }}]`, `["x","y"]`,
+			typeJSON},
+		{`{{ get "items.1.name" }}{{ range .Body.items }}{{ get "name" . }}{{ end }}{{ get "no.such.9" }}`, `yxy`,
+			typeText},
 		{`{{ .Body.items }}`, `[{"name":"x"},{"name":"y"}]`, typeJSON},
 		{`{{ upper "é" }}{{ lower "A" }}{{ .Body.missing | default "d" }}{{ .Body.none | default "e" }}{{ truncate 3 "abcdé" }}`, `Éadeab…`, typeText},
-		{`{{ join ", " .Body.labels }} {{ contains "p" .Body.labels }} {{ contains "z" .Body.title }}`, `p, q true false`, typeText},
-		{`{{ date "2006-01-02" .Time }} {{ date "15:04" 60 }} {{ date "15:04" "no" }}`, `2026-03-04 00:01 no`, typeText},
-		{`{{ if gt .Body.amount 1 }}more{{ end }}{{ if eq .Body.labels "no" (json .Body.labels) }} eq{{ end }}`, `more eq`, typeText},
+		{`{{ join ", " .Body.labels }} {{ contains "p" .Body.labels }} {{ contains "z" .Body.title }}`,
+			`p, q true false`, typeText},
+		{`{{ date "2006-01-02" .Time }} {{ date "15:04" 60 }} {{ date "15:04" "no" }}`, `2026-03-04 00:01 no`,
+			typeText},
+		{`{{ if gt .Body.amount 1 }}more{{ end }}{{ if eq .Body.labels "no" (json .Body.labels) }} eq{{ end }}`,
+			`more eq`, typeText},
 		{`{{ .Body.missing }}{{ .Header.Missing }}{{ index .Header "X-A" }}`, ``, typeText},
 		{`{{ define "a" }}[{{ . }}]{{ end }}{{ template "a" .Type }}`, `[order.paid]`, typeText},
 	} {
@@ -70,7 +76,8 @@ func doubling(n int) string {
 	name := func(i int) string { return `"` + strings.Repeat("a", i+1) + `"` }
 	var b strings.Builder
 	for i := range n {
-		b.WriteString(`{{ define ` + name(i) + ` }}{{ template ` + name(i+1) + ` }}{{ template ` + name(i+1) + ` }}{{ end }}`)
+		b.WriteString(`{{ define ` + name(i) + ` }}{{ template ` + name(i+1) + ` }}{{ template ` + name(i+1) +
+			` }}{{ end }}`)
 	}
 	return b.String() + `{{ define ` + name(n) + ` }}{{ end }}{{ template ` + name(0) + ` }}`
 }
@@ -109,12 +116,14 @@ func TestTemplateRefused(t *testing.T) {
 			t.Errorf("%s: %v, want it to say %q", c.text, err, c.says)
 		}
 	}
-	for _, text := range []string{`{{ .Body.a.b }}{{ .Body.Event }}`, `{{ if .Body.x }}{{ .Header.A }}{{ end }}`, `{{ index .Body.items 3 }}`, `{{ range .Body.list }}{{ .name }}{{ end }}`} {
+	for _, text := range []string{`{{ .Body.a.b }}{{ .Body.Event }}`, `{{ if .Body.x }}{{ .Header.A }}{{ end }}`,
+		`{{ index .Body.items 3 }}`, `{{ range .Body.list }}{{ .name }}{{ end }}`} {
 		if err := Check(&hookyard.Hook{Template: text}, Template); err != nil {
 			t.Errorf("%s: %v; another event may have what one without data has not", text, err)
 		}
 	}
-	for _, text := range []string{`{{ printf "%999999999d" 1 }}`, `{{ call .Type }}`, `{{ js "x" }}`, `{{ . }}`, `{{ .Header.Set "a" "b" }}`, `{{ .Body.a.b.c }}`} {
+	for _, text := range []string{`{{ printf "%999999999d" 1 }}`, `{{ call .Type }}`, `{{ js "x" }}`, `{{ . }}`,
+		`{{ .Header.Set "a" "b" }}`, `{{ .Body.a.b.c }}`} {
 		in := input(published(t, "x", `{}`))
 		in.Hook.Template = text
 		if s, err := Shape(Template, in); hookyard.CodeOf(err) != hookyard.Invalid {

@@ -90,8 +90,8 @@ func (w *budget) json(v any) (string, error) {
 	return string(b), w.spend(len(b))
 }
 
-// get looks a path up in the event's body, {{ get "items.0.name" }}, or in the value given second, {{ get "name" . }}. A
-// step is a member's name or an element's number; what is not there is nil.
+// get looks a path up in the event's body, {{ get "items.0.name" }}, or in the value given second, {{ get "name" . }}.
+// A step is a member's name or an element's number; what is not there is nil.
 func (w *budget) get(path string, from ...any) (any, error) {
 	if err := w.spend(len(path)); err != nil {
 		return nil, err

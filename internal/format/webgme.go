@@ -23,8 +23,9 @@ func shapeWebGME(in Input) (Shaped, error) {
 	return Shaped{Body: append(b, '}'), ContentType: typeJSON}, nil
 }
 
-// withoutSession drops the members socket and webgmeToken of the JSON object that begins at b[at]. WebGME puts them into
-// an event's data for itself, and its managers take them out before they send it: a token is no receiver's business.
+// withoutSession drops the members socket and webgmeToken of the JSON object that begins at b[at]. WebGME puts them
+// into an event's data for itself, and its managers take them out before they send it: a token is no receiver's
+// business.
 func withoutSession(b []byte, at int) []byte {
 	if !bytes.Contains(b[at:], []byte(`"socket"`)) && !bytes.Contains(b[at:], []byte(`"webgmeToken"`)) {
 		return b

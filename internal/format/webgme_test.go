@@ -9,7 +9,8 @@ import (
 func TestWebGMESession(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ data, want string }{
-		{`{"projectId":"g+p","socket":{"id":1,"a":[{}]},"n":12345678901234567890,"webgmeToken":"t"}`, `{"projectId":"g+p","n":12345678901234567890}`},
+		{`{"projectId":"g+p","socket":{"id":1,"a":[{}]},"n":12345678901234567890,"webgmeToken":"t"}`,
+			`{"projectId":"g+p","n":12345678901234567890}`},
 		{`{"webgmeToken":"t"}`, `{}`},
 		{`{ "socketId" : "s", "x": {"socket": 1} }`, `{"socketId":"s","x":{"socket": 1}}`},
 		{`{"a":"socket",  "socketId":"s"}`, `{"a":"socket","socketId":"s"}`},

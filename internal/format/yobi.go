@@ -62,7 +62,8 @@ func shapeYobi(in Input) (Shaped, error) {
 	}
 	b, err := marshal(body)
 	if err != nil {
-		return Shaped{}, hookyard.Errorf(hookyard.Invalid, "event %s cannot be sent in format yobi: %v", in.Event.ID, err)
+		return Shaped{}, hookyard.Errorf(hookyard.Invalid, "event %s cannot be sent in format yobi: %v", in.Event.ID,
+			err)
 	}
 	s := Shaped{Body: b, ContentType: typeJSON}
 	if secrets := hookyard.Live(in.Hook.Secrets, in.Now); len(secrets) > 0 {
@@ -96,7 +97,8 @@ func newYobiCommit(in Input, c commit) yobiCommit {
 	if link == "" {
 		link = in.BaseURL + "/" + in.Project.Path() + "/commit/" + c.ID
 	}
-	return yobiCommit{ID: c.ID, Message: c.Message, Timestamp: fullTime(c.Timestamp), URL: link, Author: c.Author, Committer: c.Committer}
+	return yobiCommit{ID: c.ID, Message: c.Message, Timestamp: fullTime(c.Timestamp), URL: link, Author: c.Author,
+		Committer: c.Committer}
 }
 
 func newYobiSender(in Input, p *push) yobiSender {
@@ -115,7 +117,8 @@ func newYobiSender(in Input, p *push) yobiSender {
 
 func newYobiRepository(in Input, d doc) yobiRepository {
 	r := yobiRepository{
-		ID: d.number("id"), Name: d.text("name"), Owner: d.person("owner"), HTMLURL: absolute(in.BaseURL, d.text("html_url")),
+		ID: d.number("id"), Name: d.text("name"), Owner: d.person("owner"),
+		HTMLURL:  absolute(in.BaseURL, d.text("html_url")),
 		Overview: d.text("overview", "description"), Private: d.yes("private"),
 	}
 	if r.ID == "" {

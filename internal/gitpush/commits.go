@@ -102,22 +102,23 @@ func (r *reader) otherRefs(ctx context.Context) error {
 	r.heads = map[string][]string{}
 	main := "refs/heads/" + r.defaultBranch(ctx)
 	seen := map[string]bool{}
-	return r.stream(ctx, nil, []string{"for-each-ref", "--format=%(objectname) %(refname)"}, func(b *bufio.Reader) error {
-		scan := bufio.NewScanner(b)
-		for scan.Scan() {
-			hash, ref, _ := strings.Cut(scan.Text(), " ")
-			if ref == main {
-				r.heads[hash] = slices.Insert(r.heads[hash], 0, ref)
-			} else if strings.HasPrefix(ref, "refs/heads/") {
-				r.heads[hash] = append(r.heads[hash], ref)
+	return r.stream(ctx, nil, []string{"for-each-ref", "--format=%(objectname) %(refname)"},
+		func(b *bufio.Reader) error {
+			scan := bufio.NewScanner(b)
+			for scan.Scan() {
+				hash, ref, _ := strings.Cut(scan.Text(), " ")
+				if ref == main {
+					r.heads[hash] = slices.Insert(r.heads[hash], 0, ref)
+				} else if strings.HasPrefix(ref, "refs/heads/") {
+					r.heads[hash] = append(r.heads[hash], ref)
+				}
+				if !pushed[ref] && !seen[hash] {
+					seen[hash] = true
+					r.others = append(r.others, hash)
+				}
 			}
-			if !pushed[ref] && !seen[hash] {
-				seen[hash] = true
-				r.others = append(r.others, hash)
-			}
-		}
-		return scan.Err()
-	})
+			return scan.Err()
+		})
 }
 
 // list returns the commits that tips have and not does not, newest first and no parent before its child. When there are
@@ -224,7 +225,8 @@ func size(c *Commit) int {
 // read reads what commits say of themselves. Git puts the text into UTF-8 where a commit names its encoding.
 func (r *reader) read(ctx context.Context, ids []string) ([]Commit, error) {
 	out := make([]Commit, 0, len(ids))
-	args := []string{"log", "--no-walk=unsorted", "--stdin", "-z", "-s", "--no-color", "--no-notes", "--no-show-signature", "--encoding=UTF-8",
+	args := []string{"log", "--no-walk=unsorted", "--stdin", "-z", "-s", "--no-color", "--no-notes",
+		"--no-show-signature", "--encoding=UTF-8",
 		"--format=%H%x00%T%x00%P%x00%an%x00%ae%x00%cn%x00%ce%x00%cI%x00%B"}
 	err := r.stream(ctx, revisions(ids, nil), args, func(b *bufio.Reader) error {
 		for {
@@ -247,7 +249,8 @@ func (r *reader) read(ctx context.Context, ids []string) ([]Commit, error) {
 
 func (r *reader) commit(f [9]string) Commit {
 	parent, _, _ := strings.Cut(f[2], " ")
-	c := Commit{ID: f[0], TreeID: f[1], parent: parent, Author: Person{f[3], f[4]}, Committer: Person{f[5], f[6]}, Timestamp: f[7], Message: f[8],
+	c := Commit{ID: f[0], TreeID: f[1], parent: parent, Author: Person{f[3], f[4]}, Committer: Person{f[5], f[6]},
+		Timestamp: f[7], Message: f[8],
 		URL: r.o.URL + "/commit/" + f[0], Added: []string{}, Removed: []string{}, Modified: []string{}}
 	if _, err := time.Parse(time.RFC3339, c.Timestamp); err != nil {
 		c.Timestamp = "1970-01-01T00:00:00Z" // some histories have dates that are none
@@ -266,7 +269,8 @@ func (r *reader) files(ctx context.Context, commits []Commit) {
 		at[commits[i].ID] = i
 		ask.WriteString(strings.TrimSuffix(commits[i].ID+" "+commits[i].parent, " ") + "\n")
 	}
-	args := []string{"diff-tree", "--stdin", "-z", "-r", "--root", "--always", "--no-renames", "--name-status", "--no-ext-diff"}
+	args := []string{"diff-tree", "--stdin", "-z", "-r", "--root", "--always", "--no-renames", "--name-status",
+		"--no-ext-diff"}
 	done, room := -1, r.o.MaxBytes
 	err := r.stream(ctx, &ask, args, func(b *bufio.Reader) error {
 		for {

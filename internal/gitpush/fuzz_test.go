@@ -12,9 +12,12 @@ import (
 func FuzzLines(f *testing.F) {
 	one := strings.Repeat("1", 40)
 	for _, s := range []string{
-		"", "\n", "x", zeros + " " + one + " refs/heads/main\n", zeros + " " + one + " refs/heads/main", one + " " + zeros + " refs/tags/v1\n",
-		zeros + " " + zeros + " refs/heads/x\n", strings.Repeat("a", 64) + " " + strings.Repeat("0", 64) + " refs/heads/물감\n",
-		one + "  refs/heads/x\n", one + " " + one + " refs/heads/a b\n", one + " " + one + " HEAD\n", one + " " + one + " refs/heads/\xff\n",
+		"", "\n", "x", zeros + " " + one + " refs/heads/main\n", zeros + " " + one + " refs/heads/main",
+		one + " " + zeros + " refs/tags/v1\n",
+		zeros + " " + zeros + " refs/heads/x\n", strings.Repeat("a", 64) + " " + strings.Repeat("0", 64) +
+			" refs/heads/물감\n",
+		one + "  refs/heads/x\n", one + " " + one + " refs/heads/a b\n", one + " " + one + " HEAD\n",
+		one + " " + one + " refs/heads/\xff\n",
 	} {
 		f.Add(s)
 	}

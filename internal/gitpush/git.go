@@ -28,7 +28,8 @@ func newGit(dir string, environ []string) git {
 		name, _, _ := strings.Cut(v, "=")
 		return strings.HasPrefix(name, "GIT_") && !slices.Contains(keep, name) || name == "LC_ALL" || name == "LANGUAGE"
 	})
-	return git{dir: dir, environ: append(clean, "GIT_DIR="+dir, "GIT_NO_REPLACE_OBJECTS=1", "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")}
+	return git{dir: dir, environ: append(clean, "GIT_DIR="+dir, "GIT_NO_REPLACE_OBJECTS=1", "GIT_OPTIONAL_LOCKS=0",
+		"GIT_TERMINAL_PROMPT=0", "LC_ALL=C")}
 }
 
 // maxOutput bounds what is read of one program into memory.

@@ -26,7 +26,8 @@ func TestForGitHubsReceivers(t *testing.T) {
 			t.Fatalf("%v: %s", err, m.Data)
 		}
 		p := e.(*github.PushEvent)
-		if p.GetRef() == "" || p.GetRepo().GetFullName() != "alice/paint" || p.GetPusher().GetName() != "alice" || p.GetSender().GetLogin() != "alice" || p.GetRepo().GetPushedAt().IsZero() {
+		if p.GetRef() == "" || p.GetRepo().GetFullName() != "alice/paint" || p.GetPusher().GetName() != "alice" ||
+			p.GetSender().GetLogin() != "alice" || p.GetRepo().GetPushedAt().IsZero() {
 			t.Errorf("%s", m.Data)
 		}
 		if !p.GetDeleted() && (p.GetHeadCommit().GetID() != c || p.GetHeadCommit().GetTimestamp().IsZero()) {

@@ -57,7 +57,8 @@ func PostReceive(ctx context.Context, e Env) int {
 		return 0
 	}
 	s := &sender{settings: settings, spool: newSpool(e.Dir, config), wants: map[string]bool{}}
-	kept := s.spool.add(waiting) // before anything is said: whoever pushes may be gone, and a write to them the end of us
+	// before anything is said: whoever pushes may be gone, and a write to them the end of us
+	kept := s.spool.add(waiting)
 	ctx, cancel := context.WithTimeout(ctx, sendTime)
 	defer cancel()
 	if s.server, err = e.connect(settings); err == nil && kept == nil {
@@ -71,7 +72,8 @@ func PostReceive(ctx context.Context, e Env) int {
 	case err != nil:
 		say("%s does not have this push yet: %v; it waits in %s and goes with the next push, or with: hookyard git flush", settings.Server, plain(err), spoolName)
 	case s.did.Refused > 0:
-		say("%s refused the event of a push, which is put aside in %s/refused: %s", settings.Server, spoolName, s.did.Reason)
+		say("%s refused the event of a push, which is put aside in %s/refused: %s", settings.Server, spoolName,
+			s.did.Reason)
 	case s.did.Hint != "":
 		say("%s", s.did.Hint)
 	}
@@ -83,12 +85,14 @@ func read(ctx context.Context, e Env, settings Settings) (*entry, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTime)
 	defer cancel()
 	now := time.Now().UTC()
-	p, err := Read(ctx, e.Dir, e.Stdin, Options{Project: settings.Project, URL: settings.URL, Environ: e.Environ, Now: now})
+	p, err := Read(ctx, e.Dir, e.Stdin, Options{Project: settings.Project, URL: settings.URL, Environ: e.Environ,
+		Now: now})
 	if p == nil {
 		return nil, err
 	}
 	data, failed := marshal(p)
-	return &entry{ID: hookyard.NewID("push"), Time: now, Project: settings.Project, Push: data, Model: p.ModelEvents()}, errors.Join(err, failed)
+	return &entry{ID: hookyard.NewID("push"), Time: now, Project: settings.Project, Push: data, Model: p.ModelEvents()},
+		errors.Join(err, failed)
 }
 
 // Flush sends the pushes that wait in a repository, in their order. The error says why not all of them could be sent.

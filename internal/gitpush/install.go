@@ -46,7 +46,8 @@ func load(ctx context.Context, e Env) (Settings, map[string]string, error) {
 	if err != nil {
 		return Settings{}, nil, err
 	}
-	s := Settings{Server: config["hookyard.server"], Project: config["hookyard.project"], URL: config["hookyard.url"], ModelEvents: config["hookyard.modelevents"]}
+	s := Settings{Server: config["hookyard.server"], Project: config["hookyard.project"], URL: config["hookyard.url"],
+		ModelEvents: config["hookyard.modelevents"]}
 	if err := s.complete(); err != nil {
 		return s, nil, err
 	}
@@ -69,7 +70,8 @@ func (s *Settings) complete() error {
 	}
 	u, err := url.Parse(s.Server)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
-		return errors.New("the server must be an http:// or https:// URL without a password (setting: git config hookyard.server)")
+		return errors.New(
+			"the server must be an http:// or https:// URL without a password (setting: git config hookyard.server)")
 	}
 	s.Server = strings.TrimRight(s.Server, "/")
 	if s.URL = strings.TrimRight(s.URL, "/"); s.URL == "" {
@@ -80,7 +82,8 @@ func (s *Settings) complete() error {
 		s.ModelEvents = ModelAsk
 	case ModelAsk, ModelAlways, ModelNever:
 	default:
-		return fmt.Errorf("hookyard.modelEvents must be %s, %s or %s, not %q", ModelAsk, ModelAlways, ModelNever, s.ModelEvents)
+		return fmt.Errorf("hookyard.modelEvents must be %s, %s or %s, not %q", ModelAsk, ModelAlways, ModelNever,
+			s.ModelEvents)
 	}
 	return nil
 }
@@ -103,13 +106,16 @@ func Install(ctx context.Context, e Env, s Settings) (string, error) {
 		return "", err
 	}
 	if path := config["core.hookspath"]; path != "" {
-		return "", fmt.Errorf("core.hooksPath is %s, so the repository's own hooks are not run: call \"hookyard git post-receive\" from the hook there, or unset it", path)
+		return "",
+			fmt.Errorf(
+				"core.hooksPath is %s, so the repository's own hooks are not run: call \"hookyard git post-receive\" from the hook there, or unset it", path)
 	}
 	hook := filepath.Join(e.Dir, "hooks", "post-receive")
 	if err := writeHook(hook, s); err != nil {
 		return "", err
 	}
-	for _, c := range [][2]string{{"server", s.Server}, {"project", s.Project}, {"url", given.URL}, {"modelEvents", given.ModelEvents}} {
+	for _, c := range [][2]string{{"server", s.Server}, {"project", s.Project}, {"url", given.URL},
+		{"modelEvents", given.ModelEvents}} {
 		if c[1] == "" {
 			continue
 		}
@@ -123,8 +129,8 @@ func Install(ctx context.Context, e Env, s Settings) (string, error) {
 	return hook, writeToken(filepath.Join(e.Dir, tokenName), s.Token, isShared(config))
 }
 
-// writeToken writes the token for its owner alone; in a shared repository its group has to read it, too, or nobody else's
-// push could be sent.
+// writeToken writes the token for its owner alone; in a shared repository its group has to read it, too, or nobody
+// else's push could be sent.
 func writeToken(path, token string, shared bool) error {
 	mode := fs.FileMode(0o600)
 	if shared {
@@ -149,7 +155,8 @@ func writeHook(path string, s Settings) error {
 		return err
 	case strings.Contains(string(old), mark): // ours, and perhaps with one that was kept
 	case !s.Append:
-		return fmt.Errorf("%s is there already: with --append it is kept as %s and run first, or call \"hookyard git post-receive\" from it", path, keptHook)
+		return fmt.Errorf(
+			"%s is there already: with --append it is kept as %s and run first, or call \"hookyard git post-receive\" from it", path, keptHook)
 	default:
 		if _, err := os.Lstat(before); err == nil {
 			return fmt.Errorf("%s is there already, and so is %s: bring them together first", path, keptHook)

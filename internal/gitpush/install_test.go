@@ -16,8 +16,10 @@ func TestInstallKeepsAHook(t *testing.T) {
 	if err := os.WriteFile(hook, []byte(old), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	s := Settings{Server: w.yard.URL, Project: "alice/paint", URL: "https://git.example/alice/paint", Token: testToken, Program: program(t)}
-	if _, err := Install(context.Background(), w.env(w.bare), s); err == nil || !strings.Contains(err.Error(), "--append") {
+	s := Settings{Server: w.yard.URL, Project: "alice/paint", URL: "https://git.example/alice/paint", Token: testToken,
+		Program: program(t)}
+	if _, err := Install(context.Background(), w.env(w.bare), s); err == nil ||
+		!strings.Contains(err.Error(), "--append") {
 		t.Fatalf("installed over a hook: %v", err)
 	}
 	if b, err := os.ReadFile(hook); err != nil || string(b) != old {
@@ -91,12 +93,14 @@ func TestInstallRefuses(t *testing.T) {
 	} {
 		s := good
 		c.change(&s)
-		if _, err := Install(context.Background(), w.env(c.dir), s); err == nil || !strings.Contains(err.Error(), c.says) {
+		if _, err := Install(context.Background(), w.env(c.dir), s); err == nil ||
+			!strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
 	w.run(w.bare, "config", "core.hooksPath", "/elsewhere")
-	if _, err := Install(context.Background(), w.env(w.bare), good); err == nil || !strings.Contains(err.Error(), "/elsewhere") {
+	if _, err := Install(context.Background(), w.env(w.bare), good); err == nil ||
+		!strings.Contains(err.Error(), "/elsewhere") {
 		t.Errorf("core.hooksPath: %v", err)
 	}
 }
@@ -109,7 +113,8 @@ func TestWorkTree(t *testing.T) {
 	if err := os.Mkdir(sub, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	hook, err := Install(context.Background(), w.env(sub), Settings{Server: w.yard.URL, Project: "alice/paint", Program: program(t), Token: testToken})
+	hook, err := Install(context.Background(), w.env(sub),
+		Settings{Server: w.yard.URL, Project: "alice/paint", Program: program(t), Token: testToken})
 	if err != nil || hook != filepath.Join(w.work, ".git", "hooks", "post-receive") {
 		t.Fatalf("%s, %v", hook, err)
 	}
@@ -135,7 +140,8 @@ func TestPusher(t *testing.T) {
 		{[]string{"USER=\xff"}, Person{Name: "\uFFFD"}},
 		{nil, Person{"Conf", "conf@example.org"}},
 	} {
-		r := reader{o: Options{Environ: c.environ}, config: map[string]string{"user.name": "Conf", "user.email": "conf@example.org"}}
+		r := reader{o: Options{Environ: c.environ},
+			config: map[string]string{"user.name": "Conf", "user.email": "conf@example.org"}}
 		if got := r.pusher(); got != c.want {
 			t.Errorf("%v: %+v", c.environ, got)
 		}

@@ -48,7 +48,8 @@ func parseLine(line string) (update, error) {
 	before, rest, ok1 := strings.Cut(line, " ")
 	after, ref, ok2 := strings.Cut(rest, " ")
 	if !ok1 || !ok2 || !isHash(before) || !isHash(after) || len(before) != len(after) {
-		return update{}, fmt.Errorf("want \"old-hash new-hash ref\", as git gives it to a post-receive hook, not %.100q", line)
+		return update{},
+			fmt.Errorf("want \"old-hash new-hash ref\", as git gives it to a post-receive hook, not %.100q", line)
 	}
 	if !isRef(ref) {
 		return update{}, fmt.Errorf("%.100q is no full name of a ref", ref)
@@ -66,5 +67,8 @@ func isZero(hash string) bool { return strings.Trim(hash, "0") == "" }
 // isRef holds a name against what git-check-ref-format(1) says of bytes; the rest is git's business.
 func isRef(s string) bool {
 	return strings.HasPrefix(s, "refs/") && len(s) > len("refs/") &&
-		!strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune("~^:?*[\\", r) })
+		!strings.ContainsFunc(s, func(r rune) bool {
+			return r <= ' ' || r == 0x7f ||
+				strings.ContainsRune("~^:?*[\\", r)
+		})
 }

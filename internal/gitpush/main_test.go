@@ -24,7 +24,8 @@ const asHook = "HOOKYARD_TEST_AS_HOOK=1"
 
 func TestMain(m *testing.M) {
 	if slices.Contains(os.Environ(), asHook) {
-		os.Exit(PostReceive(context.Background(), Env{Dir: ".", Stdin: os.Stdin, Stderr: os.Stderr, Environ: os.Environ()}))
+		os.Exit(PostReceive(context.Background(),
+			Env{Dir: ".", Stdin: os.Stdin, Stderr: os.Stderr, Environ: os.Environ()}))
 	}
 	os.Exit(m.Run())
 }
@@ -68,7 +69,8 @@ func (y *yard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 		y.mu.Lock()
 		return
-	case r.Header.Get("Authorization") != "Bearer "+testToken, !strings.HasPrefix(r.URL.Path, "/api/projects/alice/paint"):
+	case r.Header.Get("Authorization") != "Bearer "+testToken,
+		!strings.HasPrefix(r.URL.Path, "/api/projects/alice/paint"):
 		answer(w, http.StatusForbidden, client.Error{Detail: "no right, or no such project"})
 	case r.Method == "GET" && y.noAsking:
 		answer(w, http.StatusForbidden, client.Error{Detail: "the token may publish and nothing else"})
@@ -141,14 +143,17 @@ func newWorld(t *testing.T) *world {
 		t.Skip("git is not installed")
 	}
 	dir := t.TempDir()
-	w := &world{t: t, yard: newYard(t), bare: filepath.Join(dir, "it's bare.git"), work: filepath.Join(dir, "work"), clock: 1_700_000_000}
+	w := &world{t: t, yard: newYard(t), bare: filepath.Join(dir, "it's bare.git"), work: filepath.Join(dir, "work"),
+		clock: 1_700_000_000}
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "GIT_") && !strings.HasPrefix(v, "HOOKYARD_") {
 			w.environ = append(w.environ, v)
 		}
 	}
-	w.environ = append(w.environ, asHook, "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1", "GL_USER=alice", "HOME="+dir,
-		"GIT_AUTHOR_NAME=Alice 앨리스", "GIT_AUTHOR_EMAIL=alice@example.org", "GIT_COMMITTER_NAME=Carol", "GIT_COMMITTER_EMAIL=carol@example.org")
+	w.environ = append(w.environ, asHook, "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1", "GL_USER=alice",
+		"HOME="+dir,
+		"GIT_AUTHOR_NAME=Alice 앨리스", "GIT_AUTHOR_EMAIL=alice@example.org", "GIT_COMMITTER_NAME=Carol",
+		"GIT_COMMITTER_EMAIL=carol@example.org")
 	w.run(dir, "init", "-q", "--bare", "-b", "main", w.bare)
 	w.run(dir, "init", "-q", "-b", "main", w.work)
 	w.git("remote", "add", "origin", w.bare)

@@ -25,7 +25,8 @@ type brief struct {
 }
 
 func briefly(p *Push) brief {
-	b := brief{p.Ref, p.Before, p.After, p.Created, p.Deleted, p.Forced, "", strings.TrimPrefix(p.Compare, "https://git.example/alice/paint/compare/"), "", nil}
+	b := brief{p.Ref, p.Before, p.After, p.Created, p.Deleted, p.Forced, "",
+		strings.TrimPrefix(p.Compare, "https://git.example/alice/paint/compare/"), "", nil}
 	if p.BaseRef != nil {
 		b.Base = *p.BaseRef
 	}
@@ -57,18 +58,23 @@ func TestLifeOfABranch(t *testing.T) {
 	w := newWorld(t)
 	w.commit("a", "one")
 	c2 := w.commit("b", "two")
-	want(t, w.push("main"), brief{Ref: "refs/heads/main", Before: zeros, After: c2, Created: true, Compare: "main", Head: c2, Commits: []string{"*one", "*two"}})
+	want(t, w.push("main"), brief{Ref: "refs/heads/main", Before: zeros, After: c2, Created: true, Compare: "main",
+		Head: c2, Commits: []string{"*one", "*two"}})
 
 	w.git("checkout", "-q", "-b", "side/물감")
 	p := w.push("side/물감") // nothing new but the name
-	want(t, p, brief{Ref: "refs/heads/side/물감", Before: zeros, After: c2, Created: true, Base: "refs/heads/main", Compare: "side/%EB%AC%BC%EA%B0%90", Head: c2})
+	want(t, p, brief{Ref: "refs/heads/side/물감", Before: zeros, After: c2, Created: true, Base: "refs/heads/main",
+		Compare: "side/%EB%AC%BC%EA%B0%90", Head: c2})
 
 	c3 := w.commit("c", "three")
-	want(t, w.push("side/물감"), brief{Ref: "refs/heads/side/물감", Before: c2, After: c3, Compare: between(c2, c3), Head: c3, Commits: []string{"*three"}})
+	want(t, w.push("side/물감"), brief{Ref: "refs/heads/side/물감", Before: c2, After: c3, Compare: between(c2, c3),
+		Head: c3, Commits: []string{"*three"}})
 
 	w.git("checkout", "-q", "main")
 	w.git("merge", "-q", "--ff-only", "side/물감")
-	want(t, w.push("main"), brief{Ref: "refs/heads/main", Before: c2, After: c3, Compare: between(c2, c3), Head: c3, Commits: []string{"three"}}) // the other branch had it
+	// the other branch had it
+	want(t, w.push("main"), brief{Ref: "refs/heads/main", Before: c2, After: c3, Compare: between(c2, c3), Head: c3,
+		Commits: []string{"three"}})
 
 	w.git("checkout", "-q", "side/물감")
 	w.commit("d", "four")
@@ -77,25 +83,29 @@ func TestLifeOfABranch(t *testing.T) {
 	w.git("merge", "-q", "--no-ff", "-m", "merge", "side/물감")
 	m := w.git("rev-parse", "HEAD")
 	p = w.push("main")
-	want(t, p, brief{Ref: "refs/heads/main", Before: c3, After: m, Compare: between(c3, m), Head: m, Commits: []string{"*four", "*five", "*merge"}})
+	want(t, p, brief{Ref: "refs/heads/main", Before: c3, After: m, Compare: between(c3, m), Head: m,
+		Commits: []string{"*four", "*five", "*merge"}})
 	if diff := cmp.Diff([]string{"d"}, p.HeadCommit.Added); diff != "" { // against the first parent
 		t.Errorf("files of the merge:\n%s", diff)
 	}
 
 	w.git("reset", "-q", "--hard", c3)
 	c6 := w.commit("f", "six")
-	want(t, w.push("--force", "main"), brief{Ref: "refs/heads/main", Before: m, After: c6, Forced: true, Compare: between(m, c6), Head: c6, Commits: []string{"*six"}})
+	want(t, w.push("--force", "main"), brief{Ref: "refs/heads/main", Before: m, After: c6, Forced: true,
+		Compare: between(m, c6), Head: c6, Commits: []string{"*six"}})
 
 	w.git("commit", "-q", "--allow-empty", "-m", "empty")
 	c7 := w.git("rev-parse", "HEAD")
 	p = w.push("main")
-	want(t, p, brief{Ref: "refs/heads/main", Before: c6, After: c7, Compare: between(c6, c7), Head: c7, Commits: []string{"*empty"}})
+	want(t, p, brief{Ref: "refs/heads/main", Before: c6, After: c7, Compare: between(c6, c7), Head: c7,
+		Commits: []string{"*empty"}})
 	if c := p.HeadCommit; len(c.Added)+len(c.Removed)+len(c.Modified) != 0 || c.Added == nil || c.FilesTruncated {
 		t.Errorf("an empty commit has files: %+v", c)
 	}
 
 	side := w.git("rev-parse", "origin/side/물감")
-	want(t, w.push("--delete", "side/물감"), brief{Ref: "refs/heads/side/물감", Before: side, After: zeros, Deleted: true, Compare: between(side, zeros)})
+	want(t, w.push("--delete", "side/물감"), brief{Ref: "refs/heads/side/물감", Before: side, After: zeros, Deleted: true,
+		Compare: between(side, zeros)})
 }
 
 func TestTags(t *testing.T) {
@@ -104,20 +114,24 @@ func TestTags(t *testing.T) {
 	c1 := w.commit("a", "one")
 	w.push("main")
 	w.git("tag", "light")
-	want(t, w.push("light"), brief{Ref: "refs/tags/light", Before: zeros, After: c1, Created: true, Base: "refs/heads/main", Compare: "light", Head: c1})
+	want(t, w.push("light"), brief{Ref: "refs/tags/light", Before: zeros, After: c1, Created: true,
+		Base: "refs/heads/main", Compare: "light", Head: c1})
 
 	w.git("tag", "-a", "-m", "told", "v1")
 	object := w.git("rev-parse", "v1")
-	want(t, w.push("v1"), brief{Ref: "refs/tags/v1", Before: zeros, After: object, Created: true, Base: "refs/heads/main", Compare: "v1", Head: c1})
+	want(t, w.push("v1"), brief{Ref: "refs/tags/v1", Before: zeros, After: object, Created: true,
+		Base: "refs/heads/main", Compare: "v1", Head: c1})
 
 	c2 := w.commit("b", "two")
 	w.git("tag", "-f", "light")
-	want(t, w.push("-f", "light"), brief{Ref: "refs/tags/light", Before: c1, After: c2, Forced: true, Compare: between(c1, c2), Head: c2, Commits: []string{"*two"}})
+	want(t, w.push("-f", "light"), brief{Ref: "refs/tags/light", Before: c1, After: c2, Forced: true,
+		Compare: between(c1, c2), Head: c2, Commits: []string{"*two"}})
 
 	blob := w.git("rev-parse", "HEAD:a")
 	w.git("tag", "blob", blob)
 	want(t, w.push("blob"), brief{Ref: "refs/tags/blob", Before: zeros, After: blob, Created: true, Compare: "blob"})
-	want(t, w.push("--delete", "v1"), brief{Ref: "refs/tags/v1", Before: object, After: zeros, Deleted: true, Compare: between(object, zeros)})
+	want(t, w.push("--delete", "v1"), brief{Ref: "refs/tags/v1", Before: object, After: zeros, Deleted: true,
+		Compare: between(object, zeros)})
 }
 
 func TestSeveralRefs(t *testing.T) {
@@ -131,7 +145,8 @@ func TestSeveralRefs(t *testing.T) {
 	c3 := w.commit("c", "three")
 	w.git("tag", "v1")
 	p := w.push(":gone", "main", "next", "v1")
-	want(t, p, brief{Ref: "refs/heads/main", Before: c1, After: c2, Compare: between(c1, c2), Head: c2, Commits: []string{"*two", "*three"}})
+	want(t, p, brief{Ref: "refs/heads/main", Before: c1, After: c2, Compare: between(c1, c2), Head: c2,
+		Commits: []string{"*two", "*three"}})
 	next, url := "refs/heads/next", "https://git.example/alice/paint/compare/"
 	refs := []Ref{
 		{Ref: "refs/heads/main", Before: c1, After: c2, Compare: url + between(c1, c2)},
@@ -204,7 +219,9 @@ func TestThousands(t *testing.T) {
 	w := newWorld(t)
 	var in strings.Builder
 	for i := range 3000 {
-		fmt.Fprintf(&in, "commit refs/heads/main\nmark :%d\ncommitter C <c@example.org> %d +0000\ndata <<.\ncommit %d\n.\n", i+1, 1_600_000_000+i, i+1)
+		fmt.Fprintf(&in,
+			"commit refs/heads/main\nmark :%d\ncommitter C <c@example.org> %d +0000\ndata <<.\ncommit %d\n.\n", i+1,
+			1_600_000_000+i, i+1)
 		fmt.Fprintf(&in, "M 100644 inline file%d\ndata <<.\n%d\n.\n\n", i, i)
 	}
 	stream := filepath.Join(t.TempDir(), "stream")
@@ -217,7 +234,8 @@ func TestThousands(t *testing.T) {
 		t.Fatalf("%d commits of %d, truncated %t", len(p.Commits), p.TotalCommits, p.CommitsTruncated)
 	}
 	for i, c := range p.Commits {
-		if c.Message != fmt.Sprintf("commit %d\n", i+953) || len(c.Added) != 1 || c.Added[0] != fmt.Sprintf("file%d", i+952) || !c.Distinct {
+		if c.Message != fmt.Sprintf("commit %d\n", i+953) || len(c.Added) != 1 ||
+			c.Added[0] != fmt.Sprintf("file%d", i+952) || !c.Distinct {
 			t.Fatalf("commit %d is %+v", i, c)
 		}
 	}
@@ -251,7 +269,8 @@ func TestGolden(t *testing.T) {
 		if err := json.Indent(&b, m.Data, "", "\t"); err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(&out, "-- %s --\n%s\n", m.Type, regexp.MustCompile(`"pushed_at": \d{10}`).ReplaceAll(b.Bytes(), []byte(`"pushed_at": 1700000000`)))
+		fmt.Fprintf(&out, "-- %s --\n%s\n", m.Type,
+			regexp.MustCompile(`"pushed_at": \d{10}`).ReplaceAll(b.Bytes(), []byte(`"pushed_at": 1700000000`)))
 	}
 	file := filepath.Join("testdata", "push.txt")
 	if *updateGolden {

@@ -31,9 +31,9 @@ type Options struct {
 	MaxBytes   int // of the push as JSON, roughly; 0 means 24 MiB
 }
 
-// Read reads the lines that git gives a post-receive hook and looks into the repository. There is one Push for them all,
-// nil when there are no lines. When the repository cannot be looked into, both results are set: the push then says what
-// the lines say.
+// Read reads the lines that git gives a post-receive hook and looks into the repository. There is one Push for them
+// all, nil when there are no lines. When the repository cannot be looked into, both results are set: the push then says
+// what the lines say.
 func Read(ctx context.Context, dir string, lines io.Reader, o Options) (*Push, error) {
 	updates, total, err := parseLines(lines)
 	if err != nil || len(updates) == 0 {
@@ -145,7 +145,8 @@ func (r *reader) pusher() Person {
 	if name, rest, ok := strings.Cut(env["HOOKYARD_PUSHER"], "<"); ok {
 		return Person{strings.TrimSpace(name), strings.TrimSuffix(rest, ">")}
 	}
-	name := cmp.Or(env["HOOKYARD_PUSHER"], env["GL_USER"], env["GL_USERNAME"], env["REMOTE_USER"], env["USER"], env["LOGNAME"])
+	name := cmp.Or(env["HOOKYARD_PUSHER"], env["GL_USER"], env["GL_USERNAME"], env["REMOTE_USER"], env["USER"],
+		env["LOGNAME"])
 	if name == "" {
 		return Person{cmp.Or(text(r.config["user.name"]), "unknown"), text(r.config["user.email"])}
 	}
@@ -155,7 +156,8 @@ func (r *reader) pusher() Person {
 func (r *reader) repository(ctx context.Context) Repository {
 	owner, name, _ := strings.Cut(r.o.Project, "/")
 	out := Repository{
-		ID: number(strings.ToLower(r.o.Project)), Name: name, FullName: r.o.Project, Private: true, Owner: Owner{owner, owner},
+		ID: number(strings.ToLower(r.o.Project)), Name: name, FullName: r.o.Project, Private: true,
+		Owner:   Owner{owner, owner},
 		HTMLURL: r.o.URL, URL: r.o.URL, Description: r.description(), PushedAt: r.o.Now.Unix(),
 	}
 	if _, err := os.Stat(filepath.Join(r.dir, "git-daemon-export-ok")); err == nil {

@@ -83,7 +83,8 @@ func isFinal(err error) bool {
 		return true
 	}
 	switch status := client.StatusOf(err); status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusRequestTimeout, http.StatusTooManyRequests:
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusRequestTimeout,
+		http.StatusTooManyRequests:
 		return false
 	default:
 		return status/100 == 4
@@ -102,7 +103,8 @@ func (s *sender) send(ctx context.Context, e *entry) error {
 	}
 	all := make([]client.Publication, 0, chunk)
 	for i, m := range e.Model {
-		all = append(all, client.Publication{ID: e.ID + "-" + strconv.Itoa(i+1), Type: m.Type, Timestamp: e.Time, Data: m.Data})
+		all = append(all, client.Publication{ID: e.ID + "-" + strconv.Itoa(i+1), Type: m.Type, Timestamp: e.Time,
+			Data: m.Data})
 		if len(all) < chunk && i+1 < len(e.Model) {
 			continue
 		}
@@ -119,7 +121,8 @@ func (s *sender) sendAll(ctx context.Context, project string, all []client.Publi
 	receipts, err := s.server.PublishAll(ctx, project, all)
 	for i, r := range receipts {
 		if err == nil && r.Error != "" {
-			err = fmt.Errorf("%s of this push was not kept: %s", all[i].Type, r.Error) // not malformed: it can be tried again
+			// not malformed: it can be tried again
+			err = fmt.Errorf("%s of this push was not kept: %s", all[i].Type, r.Error)
 		}
 	}
 	return err
@@ -136,8 +139,10 @@ func (s *sender) modelEvents(ctx context.Context, e *entry) (bool, error) {
 	}
 	project, err := s.server.Project(ctx, e.Project)
 	wanted := project.ModelEvents
-	if status := client.StatusOf(err); status == http.StatusForbidden || status == http.StatusUnauthorized || status == http.StatusNotFound {
-		s.did.Hint = fmt.Sprintf("the token may not ask whether %s wants model events; they are left out (setting: git config hookyard.modelEvents always|never)", e.Project)
+	if status := client.StatusOf(err); status == http.StatusForbidden || status == http.StatusUnauthorized ||
+		status == http.StatusNotFound {
+		s.did.Hint = fmt.Sprintf(
+			"the token may not ask whether %s wants model events; they are left out (setting: git config hookyard.modelEvents always|never)", e.Project)
 		wanted, err = false, nil
 	}
 	if err == nil {

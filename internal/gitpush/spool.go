@@ -144,7 +144,8 @@ func (s spool) refuse(name, reason string) error {
 	if err := s.folder(dir); err != nil {
 		return err
 	}
-	if err := s.write(filepath.Join(dir, strings.TrimSuffix(name, ".json")+".reason"), []byte(reason+"\n")); err != nil {
+	if err := s.write(filepath.Join(dir, strings.TrimSuffix(name, ".json")+".reason"),
+		[]byte(reason+"\n")); err != nil {
 		return err
 	}
 	return os.Rename(filepath.Join(s.dir, name), filepath.Join(dir, name))

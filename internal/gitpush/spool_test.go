@@ -43,8 +43,8 @@ func (w *world) waits() int {
 	return len(names)
 }
 
-// TestServerDown pushes while nobody listens: pushes succeed, and what waited goes in its order, once, with the next push
-// or a flush.
+// TestServerDown pushes while nobody listens: pushes succeed, and what waited goes in its order, once, with the next
+// push or a flush.
 func TestServerDown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -52,7 +52,8 @@ func TestServerDown(t *testing.T) {
 	w.git("config", "-f", filepath.Join(w.bare, "config"), "hookyard.server", "http://127.0.0.1:1")
 	w.commit("a", "one")
 	for _, branch := range []string{"b1", "b2", "b3"} {
-		if said := w.git("push", "origin", "main:"+branch); !strings.Contains(said, "hookyard-spool") || !strings.Contains(said, "hookyard git flush") {
+		if said := w.git("push", "origin", "main:"+branch); !strings.Contains(said, "hookyard-spool") ||
+			!strings.Contains(said, "hookyard git flush") {
 			t.Errorf("the pusher is not told: %s", said)
 		}
 	}
@@ -95,14 +96,16 @@ func TestRefused(t *testing.T) {
 	for _, c := range []struct {
 		status, refused int
 	}{
-		{http.StatusBadRequest, 1}, {http.StatusRequestEntityTooLarge, 1}, {http.StatusForbidden, 0}, {http.StatusServiceUnavailable, 0},
+		{http.StatusBadRequest, 1}, {http.StatusRequestEntityTooLarge, 1}, {http.StatusForbidden, 0},
+		{http.StatusServiceUnavailable, 0},
 	} {
 		t.Run(fmt.Sprint(c.status), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			w.yard.set(func() { w.yard.refuse, w.yard.refuseIf = c.status, `"ref":"refs/heads/bad"` })
 			w.commit("a", "one")
-			if said := w.git("push", "origin", "main:bad"); strings.Count(said, "hookyard: ") != 1 || !strings.Contains(said, "the test says no") {
+			if said := w.git("push", "origin", "main:bad"); strings.Count(said, "hookyard: ") != 1 ||
+				!strings.Contains(said, "the test says no") {
 				t.Errorf("the pusher is told: %s", said)
 			}
 			w.git("push", "origin", "main:good")
@@ -166,7 +169,8 @@ func TestModelEvents(t *testing.T) {
 			last := w.git("commit-tree", "-m", "x", tree)
 			var in strings.Builder
 			for i := range 599 {
-				fmt.Fprintf(&in, "commit refs/heads/main\ncommitter C <c@example.org> %d +0000\ndata 1\nx\n", 1_600_000_000+i)
+				fmt.Fprintf(&in, "commit refs/heads/main\ncommitter C <c@example.org> %d +0000\ndata 1\nx\n",
+					1_600_000_000+i)
 				if i == 0 {
 					fmt.Fprintf(&in, "from %s\n", last)
 				}
@@ -316,7 +320,8 @@ func TestRoom(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(b) > room || p.HeadCommit == nil || p.HeadCommit.ID != c || len(p.Commits) == 0 || p.Commits[len(p.Commits)-1].ID != c {
+		if len(b) > room || p.HeadCommit == nil || p.HeadCommit.ID != c || len(p.Commits) == 0 ||
+			p.Commits[len(p.Commits)-1].ID != c {
 			t.Errorf("room for %d: %d bytes, %d commits, head %v", room, len(b), len(p.Commits), p.HeadCommit)
 		}
 		for _, c := range p.Commits {
@@ -325,7 +330,8 @@ func TestRoom(t *testing.T) {
 			}
 		}
 		if p.CommitsTruncated != (len(p.Commits) < 20) || p.CommitsTruncated && p.TotalCommits != 20 {
-			t.Errorf("room for %d: %d commits, of %d, truncated %t", room, len(p.Commits), p.TotalCommits, p.CommitsTruncated)
+			t.Errorf("room for %d: %d commits, of %d, truncated %t", room, len(p.Commits), p.TotalCommits,
+				p.CommitsTruncated)
 		}
 	}
 }

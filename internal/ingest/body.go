@@ -20,8 +20,8 @@ const (
 	roomWait   = 10 * time.Second // how long a body waits for room before it is refused
 )
 
-// largeBodies shares out the memory for bodies that are not small. Who has middle room may wait for large room, and who has
-// large room waits for nothing: no two wait for each other.
+// largeBodies shares out the memory for bodies that are not small. Who has middle room may wait for large room, and who
+// has large room waits for nothing: no two wait for each other.
 type largeBodies struct {
 	limit         int64 // of one body
 	middle, large *semaphore.Weighted
@@ -56,8 +56,8 @@ func (l largeBodies) read(r *http.Request, body io.Reader) ([]byte, error) {
 	}
 }
 
-// grow says how large the next buffer is for a body that has filled the one of so many bytes, and takes room for it: for
-// all that may come within the step, at once. One byte more than that lets the end be seen.
+// grow says how large the next buffer is for a body that has filled the one of so many bytes, and takes room for it:
+// for all that may come within the step, at once. One byte more than that lets the end be seen.
 func (l largeBodies) grow(r *http.Request, have int64) (size int64, err error) {
 	whole, known := l.limit, r.ContentLength >= have
 	if known {
@@ -84,7 +84,8 @@ func take(ctx context.Context, room *semaphore.Weighted, n int64) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		return hookyard.Errorf(hookyard.Unavailable, "too many large bodies are coming in at once: send it again in a few seconds")
+		return hookyard.Errorf(hookyard.Unavailable,
+			"too many large bodies are coming in at once: send it again in a few seconds")
 	}
 	context.AfterFunc(ctx, func() { room.Release(n) })
 	return nil

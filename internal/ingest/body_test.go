@@ -16,10 +16,12 @@ import (
 func TestLargeBodies(t *testing.T) {
 	t.Parallel()
 	l := newLargeBodies(25 << 20)
-	for _, size := range []int{0, 1, smallBody - 1, smallBody, smallBody + 1, 1_000_000, middleBody - 1, middleBody, middleBody + 1, 2 << 20, 3<<20 + 7, 25 << 20} {
+	for _, size := range []int{0, 1, smallBody - 1, smallBody, smallBody + 1, 1_000_000, middleBody - 1, middleBody,
+		middleBody + 1, 2 << 20, 3<<20 + 7, 25 << 20} {
 		want := bytes.Repeat([]byte("ab"), size/2+1)[:size]
 		for _, known := range []int64{-1, int64(size)} {
-			for name, body := range map[string]io.Reader{"whole": bytes.NewReader(want), "end with data": iotest.DataErrReader(bytes.NewReader(want))} {
+			for name, body := range map[string]io.Reader{"whole": bytes.NewReader(want),
+				"end with data": iotest.DataErrReader(bytes.NewReader(want))} {
 				ctx, cancel := context.WithCancel(t.Context())
 				r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/", nil)
 				r.ContentLength = known
@@ -39,7 +41,8 @@ func TestLargeBodiesWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLargeBodies(25 << 20)
 		read := func(ctx context.Context) error {
-			_, err := l.read(httptest.NewRequestWithContext(ctx, http.MethodPost, "/", nil), io.LimitReader(endless{}, 25<<20))
+			_, err := l.read(httptest.NewRequestWithContext(ctx, http.MethodPost, "/", nil),
+				io.LimitReader(endless{}, 25<<20))
 			return err
 		}
 		first, end := context.WithCancel(t.Context())

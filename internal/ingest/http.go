@@ -21,7 +21,8 @@ import (
 // Inbound serves a source's URL. The caller has matched owner, project and source from the path; target is what follows
 // them, beginning with a slash, or "". It answers only after the event is committed.
 func (in *Ingest) Inbound(w http.ResponseWriter, r *http.Request, owner, project, source, target string) error {
-	noSource := hookyard.Errorf(hookyard.NotFound, "no such source: the URL is /in/{owner}/{project}/{source}, as shown where the source was made")
+	noSource := hookyard.Errorf(hookyard.NotFound,
+		"no such source: the URL is /in/{owner}/{project}/{source}, as shown where the source was made")
 	if !hookyard.ValidPath(owner + project + source) {
 		return noSource
 	}
@@ -45,7 +46,8 @@ func (in *Ingest) Inbound(w http.ResponseWriter, r *http.Request, owner, project
 	if err != nil {
 		return err
 	}
-	verdict := verify.Verify(&signature.Request{Method: r.Method, URL: in.o.BaseURL + r.URL.RequestURI(), Header: r.Header, Body: body, Now: now})
+	verdict := verify.Verify(&signature.Request{Method: r.Method, URL: in.o.BaseURL + r.URL.RequestURI(),
+		Header: r.Header, Body: body, Now: now})
 	if verdict.Answer != nil {
 		return reply(w, verdict.Answer)
 	}
@@ -61,7 +63,8 @@ func (in *Ingest) Inbound(w http.ResponseWriter, r *http.Request, owner, project
 		}
 		return hookyard.Errorf(code, "not accepted by source %s: %s", s.Name, verdict.Reason)
 	}
-	if r.Method == http.MethodHead || r.Method == http.MethodOptions || r.Method == http.MethodGet && r.URL.RawQuery == "" {
+	if r.Method == http.MethodHead || r.Method == http.MethodOptions || r.Method == http.MethodGet &&
+		r.URL.RawQuery == "" {
 		w.Header().Set("Allow", "POST, PUT, PATCH, DELETE")
 		w.WriteHeader(http.StatusNoContent) // there is nothing to keep; providers look whether somebody is at home
 		return nil
@@ -74,7 +77,8 @@ func (in *Ingest) Inbound(w http.ResponseWriter, r *http.Request, owner, project
 }
 
 // event makes the event of a verified request: bytes and headers as they came, less what only the way in needs.
-func (in *Ingest) event(r *http.Request, s *hookyard.Source, verdict *signature.Verdict, body []byte, target string, hide []string, now time.Time) *hookyard.Event {
+func (in *Ingest) event(r *http.Request, s *hookyard.Source, verdict *signature.Verdict, body []byte, target string,
+	hide []string, now time.Time) *hookyard.Event {
 	e := hookyard.NewEvent(s.Name, in.typeOf(r, s, verdict, body), body, now)
 	e.ContentType = hookyard.Clean(r.Header.Get("Content-Type"), 200)
 	e.Header, e.Method, e.Target = keptHeader(r.Header, hide), r.Method, hookyard.Clean(target, 4096)
@@ -111,12 +115,13 @@ func (in *Ingest) typeOf(r *http.Request, s *hookyard.Source, verdict *signature
 	return t
 }
 
-// ReadBody reads a request's body within the limit, or fails with [hookyard.TooLarge], or with [hookyard.Unavailable] when
-// too much is coming in at once, and has then set Retry-After. Compressed bodies are refused: a few kilobytes of them may
-// be gigabytes, and signatures are over bytes.
+// ReadBody reads a request's body within the limit, or fails with [hookyard.TooLarge], or with [hookyard.Unavailable]
+// when too much is coming in at once, and has then set Retry-After. Compressed bodies are refused: a few kilobytes of
+// them may be gigabytes, and signatures are over bytes.
 func (in *Ingest) ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
-		return nil, hookyard.Errorf(hookyard.Unsupported, "Content-Encoding %s is not accepted: send the body uncompressed", hookyard.Clean(enc, 50))
+		return nil, hookyard.Errorf(hookyard.Unsupported,
+			"Content-Encoding %s is not accepted: send the body uncompressed", hookyard.Clean(enc, 50))
 	}
 	limit := in.o.Limits.Body
 	tooLarge := hookyard.Errorf(hookyard.TooLarge, "body is larger than %d bytes (setting: --max-body)", limit)
@@ -155,8 +160,10 @@ func (in *Ingest) refuse(r *http.Request, s *hookyard.Source, body []byte, targe
 	if !in.refusals.Allow() {
 		return
 	}
-	rf := &hookyard.Refusal{ProjectKey: s.ProjectKey, Source: s.Name, Time: now, Reason: hookyard.Clean(reason, 500), Method: hookyard.Clean(r.Method, 20),
-		Target: hookyard.Clean(target, 4096), Remote: RemoteAddr(r), Header: hookyard.EncodeHeader(nil, hookyard.MaskHeader(r.Header)), Size: int64(len(body))}
+	rf := &hookyard.Refusal{ProjectKey: s.ProjectKey, Source: s.Name, Time: now, Reason: hookyard.Clean(reason, 500),
+		Method: hookyard.Clean(r.Method, 20),
+		Target: hookyard.Clean(target, 4096), Remote: RemoteAddr(r),
+		Header: hookyard.EncodeHeader(nil, hookyard.MaskHeader(r.Header)), Size: int64(len(body))}
 	rf.Body = body[:min(len(body), 64<<10)]
 	if err := in.o.Store.Refuse(context.WithoutCancel(r.Context()), rf); err != nil {
 		in.o.Log.Warn("a refused request cannot be kept", "source", s.Name, "error", err)
@@ -227,10 +234,12 @@ func keptHeader(h http.Header, hide []string) http.Header {
 	out := make(http.Header, len(h))
 	for name, values := range h {
 		switch name {
-		case "Connection", "Content-Length", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Proxy-Connection":
+		case "Connection", "Content-Length", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
+			"Proxy-Connection":
 			continue
 		}
-		if hookyard.IsSensitive(name) || slices.ContainsFunc(hide, func(n string) bool { return strings.EqualFold(n, name) }) {
+		if hookyard.IsSensitive(name) || slices.ContainsFunc(hide,
+			func(n string) bool { return strings.EqualFold(n, name) }) {
 			values = []string{hookyard.Masked}
 		}
 		out[name] = values

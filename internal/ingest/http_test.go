@@ -44,7 +44,8 @@ func newYard(t *testing.T, db *store.DB, s hookyard.Source) *yard {
 		t.Fatal(err)
 	}
 	all := func(*hookyard.Hook, *hookyard.Event) (bool, error) { return true, nil }
-	return &yard{t, db, New(Options{Store: db, Dispatcher: nobody{}, Filter: all, Limits: hookyard.DefaultLimits(), Log: slog.New(slog.DiscardHandler)})}
+	return &yard{t, db, New(Options{Store: db, Dispatcher: nobody{}, Filter: all, Limits: hookyard.DefaultLimits(),
+		Log: slog.New(slog.DiscardHandler)})}
 }
 
 // send sends a body to the source and returns the answer.
@@ -71,7 +72,9 @@ func TestAnswerIsNoPage(t *testing.T) {
 		{nil, "text/plain; charset=utf-8"},
 		{map[string]string{"content-type": "text/html"}, "text/html"},
 	} {
-		y := newYard(t, storetest.Open(t, storetest.SQLite(t)), hookyard.Source{Answer: &hookyard.Answer{Status: 201, Headers: c.headers, Body: "<script>alert(1)</script>"}})
+		y := newYard(t, storetest.Open(t, storetest.SQLite(t)),
+			hookyard.Source{Answer: &hookyard.Answer{Status: 201, Headers: c.headers,
+				Body: "<script>alert(1)</script>"}})
 		w := y.send("{}")
 		h := w.Header()
 		if w.Code != 201 || h.Get("Content-Type") != c.want || h.Get("X-Content-Type-Options") != "nosniff" ||
@@ -86,10 +89,12 @@ func TestPathsThatNameNothing(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		y := newYard(t, db, hookyard.Source{})
-		for _, p := range [][3]string{{"a\x00b", "shop", "in"}, {"acme", "shop\x00", "in"}, {"acme", "shop", "in\x00"}, {"\xff\xfe", "shop", "in"},
+		for _, p := range [][3]string{{"a\x00b", "shop", "in"}, {"acme", "shop\x00", "in"}, {"acme", "shop", "in\x00"},
+			{"\xff\xfe", "shop", "in"},
 			{"acme", "\xc3", "in"}, {"acme\n", "shop", "in"}, {"acme", "other", "in"}, {"acme", "shop", "other"}} {
 			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader("{}"))
-			if err := y.in.Inbound(httptest.NewRecorder(), r, p[0], p[1], p[2], ""); hookyard.CodeOf(err) != hookyard.NotFound {
+			if err := y.in.Inbound(httptest.NewRecorder(), r, p[0], p[1], p[2],
+				""); hookyard.CodeOf(err) != hookyard.NotFound {
 				t.Errorf("%q: %v", p, err)
 			}
 		}

@@ -71,7 +71,8 @@ func (in *Ingest) Accept(ctx context.Context, view *hookyard.View, e *hookyard.E
 }
 
 // AcceptAll is Accept for several events; each has its own receipt and error.
-func (in *Ingest) AcceptAll(ctx context.Context, view *hookyard.View, events []*hookyard.Event) ([]hookyard.Receipt, []error) {
+func (in *Ingest) AcceptAll(ctx context.Context, view *hookyard.View, events []*hookyard.Event) ([]hookyard.Receipt,
+	[]error) {
 	started := time.Now()
 	all := make([]*hookyard.Acceptance, len(events))
 	for i, e := range events {
@@ -86,7 +87,8 @@ func (in *Ingest) AcceptAll(ctx context.Context, view *hookyard.View, events []*
 
 // AcceptOwing is AcceptAll for events that name receivers of their own: event i is owed to the hooks also[i], too,
 // whatever they want. The hooks are of the view's project.
-func (in *Ingest) AcceptOwing(ctx context.Context, view *hookyard.View, events []*hookyard.Event, also [][]*hookyard.Hook) ([]hookyard.Receipt, []error) {
+func (in *Ingest) AcceptOwing(ctx context.Context, view *hookyard.View, events []*hookyard.Event,
+	also [][]*hookyard.Hook) ([]hookyard.Receipt, []error) {
 	started := time.Now()
 	all := make([]*hookyard.Acceptance, len(events))
 	for i, e := range events {
@@ -134,7 +136,8 @@ func (in *Ingest) prepare(view *hookyard.View, e *hookyard.Event) *hookyard.Acce
 	return a
 }
 
-// settle follows the commit: the places in memory are used or given back, and hooks whose deliveries are rows are woken.
+// settle follows the commit: the places in memory are used or given back, and hooks whose deliveries are rows are
+// woken.
 func (in *Ingest) settle(a *hookyard.Acceptance, receipt hookyard.Receipt, err error, started time.Time) {
 	kept := err == nil && !receipt.Duplicate
 	for i, d := range a.Deliveries {
@@ -174,7 +177,8 @@ func (in *Ingest) verifierOf(s *hookyard.Source, now time.Time) (*signature.Veri
 	}
 	v := &verifier{revision: s.Revision, Verifier: made}
 	for _, secret := range s.Secrets {
-		if !secret.Expires.IsZero() && secret.Expires.After(now) && (v.expires.IsZero() || secret.Expires.Before(v.expires)) {
+		if !secret.Expires.IsZero() && secret.Expires.After(now) &&
+			(v.expires.IsZero() || secret.Expires.Before(v.expires)) {
 			v.expires = secret.Expires
 		}
 	}

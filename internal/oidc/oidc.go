@@ -58,15 +58,22 @@ func New(o Options) (*Provider, error) {
 	u, err := url.Parse(o.Issuer)
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		return nil, fmt.Errorf("--oidc-issuer %q must be the provider's URL, such as https://accounts.example.com", o.Issuer)
+		return nil, fmt.Errorf("--oidc-issuer %q must be the provider's URL, such as https://accounts.example.com",
+			o.Issuer)
 	case o.ClientID == "":
-		return nil, errors.New("--oidc-issuer needs --oidc-client-id: register hookyard with the provider, with the redirect URL " + o.RedirectURL)
+		return nil,
+			errors.New(
+				"--oidc-issuer needs --oidc-client-id: register hookyard with the provider, with the redirect URL " +
+					o.RedirectURL)
 	case len(o.Allow) == 0:
-		return nil, errors.New(`--oidc-issuer needs --oidc-allow, which says who may sign in: addresses, @example.com, group:NAME, or * for whoever the provider knows`)
+		return nil,
+			errors.New(
+				`--oidc-issuer needs --oidc-allow, which says who may sign in: addresses, @example.com, group:NAME, or * for whoever the provider knows`)
 	}
 	for _, rule := range slices.Concat(o.Allow, o.Admins) {
 		if rule != "*" && (!strings.Contains(rule, "@") || rule == "@") && !strings.HasPrefix(rule, "group:") {
-			return nil, fmt.Errorf("--oidc-allow and --oidc-admin take addresses, @example.com, group:NAME and *, not %q", rule)
+			return nil,
+				fmt.Errorf("--oidc-allow and --oidc-admin take addresses, @example.com, group:NAME and *, not %q", rule)
 		}
 	}
 	return &Provider{o: o, http: &http.Client{Timeout: answerLimit}}, nil
@@ -91,7 +98,8 @@ func (p *Provider) discover(ctx context.Context) (*discovery, error) {
 	}
 	provider, err := oidc.NewProvider(p.client(ctx), p.o.Issuer)
 	if err != nil {
-		return nil, hookyard.Errorf(hookyard.Unavailable, "%s does not say how to sign in (%v). Try again later, or sign in with a password.", p.Host(), err)
+		return nil, hookyard.Errorf(hookyard.Unavailable,
+			"%s does not say how to sign in (%v). Try again later, or sign in with a password.", p.Host(), err)
 	}
 	var says struct {
 		Scopes []string `json:"scopes_supported"`
@@ -135,7 +143,8 @@ func (p *Provider) Begin(ctx context.Context) (to string, pending Pending, err e
 		return "", pending, err
 	}
 	pending = Pending{State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier()}
-	return d.oauth.AuthCodeURL(pending.State, oidc.Nonce(pending.Nonce), oauth2.S256ChallengeOption(pending.Verifier)), pending, nil
+	return d.oauth.AuthCodeURL(pending.State, oidc.Nonce(pending.Nonce), oauth2.S256ChallengeOption(pending.Verifier)),
+		pending, nil
 }
 
 // Person is who signed in, as the provider says.
@@ -151,7 +160,8 @@ type Person struct {
 // Unavailable when the provider does not answer.
 func (p *Provider) Finish(ctx context.Context, pending Pending, query url.Values) (*Person, error) {
 	if pending.State == "" || !hmac.Equal([]byte(query.Get("state")), []byte(pending.State)) {
-		return nil, hookyard.Errorf(hookyard.Unauthenticated, "This sign-in was not begun in this browser, or took over ten minutes. Try again.")
+		return nil, hookyard.Errorf(hookyard.Unauthenticated,
+			"This sign-in was not begun in this browser, or took over ten minutes. Try again.")
 	}
 	if code := query.Get("error"); code != "" {
 		return nil, hookyard.Errorf(hookyard.Unauthenticated, "%s did not let you sign in: %s", p.Host(),
@@ -165,9 +175,11 @@ func (p *Provider) Finish(ctx context.Context, pending Pending, query url.Values
 	var refused *oauth2.RetrieveError
 	switch {
 	case errors.As(err, &refused) && refused.Response.StatusCode < http.StatusInternalServerError:
-		return nil, hookyard.Errorf(hookyard.Unauthenticated, "%s refused the sign-in: %s", p.Host(), hookyard.Clean(refused.ErrorCode+" "+refused.ErrorDescription, 300))
+		return nil, hookyard.Errorf(hookyard.Unauthenticated, "%s refused the sign-in: %s", p.Host(),
+			hookyard.Clean(refused.ErrorCode+" "+refused.ErrorDescription, 300))
 	case err != nil:
-		return nil, hookyard.Errorf(hookyard.Unavailable, "%s does not answer. Try again later, or sign in with a password.", p.Host())
+		return nil, hookyard.Errorf(hookyard.Unavailable,
+			"%s does not answer. Try again later, or sign in with a password.", p.Host())
 	}
 	claims, err := p.claims(ctx, d, token, pending.Nonce)
 	if err != nil {
@@ -203,14 +215,16 @@ func (p *Provider) claims(ctx context.Context, d *discovery, token *oauth2.Token
 	raw, _ := token.Extra("id_token").(string)
 	id, err := d.verifier.Verify(p.client(ctx), raw)
 	if err != nil || !hmac.Equal([]byte(id.Nonce), []byte(nonce)) {
-		return nil, hookyard.Errorf(hookyard.Unauthenticated, "what %s sent does not prove who you are. Try again.", p.Host())
+		return nil, hookyard.Errorf(hookyard.Unauthenticated, "what %s sent does not prove who you are. Try again.",
+			p.Host())
 	}
 	c := &claims{}
 	if err := id.Claims(c); err != nil {
 		return nil, hookyard.Errorf(hookyard.Unauthenticated, "what %s says of you cannot be read: %v", p.Host(), err)
 	}
 	if c.Email == "" || p.byGroup() && c.Groups == nil { // some tell it only when asked
-		if info, err := d.provider.UserInfo(p.client(ctx), oauth2.StaticTokenSource(token)); err == nil && info.Subject == id.Subject {
+		if info, err := d.provider.UserInfo(p.client(ctx), oauth2.StaticTokenSource(token)); err == nil &&
+			info.Subject == id.Subject {
 			more := *c
 			if info.Claims(&more) == nil {
 				c = &more
@@ -232,7 +246,8 @@ func (p *Provider) admit(c *claims) (*Person, error) {
 		if who == "" {
 			who = "You"
 		}
-		return nil, hookyard.Errorf(hookyard.Forbidden, "%s may not sign in here. Ask an administrator (setting: --oidc-allow).", who)
+		return nil, hookyard.Errorf(hookyard.Forbidden,
+			"%s may not sign in here. Ask an administrator (setting: --oidc-allow).", who)
 	}
 	out := &Person{Subject: c.Subject, Name: name, Email: c.Email}
 	if len(p.o.Admins) > 0 {
@@ -244,7 +259,8 @@ func (p *Provider) admit(c *claims) (*Person, error) {
 
 // byGroup says whether a rule needs to know of groups.
 func (p *Provider) byGroup() bool {
-	return slices.ContainsFunc(slices.Concat(p.o.Allow, p.o.Admins), func(rule string) bool { return strings.HasPrefix(rule, "group:") })
+	return slices.ContainsFunc(slices.Concat(p.o.Allow, p.o.Admins),
+		func(rule string) bool { return strings.HasPrefix(rule, "group:") })
 }
 
 func matches(rules []string, c *claims) bool {

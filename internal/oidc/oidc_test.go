@@ -10,7 +10,8 @@ import (
 
 func TestOptions(t *testing.T) {
 	t.Parallel()
-	good := Options{Issuer: "https://id.example.com", ClientID: "hookyard", RedirectURL: "https://hooks.example.com/login/oidc/callback", Allow: []string{"@example.com"}}
+	good := Options{Issuer: "https://id.example.com", ClientID: "hookyard",
+		RedirectURL: "https://hooks.example.com/login/oidc/callback", Allow: []string{"@example.com"}}
 	if _, err := New(good); err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +69,8 @@ func TestRules(t *testing.T) {
 			admin = map[bool]string{true: "yes", false: "no"}[*who.Admin]
 		}
 		if who.Name != c.name || admin != c.admin {
-			t.Errorf("%s with %v becomes %q, administrator: %s; want %q, %s", c.claims, c.allow, who.Name, admin, c.name, c.admin)
+			t.Errorf("%s with %v becomes %q, administrator: %s; want %q, %s", c.claims, c.allow, who.Name, admin,
+				c.name, c.admin)
 		}
 	}
 }
@@ -79,7 +81,8 @@ func FuzzName(f *testing.F) {
 	f.Add("", "@", "\x00\u202e")
 	f.Fuzz(func(t *testing.T, username, email, name string) {
 		got := nameOf(&claims{Username: username, Email: email, Name: name})
-		if err := (&hookyard.Project{Owner: got, Name: "x"}).Validate(hookyard.DefaultLimits()); err != nil || strings.EqualFold(got, "guest") {
+		if err := (&hookyard.Project{Owner: got, Name: "x"}).Validate(hookyard.DefaultLimits()); err != nil ||
+			strings.EqualFold(got, "guest") {
 			t.Errorf("the name is %q: %v", got, err)
 		}
 	})

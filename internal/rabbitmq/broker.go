@@ -93,7 +93,8 @@ func (l *link) close() {
 
 // Send publishes a message to the hook's exchange or queue and waits for the broker's confirmation, or until ctx ends.
 // A message that reached no queue failed.
-func (b *Broker) Send(ctx context.Context, h *hookyard.Hook, eventType string, header map[string]string, contentType string, body []byte) hookyard.Outcome {
+func (b *Broker) Send(ctx context.Context, h *hookyard.Hook, eventType string, header map[string]string,
+	contentType string, body []byte) hookyard.Outcome {
 	m, err := newMessage(h, eventType, header, contentType, body)
 	if err != nil {
 		return outcomeOf(err)
@@ -150,7 +151,8 @@ func (b *Broker) lane(h *hookyard.Hook) (*lane, error) {
 		l.used = time.Now()
 		return l, nil
 	}
-	l := &lane{of: of, link: b.link(linkKey{h.URL, h.InsecureTLS}), ready: make(chan struct{}), used: time.Now(), waiting: map[uint64]*wait{}, returned: map[string]string{}}
+	l := &lane{of: of, link: b.link(linkKey{h.URL, h.InsecureTLS}), ready: make(chan struct{}), used: time.Now(),
+		waiting: map[uint64]*wait{}, returned: map[string]string{}}
 	b.byHook[h.Key] = l
 	b.lanes[l] = struct{}{}
 	b.work.Go(func() {

@@ -28,7 +28,8 @@ func send(t *testing.T, b *Broker, h *hookyard.Hook, id, body string) hookyard.O
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), h.EffectiveTimeout())
 	defer cancel()
-	header := map[string]string{"Webhook-Id": id, "Webhook-Timestamp": "1700000000", "X-Github-Hook-Id": fmt.Sprint(h.Key), "Content-Type": "application/json", "X-Own": "값"}
+	header := map[string]string{"Webhook-Id": id, "Webhook-Timestamp": "1700000000",
+		"X-Github-Hook-Id": fmt.Sprint(h.Key), "Content-Type": "application/json", "X-Own": "값"}
 	return b.Send(ctx, h, "comment.created", header, "application/json", []byte(body))
 }
 
@@ -43,7 +44,8 @@ func TestSend(t *testing.T) {
 		t.Fatalf("%+v", o)
 	}
 	d := get(t, ch, name)
-	if string(d.Body) != body || d.DeliveryMode != amqp.Persistent || d.MessageId != "evt_1" || d.Type != "comment.created" ||
+	if string(d.Body) != body || d.DeliveryMode != amqp.Persistent || d.MessageId != "evt_1" ||
+		d.Type != "comment.created" ||
 		d.ContentType != "application/json" || d.Timestamp.Unix() != 1_700_000_000 {
 		t.Errorf("%+v", d)
 	}
@@ -109,17 +111,23 @@ func TestSendFails(t *testing.T) {
 		status int
 		says   string
 	}{
-		{"unroutable", url, hookyard.RabbitMQ{Queue: "hookyard-test-nothing"}, nil, hookyard.KindBroker, 312, "NO_ROUTE"},
-		{"no exchange", url, hookyard.RabbitMQ{Exchange: "hookyard-test-nothing"}, nil, hookyard.KindBroker, 404, "no exchange"},
-		{"other arguments", url, hookyard.RabbitMQ{Queue: name, Declare: true, Arguments: map[string]any{"x-max-length": 11.0}}, nil, hookyard.KindBroker, 406, "x-max-length"},
-		{"other arguments, in words", url, hookyard.RabbitMQ{Queue: name, Declare: true}, nil, hookyard.KindBroker, 406, "declare the same ones"},
+		{"unroutable", url, hookyard.RabbitMQ{Queue: "hookyard-test-nothing"}, nil, hookyard.KindBroker, 312,
+			"NO_ROUTE"},
+		{"no exchange", url, hookyard.RabbitMQ{Exchange: "hookyard-test-nothing"}, nil, hookyard.KindBroker, 404,
+			"no exchange"},
+		{"other arguments", url, hookyard.RabbitMQ{Queue: name, Declare: true,
+			Arguments: map[string]any{"x-max-length": 11.0}}, nil, hookyard.KindBroker, 406, "x-max-length"},
+		{"other arguments, in words", url, hookyard.RabbitMQ{Queue: name, Declare: true}, nil, hookyard.KindBroker, 406,
+			"declare the same ones"},
 		{"full queue", url, hookyard.RabbitMQ{Queue: full}, nil, hookyard.KindBroker, 0, "nack"},
 		{"long key", url, hookyard.RabbitMQ{RoutingKey: strings.Repeat("k", 256)}, nil, hookyard.KindShape, 0, "255"},
 		{"password", at("guest:sesame"), hookyard.RabbitMQ{}, nil, hookyard.KindBroker, 403, "does not let us in"},
-		{"virtual host", strings.TrimRight(url, "/") + "/hookyard-test-nothing", hookyard.RabbitMQ{}, nil, hookyard.KindBroker, 530, "vhost hookyard-test-nothing not found"},
+		{"virtual host", strings.TrimRight(url, "/") + "/hookyard-test-nothing", hookyard.RabbitMQ{}, nil,
+			hookyard.KindBroker, 530, "vhost hookyard-test-nothing not found"},
 		{"closed port", closedPort, hookyard.RabbitMQ{}, nil, hookyard.KindConnect, 0, "connection refused"},
 		{"guard", url, hookyard.RabbitMQ{}, guarded.Dial, hookyard.KindBlocked, 0, "--allow-target"},
-		{"files of ours", url + "?cacertfile=/etc/passwd", hookyard.RabbitMQ{}, nil, hookyard.KindShape, 0, "cacertfile"},
+		{"files of ours", url + "?cacertfile=/etc/passwd", hookyard.RabbitMQ{}, nil, hookyard.KindShape, 0,
+			"cacertfile"},
 		{"no url", "amqp://guest:sesame@host:port/", hookyard.RabbitMQ{}, nil, hookyard.KindShape, 0, "cannot be read"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -181,8 +189,10 @@ func TestMistakesDoNotSpread(t *testing.T) {
 	}})
 	t.Cleanup(b.Close)
 	good := &hookyard.Hook{Key: 1, URL: url, RabbitMQ: &hookyard.RabbitMQ{Queue: name}, Timeout: time.Minute}
-	bad := &hookyard.Hook{Key: 2, URL: url, RabbitMQ: &hookyard.RabbitMQ{Exchange: "hookyard-test-nothing"}, Timeout: time.Minute}
-	lost := &hookyard.Hook{Key: 3, URL: url, RabbitMQ: &hookyard.RabbitMQ{Queue: "hookyard-test-nothing"}, Timeout: time.Minute}
+	bad := &hookyard.Hook{Key: 2, URL: url, RabbitMQ: &hookyard.RabbitMQ{Exchange: "hookyard-test-nothing"},
+		Timeout: time.Minute}
+	lost := &hookyard.Hook{Key: 3, URL: url, RabbitMQ: &hookyard.RabbitMQ{Queue: "hookyard-test-nothing"},
+		Timeout: time.Minute}
 	var all sync.WaitGroup
 	for i := range 200 {
 		id := fmt.Sprint("evt_", i)
@@ -218,7 +228,8 @@ func TestChangedHook(t *testing.T) {
 	b := newBroker(t)
 	for range 2 {
 		name, ch := queue(t, url, nil)
-		if o := send(t, b, &hookyard.Hook{Key: 1, URL: url, RabbitMQ: &hookyard.RabbitMQ{Queue: name}}, "evt_1", "x"); !o.OK() {
+		if o := send(t, b, &hookyard.Hook{Key: 1, URL: url, RabbitMQ: &hookyard.RabbitMQ{Queue: name}}, "evt_1",
+			"x"); !o.OK() {
 			t.Fatalf("%+v", o)
 		}
 		get(t, ch, name)

@@ -136,7 +136,8 @@ func declareSource(ch *amqp.Channel, q *hookyard.QueueSource) error {
 	return nil
 }
 
-func (c *consumer) read(ctx context.Context, ch *amqp.Channel, deliveries <-chan amqp.Delivery, broken <-chan *amqp.Error) error {
+func (c *consumer) read(ctx context.Context, ch *amqp.Channel, deliveries <-chan amqp.Delivery,
+	broken <-chan *amqp.Error) error {
 	for {
 		batch := collect(ctx, deliveries)
 		if len(batch) == 0 {
@@ -148,7 +149,8 @@ func (c *consumer) read(ctx context.Context, ch *amqp.Channel, deliveries <-chan
 				return orClosed(err)
 			default:
 			}
-			return &declareError{c.source.RabbitMQ.Queue, &amqp.Error{Code: amqp.NotFound, Server: true, Reason: "the queue was deleted"}}
+			return &declareError{c.source.RabbitMQ.Queue,
+				&amqp.Error{Code: amqp.NotFound, Server: true, Reason: "the queue was deleted"}}
 		}
 		if err := c.handle(ctx, ch, batch, broken); err != nil {
 			return err
@@ -189,7 +191,8 @@ func collect(ctx context.Context, deliveries <-chan amqp.Delivery) []amqp.Delive
 
 // handle brings a batch to an end: every message is kept as an event or as a refusal, and acknowledged then. What the
 // database does not take is tried again, and given back to the broker after a long while or when ctx ends.
-func (c *consumer) handle(ctx context.Context, ch *amqp.Channel, batch []amqp.Delivery, broken <-chan *amqp.Error) error {
+func (c *consumer) handle(ctx context.Context, ch *amqp.Channel, batch []amqp.Delivery,
+	broken <-chan *amqp.Error) error {
 	items := make([]item, len(batch))
 	for i := range batch {
 		items[i].d = &batch[i]
@@ -198,7 +201,8 @@ func (c *consumer) handle(ctx context.Context, ch *amqp.Channel, batch []amqp.De
 	for {
 		err := c.settle(context.WithoutCancel(ctx), items)
 		if err == nil {
-			return ch.Ack(batch[len(batch)-1].DeliveryTag, true) // with all before it: they were settled by earlier batches
+			// with all before it: they were settled by earlier batches
+			return ch.Ack(batch[len(batch)-1].DeliveryTag, true)
 		}
 		c.log.Warn("messages cannot be kept; they wait", "error", err)
 		again := time.NewTimer(jittered(wait))

@@ -15,8 +15,10 @@ import (
 // FuzzComment: what is taken for a comment is a JSON object, and part of the message unless that was encoded twice.
 func FuzzComment(f *testing.F) {
 	for _, s := range []string{
-		`{"name":"n","comment":"c","time":1}`, `{"comment":{"name":"n"},"webhooks":[{"url":"http://h/"},"http://h/2",3,null,{"url":5}]}`,
-		`"{\"comment\":\"c\"}"`, `"\"{}\""`, `{"comment":null}`, `[]`, `null`, ` {"comment" : {} , "webhooks" : {"url":"x"} } `,
+		`{"name":"n","comment":"c","time":1}`,
+		`{"comment":{"name":"n"},"webhooks":[{"url":"http://h/"},"http://h/2",3,null,{"url":5}]}`,
+		`"{\"comment\":\"c\"}"`, `"\"{}\""`, `{"comment":null}`, `[]`, `null`,
+		` {"comment" : {} , "webhooks" : {"url":"x"} } `,
 		`{"comment":"a","comment":{"b":1}}`, `{"\u0063omment":"x"}`,
 	} {
 		f.Add([]byte(s))
@@ -49,7 +51,8 @@ func FuzzHeader(f *testing.F) {
 	f.Add("x\r\ny", "b\r\nX-Injected: c", "\x00", 1000)
 	f.Add("authorization", "secret", "", 50)
 	f.Fuzz(func(t *testing.T, name, value, id string, limit int) {
-		d := &amqp.Delivery{MessageId: id, RoutingKey: value, Headers: amqp.Table{name: value, "t": amqp.Table{name: value}}}
+		d := &amqp.Delivery{MessageId: id, RoutingKey: value,
+			Headers: amqp.Table{name: value, "t": amqp.Table{name: value}}}
 		h := headerOf(d, limit)
 		encoded := hookyard.EncodeHeader(nil, h)
 		if back := hookyard.DecodeHeader(encoded); !reflect.DeepEqual(back, h) {

@@ -24,7 +24,8 @@ type incoming struct {
 func (c *consumer) newIncoming(view *hookyard.View, it *item, now time.Time) (*incoming, error) {
 	q, d, limits := c.source.RabbitMQ, it.d, c.s.o.Limits
 	if size := int64(len(d.Body)); size > limits.Body {
-		return nil, hookyard.Errorf(hookyard.TooLarge, "body is %d bytes long, at most %d are allowed (setting: --max-body)", size, limits.Body)
+		return nil, hookyard.Errorf(hookyard.TooLarge,
+			"body is %d bytes long, at most %d are allowed (setting: --max-body)", size, limits.Body)
 	}
 	body, contentType := d.Body, hookyard.Clean(d.ContentType, 200)
 	path, byField := strings.CutPrefix(q.TypeFrom, "field:")
@@ -40,7 +41,8 @@ func (c *consumer) newIncoming(view *hookyard.View, it *item, now time.Time) (*i
 		if body, in.urls, err = parseComment(body, limits.JSONDepth); err != nil {
 			return nil, err
 		}
-	case view.Project.AllowRequests && bytes.Contains(body, []byte(`"webhooks"`)) && hookyard.CheckJSON(body, limits.JSONDepth) == nil:
+	case view.Project.AllowRequests && bytes.Contains(body, []byte(`"webhooks"`)) &&
+		hookyard.CheckJSON(body, limits.JSONDepth) == nil:
 		in.urls = webhooksOf(gjson.ParseBytes(body))
 	}
 	if q.Expect != "" && contentType == "" {
@@ -50,7 +52,8 @@ func (c *consumer) newIncoming(view *hookyard.View, it *item, now time.Time) (*i
 		in.urls = nil
 		if !c.warned {
 			c.warned = true
-			c.log.Warn("messages name webhooks of their own, which the project does not allow; they are not sent there (setting of the project: allowRequests)")
+			c.log.Warn(
+				"messages name webhooks of their own, which the project does not allow; they are not sent there (setting of the project: allowRequests)")
 		}
 	}
 	field := ""
@@ -84,8 +87,8 @@ func (c *consumer) typeOf(it *item, field string) string {
 	return t
 }
 
-// parseComment finds the comment in a message of the guestbook's queue, byte for byte, and the URLs that it is to be sent
-// to. body is valid JSON. The guestbook's first workers wrote the JSON text once more as a JSON string.
+// parseComment finds the comment in a message of the guestbook's queue, byte for byte, and the URLs that it is to be
+// sent to. body is valid JSON. The guestbook's first workers wrote the JSON text once more as a JSON string.
 func parseComment(body []byte, depth int) (comment []byte, urls []string, err error) {
 	v := gjson.ParseBytes(body)
 	if v.Type == gjson.String {
@@ -109,7 +112,8 @@ func parseComment(body []byte, depth int) (comment []byte, urls []string, err er
 }
 
 func notComment(why string) error {
-	return hookyard.Errorf(hookyard.Invalid, `not a comment: %s; wanted is {"name", "comment", "time"}, or {"comment": {…}, "webhooks": [{"url": …}]} around it`, why)
+	return hookyard.Errorf(hookyard.Invalid,
+		`not a comment: %s; wanted is {"name", "comment", "time"}, or {"comment": {…}, "webhooks": [{"url": …}]} around it`, why)
 }
 
 // webhooksOf lists the URLs of a message's webhooks, which are objects with a url, or strings.

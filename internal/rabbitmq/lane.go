@@ -11,7 +11,8 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// lane is one hook's channel, with publisher confirms. ch and err are set before ready is closed, and not changed after.
+// lane is one hook's channel, with publisher confirms. ch and err are set before ready is closed, and not changed
+// after.
 type lane struct {
 	of    string // URL and settings that it was made for
 	link  *link
@@ -48,7 +49,8 @@ type message struct {
 }
 
 // newMessage makes the message of a delivery. The webhook headers go along as AMQP headers.
-func newMessage(h *hookyard.Hook, eventType string, header map[string]string, contentType string, body []byte) (*message, error) {
+func newMessage(h *hookyard.Hook, eventType string, header map[string]string, contentType string,
+	body []byte) (*message, error) {
 	settings := h.RabbitMQ
 	if settings == nil {
 		settings = &hookyard.RabbitMQ{}
@@ -61,7 +63,8 @@ func newMessage(h *hookyard.Hook, eventType string, header map[string]string, co
 		m.key = eventType
 	}
 	if len(m.key) > 255 || len(m.exchange) > 255 {
-		return nil, hookyard.FieldErrorf("rabbitmq.routingKey", "exchange and routing key are at most 255 bytes long in AMQP")
+		return nil, hookyard.FieldErrorf("rabbitmq.routingKey",
+			"exchange and routing key are at most 255 bytes long in AMQP")
 	}
 	table := make(amqp.Table, len(header))
 	for name, value := range header {
@@ -72,7 +75,8 @@ func newMessage(h *hookyard.Hook, eventType string, header map[string]string, co
 	id := header["Webhook-Id"]
 	m.name = id + "/" + header["X-Github-Hook-Id"]
 	m.p = amqp.Publishing{
-		Headers: table, ContentType: short(contentType), DeliveryMode: amqp.Persistent, MessageId: short(id), Type: short(eventType),
+		Headers: table, ContentType: short(contentType), DeliveryMode: amqp.Persistent, MessageId: short(id),
+		Type:  short(eventType),
 		AppId: "hookyard", Body: body,
 	}
 	if stamp, err := strconv.ParseInt(header["Webhook-Timestamp"], 10, 64); err == nil {
@@ -171,7 +175,8 @@ func (l *lane) publish(m *message) (*wait, error) {
 	blocked := l.link.blocked
 	l.link.mu.Unlock()
 	if blocked != "" {
-		return nil, &amqp.Error{Code: amqp.ResourceError, Server: true, Reason: "it takes no messages at the moment: " + blocked}
+		return nil, &amqp.Error{Code: amqp.ResourceError, Server: true,
+			Reason: "it takes no messages at the moment: " + blocked}
 	}
 	l.order.Lock()
 	defer l.order.Unlock()
@@ -194,7 +199,8 @@ func (l *lane) publish(m *message) (*wait, error) {
 
 func (l *lane) cameBack(r amqp.Return) {
 	hook, _ := r.Headers["X-Github-Hook-Id"].(string)
-	why := fmt.Sprintf("%s: exchange %q has no queue for routing key %q; make or bind one, or set rabbitmq.queue and rabbitmq.declare",
+	why := fmt.Sprintf(
+		"%s: exchange %q has no queue for routing key %q; make or bind one, or set rabbitmq.queue and rabbitmq.declare",
 		hookyard.Clean(r.ReplyText, 100), hookyard.Clean(r.Exchange, 255), hookyard.Clean(r.RoutingKey, 255))
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -216,7 +222,8 @@ func (l *lane) confirmed(c amqp.Confirmation) {
 		l.stale = true
 		w.done <- hookyard.Outcome{Status: amqp.NoRoute, Kind: hookyard.KindBroker, Error: why}
 	case !c.Ack:
-		w.done <- hookyard.Outcome{Kind: hookyard.KindBroker, Error: "the broker refused the message (nack): a full queue that rejects, or a fault of the broker"}
+		w.done <- hookyard.Outcome{Kind: hookyard.KindBroker,
+			Error: "the broker refused the message (nack): a full queue that rejects, or a fault of the broker"}
 	default:
 		w.done <- hookyard.Outcome{Status: 200}
 	}

@@ -129,7 +129,8 @@ func newRig(t *testing.T, change func(*hookyard.Project)) *rig {
 	filter := func(*hookyard.Hook, *hookyard.Event) (bool, error) { return true, nil }
 	limits := hookyard.DefaultLimits()
 	limits.Body = 64 << 10
-	d := dispatch.New(dispatch.Options{Store: db, Client: client, Filter: filter, Log: log, Limits: limits, Poll: 50 * time.Millisecond, Grace: time.Second})
+	d := dispatch.New(dispatch.Options{Store: db, Client: client, Filter: filter, Log: log, Limits: limits,
+		Poll: 50 * time.Millisecond, Grace: time.Second})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- d.Run(ctx) }()
@@ -142,7 +143,8 @@ func newRig(t *testing.T, change func(*hookyard.Project)) *rig {
 	})
 	r := &rig{db: db, view: view}
 	r.ingest = ingest.New(ingest.Options{Store: db, Dispatcher: d, Filter: filter, Limits: limits, Log: log})
-	r.sources = NewSources(SourcesOptions{Store: db, Ingest: r.ingest, Dial: anywhere, Limits: limits, Log: log, Poll: 50 * time.Millisecond})
+	r.sources = NewSources(SourcesOptions{Store: db, Ingest: r.ingest, Dial: anywhere, Limits: limits, Log: log,
+		Poll: 50 * time.Millisecond})
 	r.run(t)
 	return r
 }
@@ -164,7 +166,8 @@ func (r *rig) run(t *testing.T) {
 // source makes a source that reads a queue and waits until it does.
 func (r *rig) source(t *testing.T, name string, eventType string, q hookyard.QueueSource) *hookyard.Source {
 	t.Helper()
-	s := &hookyard.Source{ProjectKey: r.view.Project.Key, Name: name, Type: Type, EventType: eventType, RabbitMQ: &q, Active: true}
+	s := &hookyard.Source{ProjectKey: r.view.Project.Key, Name: name, Type: Type, EventType: eventType, RabbitMQ: &q,
+		Active: true}
 	if _, err := r.db.PutSource(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +188,8 @@ func (r *rig) events(t *testing.T, n int) []*hookyard.Event {
 	t.Helper()
 	var page *hookyard.EventPage
 	testenv.Until(t, fmt.Sprintf("%d events", n), func() bool {
-		p, err := r.db.Events(t.Context(), hookyard.EventQuery{ProjectKey: r.view.Project.Key, Ascending: true, Limit: n + 10, Bodies: true})
+		p, err := r.db.Events(t.Context(), hookyard.EventQuery{ProjectKey: r.view.Project.Key, Ascending: true,
+			Limit: n + 10, Bodies: true})
 		if err != nil {
 			t.Fatal(err)
 		}

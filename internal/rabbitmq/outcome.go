@@ -16,8 +16,8 @@ import (
 	"github.com/hookyard/hookyard/internal/egress"
 )
 
-// outcomeOf says what an error of the client library or the dialer means for an attempt. A broker's answer has its reply
-// code as the status; without one nobody answered, and the kind is a connection failure's.
+// outcomeOf says what an error of the client library or the dialer means for an attempt. A broker's answer has its
+// reply code as the status; without one nobody answered, and the kind is a connection failure's.
 func outcomeOf(err error) hookyard.Outcome {
 	var blocked *egress.Error
 	var own *hookyard.Error
@@ -32,7 +32,8 @@ func outcomeOf(err error) hookyard.Outcome {
 	case errors.As(err, &own):
 		return hookyard.Outcome{Kind: hookyard.KindShape, Error: own.Message}
 	case isTimeout(err):
-		return hookyard.Outcome{Kind: hookyard.KindTimeout, Error: fmt.Sprintf("the broker did not answer within %s", openTime)}
+		return hookyard.Outcome{Kind: hookyard.KindTimeout,
+			Error: fmt.Sprintf("the broker did not answer within %s", openTime)}
 	case errors.As(err, &e):
 		o := outcomeOfReply(e)
 		if d := (*declareError)(nil); errors.As(err, &d) && e.Server && o.Status != 0 {
@@ -57,14 +58,16 @@ func outcomeOfReply(e *amqp.Error) hookyard.Outcome {
 	reason := hookyard.Clean(e.Reason, 500)
 	switch {
 	case e.Code == amqp.AccessRefused && !e.Server: // so the library says it when we are not let in
-		return hookyard.Outcome{Status: e.Code, Kind: hookyard.KindBroker, Error: "the broker does not let us in; check user, password and virtual host in the URL"}
+		return hookyard.Outcome{Status: e.Code, Kind: hookyard.KindBroker,
+			Error: "the broker does not let us in; check user, password and virtual host in the URL"}
 	case e.Server && e.Code == amqp.ConnectionForced:
 		return hookyard.Outcome{Kind: hookyard.KindConnect, Error: "the broker closed the connection: " + reason}
 	case e.Server:
 		return hookyard.Outcome{Status: e.Code, Kind: hookyard.KindBroker, Error: "the broker refused: " + reason}
 	case e.Code == amqp.ChannelError: // not open any more
 		return hookyard.Outcome{Kind: hookyard.KindConnect, Error: "the connection to the broker was lost"}
-	case e == amqp.ErrSyntax || e == amqp.ErrFrame || e == amqp.ErrUnexpectedFrame || e == amqp.ErrCommandInvalid || e == amqp.ErrFrameTooLarge:
+	case e == amqp.ErrSyntax || e == amqp.ErrFrame || e == amqp.ErrUnexpectedFrame || e == amqp.ErrCommandInvalid ||
+		e == amqp.ErrFrameTooLarge:
 		return hookyard.Outcome{Kind: hookyard.KindProtocol, Error: "what answers does not speak AMQP 0-9-1: " + reason}
 	}
 	return hookyard.Outcome{Kind: hookyard.KindConnect, Error: "the connection to the broker was lost: " + reason}
@@ -85,7 +88,8 @@ func remedy(code int) string {
 
 func isTimeout(err error) bool {
 	var n net.Error
-	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &n) && n.Timeout()
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &n) &&
+		n.Timeout()
 }
 
 // kindOf tells TLS from the rest; the library gives both as they are.
@@ -94,7 +98,8 @@ func kindOf(err error) hookyard.ErrorKind {
 	if errors.Is(err, io.EOF) || errors.As(err, &n) && n.Op != "remote error" {
 		return hookyard.KindConnect
 	}
-	if text := err.Error(); strings.HasPrefix(text, "tls: ") || strings.HasPrefix(text, "x509: ") || strings.Contains(text, "remote error: tls") {
+	if text := err.Error(); strings.HasPrefix(text, "tls: ") || strings.HasPrefix(text, "x509: ") ||
+		strings.Contains(text, "remote error: tls") {
 		return hookyard.KindTLS
 	}
 	return hookyard.KindConnect

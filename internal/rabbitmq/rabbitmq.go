@@ -7,8 +7,8 @@
 // [Broker] publishes to hooks whose URL is amqp:// or amqps://. Success is the broker's confirmation of a message that
 // reached a queue.
 //
-// Connections are opened with a guarded dialer, for users type the URLs. Nothing here relies on the client library's own
-// recovery, which gives up after a few tries.
+// Connections are opened with a guarded dialer, for users type the URLs. Nothing here relies on the client library's
+// own recovery, which gives up after a few tries.
 package rabbitmq
 
 import (
@@ -49,7 +49,8 @@ func (t timed) Write(b []byte) (int, error) {
 }
 
 // connect opens a connection and signs in. raw is what lies below it: closing that ends every call that waits.
-func connect(ctx context.Context, dial Dial, rawURL string, insecure bool) (conn *amqp.Connection, raw net.Conn, err error) {
+func connect(ctx context.Context, dial Dial, rawURL string, insecure bool) (conn *amqp.Connection, raw net.Conn,
+	err error) {
 	if err := CheckURL(rawURL); err != nil {
 		return nil, nil, err
 	}
@@ -60,7 +61,8 @@ func connect(ctx context.Context, dial Dial, rawURL string, insecure bool) (conn
 	properties.SetClientConnectionName("hookyard")
 	conn, err = amqp.DialConfig(rawURL, amqp.Config{
 		Heartbeat: heartbeat, Properties: properties,
-		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: insecure}, //nolint:gosec // the hook's owner asked for it
+		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: insecure},
+		//nolint:gosec // the hook's owner asked for it
 		Dial: func(_, addr string) (net.Conn, error) {
 			c, err := dial(ctx, addr)
 			if err != nil {
@@ -83,20 +85,23 @@ func connect(ctx context.Context, dial Dial, rawURL string, insecure bool) (conn
 	return nil, nil, err
 }
 
-// CheckURL refuses a broker's URL that cannot work, and parameters that would make the client library read files of this
-// machine. Messages do not quote the URL: it may hold a password.
+// CheckURL refuses a broker's URL that cannot work, and parameters that would make the client library read files of
+// this machine. Messages do not quote the URL: it may hold a password.
 func CheckURL(raw string) error {
 	u, err := url.Parse(raw)
 	if err != nil || u.Scheme != "amqp" && u.Scheme != "amqps" || u.Hostname() == "" {
-		return hookyard.FieldErrorf("url", "the broker's URL cannot be read: write it as amqp://user:password@host:5672/vhost, with %%-escapes for special characters")
+		return hookyard.FieldErrorf("url",
+			"the broker's URL cannot be read: write it as amqp://user:password@host:5672/vhost, with %%-escapes for special characters")
 	}
 	for name := range u.Query() {
 		if strings.HasSuffix(name, "file") {
-			return hookyard.FieldErrorf("url", "the broker's URL names a %s, which is a file of the server and not read", hookyard.Clean(name, 50))
+			return hookyard.FieldErrorf("url",
+				"the broker's URL names a %s, which is a file of the server and not read", hookyard.Clean(name, 50))
 		}
 	}
 	if _, err := amqp.ParseURI(raw); err != nil {
-		return hookyard.FieldErrorf("url", "the broker's URL has a part that cannot be used: port, heartbeat, connection_timeout and channel_max are numbers")
+		return hookyard.FieldErrorf("url",
+			"the broker's URL has a part that cannot be used: port, heartbeat, connection_timeout and channel_max are numbers")
 	}
 	return nil
 }

@@ -55,7 +55,8 @@ func (c *consumer) meetRequests(ctx context.Context, view *hookyard.View, all []
 // checkRequests leaves out what cannot be sent to, and says why.
 func (c *consumer) checkRequests(urls []string) (good, problems []string) {
 	if len(urls) > maxRequests {
-		problems = append(problems, fmt.Sprintf("webhooks names %d URLs, at most %d are sent to", len(urls), maxRequests))
+		problems = append(problems, fmt.Sprintf("webhooks names %d URLs, at most %d are sent to", len(urls),
+			maxRequests))
 		urls = urls[:maxRequests]
 	}
 	for i, url := range urls {

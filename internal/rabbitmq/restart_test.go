@@ -35,7 +35,8 @@ func newNode(t *testing.T) *node {
 	t.Helper()
 	dir := t.TempDir()
 	port := testenv.Port(t)
-	n := &node{t: t, url: fmt.Sprintf("amqp://guest:guest@127.0.0.1:%d/", port), program: testenv.Program(t, "/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server")}
+	n := &node{t: t, url: fmt.Sprintf("amqp://guest:guest@127.0.0.1:%d/", port),
+		program: testenv.Program(t, "/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server")}
 	for name, content := range map[string]string{"enabled_plugins": "[].\n", "rabbitmq.conf": "", "env.conf": ""} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -44,8 +45,10 @@ func newNode(t *testing.T) *node {
 	n.environ = append(os.Environ(), "HOME="+dir, "ERL_EPMD_ADDRESS=127.0.0.1",
 		fmt.Sprintf("RABBITMQ_NODENAME=hookyard-test-%d@localhost", port), fmt.Sprintf("RABBITMQ_NODE_PORT=%d", port),
 		fmt.Sprintf("RABBITMQ_DIST_PORT=%d", testenv.Port(t)), "RABBITMQ_NODE_IP_ADDRESS=127.0.0.1",
-		"RABBITMQ_MNESIA_BASE="+dir, "RABBITMQ_LOG_BASE="+dir, "RABBITMQ_LOGS=-", "RABBITMQ_ENABLED_PLUGINS_FILE="+filepath.Join(dir, "enabled_plugins"),
-		"RABBITMQ_CONFIG_FILE="+filepath.Join(dir, "rabbitmq"), "RABBITMQ_CONF_ENV_FILE="+filepath.Join(dir, "env.conf"),
+		"RABBITMQ_MNESIA_BASE="+dir, "RABBITMQ_LOG_BASE="+dir, "RABBITMQ_LOGS=-",
+		"RABBITMQ_ENABLED_PLUGINS_FILE="+filepath.Join(dir, "enabled_plugins"),
+		"RABBITMQ_CONFIG_FILE="+filepath.Join(dir, "rabbitmq"),
+		"RABBITMQ_CONF_ENV_FILE="+filepath.Join(dir, "env.conf"),
 		// No daemon that would outlive the test: where none runs, the node does not start.
 		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}")
 	t.Cleanup(n.kill)
@@ -106,14 +109,16 @@ func TestRestartUnderLoad(t *testing.T) {
 	n := newNode(t)
 	const in, out, messages = "in", "out", 3000
 	r := newRig(t, nil)
-	s := r.source(t, "in", "", hookyard.QueueSource{URL: n.url, Queue: in, Declare: true, Arguments: map[string]any{"x-queue-type": "quorum"}})
+	s := r.source(t, "in", "", hookyard.QueueSource{URL: n.url, Queue: in, Declare: true,
+		Arguments: map[string]any{"x-queue-type": "quorum"}})
 	r.connected(t, s)
 
 	var sent, published atomic.Int64
 	var work sync.WaitGroup
 	work.Go(func() { publishAll(t, n.url, in, messages, &published) })
 	b := newBroker(t)
-	h := &hookyard.Hook{Key: 1, URL: n.url, Timeout: 10 * time.Second, RabbitMQ: &hookyard.RabbitMQ{Queue: out, Declare: true, Arguments: map[string]any{"x-queue-type": "quorum"}}}
+	h := &hookyard.Hook{Key: 1, URL: n.url, Timeout: 10 * time.Second,
+		RabbitMQ: &hookyard.RabbitMQ{Queue: out, Declare: true, Arguments: map[string]any{"x-queue-type": "quorum"}}}
 	for w := range 8 {
 		work.Go(func() {
 			for i := w; i < messages; i += 8 {
@@ -181,7 +186,8 @@ func publishSome(conn *amqp.Connection, queue string, from, to int, published *a
 	defer cancel()
 	for i := from; i < to; i++ {
 		id := fmt.Sprint("m", i)
-		c, err := ch.PublishWithDeferredConfirmWithContext(ctx, "", queue, true, false, amqp.Publishing{MessageId: id, Body: []byte(id), DeliveryMode: amqp.Persistent})
+		c, err := ch.PublishWithDeferredConfirmWithContext(ctx, "", queue, true, false,
+			amqp.Publishing{MessageId: id, Body: []byte(id), DeliveryMode: amqp.Persistent})
 		if err != nil {
 			return done
 		}

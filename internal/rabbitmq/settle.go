@@ -19,8 +19,8 @@ type item struct {
 	refused string
 }
 
-// maxTries is how often a message that the database refuses for a reason of its own is tried: one that can never be kept
-// must not hold up the queue for ever.
+// maxTries is how often a message that the database refuses for a reason of its own is tried: one that can never be
+// kept must not hold up the queue for ever.
 const maxTries = 5
 
 // settle tries to keep every message that is not settled yet. The error is why some are not.
@@ -100,9 +100,11 @@ func (c *consumer) refuse(ctx context.Context, it *item, now time.Time) error {
 
 func (c *consumer) keepRefusal(ctx context.Context, d *amqp.Delivery, reason string, now time.Time) error {
 	return c.s.o.Store.Refuse(ctx, &hookyard.Refusal{
-		ProjectKey: c.source.ProjectKey, Source: c.source.Name, Time: now, Reason: hookyard.Clean(reason, 500), Method: "AMQP",
+		ProjectKey: c.source.ProjectKey, Source: c.source.Name, Time: now, Reason: hookyard.Clean(reason, 500),
+		Method: "AMQP",
 		Target: hookyard.Clean(fmt.Sprintf("%s/%s", d.Exchange, d.RoutingKey), 520), Size: int64(len(d.Body)),
-		Header: hookyard.EncodeHeader(nil, headerOf(d, c.s.o.Limits.RequestHeader)), Body: d.Body[:min(len(d.Body), 64<<10)],
+		Header: hookyard.EncodeHeader(nil, headerOf(d, c.s.o.Limits.RequestHeader)),
+		Body:   d.Body[:min(len(d.Body), 64<<10)],
 	})
 }
 

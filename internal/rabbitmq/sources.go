@@ -19,7 +19,8 @@ type Store interface {
 
 // Ingest is what [Sources] needs of the way in. See internal/ingest for the contract.
 type Ingest interface {
-	AcceptOwing(ctx context.Context, view *hookyard.View, events []*hookyard.Event, also [][]*hookyard.Hook) ([]hookyard.Receipt, []error)
+	AcceptOwing(ctx context.Context, view *hookyard.View, events []*hookyard.Event,
+		also [][]*hookyard.Hook) ([]hookyard.Receipt, []error)
 }
 
 // SourcesOptions are what [Sources] are made of.

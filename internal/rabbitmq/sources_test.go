@@ -28,15 +28,20 @@ func TestMessageToEvent(t *testing.T) {
 	r := newRig(t, nil)
 	s := r.source(t, "orders", "order", hookyard.QueueSource{URL: url, Queue: name})
 	body := "{\"n\": 1.00,\n \"x\": \"물감\"}\x00\xff"
-	put(t, ch, name, amqp.Publishing{Body: []byte(body), ContentType: "application/x-thing", MessageId: "m1", AppId: "shop", CorrelationId: "c1",
-		Timestamp: time.Unix(1_700_000_000, 0), Headers: amqp.Table{"x-tenant": "t1", "n": int32(7), "list": []any{"a", int64(1)},
-			"Authorization": "secret", "line": "a\r\nInjected: b", "bad name": "x", "bytes": []byte{1, 2}, "yes": true}})
+	put(t, ch, name, amqp.Publishing{Body: []byte(body), ContentType: "application/x-thing", MessageId: "m1",
+		AppId: "shop", CorrelationId: "c1",
+		Timestamp: time.Unix(1_700_000_000, 0),
+		Headers: amqp.Table{"x-tenant": "t1", "n": int32(7), "list": []any{"a", int64(1)},
+			"Authorization": "secret", "line": "a\r\nInjected: b", "bad name": "x", "bytes": []byte{1, 2},
+			"yes": true}})
 	e := r.events(t, 1)[0]
 	if e.Type != "order" || e.Source != "orders" || string(e.Body) != body || e.ContentType != "application/x-thing" {
 		t.Errorf("%+v", e)
 	}
-	for header, want := range map[string]string{"X-Tenant": "t1", "N": "7", "List": `["a",1]`, "Authorization": hookyard.Masked, "Line": "a  Injected: b",
-		"Bytes": "AQI=", "Yes": "true", "Injected": "", "Amqp-Routing-Key": name, "Amqp-Message-Id": "m1", "Amqp-App-Id": "shop", "Amqp-Correlation-Id": "c1",
+	for header, want := range map[string]string{"X-Tenant": "t1", "N": "7", "List": `["a",1]`,
+		"Authorization": hookyard.Masked, "Line": "a  Injected: b",
+		"Bytes": "AQI=", "Yes": "true", "Injected": "", "Amqp-Routing-Key": name, "Amqp-Message-Id": "m1",
+		"Amqp-App-Id": "shop", "Amqp-Correlation-Id": "c1",
 		"Amqp-Timestamp": "2023-11-14T22:13:20Z"} {
 		if got := e.Header.Get(header); got != want {
 			t.Errorf("%s is %q, want %q", header, got, want)
@@ -47,7 +52,8 @@ func TestMessageToEvent(t *testing.T) {
 	if all := r.events(t, 2); string(all[1].Body) != "other" {
 		t.Errorf("%s", all[1].Body)
 	}
-	testenv.Until(t, "everything to be acknowledged", func() bool { st, _ := r.sources.Status(s.Key); return st.Taken == 3 })
+	testenv.Until(t, "everything to be acknowledged",
+		func() bool { st, _ := r.sources.Status(s.Key); return st.Taken == 3 })
 }
 
 func TestTypeFrom(t *testing.T) {
@@ -63,7 +69,8 @@ func TestTypeFrom(t *testing.T) {
 		{"routingKey", "fixed", amqp.Publishing{}, ""},
 		{"header:kind", "fixed", amqp.Publishing{Headers: amqp.Table{"kind": "a.b"}}, "a.b"},
 		{"header:kind", "fixed", amqp.Publishing{}, "fixed"},
-		{"header:kind", "fixed", amqp.Publishing{Headers: amqp.Table{"kind": "a\tb\r\n\x00"}}, "a b  \ufffd"}, // fit for a header
+		// fit for a header
+		{"header:kind", "fixed", amqp.Publishing{Headers: amqp.Table{"kind": "a\tb\r\n\x00"}}, "a b  \ufffd"},
 		{"header:kind", "", amqp.Publishing{Headers: amqp.Table{"kind": "hookyard.hook.disabled"}}, "in"},
 		{"field:event.name", "fixed", amqp.Publishing{Body: []byte(`{"event":{"name":"x.y"}}`)}, "x.y"},
 		{"field:event.name", "fixed", amqp.Publishing{Body: []byte(`{"event":{"name":"x\ny"}}`)}, "x y"},
@@ -93,7 +100,8 @@ func TestPoison(t *testing.T) {
 	url := testenv.RabbitMQ(t)
 	name, ch := queue(t, url, amqp.Table{"x-queue-type": "quorum"})
 	r := newRig(t, nil)
-	s := r.source(t, "comments", "comment", hookyard.QueueSource{URL: url, Queue: name, Expect: hookyard.ExpectComments})
+	s := r.source(t, "comments", "comment", hookyard.QueueSource{URL: url, Queue: name,
+		Expect: hookyard.ExpectComments})
 	poison := []struct{ body, reason string }{
 		{`not json`, "not valid JSON"},
 		{``, "not valid JSON"},
@@ -115,7 +123,8 @@ func TestPoison(t *testing.T) {
 	refused := r.refused(t, len(poison))
 	slices.Reverse(refused)
 	for i, p := range poison {
-		if rf := refused[i]; !strings.Contains(rf.Reason, p.reason) || rf.Size != int64(len(p.body)) || string(rf.Body) != p.body[:min(len(p.body), 64<<10)] || rf.Source != "comments" {
+		if rf := refused[i]; !strings.Contains(rf.Reason, p.reason) || rf.Size != int64(len(p.body)) ||
+			string(rf.Body) != p.body[:min(len(p.body), 64<<10)] || rf.Source != "comments" {
 			t.Errorf("%.20q: refused because %q, %d bytes", p.body, rf.Reason, rf.Size)
 		}
 	}
@@ -145,7 +154,8 @@ func TestComments(t *testing.T) {
 			}))
 			t.Cleanup(receiver.Close)
 			r := newRig(t, func(p *hookyard.Project) { p.AllowRequests = allowed })
-			r.source(t, "comments", "comment", hookyard.QueueSource{URL: url, Queue: name, Declare: true, Expect: hookyard.ExpectComments})
+			r.source(t, "comments", "comment",
+				hookyard.QueueSource{URL: url, Queue: name, Declare: true, Expect: hookyard.ExpectComments})
 			comment := `{"name":"Lorna",  "comment":"<hi> \"you\"","time":1470000000}`
 			twice, err := json.Marshal(comment)
 			if err != nil {
@@ -153,7 +163,8 @@ func TestComments(t *testing.T) {
 			}
 			for _, body := range []string{
 				comment, string(twice),
-				fmt.Sprintf(`{"comment":%s,"webhooks":[{"url":"%s/1"},{"url":"%[2]s/2"},{"url":"%[2]s/1"},"javascript:alert(1)",{"url":"amqp://h"}]}`, comment, receiver.URL),
+				fmt.Sprintf(
+					`{"comment":%s,"webhooks":[{"url":"%s/1"},{"url":"%[2]s/2"},{"url":"%[2]s/1"},"javascript:alert(1)",{"url":"amqp://h"}]}`, comment, receiver.URL),
 				fmt.Sprintf(`{"comment":%s,"webhooks":[{"url":"%s/2"}]}`, comment, receiver.URL),
 				fmt.Sprintf(`{"comment":%s,"webhooks":[]}`, comment),
 			} {
@@ -182,7 +193,8 @@ func TestComments(t *testing.T) {
 			if want := []string{"/1 " + comment, "/2 " + comment, "/2 " + comment}; !slices.Equal(came, want) {
 				t.Errorf("came: %q", came)
 			}
-			if len(hooks) != 2 || hooks[0].Events.All || len(hooks[0].Events.Names) > 0 || !strings.HasPrefix(hooks[0].ID, "requested-") {
+			if len(hooks) != 2 || hooks[0].Events.All || len(hooks[0].Events.Names) > 0 ||
+				!strings.HasPrefix(hooks[0].ID, "requested-") {
 				t.Errorf("hooks %+v", hooks)
 			}
 			for _, rf := range r.refused(t, 2) {
@@ -243,9 +255,11 @@ func TestFollow(t *testing.T) {
 	bad := r.source(t, "bad", "", hookyard.QueueSource{URL: url, Queue: "hookyard-test-nothing"})
 	testenv.Until(t, "the missing queue to be told", func() bool {
 		st, _ := r.sources.Status(bad.Key)
-		return !st.Connected && strings.Contains(st.Error, "no queue") && strings.Contains(st.Error, "switch declare on")
+		return !st.Connected && strings.Contains(st.Error, "no queue") &&
+			strings.Contains(st.Error, "switch declare on")
 	})
-	other := r.source(t, "other", "", hookyard.QueueSource{URL: url, Queue: one, Declare: true, Arguments: map[string]any{"x-max-length": 5.0}})
+	other := r.source(t, "other", "", hookyard.QueueSource{URL: url, Queue: one, Declare: true,
+		Arguments: map[string]any{"x-max-length": 5.0}})
 	testenv.Until(t, "other arguments to be told", func() bool {
 		st, _ := r.sources.Status(other.Key)
 		return !st.Connected && strings.Contains(st.Error, "declare the same ones")
@@ -312,7 +326,8 @@ type gate struct {
 	calls int
 }
 
-func (g *gate) AcceptOwing(ctx context.Context, view *hookyard.View, events []*hookyard.Event, also [][]*hookyard.Hook) ([]hookyard.Receipt, []error) {
+func (g *gate) AcceptOwing(ctx context.Context, view *hookyard.View, events []*hookyard.Event,
+	also [][]*hookyard.Hook) ([]hookyard.Receipt, []error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.calls++

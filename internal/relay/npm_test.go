@@ -67,7 +67,8 @@ process.stdin.on("end", () => process.exit());
 	b := setup(t, db, "t", nil)
 	start(t, cmd, "SOURCE="+b.srv.URL+"/smee/acme/shop?token=t", "TARGET="+target.URL)
 	for _, body := range []string{`{"n":1}`, `{"n":2,"long":"` + strings.Repeat("x", 100_000) + `"}`} {
-		if status, text, _ := b.do(t, http.DefaultClient, "POST", "/smee/acme/shop?token=t&q=1", body, "X-GitHub-Event", "push", "Content-Type", "application/json"); status != 200 {
+		if status, text, _ := b.do(t, http.DefaultClient, "POST", "/smee/acme/shop?token=t&q=1", body, "X-GitHub-Event",
+			"push", "Content-Type", "application/json"); status != 200 {
 			t.Fatalf("%d %s", status, text)
 		}
 		if got := <-arrived; got.body != body || got.event != "push" || got.query != "q=1" {

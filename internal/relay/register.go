@@ -30,8 +30,8 @@ type poll struct {
 }
 
 // register holds a poll open until the next event of the project that the header repositoryname names, and answers with
-// its bytes. The old client comes again for the next. It never comes again after anything but JSON, so a poll without an
-// event, and one that is open when the server stops, end with 200 and null.
+// its bytes. The old client comes again for the next. It never comes again after anything but JSON, so a poll without
+// an event, and one that is open when the server stops, end with 200 and null.
 //
 // A client that gives a cursor, in the header X-Hookyard-Cursor or as ?cursor=, gets the next one with each answer; an
 // empty one begins with now. All others are recognised (see seats).
@@ -72,7 +72,8 @@ func (p *poll) hold(start stream.Start) (err error) {
 	defer p.leave()
 	// A client that hangs up meanwhile has polled all the same: its seat must get a place, or it begins with what comes
 	// after its return.
-	p.reader, err = p.rl.o.Hub.Follow(context.WithoutCancel(p.r.Context()), p.key, start, stream.Selection{Types: hookyard.SelectAll()})
+	p.reader, err = p.rl.o.Hub.Follow(context.WithoutCancel(p.r.Context()), p.key, start,
+		stream.Selection{Types: hookyard.SelectAll()})
 	if errors.Is(err, stream.ErrStopping) {
 		return p.answer(null, p.at)
 	}
@@ -188,8 +189,8 @@ func (p *poll) header(cursor int64) {
 	}
 }
 
-// beat sends a line break, which JSON may begin with, so that proxies do not take the poll for dead. It sends the header
-// with it; a client with a cursor wants the header last, so it gets no heartbeats.
+// beat sends a line break, which JSON may begin with, so that proxies do not take the poll for dead. It sends the
+// header with it; a client with a cursor wants the header last, so it gets no heartbeats.
 func (p *poll) beat() error {
 	if p.cursor {
 		return nil
@@ -210,7 +211,8 @@ func object(e *hookyard.Event) []byte {
 	if isForm(e.ContentType) {
 		data = payloadOf(data)
 	}
-	if first := bytes.TrimLeft(data, " \t\r\n"); len(first) == 0 || first[0] != '{' || !utf8.Valid(data) || !gjson.ValidBytes(data) {
+	if first := bytes.TrimLeft(data, " \t\r\n"); len(first) == 0 || first[0] != '{' || !utf8.Valid(data) ||
+		!gjson.ValidBytes(data) {
 		return nil
 	}
 	return data

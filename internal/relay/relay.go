@@ -1,7 +1,8 @@
 // Package relay speaks to the clients of two relays of webhooks, as those relays did but without their holes: the long
 // poll of lively4's server (any path with /_webhook/register and /_webhook/signal in it), and smee.io's channels.
 //
-// What comes in is an event like any other: kept, delivered to the project's hooks, and read by listeners from the store.
+// What comes in is an event like any other: kept, delivered to the project's hooks, and read by listeners from the
+// store.
 package relay
 
 import (
@@ -90,7 +91,8 @@ func (rl *Relay) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Access-Control-Allow-Methods", "OPTIONS, GET, POST, DELETE, PUT, MOVE")
-	h.Set("Access-Control-Allow-Headers", "*, Authorization, repositoryname, "+stream.CursorHeader) // * does not mean Authorization (Fetch standard)
+	// * does not mean Authorization (Fetch standard)
+	h.Set("Access-Control-Allow-Headers", "*, Authorization, repositoryname, "+stream.CursorHeader)
 	h.Set("Access-Control-Expose-Headers", stream.CursorHeader+", Retry-After")
 	h.Set("Access-Control-Request-Method", "*") // a request's header; the old server sent it
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -99,7 +101,8 @@ func (rl *Relay) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/_webhook/register"):
 		err = rl.register(w, r)
-	case (r.Method == http.MethodPost || r.Method == http.MethodPut) && strings.Contains(r.URL.Path, "/_webhook/signal"):
+	case (r.Method == http.MethodPost || r.Method == http.MethodPut) &&
+		strings.Contains(r.URL.Path, "/_webhook/signal"):
 		err = rl.signal(w, r)
 	default:
 		w.WriteHeader(http.StatusOK)
@@ -118,7 +121,9 @@ func split(key string, limits hookyard.Limits) (owner, name string, err error) {
 	}
 	p := hookyard.Project{Owner: owner, Name: name}
 	if err := p.Validate(limits); err != nil {
-		return "", "", hookyard.Errorf(hookyard.Invalid, "%q is not the name of a repository: it is owner/name, each 1 to 100 of the characters A-Z a-z 0-9 . _ -", hookyard.Clean(key, 200))
+		return "", "", hookyard.Errorf(hookyard.Invalid,
+			"%q is not the name of a repository: it is owner/name, each 1 to 100 of the characters A-Z a-z 0-9 . _ -",
+			hookyard.Clean(key, 200))
 	}
 	return owner, name, nil
 }
@@ -145,14 +150,17 @@ func (rl *Relay) mode(p *hookyard.Project) string {
 
 // errOff is also the answer for projects that do not exist: who they are is nobody's business.
 func errOff(owner, name string) error {
-	return hookyard.Errorf(hookyard.NotFound, "no relay for %s/%s: there is no such project, or its setting relay is off (it can be signed, token or open)", owner, name)
+	return hookyard.Errorf(hookyard.NotFound,
+		"no relay for %s/%s: there is no such project, or its setting relay is off (it can be signed, token or open)",
+		owner, name)
 }
 
 // keptHeader is a request's header as an event keeps it: without what says something of one connection, and with
 // credentials masked.
 func keptHeader(h http.Header) http.Header {
 	out := hookyard.MaskHeader(h)
-	for _, name := range []string{"Connection", "Content-Length", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Proxy-Connection"} {
+	for _, name := range []string{"Connection", "Content-Length", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding",
+		"Upgrade", "Proxy-Connection"} {
 		delete(out, name)
 	}
 	return out

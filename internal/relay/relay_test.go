@@ -38,7 +38,8 @@ func TestRelay(t *testing.T) {
 				one := client()
 				defer one.CloseIdleConnections()
 				for n := range events {
-					status, body, header := b.do(t, one, "GET", fmt.Sprintf("/lively4S2/_webhook/register?%d", n), "", "repositoryname", "LivelyKernel/Lively4-core")
+					status, body, header := b.do(t, one, "GET", fmt.Sprintf("/lively4S2/_webhook/register?%d", n), "",
+						"repositoryname", "LivelyKernel/Lively4-core")
 					if want := signalOf("livelykernel/lively4-core", n); status != 200 || body != want {
 						t.Errorf("client %d: %d %s; want the very bytes %s", c, status, body, want)
 						return
@@ -51,7 +52,8 @@ func TestRelay(t *testing.T) {
 		}
 		testenv.Until(t, "all poll", func() bool { return b.hub.Listeners() == clients })
 		for n := range events { // a burst: most come between two polls
-			status, body, _ := b.do(t, http.DefaultClient, []string{"POST", "PUT"}[n%2], "/_webhook/signal", signalOf("livelykernel/lively4-core", n),
+			status, body, _ := b.do(t, http.DefaultClient, []string{"POST", "PUT"}[n%2], "/_webhook/signal",
+				signalOf("livelykernel/lively4-core", n),
 				"X-GitHub-Event", "push", "X-GitHub-Delivery", fmt.Sprint("guid-", n), "Content-Type", "text/plain")
 			if status != 200 || body != "" {
 				t.Fatalf("signal: %d %q", status, body)
@@ -62,8 +64,10 @@ func TestRelay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		page, err := db.Events(context.Background(), hookyard.EventQuery{ProjectKey: view.Project.Key, Limit: 100, Bodies: true})
-		if err != nil || len(page.Events) != events || page.Events[0].Type != "push" || page.Events[0].Header.Get("X-GitHub-Delivery") != "guid-19" {
+		page, err := db.Events(context.Background(),
+			hookyard.EventQuery{ProjectKey: view.Project.Key, Limit: 100, Bodies: true})
+		if err != nil || len(page.Events) != events || page.Events[0].Type != "push" ||
+			page.Events[0].Header.Get("X-GitHub-Delivery") != "guid-19" {
 			t.Errorf("%d events are kept, %+v, %v", len(page.Events), page.Events[0], err)
 		}
 	})
@@ -80,7 +84,8 @@ func TestNewConnections(t *testing.T) {
 		var got []string
 		for range events {
 			one := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-			_, body, _ := b.do(t, one, "GET", "/x/_webhook/register", "", "repositoryname", "q/r", "User-Agent", "curl/8")
+			_, body, _ := b.do(t, one, "GET", "/x/_webhook/register", "", "repositoryname", "q/r", "User-Agent",
+				"curl/8")
 			got = append(got, body)
 		}
 		done <- got
@@ -109,13 +114,15 @@ func TestCursor(t *testing.T) {
 		b.do(t, http.DefaultClient, "POST", "/_webhook/signal", signalOf("q/r", n))
 	}
 	for n := range 3 {
-		_, body, header = b.do(t, client(), "GET", "/_webhook/register", "", "repositoryname", "q/r", stream.CursorHeader, cursor)
+		_, body, header = b.do(t, client(), "GET", "/_webhook/register", "", "repositoryname", "q/r",
+			stream.CursorHeader, cursor)
 		if body != signalOf("q/r", n) {
 			t.Fatalf("poll %d: %s", n, body)
 		}
 		cursor = header.Get(stream.CursorHeader)
 	}
-	if status, body, _ := b.do(t, client(), "GET", "/_webhook/register?cursor=AAAA", "", "repositoryname", "q/r"); status != 400 {
+	if status, body, _ := b.do(t, client(), "GET", "/_webhook/register?cursor=AAAA", "", "repositoryname",
+		"q/r"); status != 400 {
 		t.Errorf("a forged cursor: %d %s", status, body)
 	}
 }
@@ -179,16 +186,19 @@ func TestBadSignals(t *testing.T) {
 		if status, text, _ := b.do(t, http.DefaultClient, "POST", "/_webhook/signal", signalOf(key, 1)); status != 200 {
 			t.Errorf("key %s: %d %s", key, status, text)
 		}
-		if status, text, _ := b.do(t, http.DefaultClient, "GET", "/_webhook/register", "", "repositoryname", key); status != 200 || text != "null\n" {
+		if status, text, _ := b.do(t, http.DefaultClient, "GET", "/_webhook/register", "", "repositoryname",
+			key); status != 200 || text != "null\n" {
 			t.Errorf("key %s: %d %q", key, status, text)
 		}
 	}
 	if status, _, _ := b.do(t, http.DefaultClient, "GET", "/_webhook/register", ""); status != 400 {
 		t.Errorf("without repositoryname: %d", status)
 	}
-	for _, c := range [][2]string{{"OPTIONS", "register"}, {"OPTIONS", "signal"}, {"GET", "signal"}, {"DELETE", "register"}, {"POST", "other"}} {
+	for _, c := range [][2]string{{"OPTIONS", "register"}, {"OPTIONS", "signal"}, {"GET", "signal"},
+		{"DELETE", "register"}, {"POST", "other"}} {
 		status, text, header := b.do(t, http.DefaultClient, c[0], "/any/_webhook/"+c[1], "")
-		if status != 200 || text != "" || !strings.Contains(header.Get("Access-Control-Allow-Headers"), "repositoryname") {
+		if status != 200 || text != "" || !strings.Contains(header.Get("Access-Control-Allow-Headers"),
+			"repositoryname") {
 			t.Errorf("%v: %d %q %v", c, status, text, header)
 		}
 	}
@@ -209,11 +219,13 @@ func TestForm(t *testing.T) {
 	}()
 	testenv.Until(t, "it polls", func() bool { return b.hub.Listeners() == 1 })
 	form := url.Values{"payload": {signalOf("q/r", 1)}}.Encode()
-	if status, text, _ := b.do(t, http.DefaultClient, "POST", "/_webhook/signal", form, "Content-Type", "application/x-www-form-urlencoded"); status != 200 {
+	if status, text, _ := b.do(t, http.DefaultClient, "POST", "/_webhook/signal", form, "Content-Type",
+		"application/x-www-form-urlencoded"); status != 200 {
 		t.Fatalf("form: %d %s", status, text)
 	}
 	// curl -d says form and sends JSON
-	b.do(t, http.DefaultClient, "POST", "/_webhook/signal", signalOf("q/r", 2), "Content-Type", "application/x-www-form-urlencoded")
+	b.do(t, http.DefaultClient, "POST", "/_webhook/signal", signalOf("q/r", 2), "Content-Type",
+		"application/x-www-form-urlencoded")
 	for n := 1; n <= 2; n++ {
 		if body := <-got; body != signalOf("q/r", n) {
 			t.Errorf("%d: %s", n, body)
@@ -247,13 +259,16 @@ func TestModes(t *testing.T) {
 			db := storetest.Open(t, storetest.SQLite(t))
 			project(t, db, c.mode, c.secret)
 			b := setup(t, db, "t", func(o *relay.Options) { o.Hold = time.Millisecond })
-			if status, text, _ := b.do(t, http.DefaultClient, "POST", "/_webhook/signal"+c.query, body, "X-Hub-Signature-256", c.signature); status != c.signal {
+			if status, text, _ := b.do(t, http.DefaultClient, "POST", "/_webhook/signal"+c.query, body,
+				"X-Hub-Signature-256", c.signature); status != c.signal {
 				t.Errorf("signal: %d %s, want %d", status, text, c.signal)
 			}
-			if status, text, _ := b.do(t, http.DefaultClient, "GET", "/_webhook/register"+c.query, "", "repositoryname", "acme/shop"); status != c.register {
+			if status, text, _ := b.do(t, http.DefaultClient, "GET", "/_webhook/register"+c.query, "", "repositoryname",
+				"acme/shop"); status != c.register {
 				t.Errorf("register: %d %s, want %d", status, text, c.register)
 			}
-			if status, _, _ := b.do(t, http.DefaultClient, "POST", "/_webhook/signal?token=t", signalOf("acme/nothing", 1)); status != 404 {
+			if status, _, _ := b.do(t, http.DefaultClient, "POST", "/_webhook/signal?token=t",
+				signalOf("acme/nothing", 1)); status != 404 {
 				t.Errorf("signal to no project: %d", status)
 			}
 		})
@@ -280,7 +295,8 @@ func TestGone(t *testing.T) {
 	<-ended
 	testenv.Until(t, "it is gone", func() bool { return b.gate.Open() == 0 })
 	b.do(t, client(), "POST", "/_webhook/signal", signalOf("q/r", 1))
-	if _, body, _ := b.do(t, client(), "GET", "/_webhook/register", "", "repositoryname", "q/r"); body != signalOf("q/r", 1) {
+	if _, body, _ := b.do(t, client(), "GET", "/_webhook/register", "", "repositoryname",
+		"q/r"); body != signalOf("q/r", 1) {
 		t.Errorf("after coming back: %s", body)
 	}
 }
@@ -321,7 +337,8 @@ func TestSmee(t *testing.T) {
 		t.Fatalf("%s %s; want ready", event, data)
 	}
 	const body = "{\"a\":12345678901234567890,\n \"b\": [1.0]}"
-	if status, text, _ := b.do(t, http.DefaultClient, "POST", "/smee/acme/shop?token=t&x=1", body, "X-GitHub-Event", "push", "Content-Type", "application/json", "Authorization", "Basic eDp5"); status != 200 || text != "" {
+	if status, text, _ := b.do(t, http.DefaultClient, "POST", "/smee/acme/shop?token=t&x=1", body, "X-GitHub-Event",
+		"push", "Content-Type", "application/json", "Authorization", "Basic eDp5"); status != 200 || text != "" {
 		t.Fatalf("in: %d %s", status, text)
 	}
 	event, data := next()
@@ -334,7 +351,8 @@ func TestSmee(t *testing.T) {
 	if err := json.Unmarshal([]byte(data), &got); err != nil || event != "" {
 		t.Fatal(event, err)
 	}
-	if string(got.Body) != `{"a":12345678901234567890,"b":[1.0]}` || string(got.RawBody) != body || got.Event != "push" || got.Query["x"] != "1" {
+	if string(got.Body) != `{"a":12345678901234567890,"b":[1.0]}` || string(got.RawBody) != body ||
+		got.Event != "push" || got.Query["x"] != "1" {
 		t.Errorf("%s", data)
 	}
 	if strings.Contains(data, `"t"`) || strings.Contains(data, "eDp5") || strings.Contains(data, "***") {
@@ -345,7 +363,8 @@ func TestSmee(t *testing.T) {
 func FuzzSignal(f *testing.F) {
 	db := storetest.Open(f, storetest.SQLite(f))
 	b := setup(f, db, "", nil)
-	for _, s := range []string{signalOf("a/b", 1), "null", "{}", "payload=%7B%7D", `{"repository":{"full_name":"__proto__"}}`, "\xff", `{"repository":{"full_name":"a/\u0000"}}`} {
+	for _, s := range []string{signalOf("a/b", 1), "null", "{}", "payload=%7B%7D",
+		`{"repository":{"full_name":"__proto__"}}`, "\xff", `{"repository":{"full_name":"a/\u0000"}}`} {
 		f.Add(s, "application/x-www-form-urlencoded")
 	}
 	f.Fuzz(func(t *testing.T, body, contentType string) {

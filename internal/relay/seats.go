@@ -40,7 +40,8 @@ type seats struct {
 const maxSeats = 20_000
 
 func printOf(r *http.Request, projectKey int64) print {
-	return print{project: projectKey, address: address(r), agent: hookyard.Clean(r.UserAgent(), 300), origin: hookyard.Clean(r.Header.Get("Origin"), 200)}
+	return print{project: projectKey, address: address(r), agent: hookyard.Clean(r.UserAgent(), 300),
+		origin: hookyard.Clean(r.Header.Get("Origin"), 200)}
 }
 
 // take gives a poll its seat. leave must be called.

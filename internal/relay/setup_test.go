@@ -55,13 +55,15 @@ func setup(t testing.TB, db *store.DB, token string, change func(*relay.Options)
 		return nil
 	}
 	o := relay.Options{
-		Hub: b.hub, Gate: b.gate, Log: log, View: db.View, MayRead: may, MayPublish: may, Accept: in.Accept, ReadBody: in.ReadBody,
+		Hub: b.hub, Gate: b.gate, Log: log, View: db.View, MayRead: may, MayPublish: may, Accept: in.Accept,
+		ReadBody:   in.ReadBody,
 		WriteError: writeError, Limits: hookyard.DefaultLimits(),
 	}
 	if token == "" {
 		o.Open = true
 		o.Ensure = func(ctx context.Context, owner, name string) (*hookyard.View, error) {
-			if err := db.CreateProject(ctx, &hookyard.Project{Owner: owner, Name: name}, nil); err != nil && !errors.Is(err, hookyard.ErrConflict) {
+			if err := db.CreateProject(ctx, &hookyard.Project{Owner: owner, Name: name}, nil); err != nil &&
+				!errors.Is(err, hookyard.ErrConflict) {
 				return nil, err
 			}
 			return db.View(ctx, owner, name)
@@ -117,7 +119,8 @@ func writeError(w http.ResponseWriter, _ *http.Request, err error) {
 }
 
 // do sends a request and returns status, body and header.
-func (b *bundle) do(t testing.TB, client *http.Client, method, path, body string, header ...string) (int, string, http.Header) {
+func (b *bundle) do(t testing.TB, client *http.Client, method, path, body string, header ...string) (int, string,
+	http.Header) {
 	t.Helper()
 	req, err := http.NewRequest(method, b.srv.URL+path, strings.NewReader(body))
 	if err != nil {
@@ -140,7 +143,8 @@ func (b *bundle) do(t testing.TB, client *http.Client, method, path, body string
 }
 
 func signalOf(repo string, n int) string {
-	return fmt.Sprintf("{\n  \"repository\": {\"full_name\": %q},\r\n  \"n\": %d, \"big\": 12345678901234567890, \"big\": 1}", repo, n)
+	return fmt.Sprintf(
+		"{\n  \"repository\": {\"full_name\": %q},\r\n  \"n\": %d, \"big\": 12345678901234567890, \"big\": 1}", repo, n)
 }
 
 func project(t testing.TB, db *store.DB, mode, secret string) *hookyard.View {

@@ -65,17 +65,20 @@ func couldNotParse(w http.ResponseWriter, body []byte) error {
 // repository reads which project an event is for. null, false, 0 and "" are JSON, too, but no events.
 func repository(payload []byte, limits hookyard.Limits) (owner, name string, err error) {
 	if first := bytes.TrimLeft(payload, " \t\r\n"); len(first) == 0 || first[0] != '{' {
-		return "", "", hookyard.Errorf(hookyard.Invalid, "the body must be a JSON object with repository.full_name, as GitHub sends it")
+		return "", "", hookyard.Errorf(hookyard.Invalid,
+			"the body must be a JSON object with repository.full_name, as GitHub sends it")
 	}
 	full := gjson.GetBytes(payload, "repository.full_name")
 	if full.Type != gjson.String {
-		return "", "", hookyard.FieldErrorf("repository.full_name", "the body has no repository.full_name, which says for whom the event is")
+		return "", "", hookyard.FieldErrorf("repository.full_name",
+			"the body has no repository.full_name, which says for whom the event is")
 	}
 	return split(full.Str, limits)
 }
 
 // maySignal returns the project when the sender may signal it, and what vouches for the sender.
-func (rl *Relay) maySignal(r *http.Request, owner, name string, body []byte, now time.Time) (view *hookyard.View, by string, err error) {
+func (rl *Relay) maySignal(r *http.Request, owner, name string, body []byte, now time.Time) (view *hookyard.View,
+	by string, err error) {
 	view, err = rl.find(r.Context(), owner, name)
 	if hookyard.CodeOf(err) == hookyard.NotFound {
 		return nil, "", errOff(owner, name)
@@ -99,11 +102,13 @@ func (rl *Relay) maySignal(r *http.Request, owner, name string, body []byte, now
 func signed(p *hookyard.Project, r *http.Request, body []byte, now time.Time) (by string, err error) {
 	v, err := signature.New("github", []string{p.RelaySecret.Value}, nil)
 	if err != nil {
-		return "", hookyard.Errorf(hookyard.Forbidden, "the relay of %s takes signed events only, but the project has no relay secret yet (project setting relaySecret)", p.Path())
+		return "", hookyard.Errorf(hookyard.Forbidden,
+			"the relay of %s takes signed events only, but the project has no relay secret yet (project setting relaySecret)", p.Path())
 	}
 	verdict := v.Verify(&signature.Request{Method: r.Method, Header: r.Header, Body: body, Now: now})
 	if !verdict.OK {
-		return "", hookyard.Errorf(hookyard.Unauthenticated, "not accepted by the relay of %s: %s", p.Path(), verdict.Reason)
+		return "", hookyard.Errorf(hookyard.Unauthenticated, "not accepted by the relay of %s: %s", p.Path(),
+			verdict.Reason)
 	}
 	return verdict.By, nil
 }

@@ -18,8 +18,8 @@ import (
 
 const (
 	pingEvery = 30 * time.Second
-	// maxRawHeader is the longest rawBody that goes along unasked: smee-client makes a header of every field it does not
-	// know, and servers take 16 kB of headers.
+	// maxRawHeader is the longest rawBody that goes along unasked: smee-client makes a header of every field it does
+	// not know, and servers take 16 kB of headers.
 	maxRawHeader = 4 << 10
 )
 
@@ -46,7 +46,8 @@ func (rl *Relay) Smee(w http.ResponseWriter, r *http.Request, owner, project str
 }
 
 // enter returns the project of a channel.
-func (rl *Relay) enter(r *http.Request, owner, project string, may func(*http.Request, string, string) error) (*hookyard.View, error) {
+func (rl *Relay) enter(r *http.Request, owner, project string,
+	may func(*http.Request, string, string) error) (*hookyard.View, error) {
 	if rl.o.Ensure != nil {
 		if _, _, err := split(owner+"/"+project, rl.o.Limits); err != nil {
 			return nil, err
@@ -69,7 +70,8 @@ func (rl *Relay) smeeIn(w http.ResponseWriter, r *http.Request, owner, project s
 		return err
 	}
 	e := hookyard.NewEvent(SourceSmee, typeOf(r, SourceSmee, rl.o.Limits), body, time.Now())
-	e.ContentType, e.Header, e.Method = hookyard.Clean(r.Header.Get("Content-Type"), 200), keptHeader(r.Header), r.Method
+	e.ContentType, e.Header, e.Method = hookyard.Clean(r.Header.Get("Content-Type"), 200), keptHeader(r.Header),
+		r.Method
 	e.Remote, e.Target = address(r), hookyard.Clean(keptQuery(r.URL), 4096)
 	e.DedupKey = hookyard.Clean(r.Header.Get("X-Github-Delivery"), 200)
 	if _, err := rl.o.Accept(r.Context(), view, e); err != nil {
@@ -133,8 +135,8 @@ func (rl *Relay) smeeOut(w http.ResponseWriter, r *http.Request, owner, project 
 	return nil
 }
 
-// appendSmee writes an event as a message of a channel: the request's headers in lower case as members, then body, query
-// and timestamp. On top come rawBody, the exact bytes in base64, when they are few or asked for with ?raw=1, and
+// appendSmee writes an event as a message of a channel: the request's headers in lower case as members, then body,
+// query and timestamp. On top come rawBody, the exact bytes in base64, when they are few or asked for with ?raw=1, and
 // x-hookyard-event, with which …/events/{id}/body has them in any case.
 func appendSmee(b []byte, e *hookyard.Event, raw bool) []byte {
 	b = append(b, '{')

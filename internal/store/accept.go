@@ -118,7 +118,8 @@ func (c *committer) guard(ctx context.Context, ops []*acceptOp) (fresh, repeats 
 			continue
 		}
 		var id string
-		err := c.stmts.conn.QueryRowContext(ctx, "select event_id from seen where project_key = $1 and source = $2 and dedup = $3",
+		err := c.stmts.conn.QueryRowContext(ctx,
+			"select event_id from seen where project_key = $1 and source = $2 and dedup = $3",
 			e.ProjectKey, e.Source, e.DedupKey).Scan(&id)
 		if err != nil {
 			return nil, nil, err
@@ -151,7 +152,8 @@ func (c *committer) insertEvents(ctx context.Context, ops []*acceptOp) error {
 	for _, o := range ops {
 		e := o.a.Event
 		o.receipt.Seq = e.Seq
-		v = append(v, e.Seq, e.ID, e.ProjectKey, e.Source, e.Type, micros(e.Time), e.Method, e.Target, e.Remote, e.Verified,
+		v = append(v, e.Seq, e.ID, e.ProjectKey, e.Source, e.Type, micros(e.Time), e.Method, e.Target, e.Remote,
+			e.Verified,
 			hookyard.EncodeHeader([]byte{}, e.Header), e.ContentType, int64(e.DataOffset), e.Size, notNil(e.Body))
 	}
 	c.stmts.values = v
@@ -171,7 +173,8 @@ func (c *committer) insertDeliveries(ctx context.Context, ops []*acceptOp) error
 			if i < len(o.a.Taken) && o.a.Taken[i] {
 				node = c.db.node
 			}
-			v = append(v, d.EventSeq, d.HookKey, d.ProjectKey, string(d.State), d.Reason, due, node, int64(0), int64(0), micros(d.UpdatedAt))
+			v = append(v, d.EventSeq, d.HookKey, d.ProjectKey, string(d.State), d.Reason, due, node, int64(0), int64(0),
+				micros(d.UpdatedAt))
 		}
 	}
 	c.stmts.values = v

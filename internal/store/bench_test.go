@@ -28,7 +28,8 @@ func BenchmarkAcceptFinish(b *testing.B) {
 	for p := range 64 {
 		wg.Go(func() {
 			for i := p; i < b.N; i += 64 {
-				e, err := hookyard.Publish(hookyard.Publication{Type: "order.created", Data: body}, time.Now(), hookyard.DefaultLimits())
+				e, err := hookyard.Publish(hookyard.Publication{Type: "order.created", Data: body}, time.Now(),
+					hookyard.DefaultLimits())
 				if err != nil {
 					b.Error(err)
 					return
@@ -40,10 +41,13 @@ func BenchmarkAcceptFinish(b *testing.B) {
 					return
 				}
 				w := &hookyard.Work{Delivery: a.Deliveries[0], Event: e}
-				r := &hookyard.Result{Work: w, Decision: hookyard.Decision{State: hookyard.Delivered}, Attempt: &hookyard.Attempt{
-					EventSeq: e.Seq, HookKey: w.Delivery.HookKey, N: 1, StartedAt: time.Now(), Status: 200, URL: "http://a.example/", ResponseBody: []byte("ok"),
-					RequestHeader: map[string][]string{"Content-Type": {"application/json"}, "Webhook-Id": {e.ID}, "Webhook-Timestamp": {"1700000000"}, "User-Agent": {"hookyard/devel"}},
-				}}
+				r := &hookyard.Result{Work: w, Decision: hookyard.Decision{State: hookyard.Delivered},
+					Attempt: &hookyard.Attempt{
+						EventSeq: e.Seq, HookKey: w.Delivery.HookKey, N: 1, StartedAt: time.Now(), Status: 200,
+						URL: "http://a.example/", ResponseBody: []byte("ok"),
+						RequestHeader: map[string][]string{"Content-Type": {"application/json"}, "Webhook-Id": {e.ID},
+							"Webhook-Timestamp": {"1700000000"}, "User-Agent": {"hookyard/devel"}},
+					}}
 				if err := db.FinishThen(context.Background(), r, func(error) {}); err != nil {
 					b.Error(err)
 					return

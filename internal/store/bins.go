@@ -18,14 +18,18 @@ func (db *DB) CreateBin(ctx context.Context, b *hookyard.Bin, perAddress, total 
 	}
 	return db.tx(ctx, func(tx *sql.Tx) error {
 		var all, own int
-		err := tx.QueryRowContext(ctx, "select (select count(*) from bins), (select count(*) from bins where remote = $1)", b.Remote).Scan(&all, &own)
+		err := tx.QueryRowContext(ctx,
+			"select (select count(*) from bins), (select count(*) from bins where remote = $1)", b.Remote).Scan(&all,
+			&own)
 		switch {
 		case err != nil:
 			return err
 		case all >= total:
-			return hookyard.Errorf(hookyard.Unavailable, "there are %d bins, which is as many as this server keeps; the oldest go after two days (setting: --max-bins)", all)
+			return hookyard.Errorf(hookyard.Unavailable,
+				"there are %d bins, which is as many as this server keeps; the oldest go after two days (setting: --max-bins)", all)
 		case own >= perAddress:
-			return hookyard.Errorf(hookyard.TooMany, "there are %d bins made from your address, which is as many as one gets; delete one, or wait (setting: --max-bins-per-address)", own)
+			return hookyard.Errorf(hookyard.TooMany,
+				"there are %d bins made from your address, which is as many as one gets; delete one, or wait (setting: --max-bins-per-address)", own)
 		}
 		_, err = tx.ExecContext(ctx, `insert into bins (name, secret, private, color, answer, remote, requests, created, expires)
 			values ($1, $2, $3, $4, $5, $6, 0, $7, $8)`,
@@ -80,12 +84,14 @@ func (db *DB) Bin(ctx context.Context, name string, now time.Time) (*hookyard.Bi
 func (db *DB) KeepBinRequest(ctx context.Context, r *hookyard.BinRequest, keep int) error {
 	return db.tx(ctx, func(tx *sql.Tx) error {
 		var n int64
-		if err := tx.QueryRowContext(ctx, "update bins set requests = requests + 1 where name = $1 returning requests", r.Bin).Scan(&n); err != nil {
+		if err := tx.QueryRowContext(ctx, "update bins set requests = requests + 1 where name = $1 returning requests",
+			r.Bin).Scan(&n); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `insert into bin_requests (id, bin, time, method, path, remote, header, body, size)
 			values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-			r.ID, r.Bin, micros(r.Time), r.Method, r.Path, r.Remote, hookyard.EncodeHeader([]byte{}, r.Header), notNil(r.Body), r.Size)
+			r.ID, r.Bin, micros(r.Time), r.Method, r.Path, r.Remote, hookyard.EncodeHeader([]byte{}, r.Header),
+			notNil(r.Body), r.Size)
 		if err != nil || n <= int64(keep) {
 			return err
 		}
@@ -108,7 +114,8 @@ func scanBinRequest(row interface{ Scan(...any) error }) (*hookyard.BinRequest, 
 
 // BinRequests lists what is kept of a bin, the newest first.
 func (db *DB) BinRequests(ctx context.Context, bin string) ([]*hookyard.BinRequest, error) {
-	rows, err := db.read.QueryContext(ctx, "select "+binRequestColumns+" from bin_requests where bin = $1 order by key desc", bin)
+	rows, err := db.read.QueryContext(ctx,
+		"select "+binRequestColumns+" from bin_requests where bin = $1 order by key desc", bin)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +133,8 @@ func (db *DB) BinRequests(ctx context.Context, bin string) ([]*hookyard.BinReque
 
 // BinRequest returns one request of a bin, or [hookyard.ErrNotFound].
 func (db *DB) BinRequest(ctx context.Context, bin, id string) (*hookyard.BinRequest, error) {
-	r, err := scanBinRequest(db.read.QueryRowContext(ctx, "select "+binRequestColumns+" from bin_requests where bin = $1 and id = $2", bin, id))
+	r, err := scanBinRequest(db.read.QueryRowContext(ctx,
+		"select "+binRequestColumns+" from bin_requests where bin = $1 and id = $2", bin, id))
 	if err != nil {
 		return nil, db.translate(err)
 	}
@@ -148,7 +156,8 @@ func deleteBin(ctx context.Context, c conn, name string) error {
 
 // PruneBins deletes some of the bins that have expired at now, and returns how many; 0 means that none is left.
 func (db *DB) PruneBins(ctx context.Context, now time.Time) (int, error) {
-	rows, err := db.read.QueryContext(ctx, "select name from bins where expires <= $1 order by expires limit 20", micros(now))
+	rows, err := db.read.QueryContext(ctx, "select name from bins where expires <= $1 order by expires limit 20",
+		micros(now))
 	if err != nil {
 		return 0, err
 	}

@@ -18,7 +18,8 @@ func TestBins(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx, now := context.Background(), time.Now()
 		make := func(name, remote string) error {
-			return db.CreateBin(ctx, &hookyard.Bin{Name: name, Secret: []byte{1}, Private: true, Color: 0x123456, Remote: remote,
+			return db.CreateBin(ctx, &hookyard.Bin{Name: name, Secret: []byte{1}, Private: true, Color: 0x123456,
+				Remote: remote,
 				Answer: &hookyard.Answer{Status: 201}, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}, 2, 3)
 		}
 		for i, c := range []struct {
@@ -30,8 +31,9 @@ func TestBins(t *testing.T) {
 			}
 		}
 		for i := range 5 {
-			r := &hookyard.BinRequest{ID: fmt.Sprint("req", i), Bin: "bin0", Time: now, Method: "PUT", Path: "/x?y", Header: http.Header{"A": {"b"}},
-				Body: []byte{0, 0xff}, Size: 2}
+			r := &hookyard.BinRequest{ID: fmt.Sprint("req", i), Bin: "bin0", Time: now, Method: "PUT", Path: "/x?y",
+				Header: http.Header{"A": {"b"}},
+				Body:   []byte{0, 0xff}, Size: 2}
 			if err := db.KeepBinRequest(ctx, r, 3); err != nil {
 				t.Fatal(err)
 			}
@@ -41,13 +43,15 @@ func TestBins(t *testing.T) {
 			t.Errorf("Bin = %+v, %v", b, err)
 		}
 		kept, err := db.BinRequests(ctx, "bin0")
-		if err != nil || len(kept) != 3 || kept[0].ID != "req4" || string(kept[0].Body) != "\x00\xff" || kept[0].Header.Get("A") != "b" {
+		if err != nil || len(kept) != 3 || kept[0].ID != "req4" || string(kept[0].Body) != "\x00\xff" ||
+			kept[0].Header.Get("A") != "b" {
 			t.Errorf("BinRequests = %+v, %v", kept, err)
 		}
 		if _, err := db.BinRequest(ctx, "bin1", "req4"); !errors.Is(err, hookyard.ErrNotFound) {
 			t.Errorf("another bin's request: %v", err)
 		}
-		if err := db.KeepBinRequest(ctx, &hookyard.BinRequest{ID: "x", Bin: "gone"}, 3); !errors.Is(err, hookyard.ErrNotFound) {
+		if err := db.KeepBinRequest(ctx, &hookyard.BinRequest{ID: "x", Bin: "gone"}, 3); !errors.Is(err,
+			hookyard.ErrNotFound) {
 			t.Errorf("a request to no bin: %v", err)
 		}
 		if _, err := db.Bin(ctx, "bin0", now.Add(2*time.Hour)); !errors.Is(err, hookyard.ErrNotFound) {
@@ -90,7 +94,8 @@ func TestAfter(t *testing.T) {
 		if err != nil || len(whole) != 1 || whole[5].Body == nil {
 			t.Fatalf("EventsBySeq = %v, %v", whole, err)
 		}
-		if n, err := db.Prune(ctx, store.Retention{Bodies: time.Nanosecond}, time.Now().Add(time.Second)); n != 6 || err != nil {
+		if n, err := db.Prune(ctx, store.Retention{Bodies: time.Nanosecond}, time.Now().Add(time.Second)); n != 6 ||
+			err != nil {
 			t.Fatalf("Prune = %d, %v", n, err)
 		}
 		tail, err = db.After(ctx, view.Project.Key, 0, 2)

@@ -18,7 +18,8 @@ import (
 // in event order; the wait between two attempts is the hook's (Health.RestUntil).
 //
 // Less than limit is taken when the events' bytes come to more than [claimBytes], but at least one.
-func (db *DB) Claim(ctx context.Context, hookKey int64, ordered bool, now time.Time, limit int) ([]hookyard.Work, error) {
+func (db *DB) Claim(ctx context.Context, hookKey int64, ordered bool, now time.Time, limit int) ([]hookyard.Work,
+	error) {
 	o := &claimOp{hook: hookKey, ordered: ordered, now: micros(now), limit: limit, done: make(chan error, 1)}
 	if err := db.ends.put(ctx, o); err != nil {
 		return nil, err
@@ -34,7 +35,8 @@ func (db *DB) Claim(ctx context.Context, hookKey int64, ordered bool, now time.T
 
 // Held lists the pending deliveries that are marked as this node's, at most some thousands.
 func (db *DB) Held(ctx context.Context) ([]hookyard.DeliveryKey, error) {
-	rows, err := db.read.QueryContext(ctx, "select event_seq, hook_key from deliveries where node = $1 and state = 'pending' limit 20000", db.node)
+	rows, err := db.read.QueryContext(ctx,
+		"select event_seq, hook_key from deliveries where node = $1 and state = 'pending' limit 20000", db.node)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +56,8 @@ func (db *DB) Held(ctx context.Context) ([]hookyard.DeliveryKey, error) {
 func (db *DB) Free(ctx context.Context, keys []hookyard.DeliveryKey) error {
 	return db.txPlain(ctx, func(c conn) error {
 		for _, k := range keys {
-			_, err := c.ExecContext(ctx, "update deliveries set node = 0 where event_seq = $1 and hook_key = $2 and state || '' = 'pending' and node + 0 = $3",
+			_, err := c.ExecContext(ctx,
+				"update deliveries set node = 0 where event_seq = $1 and hook_key = $2 and state || '' = 'pending' and node + 0 = $3",
 				k.EventSeq, k.HookKey, db.node)
 			if err != nil {
 				return err
@@ -99,8 +102,8 @@ func (c *committer) takeDue(ctx context.Context, o *claimOp) error {
 	return nil
 }
 
-// markTaken takes what is due and returns the sizes of the events. What is due is materialized first: PostgreSQL may run
-// a subquery again for each row, and each time it would lock others, beyond the limit.
+// markTaken takes what is due and returns the sizes of the events. What is due is materialized first: PostgreSQL may
+// run a subquery again for each row, and each time it would lock others, beyond the limit.
 func (c *committer) markTaken(ctx context.Context, o *claimOp) (sizes map[int64]int64, err error) {
 	rows, err := c.stmts.conn.QueryContext(ctx, `with ready as materialized (
 			select event_seq from deliveries where node = 0 and hook_key = $2 and state = 'pending' and due <= $3
@@ -136,19 +139,22 @@ func (c *committer) giveBack(ctx context.Context, o *claimOp, n int) error {
 		args = append(args, o.taken[n+i].Delivery.EventSeq)
 	}
 	o.taken = o.taken[:n]
-	_, err := c.stmts.conn.ExecContext(ctx, "update deliveries set node = 0 where hook_key + 0 = $1 and event_seq in ("+placeholdersFrom(2, len(args)-1)+")", args...)
+	_, err := c.stmts.conn.ExecContext(ctx,
+		"update deliveries set node = 0 where hook_key + 0 = $1 and event_seq in ("+placeholdersFrom(2,
+			len(args)-1)+")", args...)
 	return err
 }
 
 // mayClaim says whether something of a hook may be taken: not while it is to rest, which another node may have found,
-// and of an ordered hook not while some node has a delivery. The hook's row is locked until the commit, so that two nodes
-// do not both find none.
+// and of an ordered hook not while some node has a delivery. The hook's row is locked until the commit, so that two
+// nodes do not both find none.
 func (c *committer) mayClaim(ctx context.Context, o *claimOp) (bool, error) {
 	if c.db.dialect.writers == 1 && !o.ordered {
 		return true, nil // the lane knows
 	}
 	var text string
-	if err := c.stmts.conn.QueryRowContext(ctx, "select health from hooks where key = $1", o.hook).Scan(&text); err != nil {
+	if err := c.stmts.conn.QueryRowContext(ctx, "select health from hooks where key = $1",
+		o.hook).Scan(&text); err != nil {
 		return false, err
 	}
 	var health hookyard.Health
@@ -181,7 +187,8 @@ func (db *DB) fillEvents(ctx context.Context, work []hookyard.Work) ([]hookyard.
 		d := &w.Delivery
 		e := events[d.EventSeq]
 		if e == nil {
-			db.log.Warn("an event is past its retention and still owed; the delivery ends", "event", d.EventSeq, "hook", d.HookKey)
+			db.log.Warn("an event is past its retention and still owed; the delivery ends", "event", d.EventSeq, "hook",
+				d.HookKey)
 			if err := db.Cancel(ctx, d.EventSeq, d.HookKey, "the event is past its retention"); err != nil {
 				return nil, err
 			}
@@ -223,7 +230,8 @@ func (db *DB) Backlog(ctx context.Context) ([]hookyard.HookDue, error) {
 // NextDue returns when the first delivery of a hook in rows is due; ok is false when there is none.
 func (db *DB) NextDue(ctx context.Context, hookKey int64) (due time.Time, ok bool, err error) {
 	var us *int64
-	err = db.read.QueryRowContext(ctx, "select min(due) from deliveries where node = 0 and state = 'pending' and hook_key = $1", hookKey).Scan(&us)
+	err = db.read.QueryRowContext(ctx,
+		"select min(due) from deliveries where node = 0 and state = 'pending' and hook_key = $1", hookKey).Scan(&us)
 	if err != nil || us == nil {
 		return time.Time{}, false, err
 	}
@@ -232,7 +240,8 @@ func (db *DB) NextDue(ctx context.Context, hookKey int64) (due time.Time, ok boo
 
 // EndPending ends up to limit deliveries of a hook that wait in rows, because the hook is off or gone. It returns how
 // many it ended; fewer than limit means that none is left.
-func (db *DB) EndPending(ctx context.Context, hookKey int64, state hookyard.State, reason string, limit int) (int, error) {
+func (db *DB) EndPending(ctx context.Context, hookKey int64, state hookyard.State, reason string, limit int) (int,
+	error) {
 	var n int64
 	err := db.txPlain(ctx, func(c conn) error {
 		res, err := c.ExecContext(ctx, `update deliveries set state = $1, reason = $2, due = 0, updated = $3

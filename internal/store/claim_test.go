@@ -11,7 +11,8 @@ import (
 	"github.com/hookyard/hookyard/internal/store/storetest"
 )
 
-// TestClaimIsBoundedInBytes: what is large is taken a few at a time, in the same order, and what is larger than any bound alone.
+// TestClaimIsBoundedInBytes: what is large is taken a few at a time, in the same order, and what is larger than any
+// bound alone.
 func TestClaimIsBoundedInBytes(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -23,7 +24,8 @@ func TestClaimIsBoundedInBytes(t *testing.T) {
 		for i, mib := range []int{3, 3, 3, 10, 3, 3} {
 			e := hookyard.NewEvent("in", fmt.Sprint(i), make([]byte, mib<<20), start.Add(time.Duration(i)*time.Second))
 			e.ProjectKey = view.Project.Key
-			if _, err := db.Accept(ctx, &hookyard.Acceptance{Event: e, Deliveries: hookyard.Route(e, view.Hooks, nil)}); err != nil {
+			if _, err := db.Accept(ctx, &hookyard.Acceptance{Event: e,
+				Deliveries: hookyard.Route(e, view.Hooks, nil)}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -35,7 +37,8 @@ func TestClaimIsBoundedInBytes(t *testing.T) {
 			var got []string
 			for i := range work {
 				got = append(got, work[i].Event.Type)
-				err := db.Finish(ctx, &hookyard.Result{Work: &work[i], Decision: hookyard.Decision{State: hookyard.Delivered}})
+				err := db.Finish(ctx, &hookyard.Result{Work: &work[i],
+					Decision: hookyard.Decision{State: hookyard.Delivered}})
 				if err != nil {
 					t.Fatal(err)
 				}

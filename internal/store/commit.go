@@ -18,7 +18,8 @@ type op interface {
 }
 
 // committer is the goroutine that owns a writing connection. It takes what is waiting, does it in one transaction, and
-// tells everybody how it went: a commit costs one fsync however many share it. The busier it is, the larger the batches.
+// tells everybody how it went: a commit costs one fsync however many share it. The busier it is, the larger the
+// batches.
 type committer struct {
 	db   *DB
 	max  int
@@ -32,7 +33,8 @@ type committer struct {
 }
 
 // errClosed is told to those who come after Close.
-var errClosed = &hookyard.Error{Code: hookyard.Unavailable, Message: "the server is stopping: nothing was kept, try again"}
+var errClosed = &hookyard.Error{Code: hookyard.Unavailable,
+	Message: "the server is stopping: nothing was kept, try again"}
 
 func newCommitter(db *DB, maxBatch int) *committer {
 	c := &committer{db: db, max: maxBatch, ops: make(chan op, maxBatch)}
@@ -82,9 +84,9 @@ func (c *committer) run() {
 // busyBatch is the size from which a batch says that there is a crowd.
 const busyBatch = 8
 
-// In a crowd the committer waits for more, in steps, as long as each step brings some and until there are as many as the
-// last time: each of the crowd waits a little longer and all together cost fewer commits. Callers who come one by one do
-// not wait at all.
+// In a crowd the committer waits for more, in steps, as long as each step brings some and until there are as many as
+// the last time: each of the crowd waits a little longer and all together cost fewer commits. Callers who come one by
+// one do not wait at all.
 const (
 	lingerStep  = 500 * time.Microsecond
 	lingerSteps = 6
@@ -184,8 +186,9 @@ func (c *committer) fail(batch []op, message string) {
 	}
 }
 
-// dropKept ends what is kept although its connection broke: it may have broken between the commit and the answer. Events
-// have ids that nobody else's have. What cannot be looked at now is left in the batch, and fails with it if need be.
+// dropKept ends what is kept although its connection broke: it may have broken between the commit and the answer.
+// Events have ids that nobody else's have. What cannot be looked at now is left in the batch, and fails with it if need
+// be.
 func (c *committer) dropKept(batch []op) []op {
 	var accepts []*acceptOp
 	var ids []any
@@ -300,8 +303,8 @@ func (c *committer) try(batch []op) (err error) {
 	return nil
 }
 
-// lockHooks locks the rows of all hooks that a batch will read or change, in one order on every node: those who take them
-// as they come wait for each other crosswise.
+// lockHooks locks the rows of all hooks that a batch will read or change, in one order on every node: those who take
+// them as they come wait for each other crosswise.
 func (c *committer) lockHooks(ctx context.Context, batch []op) error {
 	if c.db.dialect.forUpdate == "" {
 		return nil
@@ -324,7 +327,8 @@ func (c *committer) lockHooks(ctx context.Context, batch []op) error {
 	for key := range keys {
 		args = append(args, key)
 	}
-	rows, err := c.stmts.conn.QueryContext(ctx, "select key from hooks where key in ("+placeholders(len(args))+") order by key"+c.db.dialect.forUpdate, args...)
+	rows, err := c.stmts.conn.QueryContext(ctx,
+		"select key from hooks where key in ("+placeholders(len(args))+") order by key"+c.db.dialect.forUpdate, args...)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,8 @@ const deliveryColumns = `d.event_seq, d.hook_key, d.project_key, e.id, e.type, e
 func scanDelivery(row interface{ Scan(...any) error }) (hookyard.Delivery, error) {
 	var d hookyard.Delivery
 	var at, due, updated int64
-	err := row.Scan(&d.EventSeq, &d.HookKey, &d.ProjectKey, &d.EventID, &d.EventType, &at, &d.HookID, &d.State, &d.Reason, &due,
+	err := row.Scan(&d.EventSeq, &d.HookKey, &d.ProjectKey, &d.EventID, &d.EventType, &at, &d.HookID, &d.State,
+		&d.Reason, &due,
 		&d.Attempts, &d.Tries, &updated)
 	d.EventTime, d.UpdatedAt = fromMicros(at), fromMicros(updated)
 	d.ID = hookyard.DeliveryID(d.EventID, d.HookKey)
@@ -48,7 +49,8 @@ const (
 
 // Deliveries lists deliveries, of the newest event first. next is the Before of the following page, or "". A list that
 // took too long is shorter than it could be, perhaps empty, and next says where to go on.
-func (db *DB) Deliveries(ctx context.Context, q hookyard.DeliveryQuery) (list []hookyard.Delivery, next string, err error) {
+func (db *DB) Deliveries(ctx context.Context, q hookyard.DeliveryQuery) (list []hookyard.Delivery, next string,
+	err error) {
 	from, to, err := db.seqsBetween(ctx, q.Since, q.Until)
 	if err != nil {
 		return nil, "", err
@@ -77,8 +79,9 @@ func (db *DB) Deliveries(ctx context.Context, q hookyard.DeliveryQuery) (list []
 	for stretch := int64(firstStretch); to >= from && to > 0; stretch *= 4 {
 		low := max(from, to-stretch+1)
 		n := len(args)
-		found, err := db.deliveriesOf(ctx, fmt.Sprintf(" where %s and %s <= $%d and %s >= $%d order by %s desc, d.hook_key desc limit %d",
-			where, order, n+1, order, n+2, order, q.Limit+1-len(list)), append(args, to, low)...)
+		found, err := db.deliveriesOf(ctx,
+			fmt.Sprintf(" where %s and %s <= $%d and %s >= $%d order by %s desc, d.hook_key desc limit %d",
+				where, order, n+1, order, n+2, order, q.Limit+1-len(list)), append(args, to, low)...)
 		if err != nil {
 			return nil, "", err
 		}
@@ -112,7 +115,9 @@ func (db *DB) pairOf(ctx context.Context, cursor string) (pair, error) {
 // cursorAt is a cursor behind all deliveries of events from seq on; "" when there are no events before.
 func (db *DB) cursorAt(ctx context.Context, seq int64) (string, error) {
 	var id string
-	err := db.read.QueryRowContext(ctx, "select id from events where seq >= $1 and exists (select 1 from events where seq < $1) order by seq limit 1", seq).Scan(&id)
+	err := db.read.QueryRowContext(ctx,
+		"select id from events where seq >= $1 and exists (select 1 from events where seq < $1) order by seq limit 1",
+		seq).Scan(&id)
 	if err == sql.ErrNoRows {
 		return "", nil
 	}
@@ -127,7 +132,8 @@ func deliveriesWhere(q hookyard.DeliveryQuery, before pair) (text, order string,
 		return fmt.Sprintf("$%d", len(args))
 	}
 	order = "d.event_seq"
-	if q.HookKey == 0 && q.EventSeq == 0 && (q.State == "" || q.State == hookyard.Pending || q.State == hookyard.Delivered) {
+	if q.HookKey == 0 && q.EventSeq == 0 && (q.State == "" || q.State == hookyard.Pending ||
+		q.State == hookyard.Delivered) {
 		order = "e.seq" // the same, but SQLite sees that a walk along the project's events is in this order already
 	}
 	if q.HookKey != 0 {
@@ -156,10 +162,12 @@ func deliveriesWhere(q hookyard.DeliveryQuery, before pair) (text, order string,
 
 // pendingDeliveries lists what is owed by the index of that, whose order is another. It is not ok when there is so much
 // that walking along the events finds some soon.
-func (db *DB) pendingDeliveries(ctx context.Context, q hookyard.DeliveryQuery, before pair) (list []hookyard.Delivery, next string, ok bool, err error) {
+func (db *DB) pendingDeliveries(ctx context.Context, q hookyard.DeliveryQuery, before pair) (list []hookyard.Delivery,
+	next string, ok bool, err error) {
 	hooks := []any{q.HookKey}
 	if q.HookKey == 0 {
-		if hooks, err = db.keys(ctx, "select key from hooks where project_key = $1 and deleted = 0", q.ProjectKey); err != nil || len(hooks) == 0 {
+		if hooks, err = db.keys(ctx, "select key from hooks where project_key = $1 and deleted = 0",
+			q.ProjectKey); err != nil || len(hooks) == 0 {
 			return nil, "", false, err
 		}
 	}
@@ -167,8 +175,10 @@ func (db *DB) pendingDeliveries(ctx context.Context, q hookyard.DeliveryQuery, b
 	if err != nil {
 		return nil, "", false, err
 	}
-	rows, err := db.read.QueryContext(ctx, "select event_seq, hook_key from deliveries where state = 'pending' and node in ("+placeholders(len(nodes))+
-		") and hook_key in ("+placeholdersFrom(len(nodes)+1, len(hooks))+fmt.Sprintf(") limit %d", fewPending+1), append(nodes, hooks...)...)
+	rows, err := db.read.QueryContext(ctx,
+		"select event_seq, hook_key from deliveries where state = 'pending' and node in ("+placeholders(len(nodes))+
+			") and hook_key in ("+placeholdersFrom(len(nodes)+1, len(hooks))+fmt.Sprintf(") limit %d", fewPending+1),
+		append(nodes, hooks...)...)
 	if err != nil {
 		return nil, "", false, err
 	}
@@ -195,9 +205,11 @@ func (db *DB) pendingDeliveries(ctx context.Context, q hookyard.DeliveryQuery, b
 	var in []string
 	var args []any
 	for _, p := range all {
-		in, args = append(in, fmt.Sprintf("(cast($%d as bigint), cast($%d as bigint))", len(args)+1, len(args)+2)), append(args, p.seq, p.hook)
+		in, args = append(in, fmt.Sprintf("(cast($%d as bigint), cast($%d as bigint))", len(args)+1, len(args)+2)),
+			append(args, p.seq, p.hook)
 	}
-	list, err = db.deliveriesOf(ctx, " where (d.event_seq, d.hook_key) in (values "+strings.Join(in, ", ")+") order by d.event_seq desc, d.hook_key desc", args...)
+	list, err = db.deliveriesOf(ctx, " where (d.event_seq, d.hook_key) in (values "+strings.Join(in,
+		", ")+") order by d.event_seq desc, d.hook_key desc", args...)
 	if err == nil && more && len(list) > 0 {
 		next = list[len(list)-1].ID
 	}
@@ -259,20 +271,22 @@ func (db *DB) Attempts(ctx context.Context, eventSeq, hookKey int64) ([]hookyard
 		var started, duration int64
 		var sent, got []byte
 		var timing string
-		err := rows.Scan(&a.N, &started, &duration, &a.URL, &sent, &a.RequestBody, &a.RequestSize, &a.Status, &got, &a.ResponseBody,
+		err := rows.Scan(&a.N, &started, &duration, &a.URL, &sent, &a.RequestBody, &a.RequestSize, &a.Status, &got,
+			&a.ResponseBody,
 			&a.ResponseTruncated, &a.Error, &a.ErrorKind, &a.Remote, &timing)
 		if err != nil {
 			return nil, err
 		}
 		a.StartedAt, a.Duration = fromMicros(started), time.Duration(duration)*time.Microsecond
-		a.RequestHeader, a.ResponseHeader, a.Timing = hookyard.DecodeHeader(sent), hookyard.DecodeHeader(got), decodeTiming(timing)
+		a.RequestHeader, a.ResponseHeader, a.Timing = hookyard.DecodeHeader(sent), hookyard.DecodeHeader(got),
+			decodeTiming(timing)
 		out = append(out, a)
 	}
 	return out, rows.Err()
 }
 
-// Outcomes lists, by the hook's key, the attempts of an event's deliveries to these hooks, the first first: when each was,
-// how long it took and what came of it, without what was sent and received, which may be large.
+// Outcomes lists, by the hook's key, the attempts of an event's deliveries to these hooks, the first first: when each
+// was, how long it took and what came of it, without what was sent and received, which may be large.
 func (db *DB) Outcomes(ctx context.Context, eventSeq int64, hookKeys []int64) (map[int64][]hookyard.Attempt, error) {
 	out := map[int64][]hookyard.Attempt{}
 	if len(hookKeys) == 0 {
@@ -321,10 +335,12 @@ func (db *DB) Reopen(ctx context.Context, eventSeq, hookKey int64, ordered bool)
 			return err
 		}
 		var held int64
-		if err := c.QueryRowContext(ctx, "select node from deliveries where event_seq = $1 and hook_key = $2", eventSeq, hookKey).Scan(&held); err != nil {
+		if err := c.QueryRowContext(ctx, "select node from deliveries where event_seq = $1 and hook_key = $2", eventSeq,
+			hookKey).Scan(&held); err != nil {
 			return err
 		}
-		return hookyard.Errorf(hookyard.Conflict, "an attempt of this delivery is under way or about to be; look again in a moment")
+		return hookyard.Errorf(hookyard.Conflict,
+			"an attempt of this delivery is under way or about to be; look again in a moment")
 	})
 }
 
@@ -400,8 +416,9 @@ func (db *DB) PendingOf(ctx context.Context, hookKey int64, max int) (int, error
 		return 0, err
 	}
 	var n int
-	err = db.read.QueryRowContext(ctx, "select count(*) from (select 1 from deliveries where node in ("+placeholdersFrom(3, len(nodes))+
-		") and hook_key = $1 and state = 'pending' limit $2) as p", append([]any{hookKey, max}, nodes...)...).Scan(&n)
+	err = db.read.QueryRowContext(ctx,
+		"select count(*) from (select 1 from deliveries where node in ("+placeholdersFrom(3, len(nodes))+
+			") and hook_key = $1 and state = 'pending' limit $2) as p", append([]any{hookKey, max}, nodes...)...).Scan(&n)
 	return n, err
 }
 

@@ -39,7 +39,8 @@ func scanEvent(row interface{ Scan(...any) error }, whole bool) (*hookyard.Event
 
 // Event returns an event of a project with its bytes, or [hookyard.ErrNotFound]. projectKey 0 means any.
 func (db *DB) Event(ctx context.Context, projectKey int64, id string) (*hookyard.Event, error) {
-	e, err := scanEvent(db.read.QueryRowContext(ctx, "select "+eventWhole+" from events e where e.id = $1 and ($2 = 0 or e.project_key = $2)",
+	e, err := scanEvent(db.read.QueryRowContext(ctx,
+		"select "+eventWhole+" from events e where e.id = $1 and ($2 = 0 or e.project_key = $2)",
 		id, projectKey), true)
 	return e, db.translate(err)
 }
@@ -50,7 +51,8 @@ func (db *DB) eventsBySeq(ctx context.Context, seqs []int64) (map[int64]*hookyar
 	for i, s := range seqs {
 		args[i] = s
 	}
-	rows, err := db.read.QueryContext(ctx, "select "+eventWhole+" from events e where e.seq in ("+placeholders(len(seqs))+")", args...)
+	rows, err := db.read.QueryContext(ctx,
+		"select "+eventWhole+" from events e where e.seq in ("+placeholders(len(seqs))+")", args...)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +101,8 @@ func (db *DB) Events(ctx context.Context, q hookyard.EventQuery) (hookyard.Event
 	started, looked, read, held := time.Now(), 0, int64(0), int64(0)
 	chunk := q.Limit + 1
 	for {
-		found, more, err := db.eventChunk(ctx, "select "+columns+" from events e where "+where+" order by "+order+fmt.Sprintf(" limit %d", chunk),
+		found, more, err := db.eventChunk(ctx,
+			"select "+columns+" from events e where "+where+" order by "+order+fmt.Sprintf(" limit %d", chunk),
 			append([]any{at}, args...), whole, chunk)
 		if err != nil {
 			return page, err
@@ -132,9 +135,10 @@ func (db *DB) Events(ctx context.Context, q hookyard.EventQuery) (hookyard.Event
 	}
 }
 
-// eventChunk reads at most limit events, the query's own limit, or fewer when their bodies are large. more says that there
-// may be more.
-func (db *DB) eventChunk(ctx context.Context, query string, args []any, whole bool, limit int) (out []*hookyard.Event, more bool, err error) {
+// eventChunk reads at most limit events, the query's own limit, or fewer when their bodies are large. more says that
+// there may be more.
+func (db *DB) eventChunk(ctx context.Context, query string, args []any, whole bool, limit int) (out []*hookyard.Event,
+	more bool, err error) {
 	rows, err := db.read.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, false, err
@@ -154,8 +158,8 @@ func (db *DB) eventChunk(ctx context.Context, query string, args []any, whole bo
 	return out, len(out) == limit, rows.Err()
 }
 
-// eventWhere builds the condition; $1 is the cursor. It is the one query of the store that is put together. The end that
-// the cursor moves from has no other bound: SQLite would take one of the two, and walk past all between them.
+// eventWhere builds the condition; $1 is the cursor. It is the one query of the store that is put together. The end
+// that the cursor moves from has no other bound: SQLite would take one of the two, and walk past all between them.
 func eventWhere(q hookyard.EventQuery, from, to int64) (string, []any) {
 	var args []any
 	arg := func(v any) string {
@@ -218,18 +222,22 @@ func (db *DB) seqsBetween(ctx context.Context, since, until time.Time) (from, to
 // clockSlack is by how much the order of times may differ from the order of seqs.
 const clockSlack = time.Minute
 
-// seqAt returns the seq of the first event at or after t, up to the slack of clocks, by bisection: times rise with seqs.
+// seqAt returns the seq of the first event at or after t, up to the slack of clocks, by bisection: times rise with
+// seqs.
 func (db *DB) seqAt(ctx context.Context, t time.Time) (int64, error) {
 	var low, high int64
 	// Two subqueries: SQLite answers min and max from an index only when they stand alone.
-	err := db.read.QueryRowContext(ctx, "select coalesce((select min(seq) from events), 0), coalesce((select max(seq) from events), 0) + 1").Scan(&low, &high)
+	err := db.read.QueryRowContext(ctx,
+		"select coalesce((select min(seq) from events), 0), coalesce((select max(seq) from events), 0) + 1").Scan(&low,
+		&high)
 	if err != nil {
 		return 0, err
 	}
 	for low < high {
 		middle := low + (high-low)/2
 		var seq, at int64
-		err := db.read.QueryRowContext(ctx, "select seq, time from events where seq >= $1 order by seq limit 1", middle).Scan(&seq, &at)
+		err := db.read.QueryRowContext(ctx, "select seq, time from events where seq >= $1 order by seq limit 1",
+			middle).Scan(&seq, &at)
 		switch {
 		case err == sql.ErrNoRows || err == nil && at >= micros(t):
 			high = middle

@@ -11,8 +11,8 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// Finish keeps an attempt and what was decided from it, in one transaction shared with others: the delivery's state, the
-// hook's health, and the events that tell of it. It returns [hookyard.ErrLost] as described there.
+// Finish keeps an attempt and what was decided from it, in one transaction shared with others: the delivery's state,
+// the hook's health, and the events that tell of it. It returns [hookyard.ErrLost] as described there.
 func (db *DB) Finish(ctx context.Context, r *hookyard.Result) error {
 	done := make(chan error, 1)
 	if err := db.FinishThen(ctx, r, func(err error) { done <- err }); err != nil {
@@ -21,8 +21,8 @@ func (db *DB) Finish(ctx context.Context, r *hookyard.Result) error {
 	return <-done
 }
 
-// FinishThen is Finish for those who do not wait: then is called once, from the committer, and must not block. It is not
-// called when FinishThen itself fails.
+// FinishThen is Finish for those who do not wait: then is called once, from the committer, and must not block. It is
+// not called when FinishThen itself fails.
 func (db *DB) FinishThen(ctx context.Context, r *hookyard.Result, then func(error)) error {
 	return db.ends.put(ctx, &endOp{result: r, then: then})
 }
@@ -205,7 +205,8 @@ func (c *committer) switchOff(ctx context.Context, r *hookyard.Result) error {
 	if err := c.db.bump(ctx, c.stmts.conn); err != nil {
 		return err
 	}
-	return audit(ctx, c.stmts.conn, r.Work.Delivery.ProjectKey, "hookyard", "hook.off", r.Work.Delivery.HookID, r.HookOff)
+	return audit(ctx, c.stmts.conn, r.Work.Delivery.ProjectKey, "hookyard", "hook.off", r.Work.Delivery.HookID,
+		r.HookOff)
 }
 
 // encodeTiming writes the four parts in µs, or "" when there is nothing to tell.

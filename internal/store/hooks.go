@@ -34,7 +34,8 @@ func (db *DB) scanHook(row interface{ Scan(...any) error }) (*hookyard.Hook, err
 	var id, settings, reason, health string
 	var sealed []byte
 	var active bool
-	err := row.Scan(&key, &project, &id, &settings, &sealed, &active, &reason, &health, &revision, &created, &updated, &deleted)
+	err := row.Scan(&key, &project, &id, &settings, &sealed, &active, &reason, &health, &revision, &created, &updated,
+		&deleted)
 	if err != nil {
 		return nil, db.translate(err)
 	}
@@ -88,11 +89,13 @@ func (db *DB) Hooks(ctx context.Context, projectKey int64) ([]*hookyard.Hook, er
 func (db *DB) CreateHook(ctx context.Context, h *hookyard.Hook, max int) error {
 	return db.change(ctx, func(tx *sql.Tx) error {
 		var n int
-		if err := tx.QueryRowContext(ctx, "select count(*) from hooks where project_key = $1 and deleted = 0", h.ProjectKey).Scan(&n); err != nil {
+		if err := tx.QueryRowContext(ctx, "select count(*) from hooks where project_key = $1 and deleted = 0",
+			h.ProjectKey).Scan(&n); err != nil {
 			return err
 		}
 		if n >= max {
-			return hookyard.Errorf(hookyard.Invalid, "the project has %d hooks, at most %d are allowed (setting: --max-hooks)", n, max)
+			return hookyard.Errorf(hookyard.Invalid,
+				"the project has %d hooks, at most %d are allowed (setting: --max-hooks)", n, max)
 		}
 		return db.createHook(ctx, tx, h)
 	})
@@ -119,16 +122,19 @@ func (db *DB) createHook(ctx context.Context, tx *sql.Tx, h *hookyard.Hook) erro
 
 // UpdateHook reads a hook, lets f change it, and keeps it, with nothing in between: two changes at once both take
 // effect. f may fail, and then nothing is changed. ifRevision 0 means any.
-func (db *DB) UpdateHook(ctx context.Context, projectKey int64, id string, ifRevision int64, action string, f func(h *hookyard.Hook) error) (*hookyard.Hook, error) {
+func (db *DB) UpdateHook(ctx context.Context, projectKey int64, id string, ifRevision int64, action string,
+	f func(h *hookyard.Hook) error) (*hookyard.Hook, error) {
 	var out *hookyard.Hook
 	err := db.change(ctx, func(tx *sql.Tx) error {
-		h, err := db.scanHook(tx.QueryRowContext(ctx, "select "+hookColumns+" from hooks where project_key = $1 and id = $2 and deleted = 0"+
-			db.dialect.forUpdate, projectKey, id))
+		h, err := db.scanHook(tx.QueryRowContext(ctx,
+			"select "+hookColumns+" from hooks where project_key = $1 and id = $2 and deleted = 0"+
+				db.dialect.forUpdate, projectKey, id))
 		if err != nil {
 			return err
 		}
 		if ifRevision != 0 && ifRevision != h.Revision {
-			return hookyard.Errorf(hookyard.Conflict, "hook %s was changed by somebody else: it is at revision %d, not %d", id, h.Revision, ifRevision)
+			return hookyard.Errorf(hookyard.Conflict,
+				"hook %s was changed by somebody else: it is at revision %d, not %d", id, h.Revision, ifRevision)
 		}
 		if err := f(h); err != nil {
 			return err
@@ -161,7 +167,8 @@ func (db *DB) UpdateHook(ctx context.Context, projectKey int64, id string, ifRev
 // DeleteHook deletes a hook. Its deliveries stay as history; what it is still owed is canceled by the dispatcher.
 func (db *DB) DeleteHook(ctx context.Context, projectKey int64, id string) error {
 	return db.change(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `update hooks set deleted = $1, revision = revision + 1 where project_key = $2 and id = $3 and deleted = 0`,
+		res, err := tx.ExecContext(ctx,
+			`update hooks set deleted = $1, revision = revision + 1 where project_key = $2 and id = $3 and deleted = 0`,
 			time.Now().UnixMicro(), projectKey, id)
 		if err != nil {
 			return err
@@ -176,7 +183,8 @@ func (db *DB) DeleteHook(ctx context.Context, projectKey int64, id string) error
 // Thread returns what was remembered for a hook and a resource, or "".
 func (db *DB) Thread(ctx context.Context, hookKey int64, resource string) (string, error) {
 	var thread string
-	err := db.read.QueryRowContext(ctx, "select thread from threads where hook_key = $1 and resource = $2", hookKey, resource).Scan(&thread)
+	err := db.read.QueryRowContext(ctx, "select thread from threads where hook_key = $1 and resource = $2", hookKey,
+		resource).Scan(&thread)
 	if err == sql.ErrNoRows {
 		return "", nil
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// PutListener makes the hook of a listener, or gives the one there is a new URL and time to live; h then has its key. Hooks
-// that have expired go. It fails with [hookyard.Conflict] when a hook of that id is no listener's, and with
+// PutListener makes the hook of a listener, or gives the one there is a new URL and time to live; h then has its key.
+// Hooks that have expired go. It fails with [hookyard.Conflict] when a hook of that id is no listener's, and with
 // [hookyard.Invalid] when the project would have more than max hooks.
 func (db *DB) PutListener(ctx context.Context, h *hookyard.Hook, max int) error {
 	renewed, err := db.renewListener(ctx, h)
@@ -26,8 +26,9 @@ func (db *DB) PutListener(ctx context.Context, h *hookyard.Hook, max int) error 
 // every node would read every project again each minute.
 func (db *DB) renewListener(ctx context.Context, h *hookyard.Hook) (renewed bool, err error) {
 	err = db.tx(ctx, func(tx *sql.Tx) error {
-		had, err := db.scanHook(tx.QueryRowContext(ctx, "select "+hookColumns+" from hooks where project_key = $1 and id = $2 and deleted = 0"+
-			db.dialect.forUpdate, h.ProjectKey, h.ID))
+		had, err := db.scanHook(tx.QueryRowContext(ctx,
+			"select "+hookColumns+" from hooks where project_key = $1 and id = $2 and deleted = 0"+
+				db.dialect.forUpdate, h.ProjectKey, h.ID))
 		if hookyard.CodeOf(err) == hookyard.NotFound {
 			return nil
 		}
@@ -43,14 +44,15 @@ func (db *DB) renewListener(ctx context.Context, h *hookyard.Hook) (renewed bool
 			return err
 		}
 		renewed, *h = true, *had
-		_, err = tx.ExecContext(ctx, "update hooks set settings = $1, updated = $2 where key = $3", settings, micros(had.UpdatedAt), had.Key)
+		_, err = tx.ExecContext(ctx, "update hooks set settings = $1, updated = $2 where key = $3", settings,
+			micros(had.UpdatedAt), had.Key)
 		return err
 	})
 	return renewed, err
 }
 
-// DeleteListener deletes the hook of a listener. What it recorded stays. It fails with [hookyard.ErrNotFound] when there
-// is none, or when the hook of that id is no listener's.
+// DeleteListener deletes the hook of a listener. What it recorded stays. It fails with [hookyard.ErrNotFound] when
+// there is none, or when the hook of that id is no listener's.
 func (db *DB) DeleteListener(ctx context.Context, projectKey int64, id string) error {
 	h, err := db.Hook(ctx, projectKey, id)
 	if err != nil {
@@ -62,7 +64,8 @@ func (db *DB) DeleteListener(ctx context.Context, projectKey int64, id string) e
 	return db.DeleteHook(ctx, projectKey, id)
 }
 
-// neverExpires is in the settings of hooks that have no ExpiresAt. Quotes in texts are escaped, so no text can pass for it.
+// neverExpires is in the settings of hooks that have no ExpiresAt. Quotes in texts are escaped, so no text can pass for
+// it.
 const neverExpires = `"ExpiresAt":"0001-01-01T00:00:00Z"`
 
 // expireHooks deletes the hooks whose time has passed: those of listeners that were not renewed, as their command was
@@ -86,7 +89,8 @@ func (db *DB) expireHooks(ctx context.Context, now time.Time) error {
 // expireHook deletes a hook unless it was changed, perhaps renewed, since it was read.
 func (db *DB) expireHook(ctx context.Context, h *hookyard.Hook) error {
 	return db.change(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, "update hooks set deleted = $1, revision = revision + 1 where key = $2 and updated = $3 and deleted = 0",
+		res, err := tx.ExecContext(ctx,
+			"update hooks set deleted = $1, revision = revision + 1 where key = $2 and updated = $3 and deleted = 0",
 			time.Now().UnixMicro(), h.Key, micros(h.UpdatedAt))
 		if err != nil {
 			return err
@@ -101,15 +105,18 @@ func (db *DB) expireHook(ctx context.Context, h *hookyard.Hook) error {
 // RecordForwarded keeps a try that a listener made, a.EventSeq to a.HookKey, and the delivery it belongs to, in one
 // transaction: the first try makes the delivery, each further one is the next of its attempts, and the last says its
 // state. a.N is filled. It fails with [hookyard.ErrNotFound] when the event or the hook is gone.
-func (db *DB) RecordForwarded(ctx context.Context, projectKey int64, a *hookyard.Attempt, state hookyard.State, reason string) error {
+func (db *DB) RecordForwarded(ctx context.Context, projectKey int64, a *hookyard.Attempt, state hookyard.State,
+	reason string) error {
 	return db.txPlain(ctx, func(c conn) error {
 		// The event's row is held, so that it is not taken away between this look and the commit.
 		var seq int64
-		err := c.QueryRowContext(ctx, "select seq from events where seq = $1 and project_key = $2"+db.dialect.forUpdate, a.EventSeq, projectKey).Scan(&seq)
+		err := c.QueryRowContext(ctx, "select seq from events where seq = $1 and project_key = $2"+db.dialect.forUpdate,
+			a.EventSeq, projectKey).Scan(&seq)
 		if err != nil {
 			return err
 		}
-		if err := c.QueryRowContext(ctx, "select key from hooks where key = $1 and project_key = $2 and deleted = 0", a.HookKey, projectKey).Scan(&seq); err != nil {
+		if err := c.QueryRowContext(ctx, "select key from hooks where key = $1 and project_key = $2 and deleted = 0",
+			a.HookKey, projectKey).Scan(&seq); err != nil {
 			return err
 		}
 		err = c.QueryRowContext(ctx, `insert into deliveries (event_seq, hook_key, project_key, state, reason, due, node, attempts, tries, updated)
@@ -120,7 +127,9 @@ func (db *DB) RecordForwarded(ctx context.Context, projectKey int64, a *hookyard
 		if err != nil {
 			return err
 		}
-		_, err = c.ExecContext(ctx, "insert into attempts ("+attemptsTable.names()+") values ("+placeholders(len(attemptsTable.columns))+")", appendAttempt(nil, a)...)
+		_, err = c.ExecContext(ctx,
+			"insert into attempts ("+attemptsTable.names()+") values ("+placeholders(len(attemptsTable.columns))+")",
+			appendAttempt(nil, a)...)
 		return err
 	})
 }

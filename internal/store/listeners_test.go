@@ -36,7 +36,8 @@ func TestRecordForwarded(t *testing.T) {
 			t.Fatalf("Accept = %+v, %v; a listener's hook must be owed nothing", receipt, err)
 		}
 		record := func(status int, state hookyard.State, reason string) *hookyard.Attempt {
-			a := &hookyard.Attempt{EventSeq: receipt.Seq, HookKey: h.Key, StartedAt: time.Now(), URL: h.URL, Status: status,
+			a := &hookyard.Attempt{EventSeq: receipt.Seq, HookKey: h.Key, StartedAt: time.Now(), URL: h.URL,
+				Status:         status,
 				ResponseHeader: http.Header{"X-A": {"1"}}, ResponseBody: []byte("body")}
 			if err := db.RecordForwarded(ctx, view.Project.Key, a, state, reason); err != nil {
 				t.Error(err)
@@ -48,7 +49,8 @@ func TestRecordForwarded(t *testing.T) {
 		}
 		id := hookyard.DeliveryID(receipt.ID, h.Key)
 		d, err := db.Delivery(ctx, view.Project.Key, id)
-		if err != nil || d.State != hookyard.Failed || d.Reason != "answered 500" || d.Attempts != 1 || d.HookID != h.ID {
+		if err != nil || d.State != hookyard.Failed || d.Reason != "answered 500" || d.Attempts != 1 ||
+			d.HookID != h.ID {
 			t.Errorf("after a failure: %+v, %v", d, err)
 		}
 		var wg sync.WaitGroup
@@ -61,7 +63,8 @@ func TestRecordForwarded(t *testing.T) {
 			t.Errorf("after eight more at once: %+v, %v", d, err)
 		}
 		attempts, err := db.Attempts(ctx, receipt.Seq, h.Key)
-		if err != nil || len(attempts) != 9 || attempts[0].Status != 500 || attempts[8].N != 9 || string(attempts[8].ResponseBody) != "body" {
+		if err != nil || len(attempts) != 9 || attempts[0].Status != 500 || attempts[8].N != 9 ||
+			string(attempts[8].ResponseBody) != "body" {
 			t.Errorf("attempts %+v, %v", attempts, err)
 		}
 		if backlog, err := db.Backlog(ctx); err != nil || len(backlog) != 0 {
@@ -73,12 +76,14 @@ func TestRecordForwarded(t *testing.T) {
 			"unknown event": {EventSeq: receipt.Seq + 1, HookKey: h.Key, StartedAt: time.Now()},
 			"unknown hook":  {EventSeq: receipt.Seq, HookKey: h.Key + 100, StartedAt: time.Now()},
 		} {
-			if err := db.RecordForwarded(ctx, view.Project.Key, a, hookyard.Delivered, ""); !errors.Is(err, hookyard.ErrNotFound) {
+			if err := db.RecordForwarded(ctx, view.Project.Key, a, hookyard.Delivered, ""); !errors.Is(err,
+				hookyard.ErrNotFound) {
 				t.Errorf("%s: %v, want ErrNotFound", name, err)
 			}
 		}
 		a := &hookyard.Attempt{EventSeq: receipt.Seq, HookKey: h.Key, StartedAt: time.Now()}
-		if err := db.RecordForwarded(ctx, other.Project.Key, a, hookyard.Delivered, ""); !errors.Is(err, hookyard.ErrNotFound) {
+		if err := db.RecordForwarded(ctx, other.Project.Key, a, hookyard.Delivered, ""); !errors.Is(err,
+			hookyard.ErrNotFound) {
 			t.Errorf("another project's: %v, want ErrNotFound", err)
 		}
 		if err := db.DeleteListener(ctx, view.Project.Key, h.ID); err != nil {
@@ -148,7 +153,8 @@ func TestHooksExpire(t *testing.T) {
 		now := time.Now()
 		for _, h := range []*hookyard.Hook{
 			{ID: "once", ExpiresAt: now.Add(-time.Second)}, // as the page of an event makes one
-			{ID: "all", ExpiresAt: now.Add(-time.Second), Events: hookyard.SelectAll(), Description: `"ExpiresAt":"0001-01-01T00:00:00Z"`},
+			{ID: "all", ExpiresAt: now.Add(-time.Second), Events: hookyard.SelectAll(),
+				Description: `"ExpiresAt":"0001-01-01T00:00:00Z"`},
 			{ID: "later", ExpiresAt: now.Add(time.Hour)},
 			{ID: "never"},
 		} {

@@ -44,16 +44,17 @@ func TestDeliveriesByPage(t *testing.T) {
 			q    hookyard.DeliveryQuery
 			want int
 		}{
-			"all":              {hookyard.DeliveryQuery{}, 20},
-			"pending":          {hookyard.DeliveryQuery{State: hookyard.Pending}, 14},
-			"pending of a day": {hookyard.DeliveryQuery{State: hookyard.Pending, Since: hour, Until: time.Now().Add(time.Hour)}, 14},
-			"canceled":         {hookyard.DeliveryQuery{State: hookyard.Canceled}, 6},
-			"delivered":        {hookyard.DeliveryQuery{State: hookyard.Delivered}, 0},
-			"of a hook":        {hookyard.DeliveryQuery{HookKey: two.Key}, 10},
-			"pending, hook":    {hookyard.DeliveryQuery{HookKey: one.Key, State: hookyard.Pending}, 7},
-			"canceled, hook":   {hookyard.DeliveryQuery{HookKey: one.Key, State: hookyard.Canceled}, 3},
-			"of an event":      {hookyard.DeliveryQuery{EventSeq: all[0].EventSeq}, 2},
-			"before all":       {hookyard.DeliveryQuery{Until: hour}, 0},
+			"all":     {hookyard.DeliveryQuery{}, 20},
+			"pending": {hookyard.DeliveryQuery{State: hookyard.Pending}, 14},
+			"pending of a day": {hookyard.DeliveryQuery{State: hookyard.Pending, Since: hour,
+				Until: time.Now().Add(time.Hour)}, 14},
+			"canceled":       {hookyard.DeliveryQuery{State: hookyard.Canceled}, 6},
+			"delivered":      {hookyard.DeliveryQuery{State: hookyard.Delivered}, 0},
+			"of a hook":      {hookyard.DeliveryQuery{HookKey: two.Key}, 10},
+			"pending, hook":  {hookyard.DeliveryQuery{HookKey: one.Key, State: hookyard.Pending}, 7},
+			"canceled, hook": {hookyard.DeliveryQuery{HookKey: one.Key, State: hookyard.Canceled}, 3},
+			"of an event":    {hookyard.DeliveryQuery{EventSeq: all[0].EventSeq}, 2},
+			"before all":     {hookyard.DeliveryQuery{Until: hour}, 0},
 		} {
 			q := c.q
 			q.ProjectKey, q.Limit = v.Project.Key, 3
@@ -72,7 +73,8 @@ func TestDeliveriesByPage(t *testing.T) {
 				t.Errorf("%s: %d deliveries, want %d", name, len(got), c.want)
 			}
 			for i := 1; i < len(got); i++ {
-				if a, b := got[i-1], got[i]; a.EventSeq < b.EventSeq || a.EventSeq == b.EventSeq && a.HookKey <= b.HookKey {
+				if a, b := got[i-1], got[i]; a.EventSeq < b.EventSeq || a.EventSeq == b.EventSeq &&
+					a.HookKey <= b.HookKey {
 					t.Errorf("%s: %s stands before %s", name, a.ID, b.ID)
 				}
 			}
@@ -97,7 +99,8 @@ func TestEventsOfATime(t *testing.T) {
 			}
 		}
 		for _, ascending := range []bool{false, true} {
-			q := hookyard.EventQuery{ProjectKey: v.Project.Key, Since: began.Add(3 * time.Hour), Until: began.Add(8 * time.Hour), Limit: 2, Ascending: ascending}
+			q := hookyard.EventQuery{ProjectKey: v.Project.Key, Since: began.Add(3 * time.Hour),
+				Until: began.Add(8 * time.Hour), Limit: 2, Ascending: ascending}
 			var got []*hookyard.Event
 			for {
 				page, err := db.Events(ctx, q)
@@ -152,7 +155,8 @@ func TestNodesHear(t *testing.T) {
 	t.Parallel()
 	dsn := storetest.Postgres(t)
 	open := func(name string) *store.DB {
-		db, err := store.Open(context.Background(), dsn, store.Options{Key: []byte("a key for tests only"), NodeName: name, Log: slog.New(slog.DiscardHandler)})
+		db, err := store.Open(context.Background(), dsn,
+			store.Options{Key: []byte("a key for tests only"), NodeName: name, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -218,7 +222,8 @@ func TestLargeBodies(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		for name, q := range map[string]hookyard.EventQuery{"search": {Text: "xx"}, "bodies": {Bodies: true}, "nothing": {Text: "y"}} {
+		for name, q := range map[string]hookyard.EventQuery{"search": {Text: "xx"}, "bodies": {Bodies: true},
+			"nothing": {Text: "y"}} {
 			q.ProjectKey, q.Limit = v.Project.Key, 100
 			found, pages := 0, 0
 			for {

@@ -32,7 +32,8 @@ func (db *DB) migrate(ctx context.Context) error {
 			return fmt.Errorf("migrate: %w", err)
 		}
 	}
-	if _, err := tx.ExecContext(ctx, db.dialect.schema.Replace("create table if not exists schema_version (version {int} not null)")); err != nil {
+	if _, err := tx.ExecContext(ctx,
+		db.dialect.schema.Replace("create table if not exists schema_version (version {int} not null)")); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	var have int
@@ -40,7 +41,8 @@ func (db *DB) migrate(ctx context.Context) error {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	if have > len(names) {
-		return fmt.Errorf("the database has schema version %d and this program knows up to %d: use the newer program", have, len(names))
+		return fmt.Errorf("the database has schema version %d and this program knows up to %d: use the newer program",
+			have, len(names))
 	}
 	for _, name := range names {
 		number, _, _ := strings.Cut(path.Base(name), "_")

@@ -15,11 +15,13 @@ const (
 	deadAfter = 30 * time.Second
 )
 
-// register enters this process as a node and frees what dead nodes had in memory: on SQLite all others, for the file has
-// one process; on PostgreSQL an earlier process of the same name, and those that have been silent for long.
+// register enters this process as a node and frees what dead nodes had in memory: on SQLite all others, for the file
+// has one process; on PostgreSQL an earlier process of the same name, and those that have been silent for long.
 func (db *DB) register(ctx context.Context) error {
 	return db.inTx(ctx, func(tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, "insert into nodes (name, started, seen) values ($1, "+db.dialect.now+", "+db.dialect.now+") returning key", db.name).Scan(&db.node)
+		err := tx.QueryRowContext(ctx,
+			"insert into nodes (name, started, seen) values ($1, "+db.dialect.now+", "+db.dialect.now+") returning key",
+			db.name).Scan(&db.node)
 		if err != nil {
 			return err
 		}
@@ -27,7 +29,9 @@ func (db *DB) register(ctx context.Context) error {
 		if db.dialect.writers == 1 {
 			silent = -time.Hour // everybody
 		}
-		_, err = tx.ExecContext(ctx, "delete from nodes where key <> $1 and (name = $2 or seen < "+db.dialect.now+" - $3)", db.node, db.name, silent.Microseconds())
+		_, err = tx.ExecContext(ctx,
+			"delete from nodes where key <> $1 and (name = $2 or seen < "+db.dialect.now+" - $3)", db.node, db.name,
+			silent.Microseconds())
 		if err != nil {
 			return err
 		}
@@ -37,12 +41,13 @@ func (db *DB) register(ctx context.Context) error {
 
 // freeTaken puts back what is held by nodes that are no more.
 func freeTaken(ctx context.Context, c conn) error {
-	_, err := c.ExecContext(ctx, "update deliveries set node = 0 where state = 'pending' and node > 0 and node not in (select key from nodes)")
+	_, err := c.ExecContext(ctx,
+		"update deliveries set node = 0 where state = 'pending' and node > 0 and node not in (select key from nodes)")
 	return err
 }
 
-// Run keeps the node alive and the database in shape until ctx ends: heartbeats, dead nodes, what other nodes say and do,
-// checkpoints. Faults of the database are logged and tried again.
+// Run keeps the node alive and the database in shape until ctx ends: heartbeats, dead nodes, what other nodes say and
+// do, checkpoints. Faults of the database are logged and tried again.
 func (db *DB) Run(ctx context.Context) error {
 	var hearing sync.WaitGroup
 	defer hearing.Wait()
@@ -85,12 +90,14 @@ func (db *DB) beat(ctx context.Context) error {
 		if n, err := res.RowsAffected(); err != nil {
 			return err
 		} else if n == 0 { // believed dead; what we had is others' now, and our results of it will be refused
-			if _, err := tx.ExecContext(ctx, "insert into nodes (key, name, started, seen) values ($1, $2, $3, "+db.dialect.now+")",
+			if _, err := tx.ExecContext(ctx,
+				"insert into nodes (key, name, started, seen) values ($1, $2, $3, "+db.dialect.now+")",
 				db.node, db.name, micros(db.opened)); err != nil {
 				return err
 			}
 		}
-		res, err = tx.ExecContext(ctx, "delete from nodes where seen < "+db.dialect.now+" - $1", deadAfter.Microseconds())
+		res, err = tx.ExecContext(ctx, "delete from nodes where seen < "+db.dialect.now+" - $1",
+			deadAfter.Microseconds())
 		if err != nil {
 			return err
 		}
@@ -104,7 +111,8 @@ func (db *DB) beat(ctx context.Context) error {
 // watchConfig drops what is remembered when another node has changed the configuration, and sees who is there.
 func (db *DB) watchConfig(ctx context.Context) error {
 	var v, nodes int64
-	err := db.read.QueryRowContext(ctx, "select value, (select count(*) from nodes) from counters where name = 'config_version'").Scan(&v, &nodes)
+	err := db.read.QueryRowContext(ctx,
+		"select value, (select count(*) from nodes) from counters where name = 'config_version'").Scan(&v, &nodes)
 	if err != nil {
 		return err
 	}
@@ -122,8 +130,8 @@ func (db *DB) watchConfig(ctx context.Context) error {
 const walPages = 16 << 10
 
 // checkpoint copies the write-ahead log into the database beside the writer. While the writer goes on, a checkpoint
-// never reaches the end of the log and the log never starts over; so, when it is long, the little that is left is copied
-// between two batches, and the next write starts the log over.
+// never reaches the end of the log and the log never starts over; so, when it is long, the little that is left is
+// copied between two batches, and the next write starts the log over.
 func (db *DB) checkpoint(ctx context.Context) error {
 	var busy, pages, done int64
 	row := "pragma wal_checkpoint(passive)"
@@ -179,7 +187,8 @@ func (db *DB) Size(ctx context.Context) (int64, error) {
 
 // Version says which database it is, such as "SQLite 3.54.1", and which version its schema has.
 func (db *DB) Version(ctx context.Context) (database string, schema int, err error) {
-	err = db.read.QueryRowContext(ctx, "select "+db.dialect.version+", (select max(version) from schema_version)").Scan(&database, &schema)
+	err = db.read.QueryRowContext(ctx,
+		"select "+db.dialect.version+", (select max(version) from schema_version)").Scan(&database, &schema)
 	return database, schema, err
 }
 
@@ -190,12 +199,14 @@ func (db *DB) txPlain(ctx context.Context, f func(c conn) error) error {
 
 // audit enters who changed what, in the transaction of the change.
 func audit(ctx context.Context, c conn, projectKey int64, actor, action, subject, detail string) error {
-	_, err := c.ExecContext(ctx, "insert into audit (time, project_key, actor, action, subject, detail) values ($1, $2, $3, $4, $5, $6)",
+	_, err := c.ExecContext(ctx,
+		"insert into audit (time, project_key, actor, action, subject, detail) values ($1, $2, $3, $4, $5, $6)",
 		time.Now().UnixMicro(), projectKey, actor, action, subject, detail)
 	return err
 }
 
-// Audit lists what was changed in a project (0: on the server), the newest first, before the given id (0: from the top).
+// Audit lists what was changed in a project (0: on the server), the newest first, before the given id (0: from the
+// top).
 func (db *DB) Audit(ctx context.Context, projectKey, before int64, limit int) ([]hookyard.AuditEntry, error) {
 	if before == 0 {
 		before = 1 << 62

@@ -33,7 +33,8 @@ func TestPassing(t *testing.T) {
 			t.Errorf("%s: %v is passing: %t, want %t", text, err, got, want)
 		}
 	}
-	for code, want := range map[string]bool{"53100": true, "53300": true, "25006": true, "57014": true, "40P01": true, "23505": false, "22021": false, "42601": false, "54000": false} {
+	for code, want := range map[string]bool{"53100": true, "53300": true, "25006": true, "57014": true, "40P01": true,
+		"23505": false, "22021": false, "42601": false, "54000": false} {
 		if got := isPassingPostgres(&pgconn.PgError{Code: code}); got != want {
 			t.Errorf("SQLSTATE %s is passing: %t, want %t", code, got, want)
 		}

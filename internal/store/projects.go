@@ -33,7 +33,8 @@ func (db *DB) scanProject(row interface{ Scan(...any) error }) (*hookyard.Projec
 }
 
 func (db *DB) projectWhere(ctx context.Context, where string, args ...any) (*hookyard.Project, error) {
-	return db.scanProject(db.read.QueryRowContext(ctx, "select "+projectColumns+" from projects where deleted = 0 and "+where, args...))
+	return db.scanProject(db.read.QueryRowContext(ctx,
+		"select "+projectColumns+" from projects where deleted = 0 and "+where, args...))
 }
 
 // Projects lists projects whose path comes after the given one (compared in lower case), in order. With a user, only
@@ -41,10 +42,12 @@ func (db *DB) projectWhere(ctx context.Context, where string, args ...any) (*hoo
 func (db *DB) Projects(ctx context.Context, user *hookyard.User, after string, limit int) ([]*hookyard.Project, error) {
 	where, args := "path > $1 order by path limit $2", []any{strings.ToLower(after), limit}
 	if user != nil {
-		where = `(lower(owner) = lower($3) or key in (select project_key from members where user_key = $4)) and ` + where
+		where = `(lower(owner) = lower($3) or key in (select project_key from members where user_key = $4)) and ` +
+			where
 		args = append(args, user.Name, user.Key)
 	}
-	rows, err := db.read.QueryContext(ctx, "select "+projectColumns+" from projects where deleted = 0 and "+where, args...)
+	rows, err := db.read.QueryContext(ctx, "select "+projectColumns+" from projects where deleted = 0 and "+where,
+		args...)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +141,8 @@ func (db *DB) DeleteProject(ctx context.Context, p *hookyard.Project) error {
 // log of a project that is gone.
 func (db *DB) deleteProject(ctx context.Context, tx *sql.Tx, p *hookyard.Project, why string) error {
 	now := time.Now().UnixMicro()
-	res, err := tx.ExecContext(ctx, "update projects set deleted = $1, path = path || '#' || key where key = $2 and deleted = 0", now, p.Key)
+	res, err := tx.ExecContext(ctx,
+		"update projects set deleted = $1, path = path || '#' || key where key = $2 and deleted = 0", now, p.Key)
 	if err != nil {
 		return err
 	}
@@ -160,8 +164,9 @@ func (db *DB) deleteProject(ctx context.Context, tx *sql.Tx, p *hookyard.Project
 	return audit(ctx, tx, 0, hookyard.Actor(ctx), "project.delete", p.Path(), why)
 }
 
-// CopyProject makes a project with the settings, hooks and sources of another; events are not copied. With move, the old
-// one is deleted in the same transaction (a transfer). hooksOf the copy are copies: they keep ids, secrets and times.
+// CopyProject makes a project with the settings, hooks and sources of another; events are not copied. With move, the
+// old one is deleted in the same transaction (a transfer). hooksOf the copy are copies: they keep ids, secrets and
+// times.
 func (db *DB) CopyProject(ctx context.Context, from *hookyard.View, to *hookyard.Project, move bool) error {
 	members := "insert into members (project_key, user_key, role) select $1, user_key, role from members where project_key = $2"
 	return db.change(ctx, func(tx *sql.Tx) error {
@@ -194,11 +199,13 @@ func (db *DB) CopyProject(ctx context.Context, from *hookyard.View, to *hookyard
 // SetMember gives a user a role in a project; [hookyard.RoleNone] takes it away.
 func (db *DB) SetMember(ctx context.Context, p *hookyard.Project, u *hookyard.User, role hookyard.Role) error {
 	return db.change(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "delete from members where project_key = $1 and user_key = $2", p.Key, u.Key); err != nil {
+		if _, err := tx.ExecContext(ctx, "delete from members where project_key = $1 and user_key = $2", p.Key,
+			u.Key); err != nil {
 			return err
 		}
 		if role != hookyard.RoleNone {
-			if _, err := tx.ExecContext(ctx, "insert into members (project_key, user_key, role) values ($1, $2, $3)", p.Key, u.Key, string(role)); err != nil {
+			if _, err := tx.ExecContext(ctx, "insert into members (project_key, user_key, role) values ($1, $2, $3)",
+				p.Key, u.Key, string(role)); err != nil {
 				return err
 			}
 		}
@@ -228,7 +235,8 @@ func (db *DB) Members(ctx context.Context, projectKey int64) ([]hookyard.Member,
 // RoleIn returns the role a user was given in a project, [hookyard.RoleNone] when there is none.
 func (db *DB) RoleIn(ctx context.Context, userKey, projectKey int64) (hookyard.Role, error) {
 	var role string
-	err := db.read.QueryRowContext(ctx, "select role from members where user_key = $1 and project_key = $2", userKey, projectKey).Scan(&role)
+	err := db.read.QueryRowContext(ctx, "select role from members where user_key = $1 and project_key = $2", userKey,
+		projectKey).Scan(&role)
 	if err == sql.ErrNoRows {
 		return hookyard.RoleNone, nil
 	}

@@ -21,9 +21,9 @@ type Retention struct {
 // pruneStep is how many events one step takes away.
 const pruneStep = 500
 
-// Prune takes away one step of what is past retention: the oldest events with their deliveries and attempts. Events that
-// are still owed to somebody stay, whatever their age. Hooks that have expired go, too. It returns how many
-// events went; 0 means that there is nothing left to do now.
+// Prune takes away one step of what is past retention: the oldest events with their deliveries and attempts. Events
+// that are still owed to somebody stay, whatever their age. Hooks that have expired go, too. It returns how many events
+// went; 0 means that there is nothing left to do now.
 func (db *DB) Prune(ctx context.Context, r Retention, now time.Time) (int, error) {
 	if err := db.expireHooks(ctx, now); err != nil {
 		return 0, err
@@ -33,7 +33,8 @@ func (db *DB) Prune(ctx context.Context, r Retention, now time.Time) (int, error
 			if _, err := c.ExecContext(ctx, "delete from sessions where expires < $1", micros(now)); err != nil {
 				return err
 			}
-			_, err := c.ExecContext(ctx, "delete from seen where time < $1 and time in (select time from seen where time < $1 order by time limit 5000)",
+			_, err := c.ExecContext(ctx,
+				"delete from seen where time < $1 and time in (select time from seen where time < $1 order by time limit 5000)",
 				micros(now.Add(-r.Seen)))
 			return err
 		})
@@ -76,7 +77,8 @@ func (db *DB) Prune(ctx context.Context, r Retention, now time.Time) (int, error
 
 // ownRetentions are the projects that say themselves how long their events are kept.
 func (db *DB) ownRetentions(ctx context.Context) (map[int64]time.Duration, error) {
-	rows, err := db.read.QueryContext(ctx, "select key, settings from projects where deleted = 0 and settings not like '%\"Retention\":0,%'")
+	rows, err := db.read.QueryContext(ctx,
+		"select key, settings from projects where deleted = 0 and settings not like '%\"Retention\":0,%'")
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +135,8 @@ func (db *DB) pruneOlder(ctx context.Context, before time.Time, where string, ar
 
 // prunable returns the seqs of the oldest events before a time that nobody is owed any more.
 func (db *DB) prunable(ctx context.Context, before time.Time, where string, args ...any) ([]any, error) {
-	end, err := db.seqAt(ctx, before.Add(clockSlack)) // else all younger events are looked at to find that they are younger
+	// else all younger events are looked at to find that they are younger
+	end, err := db.seqAt(ctx, before.Add(clockSlack))
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +177,8 @@ func lockUnowed(ctx context.Context, c conn, seqs []any, forUpdate string) ([]an
 	if err != nil || len(there) == 0 {
 		return nil, err
 	}
-	rows, err = c.QueryContext(ctx, "select event_seq, state from deliveries where event_seq"+in+" order by event_seq, hook_key"+forUpdate, seqs...)
+	rows, err = c.QueryContext(ctx,
+		"select event_seq, state from deliveries where event_seq"+in+" order by event_seq, hook_key"+forUpdate, seqs...)
 	if err != nil {
 		return nil, err
 	}
@@ -193,11 +197,12 @@ func lockUnowed(ctx context.Context, c conn, seqs []any, forUpdate string) ([]an
 	return slices.DeleteFunc(there, func(seq any) bool { return owed[seq] }), rows.Err()
 }
 
-// used returns the bytes in use. Files do not shrink when rows go, so free pages do not count on SQLite; PostgreSQL does
-// not tell them apart, and a database that seems too large for bound is looked at more closely.
+// used returns the bytes in use. Files do not shrink when rows go, so free pages do not count on SQLite; PostgreSQL
+// does not tell them apart, and a database that seems too large for bound is looked at more closely.
 func (db *DB) used(ctx context.Context, bound int64) (int64, error) {
 	var n int64
-	if err := db.read.QueryRowContext(ctx, db.dialect.used).Scan(&n); err != nil || n <= bound || db.dialect.writers == 1 {
+	if err := db.read.QueryRowContext(ctx, db.dialect.used).Scan(&n); err != nil || n <= bound ||
+		db.dialect.writers == 1 {
 		return n, err
 	}
 	live := int64(0)
@@ -217,11 +222,14 @@ const samplePages = 2000
 // sampled estimates the bytes of a table's live rows on PostgreSQL, from a part of its pages.
 func (db *DB) sampled(ctx context.Context, table string) (int64, error) {
 	var pages int64
-	if err := db.read.QueryRowContext(ctx, "select pg_relation_size('"+table+"'::regclass) / 8192").Scan(&pages); err != nil || pages == 0 {
+	if err := db.read.QueryRowContext(ctx,
+		"select pg_relation_size('"+table+"'::regclass) / 8192").Scan(&pages); err != nil || pages == 0 {
 		return 0, err
 	}
 	percent := min(100, 100*samplePages/float64(pages))
 	var bytes int64
-	err := db.read.QueryRowContext(ctx, fmt.Sprintf("select coalesce(sum(pg_column_size(t.*)), 0)::bigint from %s t tablesample system (%f)", table, percent)).Scan(&bytes)
+	err := db.read.QueryRowContext(ctx,
+		fmt.Sprintf("select coalesce(sum(pg_column_size(t.*)), 0)::bigint from %s t tablesample system (%f)", table,
+			percent)).Scan(&bytes)
 	return int64(float64(bytes) * 100 / percent), err
 }

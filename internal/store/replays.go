@@ -14,9 +14,11 @@ const replayColumns = "id, project_key, hook_key, hook, since, until, type, stat
 func scanReplay(row interface{ Scan(...any) error }) (*hookyard.Replay, error) {
 	r := &hookyard.Replay{}
 	var since, until, created, updated int64
-	err := row.Scan(&r.ID, &r.ProjectKey, &r.HookKey, &r.Hook, &since, &until, &r.Type, &r.State, &r.Status, &r.Total, &r.Seen,
+	err := row.Scan(&r.ID, &r.ProjectKey, &r.HookKey, &r.Hook, &since, &until, &r.Type, &r.State, &r.Status, &r.Total,
+		&r.Seen,
 		&r.Opened, &r.Cursor, &r.Last, &r.Actor, &created, &updated)
-	r.Since, r.Until, r.CreatedAt, r.UpdatedAt = fromMicros(since), fromMicros(until), fromMicros(created), fromMicros(updated)
+	r.Since, r.Until, r.CreatedAt, r.UpdatedAt = fromMicros(since), fromMicros(until), fromMicros(created),
+		fromMicros(updated)
 	return r, err
 }
 
@@ -39,7 +41,8 @@ func (db *DB) CreateReplay(ctx context.Context, r *hookyard.Replay) error {
 			return err
 		}
 	}
-	err = db.read.QueryRowContext(ctx, "select count(*) from events where project_key = $1 and seq >= $2 and seq <= $3", r.ProjectKey, first, last).Scan(&r.Total)
+	err = db.read.QueryRowContext(ctx, "select count(*) from events where project_key = $1 and seq >= $2 and seq <= $3",
+		r.ProjectKey, first, last).Scan(&r.Total)
 	if err != nil {
 		return err
 	}
@@ -48,7 +51,8 @@ func (db *DB) CreateReplay(ctx context.Context, r *hookyard.Replay) error {
 	r.CreatedAt, r.UpdatedAt = now, now
 	return db.txPlain(ctx, func(c conn) error {
 		_, err := c.ExecContext(ctx, "insert into replays ("+replayColumns+") values ("+placeholders(17)+")",
-			r.ID, r.ProjectKey, r.HookKey, r.Hook, micros(r.Since), micros(r.Until), r.Type, string(r.State), r.Status, r.Total, r.Seen,
+			r.ID, r.ProjectKey, r.HookKey, r.Hook, micros(r.Since), micros(r.Until), r.Type, string(r.State), r.Status,
+			r.Total, r.Seen,
 			r.Opened, r.Cursor, r.Last, r.Actor, micros(now), micros(now))
 		if err != nil {
 			return err
@@ -59,7 +63,8 @@ func (db *DB) CreateReplay(ctx context.Context, r *hookyard.Replay) error {
 
 // Replay returns a bulk job, or [hookyard.ErrNotFound].
 func (db *DB) Replay(ctx context.Context, projectKey int64, id string) (*hookyard.Replay, error) {
-	r, err := scanReplay(db.read.QueryRowContext(ctx, "select "+replayColumns+" from replays where project_key = $1 and id = $2", projectKey, id))
+	r, err := scanReplay(db.read.QueryRowContext(ctx,
+		"select "+replayColumns+" from replays where project_key = $1 and id = $2", projectKey, id))
 	return r, db.translate(err)
 }
 
@@ -93,7 +98,8 @@ func (db *DB) replaysWhere(ctx context.Context, where string, args ...any) ([]*h
 // CancelReplay stops a bulk job. What it has opened stays open.
 func (db *DB) CancelReplay(ctx context.Context, projectKey int64, id string) error {
 	return db.txPlain(ctx, func(c conn) error {
-		res, err := c.ExecContext(ctx, "update replays set status = 'canceled', updated = $1 where project_key = $2 and id = $3 and status = 'running'",
+		res, err := c.ExecContext(ctx,
+			"update replays set status = 'canceled', updated = $1 where project_key = $2 and id = $3 and status = 'running'",
 			time.Now().UnixMicro(), projectKey, id)
 		if err != nil {
 			return err
@@ -111,8 +117,10 @@ const replayStep = 200
 // StepReplay looks at the next events of a bulk job and opens the deliveries it asks for; the progress is kept in the
 // same transaction, so that a crash repeats nothing. want decides, per event, whether the hook is to get it. It returns
 // the keys of the hooks that now have something due, and whether the job has ended.
-func (db *DB) StepReplay(ctx context.Context, r *hookyard.Replay, want func(e *hookyard.Event) (bool, error)) (hooks []int64, done bool, err error) {
-	page, err := db.Events(ctx, hookyard.EventQuery{ProjectKey: r.ProjectKey, After: r.Cursor, Ascending: true, Limit: replayStep,
+func (db *DB) StepReplay(ctx context.Context, r *hookyard.Replay,
+	want func(e *hookyard.Event) (bool, error)) (hooks []int64, done bool, err error) {
+	page, err := db.Events(ctx, hookyard.EventQuery{ProjectKey: r.ProjectKey, After: r.Cursor, Ascending: true,
+		Limit:  replayStep,
 		Bodies: r.HookKey != 0 && r.State == ""})
 	if err != nil {
 		return nil, false, err
@@ -212,7 +220,8 @@ func (o *opening) open(ctx context.Context, c conn, e *hookyard.Event) (int, err
 	args := append([]any{time.Now().UnixMicro(), e.Seq, o.r.HookKey, string(o.r.State)}, o.ordered...)
 	due := "$1"
 	if len(o.ordered) > 0 {
-		due = "case when hook_key in (" + placeholdersFrom(5, len(o.ordered)) + ") then event_seq else $1 end" // see takeDue
+		// see takeDue
+		due = "case when hook_key in (" + placeholdersFrom(5, len(o.ordered)) + ") then event_seq else $1 end"
 	}
 	rows, err := c.QueryContext(ctx, `update deliveries set state = 'pending', reason = '', due = `+due+`, node = 0, tries = 0, updated = $1
 		where event_seq = $2 and state <> 'pending' and state <> 'canceled' and ($3 = 0 or hook_key = $3) and ($4 = '' or state = $4)

@@ -41,7 +41,8 @@ func (s *sealer) seal(plain []byte) []byte {
 	return s.aead.Seal(append([]byte{1}, nonce...), nonce, plain, nil)
 }
 
-var errSealed = errors.New("a secret cannot be opened: this is not the key it was sealed with (setting: --secret-key-file)")
+var errSealed = errors.New(
+	"a secret cannot be opened: this is not the key it was sealed with (setting: --secret-key-file)")
 
 func (s *sealer) open(sealed []byte) ([]byte, error) {
 	switch {

@@ -52,7 +52,8 @@ func (db *DB) sourceSettings(s *hookyard.Source) (settings string, sealed []byte
 }
 
 func (db *DB) sourcesOf(ctx context.Context, projectKey int64) ([]*hookyard.Source, error) {
-	rows, err := db.read.QueryContext(ctx, "select "+sourceColumns+" from sources where project_key = $1 order by name", projectKey)
+	rows, err := db.read.QueryContext(ctx, "select "+sourceColumns+" from sources where project_key = $1 order by name",
+		projectKey)
 	if err != nil {
 		return nil, err
 	}
@@ -74,15 +75,16 @@ func (db *DB) collectSources(rows *sql.Rows) ([]*hookyard.Source, error) {
 
 // QueueSources lists the sources of every project that read a queue.
 func (db *DB) QueueSources(ctx context.Context) ([]*hookyard.Source, error) {
-	rows, err := db.read.QueryContext(ctx, "select "+sourceColumns+` from sources where settings like '%"Type":"rabbitmq"%' order by key`)
+	rows, err := db.read.QueryContext(ctx,
+		"select "+sourceColumns+` from sources where settings like '%"Type":"rabbitmq"%' order by key`)
 	if err != nil {
 		return nil, err
 	}
 	return db.collectSources(rows)
 }
 
-// PutSource makes a source whose Revision is 0, or else replaces the project's source of that name. created says which. It
-// fails with [hookyard.ErrStale] when there is one already, or it is not at s.Revision any more.
+// PutSource makes a source whose Revision is 0, or else replaces the project's source of that name. created says which.
+// It fails with [hookyard.ErrStale] when there is one already, or it is not at s.Revision any more.
 func (db *DB) PutSource(ctx context.Context, s *hookyard.Source) (created bool, err error) {
 	created = s.Revision == 0
 	err = db.change(ctx, func(tx *sql.Tx) error {
@@ -138,7 +140,8 @@ func (db *DB) DeleteSource(ctx context.Context, projectKey int64, name string) e
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
 			return hookyard.ErrNotFound
 		}
-		if _, err := tx.ExecContext(ctx, "delete from refused where project_key = $1 and source = $2", projectKey, name); err != nil {
+		if _, err := tx.ExecContext(ctx, "delete from refused where project_key = $1 and source = $2", projectKey,
+			name); err != nil {
 			return err
 		}
 		return audit(ctx, tx, projectKey, hookyard.Actor(ctx), "source.delete", name, "")
@@ -153,7 +156,8 @@ func (db *DB) Refuse(ctx context.Context, r *hookyard.Refusal) error {
 	return db.txPlain(ctx, func(c conn) error {
 		err := c.QueryRowContext(ctx, `insert into refused (project_key, source, time, reason, method, target, remote, header, body, size)
 			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning key`,
-			r.ProjectKey, r.Source, micros(r.Time), r.Reason, r.Method, r.Target, r.Remote, notNil(r.Header), notNil(r.Body), r.Size).Scan(&r.Key)
+			r.ProjectKey, r.Source, micros(r.Time), r.Reason, r.Method, r.Target, r.Remote, notNil(r.Header),
+			notNil(r.Body), r.Size).Scan(&r.Key)
 		if err != nil {
 			return err
 		}
@@ -176,7 +180,8 @@ func (db *DB) Refused(ctx context.Context, projectKey int64, source string, limi
 	for rows.Next() {
 		r := hookyard.Refusal{ProjectKey: projectKey}
 		var at int64
-		if err := rows.Scan(&r.Key, &r.Source, &at, &r.Reason, &r.Method, &r.Target, &r.Remote, &r.Header, &r.Body, &r.Size); err != nil {
+		if err := rows.Scan(&r.Key, &r.Source, &at, &r.Reason, &r.Method, &r.Target, &r.Remote, &r.Header, &r.Body,
+			&r.Size); err != nil {
 			return nil, err
 		}
 		r.Time = fromMicros(at)

@@ -36,8 +36,9 @@ func sqlite() *dialect {
 
 // openSQLite opens the file twice: a pool that only reads, and the writer. WAL lets them work side by side; FULL makes
 // a commit survive a power cut. The WAL is checkpointed by [DB.Run], not by whoever happens to commit the page that is
-// one too many: that request would pay for all. When the WAL begins anew, what a burst left of it beyond 64 MiB is given
-// back. Pages of 8 KiB suit events of a kilobyte or two: fewer of them are written a commit, which is a tenth of the CPU.
+// one too many: that request would pay for all. When the WAL begins anew, what a burst left of it beyond 64 MiB is
+// given back. Pages of 8 KiB suit events of a kilobyte or two: fewer of them are written a commit, which is a tenth of
+// the CPU.
 func openSQLite(ctx context.Context, dsn string) (*pools, error) {
 	path := strings.TrimPrefix(dsn, "sqlite:")
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -56,11 +57,13 @@ func openSQLite(ctx context.Context, dsn string) (*pools, error) {
 	if err := f.Close(); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
-	base := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_pragma=busy_timeout(10000)&_pragma=page_size(8192)&_pragma=journal_mode(wal)" +
+	base := "file:" + (&url.URL{Path: path}).EscapedPath() +
+		"?_pragma=busy_timeout(10000)&_pragma=page_size(8192)&_pragma=journal_mode(wal)" +
 		"&_pragma=synchronous(full)&_pragma=foreign_keys(on)&_pragma=temp_store(memory)"
 	// Two connections: the committer keeps one; changes of the configuration use the other. The committer runs both in
 	// turn, so they never wait for each other.
-	if p.write, err = sql.Open("sqlite", base+"&_txlock=immediate&_pragma=wal_autocheckpoint(0)&_pragma=journal_size_limit(67108864)&_pragma=cache_size(-8000)"); err != nil {
+	if p.write, err = sql.Open("sqlite",
+		base+"&_txlock=immediate&_pragma=wal_autocheckpoint(0)&_pragma=journal_size_limit(67108864)&_pragma=cache_size(-8000)"); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
 	p.write.SetMaxOpenConns(3)
@@ -78,7 +81,8 @@ func openSQLite(ctx context.Context, dsn string) (*pools, error) {
 
 func isDuplicateSQLite(err error) bool {
 	var e *sqlitedriver.Error
-	return errors.As(err, &e) && (e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+	return errors.As(err, &e) && (e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE ||
+		e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
 }
 
 // isPassingSQLite takes only what the statement or its values can be to blame for as their fault.
@@ -88,7 +92,8 @@ func isPassingSQLite(err error) bool {
 		return false
 	}
 	switch e.Code() & 0xff {
-	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE, sqlite3.SQLITE_ERROR,
+	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE,
+		sqlite3.SQLITE_ERROR,
 		sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_INTERRUPT: // interrupted by who asked
 		return false
 	}
@@ -110,7 +115,8 @@ func insertSQLite(ctx context.Context, _ conn, r *rowSet) error {
 				break
 			}
 		}
-		stmt, err := r.scratch.prepare(ctx, insertKey{r.table, n, r.ignore}, func() string { return insertText(r.table, n, r.ignore) })
+		stmt, err := r.scratch.prepare(ctx, insertKey{r.table, n, r.ignore},
+			func() string { return insertText(r.table, n, r.ignore) })
 		if err != nil {
 			return err
 		}
@@ -138,7 +144,8 @@ type insertKey struct {
 
 func insertText(t *table, rows int, ignore bool) string {
 	one := "(" + strings.TrimSuffix(strings.Repeat("?, ", len(t.columns)), ", ") + ")"
-	text := "insert into " + t.name + " (" + t.names() + ") values " + strings.TrimSuffix(strings.Repeat(one+", ", rows), ", ")
+	text := "insert into " + t.name + " (" + t.names() + ") values " +
+		strings.TrimSuffix(strings.Repeat(one+", ", rows), ", ")
 	if ignore {
 		text += " on conflict do nothing"
 	}

@@ -58,7 +58,8 @@ func (db *DB) CountBetween(ctx context.Context, projectKey int64, marks []int64)
 		if i > 0 {
 			text.WriteString(" union all ")
 		}
-		fmt.Fprintf(&text, "select %d, count(*) from events where project_key = $1 and seq >= $%d and seq <= $%d", s.at, len(args)+1, len(args)+2)
+		fmt.Fprintf(&text, "select %d, count(*) from events where project_key = $1 and seq >= $%d and seq <= $%d", s.at,
+			len(args)+1, len(args)+2)
 		args = append(args, s.lo, s.hi)
 	}
 	rows, err := db.read.QueryContext(ctx, text.String(), args...)

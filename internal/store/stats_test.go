@@ -13,7 +13,8 @@ import (
 )
 
 // put keeps n events of a type in a project, owed to nobody but the hooks given.
-func put(t *testing.T, db *store.DB, v *hookyard.View, eventType string, n int, hooks ...*hookyard.Hook) (last int64, events []*hookyard.Event) {
+func put(t *testing.T, db *store.DB, v *hookyard.View, eventType string, n int, hooks ...*hookyard.Hook) (last int64,
+	events []*hookyard.Event) {
 	t.Helper()
 	var all []*hookyard.Acceptance
 	for i := range n {
@@ -46,7 +47,8 @@ func TestCountBetween(t *testing.T) {
 		second, _ := put(t, db, b, "y", 5)
 		third, _ := put(t, db, a, "x", 7)
 		counts, err := db.CountBetween(ctx, a.Project.Key, []int64{0, first, second, third, third})
-		if err != nil || !slices.Equal(counts, []store.Count{{N: 10, Exact: true}, {Exact: true}, {N: 7, Exact: true}, {Exact: true}}) {
+		if err != nil || !slices.Equal(counts,
+			[]store.Count{{N: 10, Exact: true}, {Exact: true}, {N: 7, Exact: true}, {Exact: true}}) {
 			t.Errorf("counts %v, error %v; want 10, 0, 7, 0, exact", counts, err)
 		}
 		long, _ := put(t, db, a, "x", 3000)
@@ -73,13 +75,16 @@ func TestHookAttempts(t *testing.T) {
 		}
 		for i := range work {
 			w := &work[i]
-			at := &hookyard.Attempt{EventSeq: w.Delivery.EventSeq, HookKey: w.Delivery.HookKey, N: 1, StartedAt: time.Now(), Duration: 12 * time.Millisecond, Status: 200 + 300*(i%2)}
-			if err := db.Finish(ctx, &hookyard.Result{Work: w, Attempt: at, Decision: hookyard.Decision{State: hookyard.Delivered}}); err != nil {
+			at := &hookyard.Attempt{EventSeq: w.Delivery.EventSeq, HookKey: w.Delivery.HookKey, N: 1,
+				StartedAt: time.Now(), Duration: 12 * time.Millisecond, Status: 200 + 300*(i%2)}
+			if err := db.Finish(ctx, &hookyard.Result{Work: w, Attempt: at,
+				Decision: hookyard.Decision{State: hookyard.Delivered}}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		marks, err := db.HookAttempts(ctx, v.Hooks[0].Key, 2)
-		if err != nil || len(marks) != 2 || marks[0].Duration != 12*time.Millisecond || !marks[0].OK() || marks[1].OK() {
+		if err != nil || len(marks) != 2 || marks[0].Duration != 12*time.Millisecond || !marks[0].OK() ||
+			marks[1].OK() {
 			t.Errorf("marks %+v, error %v", marks, err)
 		}
 		if other, err := db.HookAttempts(ctx, v.Hooks[1].Key, 10); err != nil || len(other) != 0 {

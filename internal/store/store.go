@@ -111,7 +111,8 @@ func (db *DB) Close() error {
 	return db.close()
 }
 
-// OnCommit calls f after each commit that added events to a project, on this node or heard of another. f must not block.
+// OnCommit calls f after each commit that added events to a project, on this node or heard of another. f must not
+// block.
 func (db *DB) OnCommit(f func(projectKey int64)) { db.onCommit.Store(&f) }
 
 // OnChange calls f after each change of the configuration, on this node or seen of another. f must not block.
@@ -187,7 +188,8 @@ func (db *DB) translate(err error) error {
 		return &hookyard.Error{Code: hookyard.Conflict, Message: "it exists already"}
 	case db.dialect.isPassing(err):
 		db.log.Error("database cannot do what is asked", "error", err)
-		return &hookyard.Error{Code: hookyard.Unavailable, Message: "the database cannot do this at the moment: try again"}
+		return &hookyard.Error{Code: hookyard.Unavailable,
+			Message: "the database cannot do this at the moment: try again"}
 	}
 	return err
 }

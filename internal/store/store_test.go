@@ -17,7 +17,8 @@ import (
 
 func publish(t testing.TB, view *hookyard.View, typ, dedup string) *hookyard.Acceptance {
 	t.Helper()
-	e, err := hookyard.Publish(hookyard.Publication{ID: dedup, Type: typ, Data: []byte(`{"n":1.000000000000000000001}`)}, time.Now(), hookyard.DefaultLimits())
+	e, err := hookyard.Publish(hookyard.Publication{ID: dedup, Type: typ,
+		Data: []byte(`{"n":1.000000000000000000001}`)}, time.Now(), hookyard.DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,8 +51,10 @@ func TestAcceptClaimFinish(t *testing.T) {
 			t.Fatalf("second Claim = %v, %v; want none: it is taken", again, err)
 		}
 		w := &work[0]
-		attempt := &hookyard.Attempt{EventSeq: w.Event.Seq, HookKey: hook.Key, N: 1, StartedAt: time.Now(), Status: 200, URL: hook.URL, ResponseBody: []byte("ok")}
-		if err := db.Finish(ctx, &hookyard.Result{Work: w, Attempt: attempt, Decision: hookyard.Decision{State: hookyard.Delivered}}); err != nil {
+		attempt := &hookyard.Attempt{EventSeq: w.Event.Seq, HookKey: hook.Key, N: 1, StartedAt: time.Now(), Status: 200,
+			URL: hook.URL, ResponseBody: []byte("ok")}
+		if err := db.Finish(ctx, &hookyard.Result{Work: w, Attempt: attempt,
+			Decision: hookyard.Decision{State: hookyard.Delivered}}); err != nil {
 			t.Fatal(err)
 		}
 		d, err := db.Delivery(ctx, view.Project.Key, w.Delivery.ID)
@@ -66,10 +69,12 @@ func TestAcceptClaimFinish(t *testing.T) {
 		if err != nil || len(outcomes) != 1 || len(outcomes[hook.Key]) != 1 {
 			t.Fatalf("Outcomes = %+v, %v", outcomes, err)
 		}
-		if o := outcomes[hook.Key][0]; o.N != 1 || o.Status != 200 || !o.StartedAt.Equal(attempts[0].StartedAt) || o.ResponseBody != nil {
+		if o := outcomes[hook.Key][0]; o.N != 1 || o.Status != 200 || !o.StartedAt.Equal(attempts[0].StartedAt) ||
+			o.ResponseBody != nil {
 			t.Errorf("Outcomes = %+v; want what Attempts says, without bodies", o)
 		}
-		if err := db.Finish(ctx, &hookyard.Result{Work: w, Decision: hookyard.Decision{State: hookyard.Failed}}); !errors.Is(err, hookyard.ErrLost) {
+		if err := db.Finish(ctx, &hookyard.Result{Work: w,
+			Decision: hookyard.Decision{State: hookyard.Failed}}); !errors.Is(err, hookyard.ErrLost) {
 			t.Errorf("Finish of what has ended = %v; want ErrLost", err)
 		}
 	})
@@ -171,7 +176,8 @@ func TestReadersMissNothing(t *testing.T) {
 		var cursor int64
 		seen := map[string]bool{}
 		for last := false; ; {
-			page, err := nodes[0].Events(ctx, hookyard.EventQuery{ProjectKey: view.Project.Key, After: cursor, Ascending: true, Limit: 7})
+			page, err := nodes[0].Events(ctx,
+				hookyard.EventQuery{ProjectKey: view.Project.Key, After: cursor, Ascending: true, Limit: 7})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -15,7 +15,8 @@ func (db *DB) After(ctx context.Context, projectKey, after int64, limit int) (ho
 			return t, err
 		}
 		newest := t.UpTo
-		if t.Events, _, err = db.eventChunk(ctx, "select "+eventLight+" from events e where e.project_key = $1 and e.seq > $2 order by e.seq limit $3",
+		if t.Events, _, err = db.eventChunk(ctx,
+			"select "+eventLight+" from events e where e.project_key = $1 and e.seq > $2 order by e.seq limit $3",
 			[]any{projectKey, after, limit}, false, limit); err != nil {
 			return t, err
 		}
@@ -31,7 +32,8 @@ func (db *DB) After(ctx context.Context, projectKey, after int64, limit int) (ho
 			return t, err
 		} // else the pruner came between: the events may have a hole that t.Pruned does not tell of
 	}
-	return hookyard.Tail{}, hookyard.Errorf(hookyard.Unavailable, "events are being taken away faster than they can be read; try again")
+	return hookyard.Tail{}, hookyard.Errorf(hookyard.Unavailable,
+		"events are being taken away faster than they can be read; try again")
 }
 
 // tailStart reads the seq up to which all commits can be seen, and how far the project's events are gone.

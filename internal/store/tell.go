@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Nodes on one PostgreSQL tell each other what they committed, by its LISTEN and NOTIFY, so that listeners elsewhere are
-// woken at once and changes of the configuration hold everywhere at once. Nothing depends on it: whoever misses a
+// Nodes on one PostgreSQL tell each other what they committed, by its LISTEN and NOTIFY, so that listeners elsewhere
+// are woken at once and changes of the configuration hold everywhere at once. Nothing depends on it: whoever misses a
 // message looks for itself within a second.
 
 // teller sends messages to the other nodes. It is the zero value where there are none.

@@ -17,7 +17,8 @@ import (
 	"github.com/hookyard/hookyard/internal/store/storetest"
 )
 
-// TestRetentionBytes holds that a bound on the size takes away what is beyond it, and not everything: files do not shrink.
+// TestRetentionBytes holds that a bound on the size takes away what is beyond it, and not everything: files do not
+// shrink.
 func TestRetentionBytes(t *testing.T) {
 	t.Parallel()
 	storetest.EachDSN(t, func(t *testing.T, dsn string) {
@@ -63,7 +64,8 @@ func TestOwnRetention(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := t.Context()
-		short, long, plain := storetest.Project(t, db, "ann", "short"), storetest.Project(t, db, "ann", "long"), storetest.Project(t, db, "ann", "plain")
+		short, long, plain := storetest.Project(t, db, "ann", "short"), storetest.Project(t, db, "ann", "long"),
+			storetest.Project(t, db, "ann", "plain")
 		for v, keep := range map[*hookyard.View]time.Duration{short: time.Hour, long: 100 * time.Hour} {
 			p := *v.Project
 			p.Retention = keep
@@ -78,7 +80,8 @@ func TestOwnRetention(t *testing.T) {
 			after time.Duration
 			want  int
 		}{{30 * time.Minute, 0}, {2 * time.Hour, 2}, {30 * time.Hour, 2}, {200 * time.Hour, 2}} {
-			if n, err := db.Prune(ctx, store.Retention{Bodies: 24 * time.Hour}, time.Now().Add(step.after)); n != step.want || err != nil {
+			if n, err := db.Prune(ctx, store.Retention{Bodies: 24 * time.Hour},
+				time.Now().Add(step.after)); n != step.want || err != nil {
 				t.Errorf("after %s %d events went, %v; want %d", step.after, n, err, step.want)
 			}
 		}
@@ -103,7 +106,8 @@ func TestReplayBesideThePruner(t *testing.T) {
 			_, _, err := db.StepReplay(ctx, r, func(*hookyard.Event) (bool, error) {
 				if !pruned {
 					pruned = true
-					if n, err := db.Prune(ctx, store.Retention{Bodies: time.Minute}, time.Now().Add(time.Hour)); n != 3 || err != nil {
+					if n, err := db.Prune(ctx, store.Retention{Bodies: time.Minute},
+						time.Now().Add(time.Hour)); n != 3 || err != nil {
 						t.Errorf("pruned %d, %v", n, err)
 					}
 				}
@@ -145,7 +149,8 @@ func TestReplayKeepsOrder(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := t.Context()
 		v := storetest.Project(t, db, "ann", "a", "http://one.test")
-		if _, err := db.UpdateHook(ctx, v.Project.Key, "h1", 0, "hook.update", func(h *hookyard.Hook) error { h.Ordered = true; return nil }); err != nil {
+		if _, err := db.UpdateHook(ctx, v.Project.Key, "h1", 0, "hook.update",
+			func(h *hookyard.Hook) error { h.Ordered = true; return nil }); err != nil {
 			t.Fatal(err)
 		}
 		v, err := db.View(ctx, "ann", "a")
@@ -159,7 +164,8 @@ func TestReplayKeepsOrder(t *testing.T) {
 			if i < 2 {
 				d.State, d.Due = hookyard.Skipped, time.Time{}
 			}
-			if _, err := db.Accept(ctx, &hookyard.Acceptance{Event: e, Deliveries: []hookyard.Delivery{d}, Taken: []bool{false}, Ordered: []bool{true}}); err != nil {
+			if _, err := db.Accept(ctx, &hookyard.Acceptance{Event: e, Deliveries: []hookyard.Delivery{d},
+				Taken: []bool{false}, Ordered: []bool{true}}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -270,7 +276,9 @@ func TestCommitWithoutAnswer(t *testing.T) {
 	e := hookyard.NewEvent("in", "x", []byte("{}"), time.Now())
 	e.ProjectKey, e.DedupKey = v.Project.Key, "d1"
 	c.armed.Store(true)
-	r, err := db.Accept(context.Background(), &hookyard.Acceptance{Event: e, Deliveries: hookyard.Route(e, v.Hooks, nil), Taken: []bool{true}, Ordered: []bool{false}})
+	r, err := db.Accept(context.Background(),
+		&hookyard.Acceptance{Event: e, Deliveries: hookyard.Route(e, v.Hooks, nil), Taken: []bool{true},
+			Ordered: []bool{false}})
 	if err != nil || r.Duplicate || r.ID != e.ID || e.Seq == 0 {
 		t.Errorf("receipt %+v, seq %d, %v; want that of an event that is kept", r, e.Seq, err)
 	}

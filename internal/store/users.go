@@ -75,7 +75,8 @@ func (db *DB) createUser(ctx context.Context, tx *sql.Tx, u *hookyard.User) erro
 }
 
 // JoinUser makes a user for an account at a provider. Nobody here chose the name, so it must give no right to anything
-// that is here already: when u.Name is a user's, or owns a project, u becomes the first of Name-2, Name-3 … that is free.
+// that is here already: when u.Name is a user's, or owns a project, u becomes the first of Name-2, Name-3 … that is
+// free.
 func (db *DB) JoinUser(ctx context.Context, u *hookyard.User) error {
 	wanted := u.Name
 	return db.change(ctx, func(tx *sql.Tx) error {
@@ -93,21 +94,24 @@ func (db *DB) JoinUser(ctx context.Context, u *hookyard.User) error {
 				return db.createUser(ctx, tx, u)
 			}
 		}
-		return hookyard.Errorf(hookyard.Conflict, "user %s exists already, and so do a thousand more of that name", wanted)
+		return hookyard.Errorf(hookyard.Conflict, "user %s exists already, and so do a thousand more of that name",
+			wanted)
 	})
 }
 
 // UpdateUser keeps a user's password, rights and subject. All the user's sessions end when the password changes, as
-// somebody else may have known it, and when the user is disabled. Tokens stay: programs hold them, and each is revoked by
-// itself. It fails with [hookyard.Conflict] when the subject is another user's.
+// somebody else may have known it, and when the user is disabled. Tokens stay: programs hold them, and each is revoked
+// by itself. It fails with [hookyard.Conflict] when the subject is another user's.
 func (db *DB) UpdateUser(ctx context.Context, u *hookyard.User) error {
 	return db.change(ctx, func(tx *sql.Tx) error {
 		var password string
-		err := tx.QueryRowContext(ctx, "select password from users where key = $1"+db.dialect.forUpdate, u.Key).Scan(&password)
+		err := tx.QueryRowContext(ctx, "select password from users where key = $1"+db.dialect.forUpdate,
+			u.Key).Scan(&password)
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "update users set password = $1, admin = $2, disabled = $3, subject = $4 where key = $5",
+		_, err = tx.ExecContext(ctx,
+			"update users set password = $1, admin = $2, disabled = $3, subject = $4 where key = $5",
 			u.PasswordHash, u.Admin, u.Disabled, u.Subject, u.Key)
 		if db.dialect.isDuplicate(err) {
 			return hookyard.Errorf(hookyard.Conflict, "that account signs another user in already")
@@ -149,7 +153,8 @@ const tokenQuery = `select t.key, t.id, t.user_key, u.name, t.name, t.hash, t.pr
 func scanToken(row interface{ Scan(...any) error }) (*hookyard.Token, error) {
 	t := &hookyard.Token{}
 	var expires, created, used int64
-	err := row.Scan(&t.Key, &t.ID, &t.UserKey, &t.User, &t.Name, &t.Hash, &t.ProjectKey, &t.Project, &t.Scope, &expires, &created, &used)
+	err := row.Scan(&t.Key, &t.ID, &t.UserKey, &t.User, &t.Name, &t.Hash, &t.ProjectKey, &t.Project, &t.Scope, &expires,
+		&created, &used)
 	t.ExpiresAt, t.CreatedAt, t.LastUsedAt = fromMicros(expires), fromMicros(created), fromMicros(used)
 	return t, err
 }
@@ -185,7 +190,8 @@ func (db *DB) CreateToken(ctx context.Context, t *hookyard.Token) error {
 	return db.change(ctx, func(tx *sql.Tx) error {
 		err := tx.QueryRowContext(ctx, `insert into tokens (id, user_key, name, hash, project_key, scope, expires, created, used)
 			values ($1, $2, $3, $4, $5, $6, $7, $8, 0) returning key`,
-			t.ID, t.UserKey, t.Name, t.Hash, t.ProjectKey, string(t.Scope), micros(t.ExpiresAt), micros(t.CreatedAt)).Scan(&t.Key)
+			t.ID, t.UserKey, t.Name, t.Hash, t.ProjectKey, string(t.Scope), micros(t.ExpiresAt),
+			micros(t.CreatedAt)).Scan(&t.Key)
 		if err != nil {
 			return err
 		}
@@ -197,7 +203,8 @@ func (db *DB) CreateToken(ctx context.Context, t *hookyard.Token) error {
 func (db *DB) DeleteToken(ctx context.Context, userKey int64, id string) error {
 	return db.change(ctx, func(tx *sql.Tx) error {
 		var project int64
-		err := tx.QueryRowContext(ctx, "delete from tokens where user_key = $1 and id = $2 returning project_key", userKey, id).Scan(&project)
+		err := tx.QueryRowContext(ctx, "delete from tokens where user_key = $1 and id = $2 returning project_key",
+			userKey, id).Scan(&project)
 		if err != nil {
 			return err
 		}
@@ -242,7 +249,8 @@ func (db *DB) SessionByHash(ctx context.Context, hash []byte) (*hookyard.Session
 
 // Sessions lists a user's sessions, the newest first.
 func (db *DB) Sessions(ctx context.Context, userKey int64) ([]*hookyard.Session, error) {
-	rows, err := db.read.QueryContext(ctx, "select "+sessionColumns+" from sessions where user_key = $1 order by created desc", userKey)
+	rows, err := db.read.QueryContext(ctx,
+		"select "+sessionColumns+" from sessions where user_key = $1 order by created desc", userKey)
 	if err != nil {
 		return nil, err
 	}

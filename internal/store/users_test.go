@@ -20,11 +20,13 @@ func TestPasswordEndsSessions(t *testing.T) {
 			if err := db.CreateUser(ctx, u); err != nil {
 				t.Fatal(err)
 			}
-			if err := db.CreateToken(ctx, &hookyard.Token{UserKey: u.Key, Hash: []byte("t" + u.Name), Scope: hookyard.ScopeManage}); err != nil {
+			if err := db.CreateToken(ctx, &hookyard.Token{UserKey: u.Key, Hash: []byte("t" + u.Name),
+				Scope: hookyard.ScopeManage}); err != nil {
 				t.Fatal(err)
 			}
 			for _, n := range []string{"1", "2"} {
-				s := &hookyard.Session{Hash: []byte(n + u.Name), UserKey: u.Key, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}
+				s := &hookyard.Session{Hash: []byte(n + u.Name), UserKey: u.Key, CreatedAt: now, SeenAt: now,
+					ExpiresAt: now.Add(time.Hour)}
 				if err := db.CreateSession(ctx, s); err != nil {
 					t.Fatal(err)
 				}

@@ -14,8 +14,8 @@ const (
 )
 
 // Cursor is the text of a place in a project's events. It holds the project, so that a place in one is not taken for a
-// place in another, and a checksum, so that a mistyped one is not taken for a place at all. It is no secret and gives no
-// right.
+// place in another, and a checksum, so that a mistyped one is not taken for a place at all. It is no secret and gives
+// no right.
 func Cursor(projectKey, seq int64) string {
 	b := make([]byte, 0, 1+2*binary.MaxVarintLen64+4)
 	b = append(b, cursorVersion)
@@ -27,7 +27,8 @@ func Cursor(projectKey, seq int64) string {
 
 // ParseCursor is the inverse of [Cursor]. It fails with Invalid for anything Cursor does not return for this project.
 func ParseCursor(text string, projectKey int64) (seq int64, err error) {
-	forged := hookyard.FieldErrorf("cursor", "the cursor is not one that hookyard gave out: begin again without it, or with since=all")
+	forged := hookyard.FieldErrorf("cursor",
+		"the cursor is not one that hookyard gave out: begin again without it, or with since=all")
 	if len(text) > maxCursor {
 		return 0, forged
 	}
@@ -44,7 +45,8 @@ func ParseCursor(text string, projectKey int64) (seq int64, err error) {
 		return 0, forged
 	}
 	if int64(project) != projectKey {
-		return 0, hookyard.FieldErrorf("cursor", "the cursor is of another project, or of one of this name that was deleted: begin again without it, or with since=all")
+		return 0, hookyard.FieldErrorf("cursor",
+			"the cursor is of another project, or of one of this name that was deleted: begin again without it, or with since=all")
 	}
 	return int64(at), nil
 }

@@ -44,11 +44,13 @@ func (g *Gate) Enter(w http.ResponseWriter, r *http.Request) (leave func(), err 
 	defer g.mu.Unlock()
 	if g.open >= g.total {
 		w.Header().Set("Retry-After", "10")
-		return nil, hookyard.Errorf(hookyard.Unavailable, "%d listeners are connected, which is as many as this server takes (setting: --max-listeners)", g.open)
+		return nil, hookyard.Errorf(hookyard.Unavailable,
+			"%d listeners are connected, which is as many as this server takes (setting: --max-listeners)", g.open)
 	}
 	if g.by[addr] >= g.perAddress {
 		w.Header().Set("Retry-After", "10")
-		return nil, hookyard.Errorf(hookyard.TooMany, "%d listeners are connected from your address, which is as many as one gets (setting: --max-listeners-per-address)", g.by[addr])
+		return nil, hookyard.Errorf(hookyard.TooMany,
+			"%d listeners are connected from your address, which is as many as one gets (setting: --max-listeners-per-address)", g.by[addr])
 	}
 	g.open++
 	g.by[addr]++

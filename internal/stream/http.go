@@ -158,7 +158,8 @@ func (l *Listeners) begin(w http.ResponseWriter, r *http.Request, owner, project
 	w.Header().Set(CursorHeader, Cursor(view.Project.Key, reader.Cursor()))
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	return &session{l: l, r: r, owner: owner, project: project, key: view.Project.Key, reader: reader, leave: leave, checked: time.Now()}, nil
+	return &session{l: l, r: r, owner: owner, project: project, key: view.Project.Key, reader: reader, leave: leave,
+		checked: time.Now()}, nil
 }
 
 func (s *session) end() {
@@ -199,8 +200,8 @@ type Line struct {
 // lineBuffer is how many bytes are gathered before they are written.
 const lineBuffer = 16 << 10
 
-// NewLine prepares an answer that stays open longer than requests may: it lifts the server's deadline for reading, which
-// net/http would otherwise take for the end of the client.
+// NewLine prepares an answer that stays open longer than requests may: it lifts the server's deadline for reading,
+// which net/http would otherwise take for the end of the client.
 func (h *Hub) NewLine(w http.ResponseWriter) *Line {
 	rc := http.NewResponseController(w)
 	_ = rc.SetReadDeadline(time.Time{}) // not supported by test recorders

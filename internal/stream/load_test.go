@@ -67,7 +67,8 @@ func TestConcurrentWriters(t *testing.T) {
 		var wg sync.WaitGroup
 		for n := range listeners {
 			wg.Go(func() {
-				if err := follow(func() string { return b.srv.URL + "/acme/shop/stream" }, writers*each, n); err != nil {
+				if err := follow(func() string { return b.srv.URL + "/acme/shop/stream" }, writers*each,
+					n); err != nil {
 					t.Error(err)
 				}
 			})
@@ -100,7 +101,8 @@ func TestRestarts(t *testing.T) {
 	var wg sync.WaitGroup
 	for n := range listeners {
 		wg.Go(func() {
-			if err := follow(func() string { return url.Load().(string) + "/acme/shop/stream" }, events, n); err != nil {
+			if err := follow(func() string { return url.Load().(string) + "/acme/shop/stream" }, events,
+				n); err != nil {
 				t.Error(err)
 			}
 		})
@@ -174,7 +176,8 @@ func dialListener(t testing.TB, b *bundle, kind string) net.Conn {
 		path = "stream"
 		more = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 	}
-	if _, err := fmt.Fprintf(c, "GET /acme/shop/%s HTTP/1.1\r\nHost: yard\r\nUser-Agent: test\r\n%s\r\n", path, more); err != nil {
+	if _, err := fmt.Fprintf(c, "GET /acme/shop/%s HTTP/1.1\r\nHost: yard\r\nUser-Agent: test\r\n%s\r\n", path,
+		more); err != nil {
 		t.Fatal(err)
 	}
 	return c

@@ -17,7 +17,8 @@ func (s *session) push(w http.ResponseWriter, format string) error {
 	h := w.Header()
 	h.Set("Content-Type", f.contentType)
 	h.Set("X-Accel-Buffering", "no") // nginx would gather events until its buffer is full
-	h.Set("Connection", "close")     // the end of the body is the end of the connection: its last write needs no deadline lifted
+	// the end of the body is the end of the connection: its last write needs no deadline lifted
+	h.Set("Connection", "close")
 	w.WriteHeader(http.StatusOK)
 	line := s.l.o.Hub.NewLine(w)
 	line.Puts(f.hello)

@@ -92,7 +92,8 @@ func routes(l *stream.Listeners) http.Handler {
 
 func publish(t testing.TB, db *store.DB, view *hookyard.View, typ string, n int) hookyard.Receipt {
 	t.Helper()
-	e, err := hookyard.Publish(hookyard.Publication{Type: typ, Data: fmt.Appendf(nil, `{"n":%d,"big":12345678901234567890.10}`, n)}, time.Now(), hookyard.DefaultLimits())
+	e, err := hookyard.Publish(hookyard.Publication{Type: typ,
+		Data: fmt.Appendf(nil, `{"n":%d,"big":12345678901234567890.10}`, n)}, time.Now(), hookyard.DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
 	}

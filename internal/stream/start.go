@@ -80,7 +80,8 @@ func (l *Listeners) since(r *http.Request, text string, projectKey int64) (Start
 	case strings.HasPrefix(text, "evt_"):
 		e, err := l.o.Hub.o.Store.Event(r.Context(), projectKey, hookyard.Clean(text, 100))
 		if hookyard.CodeOf(err) == hookyard.NotFound {
-			return Start{}, time.Time{}, hookyard.FieldErrorf("since", "since names an event that is not in this project, or is past retention")
+			return Start{}, time.Time{}, hookyard.FieldErrorf("since",
+				"since names an event that is not in this project, or is past retention")
 		}
 		if err != nil {
 			return Start{}, time.Time{}, err
@@ -91,7 +92,8 @@ func (l *Listeners) since(r *http.Request, text string, projectKey int64) (Start
 	if err != nil {
 		d, err := hookyard.ParseDuration(text)
 		if err != nil || d < 0 {
-			return Start{}, time.Time{}, hookyard.FieldErrorf("since", "since must be now, all, a duration such as 10m, a time such as 2026-01-31T12:00:00Z, or an event's id")
+			return Start{}, time.Time{}, hookyard.FieldErrorf("since",
+				"since must be now, all, a duration such as 10m, a time such as 2026-01-31T12:00:00Z, or an event's id")
 		}
 		t = time.Now().Add(-d)
 	}

@@ -1,10 +1,10 @@
 // Package stream lets listeners follow a project's events live and miss none: by long poll, Server-Sent Events, NDJSON
 // and WebSocket.
 //
-// A listener is a cursor, and the truth is in the store. The [Hub] only says "look again"; a listener then reads on from
-// where it is. So a slow listener reads later and costs no memory, one that comes back goes on where it was, and a lost
-// wake-up costs a second. What many listeners are about to read is read and encoded once (see tail); whoever is further
-// behind reads for itself.
+// A listener is a cursor, and the truth is in the store. The [Hub] only says "look again"; a listener then reads on
+// from where it is. So a slow listener reads later and costs no memory, one that comes back goes on where it was, and a
+// lost wake-up costs a second. What many listeners are about to read is read and encoded once (see tail); whoever is
+// further behind reads for itself.
 package stream
 
 import (
@@ -50,5 +50,6 @@ type Selection struct {
 
 // light decides by what is known without the event's bytes.
 func (s *Selection) light(e *hookyard.Event) bool {
-	return s.Types.Match(e.Type) && (s.Source == "" || s.Source == e.Source) && (s.Since.IsZero() || !e.Time.Before(s.Since))
+	return s.Types.Match(e.Type) && (s.Source == "" || s.Source == e.Source) &&
+		(s.Since.IsZero() || !e.Time.Before(s.Since))
 }

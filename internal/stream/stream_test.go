@@ -51,7 +51,8 @@ func TestTransports(t *testing.T) {
 			if err != nil || number(t, e) != n || id != e.Cursor {
 				t.Fatalf("sse: %+v, id %s, %v; want number %d", e, id, err, n)
 			}
-			if want := fmt.Sprintf(`{"n":%d,"big":12345678901234567890.10}`, n); string(e.Data) != want || !strings.Contains(string(e.Base64), want) {
+			if want := fmt.Sprintf(`{"n":%d,"big":12345678901234567890.10}`, n); string(e.Data) != want ||
+				!strings.Contains(string(e.Base64), want) {
 				t.Errorf("data %s, bytes %s; want every digit of %s", e.Data, e.Base64, want)
 			}
 			if n == 1 {
@@ -79,7 +80,8 @@ func TestTransports(t *testing.T) {
 		if len(polled.Events) != 1 || number(t, polled.Events[0]) != 3 {
 			t.Fatalf("poll on: %+v", polled)
 		}
-		if _, polled, _ = b.poll(t, "after="+polled.Cursor+"&wait=10ms"); len(polled.Events) != 0 || polled.Cursor == "" {
+		if _, polled, _ = b.poll(t, "after="+polled.Cursor+"&wait=10ms"); len(polled.Events) != 0 ||
+			polled.Cursor == "" {
 			t.Fatalf("poll at the end: %+v", polled)
 		}
 	})
@@ -155,10 +157,12 @@ func TestBadRequests(t *testing.T) {
 			t.Errorf("%.60s: %d %s; want 400 with %q", query, status, text, want)
 		}
 	}
-	if _, err := open(b.srv.URL+"/acme/shop/stream?format=xml", "*/*", ""); err == nil || !strings.Contains(err.Error(), "400") {
+	if _, err := open(b.srv.URL+"/acme/shop/stream?format=xml", "*/*", ""); err == nil ||
+		!strings.Contains(err.Error(), "400") {
 		t.Errorf("format=xml: %v", err)
 	}
-	if _, err := open(b.srv.URL+"/acme/nothing/stream", "*/*", ""); err == nil || !strings.Contains(err.Error(), "404") {
+	if _, err := open(b.srv.URL+"/acme/nothing/stream", "*/*", ""); err == nil ||
+		!strings.Contains(err.Error(), "404") {
 		t.Errorf("no such project: %v", err)
 	}
 	if n := b.gate.Open(); n != 0 {
@@ -176,12 +180,14 @@ func TestGap(t *testing.T) {
 			publish(t, db, view, "a", n)
 		}
 		_, start, _ := b.poll(t, "since=all&limit=1")
-		if n, err := db.Prune(context.Background(), store.Retention{Bodies: time.Nanosecond}, time.Now().Add(time.Second)); err != nil || n != 4 {
+		if n, err := db.Prune(context.Background(), store.Retention{Bodies: time.Nanosecond},
+			time.Now().Add(time.Second)); err != nil || n != 4 {
 			t.Fatalf("Prune = %d, %v", n, err)
 		}
 		publish(t, db, view, "a", 4)
 		_, answer, text := b.poll(t, "after="+start.Cursor)
-		if answer.Gap == nil || answer.Gap.MissingFrom != start.Cursor || len(answer.Events) != 1 || number(t, answer.Events[0]) != 4 {
+		if answer.Gap == nil || answer.Gap.MissingFrom != start.Cursor || len(answer.Events) != 1 ||
+			number(t, answer.Events[0]) != 4 {
 			t.Fatalf("after the cursor of 0: %s; want a gap, then 4", text)
 		}
 		if _, on, text := b.poll(t, "after="+answer.Gap.ResumeAt); on.Gap != nil || len(on.Events) != 1 {
@@ -322,7 +328,8 @@ func TestPreflight(t *testing.T) {
 	b := setup(t, db, stream.NewGate(0, 0))
 	req, _ := http.NewRequest(http.MethodOptions, b.srv.URL+"/acme/shop/poll", nil)
 	resp, err := http.DefaultClient.Do(req)
-	if err != nil || resp.StatusCode != http.StatusNoContent || !strings.Contains(resp.Header.Get("Access-Control-Allow-Headers"), "Authorization") {
+	if err != nil || resp.StatusCode != http.StatusNoContent ||
+		!strings.Contains(resp.Header.Get("Access-Control-Allow-Headers"), "Authorization") {
 		t.Errorf("%v, %v", resp, err)
 	}
 	_ = resp.Body.Close()
@@ -330,7 +337,8 @@ func TestPreflight(t *testing.T) {
 
 func TestForeignCookies(t *testing.T) {
 	t.Parallel()
-	for origin, want := range map[string]bool{"": true, "http://yard.example": true, "https://evil.example": false, "null": false, "http://yard.example:81": false} {
+	for origin, want := range map[string]bool{"": true, "http://yard.example": true, "https://evil.example": false,
+		"null": false, "http://yard.example:81": false} {
 		r, _ := http.NewRequest(http.MethodGet, "http://yard.example/", nil)
 		r.Header.Set("Cookie", "hookyard_session=x")
 		if origin != "" {

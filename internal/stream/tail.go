@@ -53,7 +53,8 @@ func (t *tail) since(cursor int64) (items []*Item, upTo, seen int64, behind bool
 	if cursor < t.after {
 		return nil, 0, 0, true
 	}
-	at, found := slices.BinarySearchFunc(t.items, cursor, func(it *Item, seq int64) int { return int(it.Event.Seq - seq) })
+	at, found := slices.BinarySearchFunc(t.items, cursor,
+		func(it *Item, seq int64) int { return int(it.Event.Seq - seq) })
 	if found {
 		at++
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// appendEvent writes an event as listeners get it, in one line. The names are those of client.Event; on top of that come
-// "cursor", where to go on from; "data", the payload proper as JSON, digit for digit, when it is JSON; and always
+// appendEvent writes an event as listeners get it, in one line. The names are those of client.Event; on top of that
+// come "cursor", where to go on from; "data", the payload proper as JSON, digit for digit, when it is JSON; and always
 // "base64", the body's bytes exactly as they came, for signatures are over bytes.
 func appendEvent(b []byte, e *hookyard.Event, cursor string) []byte {
 	b = slices.Grow(b, 512+4*int(e.Size)/3+len(e.Data()))
@@ -29,7 +29,8 @@ func appendEvent(b []byte, e *hookyard.Event, cursor string) []byte {
 	b = appendText(b, "contentType", e.ContentType)
 	b = append(b, `,"size":`...)
 	b = strconv.AppendInt(b, e.Size, 10)
-	for _, f := range [...][2]string{{"method", e.Method}, {"target", e.Target}, {"remote", e.Remote}, {"verified", e.Verified}} {
+	for _, f := range [...][2]string{{"method", e.Method}, {"target", e.Target}, {"remote", e.Remote},
+		{"verified", e.Verified}} {
 		if f[1] != "" {
 			b = appendText(b, f[0], f[1])
 		}
@@ -109,6 +110,7 @@ func appendGap(b []byte, projectKey int64, g *Gap) []byte {
 	b = g.Time.UTC().AppendFormat(b, time.RFC3339Nano)
 	b = append(b, `","resumeAt":"`...)
 	b = append(b, Cursor(projectKey, g.Until)...)
-	b = append(b, `","message":"events between missingFrom and missingUntil are past retention and cannot be sent any more (setting: --retention, --retention-bytes); what is still here follows"}}`...)
+	b = append(b,
+		`","message":"events between missingFrom and missingUntil are past retention and cannot be sent any more (setting: --retention, --retention-bytes); what is still here follows"}}`...)
 	return b
 }

@@ -23,11 +23,16 @@ func TestWire(t *testing.T) {
 	published := `{"type":"order.created","timestamp":"2026-01-31T12:00:00Z","data":{"n":1.10,"big":12345678901234567890}}`
 	var got bytes.Buffer
 	for _, e := range []*hookyard.Event{
-		{ID: "evt_1", Seq: 1, ProjectKey: 7, Source: "api", Type: "order.created", Time: at, ContentType: "application/json", Body: []byte(published),
+		{ID: "evt_1", Seq: 1, ProjectKey: 7, Source: "api", Type: "order.created", Time: at,
+			ContentType: "application/json", Body: []byte(published),
 			Size: int64(len(published)), DataOffset: strings.Index(published, `{"n"`)},
-		{ID: "evt_2", Seq: 300, ProjectKey: 7, Source: "github", Type: "push", Time: at, ContentType: "application/json", Method: "POST", Target: "/x?y=1",
-			Remote: "192.0.2.1", Verified: "github hmac-sha256", Header: http.Header{"X-Github-Event": {"push"}, "A": {"1", "<2>"}}, Body: []byte("{\r\n  \"a\": [1,\n 2.0]\n}"), Size: 20},
-		{ID: "evt_3", Seq: 301, ProjectKey: 7, Source: "x", Time: at, ContentType: "text/plain", Body: []byte("no JSON \"at\" all\n"), Size: 17},
+		{ID: "evt_2", Seq: 300, ProjectKey: 7, Source: "github", Type: "push", Time: at,
+			ContentType: "application/json", Method: "POST", Target: "/x?y=1",
+			Remote: "192.0.2.1", Verified: "github hmac-sha256",
+			Header: http.Header{"X-Github-Event": {"push"}, "A": {"1", "<2>"}},
+			Body:   []byte("{\r\n  \"a\": [1,\n 2.0]\n}"), Size: 20},
+		{ID: "evt_3", Seq: 301, ProjectKey: 7, Source: "x", Time: at, ContentType: "text/plain",
+			Body: []byte("no JSON \"at\" all\n"), Size: 17},
 		{ID: "evt_4", Seq: 302, ProjectKey: 7, Source: "x", Time: at, Body: []byte{0, 0xff, 0xe2}, Size: 3},
 		{ID: "evt_5", Seq: 303, ProjectKey: 7, Source: "x", Time: at, Size: 3},
 		{ID: "evt_6", Seq: 304, ProjectKey: 7, Source: "x", Time: at, Body: []byte{}},

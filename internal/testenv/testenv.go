@@ -1,5 +1,6 @@
-// Package testenv finds the services that tests run against. A test whose service is missing is skipped and the reason is
-// written to the file named by HOOKYARD_SKIPPED, which make prints last; with CI=true a missing service fails instead.
+// Package testenv finds the services that tests run against. A test whose service is missing is skipped and the reason
+// is written to the file named by HOOKYARD_SKIPPED, which make prints last; with CI=true a missing service fails
+// instead.
 package testenv
 
 import (

@@ -162,7 +162,8 @@ func makeBin(v *visit) error {
 }
 
 func (v *visit) readBinForm() binForm {
-	return binForm{Private: v.has("private"), Status: v.get("status"), Type: v.get("type"), Body: v.form.Get("body"), Delay: v.get("delay")}
+	return binForm{Private: v.has("private"), Status: v.get("status"), Type: v.get("type"), Body: v.form.Get("body"),
+		Delay: v.get("delay")}
 }
 
 // wish makes the body for the API of bins.

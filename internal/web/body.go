@@ -60,7 +60,8 @@ func mostlyText(b []byte) bool {
 	return odd*20 <= len(b)
 }
 
-// prettyJSON indents JSON and wraps its tokens in spans. Numbers and strings stay digit for digit; everything is escaped.
+// prettyJSON indents JSON and wraps its tokens in spans. Numbers and strings stay digit for digit; everything is
+// escaped.
 func prettyJSON(b []byte) template.HTML {
 	var in bytes.Buffer
 	if json.Indent(&in, b, "", "  ") != nil {

@@ -33,12 +33,15 @@ type tab struct {
 func chromium(t *testing.T) *tab {
 	t.Helper()
 	path := testenv.Chromium(t)
-	dir, err := os.MkdirTemp("", "hookyard-chromium-") // removed with patience below: the browser's children write a little longer
+	// removed with patience below: the browser's children write a little longer
+	dir, err := os.MkdirTemp("", "hookyard-chromium-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.UserDataDir(dir), chromedp.Env("TMPDIR="+dir), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
+		chromedp.DisableGPU,
+		chromedp.UserDataDir(dir), chromedp.Env("TMPDIR="+dir), chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true))
 	ctx, stop := context.WithTimeout(context.Background(), 3*time.Minute)
 	ctx, closeAll := chromedp.NewExecAllocator(ctx, options...)
@@ -102,7 +105,8 @@ func (b *tab) scheme(name string) {
 func (b *tab) scripts(on bool) {
 	b.t.Helper()
 	b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on})
+		_, err := cdp.Call(ctx, t, emulation.SetScriptExecutionDisabled,
+			emulation.SetScriptExecutionDisabledParams{Value: !on})
 		return err
 	}))
 }
@@ -114,12 +118,17 @@ func addresses(x shop) map[string]string { return addressesOf("acme", x) }
 func addressesOf(owner string, x shop) map[string]string {
 	all := map[string]string{
 		"projects": "/", "project": "/acme/shop", "hooks": "/acme/shop/webhooks", "hook": "/acme/shop/webhooks/billing",
-		"hook-failing": "/acme/shop/webhooks/warehouse", "hook-edit": "/acme/shop/webhooks/accounting/edit", "events": "/acme/shop/events",
+		"hook-failing": "/acme/shop/webhooks/warehouse", "hook-edit": "/acme/shop/webhooks/accounting/edit",
+		"events": "/acme/shop/events",
 		"search": "/acme/shop/events?text=ann&type=order.*&since=1h", "event": "/acme/shop/events/" + x.event,
-		"event-edit": "/acme/shop/events/" + x.event + "/edit", "publish": "/acme/shop/publish", "deliveries": "/acme/shop/deliveries",
-		"delivery": "/acme/shop/deliveries/" + x.failing, "sources": "/acme/shop/sources", "source-add": "/acme/shop/sources?type=stripe",
-		"source": "/acme/shop/sources/github", "replays": "/acme/shop/replays", "changes": "/acme/shop/audit", "settings": "/acme/shop/settings",
-		"status": "/status", "bins": "/bins", "bin": x.bin, "users": "/users", "profile": "/profile", "login": "/login", "not-found": "/nothing",
+		"event-edit": "/acme/shop/events/" + x.event + "/edit", "publish": "/acme/shop/publish",
+		"deliveries": "/acme/shop/deliveries",
+		"delivery":   "/acme/shop/deliveries/" + x.failing, "sources": "/acme/shop/sources",
+		"source-add": "/acme/shop/sources?type=stripe",
+		"source":     "/acme/shop/sources/github", "replays": "/acme/shop/replays", "changes": "/acme/shop/audit",
+		"settings": "/acme/shop/settings",
+		"status":   "/status", "bins": "/bins", "bin": x.bin, "users": "/users", "profile": "/profile", "login": "/login",
+		"not-found": "/nothing",
 	}
 	for name, path := range all {
 		all[name] = strings.Replace(path, "/acme/", "/"+owner+"/", 1)
@@ -224,13 +233,16 @@ func TestBrowser(t *testing.T) {
 		b := b.in(t)
 		for _, path := range addresses(x) {
 			b.open(s.url + path)
-			if said := b.js(`performance.getEntriesByType("resource").filter(r => r.responseStatus >= 400).map(r => r.name).join()`); said != "" {
+			if said := b.js(
+				`performance.getEntriesByType("resource").filter(r => r.responseStatus >= 400).map(r => r.name).join()`); said != "" {
 				t.Errorf("%s: %s did not load", path, said)
 			}
-			if off := b.js(`[...document.querySelectorAll("script")].every(s => s.type === "module") && document.styleSheets.length === 1`); off != "true" {
+			if off := b.js(
+				`[...document.querySelectorAll("script")].every(s => s.type === "module") && document.styleSheets.length === 1`); off != "true" {
 				t.Errorf("%s: scripts or styles are missing", path)
 			}
-			if bad := b.js(`[...document.querySelectorAll("time[datetime]")].filter(t => !t.title.endsWith("UTC")).length`); bad != "0" {
+			if bad := b.js(
+				`[...document.querySelectorAll("time[datetime]")].filter(t => !t.title.endsWith("UTC")).length`); bad != "0" {
 				t.Errorf("%s: %s times do not show UTC on hover", path, bad)
 			}
 		}
@@ -247,7 +259,8 @@ func TestBrowser(t *testing.T) {
 		}
 		// The light is green once the page has looked, so what comes now comes by the stream.
 		began := time.Now()
-		said, err := exec.CommandContext(t.Context(), curl, "-sS", "-H", "Content-Type: application/json", "-d", `{"type":"live.event","data":{"n":1}}`,
+		said, err := exec.CommandContext(t.Context(), curl, "-sS", "-H", "Content-Type: application/json", "-d",
+			`{"type":"live.event","data":{"n":1}}`,
 			s.url+"/api/projects/acme/shop/events").Output()
 		if err != nil {
 			t.Fatal(err)
@@ -277,13 +290,15 @@ func TestBrowser(t *testing.T) {
 		b := b.in(t)
 		b.open(s.url + "/acme/shop/events")
 		press := func(key string) {
-			b.js(`document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {key: "` + key + `", bubbles: true}))`)
+			b.js(`document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {key: "` + key +
+				`", bubbles: true}))`)
 		}
 		press("j")
 		press("j")
 		press("k")
 		press("j")
-		if at := b.js(`[...document.querySelectorAll("#rows tr")].findIndex(r => r.classList.contains("here"))`); at != "1" {
+		if at := b.js(
+			`[...document.querySelectorAll("#rows tr")].findIndex(r => r.classList.contains("here"))`); at != "1" {
 			t.Errorf("row %s is here, want 1", at)
 		}
 		press("/")
@@ -323,7 +338,8 @@ func TestBrowser(t *testing.T) {
 	t.Run("times are the viewer's", func(t *testing.T) {
 		b := b.in(t)
 		b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-			_, err := cdp.Call(ctx, t, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "Asia/Tokyo"})
+			_, err := cdp.Call(ctx, t, emulation.SetTimezoneOverride,
+				emulation.SetTimezoneOverrideParams{TimezoneID: "Asia/Tokyo"})
 			return err
 		}))
 		b.open(s.url + "/acme/shop/deliveries")
@@ -348,7 +364,8 @@ func TestBrowser(t *testing.T) {
 		b.open(s.url + "/acme/shop/webhooks")
 		b.scripts(false)
 		defer b.scripts(true)
-		b.js(`(f => { f.elements.payloadUrl.value = "` + receiver + `/noscript"; f.elements.id.value = "noscript"; f.querySelector("button.main").click(); })(document.getElementById("formNewWebhook"))`)
+		b.js(`(f => { f.elements.payloadUrl.value = "` + receiver +
+			`/noscript"; f.elements.id.value = "noscript"; f.querySelector("button.main").click(); })(document.getElementById("formNewWebhook"))`)
 		b.until(`document.querySelector(".note")?.textContent === "Created."`)
 		if at := b.js(`location.pathname`); at != "/acme/shop/webhooks/noscript" {
 			t.Errorf("adding a hook leads to %s", at)
@@ -360,13 +377,15 @@ func TestBrowser(t *testing.T) {
 		guarded, _ := signedIn(t)
 		guarded.sent("/admin/p", "/", "owner", "admin", "name", "p")
 		b.open(guarded.url + "/login")
-		b.js(`(f => { f.elements.username.value = "admin"; f.elements.password.value = "` + password + `"; f.querySelector("button.main").click(); })(document.querySelector("form[action='/login']"))`)
+		b.js(`(f => { f.elements.username.value = "admin"; f.elements.password.value = "` + password +
+			`"; f.querySelector("button.main").click(); })(document.querySelector("form[action='/login']"))`)
 		b.until(`location.pathname === "/" && document.querySelector(".me")?.textContent.includes("admin")`)
 		b.open(guarded.url + "/admin/p/publish")
 		guarded.endSessions()
 		b.js(`(f => { f.elements.type.value = "was.typed"; f.querySelector("button.main").click(); })(document.querySelector("main form"))`)
 		b.until(`document.querySelector("main")?.textContent.includes("what you typed is still there")`)
-		b.js(`(f => { f.elements.username.value = "admin"; f.elements.password.value = "` + password + `"; f.querySelector("button.main").click(); })(document.querySelector("main form"))`)
+		b.js(`(f => { f.elements.username.value = "admin"; f.elements.password.value = "` + password +
+			`"; f.querySelector("button.main").click(); })(document.querySelector("main form"))`)
 		b.until(`document.querySelector("h1")?.textContent === "Welcome back"`)
 		b.js(`document.querySelector("main button.main").click()`)
 		b.until(`document.querySelector("h1")?.textContent === "was.typed"`)
@@ -415,7 +434,8 @@ func axeSource(t *testing.T) string {
 	t.Helper()
 	npm := testenv.Program(t, "npm")
 	dir := t.TempDir()
-	install := exec.CommandContext(t.Context(), npm, "install", "--prefix", dir, "--no-audit", "--no-fund", "--ignore-scripts", "axe-core@4")
+	install := exec.CommandContext(t.Context(), npm, "install", "--prefix", dir, "--no-audit", "--no-fund",
+		"--ignore-scripts", "axe-core@4")
 	if out, err := install.CombinedOutput(); err != nil {
 		t.Skipf("axe-core cannot be had from npm: %v\n%s", err, out)
 	}

@@ -24,7 +24,8 @@ func TestEditedTwice(t *testing.T) {
 			form, to string
 			fields   []string
 		}{
-			{"/acme/shop/webhooks/billing/edit", "/acme/shop/webhooks/billing", []string{"ours", "1", "active", "on", "which", "all", "payloadUrl", receiver}},
+			{"/acme/shop/webhooks/billing/edit", "/acme/shop/webhooks/billing",
+				[]string{"ours", "1", "active", "on", "which", "all", "payloadUrl", receiver}},
 			{"/acme/shop/settings", "/acme/shop/settings", nil},
 			{"/acme/shop/sources/github", "/acme/shop/sources/github", []string{"active", "on"}},
 		} {
@@ -36,14 +37,16 @@ func TestEditedTwice(t *testing.T) {
 				t.Fatalf("%s: status %d: %s", c.to, a.StatusCode, faultsOf(a.body))
 			}
 			late := send("update", "revision", first, "description", "Theirs")
-			if late.StatusCode != http.StatusBadRequest || !strings.Contains(late.body, `value="Theirs"`) || !strings.Contains(late.body, "See what is there now") ||
+			if late.StatusCode != http.StatusBadRequest || !strings.Contains(late.body, `value="Theirs"`) ||
+				!strings.Contains(late.body, "See what is there now") ||
 				strings.Contains(late.body, `value="update"`) {
 				t.Errorf("%s: a stale form: status %d, %s", c.to, late.StatusCode, faultsOf(late.body))
 			}
 			if !strings.Contains(s.page(c.form), `value="Mine"`) {
 				t.Errorf("%s: the stale form was saved", c.to)
 			}
-			if a := send("overwrite", "revision", first, "now", hidden(late.body, "now"), "description", "Theirs"); a.StatusCode != http.StatusSeeOther {
+			if a := send("overwrite", "revision", first, "now", hidden(late.body, "now"), "description",
+				"Theirs"); a.StatusCode != http.StatusSeeOther {
 				t.Errorf("%s: saving over it: status %d, %s", c.to, a.StatusCode, faultsOf(a.body))
 			}
 			if !strings.Contains(s.page(c.form), `value="Theirs"`) {
@@ -58,12 +61,15 @@ func TestEditedWhenGone(t *testing.T) {
 	t.Parallel()
 	s, receiver := start(t, true)
 	s.stock(receiver)
-	for _, c := range []struct{ path, button string }{{"/acme/shop/webhooks/billing", "Add the hook"}, {"/acme/shop/sources/github", "Add the source"}} {
+	for _, c := range []struct{ path, button string }{{"/acme/shop/webhooks/billing", "Add the hook"},
+		{"/acme/shop/sources/github", "Add the source"}} {
 		if a := s.post(c.path, "do", "delete"); a.StatusCode != http.StatusSeeOther {
 			t.Fatalf("deleting %s: status %d", c.path, a.StatusCode)
 		}
-		a := s.post(c.path, "do", "update", "ours", "1", "revision", "1", "type", "github", "payloadUrl", receiver, "description", "Typed for long")
-		if a.StatusCode != http.StatusBadRequest || !strings.Contains(a.body, `value="Typed for long"`) || !strings.Contains(a.body, c.button) || !strings.Contains(a.body, "deleted meanwhile") {
+		a := s.post(c.path, "do", "update", "ours", "1", "revision", "1", "type", "github", "payloadUrl", receiver,
+			"description", "Typed for long")
+		if a.StatusCode != http.StatusBadRequest || !strings.Contains(a.body, `value="Typed for long"`) ||
+			!strings.Contains(a.body, c.button) || !strings.Contains(a.body, "deleted meanwhile") {
 			t.Errorf("%s: status %d: %s", c.path, a.StatusCode, faultsOf(a.body))
 		}
 	}
@@ -76,7 +82,8 @@ func TestManyHooks(t *testing.T) {
 	s.sent("/a/p", "/", "owner", "a", "name", "p")
 	const hooks = "/a/p/webhooks"
 	for i := range 60 {
-		s.sent(hooks, hooks, "ours", "1", "active", "on", "which", "all", "id", fmt.Sprintf("hook-%02d", i), "payloadUrl", receiver+"/good")
+		s.sent(hooks, hooks, "ours", "1", "active", "on", "which", "all", "id", fmt.Sprintf("hook-%02d", i),
+			"payloadUrl", receiver+"/good")
 	}
 	e := s.publish("a/p", "order.created", `{}`)
 	for i := 50; i < 60; i++ {
@@ -91,10 +98,12 @@ func TestManyHooks(t *testing.T) {
 		t.Fatal("the first page does not hold the first 50 hooks")
 	}
 	second := s.page(hooks + next[1])
-	if n := strings.Count(second, `ok">200`); n != 10 || strings.Contains(second, "none yet") || strings.Contains(second, `rel="next"`) {
+	if n := strings.Count(second, `ok">200`); n != 10 || strings.Contains(second, "none yet") ||
+		strings.Contains(second, `rel="next"`) {
 		t.Errorf("the second page shows the figures of %d hooks", n)
 	}
-	if found := s.page(hooks + "?q=HOOK-59"); !strings.Contains(found, "<b>hook-59</b>") || strings.Contains(found, "<b>hook-58</b>") || !strings.Contains(found, "1 of 60 hooks") {
+	if found := s.page(hooks + "?q=HOOK-59"); !strings.Contains(found, "<b>hook-59</b>") ||
+		strings.Contains(found, "<b>hook-58</b>") || !strings.Contains(found, "1 of 60 hooks") {
 		t.Error("a hook is not found by a part of its id")
 	}
 	if none := s.page(hooks + "?q=nothing"); !strings.Contains(none, "No hook of this project is like that.") {
@@ -102,7 +111,8 @@ func TestManyHooks(t *testing.T) {
 	}
 }
 
-// TestErrorsKnowTheVisitor holds that no error offers to sign in whoever is, and that errors in a project keep its tabs.
+// TestErrorsKnowTheVisitor holds that no error offers to sign in whoever is, and that errors in a project keep its
+// tabs.
 func TestErrorsKnowTheVisitor(t *testing.T) {
 	t.Parallel()
 	s, _ := signedIn(t)
@@ -121,7 +131,8 @@ func TestErrorsKnowTheVisitor(t *testing.T) {
 	if a := s.get("/setup?token=used"); a.StatusCode != http.StatusForbidden || strings.Contains(a.body, ">Sign in<") {
 		t.Errorf("a used link: status %d, or it offers to sign in", a.StatusCode)
 	}
-	if a := s.get("/admin/p/nothing"); a.StatusCode != http.StatusNotFound || !strings.Contains(a.body, `href="/admin/p/webhooks"`) {
+	if a := s.get("/admin/p/nothing"); a.StatusCode != http.StatusNotFound ||
+		!strings.Contains(a.body, `href="/admin/p/webhooks"`) {
 		t.Errorf("an unknown page of a project: status %d, or without its tabs", a.StatusCode)
 	}
 	for _, path := range []string{"/admin/p/nothing", "/admin/none/nothing"} {

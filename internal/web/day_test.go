@@ -26,17 +26,20 @@ func fillDay(t *testing.T, dir, receiver string) {
 	if err := os.WriteFile(filepath.Join(dir, "secret.key"), key, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	db, err := store.Open(ctx, filepath.Join(dir, "hookyard.db"), store.Options{Key: key, NodeName: "fill", Log: slog.New(slog.DiscardHandler)})
+	db, err := store.Open(ctx, filepath.Join(dir, "hookyard.db"),
+		store.Options{Key: key, NodeName: "fill", Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
 	hook := func(id, path string, events hookyard.Selector) *hookyard.Hook {
-		return &hookyard.Hook{ID: id, URL: receiver + path, Events: events, Active: true, Secrets: []hookyard.Secret{{Value: signature.NewSecret()}}}
+		return &hookyard.Hook{ID: id, URL: receiver + path, Events: events, Active: true,
+			Secrets: []hookyard.Secret{{Value: signature.NewSecret()}}}
 	}
 	hooks := []*hookyard.Hook{
 		hook("billing", "/good/billing", hookyard.SelectAll()), hook("warehouse", "/bad/stock", hookyard.SelectAll()),
-		hook("accounting", "/good/ledger", hookyard.Selector{Names: []string{"invoice.*"}}), hook("old-crm", "/good/crm", hookyard.SelectAll()),
+		hook("accounting", "/good/ledger", hookyard.Selector{Names: []string{"invoice.*"}}),
+		hook("old-crm", "/good/crm", hookyard.SelectAll()),
 	}
 	hooks[2].Filter, hooks[3].Active = "body.data.amount > 100", false
 	p := &hookyard.Project{Owner: "acme", Name: "shop", Description: "Orders and payments"}
@@ -44,15 +47,17 @@ func fillDay(t *testing.T, dir, receiver string) {
 		t.Fatal(err)
 	}
 	r := rand.New(rand.NewPCG(1, 2))
-	types := []string{"order.created", "order.paid", "invoice.paid", "cart.abandoned", "order.shipped", "customer.created"}
+	types := []string{"order.created", "order.paid", "invoice.paid", "cart.abandoned", "order.shipped",
+		"customer.created"}
 	const n = 900
 	began := time.Now().Add(-24 * time.Hour)
 	var batch []*hookyard.Acceptance
 	for i := range n {
 		x := float64(i) / n
 		at := began.Add(time.Duration((x + .035*math.Sin(8*math.Pi*x)) * float64(24*time.Hour)))
-		e := hookyard.NewEvent("api", types[r.IntN(len(types))], fmt.Appendf(nil, `{"id":%d,"amount":%d,"currency":"EUR","customer":{"name":"Ann Lee","vip":%t}}`,
-			48000+i, 5+r.IntN(400), i%7 == 0), at)
+		e := hookyard.NewEvent("api", types[r.IntN(len(types))],
+			fmt.Appendf(nil, `{"id":%d,"amount":%d,"currency":"EUR","customer":{"name":"Ann Lee","vip":%t}}`,
+				48000+i, 5+r.IntN(400), i%7 == 0), at)
 		e.ProjectKey, e.ContentType = p.Key, "application/json"
 		a := &hookyard.Acceptance{Event: e}
 		for k, h := range hooks {
@@ -74,9 +79,13 @@ func fillDay(t *testing.T, dir, receiver string) {
 		for i := range work {
 			w := &work[i]
 			took := time.Duration(math.Exp(r.NormFloat64()*.7+3.6) * float64(time.Millisecond))
-			a := &hookyard.Attempt{EventSeq: w.Delivery.EventSeq, HookKey: h.Key, N: 1, StartedAt: w.Event.Time.Add(4 * time.Millisecond), Duration: took, URL: h.URL, Status: 200,
-				RequestSize: w.Event.Size, Remote: "203.0.113.7:443", Timing: hookyard.Timing{Connect: took / 5, TLS: took / 4, Wait: took / 2},
-				RequestHeader: http.Header{"Webhook-Id": {w.Event.ID}}, ResponseHeader: http.Header{"Content-Type": {"application/json"}}, ResponseBody: []byte(`{"ok":true}`)}
+			a := &hookyard.Attempt{EventSeq: w.Delivery.EventSeq, HookKey: h.Key, N: 1,
+				StartedAt: w.Event.Time.Add(4 * time.Millisecond), Duration: took, URL: h.URL, Status: 200,
+				RequestSize: w.Event.Size, Remote: "203.0.113.7:443",
+				Timing:         hookyard.Timing{Connect: took / 5, TLS: took / 4, Wait: took / 2},
+				RequestHeader:  http.Header{"Webhook-Id": {w.Event.ID}},
+				ResponseHeader: http.Header{"Content-Type": {"application/json"}},
+				ResponseBody:   []byte(`{"ok":true}`)}
 			d := hookyard.Decision{State: hookyard.Delivered}
 			var health *hookyard.Health
 			late := time.Since(w.Event.Time) < time.Hour
@@ -84,8 +93,10 @@ func fillDay(t *testing.T, dir, receiver string) {
 				a.Status, a.ResponseBody = 503, []byte(`{"error":"stock database is down"}`)
 				d = hookyard.Decision{State: hookyard.Failed, Reason: "answered 503; given up after 10 attempts"}
 				if late {
-					d = hookyard.Decision{State: hookyard.Pending, Reason: "answered 503", Due: time.Now().Add(time.Duration(5+r.IntN(50)) * time.Minute)}
-					health = &hookyard.Health{Failures: i % 40, FailingSince: time.Now().Add(-time.Hour), LastStatus: 503, LastAttempt: w.Event.Time}
+					d = hookyard.Decision{State: hookyard.Pending, Reason: "answered 503",
+						Due: time.Now().Add(time.Duration(5+r.IntN(50)) * time.Minute)}
+					health = &hookyard.Health{Failures: i % 40, FailingSince: time.Now().Add(-time.Hour),
+						LastStatus: 503, LastAttempt: w.Event.Time}
 				}
 			}
 			if err := db.Finish(ctx, &hookyard.Result{Work: w, Attempt: a, Decision: d, Health: health}); err != nil {

@@ -50,7 +50,8 @@ func showDelivery(v *visit) error { return v.delivery(nil) }
 func (v *visit) delivery(fault error) error {
 	d, err := v.web.o.Store.Delivery(v.ctx(), v.key(), v.r.PathValue("id"))
 	if errors.Is(err, hookyard.ErrNotFound) {
-		return hookyard.Errorf(hookyard.NotFound, "There is no such delivery in this project, or its event is past its retention.")
+		return hookyard.Errorf(hookyard.NotFound,
+			"There is no such delivery in this project, or its event is past its retention.")
 	}
 	if err != nil {
 		return err
@@ -85,10 +86,12 @@ func (v *visit) delivery(fault error) error {
 func viewAttempt(a *hookyard.Attempt) attemptView {
 	view := attemptView{
 		Attempt: *a, Outcome: outcome(a), OK: a.Status >= 200 && a.Status < 300 && a.ErrorKind == "",
-		Sent: headerLines(a.RequestHeader), SentBody: viewBody(a.RequestBody, int64(len(a.RequestBody))), AsEvent: a.RequestBody == nil && a.RequestSize > 0,
-		Got: headerLines(a.ResponseHeader), GotBody: viewBody(a.ResponseBody, int64(len(a.ResponseBody))),
+		Sent: headerLines(a.RequestHeader), SentBody: viewBody(a.RequestBody, int64(len(a.RequestBody))),
+		AsEvent: a.RequestBody == nil && a.RequestSize > 0,
+		Got:     headerLines(a.ResponseHeader), GotBody: viewBody(a.ResponseBody, int64(len(a.ResponseBody))),
 	}
-	for _, p := range []part{{"DNS", a.Timing.DNS}, {"connect", a.Timing.Connect}, {"TLS", a.Timing.TLS}, {"wait for the answer", a.Timing.Wait}} {
+	for _, p := range []part{{"DNS", a.Timing.DNS}, {"connect", a.Timing.Connect}, {"TLS", a.Timing.TLS},
+		{"wait for the answer", a.Timing.Wait}} {
 		if p.Took > 0 {
 			view.Parts = append(view.Parts, p)
 		}
@@ -153,7 +156,8 @@ func lineChanges(what, was, is string) []change {
 		a, b = a[:len(a)-1], b[:len(b)-1]
 	}
 	a, b = a[:min(len(a), maxLines)], b[:min(len(b), maxLines)]
-	return []change{{what + "'s body", hookyard.Clean(strings.Join(a, "\n"), 2000), hookyard.Clean(strings.Join(b, "\n"), 2000)}}
+	return []change{{what + "'s body", hookyard.Clean(strings.Join(a, "\n"), 2000),
+		hookyard.Clean(strings.Join(b, "\n"), 2000)}}
 }
 
 // changeDelivery retries or cancels.

@@ -87,7 +87,8 @@ func (v *visit) event(p *eventPage, fault error) error {
 		}
 		urls[h.DeliveryID] = h.URL
 	}
-	list, next, err := v.web.o.Store.Deliveries(v.ctx(), hookyard.DeliveryQuery{ProjectKey: v.key(), EventSeq: e.Seq, Limit: maxWays})
+	list, next, err := v.web.o.Store.Deliveries(v.ctx(),
+		hookyard.DeliveryQuery{ProjectKey: v.key(), EventSeq: e.Seq, Limit: maxWays})
 	if err != nil {
 		return err
 	}
@@ -120,7 +121,8 @@ func attemptsPicture(d hookyard.Delivery, attempts []hookyard.Attempt) template.
 	var marks []mark
 	for i := range attempts {
 		a := &attempts[i]
-		m := mark{At: a.StartedAt, Took: a.Duration, Class: "bad", Title: "attempt " + num(a.N) + ": " + outcome(a) + ", " + took(a.Duration)}
+		m := mark{At: a.StartedAt, Took: a.Duration, Class: "bad",
+			Title: "attempt " + num(a.N) + ": " + outcome(a) + ", " + took(a.Duration)}
 		if a.Status >= 200 && a.Status < 300 && a.ErrorKind == "" {
 			m.Class = "good"
 		}
@@ -130,7 +132,8 @@ func attemptsPicture(d hookyard.Delivery, attempts []hookyard.Attempt) template.
 		}
 	}
 	if d.Due.After(end) {
-		marks = append(marks, mark{At: d.Due, Class: "planned", Title: "next attempt " + d.Due.UTC().Format("2006-01-02 15:04:05 UTC")})
+		marks = append(marks, mark{At: d.Due, Class: "planned", Title: "next attempt " +
+			d.Due.UTC().Format("2006-01-02 15:04:05 UTC")})
 		end = d.Due
 	}
 	if len(marks) < 2 {
@@ -153,7 +156,8 @@ func outcome(a *hookyard.Attempt) string {
 func (v *visit) eventOf(id string) (*hookyard.Event, error) {
 	e, err := v.web.o.Store.Event(v.ctx(), v.key(), id)
 	if hookyard.CodeOf(err) == hookyard.NotFound {
-		return nil, hookyard.Errorf(hookyard.NotFound, "There is no such event in this project, or it is past its retention.")
+		return nil, hookyard.Errorf(hookyard.NotFound,
+			"There is no such event in this project, or it is past its retention.")
 	}
 	return e, err
 }
@@ -180,7 +184,8 @@ func (v *visit) curlOf(e *hookyard.Event) string {
 	b.WriteString("curl -X " + quote(method) + " " + quote(to))
 	if e.Method == "" {
 		b.WriteString(" \\\n  -H \"Authorization: Bearer $HOOKYARD_TOKEN\" \\\n  -H 'Content-Type: application/json'")
-		b.WriteString(" \\\n  --data-binary " + quote(`{"type":`+string(hookyard.AppendJSONString(nil, e.Type))+`,"data":`+string(e.Data())+`}`))
+		b.WriteString(" \\\n  --data-binary " +
+			quote(`{"type":`+string(hookyard.AppendJSONString(nil, e.Type))+`,"data":`+string(e.Data())+`}`))
 		return b.String()
 	}
 	for _, h := range headerLines(e.Header) {
@@ -236,8 +241,9 @@ func (v *visit) hookForReplay() (string, error) {
 		return "", hookyard.FieldErrorf("url", "Give the URL to send the event to.")
 	}
 	id := v.hookID(to)
-	settings := map[string]any{"url": to, "events": []string{}, "active": true, "description": "Made to send an event again to this URL",
-		"expiresAt": time.Now().UTC().Add(24 * time.Hour), "schedule": []string{"0s", "5s"}}
+	settings := map[string]any{"url": to, "events": []string{}, "active": true,
+		"description": "Made to send an event again to this URL",
+		"expiresAt":   time.Now().UTC().Add(24 * time.Hour), "schedule": []string{"0s", "5s"}}
 	return id, v.do(http.MethodPut, settings, nil, "hooks", id)
 }
 
@@ -275,10 +281,12 @@ func editEvent(v *visit) error {
 // editable says why an event's body cannot be edited on a page.
 func editable(e *hookyard.Event) error {
 	if e.Body == nil && e.Size > 0 {
-		return hookyard.Errorf(hookyard.Gone, "The bytes of this event are past their retention (setting: --retention).")
+		return hookyard.Errorf(hookyard.Gone,
+			"The bytes of this event are past their retention (setting: --retention).")
 	}
 	if data := e.Data(); len(data) > maxEdited || !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0 {
-		return hookyard.Errorf(hookyard.Invalid, "The body of this event is not text, or larger than %d bytes: it cannot be edited here.", maxEdited)
+		return hookyard.Errorf(hookyard.Invalid,
+			"The body of this event is not text, or larger than %d bytes: it cannot be edited here.", maxEdited)
 	}
 	return nil
 }
@@ -309,7 +317,8 @@ func sendEdited(v *visit) error {
 func (v *visit) edited(p *resendPage) (*hookyard.Event, error) {
 	now := time.Now()
 	if p.New || p.Event.DataOffset > 0 {
-		e, err := hookyard.Publish(hookyard.Publication{Type: p.Type, Data: []byte(strings.TrimSpace(p.Body))}, now, v.web.o.Limits)
+		e, err := hookyard.Publish(hookyard.Publication{Type: p.Type, Data: []byte(strings.TrimSpace(p.Body))}, now,
+			v.web.o.Limits)
 		if err != nil && hookyard.CodeOf(err) == hookyard.Invalid {
 			if own := new(hookyard.Error); asError(err, own) && own.Field == "" {
 				return nil, hookyard.FieldErrorf("data", "%s", own.Message)
@@ -323,10 +332,13 @@ func (v *visit) edited(p *resendPage) (*hookyard.Event, error) {
 		}
 	}
 	if int64(len(p.Body)) > v.web.o.Limits.Body {
-		return nil, hookyard.FieldErrorf("data", "The body is %d bytes long, at most %d are allowed (setting: --max-body).", len(p.Body), v.web.o.Limits.Body)
+		return nil, hookyard.FieldErrorf("data",
+			"The body is %d bytes long, at most %d are allowed (setting: --max-body).", len(p.Body),
+			v.web.o.Limits.Body)
 	}
 	e := hookyard.NewEvent(p.Event.Source, p.Type, []byte(p.Body), now)
-	e.Method, e.Target, e.ContentType, e.Header = p.Event.Method, p.Event.Target, p.Event.ContentType, maps.Clone(p.Event.Header)
+	e.Method, e.Target, e.ContentType, e.Header = p.Event.Method, p.Event.Target, p.Event.ContentType,
+		maps.Clone(p.Event.Header)
 	return e, nil
 }
 

@@ -83,7 +83,8 @@ func asReplay(search map[string]string) template.URL {
 const eventsShown = 50
 
 func (v *visit) eventQuery() (q hookyard.EventQuery, err error) {
-	q = hookyard.EventQuery{ProjectKey: v.key(), Limit: eventsShown, Source: v.get("source"), Type: v.get("type"), ID: v.get("id"),
+	q = hookyard.EventQuery{ProjectKey: v.key(), Limit: eventsShown, Source: v.get("source"), Type: v.get("type"),
+		ID:   v.get("id"),
 		Text: v.get("text"), Path: v.get("path"), Value: v.get("value"), State: hookyard.State(v.get("state"))}
 	if b := v.get("before"); b != "" {
 		if q.Before, err = strconv.ParseInt(b, 10, 64); err != nil || q.Before <= 0 {
@@ -100,7 +101,8 @@ func (v *visit) eventQuery() (q hookyard.EventQuery, err error) {
 	case len(q.Text) > 1000 || len(q.Path) > 200 || len(q.Value) > 1000 || len(q.Type) > 1000:
 		return q, hookyard.FieldErrorf("text", "Text, value and type may have 1000 bytes, the path 200.")
 	case q.Value != "" && q.Path == "":
-		return q, hookyard.FieldErrorf("path", "A value needs a path: where in the body it must stand, such as data.order.id.")
+		return q, hookyard.FieldErrorf("path",
+			"A value needs a path: where in the body it must stand, such as data.order.id.")
 	case strings.ContainsAny(q.Path, "#@|*?"):
 		return q, hookyard.FieldErrorf("path", "The path names members and positions only, such as data.items.0.sku.")
 	}
@@ -144,7 +146,8 @@ func listDeliveries(v *visit) error {
 	if err != nil {
 		return v.again(err, "Deliveries", p)
 	}
-	q := hookyard.DeliveryQuery{ProjectKey: v.key(), HookKey: eq.HookKey, State: eq.State, Since: eq.Since, Until: eq.Until, Before: v.get("after"), Limit: eventsShown}
+	q := hookyard.DeliveryQuery{ProjectKey: v.key(), HookKey: eq.HookKey, State: eq.State, Since: eq.Since,
+		Until: eq.Until, Before: v.get("after"), Limit: eventsShown}
 	var next string
 	if p.Deliveries, next, err = v.web.o.Store.Deliveries(v.ctx(), q); err != nil {
 		return v.again(err, "Deliveries", p)

@@ -31,7 +31,8 @@ func formKind(action, button string) string {
 		return action
 	}
 	parts := strings.Split(strings.Trim(u.Path, "/"), "/")
-	fixed := map[string]bool{"login": true, "logout": true, "setup": true, "profile": true, "users": true, "bins": true, "theme": true, "": true}
+	fixed := map[string]bool{"login": true, "logout": true, "setup": true, "profile": true, "users": true, "bins": true,
+		"theme": true, "": true}
 	at := 3 // of an id in a project's pages
 	if fixed[parts[0]] {
 		at = 1
@@ -97,14 +98,17 @@ func (v *visitor) send(path, action, button string, fields map[string]string, th
 		return
 	}
 	testenv.Until(v.t, "the page after "+action, func() bool { // an error: the browser is between two pages
-		there, err := chromedp.Run(v.ctx, chromedp.Evaluate[bool](`document.readyState === "complete" && document.documentElement.dataset.left === undefined`))
+		there, err := chromedp.Run(v.ctx,
+			chromedp.Evaluate[bool](
+				`document.readyState === "complete" && document.documentElement.dataset.left === undefined`))
 		return err == nil && there
 	})
 	if fault := v.js(`document.querySelector(".problem")?.textContent ?? ""`); fault != "" {
 		v.t.Errorf("%s: form %q with button %q: %s", path, action, button, fault)
 	}
 	if v.js(then) != "true" {
-		v.t.Errorf("%s: form %q with button %q leads to %s, where this is not true: %s", path, action, button, v.js("location.href"), then)
+		v.t.Errorf("%s: form %q with button %q leads to %s, where this is not true: %s", path, action, button,
+			v.js("location.href"), then)
 	}
 	if action == "" {
 		action = path
@@ -123,7 +127,8 @@ const passing = "/O/P/replays/* "
 func TestEveryForm(t *testing.T) {
 	t.Parallel()
 	defaults := filepath.Join(t.TempDir(), "defaults.json")
-	if err := os.WriteFile(defaults, []byte(`{"archive":{"url":"https://archive.example.com/","events":"all"}}`), 0o600); err != nil {
+	if err := os.WriteFile(defaults, []byte(`{"archive":{"url":"https://archive.example.com/","events":"all"}}`),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	s, receiver := startIn(t, t.TempDir(), true, func(c *app.Config) { c.DefaultHooks = defaults })
@@ -141,7 +146,8 @@ func TestEveryForm(t *testing.T) {
 			v.sendAll(owner, x, receiver)
 			g := &visitor{b, guarded, v.seen, v.sent}
 			g.sendPeople(owner)
-			v.send("/"+owner+"/shop/settings", "/"+owner+"/shop/delete", "", map[string]string{"confirm": owner + "/shop"}, note("Deleted."))
+			v.send("/"+owner+"/shop/settings", "/"+owner+"/shop/delete", "",
+				map[string]string{"confirm": owner + "/shop"}, note("Deleted."))
 			for _, kind := range slices.Sorted(maps.Keys(v.seen)) {
 				if !v.sent[kind] && kind != passing {
 					t.Errorf("the form %q was not sent", kind)
@@ -160,12 +166,16 @@ func (v *visitor) sendAll(owner string, x shop, receiver string) {
 	v.send("/", "/theme", "", nil, `document.documentElement.dataset.theme === "dark"`)
 	v.send("/", "/theme", "", nil, `document.documentElement.dataset.theme === "light"`)
 	v.send("/", "/theme", "", nil, `document.documentElement.dataset.theme === undefined`)
-	v.send("/", "/", "", map[string]string{"owner": owner, "name": "more", "description": "More", "preset": "yobi"}, is("/"+owner+"/more"))
+	v.send("/", "/", "", map[string]string{"owner": owner, "name": "more", "description": "More", "preset": "yobi"},
+		is("/"+owner+"/more"))
 
 	hooks := p + "/webhooks"
-	v.send(hooks, hooks, "preview", map[string]string{"payloadUrl": receiver, "filter": "data.amount = 207"}, `document.querySelector(".preview") !== null`)
-	v.send(hooks, hooks, "create", map[string]string{"payloadUrl": receiver + "/good", "id": "made", "which": "some", "names": "order.*", "webhookType": "cloudevents",
-		"headers": "X-Team: shop", "schedule": "0s, 1s", "timeout": "3s", "inFlight": "2", "rate": "50", "policy": "failures", "after": "7", "ordered": "on"}, note("Created."))
+	v.send(hooks, hooks, "preview", map[string]string{"payloadUrl": receiver, "filter": "data.amount = 207"},
+		`document.querySelector(".preview") !== null`)
+	v.send(hooks, hooks, "create", map[string]string{"payloadUrl": receiver + "/good", "id": "made", "which": "some",
+		"names": "order.*", "webhookType": "cloudevents",
+		"headers": "X-Team: shop", "schedule": "0s, 1s", "timeout": "3s", "inFlight": "2", "rate": "50",
+		"policy": "failures", "after": "7", "ordered": "on"}, note("Created."))
 	v.send(hooks, hooks, "", map[string]string{"q": "acc"}, `document.querySelectorAll(".rows tbody tr").length === 1`)
 	made := hooks + "/made"
 	v.send(hooks, made, "test", nil, is(made)+` && document.querySelector(".note") !== null`)
@@ -174,7 +184,8 @@ func (v *visitor) sendAll(owner string, x shop, receiver string) {
 	v.s.deliveryOf(owner+"/shop", missed, "made", "skipped")
 	v.send(hooks, made, "enable", nil, note("The hook is on."))
 	v.send(made, made, "catchup", map[string]string{"state": "skipped"}, is(p+"/replays"))
-	v.send(made, made, "rotate", map[string]string{"leaked": "on"}, `document.getElementById("secret").textContent.startsWith("whsec_")`)
+	v.send(made, made, "rotate", map[string]string{"leaked": "on"},
+		`document.getElementById("secret").textContent.startsWith("whsec_")`)
 	v.send(made+"/edit", made, "preview", nil, `document.querySelector(".preview") !== null`)
 	v.send(made+"/edit", made, "update", map[string]string{"description": "Changed"}, note("Saved."))
 	v.look(made + "/edit")
@@ -184,24 +195,30 @@ func (v *visitor) sendAll(owner string, x shop, receiver string) {
 	v.send("", made, "overwrite", nil, note("Saved."))
 	v.send(made, made, "delete", nil, note("Deleted."))
 
-	v.send(p+"/events", p+"/events", "", map[string]string{"text": "ann", "type": "order.*", "since": "1h"}, `document.querySelectorAll("#rows tr").length > 5`)
-	v.send(p+"/publish", "", "", map[string]string{"type": "order.typed", "body": `{"typed": true}`}, note("Published."))
+	v.send(p+"/events", p+"/events", "", map[string]string{"text": "ann", "type": "order.*", "since": "1h"},
+		`document.querySelectorAll("#rows tr").length > 5`)
+	v.send(p+"/publish", "", "", map[string]string{"type": "order.typed", "body": `{"typed": true}`},
+		note("Published."))
 	event := p + "/events/" + x.event
 	v.send(event, "", "", map[string]string{}, note("On its way again."))
 	v.send(event, "", "", map[string]string{"url": receiver + "/new"}, note("On its way again."))
 	v.send(event+"/edit", "", "", map[string]string{"body": `{"edited": true}`}, note("Published."))
-	v.send(p+"/deliveries", p+"/deliveries", "", map[string]string{"state": "delivered", "hook": "billing"}, `document.querySelectorAll(".st.delivered").length > 5`)
+	v.send(p+"/deliveries", p+"/deliveries", "", map[string]string{"state": "delivered", "hook": "billing"},
+		`document.querySelectorAll(".st.delivered").length > 5`)
 	delivery := p + "/deliveries/" + x.failing
 	v.send(delivery, "", "retry", nil, note("On its way again."))
 	v.send(delivery, "", "cancel", nil, note("Canceled."))
-	v.send(p+"/replays", p+"/replays", "", map[string]string{"hook": "billing", "since": "1h", "type": "order.*"}, note("The replay is running; this page shows its progress."))
+	v.send(p+"/replays", p+"/replays", "", map[string]string{"hook": "billing", "since": "1h", "type": "order.*"},
+		note("The replay is running; this page shows its progress."))
 
-	v.send(p+"/replays", p+"/replays", "", map[string]string{"state": ""}, `document.getElementById("confirm").textContent.includes("all events of the project")`)
+	v.send(p+"/replays", p+"/replays", "", map[string]string{"state": ""},
+		`document.getElementById("confirm").textContent.includes("all events of the project")`)
 	v.send("", p+"/replays", "yes", nil, note("The replay is running; this page shows its progress."))
 
 	sources := p + "/sources"
 	if v.js(`document.querySelector("script") !== null`) == "true" {
-		v.send(sources, sources, "", map[string]string{"type": "stripe"}, `document.querySelector("[name=secret]") !== null`)
+		v.send(sources, sources, "", map[string]string{"type": "stripe"},
+			`document.querySelector("[name=secret]") !== null`)
 	}
 	v.send(sources+"?type=gitlab", sources, "", map[string]string{"name": "lab", "secret": "s3cret"}, note("Created."))
 	v.send(sources+"/lab", "", "update", map[string]string{"eventType": "push"}, note("Saved."))
@@ -214,7 +231,8 @@ func (v *visitor) sendAll(owner string, x shop, receiver string) {
 	v.send(bin, "", "source", map[string]string{"project": owner + "/shop", "name": "bin"}, note("Created."))
 	v.send(bin, "", "delete", nil, note("Deleted."))
 
-	v.send(p+"/settings", p+"/settings", "update", map[string]string{"description": "Better", "retention": "720h"}, note("Saved."))
+	v.send(p+"/settings", p+"/settings", "update", map[string]string{"description": "Better", "retention": "720h"},
+		note("Saved."))
 	v.send("/"+owner+"/more/webhooks/archive", "/"+owner+"/more/webhooks/archive", "delete", nil, note("Deleted."))
 	v.send("/"+owner+"/more/settings", "/"+owner+"/more/defaults", "", nil, note("Created."))
 }
@@ -227,14 +245,18 @@ func (v *visitor) sendPeople(owner string) {
 	v.send("/users", "/users/"+owner, "disable", nil, note("Saved."))
 	v.send("/users", "/users/"+owner, "enable", nil, note("Saved."))
 	v.send("/", "/", "", map[string]string{"owner": "admin", "name": owner}, `location.pathname.startsWith("/admin/")`)
-	v.send("/admin/"+owner+"/settings", "/admin/"+owner+"/members", "", map[string]string{"user": owner, "role": "write"}, note("Saved."))
+	v.send("/admin/"+owner+"/settings", "/admin/"+owner+"/members", "",
+		map[string]string{"user": owner, "role": "write"}, note("Saved."))
 	v.send("/admin/"+owner+"/settings", "/admin/"+owner+"/members", "none", nil, note("Saved."))
 	v.send("/users", "/users/"+owner, "admin", nil, note("Saved."))
 	v.send("/users", "/users/"+owner, "plain", nil, note("Saved."))
 	v.send("/users", "/users/"+owner, "delete", nil, note("Saved."))
-	v.send("/profile", "/profile/tokens", "", map[string]string{"name": "ci", "scope": "publish"}, `document.getElementById("secret").textContent.startsWith("hky_")`)
+	v.send("/profile", "/profile/tokens", "", map[string]string{"name": "ci", "scope": "publish"},
+		`document.getElementById("secret").textContent.startsWith("hky_")`)
 	v.send("/profile", "/profile/revoke", "", nil, note("The token is revoked."))
-	v.send("/profile", "/profile/password", "", map[string]string{"current": password, "password": password, "again": password}, `document.querySelector(".note") !== null`)
+	v.send("/profile", "/profile/password", "",
+		map[string]string{"current": password, "password": password, "again": password},
+		`document.querySelector(".note") !== null`)
 	other := v.s.as("admin")
 	other.page("/profile")
 	v.send("/profile", "/profile/sessions", "", nil, `document.querySelector("h1") !== null`)

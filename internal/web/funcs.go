@@ -46,7 +46,8 @@ func when(t time.Time) template.HTML {
 		return "–"
 	}
 	t = t.UTC()
-	return template.HTML(`<time datetime="` + t.Format(time.RFC3339Nano) + `">` + t.Format("2006-01-02 15:04:05") + ` UTC</time>`)
+	return template.HTML(`<time datetime="` + t.Format(time.RFC3339Nano) + `">` + t.Format("2006-01-02 15:04:05") +
+		` UTC</time>`)
 }
 
 // next says when a delivery is tried next, or "" when it is not.
@@ -168,7 +169,8 @@ type stateCount struct {
 // states lists counts in a fixed order.
 func states(counts map[hookyard.State]int) []stateCount {
 	var out []stateCount
-	for _, s := range []hookyard.State{hookyard.Delivered, hookyard.Pending, hookyard.Failed, hookyard.Skipped, hookyard.Canceled} {
+	for _, s := range []hookyard.State{hookyard.Delivered, hookyard.Pending, hookyard.Failed, hookyard.Skipped,
+		hookyard.Canceled} {
 		if counts[s] > 0 {
 			out = append(out, stateCount{s, counts[s]})
 		}
@@ -206,8 +208,8 @@ func visible(v any) template.HTML {
 	return template.HTML(b.String())
 }
 
-// hidden says whether a character does not show as itself: controls but line breaks and tabs, and format characters such
-// as those that turn the direction of writing around.
+// hidden says whether a character does not show as itself: controls but line breaks and tabs, and format characters
+// such as those that turn the direction of writing around.
 func hidden(r rune) bool {
 	switch r {
 	case '\n', '\t', '\r':

@@ -18,8 +18,8 @@ import (
 	"github.com/hookyard/hookyard/signature"
 )
 
-// hookForm is what stands in the form of a hook, as it was typed. payloadUrl, secret, webhookType and gitPush are Yobi's
-// names, so that what was written for Yobi's form goes on working.
+// hookForm is what stands in the form of a hook, as it was typed. payloadUrl, secret, webhookType and gitPush are
+// Yobi's names, so that what was written for Yobi's form goes on working.
 type hookForm struct {
 	New         bool
 	ID          string
@@ -63,18 +63,24 @@ func (f *hookForm) Open() bool {
 
 // yobiTypes are the values of Yobi's webhookType.
 func yobiTypes() map[string]string {
-	return map[string]string{"SIMPLE": format.Yobi, "DETAIL_SLACK": format.Slack, "DETAIL_HANGOUT_CHAT": format.GoogleChat, "JSON": format.Yobi}
+	return map[string]string{"SIMPLE": format.Yobi, "DETAIL_SLACK": format.Slack,
+		"DETAIL_HANGOUT_CHAT": format.GoogleChat, "JSON": format.Yobi}
 }
 
 // readHookForm reads what was sent. A form of Yobi's has no field that says which events; it wants all.
 func (v *visit) readHookForm() *hookForm {
 	f := &hookForm{
-		ID: v.get("id"), URL: v.get("payloadUrl"), Secret: v.form.Get("secret"), NoSecret: v.has("noSecret"), Type: v.get("webhookType"),
-		GitPush: v.has("gitPush"), All: v.get("which") != "some", Names: v.get("names"), Ticked: map[string]bool{}, Features: v.get("features"),
-		Description: v.get("description"), Active: v.has("active") || !v.has("ours"), ContentType: v.get("contentType"), Template: v.form.Get("template"),
-		Headers: v.get("headers"), Schedule: v.get("schedule"), Timeout: v.get("timeout"), InFlight: v.get("inFlight"), Rate: v.get("rate"),
-		Ordered: v.has("ordered"), Filter: v.get("filter"), Policy: v.get("policy"), After: v.get("after"), InsecureTLS: v.has("insecureTls"),
-		edition: v.readEdition(),
+		ID: v.get("id"), URL: v.get("payloadUrl"), Secret: v.form.Get("secret"), NoSecret: v.has("noSecret"),
+		Type:    v.get("webhookType"),
+		GitPush: v.has("gitPush"), All: v.get("which") != "some", Names: v.get("names"), Ticked: map[string]bool{},
+		Features:    v.get("features"),
+		Description: v.get("description"), Active: v.has("active") ||
+			!v.has("ours"), ContentType: v.get("contentType"), Template: v.form.Get("template"),
+		Headers: v.get("headers"), Schedule: v.get("schedule"), Timeout: v.get("timeout"), InFlight: v.get("inFlight"),
+		Rate:    v.get("rate"),
+		Ordered: v.has("ordered"), Filter: v.get("filter"), Policy: v.get("policy"), After: v.get("after"),
+		InsecureTLS: v.has("insecureTls"),
+		edition:     v.readEdition(),
 	}
 	for _, t := range v.form["event"] {
 		f.Ticked[t] = true
@@ -89,8 +95,10 @@ const noDescription = "No description given"
 // formOf fills the form from a hook.
 func formOf(h *hookyard.Hook) *hookForm {
 	f := &hookForm{
-		ID: h.ID, URL: hideURL(h.URL), HasSecret: len(h.Secrets) > 0, Type: h.Format, All: h.Events.All, Names: strings.Join(h.Events.Names, " "),
-		Ticked: map[string]bool{}, Features: strings.Join(h.Features, " "), Description: h.Description, Active: h.Active, ContentType: h.ContentType,
+		ID: h.ID, URL: hideURL(h.URL), HasSecret: len(h.Secrets) > 0, Type: h.Format, All: h.Events.All,
+		Names:  strings.Join(h.Events.Names, " "),
+		Ticked: map[string]bool{}, Features: strings.Join(h.Features, " "), Description: h.Description,
+		Active: h.Active, ContentType: h.ContentType,
 		Template: h.Template, Ordered: h.Ordered, Filter: h.Filter, Policy: h.Off.Policy, InsecureTLS: h.InsecureTLS,
 		edition: editionOf(h.Revision),
 	}
@@ -155,8 +163,8 @@ func (v *visit) choices(f *hookForm) error {
 	return nil
 }
 
-// knownFeatures fills the features to tick: the hook's own and, in a project of NetBeans' kind, those that events of late
-// were about.
+// knownFeatures fills the features to tick: the hook's own and, in a project of NetBeans' kind, those that events of
+// late were about.
 func (v *visit) knownFeatures(f *hookForm) error {
 	f.Known = words(f.Features)
 	if v.view.Project.Preset == "netbeans" {
@@ -179,7 +187,10 @@ func (v *visit) knownFeatures(f *hookForm) error {
 func (f *hookForm) Tracks(feature string) bool { return slices.Contains(words(f.Features), feature) }
 
 func words(s string) []string {
-	return strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == ',' || r == '\n' || r == '\r' || r == '\t' })
+	return strings.FieldsFunc(s, func(r rune) bool {
+		return r == ' ' || r == ',' || r == '\n' || r == '\r' ||
+			r == '\t'
+	})
 }
 
 // selector is which events the form asks for.
@@ -211,7 +222,8 @@ func yobiSelector(f *hookForm, p *hookyard.Project) hookyard.Selector {
 	if len(catalogue) == 0 {
 		catalogue = hookyard.Presets()["yobi"].EventTypes
 	}
-	return hookyard.Selector{Names: slices.DeleteFunc(slices.Clone(catalogue), func(t string) bool { return t == "push" })}
+	return hookyard.Selector{Names: slices.DeleteFunc(slices.Clone(catalogue),
+		func(t string) bool { return t == "push" })}
 }
 
 // check refuses what Yobi's form refuses, in its words.
@@ -222,19 +234,23 @@ func (f *hookForm) check(limits hookyard.Limits) error {
 	case utf8.RuneCountInString(f.URL) > limits.URL:
 		return hookyard.FieldErrorf("url", "The given payload URL is too long. (Maximum %d Characters)", limits.URL)
 	case utf8.RuneCountInString(f.Secret) > limits.Secret:
-		return hookyard.FieldErrorf("secret", "The given secret token is too long. (Maximum %d Characters)", limits.Secret)
+		return hookyard.FieldErrorf("secret", "The given secret token is too long. (Maximum %d Characters)",
+			limits.Secret)
 	}
 	return nil
 }
 
 // settings makes the body for the API. before is the hook that is changed, nil when it is made.
-func (f *hookForm) settings(p *hookyard.Project, before *hookyard.Hook, limits hookyard.Limits) (map[string]any, error) {
+func (f *hookForm) settings(p *hookyard.Project, before *hookyard.Hook, limits hookyard.Limits) (map[string]any,
+	error) {
 	if err := f.check(limits); err != nil {
 		return nil, err
 	}
 	out := map[string]any{
-		"url": f.URL, "events": f.selector(p), "description": f.Description, "active": f.Active, "format": f.Type, "contentType": f.ContentType,
-		"template": f.Template, "features": words(f.Features), "ordered": f.Ordered, "filter": f.Filter, "insecureTls": f.InsecureTLS,
+		"url": f.URL, "events": f.selector(p), "description": f.Description, "active": f.Active, "format": f.Type,
+		"contentType": f.ContentType,
+		"template":    f.Template, "features": words(f.Features), "ordered": f.Ordered, "filter": f.Filter,
+		"insecureTls": f.InsecureTLS,
 	}
 	if as, yobi := yobiTypes()[f.Type]; yobi {
 		out["format"] = as
@@ -277,14 +293,16 @@ func (f *hookForm) numbers(out map[string]any, before *hookyard.Hook) error {
 	out["timeout"], out["schedule"] = "0s", nil
 	if f.Timeout != "" {
 		if _, err := hookyard.ParseDuration(f.Timeout); err != nil {
-			return hookyard.FieldErrorf("timeout", "%q is not a duration; write for example 15s.", hookyard.Clean(f.Timeout, 50))
+			return hookyard.FieldErrorf("timeout", "%q is not a duration; write for example 15s.",
+				hookyard.Clean(f.Timeout, 50))
 		}
 		out["timeout"] = f.Timeout
 	}
 	if waits := words(f.Schedule); len(waits) > 0 {
 		for _, w := range waits {
 			if _, err := hookyard.ParseDuration(w); err != nil {
-				return hookyard.FieldErrorf("schedule", "%q is not a duration; write for example 0s, 5s, 5m, 1h.", hookyard.Clean(w, 50))
+				return hookyard.FieldErrorf("schedule", "%q is not a duration; write for example 0s, 5s, 5m, 1h.",
+					hookyard.Clean(w, 50))
 			}
 		}
 		out["schedule"] = waits
@@ -314,7 +332,8 @@ func (f *hookForm) headers(before *hookyard.Hook) (map[string]*string, error) {
 		}
 		name, value, ok := strings.Cut(line, ":")
 		if !ok {
-			return nil, hookyard.FieldErrorf("headers", "%q is not a header; write Name: value, one a line.", hookyard.Clean(line, 50))
+			return nil, hookyard.FieldErrorf("headers", "%q is not a header; write Name: value, one a line.",
+				hookyard.Clean(line, 50))
 		}
 		out[http.CanonicalHeaderKey(strings.TrimSpace(name))] = ptr(strings.TrimSpace(value))
 	}
@@ -406,7 +425,8 @@ func (v *visit) newest() ([]*hookyard.Event, error) {
 // try fills the preview.
 func (v *visit) try(f *hookForm) error {
 	f.Preview = &preview{}
-	h := &hookyard.Hook{ID: f.ID, URL: f.URL, Events: f.selector(v.view.Project), Features: words(f.Features), Active: true,
+	h := &hookyard.Hook{ID: f.ID, URL: f.URL, Events: f.selector(v.view.Project), Features: words(f.Features),
+		Active: true,
 		Format: f.Type, ContentType: f.ContentType, Template: f.Template, Filter: f.Filter}
 	if as, yobi := yobiTypes()[f.Type]; yobi {
 		h.Format = as
@@ -416,7 +436,8 @@ func (v *visit) try(f *hookForm) error {
 		return err
 	}
 	if f.Preview.Nothing = len(events) == 0; f.Preview.Nothing {
-		e := hookyard.NewMeta(v.key(), "test", []byte(`{"message":"No event has come yet, so this is a made-up one"}`), time.Now())
+		e := hookyard.NewMeta(v.key(), "test", []byte(`{"message":"No event has come yet, so this is a made-up one"}`),
+			time.Now())
 		f.Preview.Event = e
 	}
 	for _, e := range events {
@@ -457,7 +478,8 @@ func (v *visit) shape(p *preview, h *hookyard.Hook, secret string) {
 	err := format.Check(h, name)
 	var shaped format.Shaped
 	if err == nil {
-		shaped, err = format.Shape(name, format.Input{Event: p.Event, Hook: h, Project: v.view.Project, BaseURL: v.web.o.BaseURL, Now: time.Now()})
+		shaped, err = format.Shape(name, format.Input{Event: p.Event, Hook: h, Project: v.view.Project,
+			BaseURL: v.web.o.BaseURL, Now: time.Now()})
 	}
 	if err == nil && secret != "" {
 		err = signature.CheckSecret(secret)

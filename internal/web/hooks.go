@@ -49,7 +49,8 @@ func (v *visit) lastAnswer(h *hookyard.Hook) (*answer, error) {
 			last.Text = num(m.Status) + " " + http.StatusText(m.Status)
 		}
 	}
-	if seen := &h.Health; seen.LastAttempt.After(time.Time{}) && (last == nil || seen.LastAttempt.After(last.At)) && h.Health.Failures > 0 {
+	if seen := &h.Health; seen.LastAttempt.After(time.Time{}) && (last == nil || seen.LastAttempt.After(last.At)) &&
+		h.Health.Failures > 0 {
 		last = &answer{At: seen.LastAttempt, Text: seen.LastError}
 		if seen.LastStatus != 0 {
 			last.Text = num(seen.LastStatus) + " " + http.StatusText(seen.LastStatus)
@@ -107,14 +108,16 @@ func (v *visit) hooks(f *hookForm, fault error) error {
 	return v.show(http.StatusOK, "Hooks", p)
 }
 
-// part is the page of the hooks that q finds, after the one named; the page learns how many there are, and what is next.
+// part is the page of the hooks that q finds, after the one named; the page learns how many there are, and what is
+// next.
 func (p *hooksPage) part(hooks []*hookyard.Hook, q, after string) []*hookyard.Hook {
 	p.Q, p.All = q, len(hooks)
 	keep := url.Values{}
 	if low := strings.ToLower(q); low != "" {
 		keep.Set("q", q)
 		hooks = slices.DeleteFunc(hooks, func(h *hookyard.Hook) bool {
-			return !strings.Contains(strings.ToLower(h.ID), low) && !strings.Contains(strings.ToLower(hideURL(h.URL)), low)
+			return !strings.Contains(strings.ToLower(h.ID), low) &&
+				!strings.Contains(strings.ToLower(hideURL(h.URL)), low)
 		})
 	}
 	slices.SortStableFunc(hooks, func(a, b *hookyard.Hook) int { return cmp.Compare(rank(a), rank(b)) })
@@ -240,7 +243,8 @@ func (v *visit) hook(id string, p *hookPage, fault error) error {
 	} else if ok && due.Unix() > 1e9 && !h.Ordered {
 		p.Next = due
 	}
-	if p.Newest, _, err = v.web.o.Store.Deliveries(v.ctx(), hookyard.DeliveryQuery{ProjectKey: v.key(), HookKey: h.Key, Limit: 15}); err != nil {
+	if p.Newest, _, err = v.web.o.Store.Deliveries(v.ctx(),
+		hookyard.DeliveryQuery{ProjectKey: v.key(), HookKey: h.Key, Limit: 15}); err != nil {
 		return err
 	}
 	if err := v.fillCharts(p, h); err != nil {
@@ -293,7 +297,8 @@ func (v *visit) fillCharts(p *hookPage, h *hookyard.Hook) error {
 			rows[at].Parts[1]++
 		}
 	}
-	p.Tries = stacked("The newest "+plural(len(marks), "attempt")+" over time, in UTC", []string{"taken", "not taken"}, []string{"good", "bad"}, rows)
+	p.Tries = stacked("The newest "+plural(len(marks), "attempt")+" over time, in UTC", []string{"taken", "not taken"},
+		[]string{"good", "bad"}, rows)
 	return nil
 }
 
@@ -348,7 +353,8 @@ func rotateHook(v *visit, id string) error {
 		overlap = 0
 	}
 	var made client.NewSecret
-	if err := v.do(http.MethodPost, client.Rotation{Overlap: &overlap}, &made, "hooks", id, "rotate-secret"); err != nil {
+	if err := v.do(http.MethodPost, client.Rotation{Overlap: &overlap}, &made, "hooks", id,
+		"rotate-secret"); err != nil {
 		return v.hook(id, &hookPage{}, err)
 	}
 	return v.reveal(v.home("webhooks", id), made.Secret, "")
@@ -439,5 +445,6 @@ func saveHook(v *visit, id string) error {
 // gone offers what was typed for a hook that was deleted meanwhile as a new one.
 func (v *visit) gone(id string, f *hookForm) error {
 	f.New, f.ID, f.edition = true, id, edition{}
-	return v.hooks(f, hookyard.FieldErrorf("id", "The hook was deleted meanwhile. What you typed is below: adding it makes the hook again."))
+	return v.hooks(f, hookyard.FieldErrorf("id",
+		"The hook was deleted meanwhile. What you typed is below: adding it makes the hook again."))
 }

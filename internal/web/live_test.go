@@ -39,10 +39,12 @@ func TestListsKeepWhatIsInUse(t *testing.T) {
 		if got := b.js(`getSelection().toString()`); !strings.Contains(got, "a bin") {
 			t.Errorf("selected is %q", got)
 		}
-		if got := b.js(`document.activeElement.tagName + document.activeElement.parentElement.open + document.activeElement.isConnected`); got != "SUMMARYtruetrue" {
+		if got := b.js(
+			`document.activeElement.tagName + document.activeElement.parentElement.open + document.activeElement.isConnected`); got != "SUMMARYtruetrue" {
 			t.Errorf("the focus is at %s", got)
 		}
-		if got := b.js(`[...document.querySelectorAll("[data-poll] time")].every(t => t.title.endsWith("UTC"))`); got != "true" {
+		if got := b.js(
+			`[...document.querySelectorAll("[data-poll] time")].every(t => t.title.endsWith("UTC"))`); got != "true" {
 			t.Error("times are not the viewer's")
 		}
 	})
@@ -55,7 +57,8 @@ func TestListsKeepWhatIsInUse(t *testing.T) {
 		b.js(`getSelection().selectAllChildren(document.querySelector("#rows code"))`)
 		was := b.js(`document.activeElement.href + getSelection().toString()`)
 		id := s.in(t).publish("acme/shop", "live.event", `{}`)
-		b.until(`document.querySelector("#rows tr")?.id === "` + id + `" && document.querySelector("#rows tr .delivered") !== null`)
+		b.until(`document.querySelector("#rows tr")?.id === "` + id +
+			`" && document.querySelector("#rows tr .delivered") !== null`)
 		if got := b.js(`document.activeElement.href + getSelection().toString()`); got != was {
 			t.Errorf("the focus and the selection are %q, were %q", got, was)
 		}
@@ -73,10 +76,12 @@ func TestSignedOutLive(t *testing.T) {
 	b := chromium(t)
 	for _, path := range []string{"/admin/p/events", "/status"} {
 		b.open(s.url + "/login?next=" + path)
-		b.js(`(f => { f.elements.username.value = "admin"; f.elements.password.value = "` + password + `"; f.querySelector("button.main").click(); })(document.querySelector("form[action='/login']"))`)
+		b.js(`(f => { f.elements.username.value = "admin"; f.elements.password.value = "` + password +
+			`"; f.querySelector("button.main").click(); })(document.querySelector("form[action='/login']"))`)
 		b.until(`location.pathname === "` + path + `" && document.readyState === "complete"`)
 		s.endSessions()
-		b.until(`document.querySelector("#signed-out a")?.getAttribute("href") === "/login?next=` + strings.ReplaceAll(path, "/", "%2F") + `"`)
+		b.until(`document.querySelector("#signed-out a")?.getAttribute("href") === "/login?next=` +
+			strings.ReplaceAll(path, "/", "%2F") + `"`)
 		if path != "/status" {
 			b.until(`document.getElementById("light").textContent === "signed out"`)
 		}
@@ -87,7 +92,8 @@ func TestSignedOutLive(t *testing.T) {
 // endSessions signs the admin out everywhere.
 func (s *server) endSessions() {
 	s.t.Helper()
-	for _, part := range strings.Split(s.page("/profile"), `action="/profile/sessions"><input type="hidden" name="id" value="`)[1:] {
+	for _, part := range strings.Split(s.page("/profile"),
+		`action="/profile/sessions"><input type="hidden" name="id" value="`)[1:] {
 		id, _, _ := strings.Cut(part, `"`)
 		s.post("/profile/sessions", "id", id)
 	}
@@ -119,7 +125,8 @@ func TestManyMissed(t *testing.T) {
 	s.sent("/a/p", "/", "owner", "a", "name", "p")
 	const hooks = "/a/p/webhooks"
 	for i := range 7 {
-		s.sent(hooks, hooks, "ours", "1", "active", "on", "which", "some", "names", "other", "id", "hook-"+strconv.Itoa(i), "payloadUrl", receiver+"/bad")
+		s.sent(hooks, hooks, "ours", "1", "active", "on", "which", "some", "names", "other", "id",
+			"hook-"+strconv.Itoa(i), "payloadUrl", receiver+"/bad")
 	}
 	page := s.page("/a/p/events/" + s.publish("a/p", "order.created", `{}`))
 	if !strings.Contains(page, "<summary>7 hooks got nothing</summary>") || !strings.Contains(page, "Edit and send") {
@@ -128,10 +135,12 @@ func TestManyMissed(t *testing.T) {
 	s.sent("/a/p/sources/open", "/a/p/sources", "type", "none", "name", "open")
 	s.do(s.request(http.MethodPost, "/in/a/p/open", strings.NewReader("\x00\x01\x02\xff")))
 	event := idsOf(s.page("/a/p/events"))[0]
-	if page := s.page("/a/p/events/" + event); strings.Contains(page, "Edit and send") || !strings.Contains(page, `<pre class="hex"`) {
+	if page := s.page("/a/p/events/" + event); strings.Contains(page, "Edit and send") ||
+		!strings.Contains(page, `<pre class="hex"`) {
 		t.Error("an event that is no text is offered to be edited")
 	}
-	s.sent(hooks, hooks+"/hook-0", "do", "update", "ours", "1", "active", "on", "which", "all", "payloadUrl", receiver+"/bad", "schedule", "0s, 10ms, 10ms, 10ms, 10ms, 10ms, 10ms")
+	s.sent(hooks, hooks+"/hook-0", "do", "update", "ours", "1", "active", "on", "which", "all", "payloadUrl",
+		receiver+"/bad", "schedule", "0s, 10ms, 10ms, 10ms, 10ms, 10ms, 10ms")
 	tried := s.publish("a/p", "order.tried", `{}`)
 	s.deliveryOf("a/p", tried, "hook-0", "failed")
 	if page := s.page("/a/p/events/" + tried); !strings.Contains(page, "<summary>2 earlier attempts</summary>") {
@@ -147,12 +156,14 @@ func TestLongWords(t *testing.T) {
 	b := chromium(t)
 	long := strings.Repeat("wwwww", 30)
 	hooks := "/acme/shop/webhooks"
-	s.sent(hooks, hooks, "ours", "1", "which", "some", "names", long, "id", "long", "payloadUrl", receiver+"/good/"+long)
+	s.sent(hooks, hooks, "ours", "1", "which", "some", "names", long, "id", "long", "payloadUrl",
+		receiver+"/good/"+long)
 	event := s.publish("acme/shop", long, `{}`)
 	delivery := s.deliveryOf("acme/shop", event, "billing", "delivered")
 	for _, width := range []int64{1280, 390} {
 		b.size(width, 800)
-		for _, path := range []string{"", "/events", "/events/" + event, "/deliveries", "/deliveries/" + delivery, "/webhooks", "/webhooks/long", "/audit"} {
+		for _, path := range []string{"", "/events", "/events/" + event, "/deliveries", "/deliveries/" + delivery,
+			"/webhooks", "/webhooks/long", "/audit"} {
 			b.open(s.url + "/acme/shop" + path)
 			if b.js("document.documentElement.scrollWidth > innerWidth") == "true" {
 				t.Errorf("%s is wider than the screen at %d pixels", path, width)
@@ -175,7 +186,8 @@ func idsOf(page string) (ids []string) {
 func TestBinsForGuests(t *testing.T) {
 	t.Parallel()
 	s, _ := startIn(t, t.TempDir(), false, func(c *app.Config) { c.Guests = true })
-	if page := s.page("/bins"); strings.Contains(page, `action="/bins"`) || !strings.Contains(page, "Bins are made by people who are signed in.") {
+	if page := s.page("/bins"); strings.Contains(page, `action="/bins"`) ||
+		!strings.Contains(page, "Bins are made by people who are signed in.") {
 		t.Error("a guest is given the form")
 	}
 }

@@ -61,7 +61,8 @@ func (b *base) SignIn() string { return b.signInURL }
 
 // Tabs are the pages of a project, with their titles.
 func (b *base) Tabs() [][2]string {
-	tabs := [][2]string{{"project", "Overview"}, {"events", "Events"}, {"deliveries", "Deliveries"}, {"webhooks", "Hooks"},
+	tabs := [][2]string{{"project", "Overview"}, {"events", "Events"}, {"deliveries", "Deliveries"},
+		{"webhooks", "Hooks"},
 		{"sources", "Sources"}, {"replays", "Replays"}, {"audit", "Changes"}}
 	if b.MayRule() {
 		tabs = append(tabs, [2]string{"settings", "Settings"})
@@ -105,7 +106,8 @@ func (b *base) Say(field string) string {
 func (b *base) Faulty(fields ...string) template.HTMLAttr {
 	for _, field := range fields {
 		if b.Fault(field) != "" {
-			return template.HTMLAttr(`aria-invalid="true" aria-describedby="fault-` + template.HTMLEscapeString(field) + `"`)
+			return template.HTMLAttr(`aria-invalid="true" aria-describedby="fault-` + template.HTMLEscapeString(field) +
+				`"`)
 		}
 	}
 	return ""
@@ -219,7 +221,8 @@ func (v *visit) fail(err error) {
 		return // the browser has gone
 	}
 	var e *hookyard.Error
-	status, message := http.StatusInternalServerError, "Something went wrong inside hookyard. The server's log says more."
+	status, message := http.StatusInternalServerError,
+		"Something went wrong inside hookyard. The server's log says more."
 	if errors.As(err, &e) {
 		if status, message = api.StatusOf(e.Code), e.Message; message == "" {
 			message = string(e.Code)

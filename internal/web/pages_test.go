@@ -36,7 +36,8 @@ func TestEveryPage(t *testing.T) {
 			}
 			for header, want := range map[string]string{
 				"Content-Security-Policy": "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'",
-				"X-Content-Type-Options":  "nosniff", "Referrer-Policy": "same-origin", "Cache-Control": "no-store", "Content-Type": "text/html; charset=utf-8",
+				"X-Content-Type-Options":  "nosniff", "Referrer-Policy": "same-origin", "Cache-Control": "no-store",
+				"Content-Type": "text/html; charset=utf-8",
 			} {
 				if got := a.Header.Get(header); got != want {
 					t.Errorf("%s: %s is %q, want %q", path, header, got, want)
@@ -92,7 +93,8 @@ func TestFormsWithoutScript(t *testing.T) {
 		x := s.stock(receiver)
 		const shop = "/acme/shop"
 		hook := shop + "/webhooks/billing"
-		if body := s.post(shop+"/webhooks", "ours", "1", "which", "all", "payloadUrl", receiver, "do", "preview", "filter", "data.amount = 207").body; !strings.Contains(body, "It would get 1 of the newest") {
+		if body := s.post(shop+"/webhooks", "ours", "1", "which", "all", "payloadUrl", receiver, "do", "preview",
+			"filter", "data.amount = 207").body; !strings.Contains(body, "It would get 1 of the newest") {
 			t.Errorf("the preview does not say what the filter would do: %s", faultsOf(body))
 		}
 		s.sent(hook, hook, "do", "test")
@@ -102,23 +104,31 @@ func TestFormsWithoutScript(t *testing.T) {
 		s.sent(hook, hook, "do", "enable")
 		s.sent(shop+"/replays", hook, "do", "catchup", "state", "skipped")
 		s.deliveryOf("acme/shop", missed, "billing", "delivered")
-		if body := s.led(hook, "do", "rotate", "leaked", "on"); !strings.Contains(body, `<code id="secret">whsec_`) || strings.Contains(s.page(hook), "whsec_") {
+		if body := s.led(hook, "do", "rotate", "leaked", "on"); !strings.Contains(body, `<code id="secret">whsec_`) ||
+			strings.Contains(s.page(hook), "whsec_") {
 			t.Error("the new secret is not shown once")
 		}
-		if body := s.led(shop+"/webhooks", "ours", "1", "which", "all", "payloadUrl", receiver, "id", "signs", "secretFrom", "made"); !strings.Contains(body, `<code id="secret">whsec_`) || !strings.Contains(body, "Created.") {
+		if body := s.led(shop+"/webhooks", "ours", "1", "which", "all", "payloadUrl", receiver, "id", "signs",
+			"secretFrom", "made"); !strings.Contains(body, `<code id="secret">whsec_`) ||
+			!strings.Contains(body, "Created.") {
 			t.Error("the made secret of a new hook is not shown")
 		}
-		s.sent(hook, hook, "do", "update", "ours", "1", "active", "on", "which", "some", "event", "order.paid", "names", "invoice.*", "payloadUrl", receiver+"/good",
-			"description", "Billing", "headers", "X-Team: shop\nAuthorization: Bearer x", "schedule", "0s, 1s", "timeout", "3s", "inFlight", "2", "rate", "50",
+		s.sent(hook, hook, "do", "update", "ours", "1", "active", "on", "which", "some", "event", "order.paid", "names",
+			"invoice.*", "payloadUrl", receiver+"/good",
+			"description", "Billing", "headers", "X-Team: shop\nAuthorization: Bearer x", "schedule", "0s, 1s",
+			"timeout", "3s", "inFlight", "2", "rate", "50",
 			"policy", "failures", "after", "7", "webhookType", "raw", "ordered", "on")
 		page := s.page(hook + "/edit")
-		for _, want := range []string{`value="Billing"`, "X-Team: shop", "Authorization: ***", `value="0s, 1s"`, `value="3s"`, `value="7"`, `value="order.paid" checked`, `value="invoice.*"`} {
+		for _, want := range []string{`value="Billing"`, "X-Team: shop", "Authorization: ***", `value="0s, 1s"`,
+			`value="3s"`, `value="7"`, `value="order.paid" checked`, `value="invoice.*"`} {
 			if !strings.Contains(page, want) {
 				t.Errorf("the hook's form does not hold %s", want)
 			}
 		}
-		s.sent(hook, hook, "do", "update", "ours", "1", "active", "on", "which", "all", "payloadUrl", receiver+"/good", "headers", "Authorization: ***")
-		if page := s.page(hook + "/edit"); strings.Contains(page, "X-Team") || !strings.Contains(page, "Authorization: ***") {
+		s.sent(hook, hook, "do", "update", "ours", "1", "active", "on", "which", "all", "payloadUrl", receiver+"/good",
+			"headers", "Authorization: ***")
+		if page := s.page(hook + "/edit"); strings.Contains(page, "X-Team") ||
+			!strings.Contains(page, "Authorization: ***") {
 			t.Error("a header that was taken out of the form stayed, or one that was hidden went")
 		}
 		event := shop + "/events/" + x.event
@@ -130,9 +140,11 @@ func TestFormsWithoutScript(t *testing.T) {
 		s.sent(shop+"/events/evt_", event+"/edit", "type", "order.edited", "body", `{"edited":true}`)
 		s.sent(shop+"/events/evt_", shop+"/events/"+x.sourced+"/edit", "type", "", "body", "other text")
 		s.sent(shop+"/events/evt_", shop+"/publish", "type", "order.made", "body", `{}`)
-		for query, want := range map[string]string{"?type=order.*&since=1h": "/replays?since=1h&amp;type=order.%2A", "?text=ann": "", "?source=api&type=order.*": ""} {
+		for query, want := range map[string]string{"?type=order.*&since=1h": "/replays?since=1h&amp;type=order.%2A",
+			"?text=ann": "", "?source=api&type=order.*": ""} {
 			page := s.page(shop + "/events" + query)
-			if got := strings.Contains(page, "Replay what was found"); got != (want != "") || !strings.Contains(page, want) {
+			if got := strings.Contains(page, "Replay what was found"); got != (want != "") ||
+				!strings.Contains(page, want) {
 				t.Errorf("search %s offers a replay: %t, want %q", query, got, want)
 			}
 		}
@@ -141,33 +153,44 @@ func TestFormsWithoutScript(t *testing.T) {
 		s.deliveryOf("acme/shop", x.event, "warehouse", "pending")
 		s.sent(delivery, delivery, "do", "cancel")
 		s.deliveryOf("acme/shop", x.event, "warehouse", "canceled")
-		s.sent(shop+"/replays", shop+"/replays", "hook", "billing", "state", "delivered", "since", "1h", "type", "order.*")
+		s.sent(shop+"/replays", shop+"/replays", "hook", "billing", "state", "delivered", "since", "1h", "type",
+			"order.*")
 		id := regexp.MustCompile(`"id":"(rpl_[^"]+)"`).FindStringSubmatch(s.page("/api/projects/acme/shop/replays"))
 		if id == nil {
 			t.Fatal("there is no replay")
 		}
 		s.sent(shop+"/replays", shop+"/replays/"+id[1]) // done by now, or canceled: either is what was wanted
-		s.sent(shop+"/sources/github", shop+"/sources/github", "do", "update", "active", "on", "description", "Ours", "eventType", "push")
-		if body := s.led(shop+"/sources/github", "do", "rotate"); !strings.Contains(body, `<code id="secret">`) || strings.Contains(s.page(shop+"/sources/github"), `id="secret"`) {
+		s.sent(shop+"/sources/github", shop+"/sources/github", "do", "update", "active", "on", "description", "Ours",
+			"eventType", "push")
+		if body := s.led(shop+"/sources/github", "do", "rotate"); !strings.Contains(body, `<code id="secret">`) ||
+			strings.Contains(s.page(shop+"/sources/github"), `id="secret"`) {
 			t.Error("the source's new secret is not shown once")
 		}
 		s.sent(shop+"/sources", shop+"/sources/open", "do", "delete")
-		s.sent(shop+"/settings", shop+"/settings", "description", "Better", "format", "cloudevents", "eventTypes", "order.created\norder.paid invoice.paid", "retention", "720h", "relay", "token")
+		s.sent(shop+"/settings", shop+"/settings", "description", "Better", "format", "cloudevents", "eventTypes",
+			"order.created\norder.paid invoice.paid", "retention", "720h", "relay", "token")
 		if !strings.Contains(s.page(shop+"/settings"), `value="Better"`) {
 			t.Error("the project's settings were not kept")
 		}
-		bin, _, _ := strings.Cut(s.post("/bins", "status", "418", "body", "short and stout", "delay", "1ms").Header.Get("Location"), "?")
-		if a := s.do(s.request(http.MethodPost, strings.TrimPrefix(bin, "/bins"), strings.NewReader("<script>alert(1)</script>"))); a.StatusCode != http.StatusTeapot || a.body != "short and stout" {
+		bin, _, _ := strings.Cut(s.post("/bins", "status", "418", "body", "short and stout", "delay",
+			"1ms").Header.Get("Location"), "?")
+		if a := s.do(s.request(http.MethodPost, strings.TrimPrefix(bin, "/bins"),
+			strings.NewReader("<script>alert(1)</script>"))); a.StatusCode != http.StatusTeapot ||
+			a.body != "short and stout" {
 			t.Errorf("the bin answers %d %q", a.StatusCode, a.body)
 		}
-		if page := s.page(bin); !strings.Contains(page, "&lt;script&gt;alert(1)") || strings.Contains(page, "<script>alert") {
+		if page := s.page(bin); !strings.Contains(page, "&lt;script&gt;alert(1)") ||
+			strings.Contains(page, "<script>alert") {
 			t.Error("the bin's page does not show what came as text")
 		}
-		s.sent(bin+"?done=saved", bin, "do", "answer", "status", "503", "type", "application/json", "body", `{"later":true}`)
-		if a := s.do(s.request(http.MethodPost, strings.TrimPrefix(bin, "/bins"), nil)); a.StatusCode != http.StatusServiceUnavailable || a.Header.Get("Content-Type") != "application/json" {
+		s.sent(bin+"?done=saved", bin, "do", "answer", "status", "503", "type", "application/json", "body",
+			`{"later":true}`)
+		if a := s.do(s.request(http.MethodPost, strings.TrimPrefix(bin, "/bins"),
+			nil)); a.StatusCode != http.StatusServiceUnavailable || a.Header.Get("Content-Type") != "application/json" {
 			t.Errorf("after its answer was changed the bin answers %d", a.StatusCode)
 		}
-		if page := s.page(bin); !strings.Contains(page, `value="503"`) || !strings.Contains(page, "{&#34;later&#34;:true}") {
+		if page := s.page(bin); !strings.Contains(page, `value="503"`) ||
+			!strings.Contains(page, "{&#34;later&#34;:true}") {
 			t.Error("the bin's page does not show what it answers")
 		}
 		s.sent(shop+"/sources/frombin", bin, "do", "source", "project", "acme/shop", "name", "frombin")
@@ -176,7 +199,8 @@ func TestFormsWithoutScript(t *testing.T) {
 			t.Errorf("the deleted bin answers %d", a.StatusCode)
 		}
 		s.sent("/users", "/users", "name", "bob", "password", "a good long password")
-		if page := s.post("/users/bob", "do", "password", "password", "short").body; !strings.Contains(page, `<details open>`) || strings.Count(page, `id="fault-password"`) != 1 {
+		if page := s.post("/users/bob", "do", "password", "password", "short").body; !strings.Contains(page,
+			`<details open>`) || strings.Count(page, `id="fault-password"`) != 1 {
 			t.Error("a password that is too short is not said at bob's form")
 		}
 		s.sent(shop+"/settings", shop+"/members", "user", "bob", "role", "write")
@@ -205,29 +229,40 @@ func TestFaults(t *testing.T) {
 		field  string
 	}{
 		{hooks, []string{"payloadUrl", "", "description", "typed"}, "Payload URL is a required field.", "url"},
-		{hooks, []string{"payloadUrl", long, "description", "typed"}, "The given payload URL is too long. (Maximum 2000 Characters)", "url"},
-		{hooks, []string{"payloadUrl", receiver, "secret", long[:251], "description", "typed"}, "The given secret token is too long. (Maximum 250 Characters)", "secret"},
+		{hooks, []string{"payloadUrl", long, "description", "typed"},
+			"The given payload URL is too long. (Maximum 2000 Characters)", "url"},
+		{hooks, []string{"payloadUrl", receiver, "secret", long[:251], "description", "typed"},
+			"The given secret token is too long. (Maximum 250 Characters)", "secret"},
 		{hooks, []string{"payloadUrl", "ftp://x", "description", "typed"}, "url must begin with", "url"},
 		{hooks, []string{"payloadUrl", "http://169.254.169.254/", "description", "typed"}, "--allow-target", "url"},
-		{hooks, []string{"payloadUrl", receiver, "id", "billing", "description", "typed"}, "There is a hook of this id already.", "id"},
+		{hooks, []string{"payloadUrl", receiver, "id", "billing", "description", "typed"},
+			"There is a hook of this id already.", "id"},
 		{hooks, []string{"payloadUrl", receiver, "filter", "((", "description", "typed"}, "filter", "filter"},
-		{hooks, []string{"payloadUrl", receiver, "schedule", "soon", "description", "typed"}, "is not a duration", "schedule"},
-		{hooks, []string{"payloadUrl", receiver, "headers", "nonsense", "description", "typed"}, "is not a header", "headers"},
+		{hooks, []string{"payloadUrl", receiver, "schedule", "soon", "description", "typed"}, "is not a duration",
+			"schedule"},
+		{hooks, []string{"payloadUrl", receiver, "headers", "nonsense", "description", "typed"}, "is not a header",
+			"headers"},
 		{hooks, []string{"payloadUrl", receiver, "rate", "NaN", "description", "typed"}, "is not a number", "rate"},
-		{hooks, []string{"payloadUrl", receiver, "webhookType", "nope", "description", "typed"}, "is not known", "format"},
+		{hooks, []string{"payloadUrl", receiver, "webhookType", "nope", "description", "typed"}, "is not known",
+			"format"},
 		{"/", []string{"owner", "acme", "name", "a b", "description", "typed"}, "project name must be", "name"},
-		{"/", []string{"owner", "acme", "name", "SHOP", "description", "typed"}, "You have a project acme/shop already.", "name"},
-		{"/acme/shop/sources", []string{"type", "github", "name", "", "description", "typed"}, "Name the source", "name"},
-		{"/acme/shop/sources", []string{"type", "stripe", "name", "stripe", "description", "typed"}, "secret", "secret"},
+		{"/", []string{"owner", "acme", "name", "SHOP", "description", "typed"},
+			"You have a project acme/shop already.", "name"},
+		{"/acme/shop/sources", []string{"type", "github", "name", "", "description", "typed"}, "Name the source",
+			"name"},
+		{"/acme/shop/sources", []string{"type", "stripe", "name", "stripe", "description", "typed"}, "secret",
+			"secret"},
 		{"/acme/shop/settings", []string{"retention", "long", "description", "typed"}, "Write a duration", "retention"},
-		{"/acme/shop/settings", []string{"relay", "signed", "description", "typed"}, "needs a relaySecret", "relaySecret"},
+		{"/acme/shop/settings", []string{"relay", "signed", "description", "typed"}, "needs a relaySecret",
+			"relaySecret"},
 		{"/acme/shop/members", []string{"user", "typed", "role", "read"}, "There is no user of this name.", "user"},
 		{"/acme/shop/delete", []string{"confirm", "acme"}, "Type acme/shop to delete the project.", "confirm"},
 		{"/acme/shop/publish", []string{"type", "typed", "body", "{"}, "", "data"},
 		{"/acme/shop/publish", []string{"type", "", "body", `{"typed":1}`}, "type is missing", "type"},
 		{"/bins", []string{"status", "typed"}, "is not a number", "answer.status"},
 		{"/bins", []string{"status", "99", "body", "typed"}, "must be between", "answer.status"},
-		{hooks, []string{"payloadUrl", receiver, "policy", "sometimes", "description", "typed"}, "off.policy must be one of", "off.policy"},
+		{hooks, []string{"payloadUrl", receiver, "policy", "sometimes", "description", "typed"},
+			"off.policy must be one of", "off.policy"},
 		{"/acme/shop/members", []string{"user", "guest", "role", "owner"}, "role", "role"},
 		{"/acme/shop/replays", []string{"since", "whenever", "type", "typed"}, "Write a time", "since"},
 	} {
@@ -236,8 +271,11 @@ func TestFaults(t *testing.T) {
 			t.Errorf("POST %s %q: status %d", c.path, c.fields, a.StatusCode)
 			continue
 		}
-		if !strings.Contains(strings.ToLower(a.body), strings.ToLower(c.want)) || !strings.Contains(a.body, `id="fault-`+c.field+`"`) || !strings.Contains(a.body, `aria-describedby="fault-`+c.field+`"`) {
-			t.Errorf("POST %s %q: the page does not say %q at field %s but: %s", c.path, c.fields, c.want, c.field, faultsOf(a.body))
+		if !strings.Contains(strings.ToLower(a.body), strings.ToLower(c.want)) ||
+			!strings.Contains(a.body, `id="fault-`+c.field+`"`) ||
+			!strings.Contains(a.body, `aria-describedby="fault-`+c.field+`"`) {
+			t.Errorf("POST %s %q: the page does not say %q at field %s but: %s", c.path, c.fields, c.want, c.field,
+				faultsOf(a.body))
 		}
 		if said := faultsOf(a.body); said != "<b>That did not work.</b> See below." {
 			t.Errorf("POST %s %q: the page says %q above, too", c.path, c.fields, said)
@@ -254,7 +292,8 @@ func TestYobi(t *testing.T) {
 	s, receiver := start(t, true)
 	s.sent("/ann/proj", "/", "owner", "ann", "name", "proj", "preset", "yobi")
 	hooks := "/ann/proj/webhooks"
-	a := s.post(hooks, "payloadUrl", receiver+"/hook?customKey=value", "secret", "s", "webhookType", "SIMPLE", "gitPush", "on")
+	a := s.post(hooks, "payloadUrl", receiver+"/hook?customKey=value", "secret", "s", "webhookType", "SIMPLE",
+		"gitPush", "on")
 	if a.StatusCode != http.StatusSeeOther || a.Header.Get("Location") != hooks {
 		t.Fatalf("status %d to %q", a.StatusCode, a.Header.Get("Location"))
 	}
@@ -262,7 +301,8 @@ func TestYobi(t *testing.T) {
 	s.sent(hooks, hooks, "payloadUrl", receiver, "webhookType", "JSON", "gitPush", "on")
 	s.sent(hooks, hooks, "payloadUrl", receiver) // the first days' form
 	page := s.page(hooks)
-	for _, want := range []string{`id="formNewWebhook"`, `name="payloadUrl"`, `name="secret"`, `name="webhookType"`, `name="gitPush"`, "customKey=value"} {
+	for _, want := range []string{`id="formNewWebhook"`, `name="payloadUrl"`, `name="secret"`, `name="webhookType"`,
+		`name="gitPush"`, "customKey=value"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not hold %s", want)
 		}
@@ -276,7 +316,8 @@ func TestYobi(t *testing.T) {
 	if a := s.post(hooks + "/127-0-0-1"); a.StatusCode != http.StatusOK || a.body != "" {
 		t.Errorf("POST to a hook: status %d, body %q", a.StatusCode, a.body)
 	}
-	if a := s.do(s.request(http.MethodDelete, hooks+"/127-0-0-1-2", nil)); a.StatusCode != http.StatusOK || a.body != "" {
+	if a := s.do(s.request(http.MethodDelete, hooks+"/127-0-0-1-2", nil)); a.StatusCode != http.StatusOK ||
+		a.body != "" {
 		t.Errorf("DELETE of a hook: status %d, body %q", a.StatusCode, a.body)
 	}
 	if a := s.do(s.request(http.MethodDelete, hooks+"/127-0-0-1-2", nil)); a.StatusCode != http.StatusNotFound {
@@ -295,9 +336,11 @@ func TestStrangers(t *testing.T) {
 		s.sent("/a/p/sources/open", "/a/p/sources", "type", "none", "name", "open")
 		const evil = `<script>alert(1)</script>"'><img src=x onerror=alert(1)>`
 		for _, body := range []string{
-			evil, "\u202egnp.exe", "\x00\x01\x02", "\xff\xfe\xfd", `{"` + "\u2066" + `":"` + `</pre><script>` + `"}`, strings.Repeat("[", 5000), strings.Repeat("é\u0301", 50_000), "",
+			evil, "\u202egnp.exe", "\x00\x01\x02", "\xff\xfe\xfd", `{"` + "\u2066" + `":"` + `</pre><script>` + `"}`,
+			strings.Repeat("[", 5000), strings.Repeat("é\u0301", 50_000), "",
 		} {
-			r := s.request(http.MethodPost, "/in/a/p/open/"+url.PathEscape(evil)+"?"+url.QueryEscape(evil), strings.NewReader(body))
+			r := s.request(http.MethodPost, "/in/a/p/open/"+url.PathEscape(evil)+"?"+url.QueryEscape(evil),
+				strings.NewReader(body))
 			r.Header.Set("User-Agent", evil)
 			r.Header.Set("X-Odd", "caf\xe9 \u202e")
 			r.Header.Set("Content-Type", `text/html; x="<script>"`)
@@ -326,12 +369,15 @@ func TestStrangers(t *testing.T) {
 				}
 			}
 		}
-		for _, q := range []string{"?text=%00", "?text=%ff", "?since=%3Cscript%3E", "?hook=%3Cscript%3E", "?before=-1", "?before=99999999999999999999", "?path=a.%23", "?state=%22%3E"} {
-			if a := s.get("/a/p/events" + q); a.StatusCode != http.StatusBadRequest || strings.Contains(a.body, "<script>") {
+		for _, q := range []string{"?text=%00", "?text=%ff", "?since=%3Cscript%3E", "?hook=%3Cscript%3E", "?before=-1",
+			"?before=99999999999999999999", "?path=a.%23", "?state=%22%3E"} {
+			if a := s.get("/a/p/events" + q); a.StatusCode != http.StatusBadRequest ||
+				strings.Contains(a.body, "<script>") {
 				t.Errorf("%s: status %d", q, a.StatusCode)
 			}
 		}
-		for _, path := range []string{"/a/p/events/evt_x", "/a/p/deliveries/dlv_x", "/a/p/webhooks/x", "/a/p/sources/x", "/a/p/webhooks/%00", "/a/p/deliveries?after=x", "/a/p/webhooks/%e2%80%ae"} {
+		for _, path := range []string{"/a/p/events/evt_x", "/a/p/deliveries/dlv_x", "/a/p/webhooks/x", "/a/p/sources/x",
+			"/a/p/webhooks/%00", "/a/p/deliveries?after=x", "/a/p/webhooks/%e2%80%ae"} {
 			if a := s.get(path); a.StatusCode < 400 || a.StatusCode >= 500 {
 				t.Errorf("%s: status %d", path, a.StatusCode)
 			}
@@ -425,7 +471,8 @@ func TestFeatures(t *testing.T) {
 			t.Errorf("the form does not offer %s", want)
 		}
 	}
-	s.sent(hooks, hooks, "ours", "1", "active", "on", "which", "all", "payloadUrl", receiver+"/good", "id", "ide", "feature", "git3", "features", "hg")
+	s.sent(hooks, hooks, "ours", "1", "active", "on", "which", "all", "payloadUrl", receiver+"/good", "id", "ide",
+		"feature", "git3", "features", "hg")
 	page = s.page(hooks + "/ide/edit")
 	for _, want := range []string{`value="git3" checked>`, `value="hg" checked>`, `name="feature" value="wiki">`} {
 		if !strings.Contains(page, want) {
@@ -433,7 +480,8 @@ func TestFeatures(t *testing.T) {
 		}
 	}
 	s.deliveryOf("a/kenai", s.publish("a/kenai", "scm", `{"feature":"git3"}`), "ide", "delivered")
-	if why := s.page("/api/projects/a/kenai/events/" + s.publish("a/kenai", "scm", `{"feature":"wiki"}`) + "/explain"); !strings.Contains(why, "feature") || strings.Contains(why, `"deliveryId"`) {
+	if why := s.page("/api/projects/a/kenai/events/" + s.publish("a/kenai", "scm", `{"feature":"wiki"}`) +
+		"/explain"); !strings.Contains(why, "feature") || strings.Contains(why, `"deliveryId"`) {
 		t.Errorf("an event about a feature that is not ticked: %s", why)
 	}
 }

@@ -22,14 +22,18 @@ func signedIn(t *testing.T) (*server, string) {
 	if !strings.Contains(s.page(link.RequestURI()), "the first administrator") {
 		t.Fatal("the one-time link does not greet the administrator")
 	}
-	if a := s.post("/setup", "token", token, "password", password, "again", "another one altogether"); a.StatusCode != http.StatusBadRequest || !strings.Contains(a.body, "The two passwords differ.") {
+	if a := s.post("/setup", "token", token, "password", password, "again",
+		"another one altogether"); a.StatusCode != http.StatusBadRequest ||
+		!strings.Contains(a.body, "The two passwords differ.") {
 		t.Fatalf("two passwords: status %d", a.StatusCode)
 	}
-	if a := s.post("/setup", "token", token, "password", "short", "again", "short"); a.StatusCode != http.StatusBadRequest {
+	if a := s.post("/setup", "token", token, "password", "short", "again",
+		"short"); a.StatusCode != http.StatusBadRequest {
 		t.Fatalf("a short password: status %d", a.StatusCode)
 	}
 	s.sent("/", "/setup", "token", token, "password", password, "again", password)
-	if a := s.post("/setup", "token", token, "password", password, "again", password); a.StatusCode != http.StatusForbidden {
+	if a := s.post("/setup", "token", token, "password", password, "again",
+		password); a.StatusCode != http.StatusForbidden {
 		t.Fatalf("the link is good twice: status %d", a.StatusCode)
 	}
 	if a := s.get("/api/user?token=" + token); a.StatusCode != http.StatusUnauthorized {
@@ -56,10 +60,13 @@ func TestSignIn(t *testing.T) {
 	t.Parallel()
 	s, _ := signedIn(t)
 	stranger := s.as("")
-	if a := stranger.get("/profile"); a.StatusCode != http.StatusUnauthorized || !strings.Contains(a.body, `name="username"`) || !strings.Contains(a.body, `value="/profile"`) {
+	if a := stranger.get("/profile"); a.StatusCode != http.StatusUnauthorized ||
+		!strings.Contains(a.body, `name="username"`) || !strings.Contains(a.body, `value="/profile"`) {
 		t.Errorf("a page that needs sign-in: status %d", a.StatusCode)
 	}
-	if a := stranger.post("/login", "username", "admin", "password", "wrong"); a.StatusCode != http.StatusUnauthorized || !strings.Contains(a.body, "Wrong user name or password") || !strings.Contains(a.body, `value="admin"`) {
+	if a := stranger.post("/login", "username", "admin", "password",
+		"wrong"); a.StatusCode != http.StatusUnauthorized || !strings.Contains(a.body, "Wrong user name or password") ||
+		!strings.Contains(a.body, `value="admin"`) {
 		t.Errorf("a wrong password: status %d", a.StatusCode)
 	}
 	for _, next := range []string{"//evil.example/", `/\evil.example`, "https://evil.example/", "/logout"} {
@@ -78,7 +85,8 @@ func TestSignIn(t *testing.T) {
 		}
 	}
 	profile := s.page("/profile")
-	ended := regexp.MustCompile(`action="/profile/sessions"><input type="hidden" name="id" value="([^"]+)"`).FindAllStringSubmatch(profile, -1)
+	ended := regexp.MustCompile(
+		`action="/profile/sessions"><input type="hidden" name="id" value="([^"]+)"`).FindAllStringSubmatch(profile, -1)
 	if len(ended) != 6 {
 		t.Fatalf("%d sessions are listed", len(ended))
 	}
@@ -86,29 +94,39 @@ func TestSignIn(t *testing.T) {
 	if a := stranger.get("/profile"); a.StatusCode != http.StatusUnauthorized {
 		t.Errorf("the ended session answers %d", a.StatusCode)
 	}
-	token := regexp.MustCompile(`hky_[a-z0-9]+`).FindString(s.led("/profile/tokens", "name", "ci", "scope", "manage", "expiresIn", "168h"))
+	token := regexp.MustCompile(`hky_[a-z0-9]+`).FindString(s.led("/profile/tokens", "name", "ci", "scope", "manage",
+		"expiresIn", "168h"))
 	if token == "" || strings.Contains(s.page("/profile"), token) {
 		t.Errorf("the token %q is not shown once", token)
 	}
 	if a := stranger.get("/api/user?token=" + token); a.StatusCode != http.StatusOK {
 		t.Errorf("the token is not good: %s", a.body)
 	}
-	read := regexp.MustCompile(`hky_[a-z0-9]+`).FindString(s.led("/profile/tokens", "name", "eyes", "scope", "read", "expiresIn", "168h"))
+	read := regexp.MustCompile(`hky_[a-z0-9]+`).FindString(s.led("/profile/tokens", "name", "eyes", "scope", "read",
+		"expiresIn", "168h"))
 	if a := stranger.get("/profile?token=" + read); a.StatusCode != http.StatusForbidden {
 		t.Errorf("a token that may read sees the profile: status %d", a.StatusCode)
 	}
-	s.sent("/profile", "/profile/revoke", "id", regexp.MustCompile(`action="/profile/revoke"><input type="hidden" name="id" value="([^"]+)"`).FindStringSubmatch(s.page("/profile"))[1])
-	id := regexp.MustCompile(`action="/profile/revoke"><input type="hidden" name="id" value="([^"]+)"`).FindStringSubmatch(s.page("/profile"))
+	s.sent("/profile", "/profile/revoke", "id",
+		regexp.MustCompile(
+			`action="/profile/revoke"><input type="hidden" name="id" value="([^"]+)"`).FindStringSubmatch(
+			s.page("/profile"))[1])
+	id := regexp.MustCompile(
+		`action="/profile/revoke"><input type="hidden" name="id" value="([^"]+)"`).FindStringSubmatch(
+		s.page("/profile"))
 	s.sent("/profile", "/profile/revoke", "id", id[1])
 	if a := stranger.get("/api/user?token=" + token); a.StatusCode != http.StatusUnauthorized {
 		t.Errorf("the revoked token is good")
 	}
-	if a := s.post("/profile/password", "current", "wrong", "password", password+"2", "again", password+"2"); a.StatusCode != http.StatusBadRequest || !strings.Contains(a.body, "That is not your password.") {
+	if a := s.post("/profile/password", "current", "wrong", "password", password+"2", "again",
+		password+"2"); a.StatusCode != http.StatusBadRequest ||
+		!strings.Contains(a.body, "That is not your password.") {
 		t.Errorf("the wrong old password: status %d", a.StatusCode)
 	}
 	other := s.as("")
 	other.sent("/?done=in", "/login", "username", "admin", "password", password)
-	s.sent("/profile?done=password", "/profile/password", "current", password, "password", password+"2", "again", password+"2")
+	s.sent("/profile?done=password", "/profile/password", "current", password, "password", password+"2", "again",
+		password+"2")
 	if a := s.get("/profile"); a.StatusCode != http.StatusOK {
 		t.Errorf("who changed the password: status %d", a.StatusCode)
 	}
@@ -147,11 +165,13 @@ func TestTypedTextSurvives(t *testing.T) {
 	s, receiver := signedIn(t)
 	s.sent("/admin/p", "/", "owner", "admin", "name", "p")
 	lost := s.as("")
-	a := lost.post("/admin/p/webhooks", "payloadUrl", receiver, "description", "typed \"text\"\n<b>", "id", "kept", "ours", "1", "active", "on")
+	a := lost.post("/admin/p/webhooks", "payloadUrl", receiver, "description", "typed \"text\"\n<b>", "id", "kept",
+		"ours", "1", "active", "on")
 	if a.StatusCode != http.StatusUnauthorized || !strings.Contains(a.body, "what you typed is still there") {
 		t.Fatalf("status %d", a.StatusCode)
 	}
-	fields := regexp.MustCompile(`(?s)name="(keep\.[^"]+)" aria-hidden="true">\n(.*?)</textarea>`).FindAllStringSubmatch(a.body, -1)
+	fields := regexp.MustCompile(
+		`(?s)name="(keep\.[^"]+)" aria-hidden="true">\n(.*?)</textarea>`).FindAllStringSubmatch(a.body, -1)
 	pairs := []string{"username", "admin", "password", password, "next", "/admin/p/webhooks"}
 	for _, f := range fields {
 		pairs = append(pairs, f[1], unescape(f[2]))
@@ -161,7 +181,8 @@ func TestTypedTextSurvives(t *testing.T) {
 		t.Fatalf("after signing in: status %d\n%s", a.StatusCode, a.body)
 	}
 	pairs = nil
-	for _, f := range regexp.MustCompile(`(?s)name="([^"]+)" aria-hidden="true">\n(.*?)</textarea>`).FindAllStringSubmatch(a.body, -1) {
+	for _, f := range regexp.MustCompile(
+		`(?s)name="([^"]+)" aria-hidden="true">\n(.*?)</textarea>`).FindAllStringSubmatch(a.body, -1) {
 		pairs = append(pairs, f[1], unescape(f[2]))
 	}
 	lost.sent("/admin/p/webhooks", "/admin/p/webhooks", pairs...)
@@ -185,15 +206,18 @@ func TestRights(t *testing.T) {
 	x := ann.stockAs("ann", receiver)
 	bob.sent("/bob/own", "/", "owner", "bob", "name", "own")
 	none, right := bob.get("/ann/nothing"), bob.get("/ann/shop")
-	if none.StatusCode != http.StatusForbidden || right.StatusCode != http.StatusForbidden || strings.ReplaceAll(none.body, "nothing", "shop") != right.body {
+	if none.StatusCode != http.StatusForbidden || right.StatusCode != http.StatusForbidden ||
+		strings.ReplaceAll(none.body, "nothing", "shop") != right.body {
 		t.Errorf("no project answers %d, no right %d; they must look the same", none.StatusCode, right.StatusCode)
 	}
-	for _, path := range []string{"/bob/own/events/" + x.event, "/bob/own/events/" + x.event + "/edit", "/bob/own/deliveries/" + x.failing, "/bob/own/webhooks/billing"} {
+	for _, path := range []string{"/bob/own/events/" + x.event, "/bob/own/events/" + x.event + "/edit",
+		"/bob/own/deliveries/" + x.failing, "/bob/own/webhooks/billing"} {
 		if a := bob.get(path); a.StatusCode != http.StatusNotFound {
 			t.Errorf("GET %s: status %d", path, a.StatusCode)
 		}
 	}
-	for _, path := range []string{"/bob/own/webhooks/billing", "/ann/shop/webhooks/billing", "/bob/own/deliveries/" + x.failing, "/bob/own/events/" + x.event} {
+	for _, path := range []string{"/bob/own/webhooks/billing", "/ann/shop/webhooks/billing",
+		"/bob/own/deliveries/" + x.failing, "/bob/own/events/" + x.event} {
 		for _, do := range []string{"", "delete", "retry", "test", "rotate", "update"} {
 			if a := bob.post(path, "do", do, "payloadUrl", receiver); a.StatusCode < 400 || a.StatusCode >= 500 {
 				t.Errorf("POST %s %s: status %d", path, do, a.StatusCode)
@@ -225,7 +249,8 @@ func TestOtherSites(t *testing.T) {
 	t.Parallel()
 	s, receiver := signedIn(t)
 	s.sent("/admin/p", "/", "owner", "admin", "name", "p")
-	for _, header := range []http.Header{{"Sec-Fetch-Site": {"cross-site"}}, {"Origin": {"https://evil.example"}}, {"Sec-Fetch-Site": {"same-site"}}} {
+	for _, header := range []http.Header{{"Sec-Fetch-Site": {"cross-site"}}, {"Origin": {"https://evil.example"}},
+		{"Sec-Fetch-Site": {"same-site"}}} {
 		for _, path := range []string{"/admin/p/webhooks", "/admin/p/delete", "/logout", "/login", "/profile/tokens"} {
 			r := s.request(http.MethodPost, path, strings.NewReader("payloadUrl="+receiver+"&confirm=admin/p"))
 			r.Header = header.Clone()

@@ -47,7 +47,8 @@ func (v *visit) profile(status int, p *profilePage, err error) error {
 
 func doPassword(v *visit) error {
 	if v.web.o.Dev {
-		return v.profile(0, &profilePage{}, hookyard.FieldErrorf("password", "Sign-in is off (--dev): there is no password to change."))
+		return v.profile(0, &profilePage{}, hookyard.FieldErrorf("password",
+			"Sign-in is off (--dev): there is no password to change."))
 	}
 	if _, err := v.web.o.Auth.SignIn(v.ctx(), v.id.User.Name, v.form.Get("current"), v.r.RemoteAddr); err != nil {
 		var e *hookyard.Error

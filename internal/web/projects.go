@@ -95,7 +95,8 @@ func (w *Web) atGlance(ctx context.Context, p *hookyard.Project) (projectRow, er
 		return row, err
 	}
 	row.Hooks = len(hooks)
-	slices.SortStableFunc(hooks, func(a, b *hookyard.Hook) int { return cmp.Compare(rank(a), rank(b)) }) // what fails is what waits
+	// what fails is what waits
+	slices.SortStableFunc(hooks, func(a, b *hookyard.Hook) int { return cmp.Compare(rank(a), rank(b)) })
 	for i, h := range hooks {
 		if troubled(h) {
 			row.Trouble++

@@ -8,7 +8,8 @@ import (
 	"github.com/hookyard/hookyard/internal/store"
 )
 
-// rates counts events over time, and remembers what it counted: the past does not change. It is safe for concurrent use.
+// rates counts events over time, and remembers what it counted: the past does not change. It is safe for concurrent
+// use.
 type rates struct {
 	store Store
 

@@ -87,7 +87,8 @@ func (v *visit) askToReplayAll(p *replaysPage) error {
 }
 
 func cancelReplay(v *visit) error {
-	if err := v.do(http.MethodPost, nil, nil, "replays", v.r.PathValue("id"), "cancel"); err != nil && hookyard.CodeOf(err) != hookyard.Conflict {
+	if err := v.do(http.MethodPost, nil, nil, "replays", v.r.PathValue("id"), "cancel"); err != nil &&
+		hookyard.CodeOf(err) != hookyard.Conflict {
 		return err
 	}
 	return v.see(v.home("replays"), "canceled")

@@ -12,7 +12,8 @@ func (w *Web) routes() {
 	const project = "/{owner}/{project}"
 
 	w.mux.HandleFunc("GET /assets/{file}", w.serveAsset)
-	w.mux.Handle("GET /favicon.ico", http.RedirectHandler(w.assets["icon.svg"].url, http.StatusFound)) // for what does not read the page
+	// for what does not read the page
+	w.mux.Handle("GET /favicon.ico", http.RedirectHandler(w.assets["icon.svg"].url, http.StatusFound))
 	w.mux.HandleFunc("GET /robots.txt", noRobots)
 	w.handle("GET /login", open, showLogin)
 	w.handle("POST /login", open, doLogin)
@@ -108,8 +109,10 @@ func nothing(v *visit) error {
 // pages lists a value of every page, so that one without a template is noticed at start.
 func pages() []page {
 	return []page{
-		&loginPage{}, &resumePage{}, &setupPage{}, &errorPage{}, &projectsPage{}, &profilePage{}, &usersPage{}, &statusPage{},
+		&loginPage{}, &resumePage{}, &setupPage{}, &errorPage{}, &projectsPage{}, &profilePage{}, &usersPage{},
+		&statusPage{},
 		&projectPage{}, &hooksPage{}, &hookPage{}, &hookEditPage{}, &eventsPage{}, &eventPage{}, &resendPage{},
-		&deliveriesPage{}, &deliveryPage{}, &replaysPage{}, &sourcesPage{}, &sourcePage{}, &settingsPage{}, &auditPage{}, &binsPage{}, &binPage{},
+		&deliveriesPage{}, &deliveryPage{}, &replaysPage{}, &sourcesPage{}, &sourcePage{}, &settingsPage{},
+		&auditPage{}, &binsPage{}, &binPage{},
 	}
 }

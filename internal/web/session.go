@@ -108,8 +108,9 @@ func (v *visit) notIn(err error, field string, p *loginPage) error {
 func (v *visit) begin(user *hookyard.User) error {
 	cookie, hash := auth.NewSession()
 	now := time.Now().UTC()
-	s := &hookyard.Session{Hash: hash, UserKey: user.Key, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(auth.SessionLife),
-		Agent: hookyard.Clean(v.r.UserAgent(), 200), Remote: hookyard.Clean(v.r.RemoteAddr, 100)}
+	s := &hookyard.Session{Hash: hash, UserKey: user.Key, CreatedAt: now, SeenAt: now,
+		ExpiresAt: now.Add(auth.SessionLife),
+		Agent:     hookyard.Clean(v.r.UserAgent(), 200), Remote: hookyard.Clean(v.r.RemoteAddr, 100)}
 	if err := v.web.o.Store.CreateSession(v.ctx(), s); err != nil {
 		return err
 	}
@@ -170,7 +171,8 @@ type setupPage struct {
 
 // setupUser is whose link it is; the link is good once.
 func (v *visit) setupUser(secret string) (*hookyard.Token, *hookyard.User, error) {
-	used := hookyard.Errorf(hookyard.Forbidden, "This link is not good any more. Sign in with the password that was chosen by it; or, if the server was started anew since, follow the link that its log has now.")
+	used := hookyard.Errorf(hookyard.Forbidden,
+		"This link is not good any more. Sign in with the password that was chosen by it; or, if the server was started anew since, follow the link that its log has now.")
 	if v.id == nil {
 		v.identifyBrowser()
 	}

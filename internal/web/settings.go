@@ -52,8 +52,10 @@ func showSettings(v *visit) error {
 }
 
 func settingsOf(p *hookyard.Project) settingsForm {
-	f := settingsForm{Description: p.Description, Preset: p.Preset, EventTypes: strings.Join(p.EventTypes, "\n"), Format: p.Format, Relay: p.Relay,
-		ModelEvents: p.ModelEvents, Public: p.Public, AllowRequests: p.AllowRequests, HasSecret: p.RelaySecret.Value != "", edition: editionOf(p.Revision)}
+	f := settingsForm{Description: p.Description, Preset: p.Preset, EventTypes: strings.Join(p.EventTypes, "\n"),
+		Format: p.Format, Relay: p.Relay,
+		ModelEvents: p.ModelEvents, Public: p.Public, AllowRequests: p.AllowRequests,
+		HasSecret: p.RelaySecret.Value != "", edition: editionOf(p.Revision)}
 	if p.Retention > 0 {
 		f.Retention = hookyard.FormatDuration(p.Retention)
 	}
@@ -103,18 +105,23 @@ func addDefaults(v *visit) error {
 }
 
 func saveSettings(v *visit) error {
-	f := settingsForm{Description: v.get("description"), Preset: v.get("preset"), EventTypes: v.get("eventTypes"), Format: v.get("format"),
-		Relay: v.get("relay"), RelaySecret: v.form.Get("relaySecret"), Retention: v.get("retention"), ModelEvents: v.has("modelEvents"),
-		Public: v.has("public"), AllowRequests: v.has("allowRequests"), HasSecret: v.view.Project.RelaySecret.Value != "", edition: v.readEdition()}
+	f := settingsForm{Description: v.get("description"), Preset: v.get("preset"), EventTypes: v.get("eventTypes"),
+		Format: v.get("format"),
+		Relay:  v.get("relay"), RelaySecret: v.form.Get("relaySecret"), Retention: v.get("retention"),
+		ModelEvents: v.has("modelEvents"),
+		Public:      v.has("public"), AllowRequests: v.has("allowRequests"),
+		HasSecret: v.view.Project.RelaySecret.Value != "", edition: v.readEdition()}
 	types := words(f.EventTypes)
 	if types == nil {
 		types = []string{}
 	}
-	in := map[string]any{"description": f.Description, "preset": f.Preset, "eventTypes": types, "format": f.Format, "relay": f.Relay,
+	in := map[string]any{"description": f.Description, "preset": f.Preset, "eventTypes": types, "format": f.Format,
+		"relay":     f.Relay,
 		"retention": "0s", "modelEvents": f.ModelEvents, "public": f.Public, "allowRequests": f.AllowRequests}
 	if f.Retention != "" {
 		if _, err := hookyard.ParseDuration(f.Retention); err != nil {
-			return v.settings(&settingsPage{Form: f}, hookyard.FieldErrorf("retention", "Write a duration such as 30d or 12h, or nothing for the server's."))
+			return v.settings(&settingsPage{Form: f},
+				hookyard.FieldErrorf("retention", "Write a duration such as 30d or 12h, or nothing for the server's."))
 		}
 		in["retention"] = f.Retention
 	}
@@ -166,7 +173,8 @@ func removeProject(v *visit) error {
 // export gives the project's settings, hooks and sources as the API shows them.
 func export(v *visit) error {
 	out := map[string]json.RawMessage{}
-	for name, parts := range map[string][]string{"project": nil, "hooks": {"hooks"}, "sources": {"sources"}, "members": {"members"}} {
+	for name, parts := range map[string][]string{"project": nil, "hooks": {"hooks"}, "sources": {"sources"},
+		"members": {"members"}} {
 		var one json.RawMessage
 		if err := v.do(http.MethodGet, nil, &one, parts...); err != nil {
 			return err
@@ -238,7 +246,8 @@ type late struct {
 const lateShown = 20
 
 func showStatus(v *visit) error {
-	p := &statusPage{Queues: v.web.o.Stats(), Listeners: v.web.o.Listeners(), Uptime: time.Since(v.web.started), Limits: v.web.o.Limits,
+	p := &statusPage{Queues: v.web.o.Stats(), Listeners: v.web.o.Listeners(), Uptime: time.Since(v.web.started),
+		Limits:  v.web.o.Limits,
 		Targets: v.web.o.Targets, Go: runtime.Version()}
 	var err error
 	if p.Database, p.Schema, err = v.web.o.Store.Version(v.ctx()); err != nil {

@@ -96,7 +96,10 @@ func (s *server) browser() *http.Client {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return &http.Client{Jar: jar, CheckRedirect: func(*http.Request,
+		[]*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
 }
 
 // answer is what a request got.
@@ -184,7 +187,8 @@ func faultsOf(body string) string {
 // publish publishes an event and returns its id.
 func (s *server) publish(project, eventType, data string) string {
 	s.t.Helper()
-	r := s.request(http.MethodPost, "/api/projects/"+project+"/events", strings.NewReader(`{"type":"`+eventType+`","data":`+data+`}`))
+	r := s.request(http.MethodPost, "/api/projects/"+project+"/events",
+		strings.NewReader(`{"type":"`+eventType+`","data":`+data+`}`))
 	r.Header.Set("Content-Type", "application/json")
 	a := s.do(r)
 	if a.StatusCode != http.StatusAccepted {
@@ -208,7 +212,8 @@ func (s *server) deliveryOf(project, event, hook, state string) string {
 				Attempts          int
 			}
 		}
-		if err := json.Unmarshal([]byte(s.page("/api/projects/"+project+"/deliveries?event="+event)), &list); err != nil {
+		if err := json.Unmarshal([]byte(s.page("/api/projects/"+project+"/deliveries?event="+event)),
+			&list); err != nil {
 			s.t.Fatal(err)
 		}
 		for _, d := range list.Deliveries {
@@ -234,11 +239,13 @@ func (s *server) stockAs(owner, receiver string) shop {
 	home := "/" + project
 	s.sent(home, "/", "owner", owner, "name", "shop", "description", "Orders and payments")
 	for _, h := range [][2]string{{"billing", "/good"}, {"warehouse", "/bad"}} {
-		s.sent(home+"/webhooks", home+"/webhooks", "ours", "1", "active", "on", "which", "all", "id", h[0], "payloadUrl", receiver+h[1])
+		s.sent(home+"/webhooks", home+"/webhooks", "ours", "1", "active", "on", "which", "all", "id", h[0],
+			"payloadUrl", receiver+h[1])
 	}
 	s.sent(home+"/webhooks", home+"/webhooks", "ours", "1", "active", "on", "which", "some", "names", "invoice.*",
 		"id", "accounting", "payloadUrl", receiver+"/good", "filter", "body.data.amount > 100")
-	s.sent(home+"/webhooks", home+"/webhooks", "ours", "1", "which", "all", "id", "old-crm", "payloadUrl", receiver+"/good", "secret", "old")
+	s.sent(home+"/webhooks", home+"/webhooks", "ours", "1", "which", "all", "id", "old-crm", "payloadUrl",
+		receiver+"/good", "secret", "old")
 	return s.restock(owner)
 }
 
@@ -252,7 +259,8 @@ func (s *server) restock(owner string) shop {
 	types := []string{"order.created", "order.paid", "invoice.paid", "cart.abandoned"}
 	var out shop
 	for i := range 24 {
-		out.event = s.publish(project, types[i%4], fmt.Sprintf(`{"id":%d,"amount":%d,"customer":{"name":"Ann Lee","vip":true}}`, i, i*9))
+		out.event = s.publish(project, types[i%4],
+			fmt.Sprintf(`{"id":%d,"amount":%d,"customer":{"name":"Ann Lee","vip":true}}`, i, i*9))
 	}
 	s.do(s.request(http.MethodPost, "/in"+home+"/github", strings.NewReader("{}")))
 	a := s.do(s.request(http.MethodPost, "/in"+home+"/open", strings.NewReader("plain text")))

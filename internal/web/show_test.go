@@ -35,7 +35,8 @@ func FuzzVisible(f *testing.F) {
 	f.Add("\u202e\x00\xff\u2066é")
 	f.Fuzz(func(t *testing.T, s string) {
 		out := string(visible(s))
-		if !utf8.ValidString(out) || strings.ContainsFunc(out, func(r rune) bool { return hidden(r) && r != utf8.RuneError }) {
+		if !utf8.ValidString(out) || strings.ContainsFunc(out,
+			func(r rune) bool { return hidden(r) && r != utf8.RuneError }) {
 			t.Errorf("%q shows as %q", s, out)
 		}
 		if strings.ContainsAny(tags.ReplaceAllString(out, ""), "<>\"'") {
@@ -75,7 +76,8 @@ func TestDurations(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[time.Duration]string{
 		0: "0 µs", 730 * time.Microsecond: "730 µs", 4200 * time.Microsecond: "4.2 ms", 89 * time.Millisecond: "89 ms",
-		1500 * time.Millisecond: "1.5 s", 90 * time.Second: "1 m 30 s", 26 * time.Hour: "1 d 2 h", 24 * time.Hour: "1 d",
+		1500 * time.Millisecond: "1.5 s", 90 * time.Second: "1 m 30 s", 26 * time.Hour: "1 d 2 h",
+		24 * time.Hour: "1 d",
 	} {
 		if got := took(in); got != want {
 			t.Errorf("took(%s) = %q, want %q", in, got, want)
@@ -92,7 +94,8 @@ func TestDurations(t *testing.T) {
 func TestSafeNext(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"/a/b?x=1": "/a/b?x=1", "": "/", "//evil": "/", "/\\evil": "/", "https://evil": "/", "/login": "/", "javascript:alert(1)": "/", "/a\r\nX: y": "/",
+		"/a/b?x=1": "/a/b?x=1", "": "/", "//evil": "/", "/\\evil": "/", "https://evil": "/", "/login": "/",
+		"javascript:alert(1)": "/", "/a\r\nX: y": "/",
 	} {
 		if got := safeNext(in); got != want {
 			t.Errorf("safeNext(%q) = %q, want %q", in, got, want)
@@ -106,14 +109,17 @@ func TestCharts(t *testing.T) {
 	if c.Rows[0].Parts[0] != 1 || c.Rows[1].Parts[0] != 1 || c.Rows[len(c.Rows)-1].Parts[1] != 1 {
 		t.Errorf("the bars are %v", c.Rows)
 	}
-	for _, want := range []string{`role="img"`, `aria-label="How long attempts took: 3 in all, at most 1 in one bar"`, "<title>up to 5.0 ms: 1 taken</title>"} {
+	for _, want := range []string{`role="img"`, `aria-label="How long attempts took: 3 in all, at most 1 in one bar"`,
+		"<title>up to 5.0 ms: 1 taken</title>"} {
 		if !strings.Contains(string(c.Picture), want) {
 			t.Errorf("the histogram lacks %s: %s", want, c.Picture)
 		}
 	}
 	now := time.Now()
-	odd := timeline(`"><script>`, now, now, []mark{{At: now.Add(-time.Hour), Took: 24 * time.Hour, Class: "bad", Title: "<b>"}})
-	if strings.Contains(string(odd), "<script>") || strings.Contains(string(odd), "<b>") || strings.Contains(string(odd), "NaN") || strings.Contains(string(odd), "Inf") {
+	odd := timeline(`"><script>`, now, now, []mark{{At: now.Add(-time.Hour), Took: 24 * time.Hour, Class: "bad",
+		Title: "<b>"}})
+	if strings.Contains(string(odd), "<script>") || strings.Contains(string(odd), "<b>") ||
+		strings.Contains(string(odd), "NaN") || strings.Contains(string(odd), "Inf") {
 		t.Errorf("the timeline is %s", odd)
 	}
 	for _, counts := range [][]int{nil, {0}, {1, 2, 3}} {

@@ -127,7 +127,8 @@ func (v *visit) userOf(p *oidc.Person) (*hookyard.User, error) {
 // link gives the account to the user of the session that asked for it.
 func (v *visit) link(p *oidc.Person, session string) error {
 	if v.id == nil || v.id.Session == nil || v.id.Session.ID != session {
-		return hookyard.Errorf(hookyard.Unauthenticated, "Your session ended while you were away. Sign in and try again.")
+		return hookyard.Errorf(hookyard.Unauthenticated,
+			"Your session ended while you were away. Sign in and try again.")
 	}
 	return v.setSubject(p.Subject, "linked")
 }
@@ -135,7 +136,9 @@ func (v *visit) link(p *oidc.Person, session string) error {
 // unlink takes it away again.
 func unlink(v *visit) error {
 	if v.id.User.PasswordHash == "" {
-		return v.profile(http.StatusOK, &profilePage{}, hookyard.FieldErrorf("oidc", "It is the only way you can sign in. An administrator can give you a password first."))
+		return v.profile(http.StatusOK, &profilePage{},
+			hookyard.FieldErrorf("oidc",
+				"It is the only way you can sign in. An administrator can give you a password first."))
 	}
 	return v.setSubject("", "unlinked")
 }

@@ -37,11 +37,15 @@ func startDex(t *testing.T, accounts ...account) *server {
 	}
 	issuer := fmt.Sprintf("http://127.0.0.1:%d/dex", theirs)
 	var config bytes.Buffer
-	fmt.Fprintf(&config, "issuer: %s\nstorage: {type: memory}\nweb: {http: '127.0.0.1:%d'}\noauth2: {skipApprovalScreen: true}\n", issuer, theirs)
-	fmt.Fprintf(&config, "staticClients:\n- {id: hookyard, name: hookyard, secret: between-us, redirectURIs: ['http://127.0.0.1:%d/login/oidc/callback']}\n", ours)
+	fmt.Fprintf(&config,
+		"issuer: %s\nstorage: {type: memory}\nweb: {http: '127.0.0.1:%d'}\noauth2: {skipApprovalScreen: true}\n",
+		issuer, theirs)
+	fmt.Fprintf(&config,
+		"staticClients:\n- {id: hookyard, name: hookyard, secret: between-us, redirectURIs: ['http://127.0.0.1:%d/login/oidc/callback']}\n", ours)
 	config.WriteString("enablePasswordDB: true\nstaticPasswords:\n")
 	for i, a := range accounts {
-		fmt.Fprintf(&config, "- {email: %q, hash: %q, username: %q, preferredUsername: %q, userID: u%d, groups: [%s], emailVerified: %t}\n",
+		fmt.Fprintf(&config,
+			"- {email: %q, hash: %q, username: %q, preferredUsername: %q, userID: u%d, groups: [%s], emailVerified: %t}\n",
 			a.email, hash, a.name, a.name, i, a.groups, !a.unverified)
 	}
 	file := filepath.Join(t.TempDir(), "dex.yaml")
@@ -58,7 +62,8 @@ func startDex(t *testing.T, accounts ...account) *server {
 		_ = dex.Wait()
 	})
 	s, _ := startIn(t, t.TempDir(), false, func(c *app.Config) {
-		c.Listen, c.OIDCIssuer, c.OIDCClientID, c.OIDCClientSecret = fmt.Sprintf("127.0.0.1:%d", ours), issuer, "hookyard", "between-us"
+		c.Listen, c.OIDCIssuer, c.OIDCClientID, c.OIDCClientSecret = fmt.Sprintf("127.0.0.1:%d", ours), issuer,
+			"hookyard", "between-us"
 		c.OIDCAllow, c.OIDCAdmins = []string{"@example.com", "group:crew"}, []string{"group:ops"}
 	})
 	testenv.Until(t, "dex answers", func() bool {
@@ -156,7 +161,8 @@ func TestSignOn(t *testing.T) {
 	}
 	as := func(c *http.Client) *server { return &server{t: t, url: s.url, http: c} }
 
-	for email, want := range map[string]string{"ann@example.com": "ann", "root@example.com": "Admin-2", "owner@example.com": "acme-2", "crew@elsewhere.org": "crew", "ops@example.com": "ops"} {
+	for email, want := range map[string]string{"ann@example.com": "ann", "root@example.com": "Admin-2",
+		"owner@example.com": "acme-2", "crew@elsewhere.org": "crew", "ops@example.com": "ops"} {
 		name, c := who(email)
 		if name != want {
 			t.Errorf("%s becomes user %s, want %s", email, name, want)
@@ -172,9 +178,11 @@ func TestSignOn(t *testing.T) {
 			t.Errorf("%s may see acme/shop: status %d", email, a.StatusCode)
 		}
 	}
-	for email, want := range map[string]string{"mallory@elsewhere.org": "mallory@elsewhere.org may not sign in here", "fake@example.com": "You may not sign in here"} {
+	for email, want := range map[string]string{"mallory@elsewhere.org": "mallory@elsewhere.org may not sign in here",
+		"fake@example.com": "You may not sign in here"} {
 		a := throughDex(t, browsing(t, ""), s.url+"/login/oidc", email)
-		if a.StatusCode != http.StatusForbidden || !strings.Contains(a.body, want) || !strings.Contains(a.body, "--oidc-allow") {
+		if a.StatusCode != http.StatusForbidden || !strings.Contains(a.body, want) ||
+			!strings.Contains(a.body, "--oidc-allow") {
 			t.Errorf("%s: status %d: %s", email, a.StatusCode, faultsOf(a.body))
 		}
 	}
@@ -183,16 +191,21 @@ func TestSignOn(t *testing.T) {
 		c := browsing(t, "/callback")
 		a := throughDex(t, c, s.url+"/login/oidc", "ann@example.com")
 		back := a.Header.Get("Location")
-		if other := (&server{t: t, url: s.url, http: browsing(t, "")}).get(strings.TrimPrefix(back, s.url)); other.StatusCode != http.StatusUnauthorized || !strings.Contains(other.body, "not begun in this browser") {
+		if other := (&server{t: t, url: s.url, http: browsing(t, "")}).get(strings.TrimPrefix(back,
+			s.url)); other.StatusCode != http.StatusUnauthorized ||
+			!strings.Contains(other.body, "not begun in this browser") {
 			t.Errorf("somebody else's way back: status %d", other.StatusCode)
 		}
-		if a := as(c).get(strings.Replace(strings.TrimPrefix(back, s.url), "code=", "code=x", 1)); a.StatusCode != http.StatusUnauthorized {
+		if a := as(c).get(strings.Replace(strings.TrimPrefix(back, s.url), "code=", "code=x",
+			1)); a.StatusCode != http.StatusUnauthorized {
 			t.Errorf("a code that the provider did not give: status %d", a.StatusCode)
 		}
 		if a := as(c).get(strings.TrimPrefix(back, s.url)); a.StatusCode != http.StatusUnauthorized {
 			t.Errorf("a sign-in that was used up: status %d", a.StatusCode)
 		}
-		if a := as(browsing(t, "")).get("/login/oidc/callback?error=access_denied&error_description=%3Cscript%3E"); a.StatusCode != http.StatusUnauthorized || strings.Contains(a.body, "<script>") {
+		if a := as(browsing(t,
+			"")).get(
+			"/login/oidc/callback?error=access_denied&error_description=%3Cscript%3E"); a.StatusCode != http.StatusUnauthorized || strings.Contains(a.body, "<script>") {
 			t.Errorf("an error of the provider: status %d", a.StatusCode)
 		}
 	})
@@ -207,11 +220,13 @@ func TestSignOn(t *testing.T) {
 			t.Errorf("a bookmark may link accounts: status %d", a.StatusCode)
 		}
 		c := &http.Client{Jar: s.http.Jar}
-		if a := throughDex(t, c, s.url+"/profile/oidc", "ann@example.com"); a.StatusCode != http.StatusBadRequest || !strings.Contains(a.body, "signs in another user") {
+		if a := throughDex(t, c, s.url+"/profile/oidc", "ann@example.com"); a.StatusCode != http.StatusBadRequest ||
+			!strings.Contains(a.body, "signs in another user") {
 			t.Errorf("ann's account is linked twice: status %d: %s", a.StatusCode, faultsOf(a.body))
 		}
 		s.sent("/users", "/users/Admin-2", "do", "delete")
-		if a := throughDex(t, c, s.url+"/profile/oidc", "root@example.com"); a.StatusCode != http.StatusOK || !strings.Contains(a.body, "The account is yours to sign in with.") {
+		if a := throughDex(t, c, s.url+"/profile/oidc", "root@example.com"); a.StatusCode != http.StatusOK ||
+			!strings.Contains(a.body, "The account is yours to sign in with.") {
 			t.Errorf("linking: status %d: %s", a.StatusCode, faultsOf(a.body))
 		}
 		if name, _ := who("root@example.com"); name != "admin" {
@@ -219,14 +234,17 @@ func TestSignOn(t *testing.T) {
 		}
 		s.sent("/profile?done=unlinked", "/profile/oidc")
 		ann, jar := who("ann@example.com")
-		if a := as(jar).post("/profile/oidc"); a.StatusCode != http.StatusBadRequest || !strings.Contains(a.body, "only way you can sign in") {
+		if a := as(jar).post("/profile/oidc"); a.StatusCode != http.StatusBadRequest ||
+			!strings.Contains(a.body, "only way you can sign in") {
 			t.Errorf("%s may lock themselves out: status %d", ann, a.StatusCode)
 		}
 	})
 
 	t.Run("disabled", func(t *testing.T) {
 		s.sent("/users", "/users/crew", "do", "disable")
-		if a := throughDex(t, browsing(t, ""), s.url+"/login/oidc", "crew@elsewhere.org"); a.StatusCode != http.StatusForbidden || !strings.Contains(a.body, "User crew is disabled") {
+		if a := throughDex(t, browsing(t, ""), s.url+"/login/oidc",
+			"crew@elsewhere.org"); a.StatusCode != http.StatusForbidden ||
+			!strings.Contains(a.body, "User crew is disabled") {
 			t.Errorf("a disabled user: status %d: %s", a.StatusCode, faultsOf(a.body))
 		}
 	})
@@ -236,7 +254,8 @@ func TestSignOn(t *testing.T) {
 		b.open(s.url + "/acme-2/nothing")
 		b.js(`document.querySelector("a[href^='/login/oidc']").click()`)
 		b.until(`document.querySelector("input[name=login]") !== null`)
-		b.js(`(f => { f.elements.login.value = "owner@example.com"; f.elements.password.value = "` + password + `"; f.querySelector("button[type=submit]").click(); })(document.forms[0])`)
+		b.js(`(f => { f.elements.login.value = "owner@example.com"; f.elements.password.value = "` + password +
+			`"; f.querySelector("button[type=submit]").click(); })(document.forms[0])`)
 		b.until(`location.pathname === "/acme-2/nothing" && document.querySelector(".me")?.textContent.includes("acme-2")`)
 		b.open(s.url + "/profile")
 		b.until(`document.querySelector("form[action='/profile/oidc'] button") !== null`)
@@ -247,10 +266,12 @@ func TestSignOn(t *testing.T) {
 func TestSignOnWithoutProvider(t *testing.T) {
 	t.Parallel()
 	s, _ := startIn(t, t.TempDir(), false, func(c *app.Config) {
-		c.OIDCIssuer, c.OIDCClientID, c.OIDCAllow = fmt.Sprintf("http://127.0.0.1:%d", testenv.Port(t)), "hookyard", []string{"*"}
+		c.OIDCIssuer, c.OIDCClientID, c.OIDCAllow = fmt.Sprintf("http://127.0.0.1:%d", testenv.Port(t)), "hookyard",
+			[]string{"*"}
 	})
 	a := s.get("/login/oidc?next=/profile")
-	if a.StatusCode != http.StatusServiceUnavailable || !strings.Contains(a.body, "does not say how to sign in") || !strings.Contains(a.body, `name="password"`) {
+	if a.StatusCode != http.StatusServiceUnavailable || !strings.Contains(a.body, "does not say how to sign in") ||
+		!strings.Contains(a.body, `name="password"`) {
 		t.Errorf("status %d: %s", a.StatusCode, faultsOf(a.body))
 	}
 }

@@ -32,8 +32,12 @@ func providerList() []provider {
 		info, _ := signature.Describe(name)
 		out = append(out, provider{name, info.Title, info.Setup, info.SecretHint, info.NeedsSecret})
 	}
-	out = append(out, provider{Name: "rabbitmq", Title: "RabbitMQ queue", Setup: "Give the broker's URL and the name of the queue to read."})
-	slices.SortFunc(out, func(a, b provider) int { return strings.Compare(strings.ToLower(a.Title), strings.ToLower(b.Title)) })
+	out = append(out, provider{Name: "rabbitmq", Title: "RabbitMQ queue",
+		Setup: "Give the broker's URL and the name of the queue to read."})
+	slices.SortFunc(out, func(a, b provider) int {
+		return strings.Compare(strings.ToLower(a.Title),
+			strings.ToLower(b.Title))
+	})
 	return out
 }
 
@@ -83,9 +87,11 @@ func (v *visit) sources(f sourceForm, fault error) error {
 
 func (v *visit) readSourceForm() sourceForm {
 	return sourceForm{
-		Name: v.get("name"), Type: v.get("type"), Secret: v.form.Get("secret"), EventType: v.get("eventType"), TypeHeader: v.get("typeHeader"),
-		TypeField: v.get("typeField"), Scheme: v.get("scheme"), Description: v.get("description"), Active: v.has("active"),
-		Queue: v.get("queue"), QueueURL: v.get("queueUrl"), edition: v.readEdition(),
+		Name: v.get("name"), Type: v.get("type"), Secret: v.form.Get("secret"), EventType: v.get("eventType"),
+		TypeHeader: v.get("typeHeader"),
+		TypeField:  v.get("typeField"), Scheme: v.get("scheme"), Description: v.get("description"),
+		Active: v.has("active"),
+		Queue:  v.get("queue"), QueueURL: v.get("queueUrl"), edition: v.readEdition(),
 	}
 }
 
@@ -161,8 +167,9 @@ func (v *visit) source(p *sourcePage, fault error) error {
 		}
 	}
 	if !p.Typed {
-		p.Form = sourceForm{Name: s.Name, Type: s.Type, EventType: s.EventType, TypeHeader: s.TypeHeader, TypeField: s.TypeField,
-			Scheme: string(s.Scheme), Description: s.Description, Active: s.Active, edition: editionOf(s.Revision)}
+		p.Form = sourceForm{Name: s.Name, Type: s.Type, EventType: s.EventType, TypeHeader: s.TypeHeader,
+			TypeField: s.TypeField,
+			Scheme:    string(s.Scheme), Description: s.Description, Active: s.Active, edition: editionOf(s.Revision)}
 		if p.Form.Scheme == "null" {
 			p.Form.Scheme = "" // so the database has none
 		}
@@ -175,7 +182,8 @@ func (v *visit) source(p *sourcePage, fault error) error {
 		return err
 	}
 	for _, r := range found {
-		p.Refused = append(p.Refused, refusal{r, headerLines(hookyard.DecodeHeader(r.Header)), viewBody(r.Body, int64(len(r.Body)))})
+		p.Refused = append(p.Refused, refusal{r, headerLines(hookyard.DecodeHeader(r.Header)),
+			viewBody(r.Body, int64(len(r.Body)))})
 	}
 	if fault != nil {
 		return v.again(fault, s.Name, p)
@@ -221,7 +229,8 @@ func saveSource(v *visit, name string) error {
 	}
 	s := v.view.Sources[name]
 	if s == nil {
-		return v.sources(f, hookyard.FieldErrorf("name", "The source was deleted meanwhile. What you typed is below: adding it makes the source again."))
+		return v.sources(f, hookyard.FieldErrorf("name",
+			"The source was deleted meanwhile. What you typed is below: adding it makes the source again."))
 	}
 	f.overtaken(err, s.Revision)
 	return v.source(&sourcePage{Form: f, Typed: true}, err)

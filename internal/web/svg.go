@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Charts are SVG that this file writes: no library gives marks their titles and leaves colours to the style sheet, which
-// both themes need. Every chart has its numbers in words, for those who do not see it.
+// Charts are SVG that this file writes: no library gives marks their titles and leaves colours to the style sheet,
+// which both themes need. Every chart has its numbers in words, for those who do not see it.
 
 // drawing is an SVG in the making.
 type drawing struct{ strings.Builder }
@@ -61,7 +61,8 @@ func sparkline(label string, counts []int) template.HTML {
 			x, y := point(i)
 			fmt.Fprintf(&line, "%s%.1f %.1f", map[bool]string{true: "M", false: "L"}[i == 0], x, y)
 		}
-		fmt.Fprintf(d, `<path class="area" d="%sL%d %dL0 %dZ"/><path class="line" d="%s"/>`, line.String(), width, height, height, line.String())
+		fmt.Fprintf(d, `<path class="area" d="%sL%d %dL0 %dZ"/><path class="line" d="%s"/>`, line.String(), width,
+			height, height, line.String())
 	}
 	return d.done()
 }
@@ -131,7 +132,8 @@ func stacked(caption string, names, classes []string, rows []bucket) chart {
 // edges are the upper bounds of the latency histogram's bars.
 func edges() []time.Duration {
 	ms := time.Millisecond
-	return []time.Duration{5 * ms, 10 * ms, 25 * ms, 50 * ms, 100 * ms, 250 * ms, 500 * ms, time.Second, 2500 * ms, 5 * time.Second, 15 * time.Second, 30 * time.Second}
+	return []time.Duration{5 * ms, 10 * ms, 25 * ms, 50 * ms, 100 * ms, 250 * ms, 500 * ms, time.Second, 2500 * ms,
+		5 * time.Second, 15 * time.Second, 30 * time.Second}
 }
 
 // histogram draws how long attempts took, those that were answered with a 2xx apart.
@@ -167,7 +169,8 @@ type mark struct {
 	Title string
 }
 
-// timeline draws attempts from the time an event came in; long waits are shortened, as times are drawn by their logarithm.
+// timeline draws attempts from the time an event came in; long waits are shortened, as times are drawn by their
+// logarithm.
 func timeline(label string, start, end time.Time, marks []mark) template.HTML {
 	const width, height = 600, 34
 	d := newDrawing("timeline", label, width, height)

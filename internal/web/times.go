@@ -17,12 +17,15 @@ func (v *visit) time(name string) (time.Time, error) {
 	if ago, err := hookyard.ParseDuration(s); err == nil && ago >= 0 {
 		return time.Now().UTC().Add(-ago), nil
 	}
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02"} {
-		if t, err := time.ParseInLocation(layout, s, zone(v.get("tz"))); err == nil && t.Year() >= 1 && t.Year() <= 9999 {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05",
+		"2006-01-02 15:04", "2006-01-02"} {
+		if t, err := time.ParseInLocation(layout, s, zone(v.get("tz"))); err == nil && t.Year() >= 1 &&
+			t.Year() <= 9999 {
 			return t.UTC(), nil
 		}
 	}
-	return time.Time{}, hookyard.FieldErrorf(name, "Write a time such as 2026-01-31 12:00, or a duration such as 24h or 7d that means so long ago.")
+	return time.Time{}, hookyard.FieldErrorf(name,
+		"Write a time such as 2026-01-31 12:00, or a duration such as 24h or 7d that means so long ago.")
 }
 
 // zone is a zone by its IANA name; UTC when there is none of that name, and never the server's own.

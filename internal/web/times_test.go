@@ -49,7 +49,8 @@ func TestTimesTyped(t *testing.T) {
 
 func TestSentence(t *testing.T) {
 	t.Parallel()
-	for in, want := range map[string]string{"url must begin": "Url must begin", "relaySecret is": "relaySecret is", "off.policy must": "off.policy must", "": "", "\"x\" is": "\"x\" is"} {
+	for in, want := range map[string]string{"url must begin": "Url must begin", "relaySecret is": "relaySecret is",
+		"off.policy must": "off.policy must", "": "", "\"x\" is": "\"x\" is"} {
 		if got := sentence(in); got != want {
 			t.Errorf("sentence(%q) = %q, want %q", in, got, want)
 		}

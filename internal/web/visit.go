@@ -61,7 +61,8 @@ func (w *Web) handle(pattern string, need need, do func(*visit) error) {
 func (v *visit) serve(need need, do func(*visit) error) error {
 	stranger := v.identify()
 	if err := v.web.csrf.Check(v.r); err != nil {
-		return hookyard.Errorf(hookyard.Forbidden, "A page of another site may not change anything here. Open hookyard itself and try again.")
+		return hookyard.Errorf(hookyard.Forbidden,
+			"A page of another site may not change anything here. Open hookyard itself and try again.")
 	}
 	if err := v.readForm(); err != nil {
 		return err
@@ -95,7 +96,8 @@ func (v *visit) admit(need need) error {
 			return hookyard.Errorf(hookyard.Unauthenticated, "Sign in to see this page.")
 		}
 		if t := v.id.Token; t != nil && (t.Scope != hookyard.ScopeManage || t.ProjectKey != 0) {
-			return hookyard.Errorf(hookyard.Forbidden, "This page is for people, or for a token that may do everything its user may.")
+			return hookyard.Errorf(hookyard.Forbidden,
+				"This page is for people, or for a token that may do everything its user may.")
 		}
 		return nil
 	case administrator:
@@ -120,11 +122,13 @@ func (v *visit) admit(need need) error {
 	}
 	if view.Project.Key == 0 || !v.role.Allows(need.role()) {
 		if v.id.Guest {
-			return hookyard.Errorf(hookyard.Unauthenticated, "There is no such project, or only who signs in may do this.")
+			return hookyard.Errorf(hookyard.Unauthenticated,
+				"There is no such project, or only who signs in may do this.")
 		}
 		if view.Project.Key != 0 && v.role.Allows(hookyard.RoleRead) {
 			v.view = view
-			return hookyard.Errorf(hookyard.Forbidden, "Your role in this project is %s; this needs role %s.", v.role, need.role())
+			return hookyard.Errorf(hookyard.Forbidden, "Your role in this project is %s; this needs role %s.", v.role,
+				need.role())
 		}
 		return hookyard.Errorf(hookyard.Forbidden, "There is no such project, or you may not see it.")
 	}
@@ -137,7 +141,8 @@ const maxForm = 8 << 20
 
 // readForm reads the query and the fields, and refuses what no field may hold before a database sees it.
 func (v *visit) readForm() error {
-	if !utf8.ValidString(v.r.URL.Path) || strings.ContainsFunc(v.r.URL.Path, func(r rune) bool { return r < 0x20 || r == 0x7f }) {
+	if !utf8.ValidString(v.r.URL.Path) || strings.ContainsFunc(v.r.URL.Path,
+		func(r rune) bool { return r < 0x20 || r == 0x7f }) {
 		return hookyard.Errorf(hookyard.NotFound, "There is no such page.")
 	}
 	if v.r.Method == http.MethodPost {
@@ -155,7 +160,8 @@ func (v *visit) readForm() error {
 	for name, values := range v.form {
 		for _, s := range values {
 			if !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
-				return hookyard.FieldErrorf(hookyard.Clean(name, 100), "Field %s holds NUL or is not UTF-8.", hookyard.Clean(name, 100))
+				return hookyard.FieldErrorf(hookyard.Clean(name, 100), "Field %s holds NUL or is not UTF-8.",
+					hookyard.Clean(name, 100))
 			}
 		}
 	}

@@ -115,7 +115,8 @@ type Web struct {
 
 // New makes a Web. It fails when a template cannot be parsed, when a page has none, or when one belongs to no page.
 func New(o Options) (*Web, error) {
-	w := &Web{o: o, mux: http.NewServeMux(), csrf: http.NewCrossOriginProtection(), started: time.Now(), rates: newRates(o.Store)}
+	w := &Web{o: o, mux: http.NewServeMux(), csrf: http.NewCrossOriginProtection(), started: time.Now(),
+		rates: newRates(o.Store)}
 	var err error
 	if w.assets, err = loadAssets(); err != nil {
 		return nil, err

@@ -1,5 +1,6 @@
-// Command chat receives webhooks and says a line about each in a chat: NetBeans' second sample handler, with an incoming
-// webhook of Slack, Mattermost, Rocket.Chat or Google Chat in the place of XMPP. Without CHAT_URL it prints the lines.
+// Command chat receives webhooks and says a line about each in a chat: NetBeans' second sample handler, with an
+// incoming webhook of Slack, Mattermost, Rocket.Chat or Google Chat in the place of XMPP. Without CHAT_URL it prints
+// the lines.
 //
 //	WEBHOOK_SECRET=whsec_… CHAT_URL=https://… go run ./examples/receivers/chat
 package main

@@ -49,7 +49,8 @@ func TestPrint(t *testing.T) {
 
 func TestPost(t *testing.T) {
 	t.Parallel()
-	for status, giveUp := range map[int]bool{200: false, 204: false, 302: true, 400: true, 404: true, 408: false, 429: false, 500: false, 503: false} {
+	for status, giveUp := range map[int]bool{200: false, 204: false, 302: true, 400: true, 404: true, 408: false,
+		429: false, 500: false, 503: false} {
 		var got string
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			b, _ := io.ReadAll(r.Body)
@@ -72,7 +73,8 @@ func TestPost(t *testing.T) {
 	}
 }
 
-// TestFromHookyard: hookyard sends, the receiver answers at once, and the chat gets its line although it fails at first.
+// TestFromHookyard: hookyard sends, the receiver answers at once, and the chat gets its line although it fails at
+// first.
 func TestFromHookyard(t *testing.T) {
 	t.Parallel()
 	lines, tries := make(chan string, 10), 0
@@ -103,10 +105,12 @@ func TestFromHookyard(t *testing.T) {
 
 	c := startHookyard(t)
 	events, signing, url := hookyard.SelectAll(), secret, receiver.URL+"/ping"
-	if _, err := c.PutHook(t.Context(), "guest/talk", "chat", client.HookPatch{URL: &url, Events: &events, Secret: &signing}); err != nil {
+	if _, err := c.PutHook(t.Context(), "guest/talk", "chat",
+		client.HookPatch{URL: &url, Events: &events, Secret: &signing}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Publish(t.Context(), "guest/talk", client.Publication{Type: "commit", Data: json.RawMessage(`{"message":"test <x>"}`)}); err != nil {
+	if _, err := c.Publish(t.Context(), "guest/talk",
+		client.Publication{Type: "commit", Data: json.RawMessage(`{"message":"test <x>"}`)}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

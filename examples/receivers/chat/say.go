@@ -28,7 +28,8 @@ func newSay(chat string, out io.Writer) func(context.Context, receivers.Notifica
 		}
 	}
 	// A chat that redirects gets the line nowhere: a redirected POST has no body.
-	c := &http.Client{Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	c := &http.Client{Timeout: 10 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return func(ctx context.Context, n receivers.Notification) error { return post(ctx, c, chat, escape(line(&n))) }
 }
 
@@ -52,8 +53,8 @@ func escape(s string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
 }
 
-// post sends a line. What the chat refuses for good is [receivers.ErrGiveUp]; the rest is worth another try. Errors do not
-// hold the URL, which is a secret.
+// post sends a line. What the chat refuses for good is [receivers.ErrGiveUp]; the rest is worth another try. Errors do
+// not hold the URL, which is a secret.
 func post(ctx context.Context, c *http.Client, chat, text string) error {
 	body, err := json.Marshal(map[string]string{"text": text})
 	if err != nil {

@@ -60,7 +60,8 @@ func keep(t *testing.T, inbox *receivers.Inbox, id, text string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := inbox.Keep(t.Context(), receivers.Notification{ID: id, Received: time.Unix(0, 0), Body: body}); err != nil {
+	if _, err := inbox.Keep(t.Context(), receivers.Notification{ID: id, Received: time.Unix(0, 0),
+		Body: body}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -78,7 +79,8 @@ func TestPage(t *testing.T) {
 	if status != http.StatusOK || strings.Contains(page, "<script>") {
 		t.Errorf("%d %s", status, page)
 	}
-	for _, want := range []string{"<strong>2</strong>", "&lt;script&gt;alert(1)&lt;/script&gt;", long, "evt_1", "1970-01-01T00:00:00Z"} {
+	for _, want := range []string{"<strong>2</strong>", "&lt;script&gt;alert(1)&lt;/script&gt;", long, "evt_1",
+		"1970-01-01T00:00:00Z"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q in %s", want, page)
 		}
@@ -89,7 +91,8 @@ func TestPage(t *testing.T) {
 	if _, page := get(t, url); strings.Contains(page, "evt_2") || !strings.Contains(page, `href="/?before=3"`) {
 		t.Errorf("first page: %s", page)
 	}
-	if _, page := get(t, url+"/?before=3"); !strings.Contains(page, "evt_1") || !strings.Contains(page, "evt_2") || strings.Contains(page, "more") {
+	if _, page := get(t, url+"/?before=3"); !strings.Contains(page, "evt_1") || !strings.Contains(page, "evt_2") ||
+		strings.Contains(page, "more") {
 		t.Errorf("second page: %s", page)
 	}
 	if status, _ := get(t, url+"/?before=x"); status != http.StatusOK {
@@ -106,7 +109,8 @@ func TestFromHookyard(t *testing.T) {
 	events, signing := hookyard.SelectAll(), secret
 	for _, contentType := range []string{"json", "form"} {
 		format := "netbeans"
-		_, err := c.PutHook(t.Context(), project, contentType, client.HookPatch{URL: &url, Events: &events, Secret: &signing, Format: &format, ContentType: &contentType})
+		_, err := c.PutHook(t.Context(), project, contentType,
+			client.HookPatch{URL: &url, Events: &events, Secret: &signing, Format: &format, ContentType: &contentType})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +125,8 @@ func TestFromHookyard(t *testing.T) {
 		t.Fatal(err)
 	}
 	testenv.Until(t, "both deliveries", func() bool {
-		page, err := c.Deliveries(t.Context(), project, client.DeliveryQuery{Event: receipt.ID, State: hookyard.Delivered})
+		page, err := c.Deliveries(t.Context(), project,
+			client.DeliveryQuery{Event: receipt.ID, State: hookyard.Delivered})
 		return err == nil && len(page.Deliveries) == 2
 	})
 	// Both hooks owe the same event, so they send the same webhook-id: the second is a repeat.

@@ -94,7 +94,8 @@ func Project(t testing.TB, db *store.DB, owner, name string, urls ...string) *ho
 	p := &hookyard.Project{Owner: owner, Name: name}
 	var hooks []*hookyard.Hook
 	for i, u := range urls {
-		hooks = append(hooks, &hookyard.Hook{ID: fmt.Sprintf("h%d", i+1), URL: u, Events: hookyard.SelectAll(), Active: true})
+		hooks = append(hooks, &hookyard.Hook{ID: fmt.Sprintf("h%d", i+1), URL: u, Events: hookyard.SelectAll(),
+			Active: true})
 	}
 	if err := db.CreateProject(ctx, p, hooks); err != nil {
 		t.Fatal(err)

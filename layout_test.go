@@ -105,25 +105,6 @@ func TestImportMap(t *testing.T) {
 	}
 }
 
-// maxLines is where a file has become more than one thing.
-const maxLines = 600
-
-func TestFilesAreShort(t *testing.T) {
-	t.Parallel()
-	eachFile(t, func(name string, isTest bool) {
-		f := token.NewFileSet()
-		if _, err := parser.ParseFile(f, name, nil, parser.PackageClauseOnly|parser.ParseComments); err != nil {
-			t.Fatal(err)
-		}
-		f.Iterate(func(file *token.File) bool {
-			if n := file.LineCount(); n > maxLines && !isTest {
-				t.Errorf("%s has %d lines; split it where it is two things", name, n)
-			}
-			return true
-		})
-	})
-}
-
 func eachFile(t *testing.T, f func(name string, isTest bool)) {
 	t.Helper()
 	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {

@@ -1,21 +1,14 @@
 package web
 
 import (
-	"context"
-	"encoding/json"
 	"maps"
 	"net/http"
-	"runtime"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
-	"github.com/hookyard/hookyard/internal/dispatch"
 	"github.com/hookyard/hookyard/internal/format"
-	"github.com/hookyard/hookyard/internal/store"
 )
 
 // settingsPage is for a project's settings, members and tokens.
@@ -168,124 +161,4 @@ func removeProject(v *visit) error {
 		return err
 	}
 	return v.see("/", "deleted")
-}
-
-// export gives the project's settings, hooks and sources as the API shows them.
-func export(v *visit) error {
-	out := map[string]json.RawMessage{}
-	for name, parts := range map[string][]string{"project": nil, "hooks": {"hooks"}, "sources": {"sources"},
-		"members": {"members"}} {
-		var one json.RawMessage
-		if err := v.do(http.MethodGet, nil, &one, parts...); err != nil {
-			return err
-		}
-		out[name] = one
-	}
-	b, err := json.MarshalIndent(out, "", "  ")
-	if err != nil {
-		return err
-	}
-	h := v.w.Header()
-	h.Set("Content-Type", "application/json; charset=utf-8")
-	h.Set("Content-Disposition", `attachment; filename="`+v.view.Project.Owner+"-"+v.view.Project.Name+`.json"`)
-	h.Set("Cache-Control", "no-store")
-	return writeBody(v.w, v.r, http.StatusOK, b)
-}
-
-// auditPage says who changed what.
-type auditPage struct {
-	base
-	Entries []hookyard.AuditEntry
-	Older   string
-}
-
-func showAudit(v *visit) error {
-	p := &auditPage{}
-	p.Tab = "audit"
-	before, _ := strconv.ParseInt(v.get("before"), 10, 64)
-	var err error
-	if p.Entries, err = v.web.o.Store.Audit(v.ctx(), v.key(), before, eventsShown+1); err != nil {
-		return err
-	}
-	if len(p.Entries) > eventsShown {
-		p.Entries = p.Entries[:eventsShown]
-		p.Older = "?before=" + strconv.FormatInt(p.Entries[eventsShown-1].Key, 10)
-	}
-	for i := range p.Entries {
-		p.Entries[i].Detail = hideURL(p.Entries[i].Detail)
-	}
-	return v.show(http.StatusOK, "Who changed what", p)
-}
-
-// statusPage is about the server.
-type statusPage struct {
-	base
-	Nodes     []store.NodeInfo
-	Database  string // with its version
-	Schema    int
-	Go        string
-	Size      int64
-	Events    int64 // that ever came
-	Queues    dispatch.Stats
-	Listeners int
-	Late      []late
-	Behind    int // hooks with something due
-	Uptime    time.Duration
-	Audit     []hookyard.AuditEntry
-	Limits    hookyard.Limits
-	Targets   []string
-}
-
-// late is a hook with something that should have been sent.
-type late struct {
-	Hook *hookyard.Hook
-	By   time.Duration
-}
-
-// lateShown is how many of the late hooks are listed.
-const lateShown = 20
-
-func showStatus(v *visit) error {
-	p := &statusPage{Queues: v.web.o.Stats(), Listeners: v.web.o.Listeners(), Uptime: time.Since(v.web.started),
-		Limits:  v.web.o.Limits,
-		Targets: v.web.o.Targets, Go: runtime.Version()}
-	var err error
-	if p.Database, p.Schema, err = v.web.o.Store.Version(v.ctx()); err != nil {
-		return err
-	}
-	if _, p.Events, err = v.web.o.Store.Bounds(v.ctx(), 0); err != nil {
-		return err
-	}
-	if p.Nodes, err = v.web.o.Store.Nodes(v.ctx()); err != nil {
-		return err
-	}
-	if p.Size, err = v.web.o.Store.Size(v.ctx()); err != nil {
-		return err
-	}
-	if err := v.fillLate(v.ctx(), p); err != nil {
-		return err
-	}
-	if p.Audit, err = v.web.o.Store.Audit(v.ctx(), 0, 0, 20); err != nil {
-		return err
-	}
-	return v.show(http.StatusOK, "Status", p)
-}
-
-func (v *visit) fillLate(ctx context.Context, p *statusPage) error {
-	lag, err := v.web.o.Store.Lag(ctx, time.Now())
-	if err != nil {
-		return err
-	}
-	p.Behind = len(lag)
-	for key, by := range lag {
-		p.Late = append(p.Late, late{&hookyard.Hook{Key: key}, by})
-	}
-	slices.SortFunc(p.Late, func(a, b late) int { return int(b.By/time.Millisecond) - int(a.By/time.Millisecond) })
-	p.Late = p.Late[:min(len(p.Late), lateShown)]
-	for i := range p.Late {
-		if p.Late[i].Hook, err = v.web.o.Store.HookByKey(ctx, p.Late[i].Hook.Key); err != nil {
-			return err
-		}
-	}
-	return nil
 }

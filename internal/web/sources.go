@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/hookyard/hookyard"
-	"github.com/hookyard/hookyard/client"
 	"github.com/hookyard/hookyard/signature"
 )
 
@@ -133,105 +132,4 @@ func makeSource(v *visit) error {
 		return v.sources(f, err)
 	}
 	return v.see(v.home("sources", f.Name), "created")
-}
-
-// sourcePage is a way in: what to paste where, and what was refused.
-type sourcePage struct {
-	base
-	Source  *hookyard.Source
-	Info    provider
-	Form    sourceForm
-	Refused []refusal
-	Secret  string
-	Typed   bool // Form is what somebody typed
-}
-
-// refusal is a request that was not accepted.
-type refusal struct {
-	hookyard.Refusal
-	Header []headerLine
-	Body   bodyView
-}
-
-func showSource(v *visit) error { return v.source(&sourcePage{Secret: v.once()}, nil) }
-
-func (v *visit) source(p *sourcePage, fault error) error {
-	s := v.view.Sources[v.r.PathValue("name")]
-	if s == nil {
-		return hookyard.Errorf(hookyard.NotFound, "There is no such source in this project.")
-	}
-	p.Tab, p.Source = "sources", s
-	for _, one := range providerList() {
-		if one.Name == s.Type {
-			p.Info = one
-		}
-	}
-	if !p.Typed {
-		p.Form = sourceForm{Name: s.Name, Type: s.Type, EventType: s.EventType, TypeHeader: s.TypeHeader,
-			TypeField: s.TypeField,
-			Scheme:    string(s.Scheme), Description: s.Description, Active: s.Active, edition: editionOf(s.Revision)}
-		if p.Form.Scheme == "null" {
-			p.Form.Scheme = "" // so the database has none
-		}
-		if s.RabbitMQ != nil {
-			p.Form.Queue, p.Form.QueueURL = s.RabbitMQ.Queue, hideURL(s.RabbitMQ.URL)
-		}
-	}
-	found, err := v.web.o.Store.Refused(v.ctx(), v.key(), s.Name, 20)
-	if err != nil {
-		return err
-	}
-	for _, r := range found {
-		p.Refused = append(p.Refused, refusal{r, headerLines(hookyard.DecodeHeader(r.Header)),
-			viewBody(r.Body, int64(len(r.Body)))})
-	}
-	if fault != nil {
-		return v.again(fault, s.Name, p)
-	}
-	return v.show(http.StatusOK, s.Name, p)
-}
-
-func changeSource(v *visit) error {
-	name := v.r.PathValue("name")
-	switch v.get("do") {
-	case "delete":
-		if err := v.do(http.MethodDelete, nil, nil, "sources", name); err != nil {
-			return err
-		}
-		return v.see(v.home("sources"), "deleted")
-	case "rotate":
-		var made client.NewSecret
-		if err := v.do(http.MethodPost, map[string]any{}, &made, "sources", name, "rotate-secret"); err != nil {
-			return v.source(&sourcePage{}, err)
-		}
-		return v.reveal(v.home("sources", name), made.Secret, "")
-	case "update", "overwrite":
-		return saveSource(v, name)
-	}
-	return hookyard.Errorf(hookyard.Invalid, "The form does not say what to do.")
-}
-
-func saveSource(v *visit, name string) error {
-	f := v.readSourceForm()
-	f.Name = name
-	if s := v.view.Sources[name]; s != nil {
-		f.Type = s.Type
-	}
-	settings, err := f.settings(false)
-	if err == nil {
-		err = v.doAt(f.Revision, http.MethodPatch, settings, "sources", name)
-	}
-	if err == nil {
-		return v.see(v.home("sources", name), "saved")
-	}
-	if err := v.renew(); err != nil {
-		return err
-	}
-	s := v.view.Sources[name]
-	if s == nil {
-		return v.sources(f, hookyard.FieldErrorf("name",
-			"The source was deleted meanwhile. What you typed is below: adding it makes the source again."))
-	}
-	f.overtaken(err, s.Revision)
-	return v.source(&sourcePage{Form: f, Typed: true}, err)
 }

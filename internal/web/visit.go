@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -190,26 +189,6 @@ func (v *visit) doAt(revision, method string, in any, parts ...string) error {
 		path += "?revision=" + url.QueryEscape(revision)
 	}
 	return v.web.o.API.Do(v.ctx(), v.id, method, path, in, nil)
-}
-
-// edition is what a form was filled from. Now is the revision that is there, when somebody made it meanwhile: the form
-// is shown again then, and may be saved over it.
-type edition struct{ Revision, Now string }
-
-func (v *visit) readEdition() edition {
-	if v.get("do") == "overwrite" {
-		return edition{Revision: v.get("now")}
-	}
-	return edition{Revision: v.get("revision")}
-}
-
-func editionOf(revision int64) edition { return edition{Revision: strconv.FormatInt(revision, 10)} }
-
-// overtaken notes that somebody else made another revision, when that is what err says.
-func (e *edition) overtaken(err error, now int64) {
-	if errors.Is(err, hookyard.ErrConflict) {
-		e.Now = strconv.FormatInt(now, 10)
-	}
 }
 
 // renew reads the project's settings and sources anew, after something was changed.

@@ -1,0 +1,33 @@
+package web
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/hookyard/hookyard"
+)
+
+// auditPage says who changed what.
+type auditPage struct {
+	base
+	Entries []hookyard.AuditEntry
+	Older   string
+}
+
+func showAudit(v *visit) error {
+	p := &auditPage{}
+	p.Tab = "audit"
+	before, _ := strconv.ParseInt(v.get("before"), 10, 64)
+	var err error
+	if p.Entries, err = v.web.o.Store.Audit(v.ctx(), v.key(), before, eventsShown+1); err != nil {
+		return err
+	}
+	if len(p.Entries) > eventsShown {
+		p.Entries = p.Entries[:eventsShown]
+		p.Older = "?before=" + strconv.FormatInt(p.Entries[eventsShown-1].Key, 10)
+	}
+	for i := range p.Entries {
+		p.Entries[i].Detail = hideURL(p.Entries[i].Detail)
+	}
+	return v.show(http.StatusOK, "Who changed what", p)
+}

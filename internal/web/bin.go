@@ -1,0 +1,80 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/hookyard/hookyard"
+)
+
+// binPage watches a bin.
+type binPage struct {
+	base
+	Bin      binInfo
+	Requests []binRequest
+	Form     binForm
+	Into     string // of the form that makes a source: owner/name
+	Name     string
+	Secret   string
+	First    bool // the first request is unfolded; one that comes later is not, as many may
+}
+
+// AnswerFault says whether what was wrong is in the form of the answer.
+func (p *binPage) AnswerFault() bool {
+	return p.Problem != nil && strings.HasPrefix(p.Problem.Field, "answer.")
+}
+
+func showBin(v *visit) error { return v.bin(&binPage{}, nil) }
+
+func (v *visit) bin(p *binPage, fault error) error {
+	path := join(v.r.PathValue("bin"))
+	if err := v.bins(http.MethodGet, path, nil, &p.Bin); err != nil {
+		return err
+	}
+	if err := v.bins(http.MethodGet, path+"/requests", nil, &p.Requests); err != nil {
+		return err
+	}
+	p.First = !v.has("part") || len(p.Requests) == 1
+	if fault != nil {
+		return v.again(fault, "Bin", p)
+	}
+	p.Form = formOfAnswer(p.Bin.Answer)
+	return v.show(http.StatusOK, "Bin "+p.Bin.Name, p)
+}
+
+// changeBin deletes a bin, sets its answer, or makes a source of it.
+func changeBin(v *visit) error {
+	path := join(v.r.PathValue("bin"))
+	switch v.get("do") {
+	case "delete":
+		if err := v.bins(http.MethodDelete, path, nil, nil); err != nil {
+			return err
+		}
+		return v.see("/bins", "deleted")
+	case "answer":
+		f := v.readBinForm()
+		in, err := f.wish()
+		if err == nil {
+			err = v.bins(http.MethodPut, path+"/answer", in, nil)
+		}
+		if hookyard.CodeOf(err) == hookyard.Forbidden {
+			err = hookyard.FieldErrorf("answer.status", "Only the browser that made the bin can change it.")
+		}
+		if err != nil {
+			return v.bin(&binPage{Form: f}, err)
+		}
+		return v.see("/bins"+path, "saved")
+	case "source":
+		p := &binPage{Into: v.get("project"), Name: v.get("name"), Secret: v.form.Get("secret")}
+		in := map[string]string{"project": p.Into, "name": p.Name, "secret": p.Secret}
+		var made struct{ Project, Name string }
+		if err := v.bins(http.MethodPost, path+"/source", in, &made); err != nil {
+			if hookyard.CodeOf(err) == hookyard.Forbidden {
+				err = hookyard.FieldErrorf("project", "There is no such project, or you may not change it.")
+			}
+			return v.bin(p, err)
+		}
+		return v.see("/"+made.Project+"/sources"+join(made.Name), "created")
+	}
+	return hookyard.Errorf(hookyard.Invalid, "The form does not say what to do.")
+}

@@ -1,0 +1,49 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/hookyard/hookyard"
+)
+
+// deliveriesPage lists deliveries.
+type deliveriesPage struct {
+	base
+	Query      map[string]string
+	Deliveries []hookyard.Delivery
+	Hooks      []*hookyard.Hook
+	Older      string
+	Newest     string
+	Searched   bool
+}
+
+func listDeliveries(v *visit) error {
+	p := &deliveriesPage{Query: map[string]string{}, Hooks: v.view.Hooks}
+	p.Tab = "deliveries"
+	keep := url.Values{}
+	for _, name := range []string{"hook", "state", "since", "until", "tz"} {
+		if p.Query[name] = v.get(name); p.Query[name] != "" {
+			keep.Set(name, p.Query[name])
+			p.Searched = p.Searched || name != "tz"
+		}
+	}
+	eq, err := v.eventQuery()
+	if err != nil {
+		return v.again(err, "Deliveries", p)
+	}
+	q := hookyard.DeliveryQuery{ProjectKey: v.key(), HookKey: eq.HookKey, State: eq.State, Since: eq.Since,
+		Until: eq.Until, Before: v.get("after"), Limit: eventsShown}
+	var next string
+	if p.Deliveries, next, err = v.web.o.Store.Deliveries(v.ctx(), q); err != nil {
+		return v.again(err, "Deliveries", p)
+	}
+	if q.Before != "" {
+		p.Newest = "?" + keep.Encode()
+	}
+	if next != "" {
+		keep.Set("after", next)
+		p.Older = "?" + keep.Encode()
+	}
+	return v.show(http.StatusOK, "Deliveries", p)
+}

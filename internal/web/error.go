@@ -1,0 +1,54 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/api"
+)
+
+// errorPage says what went wrong.
+type errorPage struct {
+	base
+	Status  int
+	Message string
+}
+
+// fail writes an error: the one place where errors become pages.
+func (v *visit) fail(err error) {
+	if v.ctx().Err() != nil && errors.Is(err, v.ctx().Err()) {
+		return // the browser has gone
+	}
+	var e *hookyard.Error
+	status, message := http.StatusInternalServerError,
+		"Something went wrong inside hookyard. The server's log says more."
+	if errors.As(err, &e) {
+		if status, message = api.StatusOf(e.Code), e.Message; message == "" {
+			message = string(e.Code)
+		}
+	} else {
+		v.web.o.Log.Error("page failed", "method", v.r.Method, "path", v.r.URL.Path, "error", err)
+	}
+	if status == http.StatusUnauthorized || status == http.StatusForbidden && v.id != nil && v.id.Guest {
+		if v.askWho(status, err) == nil {
+			return
+		}
+	}
+	if err := v.show(status, titleOf(status), &errorPage{Status: status, Message: message}); err != nil {
+		v.web.o.Log.Error("the error page failed", "error", err)
+		http.Error(v.w, message, status)
+	}
+}
+
+func titleOf(status int) string {
+	switch status {
+	case http.StatusForbidden:
+		return "Not for you, or not there"
+	case http.StatusNotFound:
+		return "Nothing here"
+	case http.StatusInternalServerError:
+		return "Something went wrong"
+	}
+	return http.StatusText(status)
+}

@@ -1,0 +1,28 @@
+package web
+
+import (
+	"encoding/json"
+	"net/http"
+)
+
+// export gives the project's settings, hooks and sources as the API shows them.
+func export(v *visit) error {
+	out := map[string]json.RawMessage{}
+	for name, parts := range map[string][]string{"project": nil, "hooks": {"hooks"}, "sources": {"sources"},
+		"members": {"members"}} {
+		var one json.RawMessage
+		if err := v.do(http.MethodGet, nil, &one, parts...); err != nil {
+			return err
+		}
+		out[name] = one
+	}
+	b, err := json.MarshalIndent(out, "", "  ")
+	if err != nil {
+		return err
+	}
+	h := v.w.Header()
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("Content-Disposition", `attachment; filename="`+v.view.Project.Owner+"-"+v.view.Project.Name+`.json"`)
+	h.Set("Cache-Control", "no-store")
+	return writeBody(v.w, v.r, http.StatusOK, b)
+}

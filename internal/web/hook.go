@@ -1,0 +1,196 @@
+package web
+
+import (
+	"errors"
+	"html/template"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/client"
+)
+
+// hookPage is how a hook does.
+type hookPage struct {
+	base
+	Hook     *hookyard.Hook
+	Format   string
+	Off      string // why nothing is sent, or ""
+	Counts   map[hookyard.State]int
+	Good     int
+	Ended    int
+	Ratio    template.HTML
+	Latency  chart
+	Tries    chart
+	P50, P95 string
+	Owed     int
+	OwedMore bool
+	Next     time.Time
+	Newest   []hookyard.Delivery
+	Skipped  int // among the newest
+	GivenUp  int
+	Missed   int // both
+	Secret   string
+	About    string
+	Schedule []string
+}
+
+func showHook(v *visit) error {
+	return v.hook(v.r.PathValue("id"), &hookPage{Secret: v.once()}, nil)
+}
+
+// owedShown is how much of what a hook is owed is counted.
+const owedShown = 10_000
+
+func (v *visit) hook(id string, p *hookPage, fault error) error {
+	h, err := v.web.o.Store.Hook(v.ctx(), v.key(), id)
+	if errors.Is(err, hookyard.ErrNotFound) {
+		return hookyard.Errorf(hookyard.NotFound, "There is no such hook in this project.")
+	}
+	if err != nil {
+		return err
+	}
+	p.Tab, p.Hook, p.Format = "webhooks", h, v.view.Project.EffectiveFormat(h)
+	p.Off, _ = h.IsOff()
+	if h.Description != noDescription {
+		p.About = h.Description
+	}
+	for _, w := range h.EffectiveSchedule() {
+		p.Schedule = append(p.Schedule, wait(w))
+	}
+	if p.Counts, err = v.web.o.Store.HookCounts(v.ctx(), h.Key, 1000); err != nil {
+		return err
+	}
+	p.Good, p.Ended = p.Counts[hookyard.Delivered], p.Counts[hookyard.Delivered]+p.Counts[hookyard.Failed]
+	p.Skipped, p.GivenUp = p.Counts[hookyard.Skipped], p.Counts[hookyard.Failed]
+	p.Missed = p.Skipped + p.GivenUp
+	p.Ratio = ratioBar(p.Good, p.Ended)
+	if p.Owed, err = v.web.o.Store.PendingOf(v.ctx(), h.Key, owedShown); err != nil {
+		return err
+	}
+	p.OwedMore = p.Owed == owedShown
+	if due, ok, err := v.web.o.Store.NextDue(v.ctx(), h.Key); err != nil {
+		return err
+	} else if ok && due.Unix() > 1e9 && !h.Ordered {
+		p.Next = due
+	}
+	if p.Newest, _, err = v.web.o.Store.Deliveries(v.ctx(),
+		hookyard.DeliveryQuery{ProjectKey: v.key(), HookKey: h.Key, Limit: 15}); err != nil {
+		return err
+	}
+	if err := v.fillCharts(p, h); err != nil {
+		return err
+	}
+	if fault != nil {
+		return v.again(fault, h.ID, p)
+	}
+	return v.show(http.StatusOK, h.ID, p)
+}
+
+// chartedAttempts is how many of the newest attempts the charts are of.
+const chartedAttempts = 500
+
+func (v *visit) fillCharts(p *hookPage, h *hookyard.Hook) error {
+	marks, err := v.web.o.Store.HookAttempts(v.ctx(), h.Key, chartedAttempts)
+	if err != nil || len(marks) == 0 {
+		return err
+	}
+	var good, bad, all []time.Duration
+	first, last := marks[0].StartedAt, marks[0].StartedAt
+	for i := range marks {
+		m := &marks[i]
+		if all = append(all, m.Duration); m.OK() {
+			good = append(good, m.Duration)
+		} else {
+			bad = append(bad, m.Duration)
+		}
+		if m.StartedAt.Before(first) {
+			first = m.StartedAt
+		}
+		if m.StartedAt.After(last) {
+			last = m.StartedAt
+		}
+	}
+	slices.Sort(all)
+	p.P50, p.P95 = took(all[len(all)/2]), took(all[len(all)*95/100])
+	p.Latency = histogram(good, bad)
+	const bars = 40
+	step := max(last.Sub(first)/bars+1, time.Second)
+	rows := make([]bucket, bars)
+	for i := range rows {
+		rows[i] = bucket{Label: first.Add(step * time.Duration(i)).UTC().Format("2 Jan 15:04:05"), Parts: []int{0, 0}}
+	}
+	for i := range marks {
+		at := min(int(marks[i].StartedAt.Sub(first)/step), bars-1)
+		if marks[i].OK() {
+			rows[at].Parts[0]++
+		} else {
+			rows[at].Parts[1]++
+		}
+	}
+	p.Tries = stacked("The newest "+plural(len(marks), "attempt")+" over time, in UTC", []string{"taken", "not taken"},
+		[]string{"good", "bad"}, rows)
+	return nil
+}
+
+// changeHook does what a form on the hook's page asks for. A form without do is Yobi's: it deletes.
+func changeHook(v *visit) error {
+	id := v.r.PathValue("id")
+	here := v.home("webhooks", id)
+	switch v.get("do") {
+	case "":
+		return deleteHook(v)
+	case "delete":
+		if err := v.do(http.MethodDelete, nil, nil, "hooks", id); err != nil {
+			return err
+		}
+		return v.see(v.home("webhooks"), "deleted")
+	case "test":
+		return v.settle(v.do(http.MethodPost, nil, nil, "hooks", id, "test"), here, "tested")
+	case "enable":
+		return v.settle(v.do(http.MethodPost, nil, nil, "hooks", id, "enable"), here, "on")
+	case "disable":
+		return v.settle(v.do(http.MethodPatch, map[string]any{"active": false}, nil, "hooks", id), here, "off")
+	case "rotate":
+		return rotateHook(v, id)
+	case "catchup":
+		return catchUp(v, id)
+	case "update", "overwrite", "preview":
+		return saveHook(v, id)
+	}
+	return hookyard.Errorf(hookyard.Invalid, "The form does not say what to do.")
+}
+
+// settle ends a form on a hook's page: back to it, or the page with what is wrong.
+func (v *visit) settle(err error, to, note string) error {
+	if err != nil {
+		return v.hook(v.r.PathValue("id"), &hookPage{}, err)
+	}
+	return v.see(to, note)
+}
+
+func rotateHook(v *visit, id string) error {
+	overlap := hookyard.Duration(24 * time.Hour)
+	if v.has("leaked") {
+		overlap = 0
+	}
+	var made client.NewSecret
+	if err := v.do(http.MethodPost, client.Rotation{Overlap: &overlap}, &made, "hooks", id,
+		"rotate-secret"); err != nil {
+		return v.hook(id, &hookPage{}, err)
+	}
+	return v.reveal(v.home("webhooks", id), made.Secret, "")
+}
+
+// catchUp replays what the hook missed.
+func catchUp(v *visit, id string) error {
+	state := hookyard.State(v.get("state"))
+	if state != hookyard.Skipped && state != hookyard.Failed {
+		return hookyard.Errorf(hookyard.Invalid, "The form does not say what to catch up on.")
+	}
+	if err := v.do(http.MethodPost, client.ReplayRequest{Hook: id, State: state}, nil, "replays"); err != nil {
+		return v.hook(id, &hookPage{}, err)
+	}
+	return v.see(v.home("replays"), "replaying")
+}

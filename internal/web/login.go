@@ -1,0 +1,113 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/api"
+	"github.com/hookyard/hookyard/internal/auth"
+)
+
+// field is what somebody typed.
+type field struct{ Name, Value string }
+
+// loginPage asks who somebody is. What was typed into a form when the session ended is carried along.
+type loginPage struct {
+	base
+	Next     string
+	Username string
+	Why      string
+	Keep     []field
+}
+
+// Kept are the fields without what marks them here.
+func (p *loginPage) Kept() []field {
+	var out []field
+	for _, f := range p.Keep {
+		out = append(out, field{strings.TrimPrefix(f.Name, "keep."), f.Value})
+	}
+	return out
+}
+
+func showLogin(v *visit) error {
+	if v.id != nil && !v.id.Guest {
+		return v.see(safeNext(v.get("next")), "")
+	}
+	return v.show(http.StatusOK, "Sign in", &loginPage{Next: safeNext(v.get("next"))})
+}
+
+// askWho shows the sign-in page in place of one that may not be seen.
+func (v *visit) askWho(status int, err error) error {
+	p := &loginPage{Next: v.comeBack(), Why: err.Error()}
+	if v.r.Method == http.MethodPost && v.r.URL.Path != "/login" {
+		p.Next, p.Why = v.r.URL.RequestURI(), "Your session has ended. Sign in, and what you typed is still there."
+		for name, values := range v.r.PostForm {
+			if strings.Contains(strings.ToLower(name), "password") {
+				continue
+			}
+			for _, s := range values {
+				p.Keep = append(p.Keep, field{"keep." + name, s})
+			}
+		}
+		slices.SortStableFunc(p.Keep, func(a, b field) int { return strings.Compare(a.Name, b.Name) })
+	}
+	return v.show(status, "Sign in", p)
+}
+
+func doLogin(v *visit) error {
+	next := safeNext(v.get("next"))
+	var kept []field
+	for name, values := range v.r.PostForm {
+		if plain, ok := strings.CutPrefix(name, "keep."); ok {
+			for _, s := range values {
+				kept = append(kept, field{plain, s})
+			}
+		}
+	}
+	slices.SortStableFunc(kept, func(a, b field) int { return strings.Compare(a.Name, b.Name) })
+	user, err := v.web.o.Auth.SignIn(v.ctx(), v.get("username"), v.form.Get("password"), v.r.RemoteAddr)
+	if err != nil {
+		p := &loginPage{Next: next, Username: v.get("username")}
+		for _, f := range kept {
+			p.Keep = append(p.Keep, field{"keep." + f.Name, f.Value})
+		}
+		return v.notIn(err, "password", p)
+	}
+	if err := v.begin(user); err != nil {
+		return err
+	}
+	if len(kept) == 0 {
+		return v.see(next, "in")
+	}
+	v.id = &auth.Identity{User: user}
+	return v.show(http.StatusOK, "Go on where you were", &resumePage{Next: next, Fields: kept})
+}
+
+// notIn shows the sign-in page with why it did not work.
+func (v *visit) notIn(err error, field string, p *loginPage) error {
+	var e *hookyard.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	p.Problem = &hookyard.Error{Code: e.Code, Field: field, Message: e.Message}
+	return v.show(api.StatusOf(e.Code), "Sign in", p)
+}
+
+// resumePage gives back a form that was filled in before signing in anew.
+type resumePage struct {
+	base
+	Next   string
+	Fields []field
+}
+
+// safeNext is where to go after signing in: an address of this server, whatever the query says.
+func safeNext(next string) string {
+	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n\t") ||
+		strings.HasPrefix(next, "/login") || strings.HasPrefix(next, "/logout") {
+		return "/"
+	}
+	return next
+}

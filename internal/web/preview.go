@@ -1,0 +1,129 @@
+package web
+
+import (
+	"time"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/format"
+	"github.com/hookyard/hookyard/signature"
+)
+
+// preview shows what a hook would send, and which of the newest events it would get, before it is saved.
+type preview struct {
+	Event   *hookyard.Event
+	Shaped  *format.Shaped
+	Body    bodyView
+	Header  []headerLine
+	Fault   string
+	Tried   []tried
+	Wanted  int
+	Nothing bool   // no event has come yet
+	Why     string // none of them is wanted, said once when it is the same for each
+}
+
+// tried is what a hook's settings would do with an event.
+type tried struct {
+	Event  *hookyard.Event
+	Wanted bool
+	Reason string
+}
+
+// triedEvents is how many of the newest events settings are tried on, and triedBytes how large one may be: there are as
+// many of these in memory as people who type.
+const (
+	triedEvents = 20
+	triedBytes  = 256 << 10
+)
+
+// newest returns the newest events that are small enough to try settings on, with their bodies.
+func (v *visit) newest() ([]*hookyard.Event, error) {
+	page, err := v.web.o.Store.Events(v.ctx(), hookyard.EventQuery{ProjectKey: v.key(), Limit: triedEvents})
+	if err != nil {
+		return nil, err
+	}
+	var out []*hookyard.Event
+	for _, light := range page.Events {
+		if light.Size > triedBytes {
+			continue
+		}
+		e, err := v.web.o.Store.Event(v.ctx(), v.key(), light.ID)
+		if hookyard.CodeOf(err) == hookyard.NotFound {
+			continue // it went past its retention meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+// try fills the preview.
+func (v *visit) try(f *hookForm) error {
+	f.Preview = &preview{}
+	h := &hookyard.Hook{ID: f.ID, URL: f.URL, Events: f.selector(v.view.Project), Features: words(f.Features),
+		Active: true,
+		Format: f.Type, ContentType: f.ContentType, Template: f.Template, Filter: f.Filter}
+	if as, yobi := yobiTypes()[f.Type]; yobi {
+		h.Format = as
+	}
+	events, err := v.newest()
+	if err != nil {
+		return err
+	}
+	if f.Preview.Nothing = len(events) == 0; f.Preview.Nothing {
+		e := hookyard.NewMeta(v.key(), "test", []byte(`{"message":"No event has come yet, so this is a made-up one"}`),
+			time.Now())
+		f.Preview.Event = e
+	}
+	for _, e := range events {
+		e.Project = v.view.Project.Path()
+		verdict := hookyard.Wants(h, e, v.web.o.Filter)
+		f.Preview.Tried = append(f.Preview.Tried, tried{Event: e, Wanted: verdict.Wanted, Reason: verdict.Reason})
+		if verdict.Wanted {
+			f.Preview.Wanted++
+		}
+		if f.Preview.Event == nil || verdict.Wanted && f.Preview.Wanted == 1 {
+			f.Preview.Event = e
+		}
+	}
+	f.Preview.sayOnce()
+	v.shape(f.Preview, h, f.Secret)
+	return nil
+}
+
+// sayOnce takes the reason of each event out when it is the same, as that of a filter that cannot be read is.
+func (p *preview) sayOnce() {
+	for _, one := range p.Tried {
+		if one.Reason == "" || one.Reason != p.Tried[0].Reason {
+			return
+		}
+	}
+	if len(p.Tried) < 2 {
+		return
+	}
+	p.Why = p.Tried[0].Reason
+	for i := range p.Tried {
+		p.Tried[i].Reason = ""
+	}
+}
+
+// shape fills what the receiver would get of the preview's event.
+func (v *visit) shape(p *preview, h *hookyard.Hook, secret string) {
+	name := v.view.Project.EffectiveFormat(h)
+	err := format.Check(h, name)
+	var shaped format.Shaped
+	if err == nil {
+		shaped, err = format.Shape(name, format.Input{Event: p.Event, Hook: h, Project: v.view.Project,
+			BaseURL: v.web.o.BaseURL, Now: time.Now()})
+	}
+	if err == nil && secret != "" {
+		err = signature.CheckSecret(secret)
+	}
+	if err != nil {
+		p.Fault = err.Error()
+		return
+	}
+	p.Shaped, p.Body = &shaped, viewBody(shaped.Body, int64(len(shaped.Body)))
+	p.Header = headerLines(shaped.Header)
+}

@@ -1,0 +1,23 @@
+package web
+
+import "net/http"
+
+// themeCookie holds which theme a browser wants.
+const themeCookie = "hookyard_theme"
+
+func (v *visit) theme() string {
+	if c, err := v.r.Cookie(themeCookie); err == nil && (c.Value == "light" || c.Value == "dark") {
+		return c.Value
+	}
+	return ""
+}
+
+// setTheme remembers the theme for a year.
+func setTheme(v *visit) error {
+	c := v.web.cookie(v.get("theme"), 365*24*3600)
+	if c.Name = themeCookie; c.Value != "light" && c.Value != "dark" {
+		c.Value, c.MaxAge = "", -1
+	}
+	http.SetCookie(v.w, c)
+	return v.see(safeNext(v.get("next")), "")
+}

@@ -13,19 +13,21 @@ func newBench(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure this machine: hookyard against a bare relay",
-		Long: `Measure hookyard against a bare relay, a program that answers 202 and forwards from memory, keeping nothing. Both
-run in the same run with the same load, and the figures are ratios. It takes some minutes, stays on loopback, and needs
-about 2 GB in the temporary folder. The table goes to stdout.`,
+		Long: `Measure hookyard against a bare relay: a program that answers 202, forwards from
+memory and stores nothing. Both run side by side under the same load, and the
+results are ratios. The benchmark takes several minutes, uses only the loopback
+interface, and needs about 2 GB in the temporary directory. The table goes to
+stdout.`,
 		Example: `  hookyard bench
   hookyard bench --rows sqlite,ack --events 20000
   hookyard bench --postgres postgres://localhost/bench`,
 	}
 	f := c.Flags()
-	f.StringVar(&o.Postgres, "postgres", o.Postgres, "postgres:// URL of an empty database, for the rows on PostgreSQL")
-	f.IntVar(&o.Events, "events", 60_000, "events of each throughput row")
-	f.IntVar(&o.Stored, "stored", 1_000_000, "events of the rows with many stored or pending")
+	f.StringVar(&o.Postgres, "postgres", o.Postgres, "postgres:// URL of an empty database, for the PostgreSQL rows")
+	f.IntVar(&o.Events, "events", 60_000, "events in each throughput row")
+	f.IntVar(&o.Stored, "stored", 1_000_000, "events in the rows about many stored or pending events")
 	f.StringSliceVar(&o.Rows, "rows", nil,
-		"only these: sqlite, postgres, ack, idle, fanout, neighbours, live, stored, pending, pages")
+		"run only these rows: sqlite, postgres, ack, idle, fanout, neighbours, live, stored, pending, pages")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		o.Log = s.err
 		if v, ok := s.env("HOOKYARD_BENCH_POSTGRES"); ok && o.Postgres == "" {
@@ -37,7 +39,7 @@ about 2 GB in the temporary folder. The table goes to stdout.`,
 	return takes(c, 0, 0)
 }
 
-// newBenchRelay is the yardstick as a process of its own.
+// newBenchRelay runs the relay as a separate process.
 func newBenchRelay() *cobra.Command {
 	var listen, target string
 	c := &cobra.Command{Use: "relay", Short: "Run the bare relay", Hidden: true}

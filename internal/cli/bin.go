@@ -22,9 +22,10 @@ func newBin(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "bin",
 		Aliases: []string{"bins"},
-		Short:   "Bins: throw-away URLs to see what somebody sends",
-		Long: `Bins are throw-away URLs that answer any request and keep the last ones for two days. Names and keys of those made here
-are remembered in ~/.config/hookyard/bins.json.`,
+		Short:   "Bins: temporary URLs that record what is sent to them",
+		Long: `Bins are temporary URLs that answer any request and keep the most recent ones
+for two days. The names and keys of the bins that you create are stored in
+~/.config/hookyard/bins.json.`,
 		Example: `  hookyard bin create
   hookyard bin watch binabcdefghijklmnop
   hookyard bin source binabcdefghijklmnop github -p shop/orders --secret …`,
@@ -33,7 +34,7 @@ are remembered in ~/.config/hookyard/bins.json.`,
 		newBinReplay(s), newBinSource(s), newBinDelete(s))
 }
 
-// binAnswer are the flags that say what a bin answers.
+// binAnswer holds the flags that set a bin's response.
 type binAnswer struct {
 	wish   client.BinWish
 	header []string
@@ -41,10 +42,10 @@ type binAnswer struct {
 }
 
 func (a *binAnswer) flags(fs *pflag.FlagSet) {
-	fs.IntVar(&a.wish.Status, "status", 0, "status to answer with; 200 unless given")
-	fs.StringVar(&a.wish.Body, "body", "", "body to answer with; ok unless given")
-	fs.StringArrayVarP(&a.header, "header", "H", nil, "header to answer with, 'Name: value' (repeatable)")
-	fs.Var((*hookyard.Duration)(&a.delay), "delay", "time to let pass before the answer")
+	fs.IntVar(&a.wish.Status, "status", 0, "response status (default 200)")
+	fs.StringVar(&a.wish.Body, "body", "", "response body (default ok)")
+	fs.StringArrayVarP(&a.header, "header", "H", nil, "response header, 'Name: value' (repeatable)")
+	fs.Var((*hookyard.Duration)(&a.delay), "delay", "delay before the response")
 }
 
 func (a *binAnswer) read() (client.BinWish, error) {
@@ -65,10 +66,10 @@ func (a *binAnswer) read() (client.BinWish, error) {
 func newBinCreate(s *session) *cobra.Command {
 	var a binAnswer
 	c := &cobra.Command{
-		Use: "create", Short: "Make a bin and print its URL",
+		Use: "create", Short: "Create a bin and print its URL",
 		Example: "  hookyard bin create\n  hookyard bin create --status 503 --delay 2s --private",
 	}
-	c.Flags().BoolVar(&a.wish.Private, "private", false, "only who has the key may look into it")
+	c.Flags().BoolVar(&a.wish.Private, "private", false, "require the key to see its requests")
 	a.flags(c.Flags())
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		w, err := a.read()
@@ -84,10 +85,10 @@ func newBinCreate(s *session) *cobra.Command {
 			return err
 		}
 		if err := s.rememberBin(b); err != nil {
-			s.say("the key is not remembered: %v", err)
+			s.say("could not store the key: %v", err)
 		}
 		return s.show(b, func() error {
-			s.say("answers until %s; hookyard bin watch %s shows what comes", s.when(b.ExpiresAt), b.Name)
+			s.say("expires at %s; to follow its requests: hookyard bin watch %s", s.when(b.ExpiresAt), b.Name)
 			return s.println("%s", b.URL)
 		})
 	}
@@ -97,8 +98,9 @@ func newBinCreate(s *session) *cobra.Command {
 func newBinAnswer(s *session) *cobra.Command {
 	var a binAnswer
 	c := &cobra.Command{
-		Use: "answer BIN", Short: "Change what a bin answers from now on", DisableFlagsInUseLine: true,
-		Example: "  hookyard bin answer binabcdefghijklmnop --status 503\n  hookyard bin answer binabcdefghijklmnop              ok again",
+		Use: "answer BIN", Short: "Change the response of a bin", DisableFlagsInUseLine: true,
+		Example: `  hookyard bin answer binabcdefghijklmnop --status 503
+  hookyard bin answer binabcdefghijklmnop              back to 200 ok`,
 	}
 	a.flags(c.Flags())
 	return s.binCommand(c, 1, func(ctx context.Context, cl *client.Client, bin, key string, _ []string) error {
@@ -115,7 +117,7 @@ func newBinAnswer(s *session) *cobra.Command {
 }
 
 func newBinList(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "list", Short: "List the bins that were made from here"}
+	c := &cobra.Command{Use: "list", Short: "List the bins that you created"}
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		known, err := s.knownBins()
 		if err != nil {
@@ -155,11 +157,12 @@ func newBinList(s *session) *cobra.Command {
 	return takes(c, 0, 0)
 }
 
-// binCommand gives a command a client and the key of the bin that its first argument names, by name or URL.
+// binCommand makes c a command with n arguments. run gets a client, the bin that the first argument names, by name or
+// URL, with its key, and the other arguments.
 func (s *session) binCommand(c *cobra.Command, n int,
 	run func(ctx context.Context, cl *client.Client, bin, key string, args []string) error) *cobra.Command {
 	var key string
-	c.Flags().StringVar(&key, "key", "", "key of the bin, if it was not made from here")
+	c.Flags().StringVar(&key, "key", "", "key of the bin, if you did not create it")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, err := s.client()
 		if err != nil {
@@ -177,9 +180,9 @@ func (s *session) binCommand(c *cobra.Command, n int,
 
 func newBinShow(s *session) *cobra.Command {
 	var limit int
-	c := &cobra.Command{Use: "show BIN", Short: "Show what a bin has kept, the newest first",
+	c := &cobra.Command{Use: "show BIN", Short: "Show the requests that a bin has kept, newest first",
 		Example: "  hookyard bin show binabcdefghijklmnop --limit 1"}
-	limitVar(c.Flags(), &limit, 20, "requests to show")
+	limitVar(c.Flags(), &limit, 20, "maximum number of requests")
 	return s.binCommand(c, 1, func(ctx context.Context, cl *client.Client, bin, key string, _ []string) error {
 		all, err := cl.BinRequests(ctx, bin, key)
 		if err != nil {
@@ -214,7 +217,7 @@ func (s *session) showBinRequest(r *client.BinRequest) error {
 	}
 	body := r.Raw
 	if r.Truncated {
-		body += fmt.Sprintf("\n(cut: %d bytes came)", r.ContentLength)
+		body += fmt.Sprintf("\n(truncated: %d bytes in total)", r.ContentLength)
 	}
 	if body == "" {
 		return s.println("")
@@ -236,10 +239,10 @@ func queryText(query map[string]string) string {
 func newBinWatch(s *session) *cobra.Command {
 	var limit int
 	c := &cobra.Command{
-		Use: "watch BIN", Short: "Show each request to a bin as it comes",
+		Use: "watch BIN", Short: "Show each request to a bin as it arrives",
 		Example: "  hookyard bin watch binabcdefghijklmnop",
 	}
-	c.Flags().IntVarP(&limit, "limit", "n", 0, "end after so many requests; 0 goes on")
+	c.Flags().IntVarP(&limit, "limit", "n", 0, "stop after this many requests; 0: never")
 	return s.binCommand(c, 1, func(ctx context.Context, cl *client.Client, bin, key string, _ []string) error {
 		seen := map[string]bool{}
 		for shown := 0; ; {
@@ -268,7 +271,7 @@ func newBinWatch(s *session) *cobra.Command {
 	})
 }
 
-// tellBinRequest prints a request of many: as JSON in one line.
+// tellBinRequest prints one of several requests; with --json as one line.
 func (s *session) tellBinRequest(r *client.BinRequest) error {
 	if s.asJSON {
 		return json.NewEncoder(s.out).Encode(r)
@@ -291,7 +294,7 @@ func newBinCurl(s *session) *cobra.Command {
 func newBinReplay(s *session) *cobra.Command {
 	var to string
 	c := &cobra.Command{
-		Use: "replay BIN REQUEST --to URL", Short: "Send a request to a bin again, from here",
+		Use: "replay BIN REQUEST --to URL", Short: "Resend a request to a bin from this machine",
 		DisableFlagsInUseLine: true,
 		Example:               "  hookyard bin replay binabcdefghijklmnop req_… --to http://localhost:3000/hooks",
 	}
@@ -305,7 +308,7 @@ func newBinReplay(s *session) *cobra.Command {
 			return err
 		}
 		if r.Truncated {
-			return failf(exitFailed, "only a part of the request's %d bytes was kept, so it cannot be sent again",
+			return failf(exitFailed, "only part of the request's %d bytes was kept, so it cannot be resent",
 				r.ContentLength)
 		}
 		header := map[string][]string{}
@@ -327,13 +330,13 @@ func newBinReplay(s *session) *cobra.Command {
 func newBinSource(s *session) *cobra.Command {
 	var w client.BinSourceWish
 	c := &cobra.Command{
-		Use: "source BIN SOURCE", Short: "Make a source for what sends to a bin, and try it on a kept request",
+		Use: "source BIN SOURCE", Short: "Create a source for the sender of a bin's requests, and test it on one",
 		Example: "  hookyard bin source binabcdefghijklmnop github -p shop/orders --secret s3cret",
 	}
 	c.Flags().StringVarP(&w.Type, "type", "t", "",
-		"how the sender is verified; found out from the request unless given")
+		"how to verify the sender (default: detected from the request)")
 	c.Flags().StringVar(&w.Secret, "secret", "", "secret shared with the sender")
-	c.Flags().StringVar(&w.Request, "request", "", "request to try it on; the newest unless given")
+	c.Flags().StringVar(&w.Request, "request", "", "request to test it on (default: the newest)")
 	return s.binCommand(c, 2, func(ctx context.Context, cl *client.Client, bin, key string, args []string) error {
 		project, err := s.needProject()
 		if err != nil {
@@ -345,22 +348,22 @@ func newBinSource(s *session) *cobra.Command {
 			return err
 		}
 		return s.show(made, func() error {
-			tried := "no request to try it on"
+			tested := "no request to test it on"
 			if made.Request != "" {
-				tried = made.Request + ": accepted"
+				tested = made.Request + ": accepted"
 			}
 			if made.Request != "" && !made.Verified {
-				tried = made.Request + ": would be refused: " + made.Reason
+				tested = made.Request + ": would be refused: " + made.Reason
 			}
 			return s.card(field{"source", made.Name}, field{"project", made.Project}, field{"type", made.Type},
-				field{"url", made.URL}, field{"tried on", tried})
+				field{"url", made.URL}, field{"tested on", tested})
 		})
 	})
 }
 
 func newBinDelete(s *session) *cobra.Command {
 	var yes bool
-	c := &cobra.Command{Use: "delete BIN", Short: "Delete a bin and what it has kept"}
+	c := &cobra.Command{Use: "delete BIN", Short: "Delete a bin and its requests"}
 	addYes(c.Flags(), &yes)
 	return s.binCommand(c, 1, func(ctx context.Context, cl *client.Client, bin, key string, _ []string) error {
 		if _, err := cl.Bin(ctx, bin, key); err != nil {
@@ -372,7 +375,7 @@ func newBinDelete(s *session) *cobra.Command {
 		if err := cl.DeleteBin(ctx, bin, key); err != nil {
 			return err
 		}
-		s.say("bin %s is deleted", bin)
+		s.say("deleted bin %s", bin)
 		return nil
 	})
 }

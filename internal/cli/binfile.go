@@ -13,7 +13,7 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// knownBin is a bin that was made from here. The server does not know whose a bin is, so we remember.
+// knownBin is a bin that the user created. The server does not record who owns a bin.
 type knownBin struct {
 	Server    string    `json:"server"`
 	Name      string    `json:"name"`
@@ -23,7 +23,7 @@ type knownBin struct {
 
 func (s *session) binFile() string { return filepath.Join(filepath.Dir(s.tokenFile()), "bins.json") }
 
-// knownBins returns the bins made from here that have not expired.
+// knownBins returns the bins that the user created and that have not expired.
 func (s *session) knownBins() ([]knownBin, error) {
 	b, err := os.ReadFile(s.binFile())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -34,13 +34,14 @@ func (s *session) knownBins() ([]knownBin, error) {
 	}
 	var all []knownBin
 	if err := json.Unmarshal(b, &all); err != nil {
-		return nil, fmt.Errorf("%s cannot be read: %w; delete it to begin anew", s.binFile(), err)
+		return nil, fmt.Errorf("cannot read %s: %w; delete it to start over", s.binFile(), err)
 	}
 	return slices.DeleteFunc(all, func(k knownBin) bool { return time.Now().After(k.ExpiresAt) }), nil
 }
 
+// keyOf returns the stored key of a bin, or "".
 func (s *session) keyOf(bin string) string {
-	all, _ := s.knownBins() // without it a bin that is not private can still be looked into
+	all, _ := s.knownBins() // ignored: bins that are not private can be read without a key
 	for _, k := range all {
 		if k.Name == bin && k.Server == s.server {
 			return k.Key
@@ -49,7 +50,7 @@ func (s *session) keyOf(bin string) string {
 	return ""
 }
 
-// rememberBin adds a bin to the file, which nobody else may read.
+// rememberBin adds a bin to the user's file, which is readable by its owner only.
 func (s *session) rememberBin(b client.Bin) error {
 	all, err := s.knownBins()
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/hookyard/hookyard/internal/format"
 )
 
-// names asks the server for what may be typed.
+// names asks the server for the valid values of an argument.
 type names func(ctx context.Context, cl *client.Client, project string) ([]string, error)
 
 func hookNames(ctx context.Context, cl *client.Client, project string) ([]string, error) {
@@ -40,7 +40,7 @@ func projectNames(ctx context.Context, cl *client.Client, _ string) ([]string, e
 	return out, err
 }
 
-// suggest makes a completion of names. Who waits for a shell to complete does not wait for long.
+// suggest returns a completion that calls list. It gives up after two seconds, so that the shell does not hang.
 func (s *session) suggest(list names) cobra.CompletionFunc {
 	return func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if s.complete() != nil {
@@ -58,12 +58,14 @@ func (s *session) suggest(list names) cobra.CompletionFunc {
 	}
 }
 
-// completions gives every command the completions of its flags and, by the words in its line of use, its arguments.
+// completions sets the completions of every command: those of its flags, and those of the arguments named in its Use.
 func (s *session) completions(root *cobra.Command) {
 	fixed := func(words ...string) cobra.CompletionFunc {
 		return cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
 	}
-	hooks, sources, projects := s.suggest(hookNames), s.suggest(sourceNames), s.suggest(projectNames)
+	hooks := s.suggest(hookNames)
+	sources := s.suggest(sourceNames)
+	projects := s.suggest(projectNames)
 	flags := map[string]cobra.CompletionFunc{
 		"hook": hooks, "source": sources, "only": projects, "format": fixed(format.Names()...),
 		"scope": fixed(string(hookyard.ScopePublish), string(hookyard.ScopeRead), string(hookyard.ScopeManage)),
@@ -71,7 +73,7 @@ func (s *session) completions(root *cobra.Command) {
 			string(hookyard.Skipped), string(hookyard.Canceled)),
 	}
 	arguments := map[string]cobra.CompletionFunc{"HOOKID": hooks, "SOURCE": sources, "PROJECT": projects}
-	_ = root.RegisterFlagCompletionFunc("project", projects) // fails only for a flag that is not there
+	_ = root.RegisterFlagCompletionFunc("project", projects) // fails only for an undefined flag
 	var visit func(c *cobra.Command)
 	visit = func(c *cobra.Command) {
 		for name, f := range flags {
@@ -89,8 +91,8 @@ func (s *session) completions(root *cobra.Command) {
 	visit(root)
 }
 
-// arguments completes what stands at a place of the line of use. The project may be given as the first argument or by
-// --project, and what follows is in it.
+// arguments completes an argument by its name in the Use line. The project may be the first argument or --project; the
+// other names are looked up in it.
 func (s *session) arguments(words []string, by map[string]cobra.CompletionFunc) cobra.CompletionFunc {
 	return func(c *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		words := words

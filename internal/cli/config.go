@@ -11,7 +11,7 @@ import (
 	"github.com/hookyard/hookyard/internal/app"
 )
 
-// setting is an option of the server as config show prints it.
+// setting is a server option as printed by config show.
 type setting struct {
 	Name  string `json:"name"`
 	Env   string `json:"env"`
@@ -28,8 +28,9 @@ func newConfigShow(s *session) *cobra.Command {
 	config := app.DefaultConfig()
 	c := &cobra.Command{
 		Use:   "show",
-		Short: "Print every option, its value, and where that came from",
-		Long:  "Print every option of serve with its value and where that came from: a flag, the environment or the default. It takes serve's flags.",
+		Short: "Print every option, its value and the value's origin",
+		Long: `Print every option of serve with its value and the value's origin: a flag, the
+environment or the default. It accepts the flags of serve.`,
 		Example: `  hookyard config show
   hookyard config show --dev --json`,
 	}
@@ -59,7 +60,7 @@ func newConfigShow(s *session) *cobra.Command {
 	return takes(c, 0, 0)
 }
 
-// settingsOf reads the options after the environment was applied; from says which came from a flag.
+// settingsOf lists the options after the environment has been applied. from names those that were set by a flag.
 func settingsOf(fs *pflag.FlagSet, from map[string]string) []setting {
 	var out []setting
 	fs.VisitAll(func(f *pflag.Flag) {
@@ -82,7 +83,7 @@ func settingsOf(fs *pflag.FlagSet, from map[string]string) []setting {
 	return out
 }
 
-// maskURL hides the password of a URL, also where one stands in its query.
+// maskURL hides the password of a URL, including one in the query.
 func maskURL(text string) string {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme == "" || u.Host == "" && u.RawQuery == "" {

@@ -16,14 +16,14 @@ func newDelivery(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "delivery",
 		Aliases: []string{"deliveries"},
-		Short:   "Deliveries: what is owed to hooks, and every attempt",
+		Short:   "Deliveries: events on their way to hooks, with every attempt",
 		Example: `  hookyard delivery list --state failed -p shop/orders
   hookyard delivery show dlv_…
   hookyard delivery retry dlv_…`,
 	}
 	return group(c, newDeliveryList(s), newDeliveryShow(s),
-		s.deliveryChange("retry", "Send a delivery again at once, whatever its state", (*client.Client).RetryDelivery),
-		s.deliveryChange("cancel", "End a pending delivery", (*client.Client).CancelDelivery))
+		s.deliveryChange("retry", "Retry a delivery now, whatever its state", (*client.Client).RetryDelivery),
+		s.deliveryChange("cancel", "Cancel a pending delivery", (*client.Client).CancelDelivery))
 }
 
 func newDeliveryList(s *session) *cobra.Command {
@@ -31,14 +31,14 @@ func newDeliveryList(s *session) *cobra.Command {
 	var times span
 	var state stateFlag
 	c := &cobra.Command{
-		Use: "list", Short: "List deliveries, those of the newest event first",
+		Use: "list", Short: "List deliveries, newest event first",
 		Example: `  hookyard delivery list --hook billing --state pending -p shop/orders
   hookyard delivery list --event evt_…
   hookyard delivery list --state failed --quiet | xargs -n1 hookyard delivery retry`,
 	}
-	c.Flags().StringVar(&q.Hook, "hook", "", "only of this hook")
-	c.Flags().StringVar(&q.Event, "event", "", "only of this event")
-	c.Flags().Var(&state, "state", "only those pending, delivered, failed, skipped or canceled")
+	c.Flags().StringVar(&q.Hook, "hook", "", "only for this hook")
+	c.Flags().StringVar(&q.Event, "event", "", "only for this event")
+	c.Flags().Var(&state, "state", "only in this state: pending, delivered, failed, skipped or canceled")
 	times.flags(c.Flags())
 	pageFlags(c.Flags(), &q.Page)
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -46,7 +46,8 @@ func newDeliveryList(s *session) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		q.Since, q.Until, q.State = times.since.t, times.until.t, hookyard.State(state)
+		q.Since, q.Until = times.since.t, times.until.t
+		q.State = hookyard.State(state)
 		page, err := cl.Deliveries(c.Context(), project, q)
 		if err != nil {
 			return err
@@ -165,11 +166,11 @@ func (s *session) showMessage(indent string, m *client.Message) error {
 	note := ""
 	switch {
 	case m.AsEvent:
-		note = fmt.Sprintf("the event's own bytes, %d of them", m.Size)
+		note = fmt.Sprintf("the event's own %d bytes", m.Size)
 	case len(m.Base64) > 0:
 		note = fmt.Sprintf("%d bytes that are not text", m.Size)
 	case m.Truncated:
-		note = fmt.Sprintf("cut: %d bytes came", m.Size)
+		note = fmt.Sprintf("truncated: %d bytes in total", m.Size)
 	}
 	if m.Text != "" {
 		if err := s.println(indent+"%s", m.Text); err != nil {
@@ -182,11 +183,11 @@ func (s *session) showMessage(indent string, m *client.Message) error {
 	return s.println(indent+"%s", s.paint(grey, "("+note+")"))
 }
 
-// deliveryChange makes retry and cancel.
+// deliveryChange returns a command that changes one delivery.
 func (s *session) deliveryChange(verb, short string,
 	change func(*client.Client, context.Context, string, string) (client.Delivery, error)) *cobra.Command {
-	c := &cobra.Command{Use: verb + " DELIVERY", Short: short, Example: "  hookyard delivery " + verb +
-		" dlv_… -p shop/orders"}
+	c := &cobra.Command{Use: verb + " DELIVERY", Short: short,
+		Example: "  hookyard delivery " + verb + " dlv_… -p shop/orders"}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, project, err := s.clientAndProject()
 		if err != nil {

@@ -24,14 +24,14 @@ import (
 	"github.com/hookyard/hookyard/internal/app"
 )
 
-// demoPush is a push as GitHub sends it.
+// demoPush is the body of a push event as GitHub sends it.
 //
 //go:embed push.json
 var demoPush []byte
 
 const demoProject = "guest/lantern"
 
-// demo is the tour: a server, a receiver that fails at first, and what happens between them.
+// demo is a tour: a server, a receiver that fails at first, and an event between them.
 type demo struct {
 	*session
 	start    time.Time
@@ -45,9 +45,10 @@ type demo struct {
 
 func newDemo(s *session) *cobra.Command {
 	c := &cobra.Command{
-		Use: "demo", Short: "Show in a few seconds what hookyard does",
-		Long: `Show in a few seconds what hookyard does: start a server in a temporary folder and a receiver that fails at first, send a
-GitHub push with a real signature, and follow it until it is delivered. Nothing is left behind.`,
+		Use: "demo", Short: "Show what hookyard does, in a few seconds",
+		Long: `Show what hookyard does, in a few seconds: start a server in a temporary
+directory and a receiver that fails at first, send a signed GitHub push, and
+follow it until it is delivered. The demo cleans up after itself.`,
 		Example: "  hookyard demo",
 	}
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -55,14 +56,14 @@ GitHub push with a real signature, and follow it until it is delivered. Nothing 
 		defer cancel()
 		err := s.demo(ctx)
 		if err != nil && c.Context().Err() == nil && ctx.Err() != nil {
-			return failf(exitFailed, "the demo did not end in time: %v", err)
+			return failf(exitFailed, "the demo did not finish in time: %v", err)
 		}
 		return err
 	}
 	return takes(c, 0, 0)
 }
 
-// demo runs the tour and cleans up behind it.
+// demo runs the tour and cleans up after it.
 func (s *session) demo(ctx context.Context) (err error) {
 	d := &demo{session: s, start: time.Now(), secret: rand.Text(), signing: newSigningSecret()}
 	dir, err := os.MkdirTemp("", "hookyard-demo-")
@@ -93,14 +94,14 @@ func (s *session) demo(ctx context.Context) (err error) {
 	return nil
 }
 
-// newSigningSecret makes a secret in Standard Webhooks' form.
+// newSigningSecret returns a new secret in the format of Standard Webhooks.
 func newSigningSecret() string {
 	b := make([]byte, 24)
 	_, _ = rand.Read(b) // never fails
 	return "whsec_" + base64.StdEncoding.EncodeToString(b)
 }
 
-// step prints one thing that happened, and when.
+// step prints one step of the tour with its time.
 func (d *demo) step(color, mark, format string, args ...any) {
 	at := d.paint(grey, fmt.Sprintf("%6.3f s", time.Since(d.start).Seconds()))
 	_ = d.println("%s  %s %s", at, d.paint(color, mark), fmt.Sprintf(format, args...))
@@ -111,10 +112,13 @@ func (d *demo) note(format string, args ...any) {
 	_ = d.println("            %s", d.paint(grey, fmt.Sprintf(format, args...)))
 }
 
-// serve starts a server on a free port with its database in dir, and returns what stops it.
+// serve starts a server on a free port with its database in dir, and returns a function that stops it.
 func (d *demo) serve(ctx context.Context, dir string) (stop func() error, err error) {
 	config := app.DefaultConfig()
-	config.Listen, config.Dev, config.Data, config.Grace = "127.0.0.1:0", true, filepath.Join(dir, "data"), time.Second
+	config.Listen = "127.0.0.1:0"
+	config.Dev = true
+	config.Data = filepath.Join(dir, "data")
+	config.Grace = time.Second
 	a, err := app.New(ctx, config, version(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
@@ -127,14 +131,14 @@ func (d *demo) serve(ctx context.Context, dir string) (stop func() error, err er
 		cancel()
 		return nil, errors.Join(err, <-ended)
 	}
-	d.step(green, "●", "server started at %s, on an SQLite file", d.server)
+	d.step(green, "●", "started a server at %s, on a SQLite file", d.server)
 	return func() error {
 		cancel()
 		return <-ended
 	}, nil
 }
 
-// setUp makes the project, the way in and the way out.
+// setUp creates the project, its source and its hook.
 func (d *demo) setUp(ctx context.Context) error {
 	if _, _, err := d.client.PutProject(ctx, demoProject, client.ProjectPatch{}); err != nil {
 		return err
@@ -151,21 +155,20 @@ func (d *demo) setUp(ctx context.Context) error {
 		client.HookPatch{URL: &url, Events: &events, Secret: &d.signing, Schedule: &schedule}); err != nil {
 		return err
 	}
-	d.step(green, "●", "project %s made", demoProject)
-	d.note("way in:   source github, %s, verifies GitHub's signature", src.URL)
-	d.note("way out:  hook deploy, %s, tries at once, after 1 s, after 2 s more", url)
-	d.note("receiver: answers 503 to the first two attempts, as if it were being deployed")
+	d.step(green, "●", "created project %s", demoProject)
+	d.note("source:   github, %s, verifies GitHub's signature", src.URL)
+	d.note("hook:     deploy, %s, attempts at once, after 1 s and after 2 more s", url)
+	d.note("receiver: answers 503 to the first two attempts, as if it was being deployed")
 	return nil
 }
 
-// sendPush sends what GitHub would send, signed as GitHub signs, once forged and once for real, and returns the event's
-// id.
+// sendPush sends the push twice, with a forged signature and with a valid one, and returns the id of the event.
 func (d *demo) sendPush(ctx context.Context) (string, error) {
 	status, _, err := d.post(ctx, "sha256="+hex.EncodeToString(make([]byte, sha256.Size)))
 	if err != nil {
 		return "", err
 	}
-	d.step(yellow, "✗", "a push with a forged signature came in: %d, refused and not kept", status)
+	d.step(yellow, "✗", "received a push with a forged signature: %d, rejected and not stored", status)
 	mac := hmac.New(sha256.New, []byte(d.secret))
 	mac.Write(demoPush)
 	status, took, err := d.post(ctx, "sha256="+hex.EncodeToString(mac.Sum(nil)))
@@ -173,17 +176,17 @@ func (d *demo) sendPush(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if status/100 != 2 {
-		return "", failf(exitFailed, "the source answered %d to a signed push", status)
+		return "", failf(exitFailed, "the source answered %d to a push with a valid signature", status)
 	}
 	page, err := d.client.Events(ctx, demoProject, client.EventQuery{Source: "github"})
 	if err != nil {
 		return "", err
 	}
 	if len(page.Events) != 1 {
-		return "", failf(exitFailed, "%d events were kept instead of 1", len(page.Events))
+		return "", failf(exitFailed, "%d events were stored instead of 1", len(page.Events))
 	}
 	e := page.Events[0]
-	d.step(green, "✓", "a push with a good signature came in: verified (%s), kept, answered %d in %s", e.Verified,
+	d.step(green, "✓", "received a push with a valid signature: verified (%s), stored, answered %d in %s", e.Verified,
 		status, took.Round(100*time.Microsecond))
 	d.note("event %s of type %s, %d bytes; on disk before the answer", e.ID, e.Type, e.Size)
 	return e.ID, nil
@@ -210,7 +213,7 @@ func (d *demo) post(ctx context.Context, signature string) (int, time.Duration, 
 	return resp.StatusCode, time.Since(start), resp.Body.Close()
 }
 
-// follow tells of each attempt as the receiver sees it, until the delivery has ended.
+// follow reports each attempt as the receiver sees it, until the delivery ends.
 func (d *demo) follow(ctx context.Context, event string) error {
 	for {
 		var got demoAttempt
@@ -226,11 +229,11 @@ func (d *demo) follow(ctx context.Context, event string) error {
 			return failf(exitFailed, "attempt %d came with webhook-id %q instead of %q", got.n, got.id, event)
 		}
 		if got.status/100 == 2 {
-			d.step(green, "✓", "attempt %d: %d; signature verified by the receiver, bytes as GitHub sent them", got.n,
-				got.status)
+			d.step(green, "✓", "attempt %d: %d; the receiver verified the signature and got GitHub's exact bytes",
+				got.n, got.status)
 			break
 		}
-		d.step(red, "✗", "attempt %d: %d; tried again later", got.n, got.status)
+		d.step(red, "✗", "attempt %d: %d; will be retried", got.n, got.status)
 	}
 	silent := *d.session
 	silent.quiet = true
@@ -239,16 +242,16 @@ func (d *demo) follow(ctx context.Context, event string) error {
 		return err
 	}
 	if len(all) != 1 || all[0].State != hookyard.Delivered {
-		return failf(exitFailed, "the delivery did not end as it should")
+		return failf(exitFailed, "the event was not delivered")
 	}
-	d.step(green, "●", "delivered, %d attempts; all had the same webhook-id, so that a receiver can drop a repeat",
-		all[0].Attempts)
+	d.step(green, "●", "delivered after %s, all with the same webhook-id, so a receiver can drop duplicates",
+		plural(all[0].Attempts, "attempt"))
 	return nil
 }
 
 func (d *demo) goodbye() {
 	_ = d.println(`
-That was a server in a temporary folder; it is gone again. To go on:
+The demo server and its data are gone. To continue:
 
   %s
   %s

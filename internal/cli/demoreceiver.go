@@ -12,8 +12,8 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
-// demoReceiver stands for somebody's service: busy at first, then it verifies what it gets as any receiver would, with
-// the published library of Standard Webhooks.
+// demoReceiver stands in for a user's service. It is busy at first. It verifies requests as any receiver would, with
+// the public Standard Webhooks library.
 type demoReceiver struct {
 	url      string
 	attempts chan demoAttempt
@@ -21,14 +21,14 @@ type demoReceiver struct {
 	ended    chan error
 }
 
-// demoAttempt is one request that the receiver got.
+// demoAttempt is one request to the receiver.
 type demoAttempt struct {
 	n, status int
 	id        string // the header webhook-id
 	fault     error
 }
 
-// demoFailures is how often the receiver answers 503.
+// demoFailures is the number of attempts that the receiver answers with 503.
 const demoFailures = 2
 
 func newDemoReceiver(ctx context.Context, secret string) (*demoReceiver, error) {
@@ -42,7 +42,7 @@ func newDemoReceiver(ctx context.Context, secret string) (*demoReceiver, error) 
 	}
 	r := &demoReceiver{url: "http://" + l.Addr().String() + "/deploy", attempts: make(chan demoAttempt, 16),
 		ended: make(chan error, 1)}
-	n := 0 // attempts of one delivery come one after the other
+	n := 0 // not guarded: attempts of one delivery do not overlap
 	r.server = &http.Server{ReadHeaderTimeout: 5 * time.Second,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 			n++
@@ -52,7 +52,7 @@ func newDemoReceiver(ctx context.Context, secret string) (*demoReceiver, error) 
 			case err != nil:
 				a.fault = err
 			case !bytes.Equal(body, demoPush):
-				a.fault = errors.New("the bytes are not those that were sent")
+				a.fault = errors.New("the body differs from what was sent")
 			default:
 				a.fault = verifier.Verify(body, q.Header)
 			}

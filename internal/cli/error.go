@@ -25,21 +25,21 @@ const (
 	exitFailed      = 1
 	exitUsage       = 2
 	exitSignIn      = 4   // not signed in
-	exitNotFound    = 5   // no such thing, or it is past its retention
-	exitNotAccepted = 6   // the receiver did not accept, or not in time: hook test, publish --wait, event replay --to
-	exitInterrupted = 130 // by SIGINT or SIGTERM, as shells count
+	exitNotFound    = 5   // not found, or past its retention
+	exitNotAccepted = 6   // not accepted by the receiver in time: hook test, publish --wait, event replay --to
+	exitInterrupted = 130 // SIGINT or SIGTERM, as in shells
 )
 
-// failure is an error with an exit code and a next step.
+// failure is an error with an exit code and advice.
 type failure struct {
 	exit    int
 	message string
-	next    string // what to do about it, or ""
+	next    string // what the user can do about it, or ""
 }
 
 func (f *failure) Error() string { return f.message }
 
-// then adds what to do about it.
+// then adds advice.
 func (f *failure) then(format string, args ...any) *failure {
 	f.next = fmt.Sprintf(format, args...)
 	return f
@@ -51,7 +51,7 @@ func failf(exit int, format string, args ...any) *failure {
 
 func usagef(format string, args ...any) *failure { return failf(exitUsage, format, args...) }
 
-// report is an error as --json shows it.
+// report is the JSON form of an error.
 type report struct {
 	Error  string        `json:"error"`
 	Next   string        `json:"next,omitempty"`
@@ -61,7 +61,7 @@ type report struct {
 	Exit   int           `json:"exit"`
 }
 
-// exit shows an error once, on stderr, and returns the exit code.
+// exit prints an error on stderr and returns the exit code.
 func (s *session) exit(ctx context.Context, err error) int {
 	if err == nil {
 		return exitOK
@@ -82,7 +82,7 @@ func (s *session) exit(ctx context.Context, err error) int {
 	return r.Exit
 }
 
-// explain says what an error means to whoever typed the command.
+// explain turns any error into a report for the user.
 func (s *session) explain(err error) report {
 	var f *failure
 	var answer *client.Error
@@ -103,7 +103,7 @@ func (s *session) explainAnswer(e *client.Error) report {
 	switch e.Status {
 	case http.StatusUnauthorized:
 		r.Exit = exitSignIn
-		r.Next = "give a token: --token, HOOKYARD_TOKEN, or the file " + s.tokenFile()
+		r.Next = "provide a token: --token, HOOKYARD_TOKEN, or the file " + s.tokenFile()
 	case http.StatusNotFound, http.StatusGone:
 		r.Exit = exitNotFound
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
@@ -122,16 +122,16 @@ func (s *session) explainNetwork(err error) report {
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
 		return report{Error: fmt.Sprintf("the server at %s did not answer within %s", s.server, s.timeout),
-			Next: "give it longer with --timeout", Exit: exitFailed}
+			Next: "allow more time with --timeout", Exit: exitFailed}
 	}
 	return report{
 		Error: fmt.Sprintf("no server answers at %s (%v)", s.server, rootOf(ue.Err)),
-		Next:  "start one with hookyard serve, or give --server URL (or HOOKYARD_SERVER)",
+		Next:  "start one with hookyard serve, or set --server URL (or HOOKYARD_SERVER)",
 		Exit:  exitFailed,
 	}
 }
 
-// rootOf is the last cause in a chain of errors, such as "connection refused".
+// rootOf returns the system error at the end of the chain, such as "connection refused", or err itself.
 func rootOf(err error) error {
 	var sys *os.SyscallError
 	if errors.As(err, &sys) {
@@ -140,12 +140,13 @@ func rootOf(err error) error {
 	return err
 }
 
-// flagError turns what pflag says into a usage error that names the nearest flag.
+// flagError turns an error of pflag into a usage error that suggests a similar flag.
 func flagError(c *cobra.Command, err error) error {
 	if errors.Is(err, pflag.ErrHelp) {
 		return err
 	}
-	f := usagef("%s", strings.TrimPrefix(err.Error(), "pflag: ")).then("%s --help lists the flags", c.CommandPath())
+	f := usagef("%s", strings.TrimPrefix(err.Error(), "pflag: ")).
+		then("for the list of flags: %s --help", c.CommandPath())
 	var unknown *pflag.NotExistError
 	if errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "" {
 		f.message += didYouMean(nearFlags(c.Flags(), unknown.GetSpecifiedName()))
@@ -160,7 +161,7 @@ func didYouMean(names []string) string {
 	return ": did you mean " + strings.Join(names, " or ") + "?"
 }
 
-// nearFlags returns the flags whose names are a slip away from name.
+// nearFlags returns the flags with names similar to name.
 func nearFlags(fs *pflag.FlagSet, name string) []string {
 	var names []string
 	fs.VisitAll(func(f *pflag.Flag) {
@@ -175,7 +176,7 @@ func nearFlags(fs *pflag.FlagSet, name string) []string {
 	return near
 }
 
-// nearest returns the names that a slip of the fingers could have made typed of, the most likely only.
+// nearest returns up to three names of which typed is most likely a misspelling.
 func nearest(names []string, typed string) []string {
 	const slips = 2
 	best, near := slips+1, []string(nil)
@@ -195,7 +196,7 @@ func nearest(names []string, typed string) []string {
 	return near[:min(len(near), 3)]
 }
 
-// distance counts the letters to insert, delete or change to make b of a (Levenshtein).
+// distance returns the Levenshtein distance between a and b.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -20,7 +20,7 @@ func newEvent(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "event",
 		Aliases: []string{"events"},
-		Short:   "Events: what came in",
+		Short:   "Events: what was received",
 		Example: `  hookyard event list --type 'order.*' --since 2h -p shop/orders
   hookyard event search 'ann@example.com'
   hookyard event show evt_… --curl
@@ -31,7 +31,7 @@ func newEvent(s *session) *cobra.Command {
 		newEventExplain(s))
 }
 
-// eventFilter is the flags that restrict a list of events.
+// eventFilter holds the flags that restrict a list of events.
 type eventFilter struct {
 	q     client.EventQuery
 	span  span
@@ -40,11 +40,11 @@ type eventFilter struct {
 
 func (f *eventFilter) flags(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.q.Type, "type", "t", "", "event type, or a pattern such as order.*")
-	fs.StringVarP(&f.q.Source, "source", "s", "", "name of the source it came by")
-	fs.StringVar(&f.q.Hook, "hook", "", "owed to this hook")
-	fs.Var(&f.state, "state", "with a delivery that is pending, delivered, failed, skipped or canceled")
-	fs.StringVar(&f.q.Path, "path", "", "path into a JSON body, such as data.order.id …")
-	fs.StringVar(&f.q.Value, "value", "", "… and what must be there")
+	fs.StringVarP(&f.q.Source, "source", "s", "", "only from this source")
+	fs.StringVar(&f.q.Hook, "hook", "", "only with a delivery to this hook")
+	fs.Var(&f.state, "state", "only with a delivery in this state: pending, delivered, failed, skipped or canceled")
+	fs.StringVar(&f.q.Path, "path", "", "path into a JSON body, such as data.order.id")
+	fs.StringVar(&f.q.Value, "value", "", "value that --path must lead to")
 	f.span.flags(fs)
 	pageFlags(fs, &f.q.Page)
 }
@@ -53,27 +53,28 @@ func (f *eventFilter) query() (client.EventQuery, error) {
 	if f.q.Value != "" && f.q.Path == "" {
 		return f.q, usagef("--value needs --path")
 	}
-	f.q.Since, f.q.Until, f.q.State = f.span.since.t, f.span.until.t, hookyard.State(f.state)
+	f.q.Since, f.q.Until = f.span.since.t, f.span.until.t
+	f.q.State = hookyard.State(f.state)
 	return f.q, nil
 }
 
 func newEventList(s *session) *cobra.Command {
 	var f eventFilter
 	c := &cobra.Command{
-		Use: "list", Short: "List events, the newest first",
+		Use: "list", Short: "List events, newest first",
 		Example: `  hookyard event list -p shop/orders
   hookyard event list --state failed --since 1d
   hookyard event list --path data.order.id --value 7 --json`,
 	}
 	f.flags(c.Flags())
-	c.Flags().StringVar(&f.q.Text, "text", "", "text that stands somewhere in the body")
+	c.Flags().StringVar(&f.q.Text, "text", "", "only with this text in the body")
 	c.RunE = func(c *cobra.Command, _ []string) error { return s.listEvents(c.Context(), &f) }
 	return takes(c, 0, 0)
 }
 
 func newEventSearch(s *session) *cobra.Command {
 	var f eventFilter
-	c := &cobra.Command{Use: "search TEXT", Short: "Find events whose body holds a text",
+	c := &cobra.Command{Use: "search TEXT", Short: "Find events by a text in the body",
 		Example: "  hookyard event search ann@example.com --since 7d -p shop/orders"}
 	f.flags(c.Flags())
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -106,7 +107,7 @@ func (s *session) listEvents(ctx context.Context, f *eventFilter) error {
 			return err
 		}
 		if page.Cut {
-			s.say("the search stopped at its bound on work; go on with --cursor %s", page.Cursor)
+			s.say("the search reached its work limit; to continue: --cursor %s", page.Cursor)
 			return nil
 		}
 		s.more(len(rows), "event", page.Cursor)
@@ -114,7 +115,7 @@ func (s *session) listEvents(ctx context.Context, f *eventFilter) error {
 	})
 }
 
-// statesOf writes 2 delivered, 1 pending.
+// statesOf formats counts as in "2 delivered, 1 pending".
 func statesOf(counts map[hookyard.State]int) string {
 	var parts []string
 	for _, state := range []hookyard.State{hookyard.Delivered, hookyard.Pending, hookyard.Failed, hookyard.Skipped,
@@ -127,7 +128,7 @@ func statesOf(counts map[hookyard.State]int) string {
 }
 
 func newEventBody(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "body EVENT", Short: "Print an event's bytes as they came",
+	c := &cobra.Command{Use: "body EVENT", Short: "Print the exact bytes of an event",
 		Example: "  hookyard event body evt_… -p shop/orders > body.json"}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, project, err := s.clientAndProject()
@@ -148,22 +149,23 @@ func newEventReplay(s *session) *cobra.Command {
 	var hooks, header []string
 	var to string
 	c := &cobra.Command{
-		Use: "replay EVENT", Short: "Send an event again: to hooks, or from here to a URL",
-		Long: `Send an event again, to the hooks that were owed it or to those named.
+		Use: "replay EVENT", Short: "Resend an event, to its hooks or from this machine to a URL",
+		Long: `Resend an event to the hooks that have a delivery of it, or to the hooks named.
 
-With --to it is sent from here, with its original headers and bytes, and the answer is printed; nothing is recorded on
-the server. The exit code is then 6 unless the answer is a 2xx.`,
+With --to the event is sent from this machine with its original headers and
+bytes, and the response is printed. Nothing is recorded on the server. The exit
+code is 6 unless the response is a 2xx.`,
 		Example: `  hookyard event replay evt_… -p shop/orders
   hookyard event replay evt_… --hook billing
   hookyard event replay evt_… --to http://localhost:3000/hooks -H 'X-Debug: 1'`,
 	}
-	c.Flags().StringSliceVar(&hooks, "hook", nil, "only to these hooks, also if they were not owed it")
-	c.Flags().StringVar(&to, "to", "", "send it from here to this URL instead")
+	c.Flags().StringSliceVar(&hooks, "hook", nil, "only to these hooks, even if they did not get the event before")
+	c.Flags().StringVar(&to, "to", "", "send it from this machine to this URL instead")
 	c.Flags().StringArrayVarP(&header, "header", "H", nil,
 		"with --to: header to add or replace, 'Name: value' (repeatable)")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if to != "" && len(hooks) > 0 {
-			return usagef("--to sends from here and --hook from the server: give one of them")
+			return usagef("--to sends from this machine and --hook from the server: use only one")
 		}
 		cl, project, err := s.clientAndProject()
 		if err != nil {
@@ -180,14 +182,14 @@ the server. The exit code is then 6 unless the answer is a 2xx.`,
 			if s.quiet {
 				return s.printLines(ids)
 			}
-			return s.println("%s will be sent again", plural(len(ids), "delivery"))
+			return s.println("resending %s", plural(len(ids), "delivery"))
 		})
 	}
 	return takes(c, 1, 1)
 }
 
 func newEventExplain(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "explain EVENT", Short: "Say for each hook why it did or did not get an event",
+	c := &cobra.Command{Use: "explain EVENT", Short: "Explain why each hook did or did not get an event",
 		Example: "  hookyard event explain evt_… -p shop/orders"}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, project, err := s.clientAndProject()
@@ -199,8 +201,8 @@ func newEventExplain(s *session) *cobra.Command {
 			return err
 		}
 		return s.show(x, func() error {
-			s.say("%s of type %s, came in by %s at %s", x.Event.ID, orText(x.Event.Type, "none"), x.Event.Source,
-				localTime(x.Event.Time))
+			s.say("%s of type %s, received by source %s at %s", x.Event.ID, orText(x.Event.Type, "none"),
+				x.Event.Source, localTime(x.Event.Time))
 			var rows [][]string
 			for _, h := range x.Hooks {
 				rows = append(rows, []string{h.Hook, yesNo(h.Wanted), orText(string(h.State), "-"),

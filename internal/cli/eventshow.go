@@ -27,25 +27,27 @@ func newEventShow(s *session) *cobra.Command {
 		Use: "show EVENT", Short: "Show an event: header, body, deliveries",
 		Long: `Show an event with its header and body.
 
---curl prints a command that sends the same headers and the very same bytes again, to the source's URL or to --to.
+--curl prints a command that sends the same headers and bytes again, to the
+source's URL or to --to.
 
---as-test prints the event as a file for a test-suite: one HTTP/1.1 request message (RFC 9112) with lines that end in a
-line feed, the headers as they came, then an empty line, then the body, byte for byte and of Content-Length bytes. A
-comment in the header X-Hookyard-Event says which event it was. Go reads it with http.ReadRequest, and any language by
-splitting at the first empty line.`,
+--as-test prints the event as a file for a test suite: an HTTP/1.1 request
+message (RFC 9112) whose lines end in a line feed. The original headers come
+first, then an empty line, then the exact body of Content-Length bytes. The
+header X-Hookyard-Event holds the event's id. In Go, read the file with
+http.ReadRequest; elsewhere, split it at the first empty line.`,
 		Example: `  hookyard event show evt_… -p shop/orders
   hookyard event show evt_… --curl --to http://localhost:3000/hooks | sh
   hookyard event show evt_… --as-test > testdata/push.http`,
 	}
-	c.Flags().BoolVar(&curl, "curl", false, "print it as a curl command")
-	c.Flags().BoolVar(&asTest, "as-test", false, "print it as a file for a test-suite")
-	c.Flags().StringVar(&to, "to", "", "with --curl and --as-test: URL to send to")
+	c.Flags().BoolVar(&curl, "curl", false, "print the event as a curl command")
+	c.Flags().BoolVar(&asTest, "as-test", false, "print the event as a file for a test suite")
+	c.Flags().StringVar(&to, "to", "", "with --curl or --as-test: URL to send to")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		switch {
 		case curl && asTest:
-			return usagef("--curl and --as-test exclude each other")
+			return usagef("--curl and --as-test cannot be combined")
 		case to != "" && !curl && !asTest:
-			return usagef("--to goes with --curl or --as-test; to send it, use hookyard event replay EVENT --to URL")
+			return usagef("--to needs --curl or --as-test; to send the event, use hookyard event replay EVENT --to URL")
 		}
 		cl, project, err := s.clientAndProject()
 		if err != nil {
@@ -95,7 +97,7 @@ func (s *session) showEvent(e *client.Event) error {
 		return s.println("\n%s", e.Text)
 	case len(e.Base64) > 0:
 		return s.println("\n%s", s.paint(grey,
-			fmt.Sprintf("not text; hookyard event body %s prints the %d bytes", e.ID, len(e.Base64))))
+			fmt.Sprintf("%d bytes that are not text; to print them: hookyard event body %s", len(e.Base64), e.ID)))
 	}
 	return nil
 }
@@ -133,14 +135,14 @@ func sortedNames(header map[string][]string) []string {
 	return names
 }
 
-// request is an event as the request it came in by.
+// request is an HTTP request that repeats an event.
 type request struct {
 	eventID, method, url string
 	header               http.Header
 	body                 []byte
 }
 
-// original makes the request of an event: its header without what belongs to the connection, its bytes.
+// original returns the request by which an event was received, without the headers of its connection.
 func (s *session) original(ctx context.Context, cl *client.Client, project, id string) (*request, error) {
 	e, err := cl.Event(ctx, project, id)
 	if err != nil {
@@ -158,7 +160,7 @@ func (s *session) original(ctx context.Context, cl *client.Client, project, id s
 	r := &request{eventID: e.ID, method: orText(e.Method, http.MethodPost),
 		url: strings.TrimRight(s.server, "/") + "/in/" + project + "/" + e.Source + e.Target, body: b}
 	if e.Source == hookyard.SourceAPI || e.Source == hookyard.SourceMeta {
-		r.url = "http://localhost:3000/" // it did not come by a URL that takes it as it is
+		r.url = "http://localhost:3000/" // an example: no URL of the server accepts the event in this form
 	}
 	r.header = forwardedHeader(e.Header, e.ContentType)
 	return r, nil
@@ -218,11 +220,11 @@ func quoteShell(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
-// writeTest writes the file that the help of event show describes.
+// writeTest writes the test file that the help of event show describes.
 func (r *request) writeTest(w io.Writer) error {
 	to, err := url.Parse(r.url)
 	if err != nil || to.Host == "" {
-		return usagef("--to %q: write a URL such as http://localhost:3000/hooks", r.url)
+		return usagef("--to %q: use a URL such as http://localhost:3000/hooks", r.url)
 	}
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s %s HTTP/1.1\nHost: %s\n", r.method, to.RequestURI(), to.Host)

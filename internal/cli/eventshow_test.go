@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// FuzzAsTest holds the file of event show --as-test against Go's own reader: method, path, headers and bytes come back.
+// FuzzAsTest checks that Go reads the file of event show --as-test back: method, path, headers and bytes.
 func FuzzAsTest(f *testing.F) {
 	f.Add("POST", "/in/o/p/s?x=1", "application/json", "{\"a\": 1}\r\n\r\n")
 	f.Add("PUT", "/", "", "")
@@ -18,11 +18,11 @@ func FuzzAsTest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, method, path, value, body string) {
 		if strings.Trim(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" || method == "" ||
 			strings.ContainsAny(value, "\r\n\x00") || value != strings.TrimSpace(value) {
-			t.Skip("no server would have let it in")
+			t.Skip("no server accepts this")
 		}
 		for i := range len(value) {
 			if value[i] < ' ' && value[i] != '\t' || value[i] == 0x7f {
-				t.Skip("no server would have let it in")
+				t.Skip("no server accepts this")
 			}
 		}
 		r := &request{eventID: "evt_1", method: method, url: "http://localhost:3000" + path,
@@ -43,12 +43,12 @@ func FuzzAsTest(f *testing.F) {
 	})
 }
 
-// What strangers sent cannot leave the quotes of a command that somebody is to run.
+// Received text cannot escape from the quotes of a shell command.
 func TestQuoteShell(t *testing.T) {
 	t.Parallel()
 	sh, err := exec.LookPath("sh")
 	if err != nil {
-		t.Skip("there is no sh")
+		t.Skip("sh is not installed")
 	}
 	for _, text := range []string{"", "plain", "it's", `'; echo broken; '`, "$(echo broken) `echo broken` $HOME \\",
 		"line\nbreak", `"quoted"`, "'''", "-n", "%s"} {

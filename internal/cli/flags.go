@@ -15,7 +15,7 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// timeFlag is a time that may be given as an age.
+// timeFlag is a point in time that may be given as an age.
 type timeFlag struct {
 	t   time.Time
 	now func() time.Time
@@ -43,25 +43,25 @@ func (f *timeFlag) Set(text string) error {
 			return nil
 		}
 	}
-	return usagef("write an age such as 10m, 2h or 3d, or a time such as 2026-03-01T14:00:00Z")
+	return usagef("use an age such as 10m, 2h or 3d, or a time such as 2026-03-01T14:00:00Z")
 }
 
-// span is --since and --until.
+// span holds --since and --until.
 type span struct{ since, until timeFlag }
 
 func (p *span) flags(fs *pflag.FlagSet) {
 	p.since.now, p.until.now = time.Now, time.Now
-	fs.Var(&p.since, "since", "only from then on: an age (10m, 2h, 3d) or a time")
-	fs.Var(&p.until, "until", "only before then: an age or a time")
+	fs.Var(&p.since, "since", "start: an age (10m, 2h, 3d) or a time")
+	fs.Var(&p.until, "until", "end: an age or a time")
 }
 
-// pageFlags is --limit and --cursor.
+// pageFlags declares --limit and --cursor.
 func pageFlags(fs *pflag.FlagSet, p *client.Page) {
-	limitVar(fs, &p.Limit, 50, "entries to show")
-	fs.StringVar(&p.Cursor, "cursor", "", "go on from here, as the list before said")
+	limitVar(fs, &p.Limit, 50, "maximum number of entries")
+	fs.StringVar(&p.Cursor, "cursor", "", "continue after the previous page: the cursor that it printed")
 }
 
-// countFlag is a number of things to show.
+// countFlag is a positive number.
 type countFlag int
 
 func (f *countFlag) Type() string   { return "int" }
@@ -70,13 +70,13 @@ func (f *countFlag) String() string { return strconv.Itoa(int(*f)) }
 func (f *countFlag) Set(text string) error {
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
-		return usagef("write a number from 1 on")
+		return usagef("use a number of at least 1")
 	}
 	*f = countFlag(n)
 	return nil
 }
 
-// limitVar declares --limit, how many entries to show.
+// limitVar declares --limit, the maximum number of entries to show.
 func limitVar(fs *pflag.FlagSet, n *int, preset int, usage string) {
 	*n = preset
 	fs.Var((*countFlag)(n), "limit", usage)
@@ -97,7 +97,7 @@ func (f *stateFlag) Set(text string) error {
 	return usagef("use pending, delivered, failed, skipped or canceled")
 }
 
-// changed returns a pointer to value when the flag was given, else nil: patches leave alone what is nil.
+// changed returns a pointer to value if the flag was given and nil otherwise: a patch does not change what is nil.
 func changed[T any](fs *pflag.FlagSet, name string, value T) *T {
 	if !fs.Changed(name) {
 		return nil
@@ -105,20 +105,21 @@ func changed[T any](fs *pflag.FlagSet, name string, value T) *T {
 	return &value
 }
 
-// durations reads a list such as 0s,5s,5m.
+// durations parses a list such as 0s,5s,5m.
 func durations(texts []string) ([]hookyard.Duration, error) {
 	out := make([]hookyard.Duration, 0, len(texts))
 	for _, text := range texts {
 		d, err := hookyard.ParseDuration(strings.TrimSpace(text))
 		if err != nil {
-			return nil, usagef("%q is not a duration: write for example 0s,5s,5m", text)
+			return nil, usagef("%q is not a duration: use for example 0s,5s,5m", text)
 		}
 		out = append(out, hookyard.Duration(d))
 	}
 	return out, nil
 }
 
-// read returns what a -d flag means: the text itself, the content of @file, or stdin for -.
+// read returns the data that a -d flag stands for: the content of the file for @file, stdin for -, otherwise the text
+// itself.
 func (s *session) read(text string) ([]byte, error) {
 	name, isFile := strings.CutPrefix(text, "@")
 	switch {
@@ -134,7 +135,7 @@ func (s *session) read(text string) ([]byte, error) {
 	return []byte(text), nil
 }
 
-// readJSON is read for what must be JSON.
+// readJSON is like read and requires the data to be JSON.
 func (s *session) readJSON(flag, text string) (json.RawMessage, error) {
 	b, err := s.read(text)
 	if err != nil {
@@ -142,12 +143,12 @@ func (s *session) readJSON(flag, text string) (json.RawMessage, error) {
 	}
 	var v json.RawMessage
 	if err := json.Unmarshal(b, &v); err != nil {
-		return nil, usagef("%s is not JSON: %v", flag, err).then("text is JSON only in quotes: %s '\"text\"'", flag)
+		return nil, usagef("%s is not JSON: %v", flag, err).then("a JSON string needs quotes: %s '\"text\"'", flag)
 	}
 	return v, nil
 }
 
-// readObject is read for a JSON object with known members.
+// readObject is like read and decodes a JSON object into a T. Unknown members are a usage error.
 func readObject[T any](s *session, flag, text string) (*T, error) {
 	b, err := s.read(text)
 	if err != nil {

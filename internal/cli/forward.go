@@ -15,10 +15,10 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// maxShown bounds what is read of a local receiver's answer.
+// maxShown limits how many bytes of a local receiver's response are read.
 const maxShown = 64 << 10
 
-// answered is what a URL answered to an event that was sent from here.
+// answered is the response of a URL to an event sent from this machine.
 type answered struct {
 	URL      string              `json:"url"`
 	Status   int                 `json:"status,omitempty"`
@@ -29,13 +29,13 @@ type answered struct {
 	Base64   []byte              `json:"base64,omitempty"`
 	took     time.Duration
 
-	truncated bool // more was answered than is shown
-	refused   bool // nobody took the request: it was surely not seen
+	truncated bool // the response was longer than maxShown
+	refused   bool // the connection failed, so the receiver did not see the request
 }
 
 func (a *answered) ok() bool { return a.Status/100 == 2 }
 
-// summary is one word for it: 200, or what went wrong.
+// summary returns the status, such as 200, or the error.
 func (a *answered) summary() string {
 	if a.Error != "" {
 		return a.Error
@@ -43,8 +43,8 @@ func (a *answered) summary() string {
 	return fmt.Sprint(a.Status)
 }
 
-// forwarder sends events from this machine. It follows no redirect and asks for no compression: what the receiver gets
-// and answers is what is shown.
+// forwarder sends events from this machine. It does not follow redirects or ask for compression, so that the user sees
+// exactly what the receiver got and answered.
 type forwarder struct {
 	http *http.Client
 }
@@ -57,7 +57,7 @@ func newForwarder(timeout time.Duration) *forwarder {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
-// send sends a request and never fails: what went wrong is part of the answer.
+// send sends a request. It never fails: an error is part of the response.
 func (f *forwarder) send(ctx context.Context, r *request) *answered {
 	a, start := &answered{URL: r.url}, time.Now()
 	defer func() {
@@ -84,7 +84,7 @@ func (f *forwarder) send(ctx context.Context, r *request) *answered {
 	a.Status, a.Header = resp.StatusCode, resp.Header
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxShown+1))
 	if err != nil {
-		a.Error = "the answer broke off: " + sendError(err)
+		a.Error = "the response ended early: " + sendError(err)
 	}
 	if len(body) > maxShown {
 		body, a.truncated = body[:maxShown], true
@@ -101,23 +101,23 @@ func sendError(err error) string {
 	var ue *url.Error
 	if errors.As(err, &ue) {
 		if ue.Timeout() {
-			return "no answer in time"
+			return "no response in time"
 		}
 		err = ue.Err
 	}
 	return rootOf(err).Error()
 }
 
-// checkURL refuses what cannot be forwarded to.
+// checkURL returns a usage error unless text is an HTTP URL.
 func checkURL(flag, text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return usagef("%s %q: write a URL such as http://localhost:3000/hooks", flag, text)
+		return usagef("%s %q: use a URL such as http://localhost:3000/hooks", flag, text)
 	}
 	return nil
 }
 
-// replayTo sends an event from here to a URL and shows the answer.
+// replayTo sends an event from this machine to a URL and shows the response.
 func (s *session) replayTo(ctx context.Context, cl *client.Client, project, id, to string, header []string) error {
 	if err := checkURL("--to", to); err != nil {
 		return err

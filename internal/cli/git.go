@@ -11,10 +11,11 @@ import (
 func newGit(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "git",
-		Short: "Git repositories: an event for each push",
-		Long: `Make events of the pushes to a plain Git repository: install writes a post-receive hook into it. A push is never delayed by
-more than a few seconds and never refused because of hookyard: what cannot be sent waits in the repository and is sent,
-in order, with the next push or by flush.`,
+		Short: "Git: publish an event for each push to a repository",
+		Long: `Publish the pushes to a plain Git repository as events: install adds a
+post-receive hook to it. hookyard never delays a push by more than a few seconds
+and never makes it fail: a push that cannot be sent waits in the repository, and
+is sent, in order, with the next push or by flush.`,
 		Example: `  hookyard git install /srv/git/orders.git -p shop/orders --server https://hooks.example.com --token …
   hookyard git flush /srv/git/orders.git`,
 	}
@@ -33,18 +34,19 @@ func newGitInstall(s *session) *cobra.Command {
 	var set gitpush.Settings
 	var repo string
 	c := &cobra.Command{
-		Use: "install [REPOSITORY]", Short: "Make a repository tell the server of every push",
-		Long: `Make a repository tell the server of every push to a project: it writes hooks/post-receive, the settings into the
-repository's configuration (hookyard.server, hookyard.project, …) and the token into a file that others cannot read. It
-can be run again to change settings.`,
+		Use: "install [REPOSITORY]", Short: "Make a repository report every push to the server",
+		Long: `Make a repository report every push to the server. The command writes
+hooks/post-receive, stores the settings in the repository's configuration
+(hookyard.server, hookyard.project, …) and the token in a file that only its
+owner can read. Run it again to change the settings.`,
 		Example: `  hookyard git install -p shop/orders                      the repository in this folder
   hookyard git install --repo /srv/git/orders.git -p shop/orders --append`,
 	}
-	c.Flags().StringVar(&repo, "repo", "", "the repository's folder, instead of the argument")
+	c.Flags().StringVar(&repo, "repo", "", "the repository's directory, instead of the argument")
 	c.Flags().StringVar(&set.URL, "url", "", "URL of the repository's page, for links in events")
 	c.Flags().StringVar(&set.ModelEvents, "model-events", "",
-		"also publish COMMIT, BRANCH_… and TAG_… events: ask (the project decides), always or never")
-	c.Flags().BoolVar(&set.Append, "append", false, "keep a post-receive hook that is there, and run it first")
+		"also publish COMMIT, BRANCH_… and TAG_… events: ask (the project's setting), always or never")
+	c.Flags().BoolVar(&set.Append, "append", false, "keep an existing post-receive hook and run it first")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		project, err := s.needProject()
 		if err != nil {
@@ -55,11 +57,13 @@ can be run again to change settings.`,
 		}
 		if repo != "" {
 			if len(args) > 0 {
-				return usagef("the repository is named twice: as an argument and by --repo")
+				return usagef("the repository is given twice: as an argument and by --repo")
 			}
 			args = []string{repo}
 		}
-		set.Server, set.Project, set.Token = s.server, project, s.findToken()
+		set.Server = s.server
+		set.Project = project
+		set.Token = s.findToken()
 		hook, err := gitpush.Install(c.Context(), s.gitEnv(args), set)
 		if err != nil {
 			return err
@@ -68,7 +72,7 @@ can be run again to change settings.`,
 			Hook string `json:"hook"`
 		}{hook}
 		return s.show(result, func() error {
-			s.say("every push now makes an event of %s at %s", project, s.server)
+			s.say("every push is now published as an event of %s at %s", project, s.server)
 			return s.println("%s", hook)
 		})
 	}
@@ -77,10 +81,10 @@ can be run again to change settings.`,
 
 func newGitPostReceive(s *session) *cobra.Command {
 	c := &cobra.Command{
-		Use: "post-receive", Short: "What the installed hook runs; reads git's lines from stdin",
+		Use: "post-receive", Short: "Run by the installed hook; reads git's lines from stdin",
 		Example: "  echo \"$old $new refs/heads/main\" | hookyard git post-receive",
 	}
-	// Whatever the environment holds, git's lines must be read, and nothing said here may look like a failed push.
+	// Skips the checks of the environment: a wrong variable must not fail a push.
 	c.PersistentPreRunE = func(*cobra.Command, []string) error { return nil }
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		gitpush.PostReceive(c.Context(), s.gitEnv(nil))
@@ -90,13 +94,13 @@ func newGitPostReceive(s *session) *cobra.Command {
 }
 
 func newGitFlush(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "flush [REPOSITORY]", Short: "Send the pushes that wait in a repository",
+	c := &cobra.Command{Use: "flush [REPOSITORY]", Short: "Send the pushes that are waiting in a repository",
 		Example: "  hookyard git flush /srv/git/orders.git"}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		did, err := gitpush.Flush(c.Context(), s.gitEnv(args))
 		if err != nil {
 			if did.Waiting > 0 {
-				s.say("%s still wait", plural(did.Waiting, "push"))
+				s.say("waiting: %s", plural(did.Waiting, "push"))
 			}
 			return err
 		}
@@ -107,7 +111,7 @@ func newGitFlush(s *session) *cobra.Command {
 		}{did.Sent, did.Refused, did.Reason}
 		return s.show(result, func() error {
 			if did.Refused > 0 {
-				return failf(exitFailed, "%d sent, %d refused by the server: %s", did.Sent, did.Refused, did.Reason)
+				return failf(exitFailed, "%d sent, %d rejected by the server: %s", did.Sent, did.Refused, did.Reason)
 			}
 			return s.println("%d sent", did.Sent)
 		})

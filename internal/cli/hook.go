@@ -11,8 +11,8 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// hookTarget is where a hook command acts. With the project as an argument, as WebGME's manage_webhooks has it, the
-// result is printed as that tool prints it: JSON, indented by two.
+// hookTarget is what a hook command acts on. If the project is an argument, as in WebGME's manage_webhooks, the output
+// is in that tool's format: JSON, indented by two spaces.
 type hookTarget struct {
 	client  *client.Client
 	project string
@@ -24,12 +24,14 @@ func newHook(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "hook",
 		Aliases: []string{"hooks"},
-		Short:   "Hooks: where events go",
-		Long: `Hooks say where events go: which, how shaped, how signed, how often tried.
+		Short:   "Hooks: where events are sent",
+		Long: `A hook sends events to a URL. It selects the events and sets their format,
+signature and retries.
 
-Each command takes the project as --project owner/name or as its first argument: owner/name, or a name whose owner is
-given by --owner (guest unless given). In the second form verbs, flags and output are those of WebGME's manage_webhooks:
-JSON, indented by two.`,
+Each command takes the project as --project owner/name or as its first argument:
+owner/name, or a name whose owner is --owner (default guest). In the second form
+verbs, flags and output are those of WebGME's manage_webhooks: JSON, indented by
+two spaces.`,
 		Example: `  hookyard hook add shop/orders billing https://billing.example.com/hooks -e 'order.*'
   hookyard hook list -p shop/orders
   hookyard hook test billing -p shop/orders
@@ -39,7 +41,7 @@ JSON, indented by two.`,
 		newHookTest(s), newHookRotate(s), newHookEnable(s), newHookDisable(s), newHookDefaults(s))
 }
 
-// hookCommand gives a command its arguments after the project, and the flag --owner.
+// hookCommand gives c the flag --owner and between least and most arguments besides the project.
 func (s *session) hookCommand(c *cobra.Command, least, most int,
 	run func(context.Context, hookTarget) error) *cobra.Command {
 	var owner string
@@ -58,8 +60,8 @@ func (s *session) hookCommand(c *cobra.Command, least, most int,
 	return c
 }
 
-// hookTarget tells the two forms apart: --project leaves the argument PROJECT out. HOOKYARD_PROJECT does so only where
-// the number of arguments leaves no doubt, so that scripts written for the other tool go on working.
+// hookTarget distinguishes the two forms. With --project there is no argument PROJECT. HOOKYARD_PROJECT has that effect
+// only if the number of arguments is unambiguous, so that scripts written for WebGME's tool still work.
 func (s *session) hookTarget(c *cobra.Command, args []string, owner string, least, most int) (hookTarget, error) {
 	explicit := s.given.Changed("project")
 	if s.project != "" && (explicit || len(args) <= least || len(args) == 1 && strings.HasPrefix(c.Use, "list ")) {
@@ -76,7 +78,7 @@ func (s *session) hookTarget(c *cobra.Command, args []string, owner string, leas
 		project = owner + "/" + project
 	}
 	if !isPath(project) {
-		return hookTarget{}, usagef("project %q: write owner/name", args[0])
+		return hookTarget{}, usagef("project %q: use owner/name", args[0])
 	}
 	return hookTarget{project: project, args: args[1:], webgme: true}, nil
 }
@@ -84,12 +86,12 @@ func (s *session) hookTarget(c *cobra.Command, args []string, owner string, leas
 func wrongCount(c *cobra.Command, args []string, least int) error {
 	what := "too many arguments"
 	if len(args) < least {
-		what = "an argument is missing"
+		what = "missing argument"
 	}
-	return usagef("%s: write %s, with the project as --project or as PROJECT", what, c.UseLine())
+	return usagef("%s; usage: %s, with the project as --project or as PROJECT", what, c.UseLine())
 }
 
-// showHook prints a hook in the form of the command that was given.
+// showHook prints a hook in the output format of the target.
 func (s *session) showHook(t hookTarget, h client.Hook) error {
 	if t.webgme || s.asJSON {
 		return s.json(h)
@@ -135,7 +137,7 @@ func (s *session) hookTable(all map[string]client.Hook) error {
 	return nil
 }
 
-// describedAs is a description in a list; the one that WebGME has for none says nothing.
+// describedAs returns a description for a table. WebGME's text for no description becomes "-".
 func describedAs(text string) string {
 	if text == "No description given" {
 		return "-"
@@ -147,10 +149,10 @@ func newHookDefaults(s *session) *cobra.Command {
 	var add bool
 	c := &cobra.Command{
 		Use:     "defaults [PROJECT]",
-		Short:   "List the hooks that every new project gets, or add those that a project lacks",
+		Short:   "List the hooks that every new project gets, or add the missing ones",
 		Example: "  hookyard hook defaults -p shop/orders\n  hookyard hook defaults -p shop/orders --add",
 	}
-	c.Flags().BoolVar(&add, "add", false, "add those that the project lacks, and list all its hooks")
+	c.Flags().BoolVar(&add, "add", false, "add those that the project does not have, and list all its hooks")
 	return s.hookCommand(c, 0, 0, func(ctx context.Context, t hookTarget) error {
 		list := t.client.DefaultHooks
 		if add {
@@ -165,7 +167,7 @@ func newHookDefaults(s *session) *cobra.Command {
 }
 
 func newHookListAll(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "listAll [PROJECT]", Short: "Print all hooks as a JSON map, as WebGME's tool does",
+	c := &cobra.Command{Use: "listAll [PROJECT]", Short: "Print all hooks as a JSON object, as WebGME's tool does",
 		Example: "  hookyard hook listAll bridge -o model"}
 	return s.hookCommand(c, 0, 0, func(ctx context.Context, t hookTarget) error {
 		all, err := t.client.Hooks(ctx, t.project)
@@ -191,9 +193,9 @@ func newHookGet(s *session) *cobra.Command {
 func newHookAdd(s *session) *cobra.Command {
 	var f hookFlags
 	c := &cobra.Command{
-		Use: "add [PROJECT] HOOKID URL", Short: "Make a hook",
-		Long: "Make a hook. Without --events it gets no event, as at WebGME; -e all gives it every one.",
-		Example: `  hookyard hook add billing https://billing.example.com/hooks -e 'order.*' --secret whsec_… -p shop/orders
+		Use: "add [PROJECT] HOOKID URL", Short: "Create a hook",
+		Long: "Create a hook. Without --events it gets no events, as in WebGME; -e all selects every event.",
+		Example: `  hookyard hook add billing https://example.com/hooks -e 'order.*' --secret whsec_… -p shop/orders
   hookyard hook add shop/orders billing https://billing.example.com/hooks -e order.created,order.paid
   hookyard hook add chat https://hooks.slack.com/services/… -e all --format slack -p shop/orders`,
 	}
@@ -216,12 +218,12 @@ func newHookUpdate(s *session) *cobra.Command {
 	var f hookFlags
 	var url string
 	c := &cobra.Command{
-		Use: "update [PROJECT] HOOKID", Short: "Change a hook, and leave alone what is not named",
+		Use: "update [PROJECT] HOOKID", Short: "Change the given settings of a hook",
 		Example: `  hookyard hook update billing -u https://billing.example.com/v2 -p shop/orders
   hookyard hook update shop/orders billing --deactivate
-  hookyard hook update billing --header X-Team=blue --header X-Old= -p shop/orders      the second is taken away`,
+  hookyard hook update billing --header X-Team=blue --header X-Old= -p shop/orders      removes X-Old`,
 	}
-	c.Flags().StringVarP(&url, "url", "u", "", "where to send")
+	c.Flags().StringVarP(&url, "url", "u", "", "URL to send to")
 	f.flags(c.Flags())
 	return s.hookCommand(c, 1, 1, func(ctx context.Context, t hookTarget) error {
 		p, err := f.patch(c.Flags(), s)
@@ -240,8 +242,9 @@ func newHookUpdate(s *session) *cobra.Command {
 func newHookRemove(s *session) *cobra.Command {
 	var yes bool
 	c := &cobra.Command{
-		Use: "remove [PROJECT] HOOKID", Short: "Delete a hook; what it is still owed is canceled",
-		Long:    "Delete a hook; what it is still owed is canceled. With the project as an argument it does not ask, as WebGME's tool.",
+		Use: "remove [PROJECT] HOOKID", Short: "Delete a hook and cancel its pending deliveries",
+		Long: `Delete a hook and cancel its pending deliveries. With the project as an argument
+the command does not ask for confirmation, like WebGME's tool.`,
 		Example: "  hookyard hook remove billing -p shop/orders --yes",
 	}
 	addYes(c.Flags(), &yes)
@@ -261,7 +264,7 @@ func newHookRemove(s *session) *cobra.Command {
 		if t.webgme || s.asJSON {
 			return s.json(left)
 		}
-		s.say("hook %s is deleted, %s left", t.args[0], plural(len(left), "hook"))
+		s.say("deleted hook %s, %s left", t.args[0], plural(len(left), "hook"))
 		return nil
 	})
 }

@@ -25,27 +25,27 @@ type hookFlags struct {
 
 func (f *hookFlags) flags(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.events, "events", "e", "",
-		"events it gets: all, or names and patterns joined by commas (order.*,user.created)")
-	fs.StringVarP(&f.description, "description", "d", "", "what it is for (also --descriptor)")
-	fs.BoolVarP(&f.deactivate, "deactivate", "a", false, "switch it off; what it would have got is kept as skipped")
-	fs.BoolVar(&f.activate, "activate", false, "switch it on")
+		"events to send: all, or a comma-separated list of types and patterns (order.*,user.created)")
+	fs.StringVarP(&f.description, "description", "d", "", "description (also --descriptor)")
+	fs.BoolVarP(&f.deactivate, "deactivate", "a", false, "disable the hook; its events are recorded as skipped")
+	fs.BoolVar(&f.activate, "activate", false, "enable the hook")
 	fs.StringVar(&f.format, "format", "",
-		"how the body is shaped: raw, webgme, yobi, netbeans, github, cloudevents, slack, …")
+		"format of the body: raw, webgme, yobi, netbeans, github, cloudevents, slack, …")
 	fs.StringVar(&f.contentType, "content-type", "", "json, form or, for format text, text")
-	fs.StringVar(&f.template, "template", "", "text of format template, or @file")
-	fs.StringVar(&f.secret, "secret", "", "secret that signs; empty: do not sign")
-	fs.StringArrayVar(&f.header, "header", nil, "header to send along, NAME=VALUE; NAME= takes one away (repeatable)")
-	fs.StringSliceVar(&f.schedule, "schedule", nil, "waits before each attempt: 0s,5s,5m")
-	fs.Var((*hookyard.Duration)(&f.timeout), "timeout", "time the receiver gets for a whole exchange")
-	fs.IntVar(&f.inFlight, "in-flight", 0, "deliveries under way at once")
-	fs.Float64Var(&f.rate, "rate", 0, "attempts a second; 0: no limit")
-	fs.BoolVar(&f.ordered, "ordered", false, "one at a time, in event order")
-	fs.StringVar(&f.filter, "filter", "", "expression over type, headers and body; empty: all")
+	fs.StringVar(&f.template, "template", "", "template for --format template, or @file")
+	fs.StringVar(&f.secret, "secret", "", "signing secret; empty: do not sign")
+	fs.StringArrayVar(&f.header, "header", nil, "additional header, NAME=VALUE; NAME= removes it (repeatable)")
+	fs.StringSliceVar(&f.schedule, "schedule", nil, "delay before each attempt: 0s,5s,5m")
+	fs.Var((*hookyard.Duration)(&f.timeout), "timeout", "time limit for the whole exchange")
+	fs.IntVar(&f.inFlight, "in-flight", 0, "maximum number of concurrent deliveries")
+	fs.Float64Var(&f.rate, "rate", 0, "maximum attempts per second; 0: no limit")
+	fs.BoolVar(&f.ordered, "ordered", false, "send one at a time, in event order")
+	fs.StringVar(&f.filter, "filter", "", "expression over type, headers and body; empty: no filter")
 	fs.StringSliceVar(&f.features, "features", nil, "features to track (NetBeans)")
 	fs.StringVar(&f.off, "off", "",
-		"when a failing hook is switched off: sustained, netbeans, failures, resting or never, with :N for the count")
+		"when to disable a failing hook: sustained, netbeans, failures, resting or never; :N sets the limit")
 	fs.StringVar(&f.rabbitmq, "rabbitmq", "",
-		`where an amqp:// URL leads: JSON such as {"exchange": …, "routingKey": …, "queue": …}, or @file`)
+		`destination at an amqp:// URL: JSON such as {"exchange": …, "routingKey": …, "queue": …}, or @file`)
 	fs.BoolVar(&f.insecure, "insecure-tls", false, "do not verify the receiver's certificate")
 	fs.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		if name == "descriptor" { // WebGME's word
@@ -55,7 +55,7 @@ func (f *hookFlags) flags(fs *pflag.FlagSet) {
 	})
 }
 
-// patch is what the flags that were given change.
+// patch returns the changes that the given flags ask for.
 func (f *hookFlags) patch(fs *pflag.FlagSet, s *session) (client.HookPatch, error) {
 	p := client.HookPatch{
 		Description: changed(fs, "description", f.description), Format: changed(fs, "format", f.format),
@@ -70,7 +70,7 @@ func (f *hookFlags) patch(fs *pflag.FlagSet, s *session) (client.HookPatch, erro
 		p.Events = &selector
 	}
 	if f.activate && f.deactivate {
-		return p, usagef("--activate and --deactivate exclude each other")
+		return p, usagef("--activate and --deactivate cannot be combined")
 	}
 	if f.activate || f.deactivate {
 		p.Active = &f.activate
@@ -110,7 +110,7 @@ func (f *hookFlags) patchHeader(p *client.HookPatch) error {
 			value = strings.TrimSpace(value)
 		}
 		if !ok || name == "" {
-			return usagef("--header %q: write NAME=VALUE", h)
+			return usagef("--header %q: use NAME=VALUE", h)
 		}
 		if p.Headers == nil {
 			p.Headers = map[string]*string{}
@@ -132,7 +132,7 @@ func (f *hookFlags) patchOff(p *client.HookPatch) error {
 	if counted {
 		n, err := strconv.Atoi(after)
 		if err != nil {
-			return usagef("--off %q: write POLICY or POLICY:N, such as failures:20", f.off)
+			return usagef("--off %q: use POLICY or POLICY:N, such as failures:20", f.off)
 		}
 		off.After = n
 	}
@@ -140,7 +140,7 @@ func (f *hookFlags) patchOff(p *client.HookPatch) error {
 	return nil
 }
 
-// bareEvents gives -e without a value the empty one, which means no event, as WebGME's tool has it.
+// bareEvents turns -e without a value into an empty value, which selects no events, as in WebGME's tool.
 func bareEvents(args []string) []string {
 	out := slices.Clone(args)
 	for i, a := range out {
@@ -155,7 +155,7 @@ func bareEvents(args []string) []string {
 	return out
 }
 
-// parseEvents reads all, or names joined by commas; nothing means no event.
+// parseEvents parses "all" or a comma-separated list. The empty list selects no events.
 func parseEvents(text string) hookyard.Selector {
 	if strings.TrimSpace(text) == "all" {
 		return hookyard.SelectAll()

@@ -13,8 +13,9 @@ import (
 
 func newHookTest(s *session) *cobra.Command {
 	c := &cobra.Command{
-		Use: "test [PROJECT] HOOKID", Short: "Send a test event to a hook and show the answer",
-		Long:    "Send an event of type test to one hook and show the receiver's answer. The exit code is 6 unless it accepted.",
+		Use: "test [PROJECT] HOOKID", Short: "Send a test event to a hook and show the response",
+		Long: `Send an event of type test to one hook and show the receiver's response. The
+exit code is 6 unless the receiver accepted the event.`,
 		Example: "  hookyard hook test billing -p shop/orders",
 	}
 	return s.hookCommand(c, 1, 1, func(ctx context.Context, t hookTarget) error {
@@ -36,7 +37,7 @@ func newHookTest(s *session) *cobra.Command {
 	})
 }
 
-// firstAttempt waits until a delivery was tried, or has ended without that.
+// firstAttempt waits until a delivery has had an attempt or has ended without one.
 func firstAttempt(ctx context.Context, cl *client.Client, project, id string) (client.Delivery, error) {
 	for pause := 20 * time.Millisecond; ; pause = min(pause*3/2, time.Second) {
 		d, err := cl.Delivery(ctx, project, id)
@@ -49,7 +50,7 @@ func firstAttempt(ctx context.Context, cl *client.Client, project, id string) (c
 	}
 }
 
-// rotation is the flags of rotate-secret.
+// rotation holds the flags of rotate-secret.
 type rotation struct {
 	secret  string
 	overlap time.Duration
@@ -57,11 +58,11 @@ type rotation struct {
 
 func (r *rotation) command(use, short, example string) *cobra.Command {
 	c := &cobra.Command{Use: use, Short: short, Example: example}
-	c.Long = short + ". The old one stays good for --overlap. The new one is printed once, and not shown again."
-	c.Flags().StringVar(&r.secret, "secret", "", "the new secret; hookyard makes one unless given")
+	c.Long = short + ". The old one stays valid for --overlap. The new one is printed now and never shown again."
+	c.Flags().StringVar(&r.secret, "secret", "", "the new secret (default: generated)")
 	r.overlap = 24 * time.Hour
 	c.Flags().Var((*hookyard.Duration)(&r.overlap), "overlap",
-		"how long the old one stays good; 0s for one that leaked")
+		"how long the old secret stays valid; 0s if it leaked")
 	return c
 }
 
@@ -69,7 +70,7 @@ func (r *rotation) request(c *cobra.Command) client.Rotation {
 	return client.Rotation{Secret: r.secret, Overlap: changed(c.Flags(), "overlap", hookyard.Duration(r.overlap))}
 }
 
-// showSecret prints a new secret alone on stdout, for scripts.
+// showSecret prints a new secret on stdout and nothing else, for use in scripts.
 func (s *session) showSecret(n client.NewSecret) error {
 	return s.show(n, func() error {
 		_, err := fmt.Fprintln(s.out, n.Secret)
@@ -92,7 +93,7 @@ func newHookRotate(s *session) *cobra.Command {
 
 func newHookEnable(s *session) *cobra.Command {
 	c := &cobra.Command{
-		Use: "enable [PROJECT] HOOKID", Short: "Switch a hook on and forget its failures",
+		Use: "enable [PROJECT] HOOKID", Short: "Enable a hook and reset its failures",
 		Example: "  hookyard hook enable billing -p shop/orders",
 	}
 	return s.hookCommand(c, 1, 1, func(ctx context.Context, t hookTarget) error {
@@ -106,7 +107,7 @@ func newHookEnable(s *session) *cobra.Command {
 
 func newHookDisable(s *session) *cobra.Command {
 	c := &cobra.Command{
-		Use: "disable [PROJECT] HOOKID", Short: "Switch a hook off; what it would have got is kept as skipped",
+		Use: "disable [PROJECT] HOOKID", Short: "Disable a hook; its events are recorded as skipped",
 		Example: "  hookyard hook disable billing -p shop/orders",
 	}
 	return s.hookCommand(c, 1, 1, func(ctx context.Context, t hookTarget) error {

@@ -26,31 +26,34 @@ type listenFlags struct {
 func newListen(s *session) *cobra.Command {
 	var f listenFlags
 	c := &cobra.Command{
-		Use: "listen", Short: "Follow a project's events live, and forward them to this machine",
-		Long: `Follow a project's events live. With --forward-to each is sent on, in order, with its original headers and bytes, and the
-answer is shown, and recorded as an attempt of a hook that lives as long as the command. While nothing listens at the URL
-the event is tried again; a receiver's own answer is not.
+		Use: "listen", Short: "Follow a project's events live, and forward them to a local URL",
+		Long: `Follow a project's events live. With --forward-to each event is forwarded, in
+order, with its original headers and bytes. The response is shown, and recorded
+as an attempt of a hook that exists as long as the command runs. An event is
+retried while the URL refuses connections, but not after any response.
 
-When the connection breaks it is made again by itself, and goes on where it was: nothing is missed. Several people can
-listen at once. What is past retention is said to be missing.
+The command reconnects by itself and continues where it stopped, so it misses
+nothing. Several users can listen at the same time. Events that are past their
+retention are reported as missing.
 
-Keys on a terminal: j k move, Enter opens details, r sends the chosen event again, R the last one, q quits. Elsewhere it
-prints a line for each event, with --json a JSON object.`,
+On a terminal the keys are: j k move, Enter details, r resend the selected
+event, R resend the last one, q quit. Elsewhere the command prints a line for
+each event, or a JSON object with --json.`,
 		Example: `  hookyard listen -p shop/orders
   hookyard listen -p shop/orders --source github --type 'pull_request,push' --forward-to http://localhost:3000/hooks
   hookyard listen -p shop/orders --since 2h --limit 10 --json`,
 	}
 	fs := c.Flags()
-	fs.StringVarP(&f.q.Source, "source", "s", "", "only events that came by this source")
-	fs.StringSliceVarP(&f.q.Types, "type", "t", nil, "only these event types, or patterns such as order.*")
-	fs.StringVar(&f.q.Filter, "filter", "", "only events that this expression accepts, as hooks have it")
-	fs.StringVar(&f.q.Since, "since", "", "begin in the past: all, an age (10m, 2h, 3d), a time, or an event's id")
-	fs.StringVar(&f.q.After, "after", "", "go on from this cursor, as listen said when it ended")
-	fs.StringVarP(&f.forwardTo, "forward-to", "F", "", "URL on this machine to send each event to")
+	fs.StringVarP(&f.q.Source, "source", "s", "", "only events from this source")
+	fs.StringSliceVarP(&f.q.Types, "type", "t", nil, "only these event types or patterns, such as order.*")
+	fs.StringVar(&f.q.Filter, "filter", "", "only events that match this expression, as in a hook's filter")
+	fs.StringVar(&f.q.Since, "since", "", "start in the past: all, an age (10m, 2h, 3d), a time, or an event's id")
+	fs.StringVar(&f.q.After, "after", "", "continue after this cursor, which listen prints when it ends")
+	fs.StringVarP(&f.forwardTo, "forward-to", "F", "", "local URL to forward each event to")
 	fs.StringArrayVarP(&f.header, "header", "H", nil,
 		"header to add or replace when forwarding, 'Name: value' (repeatable)")
-	fs.IntVarP(&f.limit, "limit", "n", 0, "end after so many events; 0 goes on")
-	fs.BoolVar(&f.plain, "plain", false, "print lines also on a terminal")
+	fs.IntVarP(&f.limit, "limit", "n", 0, "stop after this many events; 0: never")
+	fs.BoolVar(&f.plain, "plain", false, "print lines even on a terminal")
 	c.RunE = func(c *cobra.Command, _ []string) error { return s.listen(c.Context(), &f) }
 	return takes(c, 0, 0)
 }
@@ -80,8 +83,8 @@ func (s *session) listen(ctx context.Context, f *listenFlags) error {
 	} else {
 		err = s.listenLines(ctx, l)
 	}
-	if cursor := l.place(); cursor != f.q.After {
-		s.say("to go on from here: hookyard listen -p %s --after %s", project, cursor)
+	if cursor := l.position(); cursor != f.q.After {
+		s.say("to continue from here: hookyard listen -p %s --after %s", project, cursor)
 	}
 	if errors.Is(err, errEnough) {
 		return nil
@@ -89,7 +92,7 @@ func (s *session) listen(ctx context.Context, f *listenFlags) error {
 	return err
 }
 
-// streamClient bounds the time to the first byte of an answer, but not that of the stream.
+// streamClient returns a client that limits the time to the response header but not the time of the stream.
 func (s *session) streamClient() (*client.Client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ResponseHeaderTimeout = s.timeout
@@ -106,14 +109,14 @@ func parseHeader(lines []string) (http.Header, error) {
 	for _, line := range lines {
 		name, value, ok := strings.Cut(line, ":")
 		if !ok || strings.TrimSpace(name) == "" {
-			return nil, usagef("--header %q: write 'Name: value'", line)
+			return nil, usagef("--header %q: use 'Name: value'", line)
 		}
 		out.Set(strings.TrimSpace(name), strings.TrimSpace(value))
 	}
 	return out, nil
 }
 
-// heard is an event as listen --json prints it.
+// heard is an event in the output of listen --json.
 type heard struct {
 	client.StreamEvent
 	Forward *answered `json:"forward,omitempty"`
@@ -147,7 +150,7 @@ func (s *session) listenLines(ctx context.Context, l *listener) error {
 	})
 }
 
-// answerText is the end of a line: what the URL answered.
+// answerText formats the URL's response for the end of a line.
 func (s *session) answerText(a *answered) painted {
 	if a == nil {
 		return ""

@@ -13,16 +13,16 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// listener follows a project's events, through broken connections, and forwards them.
+// listener follows a project's events, reconnecting as needed, and forwards them.
 type listener struct {
 	client    *client.Client
 	project   string
 	q         client.StreamQuery
 	to        string // URL to forward to, or ""
 	header    http.Header
-	limit     int // events after which it ends; 0: none
+	limit     int // number of events after which it ends; 0: no limit
 	forwarder *forwarder
-	recorder  *recorder // nil: nothing is recorded
+	recorder  *recorder // nil: responses are not recorded
 
 	seen int
 
@@ -30,20 +30,20 @@ type listener struct {
 	cursor string
 }
 
-// notice is something that a listener tells: an event with the answer it got, or a text about the connection.
+// notice is what a listener reports: an event with the URL's response, or a message about the connection.
 type notice struct {
 	event  *client.StreamEvent
 	answer *answered
-	again  bool   // event will be sent again, for nobody listens
-	text   string // what people are told
-	up     bool   // the connection stands
+	again  bool   // the event will be retried, because the URL refused the connection
+	text   string // message for the user
+	up     bool   // the connection is established
 }
 
-// errEnough ends a listener that has seen as many events as it was to.
+// errEnough ends a listener that has reached its limit.
 var errEnough = errors.New("enough")
 
-// place is the cursor to go on from.
-func (l *listener) place() string {
+// position returns the cursor to continue from.
+func (l *listener) position() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.cursor
@@ -57,8 +57,9 @@ func (l *listener) moveTo(cursor string) {
 	}
 }
 
-// run follows until the context ends, the server refuses, or tell fails. A connection that breaks is made again.
-func (l *listener) run(ctx context.Context, tell func(notice) error) error {
+// run follows the events until ctx is done, the server rejects the request, or notify fails. It reconnects after any
+// other error.
+func (l *listener) run(ctx context.Context, notify func(notice) error) error {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = 200*time.Millisecond, 15*time.Second
 	l.moveTo(l.q.After)
@@ -66,15 +67,15 @@ func (l *listener) run(ctx context.Context, tell func(notice) error) error {
 	for first := true; ; first = false {
 		opened := func() {
 			wait.Reset()
-			_ = tell(notice{text: l.hello(lost), up: true})
+			_ = notify(notice{text: l.hello(lost), up: true})
 			lost = time.Time{}
 		}
-		if l.q.After = l.place(); l.q.After != "" {
+		if l.q.After = l.position(); l.q.After != "" {
 			l.q.Since = ""
 		}
-		var done error // of this side, not of the connection
+		var done error // from this side, not from the connection
 		cursor, err := l.client.Stream(ctx, l.project, l.q, opened, func(e client.StreamEvent) error {
-			done = l.take(ctx, &e, tell)
+			done = l.handle(ctx, &e, notify)
 			return done
 		})
 		switch {
@@ -82,7 +83,7 @@ func (l *listener) run(ctx context.Context, tell func(notice) error) error {
 			return ctx.Err()
 		case done != nil:
 			return done
-		case err != nil && (first || !passes(err)):
+		case err != nil && (first || !isTransient(err)):
 			return err
 		}
 		l.moveTo(cursor)
@@ -94,7 +95,7 @@ func (l *listener) run(ctx context.Context, tell func(notice) error) error {
 		if err != nil {
 			why = sendError(err)
 		}
-		if err := tell(notice{text: fmt.Sprintf("%s; again in %s", why,
+		if err := notify(notice{text: fmt.Sprintf("%s; retrying in %s", why,
 			pause.Round(100*time.Millisecond))}); err != nil {
 			return err
 		}
@@ -108,17 +109,17 @@ func (l *listener) hello(lost time.Time) string {
 	if lost.IsZero() {
 		return "listening to " + l.project
 	}
-	return fmt.Sprintf("listening again after %s; what came meanwhile follows",
+	return fmt.Sprintf("listening again after %s; catching up",
 		time.Since(lost).Round(100*time.Millisecond))
 }
 
-// passes says whether trying again can help: the server is away or busy, but it did not refuse.
-func passes(err error) bool {
+// isTransient reports whether a retry can help: the server is down or busy, but did not reject the request.
+func isTransient(err error) bool {
 	status := client.StatusOf(err)
 	return status == 0 || status >= 500 || status == http.StatusTooManyRequests
 }
 
-// record begins to record what the URL answers, if there is one; the function that it returns ends that.
+// record starts to record the responses of the URL, if there is one. The caller must call stop.
 func (l *listener) record(ctx context.Context, say func(string)) (stop func()) {
 	if l.to == "" {
 		return func() {}
@@ -127,16 +128,16 @@ func (l *listener) record(ctx context.Context, say func(string)) (stop func()) {
 	return l.recorder.stop
 }
 
-// take tells of one event, after it was forwarded.
-func (l *listener) take(ctx context.Context, e *client.StreamEvent, tell func(notice) error) error {
+// handle forwards one event and reports it.
+func (l *listener) handle(ctx context.Context, e *client.StreamEvent, notify func(notice) error) error {
 	n := notice{event: e}
 	if l.to != "" && e.Gap == nil {
 		var err error
-		if n.answer, err = l.forward(ctx, e, tell); err != nil {
+		if n.answer, err = l.forward(ctx, e, notify); err != nil {
 			return err
 		}
 	}
-	if err := tell(n); err != nil {
+	if err := notify(n); err != nil {
 		return err
 	}
 	l.moveTo(e.Cursor)
@@ -146,9 +147,9 @@ func (l *listener) take(ctx context.Context, e *client.StreamEvent, tell func(no
 	return nil
 }
 
-// forward sends an event on. As long as nobody listens at the URL it is tried again: a server under development is away
-// now and then, and what comes meanwhile must not be lost.
-func (l *listener) forward(ctx context.Context, e *client.StreamEvent, tell func(notice) error) (*answered, error) {
+// forward sends an event to the URL. It retries while the URL refuses connections: a server under development restarts
+// often, and must not lose events.
+func (l *listener) forward(ctx context.Context, e *client.StreamEvent, notify func(notice) error) (*answered, error) {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = 500*time.Millisecond, 10*time.Second
 	for {
@@ -160,8 +161,8 @@ func (l *listener) forward(ctx context.Context, e *client.StreamEvent, tell func
 			return a, nil
 		}
 		pause := wait.NextBackOff()
-		text := fmt.Sprintf("%s (%s): %s; again in %s", e.ID, e.Type, a.Error, pause.Round(100*time.Millisecond))
-		if err := tell(notice{event: e, answer: a, again: true, text: text}); err != nil {
+		text := fmt.Sprintf("%s (%s): %s; retrying in %s", e.ID, e.Type, a.Error, pause.Round(100*time.Millisecond))
+		if err := notify(notice{event: e, answer: a, again: true, text: text}); err != nil {
 			return nil, err
 		}
 		if err := sleep(ctx, pause); err != nil {
@@ -170,7 +171,7 @@ func (l *listener) forward(ctx context.Context, e *client.StreamEvent, tell func
 	}
 }
 
-// sendOnce sends an event to the URL with its original headers and bytes, and records the answer.
+// sendOnce sends an event to the URL with its original headers and bytes, and records the response.
 func (l *listener) sendOnce(ctx context.Context, e *client.StreamEvent) *answered {
 	r := &request{eventID: e.ID, method: orText(e.Method, http.MethodPost), url: l.to,
 		header: forwardedHeader(e.Header, e.ContentType), body: e.Base64}

@@ -16,7 +16,7 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// script answers the n-th request for a stream with the n-th text, and keeps what was asked for.
+// script returns a client of a server that answers the n-th request with the n-th text, and the queries it received.
 func script(t *testing.T, texts ...string) (*client.Client, *[]string) {
 	t.Helper()
 	var asked []string
@@ -36,12 +36,12 @@ func script(t *testing.T, texts ...string) (*client.Client, *[]string) {
 	return c, &asked
 }
 
-// A listener goes on from its cursor after the connection broke, also from one that came without an event, and ends
-// when the server refuses.
-func TestListenerGoesOn(t *testing.T) {
+// A listener continues from its cursor after the connection broke, even from a cursor without an event, and ends when
+// the server rejects the request.
+func TestListenerContinues(t *testing.T) {
 	t.Parallel()
 	c, asked := script(t,
-		// broke off
+		// ends in the middle of an event
 		"retry: 10\n\nid: c0\n\nid: c1\ndata: {\"id\":\"evt_1\"}\n\n: heartbeat\n\nid: c2\ndata: {\"id\":\"ev",
 		"id: c1\n\nid: c2\ndata: {\"id\":\"evt_2\"}\n\nid: c5\n\n",
 		"id: c5\ndata: {\"gap\":{\"message\":\"gone\",\"resumeAt\":\"c9\"}}\n\nid: c9\ndata: {\"id\":\"evt_9\"}\n\n",
@@ -62,14 +62,14 @@ func TestListenerGoesOn(t *testing.T) {
 		t.Errorf("ended with %v, want the server's 403", err)
 	}
 	if want := "[evt_1 c1 evt_2 c2 gap gone evt_9 c9]"; fmt.Sprint(got) != want {
-		t.Errorf("heard %v, want %s", got, want)
+		t.Errorf("got %v, want %s", got, want)
 	}
 	if want := "[since=all after=c1 after=c5 after=c9]"; fmt.Sprint(*asked) != want {
 		t.Errorf("asked %v, want %s", *asked, want)
 	}
 }
 
-// What cannot be printed ends a listener; it does not come back.
+// An error of the reader ends a listener: it does not reconnect.
 func TestListenerEndsWithItsReader(t *testing.T) {
 	t.Parallel()
 	c, asked := script(t, "id: c1\ndata: {\"id\":\"evt_1\"}\n\n")
@@ -85,7 +85,7 @@ func TestListenerEndsWithItsReader(t *testing.T) {
 	}
 }
 
-// An event waits for its receiver: while nobody listens at the URL it is tried again, then everything goes on in order.
+// An event is retried while the URL refuses connections. Then forwarding continues in order.
 func TestForwardWaitsForReceiver(t *testing.T) {
 	t.Parallel()
 	var stream strings.Builder
@@ -135,12 +135,12 @@ func TestForwardWaitsForReceiver(t *testing.T) {
 	if want := `[PUT [1 2] 00ff0a "" PUT [1 2] 01ff0a "" PUT [1 2] 02ff0a ""]`; fmt.Sprint(received) != want {
 		t.Errorf("received %v, want %s", received, want)
 	}
-	if l.place() != "c2" {
-		t.Errorf("goes on from %s, want c2", l.place())
+	if l.position() != "c2" {
+		t.Errorf("position is %s, want c2", l.position())
 	}
 }
 
-// The end of the command ends a listener at once, also while an event waits for its receiver.
+// Canceling the context ends a listener at once, even while an event is being retried.
 func TestListenerStops(t *testing.T) {
 	t.Parallel()
 	c, _ := script(t, "id: c1\ndata: {\"id\":\"evt_1\"}\n\n")
@@ -152,7 +152,7 @@ func TestListenerStops(t *testing.T) {
 		}
 		return nil
 	})
-	if !errors.Is(err, context.Canceled) || l.place() != "" {
-		t.Errorf("ended with %v at %q, want canceled before the event", err, l.place())
+	if !errors.Is(err, context.Canceled) || l.position() != "" {
+		t.Errorf("ended with %v at %q, want canceled before the event", err, l.position())
 	}
 }

@@ -12,19 +12,19 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// maxRows is how many events the live table remembers.
+// maxRows is the maximum number of events in the live table.
 const maxRows = 1000
 
 // listenView is the live table of listen. Bubble Tea calls its methods from one goroutine.
 type listenView struct {
 	*session
 	listener *listener
-	ctx      context.Context // of the events that are sent again
+	ctx      context.Context // for resending events
 
 	rows          []row
-	chosen        int
-	open          bool // the chosen one's details are shown
-	top           int  // first line shown of the details
+	selected      int
+	open          bool // the details of the selected event are shown
+	top           int  // first visible line of the details
 	status        string
 	up, quit      bool
 	width, height int
@@ -35,19 +35,19 @@ type row struct {
 	answer *answered
 }
 
-// resent is the answer to an event that was sent again by a key.
+// resent is the response to an event that the user resent.
 type resent struct {
 	id     string
 	answer *answered
 }
 
-// warning is news that changes nothing.
+// warning is a message that only changes the status line.
 type warning string
 
-// Init has nothing to begin with.
+// Init implements [tea.Model].
 func (v *listenView) Init() tea.Cmd { return nil }
 
-// Update takes a key, an event or the window's size.
+// Update implements [tea.Model]. It handles keys, events and the window's size.
 func (v *listenView) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
@@ -57,7 +57,7 @@ func (v *listenView) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case warning:
 		v.status = string(msg)
 	case resent:
-		v.status = fmt.Sprintf("%s sent again: %s", msg.id, msg.answer.summary())
+		v.status = fmt.Sprintf("%s resent: %s", msg.id, msg.answer.summary())
 		for i := range v.rows {
 			if v.rows[i].event.ID == msg.id {
 				v.rows[i].answer = msg.answer
@@ -69,8 +69,7 @@ func (v *listenView) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return v, nil
 }
 
-// heard adds an event, or the news of one that waits for its receiver. The choice stays on the last row if it was
-// there.
+// heard adds an event, or updates one that is being retried. If the last row was selected, the selection follows.
 func (v *listenView) heard(n notice) {
 	if n.event == nil {
 		v.status, v.up = n.text, n.up
@@ -84,13 +83,13 @@ func (v *listenView) heard(n notice) {
 	if last >= 0 && v.rows[last].event.ID == n.event.ID {
 		v.rows[last].answer = n.answer
 	} else {
-		follow := v.chosen >= last
+		follow := v.selected >= last
 		v.rows = append(v.rows, row{n.event, n.answer})
 		if drop := len(v.rows) - maxRows; drop > 0 {
-			v.rows, v.chosen = slices.Delete(v.rows, 0, drop), max(0, v.chosen-drop)
+			v.rows, v.selected = slices.Delete(v.rows, 0, drop), max(0, v.selected-drop)
 		}
 		if follow && !v.open {
-			v.chosen = len(v.rows) - 1
+			v.selected = len(v.rows) - 1
 		}
 	}
 	if n.again {
@@ -116,20 +115,20 @@ func (v *listenView) key(key string) tea.Cmd {
 	case "G", "end":
 		v.move(maxRows)
 	case "r":
-		return v.resend(v.chosen)
+		return v.resend(v.selected)
 	case "R":
 		return v.resend(len(v.rows) - 1)
 	}
 	return nil
 }
 
-// move moves the choice, or scrolls the details.
+// move moves the selection, or scrolls the details.
 func (v *listenView) move(by int) {
 	if v.open {
 		v.top = max(0, v.top+by)
 		return
 	}
-	v.chosen = max(0, min(len(v.rows)-1, v.chosen+by))
+	v.selected = max(0, min(len(v.rows)-1, v.selected+by))
 }
 
 func (v *listenView) resend(i int) tea.Cmd {
@@ -137,14 +136,14 @@ func (v *listenView) resend(i int) tea.Cmd {
 		return nil
 	}
 	if v.listener.to == "" {
-		v.status = "there is nowhere to send it: begin listen with --forward-to URL"
+		v.status = "no URL to send it to: start listen with --forward-to URL"
 		return nil
 	}
 	e := v.rows[i].event
 	return func() tea.Msg { return resent{e.ID, v.listener.sendOnce(v.ctx, e)} }
 }
 
-// View draws the table, or the chosen event.
+// View implements [tea.Model]. It draws the table or the selected event.
 func (v *listenView) View() tea.View {
 	height := max(v.height, 10)
 	lines := v.table(height - 3)
@@ -159,7 +158,7 @@ func (v *listenView) View() tea.View {
 	if v.listener.to != "" {
 		head += " → " + cell(v.listener.to)
 	}
-	keys := "j k move · Enter details · r send again · R the last again · q quit"
+	keys := "j k move · Enter details · r resend · R resend last · q quit"
 	view := tea.NewView(strings.Join(append(append([]string{v.fit(head)}, lines...), v.fit(cell(v.status)),
 		v.fit(string(v.paint(grey, keys)))), "\n"))
 	view.AltScreen = true
@@ -173,18 +172,18 @@ func (v *listenView) fit(line string) string {
 	return lipgloss.NewStyle().MaxWidth(v.width).Render(line)
 }
 
-// table is the rows around the chosen one.
+// table returns the rows around the selected one.
 func (v *listenView) table(height int) []string {
-	first := max(0, min(v.chosen-height/2, len(v.rows)-height))
+	first := max(0, min(v.selected-height/2, len(v.rows)-height))
 	lines := make([]string, 0, height)
 	for i := first; i < len(v.rows) && len(lines) < height; i++ {
 		e, mark := v.rows[i].event, " "
-		if i == v.chosen {
+		if i == v.selected {
 			mark = "›"
 		}
 		line := fmt.Sprintf("%s %s  %-28s %-12s %9d  %s%s", mark, e.Time.Local().Format("15:04:05"), cell(e.Type),
 			cell(e.Source), e.Size, e.ID, v.answerText(v.rows[i].answer))
-		if i == v.chosen && v.colored(v.out) {
+		if i == v.selected && v.colored(v.out) {
 			line = lipgloss.NewStyle().Bold(true).Render(line)
 		}
 		lines = append(lines, v.fit(line))
@@ -195,9 +194,9 @@ func (v *listenView) table(height int) []string {
 	return lines
 }
 
-// details is the chosen event: header, body and what the receiver answered.
+// details returns the selected event: header, body and response.
 func (v *listenView) details(height int) []string {
-	r := v.rows[v.chosen]
+	r := v.rows[v.selected]
 	text := []string{cell(r.event.ID + "  " + r.event.Type), ""}
 	for _, name := range sortedNames(r.event.Header) {
 		for _, value := range r.event.Header[name] {

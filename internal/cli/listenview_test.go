@@ -12,7 +12,7 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// The live table follows the last event until another is chosen, shows details, and sends again.
+// The live table follows the last event until another is selected, shows details, and resends events.
 func TestListenView(t *testing.T) {
 	t.Parallel()
 	var bodies []string
@@ -54,14 +54,14 @@ func TestListenView(t *testing.T) {
 	}
 	press('r', 'k', 'k', 'r', 'R')
 	if got := strings.Join(bodies, " "); got != "evt_3 evt_1 evt_3" {
-		t.Errorf("sent again: %s, want evt_3 evt_1 evt_3", got)
+		t.Errorf("resent %s, want evt_3 evt_1 evt_3", got)
 	}
-	if !strings.Contains(v.View().Content, "evt_3 sent again: 202") {
+	if !strings.Contains(v.View().Content, "evt_3 resent: 202") {
 		t.Errorf("the answer is not shown:\n%s", v.View().Content)
 	}
 	v.Update(notice{event: &client.StreamEvent{Event: client.Event{ID: "evt_4"}}})
-	if v.chosen != 0 {
-		t.Errorf("row %d is chosen after another was, want the first", v.chosen)
+	if v.selected != 0 {
+		t.Errorf("row %d is selected, want the first", v.selected)
 	}
 	press(tea.KeyEnter)
 	if screen := v.View().Content; !strings.Contains(screen, "X-N: evt_1") || !strings.Contains(screen, `"n": 1`) {
@@ -73,7 +73,7 @@ func TestListenView(t *testing.T) {
 	}
 }
 
-// The table remembers a bounded number of events and keeps the chosen one.
+// The table holds a bounded number of events and keeps the selection.
 func TestListenViewIsBounded(t *testing.T) {
 	t.Parallel()
 	v := &listenView{session: &session{}, listener: &listener{}}
@@ -81,7 +81,7 @@ func TestListenViewIsBounded(t *testing.T) {
 		v.Update(notice{event: &client.StreamEvent{}, answer: nil})
 		v.rows[len(v.rows)-1].event.ID = time.Now().String()
 	}
-	if len(v.rows) != maxRows || v.chosen != maxRows-1 {
-		t.Errorf("%d rows, %d chosen; want %d and the last", len(v.rows), v.chosen, maxRows)
+	if len(v.rows) != maxRows || v.selected != maxRows-1 {
+		t.Errorf("%d rows, row %d selected; want %d and the last", len(v.rows), v.selected, maxRows)
 	}
 }

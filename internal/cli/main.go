@@ -1,8 +1,8 @@
-// Package cli is the command line: one file for each noun, one function for each command. It speaks to a server through
-// package client and nothing else; only serve and demo start one.
+// Package cli implements the hookyard command: one file per noun, one function per command. It reaches a server only
+// through package client; only serve, demo and bench start one.
 //
-// Data goes to stdout and everything else to stderr, so that output can be piped; with --json both are JSON. Exit codes
-// are in error.go.
+// Data goes to stdout and everything else to stderr, so that output can be piped. With --json both are JSON. The exit
+// codes are in error.go.
 package cli
 
 import (
@@ -18,15 +18,15 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Main runs the command line and returns the exit code. args are without the program's name; env looks up a variable
-// of the environment. The first SIGINT or SIGTERM asks the command to stop, the second ends the program.
+// Main runs the command line and returns the exit code. args does not include the program's name; env looks up an
+// environment variable. The first SIGINT or SIGTERM asks the command to stop, the second ends the program.
 func Main(args []string, env func(string) (string, bool), stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	defer context.AfterFunc(ctx, stop)()
 	s := &session{env: env, in: stdin, out: stdout, err: stderr, asJSON: wantsJSON(args)}
 	root := newRoot(s)
-	root.SetArgs(append([]string{}, bareEvents(args)...)) // never nil, for which cobra would take os.Args
+	root.SetArgs(append([]string{}, bareEvents(args)...)) // never nil: cobra would then read os.Args
 	return s.exit(ctx, root.ExecuteContext(ctx))
 }
 
@@ -45,13 +45,13 @@ func newRoot(s *session) *cobra.Command {
 		Short: "Receives, keeps, routes, sends and streams webhooks",
 		Long: `hookyard receives, keeps, routes, sends and streams webhooks.
 
-In one minute:  hookyard demo
+A short tour:   hookyard demo
 To try it out:  hookyard serve --dev      and in another terminal:
                 hookyard project create guest/shop
                 hookyard hook add guest/shop billing "$(hookyard bin create)" -e 'order.*'
                 hookyard publish order.created -d '{"id": 7}' -p guest/shop --wait
 
-Exit codes:  0 done, 1 failed, 2 typed wrong, 4 not signed in, 5 no such thing, 6 the receiver did not accept or not in time,
+Exit codes:  0 success, 1 failure, 2 usage error, 4 not signed in, 5 not found, 6 not accepted by the receiver in time,
              130 interrupted`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -65,7 +65,7 @@ Exit codes:  0 done, 1 failed, 2 typed wrong, 4 not signed in, 5 no such thing, 
 	root.AddGroup(
 		&cobra.Group{ID: groupStart, Title: "Start:"},
 		&cobra.Group{ID: groupSend, Title: "Send and receive:"},
-		&cobra.Group{ID: groupLook, Title: "Look at what happened:"},
+		&cobra.Group{ID: groupLook, Title: "Inspect:"},
 		&cobra.Group{ID: groupSet, Title: "Set up:"},
 		&cobra.Group{ID: groupAdmin, Title: "Administer:"},
 	)
@@ -93,11 +93,18 @@ Exit codes:  0 done, 1 failed, 2 typed wrong, 4 not signed in, 5 no such thing, 
 	return root
 }
 
-// synonyms are the words that people also try for a command; every noun takes both.
-var synonyms = map[string]string{"get": "show", "show": "get", "remove": "delete", "delete": "remove", "add": "create",
-	"create": "add"}
+// synonyms maps a command to the other verb that users try for it. Every noun accepts both.
+var synonyms = map[string]string{
+	"get":    "show",
+	"show":   "get",
+	"remove": "delete",
+	"delete": "remove",
+	"add":    "create",
+	"create": "add",
+}
 
-// group makes a command that only has subcommands say which, and name the nearest to a typo.
+// group adds subcommands to a command that does nothing by itself. Without arguments c prints its help; an unknown
+// subcommand is a usage error that suggests similar names.
 func group(c *cobra.Command, sub ...*cobra.Command) *cobra.Command {
 	for _, one := range sub {
 		if other := synonyms[one.Name()]; other != "" {
@@ -117,12 +124,12 @@ func group(c *cobra.Command, sub ...*cobra.Command) *cobra.Command {
 			}
 		}
 		return usagef("unknown command %q for %s%s", args[0], c.CommandPath(),
-			didYouMean(nearest(names, args[0]))).then("%s --help lists them", c.CommandPath())
+			didYouMean(nearest(names, args[0]))).then("for the list: %s --help", c.CommandPath())
 	}
 	return c
 }
 
-// takes makes a command refuse another number of arguments than between least and most.
+// takes makes a command require between least and most arguments.
 func takes(c *cobra.Command, least, most int) *cobra.Command {
 	c.Args = func(c *cobra.Command, args []string) error {
 		if len(args) >= least && len(args) <= most {
@@ -130,14 +137,14 @@ func takes(c *cobra.Command, least, most int) *cobra.Command {
 		}
 		what := "too many arguments"
 		if len(args) < least {
-			what = "an argument is missing"
+			what = "missing argument"
 		}
-		return usagef("%s: write %s", what, c.UseLine())
+		return usagef("%s; usage: %s", what, c.UseLine())
 	}
 	return c
 }
 
-// version is what the build says of itself.
+// version returns the module version that the binary was built from, or "devel".
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
@@ -149,7 +156,7 @@ func version() string {
 func newVersion(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "version",
-		Short:   "Say which version this is",
+		Short:   "Print the version",
 		Example: "  hookyard version\n  hookyard version --json",
 	}
 	c.RunE = func(*cobra.Command, []string) error {
@@ -169,7 +176,7 @@ func goVersion() string {
 	return "go"
 }
 
-// localTime is how tables show a time.
+// localTime formats t in the local time zone; the zero time is "-".
 func localTime(t time.Time) string {
 	if t.IsZero() {
 		return "-"

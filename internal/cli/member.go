@@ -11,7 +11,7 @@ func newProjectMembers(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "members",
 		Aliases: []string{"member"},
-		Short:   "Who may do what in a project",
+		Short:   "Members: users and their roles in a project",
 		Example: `  hookyard project members list -p shop/orders
   hookyard project members set ann write -p shop/orders`,
 	}
@@ -19,7 +19,7 @@ func newProjectMembers(s *session) *cobra.Command {
 }
 
 func newMemberList(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "list", Short: "List who has a role, besides the owner and administrators"}
+	c := &cobra.Command{Use: "list", Short: "List the users with a role, besides the owner and administrators"}
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		cl, project, err := s.clientAndProject()
 		if err != nil {
@@ -59,14 +59,14 @@ func newMemberSet(s *session) *cobra.Command {
 		if err := cl.SetMember(c.Context(), project, args[0], role); err != nil {
 			return err
 		}
-		s.say("%s may now %s in %s", args[0], args[1], project)
+		s.say("%s has role %s in %s", args[0], args[1], project)
 		return nil
 	}
 	return takes(c, 2, 2)
 }
 
 func newMemberRemove(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "remove USER", Short: "Take a user's role away"}
+	c := &cobra.Command{Use: "remove USER", Short: "Remove a user's role"}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, project, err := s.clientAndProject()
 		if err != nil {
@@ -75,7 +75,7 @@ func newMemberRemove(s *session) *cobra.Command {
 		if err := cl.RemoveMember(c.Context(), project, args[0]); err != nil {
 			return err
 		}
-		s.say("%s has no role in %s any more", args[0], project)
+		s.say("removed the role of %s in %s", args[0], project)
 		return nil
 	}
 	return takes(c, 1, 1)

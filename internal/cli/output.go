@@ -17,7 +17,7 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// The colours are of the terminal's own sixteen, so that they suit its background.
+// The colours are among the terminal's own sixteen, so they suit its background.
 const (
 	red    = "1"
 	green  = "2"
@@ -27,7 +27,7 @@ const (
 	bold   = "bold"
 )
 
-// json prints v, indented, on stdout. What strangers sent is not escaped for HTML.
+// json prints v, indented, on stdout. HTML characters are not escaped.
 func (s *session) json(v any) error {
 	e := json.NewEncoder(s.out)
 	e.SetEscapeHTML(false)
@@ -35,28 +35,29 @@ func (s *session) json(v any) error {
 	return e.Encode(v)
 }
 
-// show prints v as JSON when that was asked for, else calls people.
-func (s *session) show(v any, people func() error) error {
+// show prints v as JSON with --json and calls text otherwise.
+func (s *session) show(v any, text func() error) error {
 	if s.asJSON {
 		return s.json(v)
 	}
-	return people()
+	return text()
 }
 
-// println prints a line of data on stdout. Control characters in args are taken out.
+// println prints a line of data on stdout. Control characters in args are removed.
 func (s *session) println(format string, args ...any) error {
 	_, err := fmt.Fprintf(s.out, format+"\n", cleanArgs(args)...)
 	return err
 }
 
-// say tells people something on stderr, unless they asked for quiet or JSON.
+// say prints a message on stderr, except with --quiet or --json.
 func (s *session) say(format string, args ...any) {
 	if !s.quiet && !s.asJSON {
 		_, _ = fmt.Fprintf(s.err, format+"\n", cleanArgs(args)...)
 	}
 }
 
-// cleanArgs keeps text that came from elsewhere from steering the terminal. Painted text is left alone.
+// cleanArgs removes control characters from string arguments, so that received text cannot control the terminal.
+// Painted text is not changed.
 func cleanArgs(args []any) []any {
 	out := make([]any, len(args))
 	for i, a := range args {
@@ -68,13 +69,13 @@ func cleanArgs(args []any) []any {
 	return out
 }
 
-// painted is text that may hold colours; its parts were cleaned before.
+// painted is text that may contain colour sequences and has already been cleaned.
 type painted string
 
-// cleanText takes control characters out of text, except line breaks and tabs.
+// cleanText removes control characters from text, except line breaks and tabs.
 func cleanText(text string) string { return hookyard.Clean(text, 1<<30) }
 
-// cell is cleanText on one line.
+// cell returns the cleaned text on one line.
 func cell(text string) string {
 	return strings.NewReplacer("\n", " ", "\t", " ").Replace(cleanText(text))
 }
@@ -100,7 +101,7 @@ func (s *session) colored(w io.Writer) bool {
 	return s.color == "always" || s.color == "auto" && isTerminal(w)
 }
 
-// list prints a table, or the first column only when quiet.
+// list prints a table; with --quiet it prints only the first column.
 func (s *session) list(head []string, rows [][]string) error {
 	for _, row := range rows {
 		for i := range row {
@@ -127,9 +128,8 @@ func (s *session) list(head []string, rows [][]string) error {
 }
 
 func (s *session) styledTable(head []string, rows [][]string) error {
-	t := table.New().Border(lipgloss.HiddenBorder()).BorderTop(false).BorderBottom(false).BorderLeft(false).BorderRight(
-		false).
-		BorderColumn(false).BorderHeader(false).Headers(head...).Rows(rows...)
+	t := table.New().Border(lipgloss.HiddenBorder()).BorderTop(false).BorderBottom(false).BorderLeft(false).
+		BorderRight(false).BorderColumn(false).BorderHeader(false).Headers(head...).Rows(rows...)
 	t.StyleFunc(func(row, col int) lipgloss.Style {
 		style := lipgloss.NewStyle().PaddingRight(2)
 		if !s.colored(s.out) {
@@ -150,8 +150,8 @@ func (s *session) styledTable(head []string, rows [][]string) error {
 	return err
 }
 
-// cutColumns makes a table narrower by over cells at the cost of its last columns, which are free text and URLs; the
-// first, by which people call a thing, stays whole.
+// cutColumns makes a table narrower by over cells. It shortens the last columns first, which are free text and URLs.
+// The first column holds identifiers and is never shortened.
 func cutColumns(rows [][]string, over int) [][]string {
 	const least = 12
 	for col := len(rows[0]) - 1; col > 0 && over > 0; col-- {
@@ -173,7 +173,7 @@ func cutColumns(rows [][]string, over int) [][]string {
 	return rows
 }
 
-// width of the terminal, or 0.
+// width returns the width of the terminal, or 0 if stdout is not one.
 func (s *session) width() int {
 	f, ok := s.out.(*os.File)
 	if !ok {
@@ -186,7 +186,7 @@ func (s *session) width() int {
 	return w
 }
 
-// when is a time in a table: short for people, whole where a program may read it.
+// when formats a time for a table: short on a terminal, complete where a program may read it.
 func (s *session) when(t time.Time) string {
 	switch now := time.Now(); {
 	case t.IsZero() || !isTerminal(s.out):
@@ -197,7 +197,7 @@ func (s *session) when(t time.Time) string {
 	return t.Local().Format("2006-01-02 15:04")
 }
 
-// stateColor colours the words that say how things are.
+// stateColor returns the colour of a word for a state, or "".
 func stateColor(word string) string {
 	switch hookyard.State(word) {
 	case hookyard.Delivered, "active", "done", "yes":
@@ -215,7 +215,7 @@ func stateColor(word string) string {
 // field is a line of a card.
 type field struct{ name, value string }
 
-// card prints what is known of one thing; fields without a value are left out.
+// card prints the fields of one object, one a line. Fields without a value are omitted.
 func (s *session) card(fields ...field) error {
 	longest := 0
 	for _, f := range fields {
@@ -236,16 +236,16 @@ func (s *session) card(fields ...field) error {
 	return nil
 }
 
-// more says how to see the rest of a list.
+// more tells the user how to get the next page, or that the list is empty.
 func (s *session) more(shown int, what, cursor string) {
 	if cursor != "" {
-		s.say("%s shown; for the next: --cursor %s", plural(shown, what), cursor)
+		s.say("%s shown; next page: --cursor %s", plural(shown, what), cursor)
 	} else if shown == 0 {
 		s.say("no %s", manyOf(what))
 	}
 }
 
-// plural counts: 1 hook, 2 hooks.
+// plural formats a count: 1 hook, 2 hooks.
 func plural(n int, one string) string {
 	if n == 1 {
 		return "1 " + one
@@ -263,7 +263,7 @@ func manyOf(one string) string {
 	return one + "s"
 }
 
-// bar shows progress on a terminal, and nothing elsewhere. total -1 means unknown.
+// bar returns a progress bar that shows only on a terminal. A total of -1 means unknown.
 func (s *session) bar(total int64, what string) *progressbar.ProgressBar {
 	if !isTerminal(s.err) || s.quiet || s.asJSON {
 		return progressbar.DefaultSilent(total)

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestTablesAreCutFromTheRight(t *testing.T) {
+func TestCutColumns(t *testing.T) {
 	t.Parallel()
 	const long = "https://billing.example.com/a/long/way/down"
 	rows := func() [][]string {

@@ -15,7 +15,7 @@ func newProject(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "project",
 		Aliases: []string{"projects"},
-		Short:   "Projects: everything else belongs to one",
+		Short:   "Projects: each has its own sources, hooks and events",
 		Example: `  hookyard project create shop/orders --event-types order.created,order.paid
   hookyard project list`,
 	}
@@ -23,11 +23,11 @@ func newProject(s *session) *cobra.Command {
 		newProjectDuplicate(s), newProjectTransfer(s), newProjectMembers(s))
 }
 
-// projectOf is the project that an argument or --project names.
+// projectOf returns a client and the project that an argument or --project names.
 func (s *session) projectOf(args []string) (*client.Client, string, error) {
 	if len(args) > 0 {
 		if !isPath(args[0]) {
-			return nil, "", usagef("project %q: write owner/name", args[0])
+			return nil, "", usagef("project %q: use owner/name", args[0])
 		}
 		s.project = args[0]
 	}
@@ -97,7 +97,7 @@ func (s *session) showProject(p *client.Project) error {
 
 func keptFor(d hookyard.Duration) string {
 	if d == 0 {
-		return "the server's"
+		return "the server's default"
 	}
 	return hookyard.FormatDuration(time.Duration(d))
 }
@@ -125,16 +125,17 @@ type projectFlags struct {
 }
 
 func (f *projectFlags) flags(fs *pflag.FlagSet) {
-	fs.StringVarP(&f.description, "description", "d", "", "what it is for")
-	fs.StringVar(&f.preset, "preset", "", "ready-made catalogue and format: github, netbeans, webgme or yobi")
-	fs.StringSliceVar(&f.eventTypes, "event-types", nil, "catalogue of event types, a,b,c; hooks may name no others")
-	fs.StringVar(&f.format, "format", "", "format of its hooks, unless they have their own")
-	fs.StringVar(&f.relay, "relay", "", "who may signal and register at lively4's relay: off, signed, token or open")
-	fs.StringVar(&f.relaySecret, "relay-secret", "", "GitHub's secret, for relay signed")
-	fs.BoolVar(&f.modelEvents, "model-events", false, "a Git push also publishes COMMIT, BRANCH_… and TAG_… events")
-	fs.BoolVar(&f.public, "public", false, "guests may read")
-	fs.BoolVar(&f.allowRequests, "allow-requests", false, "messages may name their own webhooks")
-	fs.Var((*hookyard.Duration)(&f.retention), "retention", "how long bodies of events are kept; 0 means the server's")
+	fs.StringVarP(&f.description, "description", "d", "", "description")
+	fs.StringVar(&f.preset, "preset", "", "predefined event types and format: github, netbeans, webgme or yobi")
+	fs.StringSliceVar(&f.eventTypes, "event-types", nil, "event types, a,b,c; hooks may not name any others")
+	fs.StringVar(&f.format, "format", "", "default format of its hooks")
+	fs.StringVar(&f.relay, "relay", "", "who may register and signal at the lively4 relay: off, signed, token or open")
+	fs.StringVar(&f.relaySecret, "relay-secret", "", "GitHub's secret, for --relay signed")
+	fs.BoolVar(&f.modelEvents, "model-events", false, "publish COMMIT, BRANCH_… and TAG_… events for Git pushes, too")
+	fs.BoolVar(&f.public, "public", false, "let guests read the project")
+	fs.BoolVar(&f.allowRequests, "allow-requests", false, "let messages name additional webhooks")
+	fs.Var((*hookyard.Duration)(&f.retention), "retention",
+		"how long to keep the bodies of events; 0: the server's default")
 }
 
 func (f *projectFlags) patch(fs *pflag.FlagSet) client.ProjectPatch {
@@ -152,7 +153,7 @@ func (f *projectFlags) patch(fs *pflag.FlagSet) client.ProjectPatch {
 func newProjectCreate(s *session) *cobra.Command {
 	var f projectFlags
 	c := &cobra.Command{
-		Use: "create [PROJECT]", Short: "Make a project",
+		Use: "create [PROJECT]", Short: "Create a project",
 		Example: `  hookyard project create shop/orders
   hookyard project create shop/orders --event-types order.created,order.paid
   hookyard project create model/bridge --preset webgme`,
@@ -164,8 +165,8 @@ func newProjectCreate(s *session) *cobra.Command {
 			return err
 		}
 		if _, err := cl.Project(c.Context(), project); err == nil {
-			return failf(exitFailed, "project %s exists", project).then("to change it: hookyard project update %s",
-				project)
+			return failf(exitFailed, "project %s already exists", project).
+				then("to change it: hookyard project update %s", project)
 		}
 		p, _, err := cl.PutProject(c.Context(), project, f.patch(c.Flags()))
 		if err != nil {
@@ -179,7 +180,7 @@ func newProjectCreate(s *session) *cobra.Command {
 func newProjectUpdate(s *session) *cobra.Command {
 	var f projectFlags
 	c := &cobra.Command{
-		Use: "update [PROJECT]", Short: "Change settings of a project, and leave alone those not named",
+		Use: "update [PROJECT]", Short: "Change the given settings of a project",
 		Example: "  hookyard project update shop/orders --relay token --public",
 	}
 	f.flags(c.Flags())
@@ -212,13 +213,13 @@ func newProjectDelete(s *session) *cobra.Command {
 		if _, err := cl.Project(c.Context(), project); err != nil {
 			return err
 		}
-		if err := s.confirm(yes, "delete project %s with everything in it", project); err != nil {
+		if err := s.confirm(yes, "delete project %s and everything in it", project); err != nil {
 			return err
 		}
 		if err := cl.DeleteProject(c.Context(), project); err != nil {
 			return err
 		}
-		s.say("project %s is deleted", project)
+		s.say("deleted project %s", project)
 		return nil
 	}
 	return takes(c, 0, 1)
@@ -227,8 +228,9 @@ func newProjectDelete(s *session) *cobra.Command {
 func newProjectDuplicate(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use: "duplicate PROJECT NEW", Aliases: []string{"copy"},
-		Short:   "Copy settings, hooks and sources to a new project",
-		Long:    "Copy a project's settings, hooks and sources, not its events. NEW is owner/name, or a name for the same owner.",
+		Short: "Copy settings, hooks and sources to a new project",
+		Long: `Copy a project's settings, hooks and sources, but not its events. NEW is
+owner/name, or only a name for the same owner.`,
 		Example: "  hookyard project duplicate shop/orders orders-test",
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -250,7 +252,7 @@ func newProjectDuplicate(s *session) *cobra.Command {
 }
 
 func newProjectTransfer(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "transfer PROJECT OWNER", Short: "Give a project to another owner",
+	c := &cobra.Command{Use: "transfer PROJECT OWNER", Short: "Transfer a project to another owner",
 		Example: "  hookyard project transfer shop/orders warehouse"}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, project, err := s.projectOf(args)

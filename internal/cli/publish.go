@@ -14,7 +14,7 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// publishers is how many events publish --count sends at once.
+// publishers is the number of concurrent requests of publish --count.
 const publishers = 16
 
 type publishFlags struct {
@@ -31,21 +31,23 @@ func newPublish(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "publish TYPE",
 		Short: "Publish an event",
-		Long: `Publish an event of a type. It is kept when the command says so, and sent to every hook that wants it.
+		Long: `Publish an event. When the command succeeds the event is stored, and it will be
+sent to every hook that selects it.
 
-With --wait the command ends when every delivery has ended, with exit code 6 unless all were delivered. It waits for a
-minute, or as long as --timeout says; what is pending then goes on by itself.`,
+With --wait the command waits until every delivery has ended, and exits with
+code 6 unless all succeeded. It waits for a minute, or for --timeout; deliveries
+that are still pending then continue in the background.`,
 		Example: `  hookyard publish order.created -d '{"id": 7}' -p shop/orders
   hookyard publish order.created -d @order.json --wait
   jq -c .order dump.json | hookyard publish order.created -d -
   hookyard publish load.test --count 10000 --rate 500`,
 	}
 	fs := c.Flags()
-	fs.StringVarP(&f.data, "data", "d", "{}", "the event's data: JSON, @file, or - for stdin")
-	fs.StringVar(&f.id, "id", "", "your own id for it: the same one again is a duplicate and not kept twice")
-	fs.StringVar(&f.key, "idempotency-key", "", "key of this request: the same one again is a duplicate, too")
-	fs.IntVar(&f.count, "count", 1, "publish it as often")
-	fs.Float64Var(&f.rate, "rate", 0, "with --count: events a second; 0 means as fast as it goes")
+	fs.StringVarP(&f.data, "data", "d", "{}", "data of the event: JSON, @file, or - for stdin")
+	fs.StringVar(&f.id, "id", "", "your own id for the event; an event with a used id is a duplicate and is not stored")
+	fs.StringVar(&f.key, "idempotency-key", "", "key of this request; a request with a used key is a duplicate, too")
+	fs.IntVar(&f.count, "count", 1, "number of times to publish it")
+	fs.Float64Var(&f.rate, "rate", 0, "with --count: events per second; 0: no limit")
 	fs.BoolVar(&f.wait, "wait", false, "wait until every delivery has ended")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		return s.publish(c.Context(), args[0], &f)
@@ -69,7 +71,7 @@ func (s *session) publish(ctx context.Context, eventType string, f *publishFlags
 	case f.rate < 0:
 		return usagef("--rate must not be negative")
 	case f.count > 1 && (f.id != "" || f.key != ""):
-		return usagef("--count publishes different events: leave --id and --idempotency-key away")
+		return usagef("--count publishes different events: omit --id and --idempotency-key")
 	case f.count > 1:
 		return s.publishMany(ctx, cl, project, p, f)
 	}
@@ -90,9 +92,9 @@ func (s *session) publish(ctx context.Context, eventType string, f *publishFlags
 
 func (s *session) receiptLine(r client.Receipt) string {
 	if r.Duplicate {
-		return fmt.Sprintf("%s  was published before: nothing new, %s then", r.ID, plural(r.Deliveries, "delivery"))
+		return fmt.Sprintf("%s  duplicate of an earlier event with %s", r.ID, plural(r.Deliveries, "delivery"))
 	}
-	return fmt.Sprintf("%s  kept, %s", r.ID, plural(r.Deliveries, "delivery"))
+	return fmt.Sprintf("%s  stored, %s", r.ID, plural(r.Deliveries, "delivery"))
 }
 
 // waited is the result of publish --wait.
@@ -101,7 +103,7 @@ type waited struct {
 	Results []client.Delivery `json:"results"`
 }
 
-// waitFor watches the deliveries of an event until all have ended.
+// waitFor waits until all deliveries of an event have ended and prints them.
 func (s *session) waitFor(ctx context.Context, cl *client.Client, project string, receipt client.Receipt) error {
 	s.say("%s", s.receiptLine(receipt))
 	all, err := s.watchDeliveries(ctx, cl, project, receipt.ID)
@@ -122,18 +124,18 @@ func (s *session) waitFor(ctx context.Context, cl *client.Client, project string
 		}
 	}
 	if pending > 0 {
-		return failf(exitNotAccepted, "%d of %s pending after %s", pending, plural(len(all), "delivery"),
+		return failf(exitNotAccepted, "%d of %s still pending after %s", pending, plural(len(all), "delivery"),
 			hookyard.FormatDuration(s.patience())).
-			then("they go on by themselves: hookyard delivery list --event %s shows them; to wait longer, give --timeout", receipt.ID)
+			then("to follow them: hookyard delivery list --event %s; to wait longer: --timeout", receipt.ID)
 	}
 	if failed > 0 {
-		return failf(exitNotAccepted, "%d of %s did not arrive", failed,
-			plural(len(all), "delivery")).then("hookyard delivery show ID says why")
+		return failf(exitNotAccepted, "%d of %s failed", failed, plural(len(all), "delivery")).
+			then("for the reason: hookyard delivery show ID")
 	}
 	return nil
 }
 
-// patience is how long publish --wait waits for the deliveries of an event.
+// patience returns how long publish --wait waits for the deliveries of an event.
 func (s *session) patience() time.Duration {
 	if s.given.Changed("timeout") {
 		return s.timeout
@@ -141,8 +143,8 @@ func (s *session) patience() time.Duration {
 	return time.Minute
 }
 
-// watchDeliveries asks for an event's deliveries, ever more slowly, until none is pending or patience ends. It tells of
-// each attempt.
+// watchDeliveries polls an event's deliveries, with growing pauses, until none is pending or the patience is over. It
+// reports each failed attempt.
 func (s *session) watchDeliveries(ctx context.Context, cl *client.Client, project, event string) ([]client.Delivery,
 	error) {
 	seen, end := map[string]int{}, time.Now().Add(s.patience())
@@ -159,7 +161,7 @@ func (s *session) watchDeliveries(ctx context.Context, cl *client.Client, projec
 			pending++
 			if d.Attempts > seen[d.ID] {
 				seen[d.ID] = d.Attempts
-				s.say("hook %s: attempt %d failed (%s), again at %s", d.HookID, d.Attempts, d.Reason,
+				s.say("hook %s: attempt %d failed (%s), next at %s", d.HookID, d.Attempts, d.Reason,
 					d.Due.Local().Format("15:04:05"))
 			}
 		}
@@ -213,7 +215,9 @@ func (s *session) publishMany(ctx context.Context, cl *client.Client, project st
 	if f.rate > 0 {
 		limit = rate.Limit(f.rate)
 	}
-	pace, bar, start := rate.NewLimiter(limit, 1), s.bar(int64(f.count), "publishing"), time.Now()
+	pace := rate.NewLimiter(limit, 1)
+	bar := s.bar(int64(f.count), "publishing")
+	start := time.Now()
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(publishers)
 	var mu sync.Mutex // guards result
@@ -237,7 +241,7 @@ func (s *session) publishMany(ctx context.Context, cl *client.Client, project st
 	_ = bar.Finish()
 	result.Published, result.Seconds = len(result.IDs), time.Since(start).Seconds()
 	if err != nil {
-		s.say("%s published before it failed", plural(result.Published, "event"))
+		s.say("%s published before the error", plural(result.Published, "event"))
 		return err
 	}
 	if err := s.show(result, func() error {
@@ -252,7 +256,7 @@ func (s *session) publishMany(ctx context.Context, cl *client.Client, project st
 	return s.waitForAll(ctx, cl, project, result.IDs)
 }
 
-// waitForAll waits for many events' deliveries and counts how they ended.
+// waitForAll waits until the deliveries of many events have ended.
 func (s *session) waitForAll(ctx context.Context, cl *client.Client, project string, events []string) error {
 	bar, failed := s.bar(int64(len(events)), "delivering"), 0
 	quiet := *s
@@ -265,11 +269,11 @@ func (s *session) waitForAll(ctx context.Context, cl *client.Client, project str
 		for _, d := range all {
 			switch d.State {
 			case hookyard.Delivered:
-			case hookyard.Pending: // the next would be waited for as long
+			case hookyard.Pending: // each further event could take as long again
 				_ = bar.Finish()
-				return failf(exitNotAccepted, "deliveries of event %s are pending after %s", id,
+				return failf(exitNotAccepted, "deliveries of event %s are still pending after %s", id,
 					hookyard.FormatDuration(s.patience())).
-					then("they go on by themselves: hookyard delivery list --state pending shows them; to wait longer, give --timeout")
+					then("to follow them: hookyard delivery list --state pending; to wait longer: --timeout")
 			default:
 				failed++
 			}
@@ -278,10 +282,10 @@ func (s *session) waitForAll(ctx context.Context, cl *client.Client, project str
 	}
 	_ = bar.Finish()
 	if failed > 0 {
-		return failf(exitNotAccepted, "%s did not arrive",
-			plural(failed, "delivery")).then("hookyard delivery list --state failed shows them")
+		return failf(exitNotAccepted, "%s failed", plural(failed, "delivery")).
+			then("for the list: hookyard delivery list --state failed")
 	}
-	s.say("all were delivered")
+	s.say("all delivered")
 	return nil
 }
 

@@ -14,41 +14,41 @@ import (
 )
 
 const (
-	renewEvery    = time.Minute     // half of what the server gives a listener
-	recordTimeout = 5 * time.Second // of one request
-	recordGrace   = 3 * time.Second // for what is left at the end of the command
+	renewEvery    = time.Minute     // half the lifetime of a listener at the server
+	recordTimeout = 5 * time.Second // for one request
+	recordGrace   = 3 * time.Second // for the remaining records when the command ends
 )
 
-// recorder tells the server what a URL answered, so that it stands among the deliveries. It works beside the forwarding
-// and never stops it: where the server cannot or will not record, that is said once.
+// recorder reports the URL's responses to the server, which lists them as deliveries. It runs beside the forwarding and
+// never stops it: if the server does not record the responses, the user is warned once.
 type recorder struct {
 	client  *client.Client
 	project string
 	id      string
 	to      string
-	say     func(text string) // takes the one warning; may be called from any goroutine
+	say     func(text string) // shows the warning; may be called from any goroutine
 
 	queue   chan client.Forwarded
 	quit    chan struct{}
 	ended   chan struct{}
 	cancel  context.CancelFunc
-	unknown bool // the server knows no listeners: it is older; of run's goroutine
+	unknown bool // the server is too old for listeners; owned by run's goroutine
 	failing atomic.Bool
 	warned  sync.Once
 }
 
-// startRecorder makes the listener's hook at the server. The caller must stop it.
+// startRecorder creates the listener's hook at the server. The caller must call stop.
 func startRecorder(ctx context.Context, c *client.Client, project, to string, say func(string)) *recorder {
 	r := &recorder{client: c, project: project, id: hookyard.ListenerPrefix + strings.ToLower(rand.Text()[:12]), to: to,
 		say:   say,
 		queue: make(chan client.Forwarded, 100), quit: make(chan struct{}), ended: make(chan struct{})}
-	// Ctrl-C ends the listener, and then there is still something to tell
+	// Ctrl-C ends the listener, but the last responses must still be reported.
 	ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	go r.run(ctx)
 	return r
 }
 
-// stop tells what is left, for a short while, and takes the listener's hook away.
+// stop reports the remaining responses, within recordGrace, and deletes the listener's hook.
 func (r *recorder) stop() {
 	close(r.quit)
 	enough := time.AfterFunc(recordGrace, r.cancel)
@@ -101,7 +101,7 @@ func (r *recorder) record(ctx context.Context, f client.Forwarded) {
 		if client.StatusOf(err) != http.StatusNotFound {
 			return err
 		}
-		// The server did not hear from here for a while, and has taken the listener for gone.
+		// The listener has expired at the server: it was not renewed for a while.
 		if _, err := r.client.PutListener(ctx, r.project, r.id, client.Listener{URL: r.to}); err != nil {
 			return err
 		}
@@ -110,7 +110,8 @@ func (r *recorder) record(ctx context.Context, f client.Forwarded) {
 	})
 }
 
-// try warns of the first failure. That the server knows no listeners is none, nor that the event is past its retention.
+// try calls f and warns about the first failure. 404 is not a failure: the server is too old for listeners, or the
+// event is past its retention.
 func (r *recorder) try(ctx context.Context, f func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
 	defer cancel()
@@ -120,12 +121,12 @@ func (r *recorder) try(ctx context.Context, f func(context.Context) error) {
 	}
 	r.failing.Store(err != nil)
 	if err != nil {
-		r.warned.Do(func() { r.say("answers are not recorded at the server: " + sendError(err)) })
+		r.warned.Do(func() { r.say("the server does not record the responses: " + sendError(err)) })
 	}
 }
 
-// add tells of one try. It waits a little when the server is slower than the URL, and gives the record up when it
-// fails.
+// add queues the record of one attempt. If the queue is full it waits up to recordTimeout and then drops the record. It
+// does not wait while the server fails.
 func (r *recorder) add(f client.Forwarded) {
 	select {
 	case r.queue <- f:
@@ -142,7 +143,7 @@ func (r *recorder) add(f client.Forwarded) {
 	}
 }
 
-// forwardedOf is a try as the server is told of it. start is when it began.
+// forwardedOf returns the record of an attempt that began at start.
 func forwardedOf(eventID string, header http.Header, start time.Time, a *answered) client.Forwarded {
 	f := client.Forwarded{EventID: eventID, StartedAt: start.UTC(), Duration: hookyard.Duration(a.took),
 		Status: a.Status, Error: a.Error,

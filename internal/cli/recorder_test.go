@@ -15,7 +15,8 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// records is a server that answers what status says to each request, and remembers them without the listener's id.
+// records returns a client of a server that answers each request with status, and the requests it received, without the
+// listener's id.
 func records(t *testing.T, status func(request string) int) (*client.Client, func() []string) {
 	t.Helper()
 	var mu sync.Mutex
@@ -43,8 +44,7 @@ func records(t *testing.T, status func(request string) int) (*client.Client, fun
 	}
 }
 
-// TestRecorder holds what the server is asked, whatever it answers: one warning at most, and never a wait for the
-// forwarding.
+// TestRecorder checks the requests for various responses of the server, and that there is at most one warning.
 func TestRecorder(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -55,10 +55,10 @@ func TestRecorder(t *testing.T) {
 	}{
 		{"records", func() func(string) int { return func(string) int { return 200 } },
 			"[PUT POST attempts e1 POST attempts e2 DELETE]", 0},
-		{"older server", func() func(string) int { return func(string) int { return 404 } }, "[PUT]", 0},
-		{"may not", func() func(string) int { return func(string) int { return 403 } },
+		{"server without listeners", func() func(string) int { return func(string) int { return 404 } }, "[PUT]", 0},
+		{"forbidden", func() func(string) int { return func(string) int { return 403 } },
 			"[PUT POST attempts e1 POST attempts e2 DELETE]", 1},
-		{"forgotten", func() func(string) int {
+		{"expired listener", func() func(string) int {
 			first := true
 			return func(request string) int {
 				if strings.HasPrefix(request, "POST") && first {
@@ -84,7 +84,8 @@ func TestRecorder(t *testing.T) {
 	}
 }
 
-// A server that is away costs the forwarding nothing once that is known, and the command's end no more than the grace.
+// A server that is down does not delay the forwarding after the first failure, nor the end of the command for longer
+// than the grace period.
 func TestRecorderGivesUp(t *testing.T) {
 	t.Parallel()
 	cl, err := client.New("http://127.0.0.1:1", "")
@@ -93,7 +94,7 @@ func TestRecorderGivesUp(t *testing.T) {
 	}
 	warned := make(chan string, 10)
 	r := startRecorder(t.Context(), cl, "o/p", "http://localhost:3000/", func(text string) { warned <- text })
-	if text := <-warned; !strings.Contains(text, "not recorded") {
+	if text := <-warned; !strings.Contains(text, "does not record") {
 		t.Errorf("warned %q", text)
 	}
 	start := time.Now()
@@ -119,6 +120,6 @@ func TestForwardedOf(t *testing.T) {
 	}
 	if f := forwardedOf("e1", header, time.Now(), &answered{Error: "connection refused"}); f.Response != nil ||
 		f.Error == "" {
-		t.Errorf("recorded %+v, want no answer", f)
+		t.Errorf("recorded %+v, want no response", f)
 	}
 }

@@ -15,9 +15,9 @@ func newReplay(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "replay",
 		Aliases: []string{"replays"},
-		Short:   "Bulk replays: send many events again",
+		Short:   "Replays: resend many events",
 		Example: `  hookyard replay create --state failed --since 1d -p shop/orders --watch
-  hookyard replay create --hook new-billing --type 'order.*'     also what it was not owed when it came
+  hookyard replay create --hook new-billing --type 'order.*'     also events from before the hook existed
   hookyard replay list`,
 	}
 	return group(c, newReplayCreate(s), newReplayList(s), newReplayShow(s), newReplayWatch(s), newReplayCancel(s))
@@ -29,16 +29,17 @@ func newReplayCreate(s *session) *cobra.Command {
 	var state stateFlag
 	var watch, yes bool
 	c := &cobra.Command{
-		Use: "create", Short: "Begin a bulk replay; it goes on by itself",
-		Long: `Begin a bulk replay: deliveries are opened again. With --hook and without --state that hook also gets events that it was
-not owed when they came. It goes on by itself on the server.`,
+		Use: "create", Short: "Start a bulk replay, which runs on the server",
+		Long: `Start a bulk replay: the deliveries of the selected events become pending again.
+With --hook and without --state, the hook also gets events for which it had no
+delivery. The replay runs on the server.`,
 		Example: `  hookyard replay create --state failed --since 1d -p shop/orders
   hookyard replay create --hook billing --since 2026-03-01 --until 2026-03-02 --watch`,
 	}
 	c.Flags().StringVar(&r.Hook, "hook", "", "only to this hook")
 	c.Flags().StringVarP(&r.Type, "type", "t", "", "only events of this type, or a pattern")
-	c.Flags().Var(&state, "state", "only deliveries that are pending, delivered, failed, skipped or canceled")
-	c.Flags().BoolVarP(&watch, "watch", "w", false, "wait until it is done, with progress")
+	c.Flags().Var(&state, "state", "only deliveries in this state: pending, delivered, failed, skipped or canceled")
+	c.Flags().BoolVarP(&watch, "watch", "w", false, "show progress and wait until the replay ends")
 	addYes(c.Flags(), &yes)
 	times.flags(c.Flags())
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -46,7 +47,8 @@ not owed when they came. It goes on by itself on the server.`,
 		if err != nil {
 			return err
 		}
-		r.Since, r.Until, r.State = times.since.t, times.until.t, hookyard.State(state)
+		r.Since, r.Until = times.since.t, times.until.t
+		r.State = hookyard.State(state)
 		if (r == client.ReplayRequest{}) {
 			if err := s.confirm(yes, "replay every event of %s to every hook", project); err != nil {
 				return err
@@ -66,7 +68,7 @@ not owed when they came. It goes on by itself on the server.`,
 
 func newReplayList(s *session) *cobra.Command {
 	var limit int
-	c := &cobra.Command{Use: "list", Short: "List a project's bulk replays, the newest first"}
+	c := &cobra.Command{Use: "list", Short: "List a project's bulk replays, newest first"}
 	limitVar(c.Flags(), &limit, 50, "entries to show")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		cl, project, err := s.clientAndProject()
@@ -107,7 +109,7 @@ func (s *session) showReplay(r *hookyard.Replay) error {
 	})
 }
 
-// replayOne makes a command about one replay.
+// replayOne returns a command about one replay.
 func (s *session) replayOne(use, short string,
 	run func(context.Context, *client.Client, string, string) error) *cobra.Command {
 	c := &cobra.Command{Use: use, Short: short}
@@ -122,7 +124,7 @@ func (s *session) replayOne(use, short string,
 }
 
 func newReplayShow(s *session) *cobra.Command {
-	return s.replayOne("show REPLAY", "Show a bulk replay and how far it is",
+	return s.replayOne("show REPLAY", "Show a bulk replay and its progress",
 		func(ctx context.Context, cl *client.Client, project, id string) error {
 			r, err := cl.Replay(ctx, project, id)
 			if err != nil {
@@ -133,7 +135,7 @@ func newReplayShow(s *session) *cobra.Command {
 }
 
 func newReplayCancel(s *session) *cobra.Command {
-	return s.replayOne("cancel REPLAY", "Stop a bulk replay; what it has opened stays open",
+	return s.replayOne("cancel REPLAY", "Stop a bulk replay; deliveries that it has reopened stay pending",
 		func(ctx context.Context, cl *client.Client, project, id string) error {
 			r, err := cl.CancelReplay(ctx, project, id)
 			if err != nil {
@@ -144,11 +146,11 @@ func newReplayCancel(s *session) *cobra.Command {
 }
 
 func newReplayWatch(s *session) *cobra.Command {
-	return s.replayOne("watch REPLAY", "Wait until a bulk replay is done, with progress", s.watchReplay)
+	return s.replayOne("watch REPLAY", "Show progress and wait until a bulk replay ends", s.watchReplay)
 }
 
 func (s *session) watchReplay(ctx context.Context, cl *client.Client, project, id string) error {
-	// One of unknown length would be turned by a goroutine of the library's that reads what its other methods write.
+	// Not -1: for an unknown length the library starts a goroutine that races with its other methods.
 	bar := s.bar(1, "replaying")
 	for pause := 50 * time.Millisecond; ; pause = min(pause*2, time.Second) {
 		r, err := cl.Replay(ctx, project, id)
@@ -164,7 +166,7 @@ func (s *session) watchReplay(ctx context.Context, cl *client.Client, project, i
 			return s.showReplay(&r)
 		}
 		if err := sleep(ctx, pause); err != nil {
-			s.say("the replay goes on; hookyard replay cancel %s stops it", id)
+			s.say("the replay continues; to stop it: hookyard replay cancel %s", id)
 			return err
 		}
 	}

@@ -33,9 +33,10 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// TestScripts runs testdata/script/*.txtar, each against its own server: HOOKYARD_SERVER is one with --dev, AUTH_SERVER
-// one with sign-in whose first token is ADMIN_TOKEN, NO_SERVER is where nobody answers. RECEIVER takes everything,
-// BUSY answers 503 to the first two requests and DEAD always.
+// TestScripts runs testdata/script/*.txtar. Each script has its own servers: HOOKYARD_SERVER runs with --dev, and
+// AUTH_SERVER with sign-in and the administrator's token ADMIN_TOKEN. NO_SERVER refuses connections. The receivers are
+// RECEIVER, which accepts everything, BUSY, which answers 503 to the first two requests, and DEAD, which always answers
+// 500.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -90,14 +91,17 @@ func setup(env *testscript.Env) error {
 		return http.StatusOK
 	})
 	env.Setenv("HOME", env.WorkDir)
-	env.Setenv("GORACE", "atexit_sleep_ms=10") // with -race every command would else sleep for a second at its end
+	env.Setenv("GORACE", "atexit_sleep_ms=10") // with -race a command sleeps for a second at its end by default
 	return nil
 }
 
 // start runs a server until the script ends and returns its URL.
 func start(env *testscript.Env, data string, dev bool) (string, error) {
 	config := app.DefaultConfig()
-	config.Listen, config.Data, config.Dev, config.Grace = "127.0.0.1:0", data, dev, time.Second
+	config.Listen = "127.0.0.1:0"
+	config.Data = data
+	config.Dev = dev
+	config.Grace = time.Second
 	a, err := app.New(context.Background(), config, "test", slog.New(slog.DiscardHandler))
 	if err != nil {
 		return "", err
@@ -114,7 +118,8 @@ func start(env *testscript.Env, data string, dev bool) (string, error) {
 	return a.BaseURL(), nil
 }
 
-// receiver answers what status says to the n-th request, with the body as it came. Its URL is in the variable name.
+// receiver starts a server that answers the n-th request with status(n) and echoes the body. The environment variable
+// name is set to its URL.
 func receiver(env *testscript.Env, name string, status func(n int64) int) {
 	var n atomic.Int64
 	hit := make(chan struct{}, 1)
@@ -134,8 +139,8 @@ func receiver(env *testscript.Env, name string, status func(n int64) int) {
 	env.Setenv(name, srv.URL)
 }
 
-// isJSON checks that stdout, stderr or a file is one JSON value; a second argument is a jq-like path (a.b.0) and a
-// third what must be there.
+// isJSON checks that stdout, stderr or a file is one JSON value. Optional arguments are a path into it (a.b.0) and the
+// value that must be there.
 func isJSON(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 && len(args) != 3 {
 		ts.Fatalf("usage: isjson stdout|stderr|file [path want]")
@@ -228,7 +233,7 @@ func setID(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[0], words[0])
 }
 
-// endsIn checks that a file ends in the very bytes of another.
+// endsIn checks that a file ends in the bytes of another.
 func endsIn(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: endsin FILE TAIL")
@@ -238,7 +243,7 @@ func endsIn(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// lastCursor sets a variable to the cursor in the last of a file's lines of JSON.
+// lastCursor sets a variable to the cursor in the last line of a file of JSON lines.
 func lastCursor(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: lastcursor FILE NAME")
@@ -249,8 +254,8 @@ func lastCursor(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[1], e.Cursor)
 }
 
-// publishUntil publishes events of a type until a receiver has got two: a listener that was just started may not be
-// there yet.
+// publishUntil publishes events of a type until a receiver has received two: a listener that has just started may not
+// be connected yet.
 func publishUntil(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: publishuntil TYPE RECEIVER")

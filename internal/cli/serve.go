@@ -16,12 +16,15 @@ func newServe(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server",
-		Long: `Run the server: everything in one process, on an SQLite file unless --database says otherwise.
+		Long: `Run the server: everything in one process, on a SQLite file unless --database
+says otherwise.
 
-Each option can also be set by an environment variable: --allow-target is HOOKYARD_ALLOW_TARGET.
-hookyard config show prints them all with where each value came from.
+Each option can also be set by an environment variable: --allow-target is
+HOOKYARD_ALLOW_TARGET. hookyard config show prints all options and the origin of
+each value.
 
-SIGINT or SIGTERM stops it: no more requests, then attempts under way get --grace to end. A second signal ends it at once.`,
+SIGINT or SIGTERM stops the server: it accepts no more requests and gives
+running attempts --grace to finish. A second signal stops it at once.`,
 		Example: `  hookyard serve --dev                                  try it out on this machine, without sign-in
   hookyard serve --listen :8080 --base-url https://hooks.example.com
   hookyard serve --database postgres://hookyard@db/hookyard
@@ -37,9 +40,7 @@ SIGINT or SIGTERM stops it: no more requests, then attempts under way get --grac
 			return err
 		}
 		for _, name := range app.StrayEnv(c.Flags(), os.Environ()) {
-			log.Warn(
-				"this variable is no option of hookyard and changes nothing; hookyard config show lists those that are",
-				"variable", name)
+			log.Warn("unknown variable has no effect; hookyard config show lists the valid ones", "variable", name)
 		}
 		app.TuneProcess()
 		a, err := app.New(c.Context(), config, version(), log)
@@ -51,7 +52,7 @@ SIGINT or SIGTERM stops it: no more requests, then attempts under way get --grac
 	return takes(c, 0, 0)
 }
 
-// logger writes to stderr: in colour for people, one line of key=value or JSON for machines.
+// logger returns a logger on stderr: in colour on a terminal, otherwise lines of key=value or JSON.
 func (s *session) logger(config app.Config) (*slog.Logger, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(config.LogLevel)); err != nil {

@@ -19,7 +19,7 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// session is one run of the command line: where it reads and writes, and the global flags.
+// session is one run of the command line: its streams and the global flags.
 type session struct {
 	env      func(string) (string, bool)
 	in       io.Reader
@@ -32,10 +32,10 @@ type session struct {
 	asJSON  bool
 	quiet   bool
 	timeout time.Duration
-	given   *pflag.FlagSet // the flags of these
+	given   *pflag.FlagSet // declares the flags above
 }
 
-// defaultServer is where hookyard serve listens unless told otherwise.
+// defaultServer is where hookyard serve listens by default.
 const defaultServer = "http://127.0.0.1:8080"
 
 func (s *session) flags(fs *pflag.FlagSet) {
@@ -43,14 +43,15 @@ func (s *session) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&s.server, "server", defaultServer, "URL of the server (HOOKYARD_SERVER)")
 	fs.StringVar(&s.token, "token", "", "token to sign in with (HOOKYARD_TOKEN, ~/.config/hookyard/token)")
 	fs.StringVarP(&s.project, "project", "p", "", "project, as owner/name (HOOKYARD_PROJECT)")
-	fs.BoolVar(&s.asJSON, "json", s.asJSON, "print JSON and nothing else, also for errors")
-	fs.BoolVarP(&s.quiet, "quiet", "q", false, "lists print ids only, and no word besides the data")
+	fs.BoolVar(&s.asJSON, "json", s.asJSON, "print JSON only, for errors too")
+	fs.BoolVarP(&s.quiet, "quiet", "q", false, "print only ids in lists, and no messages")
 	fs.StringVar(&s.color, "color", "auto", "colours: auto, always or never (NO_COLOR)")
 	s.timeout = 30 * time.Second
-	fs.Var((*hookyard.Duration)(&s.timeout), "timeout", "time for each answer of the server")
+	fs.Var((*hookyard.Duration)(&s.timeout), "timeout", "time limit for each response of the server")
 }
 
-// wantsJSON looks for --json where flags cannot be parsed any more, for the error's own shape depends on it.
+// wantsJSON looks for --json in args. An error about flags must be printed in the right format although the flags could
+// not be parsed.
 func wantsJSON(args []string) bool {
 	for _, a := range args {
 		if a == "--" {
@@ -63,7 +64,7 @@ func wantsJSON(args []string) bool {
 	return false
 }
 
-// complete fills what flags left open from the environment.
+// complete takes the global flags that were not given from the environment and checks them.
 func (s *session) complete() error {
 	for name, value := range map[string]*string{"server": &s.server, "token": &s.token, "project": &s.project} {
 		if v, ok := s.env("HOOKYARD_" + strings.ToUpper(name)); ok && v != "" && !s.given.Changed(name) {
@@ -79,7 +80,7 @@ func (s *session) complete() error {
 		return usagef("--timeout must be more than 0")
 	}
 	if s.project != "" && !isPath(s.project) {
-		return usagef("project %q: write owner/name", s.project)
+		return usagef("project %q: use owner/name", s.project)
 	}
 	return nil
 }
@@ -89,10 +90,10 @@ func isPath(project string) bool {
 	return ok && owner != "" && name != "" && !strings.Contains(name, "/")
 }
 
-// needProject returns the project that the command is about.
+// needProject returns the project that the command acts on.
 func (s *session) needProject() (string, error) {
 	if s.project == "" {
-		return "", usagef("which project? give --project owner/name, or set HOOKYARD_PROJECT")
+		return "", usagef("no project: set --project owner/name or HOOKYARD_PROJECT")
 	}
 	return s.project, nil
 }
@@ -102,7 +103,7 @@ func (s *session) client() (*client.Client, error) {
 	return s.clientWithin(s.timeout)
 }
 
-// clientWithin is client with another bound on each request; 0 means none, for streams.
+// clientWithin is like client with another time limit for each request; 0 means none.
 func (s *session) clientWithin(timeout time.Duration) (*client.Client, error) {
 	c, err := client.New(s.server, s.findToken(), client.WithHTTPClient(&http.Client{Timeout: timeout}),
 		client.WithUserAgent("hookyard-cli/"+version()))
@@ -112,7 +113,7 @@ func (s *session) clientWithin(timeout time.Duration) (*client.Client, error) {
 	return c, nil
 }
 
-// clientAndProject is what nearly every command begins with.
+// clientAndProject returns a client and the project that the command acts on.
 func (s *session) clientAndProject() (*client.Client, string, error) {
 	project, err := s.needProject()
 	if err != nil {
@@ -122,8 +123,8 @@ func (s *session) clientAndProject() (*client.Client, string, error) {
 	return c, project, err
 }
 
-// findToken returns the token to sign in with: given, from the user's file, or, for a server on this machine, the one
-// that its first start left in its data folder. "" means none.
+// findToken returns the token to sign in with: the one given, the one in the user's file, or, for a server on this
+// machine, the one that its first start wrote to the data directory. It returns "" if there is none.
 func (s *session) findToken() string {
 	if s.token != "" {
 		return s.token
@@ -145,7 +146,7 @@ func (s *session) findToken() string {
 	return strings.TrimSpace(string(b))
 }
 
-// tokenFile is where a user keeps the token.
+// tokenFile returns the path of the user's token file.
 func (s *session) tokenFile() string {
 	if v, ok := s.env("XDG_CONFIG_HOME"); ok && v != "" {
 		return filepath.Join(v, "hookyard", "token")
@@ -163,14 +164,14 @@ func isLoopback(server string) bool {
 	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// confirm asks before something is lost. Without a terminal to ask at, --yes is needed.
+// confirm asks the user before data is lost. Without a terminal it requires --yes.
 func (s *session) confirm(yes bool, format string, args ...any) error {
 	what := fmt.Sprintf(format, args...)
 	if yes {
 		return nil
 	}
 	if !isTerminal(s.in) {
-		return usagef("%s: give --yes to do it without being asked", what)
+		return usagef("%s: set --yes to confirm", what)
 	}
 	_, _ = fmt.Fprintf(s.err, "%s? [y/N] ", what)
 	line, _ := bufio.NewReader(s.in).ReadString('\n')
@@ -181,10 +182,10 @@ func (s *session) confirm(yes bool, format string, args ...any) error {
 }
 
 func addYes(fs *pflag.FlagSet, yes *bool) {
-	fs.BoolVarP(yes, "yes", "y", false, "do not ask")
+	fs.BoolVarP(yes, "yes", "y", false, "do not ask for confirmation")
 }
 
-// isTerminal says whether v, a reader or writer, is a terminal.
+// isTerminal reports whether v, a reader or writer, is a terminal.
 func isTerminal(v any) bool {
 	f, ok := v.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))

@@ -34,7 +34,7 @@ func TestTimeFlag(t *testing.T) {
 			t.Errorf("%q: %s, %v; want %s", text, got, err, want)
 		}
 		if want == "" && err == nil {
-			t.Errorf("%q was taken for %s", text, f.t)
+			t.Errorf("%q was accepted as %s", text, f.t)
 		}
 	}
 }
@@ -71,8 +71,8 @@ func TestBareEvents(t *testing.T) {
 	}
 }
 
-// What strangers sent does not steer the terminal, wherever it is printed.
-func TestControlCharactersAreTakenOut(t *testing.T) {
+// Received text cannot control the terminal, wherever it is printed.
+func TestControlCharactersAreRemoved(t *testing.T) {
 	t.Parallel()
 	var out, errs strings.Builder
 	s := &session{out: &out, err: &errs, env: func(string) (string, bool) { return "", false }, color: "never"}

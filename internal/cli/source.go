@@ -15,15 +15,14 @@ func newSource(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "source",
 		Aliases: []string{"sources"},
-		Short:   "Sources: where events come in",
-		Long:    "Sources are where events come in: each has a URL for a sender, and a way to verify that it is he.",
+		Short:   "Sources: where events are received",
+		Long:    "A source receives events: it has a URL for one sender and a scheme to verify that sender.",
 		Example: `  hookyard source types
   hookyard source add github --type github --secret … -p shop/orders
   hookyard source refused github -p shop/orders`,
 	}
 	return group(c, newSourceList(s), newSourceGet(s), newSourceAdd(s), newSourceUpdate(s), newSourceRemove(s),
-		newSourceRotate(s),
-		newSourceRefused(s), newSourceTypes(s))
+		newSourceRotate(s), newSourceRefused(s), newSourceTypes(s))
 }
 
 func newSourceList(s *session) *cobra.Command {
@@ -108,18 +107,19 @@ type sourceFlags struct {
 }
 
 func (f *sourceFlags) flags(fs *pflag.FlagSet) {
-	fs.StringVarP(&f.kind, "type", "t", "none", "how the sender is verified; hookyard source types lists them")
-	fs.StringVarP(&f.description, "description", "d", "", "what it is for")
-	fs.StringArrayVar(&f.secrets, "secret", nil, "secret shared with the sender; any of several is good (repeatable)")
+	fs.StringVarP(&f.kind, "type", "t", "none", "how to verify the sender; for the list: hookyard source types")
+	fs.StringVarP(&f.description, "description", "d", "", "description")
+	fs.StringArrayVar(&f.secrets, "secret", nil,
+		"secret shared with the sender; requests may use any of several (repeatable)")
 	fs.StringVar(&f.scheme, "scheme", "", "settings of the type: JSON, @file, or - for stdin")
-	fs.StringVar(&f.eventType, "event-type", "", "fixed type of its events")
-	fs.StringVar(&f.typeHeader, "type-header", "", "header that holds the type of an event")
-	fs.StringVar(&f.typeField, "type-field", "", "JSON path into the body that holds the type of an event")
-	fs.StringVar(&f.dedupHeader, "dedup-header", "", "header that holds the sender's own id of an event")
+	fs.StringVar(&f.eventType, "event-type", "", "fixed type for all events")
+	fs.StringVar(&f.typeHeader, "type-header", "", "header with the event's type")
+	fs.StringVar(&f.typeField, "type-field", "", "JSON path into the body to the event's type")
+	fs.StringVar(&f.dedupHeader, "dedup-header", "", "header with the sender's id of the event, to detect duplicates")
 	fs.StringVar(&f.rabbitmq, "rabbitmq", "",
 		`queue of type rabbitmq: JSON such as {"url": …, "queue": …}, @file, or - for stdin`)
-	fs.BoolVar(&f.activate, "activate", false, "switch it on")
-	fs.BoolVarP(&f.deactivate, "deactivate", "a", false, "switch it off: senders get 404")
+	fs.BoolVar(&f.activate, "activate", false, "enable the source")
+	fs.BoolVarP(&f.deactivate, "deactivate", "a", false, "disable the source: senders get 404")
 }
 
 func (f *sourceFlags) patch(fs *pflag.FlagSet, s *session) (client.SourcePatch, error) {
@@ -130,7 +130,7 @@ func (f *sourceFlags) patch(fs *pflag.FlagSet, s *session) (client.SourcePatch, 
 		TypeField: changed(fs, "type-field", f.typeField), DedupHeader: changed(fs, "dedup-header", f.dedupHeader),
 	}
 	if f.activate && f.deactivate {
-		return p, usagef("--activate and --deactivate exclude each other")
+		return p, usagef("--activate and --deactivate cannot be combined")
 	}
 	if f.activate || f.deactivate {
 		p.Active = &f.activate
@@ -150,10 +150,10 @@ func (f *sourceFlags) patch(fs *pflag.FlagSet, s *session) (client.SourcePatch, 
 func newSourceAdd(s *session) *cobra.Command {
 	var f sourceFlags
 	c := &cobra.Command{
-		Use: "add SOURCE", Short: "Make a source and print the URL for the sender",
+		Use: "add SOURCE", Short: "Create a source and print the URL for the sender",
 		Example: `  hookyard source add github --type github --secret 's3cret' -p shop/orders
   hookyard source add alerts --event-type alert -p ops/alerts
-  hookyard source add queue --type rabbitmq --rabbitmq '{"url": "amqp://localhost", "queue": "comments"}' -p shop/orders`,
+  hookyard source add queue --type rabbitmq --rabbitmq '{"url": "amqp://localhost", "queue": "in"}' -p shop/orders`,
 	}
 	f.flags(c.Flags())
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -167,8 +167,8 @@ func newSourceAdd(s *session) *cobra.Command {
 		}
 		p.Type = &f.kind
 		if _, err := cl.Source(c.Context(), project, args[0]); err == nil {
-			return failf(exitFailed, "source %s exists", args[0]).then("to change it: hookyard source update %s",
-				args[0])
+			return failf(exitFailed, "source %s already exists", args[0]).
+				then("to change it: hookyard source update %s", args[0])
 		}
 		src, _, err := cl.PutSource(c.Context(), project, args[0], p)
 		if err != nil {
@@ -197,7 +197,7 @@ func newSourceAdd(s *session) *cobra.Command {
 func newSourceUpdate(s *session) *cobra.Command {
 	var f sourceFlags
 	c := &cobra.Command{
-		Use: "update SOURCE", Short: "Change a source, and leave alone what is not named",
+		Use: "update SOURCE", Short: "Change the given settings of a source",
 		Example: "  hookyard source update github --deactivate -p shop/orders",
 	}
 	f.flags(c.Flags())
@@ -221,7 +221,7 @@ func newSourceUpdate(s *session) *cobra.Command {
 
 func newSourceRemove(s *session) *cobra.Command {
 	var yes bool
-	c := &cobra.Command{Use: "remove SOURCE", Short: "Delete a source; its events stay"}
+	c := &cobra.Command{Use: "remove SOURCE", Short: "Delete a source but keep its events"}
 	addYes(c.Flags(), &yes)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, project, err := s.clientAndProject()
@@ -237,7 +237,7 @@ func newSourceRemove(s *session) *cobra.Command {
 		if err := cl.DeleteSource(c.Context(), project, args[0]); err != nil {
 			return err
 		}
-		s.say("source %s is deleted", args[0])
+		s.say("deleted source %s", args[0])
 		return nil
 	}
 	return takes(c, 1, 1)
@@ -263,8 +263,8 @@ func newSourceRotate(s *session) *cobra.Command {
 
 func newSourceRefused(s *session) *cobra.Command {
 	var limit int
-	c := &cobra.Command{Use: "refused SOURCE", Short: "Show requests that a source did not accept, with the reason"}
-	limitVar(c.Flags(), &limit, 50, "entries to show")
+	c := &cobra.Command{Use: "refused SOURCE", Short: "Show rejected requests with the reason"}
+	limitVar(c.Flags(), &limit, 50, "maximum number of entries")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, project, err := s.clientAndProject()
 		if err != nil {
@@ -283,7 +283,7 @@ func newSourceRefused(s *session) *cobra.Command {
 			if err := s.list([]string{"ID", "TIME", "FROM", "REQUEST", "BYTES", "REASON"}, rows); err != nil {
 				return err
 			}
-			s.more(len(rows), "refused request", "")
+			s.more(len(rows), "rejected request", "")
 			return nil
 		})
 	}
@@ -292,7 +292,7 @@ func newSourceRefused(s *session) *cobra.Command {
 
 func newSourceTypes(s *session) *cobra.Command {
 	c := &cobra.Command{
-		Use: "types [TYPE]", Short: "List the ways to verify a sender, or say what to do at one",
+		Use: "types [TYPE]", Short: "List the supported senders, or show the setup of one",
 		Example: "  hookyard source types\n  hookyard source types github",
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -329,5 +329,5 @@ func (s *session) showSourceType(all []client.SourceType, name string) error {
 		}
 	}
 	return failf(exitNotFound, "no source type %q%s", name,
-		didYouMean(nearest(names, name))).then("hookyard source types lists them")
+		didYouMean(nearest(names, name))).then("for the list: hookyard source types")
 }

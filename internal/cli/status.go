@@ -9,7 +9,7 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// status is what hookyard status prints.
+// status is the output of hookyard status.
 type status struct {
 	Server string             `json:"server"`
 	Info   client.ServerInfo  `json:"info"`
@@ -18,7 +18,7 @@ type status struct {
 
 func newStatus(s *session) *cobra.Command {
 	c := &cobra.Command{
-		Use: "status", Aliases: []string{"whoami"}, Short: "Say which server answers and who you are to it",
+		Use: "status", Aliases: []string{"whoami"}, Short: "Show the server and the user you are signed in as",
 		Example: "  hookyard status\n  hookyard status --server https://hooks.example.com --json",
 	}
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -31,7 +31,7 @@ func newStatus(s *session) *cobra.Command {
 			return err
 		}
 		out.User, err = cl.User(c.Context())
-		if client.StatusOf(err) == http.StatusUnauthorized && !s.asJSON { // the server answers all the same
+		if client.StatusOf(err) == http.StatusUnauthorized && !s.asJSON { // the server did answer
 			return errors.Join(s.card(field{"server", out.Server}, field{"version", out.Info.Version},
 				field{"user", "not signed in"}), err)
 		}
@@ -48,7 +48,7 @@ func newStatus(s *session) *cobra.Command {
 			}
 			role := ""
 			if out.User.Admin {
-				role = "may administer the server"
+				role = "server administrator"
 			}
 			return s.card(field{"server", out.Server}, field{"version", out.Info.Version}, field{"mode", mode},
 				field{"user", out.User.Name}, field{"role", role}, field{"token", token})
@@ -61,10 +61,11 @@ func newAudit(s *session) *cobra.Command {
 	var page client.Page
 	var server bool
 	c := &cobra.Command{
-		Use: "audit", Short: "Show who changed what, the newest first",
-		Example: "  hookyard audit -p shop/orders\n  hookyard audit --server-wide          what administrators changed outside of projects",
+		Use: "audit", Short: "Show who changed what, newest first",
+		Example: `  hookyard audit -p shop/orders
+  hookyard audit --server-wide          changes by administrators outside projects`,
 	}
-	c.Flags().BoolVar(&server, "server-wide", false, "what administrators changed outside of projects")
+	c.Flags().BoolVar(&server, "server-wide", false, "show changes by administrators outside projects")
 	pageFlags(c.Flags(), &page)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		out, err := s.audit(c, page, server)

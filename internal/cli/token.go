@@ -15,7 +15,7 @@ func newToken(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "token",
 		Aliases: []string{"tokens"},
-		Short:   "Tokens: sign in from programs",
+		Short:   "Tokens: credentials for programs",
 		Example: `  hookyard token create --name shop --scope publish --only shop/orders
   hookyard token list`,
 	}
@@ -23,7 +23,7 @@ func newToken(s *session) *cobra.Command {
 }
 
 func newTokenList(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "list", Short: "List your tokens, the newest first"}
+	c := &cobra.Command{Use: "list", Short: "List your tokens, newest first"}
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		cl, err := s.client()
 		if err != nil {
@@ -53,18 +53,20 @@ func newTokenList(s *session) *cobra.Command {
 func newTokenCreate(s *session) *cobra.Command {
 	var name, scope, only, expires string
 	c := &cobra.Command{
-		Use: "create", Short: "Make a token; its secret is printed once",
-		Long: `Make a token of yours. The secret alone is on stdout, and is not shown again.
+		Use: "create", Short: "Create a token; its secret is printed once",
+		Long: `Create a token of yours. Only the secret is printed on stdout. It is not shown
+again.
 
-Scopes: publish lets events in and nothing else, read sees, manage does everything you may.`,
+Scopes: publish can only publish events, read can see everything that you can,
+manage can do everything that you can.`,
 		Example: `  hookyard token create --name ci --scope publish --only shop/orders --expires 90d
   export HOOKYARD_TOKEN=$(hookyard token create --name shell --scope manage)`,
 	}
-	c.Flags().StringVar(&name, "name", "", "what it is for")
+	c.Flags().StringVar(&name, "name", "", "name, to recognize the token by")
 	c.Flags().StringVar(&scope, "scope", "read", "publish, read or manage")
-	c.Flags().StringVar(&only, "only", "", "only for this project, owner/name; every one of yours unless given")
+	c.Flags().StringVar(&only, "only", "", "restrict to this project, owner/name (default: all your projects)")
 	c.Flags().StringVar(&expires, "expires", "90d",
-		"how long it is good, such as 12h or 1w, or never: until it is revoked")
+		"lifetime, such as 12h or 1w, or never")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		r := client.TokenRequest{Name: name, Scope: hookyard.Scope(scope), Project: only}
 		switch r.Scope {
@@ -73,15 +75,15 @@ Scopes: publish lets events in and nothing else, read sees, manage does everythi
 			return usagef("--scope %q: use publish, read or manage", scope)
 		}
 		if only != "" && !isPath(only) {
-			return usagef("--only %q: write owner/name", only)
+			return usagef("--only %q: use owner/name", only)
 		}
 		if name == "" {
-			return usagef("what is the token for? give --name, by which you will know it in the list")
+			return usagef("no name: set --name, to recognize the token in the list")
 		}
 		if expires != "never" {
 			d, err := hookyard.ParseDuration(expires)
 			if err != nil || d <= 0 {
-				return usagef("--expires %q: write for example 12h, 90d or never", expires)
+				return usagef("--expires %q: use for example 12h, 90d or never", expires)
 			}
 			r.ExpiresIn = hookyard.Duration(d)
 		}
@@ -94,7 +96,7 @@ Scopes: publish lets events in and nothing else, read sees, manage does everythi
 			return err
 		}
 		return s.show(t, func() error {
-			s.say("token %s, scope %s%s; keep the secret, it is not shown again:", t.ID, string(t.Scope),
+			s.say("token %s, scope %s%s; copy the secret, it is not shown again:", t.ID, string(t.Scope),
 				untilText(t.ExpiresAt))
 			_, err := fmt.Fprintln(s.out, t.Secret)
 			return err
@@ -107,7 +109,7 @@ func untilText(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return ", until " + localTime(t)
+	return ", expires " + localTime(t)
 }
 
 func newTokenDelete(s *session) *cobra.Command {
@@ -125,7 +127,7 @@ func newTokenDelete(s *session) *cobra.Command {
 			return err
 		}
 		if !slices.ContainsFunc(all, func(t hookyard.Token) bool { return t.ID == args[0] }) {
-			return failf(exitNotFound, "you have no token %s", args[0]).then("hookyard token list shows them")
+			return failf(exitNotFound, "you have no token %s", args[0]).then("for the list: hookyard token list")
 		}
 		if err := s.confirm(yes, "revoke token %s", args[0]); err != nil {
 			return err
@@ -133,7 +135,7 @@ func newTokenDelete(s *session) *cobra.Command {
 		if err := cl.DeleteToken(c.Context(), args[0]); err != nil {
 			return err
 		}
-		s.say("token %s is revoked", args[0])
+		s.say("revoked token %s", args[0])
 		return nil
 	}
 	return takes(c, 1, 1)

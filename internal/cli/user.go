@@ -20,7 +20,7 @@ func newUser(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "user",
 		Aliases: []string{"users"},
-		Short:   "Users: who can sign in (administrators only)",
+		Short:   "Users: accounts on the server (administrators only)",
 		Example: `  hookyard user create ann
   hookyard user passwd ann < password.txt
   hookyard user list`,
@@ -58,11 +58,13 @@ func newUserList(s *session) *cobra.Command {
 func newUserCreate(s *session) *cobra.Command {
 	var admin, none bool
 	c := &cobra.Command{
-		Use: "create NAME", Short: "Make a user; the password is asked for, or read from stdin",
-		Example: "  hookyard user create ann\n  hookyard user create ann --admin < password.txt\n  hookyard user create robot --no-password",
+		Use: "create NAME", Short: "Create a user; prompts for the password or reads it from stdin",
+		Example: `  hookyard user create ann
+  hookyard user create ann --admin < password.txt
+  hookyard user create robot --no-password`,
 	}
-	c.Flags().BoolVar(&admin, "admin", false, "may administer the whole server")
-	c.Flags().BoolVar(&none, "no-password", false, "signs in by tokens or single sign-on only")
+	c.Flags().BoolVar(&admin, "admin", false, "make the user a server administrator")
+	c.Flags().BoolVar(&none, "no-password", false, "no password: only tokens and single sign-on")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, err := s.client()
 		if err != nil {
@@ -93,7 +95,7 @@ func (s *session) showUser(u *hookyard.User) error {
 }
 
 func newUserPasswd(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "passwd NAME", Short: "Set a user's password; it is asked for, or read from stdin",
+	c := &cobra.Command{Use: "passwd NAME", Short: "Set a user's password; prompts for it or reads it from stdin",
 		Example: "  hookyard user passwd ann"}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, err := s.client()
@@ -107,7 +109,7 @@ func newUserPasswd(s *session) *cobra.Command {
 		if _, err := cl.UpdateUser(c.Context(), args[0], client.UserPatch{Password: &password}); err != nil {
 			return err
 		}
-		s.say("the password of %s is set", args[0])
+		s.say("set the password of %s", args[0])
 		return nil
 	}
 	return takes(c, 1, 1)
@@ -115,7 +117,9 @@ func newUserPasswd(s *session) *cobra.Command {
 
 func newUserDelete(s *session) *cobra.Command {
 	var yes bool
-	c := &cobra.Command{Use: "delete NAME", Short: "Delete a user with tokens, sessions and roles; projects stay"}
+	c := &cobra.Command{Use: "delete NAME",
+		Short: "Delete a user with tokens, sessions and roles, but not the projects",
+	}
 	addYes(c.Flags(), &yes)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, err := s.client()
@@ -127,7 +131,7 @@ func newUserDelete(s *session) *cobra.Command {
 			return err
 		}
 		if !slices.ContainsFunc(all, func(u hookyard.User) bool { return u.Name == args[0] }) {
-			return failf(exitNotFound, "there is no user %s", args[0]).then("hookyard user list shows them")
+			return failf(exitNotFound, "no user %s", args[0]).then("for the list: hookyard user list")
 		}
 		if err := s.confirm(yes, "delete user %s", args[0]); err != nil {
 			return err
@@ -135,13 +139,13 @@ func newUserDelete(s *session) *cobra.Command {
 		if err := cl.DeleteUser(c.Context(), args[0]); err != nil {
 			return err
 		}
-		s.say("user %s is deleted", args[0])
+		s.say("deleted user %s", args[0])
 		return nil
 	}
 	return takes(c, 1, 1)
 }
 
-// password asks for a new password, twice and without showing it, or reads one line of stdin.
+// password prompts twice for a new password without echo, or reads one line of stdin if that is not a terminal.
 func (s *session) password() (string, error) {
 	f, ok := s.in.(*os.File)
 	if !ok || !isTerminal(s.in) {
@@ -150,12 +154,12 @@ func (s *session) password() (string, error) {
 			return "", err
 		}
 		if line = strings.TrimRight(line, "\r\n"); line == "" {
-			return "", usagef("no password: write it to stdin, or use a terminal to be asked for it")
+			return "", usagef("no password: pipe it to stdin, or use a terminal to be prompted")
 		}
 		return line, nil
 	}
 	var typed [2]string
-	for i, prompt := range []string{"password: ", "again: "} {
+	for i, prompt := range []string{"password: ", "repeat password: "} {
 		_, _ = fmt.Fprint(s.err, prompt)
 		b, err := term.ReadPassword(int(f.Fd()))
 		_, _ = fmt.Fprintln(s.err)
@@ -165,7 +169,7 @@ func (s *session) password() (string, error) {
 		typed[i] = string(b)
 	}
 	if typed[0] != typed[1] {
-		return "", failf(exitFailed, "the two passwords differ; nothing was changed")
+		return "", failf(exitFailed, "the passwords differ; nothing was changed")
 	}
 	return typed[0], nil
 }

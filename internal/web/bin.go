@@ -36,24 +36,24 @@ func (v *visit) bin(p *binPage, fault error) error {
 	}
 	p.First = !v.has("part") || len(p.Requests) == 1
 	if fault != nil {
-		return v.again(fault, "Bin", p)
+		return v.showInvalid(fault, "Bin", p)
 	}
 	p.Form = formOfAnswer(p.Bin.Answer)
 	return v.show(http.StatusOK, "Bin "+p.Bin.Name, p)
 }
 
-// changeBin deletes a bin, sets its answer, or makes a source of it.
-func changeBin(v *visit) error {
+// binAction deletes a bin, sets its answer, or makes a source of it.
+func binAction(v *visit) error {
 	path := join(v.r.PathValue("bin"))
 	switch v.get("do") {
 	case "delete":
 		if err := v.bins(http.MethodDelete, path, nil, nil); err != nil {
 			return err
 		}
-		return v.see("/bins", "deleted")
+		return v.redirect("/bins", "deleted")
 	case "answer":
 		f := v.readBinForm()
-		in, err := f.wish()
+		in, err := f.settings()
 		if err == nil {
 			err = v.bins(http.MethodPut, path+"/answer", in, nil)
 		}
@@ -63,7 +63,7 @@ func changeBin(v *visit) error {
 		if err != nil {
 			return v.bin(&binPage{Form: f}, err)
 		}
-		return v.see("/bins"+path, "saved")
+		return v.redirect("/bins"+path, "saved")
 	case "source":
 		p := &binPage{Into: v.get("project"), Name: v.get("name"), Secret: v.form.Get("secret")}
 		in := map[string]string{"project": p.Into, "name": p.Name, "secret": p.Secret}
@@ -74,7 +74,7 @@ func changeBin(v *visit) error {
 			}
 			return v.bin(p, err)
 		}
-		return v.see("/"+made.Project+"/sources"+join(made.Name), "created")
+		return v.redirect("/"+made.Project+"/sources"+join(made.Name), "created")
 	}
 	return hookyard.Errorf(hookyard.Invalid, "The form does not say what to do.")
 }

@@ -126,14 +126,14 @@ func (v *visit) binsPage(p *binsPage, fault error) error {
 	}
 	slices.SortFunc(p.Mine, func(a, b binInfo) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
 	if fault != nil {
-		return v.again(fault, "Bins", p)
+		return v.showInvalid(fault, "Bins", p)
 	}
 	return v.show(http.StatusOK, "Bins", p)
 }
 
-func makeBin(v *visit) error {
+func createBin(v *visit) error {
 	f := v.readBinForm()
-	in, err := f.wish()
+	in, err := f.settings()
 	var made binInfo
 	if err == nil {
 		err = v.bins(http.MethodPost, "", in, &made)
@@ -141,7 +141,7 @@ func makeBin(v *visit) error {
 	if err != nil {
 		return v.binsPage(&binsPage{Form: f}, err)
 	}
-	return v.see("/bins/"+made.Name, "created")
+	return v.redirect("/bins/"+made.Name, "created")
 }
 
 func (v *visit) readBinForm() binForm {
@@ -149,8 +149,8 @@ func (v *visit) readBinForm() binForm {
 		Delay: v.get("delay")}
 }
 
-// wish makes the body for the API of bins.
-func (f *binForm) wish() (*client.BinWish, error) {
+// settings makes the body for the API of bins.
+func (f *binForm) settings() (*client.BinWish, error) {
 	status, err := number("answer.status", f.Status)
 	if err != nil {
 		return nil, err

@@ -30,13 +30,13 @@ func listDeliveries(v *visit) error {
 	}
 	eq, err := v.eventQuery()
 	if err != nil {
-		return v.again(err, "Deliveries", p)
+		return v.showInvalid(err, "Deliveries", p)
 	}
 	q := hookyard.DeliveryQuery{ProjectKey: v.key(), HookKey: eq.HookKey, State: eq.State, Since: eq.Since,
 		Until: eq.Until, Before: v.get("after"), Limit: eventsShown}
 	var next string
 	if p.Deliveries, next, err = v.web.o.Store.Deliveries(v.ctx(), q); err != nil {
-		return v.again(err, "Deliveries", p)
+		return v.showInvalid(err, "Deliveries", p)
 	}
 	if q.Before != "" {
 		p.Newest = "?" + keep.Encode()

@@ -61,7 +61,7 @@ func (v *visit) delivery(fault error) error {
 	if p.Hook, err = v.web.o.Store.HookByKey(v.ctx(), d.HookKey); err != nil {
 		return err
 	}
-	if p.Event, err = v.eventOf(d.EventID); err != nil {
+	if p.Event, err = v.findEvent(d.EventID); err != nil {
 		return err
 	}
 	attempts, err := v.web.o.Store.Attempts(v.ctx(), d.EventSeq, d.HookKey)
@@ -78,7 +78,7 @@ func (v *visit) delivery(fault error) error {
 	}
 	slices.Reverse(p.Attempts)
 	if fault != nil {
-		return v.again(fault, "Delivery", p)
+		return v.showInvalid(fault, "Delivery", p)
 	}
 	return v.show(http.StatusOK, "Delivery of "+short(d.EventID)+" to "+d.HookID, p)
 }
@@ -160,8 +160,8 @@ func lineChanges(what, was, is string) []change {
 		hookyard.Clean(strings.Join(b, "\n"), 2000)}}
 }
 
-// changeDelivery retries or cancels.
-func changeDelivery(v *visit) error {
+// deliveryAction retries or cancels.
+func deliveryAction(v *visit) error {
 	id, what := v.r.PathValue("id"), v.get("do")
 	if what != "retry" && what != "cancel" {
 		return hookyard.Errorf(hookyard.Invalid, "The form does not say what to do.")
@@ -170,9 +170,9 @@ func changeDelivery(v *visit) error {
 		return v.delivery(err)
 	}
 	if what == "cancel" {
-		return v.see(v.home("deliveries", id), "canceled")
+		return v.redirect(v.home("deliveries", id), "canceled")
 	}
-	return v.see(v.home("deliveries", id), "replayed")
+	return v.redirect(v.home("deliveries", id), "replayed")
 }
 
 // asError says whether err is one that may be shown, and copies it.

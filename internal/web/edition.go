@@ -20,8 +20,8 @@ func (v *visit) readEdition() edition {
 
 func editionOf(revision int64) edition { return edition{Revision: strconv.FormatInt(revision, 10)} }
 
-// overtaken notes that somebody else made another revision, when that is what err says.
-func (e *edition) overtaken(err error, now int64) {
+// noteConflict notes that somebody else made another revision, when that is what err says.
+func (e *edition) noteConflict(err error, now int64) {
 	if errors.Is(err, hookyard.ErrConflict) {
 		e.Now = strconv.FormatInt(now, 10)
 	}

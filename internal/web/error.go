@@ -31,7 +31,7 @@ func (v *visit) fail(err error) {
 		v.web.o.Log.Error("page failed", "method", v.r.Method, "path", v.r.URL.Path, "error", err)
 	}
 	if status == http.StatusUnauthorized || status == http.StatusForbidden && v.id != nil && v.id.Guest {
-		if v.askWho(status, err) == nil {
+		if v.showLogin(status, err) == nil {
 			return
 		}
 	}

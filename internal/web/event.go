@@ -14,21 +14,21 @@ import (
 // eventPage answers what happened to an event.
 type eventPage struct {
 	base
-	Event  *hookyard.Event
-	Counts map[hookyard.State]int
-	Body   bodyView
-	Header []headerLine
-	Curl   string
-	Ways   []way
-	Missed []client.HookVerdict // hooks that got nothing, and why
-	Older  bool                 // there are more deliveries than are shown
-	URL    string               // of the form
+	Event    *hookyard.Event
+	Counts   map[hookyard.State]int
+	Body     bodyView
+	Header   []headerLine
+	Curl     string
+	Outcomes []hookOutcome
+	Missed   []client.HookVerdict // hooks that got nothing, and why
+	Older    bool                 // there are more deliveries than are shown
+	URL      string               // of the form
 
 	MayEdit bool // its body can be edited on a page
 }
 
-// way is what became of an event for one hook.
-type way struct {
+// hookOutcome is what became of an event for one hook.
+type hookOutcome struct {
 	hookyard.Delivery
 	URL      string
 	Deleted  bool
@@ -36,35 +36,39 @@ type way struct {
 	Picture  template.HTML
 }
 
-// try is an attempt as the event's page lists it.
-type try struct{ *hookyard.Attempt }
+// attemptRow is an attempt as the event's page lists it.
+type attemptRow struct{ *hookyard.Attempt }
 
 // Outcome is what it came to, in words.
-func (t try) Outcome() string { return outcome(t.Attempt) }
+func (r attemptRow) Outcome() string { return outcome(r.Attempt) }
 
-// triesShown is how many attempts of a hook stand in the open.
-const triesShown = 5
+// attemptsShown is how many attempts of a hook stand in the open.
+const attemptsShown = 5
 
-func triesOf(list []hookyard.Attempt) (out []try) {
+func attemptRows(list []hookyard.Attempt) (out []attemptRow) {
 	for i := range list {
-		out = append(out, try{&list[i]})
+		out = append(out, attemptRow{&list[i]})
 	}
 	return out
 }
 
 // Earlier are the attempts that are folded away.
-func (w way) Earlier() []try { return triesOf(w.Attempts[:max(0, len(w.Attempts)-triesShown)]) }
+func (o hookOutcome) Earlier() []attemptRow {
+	return attemptRows(o.Attempts[:max(0, len(o.Attempts)-attemptsShown)])
+}
 
 // Newest are the others.
-func (w way) Newest() []try { return triesOf(w.Attempts[max(0, len(w.Attempts)-triesShown):]) }
+func (o hookOutcome) Newest() []attemptRow {
+	return attemptRows(o.Attempts[max(0, len(o.Attempts)-attemptsShown):])
+}
 
 func showEvent(v *visit) error { return v.event(&eventPage{}, nil) }
 
-// maxWays is how many hooks of an event are shown with their attempts.
-const maxWays = 50
+// maxOutcomes is how many hooks of an event are shown with their attempts.
+const maxOutcomes = 50
 
 func (v *visit) event(p *eventPage, fault error) error {
-	e, err := v.eventOf(v.r.PathValue("id"))
+	e, err := v.findEvent(v.r.PathValue("id"))
 	if err != nil {
 		return err
 	}
@@ -84,7 +88,7 @@ func (v *visit) event(p *eventPage, fault error) error {
 		urls[h.DeliveryID] = h.URL
 	}
 	list, next, err := v.web.o.Store.Deliveries(v.ctx(),
-		hookyard.DeliveryQuery{ProjectKey: v.key(), EventSeq: e.Seq, Limit: maxWays})
+		hookyard.DeliveryQuery{ProjectKey: v.key(), EventSeq: e.Seq, Limit: maxOutcomes})
 	if err != nil {
 		return err
 	}
@@ -98,17 +102,17 @@ func (v *visit) event(p *eventPage, fault error) error {
 		return err
 	}
 	for _, d := range slices.Backward(list) {
-		w := way{Delivery: d, URL: urls[d.ID], Deleted: urls[d.ID] == "", Attempts: outcomes[d.HookKey]}
-		w.Picture = attemptsPicture(d, w.Attempts)
-		p.Ways = append(p.Ways, w)
+		o := hookOutcome{Delivery: d, URL: urls[d.ID], Deleted: urls[d.ID] == "", Attempts: outcomes[d.HookKey]}
+		o.Picture = attemptsPicture(d, o.Attempts)
+		p.Outcomes = append(p.Outcomes, o)
 	}
 	if fault != nil {
-		return v.again(fault, "Event", p)
+		return v.showInvalid(fault, "Event", p)
 	}
 	return v.show(http.StatusOK, "Event "+short(e.ID), p)
 }
 
-func (v *visit) eventOf(id string) (*hookyard.Event, error) {
+func (v *visit) findEvent(id string) (*hookyard.Event, error) {
 	e, err := v.web.o.Store.Event(v.ctx(), v.key(), id)
 	if hookyard.CodeOf(err) == hookyard.NotFound {
 		return nil, hookyard.Errorf(hookyard.NotFound,
@@ -120,7 +124,7 @@ func (v *visit) eventOf(id string) (*hookyard.Event, error) {
 // replayEvent sends an event again: to all hooks, to some, or to a new URL.
 func replayEvent(v *visit) error {
 	id := v.r.PathValue("id")
-	e, err := v.eventOf(id)
+	e, err := v.findEvent(id)
 	if err != nil {
 		return err
 	}
@@ -128,7 +132,7 @@ func replayEvent(v *visit) error {
 	switch to := v.get("to"); to {
 	case "all", "":
 	case "url":
-		hook, err := v.hookForReplay()
+		hook, err := v.createReplayHook()
 		if err != nil {
 			return v.event(&eventPage{URL: v.get("url")}, err)
 		}
@@ -139,11 +143,11 @@ func replayEvent(v *visit) error {
 	if err := v.do(http.MethodPost, in, nil, "events", e.ID, "replay"); err != nil {
 		return v.event(&eventPage{URL: v.get("url")}, err)
 	}
-	return v.see(v.home("events", id), "replayed")
+	return v.redirect(v.home("events", id), "replayed")
 }
 
-// hookForReplay makes a hook that wants no events of itself and goes away after a day.
-func (v *visit) hookForReplay() (string, error) {
+// createReplayHook makes a hook that wants no events of itself and goes away after a day.
+func (v *visit) createReplayHook() (string, error) {
 	to := v.get("url")
 	if to == "" {
 		return "", hookyard.FieldErrorf("url", "Give the URL to send the event to.")

@@ -39,7 +39,7 @@ func listEvents(v *visit) error {
 		p.Events, err = v.web.o.Store.Events(v.ctx(), q)
 	}
 	if err != nil {
-		return v.again(err, "Events", p)
+		return v.showInvalid(err, "Events", p)
 	}
 	p.Live = q.Before == 0 && p.Query["until"] == ""
 	if len(p.Events.Events) > 0 {

@@ -14,34 +14,34 @@ import (
 // hookPage is how a hook does.
 type hookPage struct {
 	base
-	Hook     *hookyard.Hook
-	Format   string
-	Off      string // why nothing is sent, or ""
-	Counts   map[hookyard.State]int
-	Good     int
-	Ended    int
-	Ratio    template.HTML
-	Latency  chart
-	Tries    chart
-	P50, P95 string
-	Owed     int
-	OwedMore bool
-	Next     time.Time
-	Newest   []hookyard.Delivery
-	Skipped  int // among the newest
-	GivenUp  int
-	Missed   int // both
-	Secret   string
-	About    string
-	Schedule []string
+	Hook        *hookyard.Hook
+	Format      string
+	Off         string // why nothing is sent, or ""
+	Counts      map[hookyard.State]int
+	Good        int
+	Ended       int
+	Ratio       template.HTML
+	Latency     chart
+	Attempts    chart
+	P50, P95    string
+	Waiting     int
+	WaitingMore bool
+	Next        time.Time
+	Newest      []hookyard.Delivery
+	Skipped     int // among the newest
+	GivenUp     int
+	Missed      int // both
+	Secret      string
+	About       string
+	Schedule    []string
 }
 
 func showHook(v *visit) error {
-	return v.hook(v.r.PathValue("id"), &hookPage{Secret: v.once()}, nil)
+	return v.hook(v.r.PathValue("id"), &hookPage{Secret: v.onceSecret()}, nil)
 }
 
-// owedShown is how much of what a hook is owed is counted.
-const owedShown = 10_000
+// maxWaiting is how much of what a hook is owed is counted.
+const maxWaiting = 10_000
 
 func (v *visit) hook(id string, p *hookPage, fault error) error {
 	h, err := v.web.o.Store.Hook(v.ctx(), v.key(), id)
@@ -66,10 +66,10 @@ func (v *visit) hook(id string, p *hookPage, fault error) error {
 	p.Skipped, p.GivenUp = p.Counts[hookyard.Skipped], p.Counts[hookyard.Failed]
 	p.Missed = p.Skipped + p.GivenUp
 	p.Ratio = ratioBar(p.Good, p.Ended)
-	if p.Owed, err = v.web.o.Store.PendingOf(v.ctx(), h.Key, owedShown); err != nil {
+	if p.Waiting, err = v.web.o.Store.PendingOf(v.ctx(), h.Key, maxWaiting); err != nil {
 		return err
 	}
-	p.OwedMore = p.Owed == owedShown
+	p.WaitingMore = p.Waiting == maxWaiting
 	if due, ok, err := v.web.o.Store.NextDue(v.ctx(), h.Key); err != nil {
 		return err
 	} else if ok && due.Unix() > 1e9 && !h.Ordered {
@@ -83,7 +83,7 @@ func (v *visit) hook(id string, p *hookPage, fault error) error {
 		return err
 	}
 	if fault != nil {
-		return v.again(fault, h.ID, p)
+		return v.showInvalid(fault, h.ID, p)
 	}
 	return v.show(http.StatusOK, h.ID, p)
 }
@@ -129,13 +129,13 @@ func (v *visit) fillCharts(p *hookPage, h *hookyard.Hook) error {
 			rows[at].Parts[1]++
 		}
 	}
-	p.Tries = stacked("The newest "+plural(len(marks), "attempt")+" over time, in UTC", []string{"taken", "not taken"},
+	p.Attempts = stacked("The newest "+plural(len(marks), "attempt")+" over time, in UTC", []string{"taken", "not taken"},
 		[]string{"good", "bad"}, rows)
 	return nil
 }
 
-// changeHook does what a form on the hook's page asks for. A form without do is Yobi's: it deletes.
-func changeHook(v *visit) error {
+// hookAction does what a form on the hook's page asks for. A form without do is Yobi's: it deletes.
+func hookAction(v *visit) error {
 	id := v.r.PathValue("id")
 	here := v.home("webhooks", id)
 	switch v.get("do") {
@@ -145,29 +145,29 @@ func changeHook(v *visit) error {
 		if err := v.do(http.MethodDelete, nil, nil, "hooks", id); err != nil {
 			return err
 		}
-		return v.see(v.home("webhooks"), "deleted")
+		return v.redirect(v.home("webhooks"), "deleted")
 	case "test":
-		return v.settle(v.do(http.MethodPost, nil, nil, "hooks", id, "test"), here, "tested")
+		return v.hookActionDone(v.do(http.MethodPost, nil, nil, "hooks", id, "test"), here, "tested")
 	case "enable":
-		return v.settle(v.do(http.MethodPost, nil, nil, "hooks", id, "enable"), here, "on")
+		return v.hookActionDone(v.do(http.MethodPost, nil, nil, "hooks", id, "enable"), here, "on")
 	case "disable":
-		return v.settle(v.do(http.MethodPatch, map[string]any{"active": false}, nil, "hooks", id), here, "off")
+		return v.hookActionDone(v.do(http.MethodPatch, map[string]any{"active": false}, nil, "hooks", id), here, "off")
 	case "rotate":
 		return rotateHook(v, id)
 	case "catchup":
 		return catchUp(v, id)
 	case "update", "overwrite", "preview":
-		return saveHook(v, id)
+		return updateHook(v, id)
 	}
 	return hookyard.Errorf(hookyard.Invalid, "The form does not say what to do.")
 }
 
-// settle ends a form on a hook's page: back to it, or the page with what is wrong.
-func (v *visit) settle(err error, to, note string) error {
+// hookActionDone ends a form on a hook's page: back to it, or the page with what is wrong.
+func (v *visit) hookActionDone(err error, to, note string) error {
 	if err != nil {
 		return v.hook(v.r.PathValue("id"), &hookPage{}, err)
 	}
-	return v.see(to, note)
+	return v.redirect(to, note)
 }
 
 func rotateHook(v *visit, id string) error {
@@ -180,7 +180,7 @@ func rotateHook(v *visit, id string) error {
 		"rotate-secret"); err != nil {
 		return v.hook(id, &hookPage{}, err)
 	}
-	return v.reveal(v.home("webhooks", id), made.Secret, "")
+	return v.showOnce(v.home("webhooks", id), made.Secret, "")
 }
 
 // catchUp replays what the hook missed.
@@ -192,5 +192,5 @@ func catchUp(v *visit, id string) error {
 	if err := v.do(http.MethodPost, client.ReplayRequest{Hook: id, State: state}, nil, "replays"); err != nil {
 		return v.hook(id, &hookPage{}, err)
 	}
-	return v.see(v.home("replays"), "replaying")
+	return v.redirect(v.home("replays"), "replaying")
 }

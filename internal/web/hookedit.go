@@ -15,7 +15,7 @@ type hookEditPage struct {
 }
 
 func editHook(v *visit) error {
-	h, err := v.hookOf(v.r.PathValue("id"))
+	h, err := v.findHook(v.r.PathValue("id"))
 	if err != nil {
 		return err
 	}
@@ -26,16 +26,16 @@ func (v *visit) edit(h *hookyard.Hook, f *hookForm, fault error) error {
 	p := &hookEditPage{Hook: h, Form: f}
 	p.Tab = "webhooks"
 	f.ID, f.HasSecret = h.ID, len(h.Secrets) > 0
-	if err := v.choices(f); err != nil {
+	if err := v.fillChoices(f); err != nil {
 		return err
 	}
 	if fault != nil {
-		return v.again(fault, "Change "+h.ID, p)
+		return v.showInvalid(fault, "Change "+h.ID, p)
 	}
 	return v.show(http.StatusOK, "Change "+h.ID, p)
 }
 
-func (v *visit) hookOf(id string) (*hookyard.Hook, error) {
+func (v *visit) findHook(id string) (*hookyard.Hook, error) {
 	h, err := v.web.o.Store.Hook(v.ctx(), v.key(), id)
 	if errors.Is(err, hookyard.ErrNotFound) {
 		return nil, hookyard.Errorf(hookyard.NotFound, "There is no such hook in this project.")
@@ -43,17 +43,17 @@ func (v *visit) hookOf(id string) (*hookyard.Hook, error) {
 	return h, err
 }
 
-func saveHook(v *visit, id string) error {
+func updateHook(v *visit, id string) error {
 	f := v.readHookForm()
-	h, err := v.hookOf(id)
+	h, err := v.findHook(id)
 	if hookyard.CodeOf(err) == hookyard.NotFound {
-		return v.gone(id, f)
+		return v.offerDeletedHook(id, f)
 	}
 	if err != nil {
 		return err
 	}
 	if v.get("do") == "preview" {
-		if err := v.try(f); err != nil {
+		if err := v.fillPreview(f); err != nil {
 			return err
 		}
 		return v.edit(h, f, nil)
@@ -64,21 +64,21 @@ func saveHook(v *visit, id string) error {
 	}
 	err = v.doAt(f.Revision, http.MethodPatch, settings, "hooks", id)
 	if err == nil {
-		return v.see(v.home("webhooks", id), "saved")
+		return v.redirect(v.home("webhooks", id), "saved")
 	}
-	now, again := v.hookOf(id)
+	now, again := v.findHook(id)
 	if hookyard.CodeOf(again) == hookyard.NotFound {
-		return v.gone(id, f)
+		return v.offerDeletedHook(id, f)
 	}
 	if again != nil {
 		return again
 	}
-	f.overtaken(err, now.Revision)
+	f.noteConflict(err, now.Revision)
 	return v.edit(now, f, err)
 }
 
-// gone offers what was typed for a hook that was deleted meanwhile as a new one.
-func (v *visit) gone(id string, f *hookForm) error {
+// offerDeletedHook offers what was typed for a hook that was deleted meanwhile as a new one.
+func (v *visit) offerDeletedHook(id string, f *hookForm) error {
 	f.New, f.ID, f.edition = true, id, edition{}
 	return v.hooks(f, hookyard.FieldErrorf("id",
 		"The hook was deleted meanwhile. What you typed is below: adding it makes the hook again."))

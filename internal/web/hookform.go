@@ -124,8 +124,8 @@ func formOf(h *hookyard.Hook) *hookForm {
 	return f
 }
 
-// choices fills what the form offers: the catalogue's types, or those that came of late.
-func (v *visit) choices(f *hookForm) error {
+// fillChoices fills what the form offers: the catalogue's types, or those that came of late.
+func (v *visit) fillChoices(f *hookForm) error {
 	f.Formats = format.Names()
 	f.Types = v.view.Project.Catalogue()
 	if len(f.Types) == 0 {
@@ -159,7 +159,7 @@ func (v *visit) choices(f *hookForm) error {
 func (v *visit) knownFeatures(f *hookForm) error {
 	f.Known = words(f.Features)
 	if v.view.Project.Preset == "netbeans" {
-		events, err := v.newest()
+		events, err := v.recentEvents()
 		if err != nil {
 			return err
 		}

@@ -80,7 +80,7 @@ const hooksShown = 50
 func (v *visit) hooks(f *hookForm, fault error) error {
 	p := &hooksPage{Form: f}
 	p.Tab = "webhooks"
-	if err := v.choices(f); err != nil {
+	if err := v.fillChoices(f); err != nil {
 		return err
 	}
 	hooks, err := v.web.o.Store.Hooks(v.ctx(), v.key())
@@ -101,7 +101,7 @@ func (v *visit) hooks(f *hookForm, fault error) error {
 		p.Rows = append(p.Rows, row)
 	}
 	if fault != nil {
-		return v.again(fault, "Hooks", p)
+		return v.showInvalid(fault, "Hooks", p)
 	}
 	return v.show(http.StatusOK, "Hooks", p)
 }
@@ -134,7 +134,7 @@ func (p *hooksPage) part(hooks []*hookyard.Hook, q, after string) []*hookyard.Ho
 // rank puts hooks in trouble first and those that a person switched off last.
 func rank(h *hookyard.Hook) int {
 	switch {
-	case troubled(h):
+	case inTrouble(h):
 		return 0
 	case h.Active:
 		return 1
@@ -142,12 +142,12 @@ func rank(h *hookyard.Hook) int {
 	return 2
 }
 
-// makeHook makes a hook from the form, ours or Yobi's.
-func makeHook(v *visit) error {
+// createHook makes a hook from the form, ours or Yobi's.
+func createHook(v *visit) error {
 	f := v.readHookForm()
 	f.New = true
 	if v.get("do") == "preview" {
-		if err := v.try(f); err != nil {
+		if err := v.fillPreview(f); err != nil {
 			return err
 		}
 		return v.hooks(f, nil)
@@ -169,10 +169,10 @@ func makeHook(v *visit) error {
 		return v.hooks(f, err)
 	}
 	if made != "" {
-		return v.reveal(v.home("webhooks", id), made, "created")
+		return v.showOnce(v.home("webhooks", id), made, "created")
 	}
 	if !v.has("ours") {
-		return v.see(v.home("webhooks"), "") // Yobi's own form: back to exactly where it was
+		return v.redirect(v.home("webhooks"), "") // Yobi's own form: back to exactly where it was
 	}
-	return v.see(v.home("webhooks", id), "created")
+	return v.redirect(v.home("webhooks", id), "created")
 }

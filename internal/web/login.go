@@ -32,16 +32,16 @@ func (p *loginPage) Kept() []field {
 	return out
 }
 
-func showLogin(v *visit) error {
+func serveLogin(v *visit) error {
 	if v.id != nil && !v.id.Guest {
-		return v.see(safeNext(v.get("next")), "")
+		return v.redirect(safeNext(v.get("next")), "")
 	}
 	return v.show(http.StatusOK, "Sign in", &loginPage{Next: safeNext(v.get("next"))})
 }
 
-// askWho shows the sign-in page in place of one that may not be seen.
-func (v *visit) askWho(status int, err error) error {
-	p := &loginPage{Next: v.comeBack(), Why: err.Error()}
+// serveLogin shows the sign-in page in place of one that may not be seen.
+func (v *visit) showLogin(status int, err error) error {
+	p := &loginPage{Next: v.returnURL(), Why: err.Error()}
 	if v.r.Method == http.MethodPost && v.r.URL.Path != "/login" {
 		p.Next, p.Why = v.r.URL.RequestURI(), "Your session has ended. Sign in, and what you typed is still there."
 		for name, values := range v.r.PostForm {
@@ -57,7 +57,7 @@ func (v *visit) askWho(status int, err error) error {
 	return v.show(status, "Sign in", p)
 }
 
-func doLogin(v *visit) error {
+func login(v *visit) error {
 	next := safeNext(v.get("next"))
 	var kept []field
 	for name, values := range v.r.PostForm {
@@ -74,20 +74,20 @@ func doLogin(v *visit) error {
 		for _, f := range kept {
 			p.Keep = append(p.Keep, field{"keep." + f.Name, f.Value})
 		}
-		return v.notIn(err, "password", p)
+		return v.loginFailed(err, "password", p)
 	}
-	if err := v.begin(user); err != nil {
+	if err := v.startSession(user); err != nil {
 		return err
 	}
 	if len(kept) == 0 {
-		return v.see(next, "in")
+		return v.redirect(next, "in")
 	}
 	v.id = &auth.Identity{User: user}
 	return v.show(http.StatusOK, "Go on where you were", &resumePage{Next: next, Fields: kept})
 }
 
-// notIn shows the sign-in page with why it did not work.
-func (v *visit) notIn(err error, field string, p *loginPage) error {
+// loginFailed shows the sign-in page with why it did not work.
+func (v *visit) loginFailed(err error, field string, p *loginPage) error {
 	var e *hookyard.Error
 	if !errors.As(err, &e) {
 		return err

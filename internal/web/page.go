@@ -64,7 +64,7 @@ func (b *base) Tabs() [][2]string {
 	tabs := [][2]string{{"project", "Overview"}, {"events", "Events"}, {"deliveries", "Deliveries"},
 		{"webhooks", "Hooks"},
 		{"sources", "Sources"}, {"replays", "Replays"}, {"audit", "Changes"}}
-	if b.MayRule() {
+	if b.MayAdmin() {
 		tabs = append(tabs, [2]string{"settings", "Settings"})
 	}
 	return tabs
@@ -84,8 +84,8 @@ func (b *base) NextTheme() string {
 // MayWrite says whether to show what changes things.
 func (b *base) MayWrite() bool { return b.Role.Allows(hookyard.RoleWrite) }
 
-// MayRule says whether to show settings and members.
-func (b *base) MayRule() bool { return b.Role.Allows(hookyard.RoleAdmin) }
+// MayAdmin says whether to show settings and members.
+func (b *base) MayAdmin() bool { return b.Role.Allows(hookyard.RoleAdmin) }
 
 // Fault is what is wrong with a field, or "".
 func (b *base) Fault(field string) string {
@@ -173,7 +173,7 @@ func (v *visit) fill(b *base, title string) {
 	if v.web.o.SignOn != nil {
 		b.SignOn = v.web.o.SignOn.Host()
 	}
-	b.Theme, b.Here = v.theme(), v.comeBack()
+	b.Theme, b.Here = v.theme(), v.returnURL()
 	b.signInURL = "/login?next=" + template.URLQueryEscaper(b.Here)
 	if v.id != nil && !v.id.Guest {
 		b.User, b.Admin = v.id.User.Name, v.id.IsAdmin()
@@ -186,16 +186,16 @@ func (v *visit) fill(b *base, title string) {
 	}
 }
 
-// comeBack is the address to return to after signing in.
-func (v *visit) comeBack() string {
+// returnURL is the address to return to after signing in.
+func (v *visit) returnURL() string {
 	if v.r.Method == http.MethodGet && v.r.URL.Path != "/login" {
 		return v.r.URL.RequestURI()
 	}
 	return "/"
 }
 
-// again shows a form anew with what was typed and what is wrong with it; what is no fault of the form is passed on.
-func (v *visit) again(err error, title string, p page) error {
+// showInvalid shows a form anew with what was typed and what is wrong with it; what is no fault of the form is passed on.
+func (v *visit) showInvalid(err error, title string, p page) error {
 	var e *hookyard.Error
 	if !errors.As(err, &e) || e.Code == hookyard.Unauthenticated || e.Code == hookyard.Forbidden && e.Field == "" {
 		return err

@@ -15,35 +15,35 @@ type preview struct {
 	Body    bodyView
 	Header  []headerLine
 	Fault   string
-	Tried   []tried
+	Events  []previewEvent
 	Wanted  int
 	Nothing bool   // no event has come yet
 	Why     string // none of them is wanted, said once when it is the same for each
 }
 
-// tried is what a hook's settings would do with an event.
-type tried struct {
+// previewEvent is what a hook's settings would do with an event.
+type previewEvent struct {
 	Event  *hookyard.Event
 	Wanted bool
 	Reason string
 }
 
-// triedEvents is how many of the newest events settings are tried on, and triedBytes how large one may be: there are as
+// previewEvents is how many of the newest events settings are tried on, and previewBytes how large one may be: there are as
 // many of these in memory as people who type.
 const (
-	triedEvents = 20
-	triedBytes  = 256 << 10
+	previewEvents = 20
+	previewBytes  = 256 << 10
 )
 
-// newest returns the newest events that are small enough to try settings on, with their bodies.
-func (v *visit) newest() ([]*hookyard.Event, error) {
-	page, err := v.web.o.Store.Events(v.ctx(), hookyard.EventQuery{ProjectKey: v.key(), Limit: triedEvents})
+// recentEvents returns the newest events that are small enough to try settings on, with their bodies.
+func (v *visit) recentEvents() ([]*hookyard.Event, error) {
+	page, err := v.web.o.Store.Events(v.ctx(), hookyard.EventQuery{ProjectKey: v.key(), Limit: previewEvents})
 	if err != nil {
 		return nil, err
 	}
 	var out []*hookyard.Event
 	for _, light := range page.Events {
-		if light.Size > triedBytes {
+		if light.Size > previewBytes {
 			continue
 		}
 		e, err := v.web.o.Store.Event(v.ctx(), v.key(), light.ID)
@@ -58,8 +58,8 @@ func (v *visit) newest() ([]*hookyard.Event, error) {
 	return out, nil
 }
 
-// try fills the preview.
-func (v *visit) try(f *hookForm) error {
+// fillPreview fills the preview.
+func (v *visit) fillPreview(f *hookForm) error {
 	f.Preview = &preview{}
 	h := &hookyard.Hook{ID: f.ID, URL: f.URL, Events: f.selector(v.view.Project), Features: words(f.Features),
 		Active: true,
@@ -67,7 +67,7 @@ func (v *visit) try(f *hookForm) error {
 	if as, yobi := yobiTypes()[f.Type]; yobi {
 		h.Format = as
 	}
-	events, err := v.newest()
+	events, err := v.recentEvents()
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (v *visit) try(f *hookForm) error {
 	for _, e := range events {
 		e.Project = v.view.Project.Path()
 		verdict := hookyard.Wants(h, e, v.web.o.Filter)
-		f.Preview.Tried = append(f.Preview.Tried, tried{Event: e, Wanted: verdict.Wanted, Reason: verdict.Reason})
+		f.Preview.Events = append(f.Preview.Events, previewEvent{Event: e, Wanted: verdict.Wanted, Reason: verdict.Reason})
 		if verdict.Wanted {
 			f.Preview.Wanted++
 		}
@@ -87,29 +87,29 @@ func (v *visit) try(f *hookForm) error {
 			f.Preview.Event = e
 		}
 	}
-	f.Preview.sayOnce()
-	v.shape(f.Preview, h, f.Secret)
+	f.Preview.mergeReasons()
+	v.renderPreview(f.Preview, h, f.Secret)
 	return nil
 }
 
-// sayOnce takes the reason of each event out when it is the same, as that of a filter that cannot be read is.
-func (p *preview) sayOnce() {
-	for _, one := range p.Tried {
-		if one.Reason == "" || one.Reason != p.Tried[0].Reason {
+// mergeReasons takes the reason of each event out when it is the same, as that of a filter that cannot be read is.
+func (p *preview) mergeReasons() {
+	for _, one := range p.Events {
+		if one.Reason == "" || one.Reason != p.Events[0].Reason {
 			return
 		}
 	}
-	if len(p.Tried) < 2 {
+	if len(p.Events) < 2 {
 		return
 	}
-	p.Why = p.Tried[0].Reason
-	for i := range p.Tried {
-		p.Tried[i].Reason = ""
+	p.Why = p.Events[0].Reason
+	for i := range p.Events {
+		p.Events[i].Reason = ""
 	}
 }
 
-// shape fills what the receiver would get of the preview's event.
-func (v *visit) shape(p *preview, h *hookyard.Hook, secret string) {
+// renderPreview fills what the receiver would get of the preview's event.
+func (v *visit) renderPreview(p *preview, h *hookyard.Hook, secret string) {
 	name := v.view.Project.EffectiveFormat(h)
 	err := format.Check(h, name)
 	var shaped format.Shaped

@@ -11,19 +11,19 @@ import (
 // profilePage is for one's own password, tokens and sessions.
 type profilePage struct {
 	base
-	Tokens    []*hookyard.Token
-	Sessions  []*hookyard.Session
-	Current   string // id of the session that looks
-	Linked    bool   // an account at the OpenID provider signs in, too
-	Secret    string // of a token that was just made
-	Name      string
-	Scope     string
-	For       string
-	ExpiresIn string
+	Tokens     []*hookyard.Token
+	Sessions   []*hookyard.Session
+	Current    string // id of the session that looks
+	Linked     bool   // an account at the OpenID provider signs in, too
+	Secret     string // of a token that was just made
+	Name       string
+	Scope      string
+	ForProject string
+	ExpiresIn  string
 }
 
 func showProfile(v *visit) error {
-	return v.profile(http.StatusOK, &profilePage{Secret: v.once(), For: v.get("project")}, nil)
+	return v.profile(http.StatusOK, &profilePage{Secret: v.onceSecret(), ForProject: v.get("project")}, nil)
 }
 
 // profile shows the page, with err as the fault of a form when there is one.
@@ -40,12 +40,12 @@ func (v *visit) profile(status int, p *profilePage, err error) error {
 	}
 	p.Linked = v.id.User.Subject != ""
 	if err != nil {
-		return v.again(err, "Your profile", p)
+		return v.showInvalid(err, "Your profile", p)
 	}
 	return v.show(status, "Your profile", p)
 }
 
-func doPassword(v *visit) error {
+func changePassword(v *visit) error {
 	if v.web.o.Dev {
 		return v.profile(0, &profilePage{}, hookyard.FieldErrorf("password",
 			"Sign-in is off (--dev): there is no password to change."))
@@ -65,25 +65,25 @@ func doPassword(v *visit) error {
 		return v.profile(0, &profilePage{}, err)
 	}
 	v.web.o.Auth.Forget()
-	if err := v.goOn(u); err != nil {
+	if err := v.renewSession(u); err != nil {
 		return err
 	}
-	return v.see("/profile", "password")
+	return v.redirect("/profile", "password")
 }
 
-// goOn begins a session for the browser that asks in place of its own, which has ended with the others of user: the
+// renewSession begins a session for the browser that asks in place of its own, which has ended with the others of user: the
 // password was changed.
-func (v *visit) goOn(user *hookyard.User) error {
+func (v *visit) renewSession(user *hookyard.User) error {
 	if v.id.Session == nil {
 		return nil
 	}
-	return v.begin(user)
+	return v.startSession(user)
 }
 
-// makeToken has the token's secret shown once: the server keeps only its hash.
-func makeToken(v *visit) error {
-	p := &profilePage{Name: v.get("name"), Scope: v.get("scope"), For: v.get("project"), ExpiresIn: v.get("expiresIn")}
-	in := client.TokenRequest{Name: p.Name, Scope: hookyard.Scope(p.Scope), Project: p.For}
+// createToken has the token's secret shown once: the server keeps only its hash.
+func createToken(v *visit) error {
+	p := &profilePage{Name: v.get("name"), Scope: v.get("scope"), ForProject: v.get("project"), ExpiresIn: v.get("expiresIn")}
+	in := client.TokenRequest{Name: p.Name, Scope: hookyard.Scope(p.Scope), Project: p.ForProject}
 	if p.ExpiresIn != "" {
 		d, err := hookyard.ParseDuration(p.ExpiresIn)
 		if err != nil {
@@ -98,20 +98,20 @@ func makeToken(v *visit) error {
 		}
 		return v.profile(0, p, err)
 	}
-	return v.reveal("/profile", made.Secret, "")
+	return v.showOnce("/profile", made.Secret, "")
 }
 
-func revokeToken(v *visit) error {
+func deleteToken(v *visit) error {
 	err := v.web.o.API.Do(v.ctx(), v.id, http.MethodDelete, "/tokens"+join(v.get("id")), nil, nil)
 	if err != nil && hookyard.CodeOf(err) != hookyard.NotFound {
 		return err
 	}
-	return v.see("/profile", "revoked")
+	return v.redirect("/profile", "revoked")
 }
 
-func endSession(v *visit) error {
+func deleteSession(v *visit) error {
 	if err := v.web.o.Store.DeleteSession(v.ctx(), v.id.User.Key, v.get("id")); err != nil {
 		return err
 	}
-	return v.see("/profile", "ended")
+	return v.redirect("/profile", "ended")
 }

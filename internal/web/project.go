@@ -59,7 +59,7 @@ func showProject(v *visit) error {
 		return err
 	}
 	for _, h := range p.Hooks {
-		if troubled(h) {
+		if inTrouble(h) {
 			p.Failing = append(p.Failing, h)
 		}
 	}

@@ -71,7 +71,7 @@ func (v *visit) projects(fault error, p *projectsPage) error {
 			if !role.Allows(hookyard.RoleRead) {
 				continue
 			}
-			row, err := v.web.atGlance(v.ctx(), one)
+			row, err := v.web.summarize(v.ctx(), one)
 			if err != nil {
 				return err
 			}
@@ -82,13 +82,13 @@ func (v *visit) projects(fault error, p *projectsPage) error {
 		}
 	}
 	if fault != nil {
-		return v.again(fault, "Projects", p)
+		return v.showInvalid(fault, "Projects", p)
 	}
 	return v.show(http.StatusOK, "Projects", p)
 }
 
-// atGlance counts what the list shows of a project.
-func (w *Web) atGlance(ctx context.Context, p *hookyard.Project) (projectRow, error) {
+// summarize counts what the list shows of a project.
+func (w *Web) summarize(ctx context.Context, p *hookyard.Project) (projectRow, error) {
 	row := projectRow{Project: p}
 	hooks, err := w.o.Store.Hooks(ctx, p.Key)
 	if err != nil {
@@ -98,7 +98,7 @@ func (w *Web) atGlance(ctx context.Context, p *hookyard.Project) (projectRow, er
 	// what fails is what waits
 	slices.SortStableFunc(hooks, func(a, b *hookyard.Hook) int { return cmp.Compare(rank(a), rank(b)) })
 	for i, h := range hooks {
-		if troubled(h) {
+		if inTrouble(h) {
 			row.Trouble++
 		}
 		if i >= hooksCounted {
@@ -132,12 +132,12 @@ func (w *Web) atGlance(ctx context.Context, p *hookyard.Project) (projectRow, er
 	return row, nil
 }
 
-// troubled says whether somebody should look at a hook.
-func troubled(h *hookyard.Hook) bool {
+// inTrouble says whether somebody should look at a hook.
+func inTrouble(h *hookyard.Hook) bool {
 	return h.OffReason != "" && !h.Active || h.Active && h.Health.Failures > 0
 }
 
-func makeProject(v *visit) error {
+func createProject(v *visit) error {
 	p := &projectsPage{Owner: v.get("owner"), Name: v.get("name"), Preset: v.get("preset"), About: v.get("description")}
 	fresh := &hookyard.Project{Owner: p.Owner, Name: p.Name}
 	if err := fresh.Validate(v.web.o.Limits); err != nil {
@@ -156,5 +156,5 @@ func makeProject(v *visit) error {
 	if err != nil {
 		return v.projects(err, p)
 	}
-	return v.see(join(p.Owner, p.Name), "created")
+	return v.redirect(join(p.Owner, p.Name), "created")
 }

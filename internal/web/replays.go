@@ -44,12 +44,12 @@ func (v *visit) replays(p *replaysPage, fault error) error {
 	}
 	p.Running = slices.ContainsFunc(p.Replays, func(r *hookyard.Replay) bool { return r.Status == "running" })
 	if fault != nil {
-		return v.again(fault, "Replays", p)
+		return v.showInvalid(fault, "Replays", p)
 	}
 	return v.show(http.StatusOK, "Replays", p)
 }
 
-func makeReplay(v *visit) error {
+func createReplay(v *visit) error {
 	form := map[string]string{}
 	for _, name := range replayFields() {
 		form[name] = v.get(name)
@@ -69,7 +69,7 @@ func makeReplay(v *visit) error {
 	if err := v.do(http.MethodPost, in, nil, "replays"); err != nil {
 		return v.replays(p, err)
 	}
-	return v.see(v.home("replays"), "replaying")
+	return v.redirect(v.home("replays"), "replaying")
 }
 
 // askToReplayAll asks once more: one click too many sends years of events to every receiver.
@@ -91,5 +91,5 @@ func cancelReplay(v *visit) error {
 		hookyard.CodeOf(err) != hookyard.Conflict {
 		return err
 	}
-	return v.see(v.home("replays"), "canceled")
+	return v.redirect(v.home("replays"), "canceled")
 }

@@ -30,7 +30,7 @@ func editEvent(v *visit) error {
 		p.Tab = "events"
 		return v.show(http.StatusOK, "Publish an event", p)
 	}
-	e, err := v.eventOf(v.r.PathValue("id"))
+	e, err := v.findEvent(v.r.PathValue("id"))
 	if err != nil {
 		return err
 	}
@@ -62,20 +62,20 @@ func sendEdited(v *visit) error {
 	title := "Publish an event"
 	if !p.New {
 		var err error
-		if p.Event, err = v.eventOf(v.r.PathValue("id")); err != nil {
+		if p.Event, err = v.findEvent(v.r.PathValue("id")); err != nil {
 			return err
 		}
 		title = "Edit and send"
 	}
 	e, err := v.edited(p)
 	if err != nil {
-		return v.again(err, title, p)
+		return v.showInvalid(err, title, p)
 	}
 	receipt, err := v.web.o.Ingest.Accept(v.ctx(), v.view, e)
 	if err != nil {
-		return v.again(err, title, p)
+		return v.showInvalid(err, title, p)
 	}
-	return v.see(v.home("events", receipt.ID), "published")
+	return v.redirect(v.home("events", receipt.ID), "published")
 }
 
 func (v *visit) edited(p *resendPage) (*hookyard.Event, error) {

@@ -15,43 +15,43 @@ func (w *Web) routes() {
 	// for what does not read the page
 	w.mux.Handle("GET /favicon.ico", http.RedirectHandler(w.assets["icon.svg"].url, http.StatusFound))
 	w.mux.HandleFunc("GET /robots.txt", noRobots)
-	w.handle("GET /login", open, showLogin)
-	w.handle("POST /login", open, doLogin)
-	w.handle("POST /logout", open, doLogout)
+	w.handle("GET /login", open, serveLogin)
+	w.handle("POST /login", open, login)
+	w.handle("POST /logout", open, logout)
 	w.handle("POST /theme", open, setTheme)
 	if w.o.SignOn != nil {
 		w.handle("GET /login/oidc", open, beginSignOn)
-		w.handle("GET "+SignOnReturn, open, endSignOn)
+		w.handle("GET "+SignOnReturn, open, finishSignOn)
 		w.handle("GET /profile/oidc", signedIn, beginLink)
 		w.handle("POST /profile/oidc", signedIn, unlink)
 	}
 	w.handle("GET /setup", open, showSetup)
-	w.handle("POST /setup", open, doSetup)
+	w.handle("POST /setup", open, finishSetup)
 
 	w.handle("GET /{$}", anybody, showProjects)
-	w.handle("POST /{$}", signedIn, makeProject)
+	w.handle("POST /{$}", signedIn, createProject)
 	w.handle("GET /profile", signedIn, showProfile)
-	w.handle("POST /profile/password", signedIn, doPassword)
-	w.handle("POST /profile/tokens", signedIn, makeToken)
-	w.handle("POST /profile/revoke", signedIn, revokeToken)
-	w.handle("POST /profile/sessions", signedIn, endSession)
+	w.handle("POST /profile/password", signedIn, changePassword)
+	w.handle("POST /profile/tokens", signedIn, createToken)
+	w.handle("POST /profile/revoke", signedIn, deleteToken)
+	w.handle("POST /profile/sessions", signedIn, deleteSession)
 	w.handle("GET /users", administrator, showUsers)
-	w.handle("POST /users", administrator, makeUser)
-	w.handle("POST /users/{user}", administrator, changeUser)
+	w.handle("POST /users", administrator, createUser)
+	w.handle("POST /users/{user}", administrator, userAction)
 	w.handle("GET /status", administrator, showStatus)
 
 	if w.o.Bins != nil {
 		w.handle("GET /bins", anybody, showBins)
-		w.handle("POST /bins", signedIn, makeBin)
+		w.handle("POST /bins", signedIn, createBin)
 		w.handle("GET /bins/{bin}", open, showBin)
-		w.handle("POST /bins/{bin}", open, changeBin)
+		w.handle("POST /bins/{bin}", open, binAction)
 	}
 
 	w.handle("GET "+project, toRead, showProject)
 	w.handle("GET "+project+"/webhooks", toRead, listHooks)
-	w.handle("POST "+project+"/webhooks", toWrite, makeHook)
+	w.handle("POST "+project+"/webhooks", toWrite, createHook)
 	w.handle("GET "+project+"/webhooks/{id}", toRead, showHook)
-	w.handle("POST "+project+"/webhooks/{id}", toWrite, changeHook)
+	w.handle("POST "+project+"/webhooks/{id}", toWrite, hookAction)
 	w.handle("DELETE "+project+"/webhooks/{id}", toWrite, deleteHook)
 	w.handle("GET "+project+"/webhooks/{id}/edit", toWrite, editHook)
 
@@ -64,35 +64,35 @@ func (w *Web) routes() {
 	w.handle("POST "+project+"/events/{id}/edit", toWrite, sendEdited)
 	w.handle("GET "+project+"/deliveries", toRead, listDeliveries)
 	w.handle("GET "+project+"/deliveries/{id}", toRead, showDelivery)
-	w.handle("POST "+project+"/deliveries/{id}", toWrite, changeDelivery)
+	w.handle("POST "+project+"/deliveries/{id}", toWrite, deliveryAction)
 	w.handle("GET "+project+"/replays", toRead, listReplays)
-	w.handle("POST "+project+"/replays", toWrite, makeReplay)
+	w.handle("POST "+project+"/replays", toWrite, createReplay)
 	w.handle("POST "+project+"/replays/{id}", toWrite, cancelReplay)
 
 	w.handle("GET "+project+"/sources", toRead, listSources)
-	w.handle("POST "+project+"/sources", toWrite, makeSource)
+	w.handle("POST "+project+"/sources", toWrite, createSource)
 	w.handle("GET "+project+"/sources/{name}", toRead, showSource)
-	w.handle("POST "+project+"/sources/{name}", toWrite, changeSource)
+	w.handle("POST "+project+"/sources/{name}", toWrite, sourceAction)
 
 	w.handle("GET "+project+"/settings", toRule, showSettings)
-	w.handle("POST "+project+"/settings", toRule, saveSettings)
-	w.handle("POST "+project+"/members", toRule, saveMember)
-	w.handle("POST "+project+"/defaults", toRule, addDefaults)
-	w.handle("POST "+project+"/delete", toRule, removeProject)
+	w.handle("POST "+project+"/settings", toRule, updateSettings)
+	w.handle("POST "+project+"/members", toRule, setMember)
+	w.handle("POST "+project+"/defaults", toRule, addDefaultHooks)
+	w.handle("POST "+project+"/delete", toRule, deleteProject)
 	w.handle("GET "+project+"/export", toRule, export)
 	w.handle("GET "+project+"/audit", toRead, showAudit)
 
 	w.handle("GET "+project+"/{$}", open, func(v *visit) error {
-		return v.see(join(v.r.PathValue("owner"), v.r.PathValue("project")), "")
+		return v.redirect(join(v.r.PathValue("owner"), v.r.PathValue("project")), "")
 	})
 	w.handle("GET "+project+"/hooks", open, func(v *visit) error { // as the API and people call them
-		return v.see(join(v.r.PathValue("owner"), v.r.PathValue("project"), "webhooks"), "")
+		return v.redirect(join(v.r.PathValue("owner"), v.r.PathValue("project"), "webhooks"), "")
 	})
-	w.handle("/", open, nothing)
+	w.handle("/", open, notFound)
 }
 
-// nothing is where no page is. Below a project that the visitor may see it is a page of the project, with its tabs.
-func nothing(v *visit) error {
+// notFound answers where there is no page. Below a project that the visitor may see it is a page of the project, with its tabs.
+func notFound(v *visit) error {
 	missing := hookyard.Errorf(hookyard.NotFound, "There is no such page.")
 	parts := strings.SplitN(v.r.URL.Path, "/", 4)
 	if len(parts) < 4 || v.id == nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/hookyard/hookyard/internal/auth"
 )
 
-// begin starts a session.
-func (v *visit) begin(user *hookyard.User) error {
+// startSession starts a session.
+func (v *visit) startSession(user *hookyard.User) error {
 	cookie, hash := auth.NewSession()
 	now := time.Now().UTC()
 	s := &hookyard.Session{Hash: hash, UserKey: user.Key, CreatedAt: now, SeenAt: now,
@@ -28,12 +28,12 @@ func (w *Web) cookie(value string, age int) *http.Cookie {
 		Secure: strings.HasPrefix(w.o.BaseURL, "https://"), SameSite: http.SameSiteLaxMode}
 }
 
-func doLogout(v *visit) error {
+func logout(v *visit) error {
 	if v.id != nil && v.id.Session != nil {
 		if err := v.web.o.Store.DeleteSession(v.ctx(), v.id.User.Key, v.id.Session.ID); err != nil {
 			return err
 		}
 	}
 	http.SetCookie(v.w, v.web.cookie("", -1))
-	return v.see("/login", "out")
+	return v.redirect("/login", "out")
 }

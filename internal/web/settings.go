@@ -14,13 +14,13 @@ import (
 // settingsPage is for a project's settings, members and tokens.
 type settingsPage struct {
 	base
-	Form    settingsForm
-	Members []hookyard.Member
-	Tokens  []*hookyard.Token
-	Formats []string
-	Presets []string
-	Who     string // of the form that sets a member's role
-	WhoRole string
+	Form       settingsForm
+	Members    []hookyard.Member
+	Tokens     []*hookyard.Token
+	Formats    []string
+	Presets    []string
+	MemberName string // of the form that sets a member's role
+	MemberRole string
 
 	Defaults []defaultHook // that every new project gets
 	Lacking  int           // of them, those that this project has not
@@ -69,7 +69,7 @@ func (v *visit) settings(p *settingsPage, fault error) error {
 	}
 	p.Targets = v.web.o.Targets
 	if fault != nil {
-		return v.again(fault, "Settings", p)
+		return v.showInvalid(fault, "Settings", p)
 	}
 	return v.show(http.StatusOK, "Settings", p)
 }
@@ -89,15 +89,15 @@ func (v *visit) fillDefaults(p *settingsPage) error {
 	return nil
 }
 
-// addDefaults makes the default hooks that the project lacks.
-func addDefaults(v *visit) error {
+// addDefaultHooks makes the default hooks that the project lacks.
+func addDefaultHooks(v *visit) error {
 	if err := v.do(http.MethodPost, nil, nil, "default-hooks"); err != nil {
 		return v.settings(&settingsPage{Form: settingsOf(v.view.Project)}, err)
 	}
-	return v.see(v.home("webhooks"), "created")
+	return v.redirect(v.home("webhooks"), "created")
 }
 
-func saveSettings(v *visit) error {
+func updateSettings(v *visit) error {
 	f := settingsForm{Description: v.get("description"), Preset: v.get("preset"), EventTypes: v.get("eventTypes"),
 		Format: v.get("format"),
 		Relay:  v.get("relay"), RelaySecret: v.form.Get("relaySecret"), Retention: v.get("retention"),
@@ -122,16 +122,16 @@ func saveSettings(v *visit) error {
 		in["relaySecret"] = f.RelaySecret
 	}
 	if err := v.doAt(f.Revision, http.MethodPatch, in); err != nil {
-		if err := v.renew(); err != nil {
+		if err := v.reload(); err != nil {
 			return err
 		}
-		f.overtaken(err, v.view.Project.Revision)
+		f.noteConflict(err, v.view.Project.Revision)
 		return v.settings(&settingsPage{Form: f}, err)
 	}
-	return v.see(v.home("settings"), "saved")
+	return v.redirect(v.home("settings"), "saved")
 }
 
-func saveMember(v *visit) error {
+func setMember(v *visit) error {
 	name := v.get("user")
 	var err error
 	switch {
@@ -146,13 +146,13 @@ func saveMember(v *visit) error {
 		err = hookyard.FieldErrorf("user", "There is no user of this name.")
 	}
 	if err != nil {
-		return v.settings(&settingsPage{Form: settingsOf(v.view.Project), Who: name, WhoRole: v.get("role")}, err)
+		return v.settings(&settingsPage{Form: settingsOf(v.view.Project), MemberName: name, MemberRole: v.get("role")}, err)
 	}
-	return v.see(v.home("settings"), "saved")
+	return v.redirect(v.home("settings"), "saved")
 }
 
-// removeProject deletes a project when its name was typed.
-func removeProject(v *visit) error {
+// deleteProject deletes a project when its name was typed.
+func deleteProject(v *visit) error {
 	if v.get("confirm") != v.view.Project.Path() {
 		return v.settings(&settingsPage{Form: settingsOf(v.view.Project)},
 			hookyard.FieldErrorf("confirm", "Type %s to delete the project.", v.view.Project.Path()))
@@ -160,5 +160,5 @@ func removeProject(v *visit) error {
 	if err := v.do(http.MethodDelete, nil, nil); err != nil {
 		return err
 	}
-	return v.see("/", "deleted")
+	return v.redirect("/", "deleted")
 }

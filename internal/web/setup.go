@@ -23,23 +23,23 @@ func showSetup(v *visit) error {
 	return v.show(http.StatusOK, "Welcome", &setupPage{Token: v.get("token"), Username: u.Name})
 }
 
-func doSetup(v *visit) error {
+func finishSetup(v *visit) error {
 	t, u, err := v.setupUser(v.get("token"))
 	if err != nil {
 		return err
 	}
 	v.r = v.r.WithContext(hookyard.WithActor(v.ctx(), u.Name)) // the audit log says who chose it, not "guest"
 	if err := v.newPassword(u); err != nil {
-		return v.again(err, "Welcome", &setupPage{Token: v.get("token"), Username: u.Name})
+		return v.showInvalid(err, "Welcome", &setupPage{Token: v.get("token"), Username: u.Name})
 	}
 	if err := v.web.o.Store.DeleteToken(v.ctx(), u.Key, t.ID); err != nil {
 		return err
 	}
 	v.web.o.Auth.Forget()
-	if err := v.begin(u); err != nil {
+	if err := v.startSession(u); err != nil {
 		return err
 	}
-	return v.see("/", "in")
+	return v.redirect("/", "in")
 }
 
 // setupUser is whose link it is; the link is good once.

@@ -12,19 +12,19 @@ const (
 	onceLife   = 60 // seconds
 )
 
-// reveal sends the browser to a page that shows a secret once.
-func (v *visit) reveal(to, secret, note string) error {
-	v.setOnce(to, base64.RawURLEncoding.EncodeToString([]byte(secret)), onceLife)
-	return v.see(to, note)
+// showOnce sends the browser to a page that shows a secret once.
+func (v *visit) showOnce(to, secret, note string) error {
+	v.setOnceCookie(to, base64.RawURLEncoding.EncodeToString([]byte(secret)), onceLife)
+	return v.redirect(to, note)
 }
 
-// once is the secret that the page is to show, or "". It is forgotten by being asked for.
-func (v *visit) once() string {
+// onceSecret is the secret that the page is to show, or "". It is forgotten by being asked for.
+func (v *visit) onceSecret() string {
 	c, err := v.r.Cookie(onceCookie)
 	if err != nil || v.r.Method != http.MethodGet {
 		return ""
 	}
-	v.setOnce(v.r.URL.EscapedPath(), "", -1)
+	v.setOnceCookie(v.r.URL.EscapedPath(), "", -1)
 	secret, err := base64.RawURLEncoding.DecodeString(c.Value)
 	if err != nil {
 		return ""
@@ -32,7 +32,7 @@ func (v *visit) once() string {
 	return string(secret)
 }
 
-func (v *visit) setOnce(path, value string, age int) {
+func (v *visit) setOnceCookie(path, value string, age int) {
 	c := v.web.cookie(value, age)
 	c.Name, c.Path = onceCookie, path
 	http.SetCookie(v.w, c)

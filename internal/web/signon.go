@@ -27,24 +27,24 @@ type signOn struct {
 	Link string `json:"link,omitempty"` // the session whose user wants the account; "" when somebody signs in
 }
 
-func beginSignOn(v *visit) error { return v.leave(signOn{Next: safeNext(v.get("next"))}) }
+func beginSignOn(v *visit) error { return v.redirectToProvider(signOn{Next: safeNext(v.get("next"))}) }
 
 // beginLink adds an account at the provider to the user who is signed in. It is a link and not a form, because browsers
 // hold what a form leads to against the policy's form-action; so that no other site can lead here, the page before must
 // be one of ours.
 func beginLink(v *visit) error {
-	if !v.fromHere() {
+	if !v.sameOrigin() {
 		return hookyard.Errorf(hookyard.Forbidden, "Open your profile here and follow its link to the provider.")
 	}
 	if v.id.Session == nil {
 		return hookyard.Errorf(hookyard.Forbidden, "Sign in with your password first.")
 	}
-	return v.leave(signOn{Next: "/profile", Link: v.id.Session.ID})
+	return v.redirectToProvider(signOn{Next: "/profile", Link: v.id.Session.ID})
 }
 
-// fromHere says whether a link of our own page led here. Browsers say so over https and on this machine; elsewhere the
+// sameOrigin says whether a link of our own page led here. Browsers say so over https and on this machine; elsewhere the
 // address of the page before does.
-func (v *visit) fromHere() bool {
+func (v *visit) sameOrigin() bool {
 	if site := v.r.Header.Get("Sec-Fetch-Site"); site != "" {
 		return site == "same-origin"
 	}
@@ -52,11 +52,11 @@ func (v *visit) fromHere() bool {
 	return err == nil && before.Host != "" && before.Host == v.r.Host
 }
 
-// leave sends the browser to the provider.
-func (v *visit) leave(s signOn) error {
+// redirectToProvider sends the browser to the provider.
+func (v *visit) redirectToProvider(s signOn) error {
 	to, pending, err := v.web.o.SignOn.Begin(v.ctx())
 	if err != nil {
-		return v.notIn(err, "oidc", &loginPage{Next: s.Next})
+		return v.loginFailed(err, "oidc", &loginPage{Next: s.Next})
 	}
 	s.Pending = pending
 	b, err := json.Marshal(s)
@@ -75,8 +75,8 @@ func (v *visit) setSignOn(value string, age int) {
 	http.SetCookie(v.w, c)
 }
 
-// endSignOn takes back who was at the provider.
-func endSignOn(v *visit) error {
+// finishSignOn takes back who was at the provider.
+func finishSignOn(v *visit) error {
 	var s signOn
 	if c, err := v.r.Cookie(signOnCookie); err == nil {
 		if b, err := base64.RawURLEncoding.DecodeString(c.Value); err == nil {
@@ -93,12 +93,12 @@ func endSignOn(v *visit) error {
 		user, err = v.userOf(person)
 	}
 	if err != nil {
-		return v.notIn(err, "oidc", &loginPage{Next: safeNext(s.Next)})
+		return v.loginFailed(err, "oidc", &loginPage{Next: safeNext(s.Next)})
 	}
-	if err := v.begin(user); err != nil {
+	if err := v.startSession(user); err != nil {
 		return err
 	}
-	return v.see(safeNext(s.Next), "in")
+	return v.redirect(safeNext(s.Next), "in")
 }
 
 // userOf is the user of somebody whom the provider vouches for, made when there is none.
@@ -156,5 +156,5 @@ func (v *visit) setSubject(subject, note string) error {
 		return v.profile(http.StatusOK, &profilePage{}, err)
 	}
 	v.web.o.Auth.Forget()
-	return v.see("/profile", note)
+	return v.redirect("/profile", note)
 }

@@ -25,7 +25,7 @@ type refusal struct {
 	Body   bodyView
 }
 
-func showSource(v *visit) error { return v.source(&sourcePage{Secret: v.once()}, nil) }
+func showSource(v *visit) error { return v.source(&sourcePage{Secret: v.onceSecret()}, nil) }
 
 func (v *visit) source(p *sourcePage, fault error) error {
 	s := v.view.Sources[v.r.PathValue("name")]
@@ -58,32 +58,32 @@ func (v *visit) source(p *sourcePage, fault error) error {
 			viewBody(r.Body, int64(len(r.Body)))})
 	}
 	if fault != nil {
-		return v.again(fault, s.Name, p)
+		return v.showInvalid(fault, s.Name, p)
 	}
 	return v.show(http.StatusOK, s.Name, p)
 }
 
-func changeSource(v *visit) error {
+func sourceAction(v *visit) error {
 	name := v.r.PathValue("name")
 	switch v.get("do") {
 	case "delete":
 		if err := v.do(http.MethodDelete, nil, nil, "sources", name); err != nil {
 			return err
 		}
-		return v.see(v.home("sources"), "deleted")
+		return v.redirect(v.home("sources"), "deleted")
 	case "rotate":
 		var made client.NewSecret
 		if err := v.do(http.MethodPost, map[string]any{}, &made, "sources", name, "rotate-secret"); err != nil {
 			return v.source(&sourcePage{}, err)
 		}
-		return v.reveal(v.home("sources", name), made.Secret, "")
+		return v.showOnce(v.home("sources", name), made.Secret, "")
 	case "update", "overwrite":
-		return saveSource(v, name)
+		return updateSource(v, name)
 	}
 	return hookyard.Errorf(hookyard.Invalid, "The form does not say what to do.")
 }
 
-func saveSource(v *visit, name string) error {
+func updateSource(v *visit, name string) error {
 	f := v.readSourceForm()
 	f.Name = name
 	if s := v.view.Sources[name]; s != nil {
@@ -94,9 +94,9 @@ func saveSource(v *visit, name string) error {
 		err = v.doAt(f.Revision, http.MethodPatch, settings, "sources", name)
 	}
 	if err == nil {
-		return v.see(v.home("sources", name), "saved")
+		return v.redirect(v.home("sources", name), "saved")
 	}
-	if err := v.renew(); err != nil {
+	if err := v.reload(); err != nil {
 		return err
 	}
 	s := v.view.Sources[name]
@@ -104,6 +104,6 @@ func saveSource(v *visit, name string) error {
 		return v.sources(f, hookyard.FieldErrorf("name",
 			"The source was deleted meanwhile. What you typed is below: adding it makes the source again."))
 	}
-	f.overtaken(err, s.Revision)
+	f.noteConflict(err, s.Revision)
 	return v.source(&sourcePage{Form: f, Typed: true}, err)
 }

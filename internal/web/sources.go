@@ -79,7 +79,7 @@ func (v *visit) sources(f sourceForm, fault error) error {
 		return err
 	}
 	if fault != nil {
-		return v.again(fault, "Sources", p)
+		return v.showInvalid(fault, "Sources", p)
 	}
 	return v.show(http.StatusOK, "Sources", p)
 }
@@ -115,7 +115,7 @@ func (f *sourceForm) settings(fresh bool) (map[string]any, error) {
 	return out, nil
 }
 
-func makeSource(v *visit) error {
+func createSource(v *visit) error {
 	f := v.readSourceForm()
 	f.Active = true
 	settings, err := f.settings(true)
@@ -131,5 +131,5 @@ func makeSource(v *visit) error {
 	if err != nil {
 		return v.sources(f, err)
 	}
-	return v.see(v.home("sources", f.Name), "created")
+	return v.redirect(v.home("sources", f.Name), "created")
 }

@@ -19,5 +19,5 @@ func setTheme(v *visit) error {
 		c.Value, c.MaxAge = "", -1
 	}
 	http.SetCookie(v.w, c)
-	return v.see(safeNext(v.get("next")), "")
+	return v.redirect(safeNext(v.get("next")), "")
 }

@@ -9,10 +9,10 @@ import (
 // usersPage is where administrators make and change users.
 type usersPage struct {
 	base
-	Users   []*hookyard.User
-	Changed string // whose form it is that did not work, "" for that of a new user
-	NewName string
-	NewRule bool
+	Users    []*hookyard.User
+	Changed  string // whose form it is that did not work, "" for that of a new user
+	NewName  string
+	NewAdmin bool
 }
 
 func showUsers(v *visit) error { return v.users(&usersPage{}, nil) }
@@ -23,23 +23,23 @@ func (v *visit) users(p *usersPage, err error) error {
 		return e
 	}
 	if err != nil {
-		return v.again(err, "Users", p)
+		return v.showInvalid(err, "Users", p)
 	}
 	return v.show(http.StatusOK, "Users", p)
 }
 
-func makeUser(v *visit) error {
+func createUser(v *visit) error {
 	in := map[string]any{"name": v.get("name"), "admin": v.has("admin")}
 	if password := v.form.Get("password"); password != "" {
 		in["password"] = password
 	}
 	if err := v.web.o.API.Do(v.ctx(), v.id, http.MethodPost, "/users", in, nil); err != nil {
-		return v.users(&usersPage{NewName: v.get("name"), NewRule: v.has("admin")}, err)
+		return v.users(&usersPage{NewName: v.get("name"), NewAdmin: v.has("admin")}, err)
 	}
-	return v.see("/users", "created")
+	return v.redirect("/users", "created")
 }
 
-func changeUser(v *visit) error {
+func userAction(v *visit) error {
 	path, in := "/users"+join(v.r.PathValue("user")), map[string]any{}
 	var err error
 	switch v.get("do") {
@@ -55,7 +55,7 @@ func changeUser(v *visit) error {
 		in["password"] = v.form.Get("password")
 		err = v.web.o.API.Do(v.ctx(), v.id, http.MethodPatch, path, in, nil)
 		if err == nil && v.r.PathValue("user") == v.id.User.Name {
-			err = v.goOn(v.id.User)
+			err = v.renewSession(v.id.User)
 		}
 	default:
 		err = hookyard.Errorf(hookyard.Invalid, "The form does not say what to do.")
@@ -63,5 +63,5 @@ func changeUser(v *visit) error {
 	if err != nil {
 		return v.users(&usersPage{Changed: v.r.PathValue("user")}, err)
 	}
-	return v.see("/users", "saved")
+	return v.redirect("/users", "saved")
 }

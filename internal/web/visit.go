@@ -191,8 +191,8 @@ func (v *visit) doAt(revision, method string, in any, parts ...string) error {
 	return v.web.o.API.Do(v.ctx(), v.id, method, path, in, nil)
 }
 
-// renew reads the project's settings and sources anew, after something was changed.
-func (v *visit) renew() error {
+// reload reads the project's settings and sources anew, after something was changed.
+func (v *visit) reload() error {
 	view, err := v.web.o.Store.View(v.ctx(), v.view.Project.Owner, v.view.Project.Name)
 	if err == nil {
 		v.view = view
@@ -216,8 +216,8 @@ func (v *visit) home(parts ...string) string {
 	return join(append([]string{p.Owner, p.Name}, parts...)...)
 }
 
-// see sends the browser on, after a form was done. note names one of the sentences of [notes].
-func (v *visit) see(to, note string) error {
+// redirect sends the browser on, after a form was done. note names one of the sentences of [notes].
+func (v *visit) redirect(to, note string) error {
 	if note != "" {
 		mark := "?"
 		if strings.Contains(to, "?") {

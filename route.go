@@ -58,7 +58,7 @@ func Owe(e *Event, h *Hook) Delivery {
 		EventSeq: e.Seq, HookKey: h.Key, ProjectKey: h.ProjectKey, EventID: e.ID, HookID: h.ID,
 		State: Pending, Due: e.Time, UpdatedAt: e.Time,
 	}
-	if wait := h.EffectiveSchedule()[0]; wait > 0 {
+	if wait := h.EffectiveSchedule()[0]; wait > 0 && !h.Ordered {
 		d.Due = e.Time.Add(wait)
 	}
 	if reason, off := h.IsOff(); off {

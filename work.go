@@ -49,7 +49,6 @@ type Result struct {
 	Decision Decision
 	Health   *Health // not nil: the hook's health changed
 	HookOff  string  // not "": switch the hook off
-	Ordered  bool    // the hook is ordered: a pending delivery keeps its place
 	Meta     []Acceptance
 }
 

@@ -57,7 +57,7 @@ type Deliveries interface {
 	Delivery(ctx context.Context, projectKey int64, id string) (hookyard.Delivery, error)
 	Deliveries(ctx context.Context, q hookyard.DeliveryQuery) (list []hookyard.Delivery, next string, err error)
 	Attempts(ctx context.Context, eventSeq, hookKey int64) ([]hookyard.Attempt, error)
-	Reopen(ctx context.Context, eventSeq, hookKey int64, ordered bool) error
+	Reopen(ctx context.Context, eventSeq, hookKey int64) error
 	Owe(ctx context.Context, d hookyard.Delivery) error
 	Cancel(ctx context.Context, eventSeq, hookKey int64, reason string) error
 }

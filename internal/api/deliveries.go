@@ -96,7 +96,7 @@ func retryDelivery(c *call) error {
 	if gone(e) {
 		return bodyGone(e)
 	}
-	if err := c.a.o.Store.Reopen(c.ctx(), d.EventSeq, d.HookKey, h.Ordered); err != nil {
+	if err := c.a.o.Store.Reopen(c.ctx(), d.EventSeq, d.HookKey); err != nil {
 		return err
 	}
 	c.a.o.Dispatcher.Wake(d.HookKey)

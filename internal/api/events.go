@@ -167,7 +167,7 @@ func (c *call) replayTo(e *hookyard.Event, owed map[int64]hookyard.Delivery, ids
 	for _, h := range hooks {
 		var err error
 		if d, ok := owed[h.Key]; ok {
-			err = c.a.o.Store.Reopen(c.ctx(), d.EventSeq, h.Key, h.Ordered)
+			err = c.a.o.Store.Reopen(c.ctx(), d.EventSeq, h.Key)
 		} else {
 			err = c.a.o.Store.Owe(c.ctx(), hookyard.Owe(e, h))
 		}
@@ -188,7 +188,7 @@ func (c *call) replayToAll(owed map[int64]hookyard.Delivery) ([]string, error) {
 		if _, off := h.IsOff(); !ok || off {
 			continue
 		}
-		err := c.a.o.Store.Reopen(c.ctx(), d.EventSeq, h.Key, h.Ordered)
+		err := c.a.o.Store.Reopen(c.ctx(), d.EventSeq, h.Key)
 		if errors.Is(err, hookyard.ErrConflict) {
 			continue
 		}

@@ -21,7 +21,7 @@ import (
 type Store interface {
 	HookByKey(ctx context.Context, key int64) (*hookyard.Hook, error)
 	ViewByKey(ctx context.Context, key int64) (*hookyard.View, error)
-	Claim(ctx context.Context, hookKey int64, ordered bool, now time.Time, limit int) ([]hookyard.Work, error)
+	Claim(ctx context.Context, hookKey int64, now time.Time, limit int) ([]hookyard.Work, error)
 	FinishThen(ctx context.Context, r *hookyard.Result, then func(error)) error
 	Backlog(ctx context.Context) ([]hookyard.HookDue, error)
 	NextDue(ctx context.Context, hookKey int64) (time.Time, bool, error)

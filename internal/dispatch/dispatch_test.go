@@ -432,7 +432,7 @@ func TestStopGivesBack(t *testing.T) {
 				break
 			}
 			for _, d := range all {
-				_ = db.Reopen(context.Background(), d.EventSeq, d.HookKey, false)
+				_ = db.Reopen(context.Background(), d.EventSeq, d.HookKey)
 			}
 			again.dispatcher.Wake(view.Hook("h1").Key)
 			testenv.Until(t, "progress", func() bool {

@@ -300,7 +300,7 @@ func (l *lane) takeRows(ctx context.Context) (taken []hookyard.Work, next time.T
 	if h.Ordered {
 		limit = 16
 	}
-	taken, err = l.d.o.Store.Claim(ctx, l.key, h.Ordered, time.Now(), limit)
+	taken, err = l.d.o.Store.Claim(ctx, l.key, time.Now(), limit)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
@@ -382,7 +382,7 @@ func (l *lane) putBack() {
 	for i := range queue {
 		w := &queue[i]
 		l.d.memory.Add(-w.Event.Size)
-		r := &hookyard.Result{Work: w, Ordered: isOrdered(w),
+		r := &hookyard.Result{Work: w,
 			Decision: hookyard.Decision{State: hookyard.Pending, Due: w.Delivery.Due}}
 		kept.Add(1)
 		then := func(error) { // a row that is not put back is found by reconcile, or by the restart

@@ -43,7 +43,7 @@ func (d *Dispatcher) send(l *lane, w *hookyard.Work) {
 	}
 	// cut off by our own stop: not the receiver's fault, and not counted
 	if (ctx.Err() != nil || outcome.Kind == egress.KindCanceled) && !outcome.OK() {
-		d.finish(l, &hookyard.Result{Work: w, Ordered: h.Ordered,
+		d.finish(l, &hookyard.Result{Work: w,
 			Decision: hookyard.Decision{State: hookyard.Pending, Due: time.Now()}}, false)
 		return
 	}
@@ -56,7 +56,7 @@ func (d *Dispatcher) send(l *lane, w *hookyard.Work) {
 		return dec
 	})
 	d.lastEnd.Store(now.UnixMicro())
-	r := &hookyard.Result{Work: w, Attempt: attempt, Decision: decision, HookOff: decision.HookOff, Ordered: h.Ordered}
+	r := &hookyard.Result{Work: w, Attempt: attempt, Decision: decision, HookOff: decision.HookOff}
 	if changed {
 		r.Health = &decision.Health
 	}
@@ -75,12 +75,9 @@ func (d *Dispatcher) wait(l *lane, w *hookyard.Work, err error) {
 	if d.ctx.Err() == nil {
 		d.o.Log.Error("what a delivery needs cannot be read; it waits", "delivery", w.Delivery.ID, "error", err)
 	}
-	d.finish(l, &hookyard.Result{Work: w, Ordered: isOrdered(w),
+	d.finish(l, &hookyard.Result{Work: w,
 		Decision: hookyard.Decision{State: hookyard.Pending, Due: time.Now().Add(time.Second)}}, false)
 }
-
-// isOrdered says whether a delivery was taken of an ordered hook: its due is its event's place.
-func isOrdered(w *hookyard.Work) bool { return w.Delivery.Due.UnixMicro() == w.Delivery.EventSeq }
 
 func (d *Dispatcher) random() float64 {
 	if d.o.Rand != nil {

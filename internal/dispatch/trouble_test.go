@@ -213,7 +213,7 @@ func TestOrderedOnTwoNodes(t *testing.T) {
 	// Each node asks for what is due several times; none may get it.
 	for range 5 {
 		for _, db := range []*store.DB{a, b} {
-			if work, err := db.Claim(t.Context(), view.Hooks[0].Key, true, time.Now(), 10); err != nil ||
+			if work, err := db.Claim(t.Context(), view.Hooks[0].Key, time.Now(), 10); err != nil ||
 				len(work) > 0 {
 				if !errors.Is(err, hookyard.ErrUnavailable) && len(work) > 0 {
 					t.Fatalf("a node takes %d of a hook that waits, %v", len(work), err)

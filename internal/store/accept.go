@@ -54,7 +54,7 @@ var (
 	eventsTable = newTable("events", `seq:i id:s project_key:i source:s type:s time:i method:s target:s remote:s verified:s
 		header:b content_type:s data_offset:i size:i body:b`)
 	deliveriesTable = newTable("deliveries", `event_seq:i hook_key:i project_key:i state:s reason:s due:i node:i attempts:i
-		tries:i updated:i`)
+		tries:i updated:i place:i`)
 	seenTable = newTable("seen", "project_key:i source:s dedup:s event_id:s time:i")
 )
 
@@ -166,15 +166,15 @@ func (c *committer) insertDeliveries(ctx context.Context, ops []*acceptOp) error
 		for i := range o.a.Deliveries {
 			d := &o.a.Deliveries[i]
 			d.EventSeq = o.a.Event.Seq
-			node, due := int64(0), micros(d.Due)
-			if d.State == hookyard.Pending && i < len(o.a.Ordered) && o.a.Ordered[i] {
-				due = d.EventSeq // see takeDue
+			node, place := int64(0), int64(0)
+			if i < len(o.a.Ordered) && o.a.Ordered[i] {
+				place = d.EventSeq
 			}
 			if i < len(o.a.Taken) && o.a.Taken[i] {
 				node = c.db.node
 			}
-			v = append(v, d.EventSeq, d.HookKey, d.ProjectKey, string(d.State), d.Reason, due, node, int64(0), int64(0),
-				micros(d.UpdatedAt))
+			v = append(v, d.EventSeq, d.HookKey, d.ProjectKey, string(d.State), d.Reason, micros(d.Due), node,
+				int64(0), int64(0), micros(d.UpdatedAt), place)
 		}
 	}
 	c.stmts.values = v

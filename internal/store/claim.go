@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,16 +13,19 @@ import (
 )
 
 // Claim takes up to limit deliveries of a hook that are due at now: they belong to this node until Finish, and no other
-// node gets them. Those with the earliest due come first. For an ordered hook they come in event order, and none is
-// taken while the node, or another, still has one.
+// node gets them. Those with the earliest due come first.
 //
-// The deliveries of an ordered hook are always due and their due is the event's seq, so that the same index gives them
-// in event order; the wait between two attempts is the hook's (Health.RestUntil).
+// The deliveries of an ordered hook come in event order, whatever their due: the wait between two attempts is the
+// hook's (Health.RestUntil), so that no event overtakes another. None is claimed while this node, or another, still
+// has one.
 //
 // Less than limit is taken when the events' bytes come to more than [claimBytes], but at least one.
-func (db *DB) Claim(ctx context.Context, hookKey int64, ordered bool, now time.Time, limit int) ([]hookyard.Work,
-	error) {
-	o := &claimOp{hook: hookKey, ordered: ordered, now: micros(now), limit: limit, done: make(chan error, 1)}
+func (db *DB) Claim(ctx context.Context, hookKey int64, now time.Time, limit int) ([]hookyard.Work, error) {
+	h, err := db.HookByKey(ctx, hookKey)
+	if err != nil {
+		return nil, err
+	}
+	o := &claimOp{hook: hookKey, ordered: h.Ordered, now: micros(now), limit: limit, done: make(chan error, 1)}
 	if err := db.ends.put(ctx, o); err != nil {
 		return nil, err
 	}
@@ -81,17 +86,30 @@ type claimOp struct {
 
 func (o *claimOp) end(err error) { o.done <- err }
 
-// takeDue does one claim of a batch.
-func (c *committer) takeDue(ctx context.Context, o *claimOp) error {
+// claimDue does one claim of a batch.
+func (c *committer) claimDue(ctx context.Context, o *claimOp) error {
 	o.taken = o.taken[:0]
 	if may, err := c.mayClaim(ctx, o); err != nil || !may {
 		return err
 	}
-	sizes, err := c.markTaken(ctx, o)
-	if err != nil {
-		return err
+	var sizes map[int64]int64
+	var err error
+	if o.ordered {
+		if sizes, err = c.markTaken(ctx, o, "place > 0 order by place"); err != nil {
+			return err
+		}
+		slices.SortFunc(o.taken, func(a, b hookyard.Work) int {
+			return cmp.Compare(a.Delivery.EventSeq, b.Delivery.EventSeq)
+		})
 	}
-	sortWork(o.taken)
+	if len(o.taken) == 0 { // rows of an ordered hook have no place when they are older than its being ordered
+		if sizes, err = c.markTaken(ctx, o, "due <= $4 order by due, event_seq", o.now); err != nil {
+			return err
+		}
+		slices.SortFunc(o.taken, func(a, b hookyard.Work) int {
+			return cmp.Or(a.Delivery.Due.Compare(b.Delivery.Due), cmp.Compare(a.Delivery.EventSeq, b.Delivery.EventSeq))
+		})
+	}
 	sum := int64(0)
 	for i := range o.taken {
 		sum += sizes[o.taken[i].Delivery.EventSeq]
@@ -102,15 +120,18 @@ func (c *committer) takeDue(ctx context.Context, o *claimOp) error {
 	return nil
 }
 
-// markTaken takes what is due and returns the sizes of the events. What is due is materialized first: PostgreSQL may
-// run a subquery again for each row, and each time it would lock others, beyond the limit.
-func (c *committer) markTaken(ctx context.Context, o *claimOp) (sizes map[int64]int64, err error) {
+// markTaken claims the first rows of which, a condition with its order, and returns the sizes of their events. The
+// parameters of which begin with $4. The rows are materialized first: PostgreSQL may run a subquery again for each row,
+// and each time it would lock others, beyond the limit.
+func (c *committer) markTaken(ctx context.Context, o *claimOp, which string, args ...any) (sizes map[int64]int64,
+	err error) {
 	rows, err := c.stmts.conn.QueryContext(ctx, `with ready as materialized (
-			select event_seq from deliveries where node = 0 and hook_key = $2 and state = 'pending' and due <= $3
-			order by due, event_seq limit $4`+c.db.dialect.skipLocked+`)
+			select event_seq from deliveries where node = 0 and hook_key = $2 and state = 'pending' and `+which+`
+			limit $3`+c.db.dialect.skipLocked+`)
 		update deliveries set node = $1
 		where hook_key = $2 and state || '' = 'pending' and node + 0 = 0 and event_seq in (select event_seq from ready)
-		returning event_seq, project_key, due, attempts, tries, (select size from events where seq = event_seq)`, c.db.node, o.hook, o.now, o.limit)
+		returning event_seq, project_key, due, attempts, tries, (select size from events where seq = event_seq)`,
+		append([]any{c.db.node, o.hook, o.limit}, args...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -257,8 +278,8 @@ func (db *DB) EndPending(ctx context.Context, hookKey int64, state hookyard.Stat
 	return int(n), err
 }
 
-// Lag returns by how much the oldest delivery that could be sent now is late: how long it has been due without anybody
-// taking it. Hooks that rest are left out by the caller. Ordered hooks, whose due is no time, do not count.
+// Lag returns, by the hook's key, how long the oldest delivery that is due has been waiting to be claimed. Ordered hooks
+// are left out: their deliveries wait for one another.
 func (db *DB) Lag(ctx context.Context, now time.Time) (map[int64]time.Duration, error) {
 	backlog, err := db.Backlog(ctx)
 	if err != nil {
@@ -266,7 +287,15 @@ func (db *DB) Lag(ctx context.Context, now time.Time) (map[int64]time.Duration, 
 	}
 	out := map[int64]time.Duration{}
 	for _, h := range backlog {
-		if late := now.Sub(h.Due); late > 0 && h.Due.Unix() > 1_000_000_000 {
+		late := now.Sub(h.Due)
+		if late <= 0 {
+			continue
+		}
+		hook, err := db.HookByKey(ctx, h.HookKey)
+		if err != nil {
+			return nil, err
+		}
+		if !hook.Ordered {
 			out[h.HookKey] = late
 		}
 	}

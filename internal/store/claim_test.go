@@ -30,7 +30,7 @@ func TestClaimIsBoundedInBytes(t *testing.T) {
 			}
 		}
 		for _, want := range want {
-			work, err := db.Claim(ctx, hook, false, time.Now(), 100)
+			work, err := db.Claim(ctx, hook, time.Now(), 100)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -47,7 +47,7 @@ func TestClaimIsBoundedInBytes(t *testing.T) {
 				t.Errorf("took %v, want %s", got, want)
 			}
 		}
-		if work, err := db.Claim(ctx, hook, false, time.Now(), 100); err != nil || len(work) != 0 {
+		if work, err := db.Claim(ctx, hook, time.Now(), 100); err != nil || len(work) != 0 {
 			t.Errorf("%d are left, %v", len(work), err)
 		}
 	})

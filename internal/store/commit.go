@@ -285,7 +285,7 @@ func (c *committer) try(batch []op) (err error) {
 	}
 	for _, o := range batch {
 		if o, ok := o.(*claimOp); ok {
-			if err := c.takeDue(ctx, o); err != nil {
+			if err := c.claimDue(ctx, o); err != nil {
 				return fmt.Errorf("claim: %w", err)
 			}
 		}

@@ -12,18 +12,17 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-const deliveryColumns = `d.event_seq, d.hook_key, d.project_key, e.id, e.type, e.time, h.id, d.state, d.reason, d.due, d.attempts, d.tries, d.updated
+const deliveryColumns = `d.event_seq, d.hook_key, d.project_key, e.id, e.type, e.time, h.id, d.state, d.reason, d.due, d.place, d.attempts, d.tries, d.updated
 	from deliveries d join events e on e.seq = d.event_seq join hooks h on h.key = d.hook_key`
 
 func scanDelivery(row interface{ Scan(...any) error }) (hookyard.Delivery, error) {
 	var d hookyard.Delivery
-	var at, due, updated int64
+	var at, due, place, updated int64
 	err := row.Scan(&d.EventSeq, &d.HookKey, &d.ProjectKey, &d.EventID, &d.EventType, &at, &d.HookID, &d.State,
-		&d.Reason, &due,
-		&d.Attempts, &d.Tries, &updated)
+		&d.Reason, &due, &place, &d.Attempts, &d.Tries, &updated)
 	d.EventTime, d.UpdatedAt = fromMicros(at), fromMicros(updated)
 	d.ID = hookyard.DeliveryID(d.EventID, d.HookKey)
-	if d.State == hookyard.Pending && due > 1e15 { // else the hook is ordered and its due is no time
+	if d.State == hookyard.Pending && place == 0 { // else it waits for those before it, and due says nothing of that
 		d.Due = fromMicros(due)
 	}
 	return d, err
@@ -319,15 +318,16 @@ func (db *DB) Outcomes(ctx context.Context, eventSeq int64, hookKeys []int64) (m
 // an attempt is under way.
 //
 // The delivery of an ordered hook takes the place of its event again: it goes before those that wait.
-func (db *DB) Reopen(ctx context.Context, eventSeq, hookKey int64, ordered bool) error {
-	now := time.Now().UnixMicro()
-	due := now
-	if ordered {
-		due = eventSeq
+func (db *DB) Reopen(ctx context.Context, eventSeq, hookKey int64) error {
+	h, err := db.HookByKey(ctx, hookKey)
+	if err != nil {
+		return err
 	}
+	now := time.Now().UnixMicro()
 	return db.txPlain(ctx, func(c conn) error {
-		res, err := c.ExecContext(ctx, `update deliveries set state = 'pending', reason = '', due = $4, node = 0, tries = 0, updated = $1
-			where event_seq = $2 and hook_key = $3 and (state <> 'pending' or node = 0)`, now, eventSeq, hookKey, due)
+		res, err := c.ExecContext(ctx, `update deliveries set state = 'pending', reason = '', due = $1, place = $4, node = 0,
+			tries = 0, updated = $1 where event_seq = $2 and hook_key = $3 and (state <> 'pending' or node = 0)`, now, eventSeq, hookKey,
+			placeOf(h, eventSeq))
 		if err != nil {
 			return err
 		}
@@ -367,20 +367,26 @@ func (db *DB) oweIn(ctx context.Context, c conn, eventSeq int64, h *hookyard.Hoo
 		}
 		return false, err
 	}
-	now := time.Now().UnixMicro()
-	due := now
-	if h.Ordered {
-		due = eventSeq // see takeDue
-	}
-	res, err := c.ExecContext(ctx, `insert into deliveries (event_seq, hook_key, project_key, state, reason, due, node, attempts, tries, updated)
-		values ($1, $2, $3, 'pending', '', $5, 0, 0, 0, $4)
-		on conflict (event_seq, hook_key) do update set state = 'pending', reason = '', due = $5, node = 0, tries = 0, updated = $4
-		where deliveries.state <> 'pending'`, eventSeq, h.Key, projectKey, now, due)
+	res, err := c.ExecContext(ctx, `insert into deliveries
+		(event_seq, hook_key, project_key, state, reason, due, node, attempts, tries, updated, place)
+		values ($1, $2, $3, 'pending', '', $4, 0, 0, 0, $4, $5)
+		on conflict (event_seq, hook_key) do update set
+			state = 'pending', reason = '', due = $4, node = 0, tries = 0, updated = $4, place = $5
+		where deliveries.state <> 'pending'`, eventSeq, h.Key, projectKey, time.Now().UnixMicro(),
+		placeOf(h, eventSeq))
 	if err != nil {
 		return false, err
 	}
 	n, err := res.RowsAffected()
 	return n > 0, err
+}
+
+// placeOf is the place of a delivery in its hook's queue, as the column has it.
+func placeOf(h *hookyard.Hook, eventSeq int64) int64 {
+	if h.Ordered {
+		return eventSeq
+	}
+	return 0
 }
 
 // Cancel ends a pending delivery. It fails with [hookyard.Conflict] when it has ended already. An attempt under way is
@@ -434,11 +440,4 @@ func countStates(rows *sql.Rows) (map[hookyard.State]int, error) {
 		out[hookyard.State(state)] = n
 	}
 	return out, rows.Err()
-}
-
-// sortWork puts what was taken in the order in which it is to be sent.
-func sortWork(work []hookyard.Work) {
-	slices.SortFunc(work, func(a, b hookyard.Work) int {
-		return cmp.Or(a.Delivery.Due.Compare(b.Delivery.Due), cmp.Compare(a.Delivery.EventSeq, b.Delivery.EventSeq))
-	})
 }

@@ -87,12 +87,8 @@ func (c *committer) endDeliveries(ctx context.Context, ops []*endOp) error {
 		if r.Attempt != nil {
 			made, updated = 1, r.Attempt.StartedAt.Add(r.Attempt.Duration)
 		}
-		due := micros(r.Decision.Due)
-		if r.Decision.State == hookyard.Pending && r.Ordered {
-			due = d.EventSeq // keeps its place: see takeDue
-		}
-		v = append(v, d.EventSeq, d.HookKey, string(r.Decision.State), r.Decision.Reason, due, int64(d.Attempts+made),
-			int64(d.Tries+made), micros(updated))
+		v = append(v, d.EventSeq, d.HookKey, string(r.Decision.State), r.Decision.Reason, micros(r.Decision.Due),
+			int64(d.Attempts+made), int64(d.Tries+made), micros(updated))
 	}
 	c.stmts.values = v
 	if c.db.dialect.writers == 1 {

@@ -27,7 +27,7 @@ func TestDeliveriesByPage(t *testing.T) {
 			put(t, db, other, "x", 1, other.Hooks...)
 		}
 		one, two := v.Hooks[0], v.Hooks[1]
-		if work, err := db.Claim(ctx, one.Key, false, time.Now().Add(time.Hour), 4); err != nil || len(work) != 4 {
+		if work, err := db.Claim(ctx, one.Key, time.Now().Add(time.Hour), 4); err != nil || len(work) != 4 {
 			t.Fatalf("claimed %d, %v", len(work), err)
 		}
 		all, _, err := db.Deliveries(ctx, hookyard.DeliveryQuery{ProjectKey: v.Project.Key, Limit: 100})

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -14,26 +15,27 @@ import (
 //go:embed schema/*.sql
 var schemaFiles embed.FS
 
-// migrate brings the schema up to date: numbered files, forward only, all in one transaction, one node at a time. The
-// files are one text for both databases, which is why this is not left to a library: they all want a folder for each.
-func (db *DB) migrate(ctx context.Context) error {
-	names, err := fs.Glob(schemaFiles, "schema/*.sql")
+// migrate brings the schema in pool up to date: numbered files, forward only, all in one transaction, one node at a
+// time. The files are one text for both databases, which is why this is not left to a library: they all want a folder
+// for each.
+func (d *dialect) migrate(ctx context.Context, pool *sql.DB, files fs.FS) error {
+	names, err := fs.Glob(files, "schema/*.sql")
 	if err != nil {
 		return err
 	}
 	slices.Sort(names)
-	tx, err := db.write.BeginTx(ctx, nil)
+	tx, err := pool.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	if db.dialect.migrateLock != "" {
-		if _, err := tx.ExecContext(ctx, db.dialect.migrateLock); err != nil {
+	if d.migrateLock != "" {
+		if _, err := tx.ExecContext(ctx, d.migrateLock); err != nil {
 			return fmt.Errorf("migrate: %w", err)
 		}
 	}
 	if _, err := tx.ExecContext(ctx,
-		db.dialect.schema.Replace("create table if not exists schema_version (version {int} not null)")); err != nil {
+		d.schema.Replace("create table if not exists schema_version (version {int} not null)")); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	var have int
@@ -53,11 +55,11 @@ func (db *DB) migrate(ctx context.Context) error {
 		if version <= have {
 			continue
 		}
-		text, err := schemaFiles.ReadFile(name)
+		text, err := fs.ReadFile(files, name)
 		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, db.dialect.schema.Replace(string(text))); err != nil {
+		if _, err := tx.ExecContext(ctx, d.schema.Replace(string(text))); err != nil {
 			return fmt.Errorf("migrate to version %d: %w", version, err)
 		}
 		if _, err := tx.ExecContext(ctx, "insert into schema_version (version) values ($1)", version); err != nil {

@@ -197,7 +197,7 @@ type opening struct {
 	db      *DB
 	r       *hookyard.Replay
 	hook    *hookyard.Hook // nil: every hook that was owed the events
-	ordered []any          // keys of the project's ordered hooks: what is due to them is so in event order
+	ordered []any          // keys of the project's ordered hooks: their deliveries get a place
 	want    func(*hookyard.Event) (bool, error)
 	opened  map[int64]bool // keys of hooks that now have something due
 }
@@ -218,13 +218,12 @@ func (o *opening) open(ctx context.Context, c conn, e *hookyard.Event) (int, err
 		return 1, nil
 	}
 	args := append([]any{time.Now().UnixMicro(), e.Seq, o.r.HookKey, string(o.r.State)}, o.ordered...)
-	due := "$1"
+	place := "0"
 	if len(o.ordered) > 0 {
-		// see takeDue
-		due = "case when hook_key in (" + placeholdersFrom(5, len(o.ordered)) + ") then event_seq else $1 end"
+		place = "case when hook_key in (" + placeholdersFrom(5, len(o.ordered)) + ") then event_seq else 0 end"
 	}
-	rows, err := c.QueryContext(ctx, `update deliveries set state = 'pending', reason = '', due = `+due+`, node = 0, tries = 0, updated = $1
-		where event_seq = $2 and state <> 'pending' and state <> 'canceled' and ($3 = 0 or hook_key = $3) and ($4 = '' or state = $4)
+	rows, err := c.QueryContext(ctx, `update deliveries set state = 'pending', reason = '', due = $1, place = `+place+`, node = 0, tries = 0,
+		updated = $1 where event_seq = $2 and state <> 'pending' and state <> 'canceled' and ($3 = 0 or hook_key = $3) and ($4 = '' or state = $4)
 		and hook_key in (select key from hooks where deleted = 0 and active) returning hook_key`, args...)
 	if err != nil {
 		return 0, err

@@ -23,7 +23,7 @@ func put(t *testing.T, db *store.DB, v *hookyard.View, eventType string, n int, 
 		a := &hookyard.Acceptance{Event: e}
 		for _, h := range hooks {
 			a.Deliveries = append(a.Deliveries, hookyard.Owe(e, h))
-			a.Taken, a.Ordered = append(a.Taken, false), append(a.Ordered, false)
+			a.Taken, a.Ordered = append(a.Taken, false), append(a.Ordered, h.Ordered)
 		}
 		all = append(all, a)
 	}
@@ -69,7 +69,7 @@ func TestHookAttempts(t *testing.T) {
 		ctx := context.Background()
 		v := storetest.Project(t, db, "ann", "a", "http://one.test", "http://two.test")
 		put(t, db, v, "x", 3, v.Hooks...)
-		work, err := db.Claim(ctx, v.Hooks[0].Key, false, time.Now().Add(time.Hour), 10)
+		work, err := db.Claim(ctx, v.Hooks[0].Key, time.Now().Add(time.Hour), 10)
 		if err != nil || len(work) != 3 {
 			t.Fatalf("claimed %d, %v", len(work), err)
 		}

@@ -85,7 +85,7 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	}
 	db := &DB{pools: opened, dialect: d, log: o.Log, name: o.NodeName, opened: time.Now(), seal: newSealer(o.Key)}
 	db.views.reset()
-	if err := db.migrate(ctx); err != nil {
+	if err := d.migrate(ctx, db.write, schemaFiles); err != nil {
 		return nil, errors.Join(err, db.close())
 	}
 	if err := db.register(ctx); err != nil {

@@ -40,14 +40,14 @@ func TestAcceptClaimFinish(t *testing.T) {
 			t.Fatalf("Backlog = %v, %v; want both hooks", backlog, err)
 		}
 		hook := view.Hook("h1")
-		work, err := db.Claim(ctx, hook.Key, false, time.Now(), 10)
+		work, err := db.Claim(ctx, hook.Key, time.Now(), 10)
 		if err != nil || len(work) != 1 {
 			t.Fatalf("Claim = %v, %v; want one", work, err)
 		}
 		if got := string(work[0].Event.Data()); got != `{"n":1.000000000000000000001}` {
 			t.Errorf("data = %s: digits were lost", got)
 		}
-		if again, err := db.Claim(ctx, hook.Key, false, time.Now(), 10); err != nil || len(again) != 0 {
+		if again, err := db.Claim(ctx, hook.Key, time.Now(), 10); err != nil || len(again) != 0 {
 			t.Fatalf("second Claim = %v, %v; want none: it is taken", again, err)
 		}
 		w := &work[0]
@@ -233,12 +233,12 @@ func TestRestartFreesWhatWasTaken(t *testing.T) {
 			t.Fatal(err)
 		}
 		key := view.Hook("h1").Key
-		if work, err := db.Claim(ctx, key, false, time.Now(), 10); err != nil || len(work) != 0 {
+		if work, err := db.Claim(ctx, key, time.Now(), 10); err != nil || len(work) != 0 {
 			t.Fatalf("Claim of what is in memory = %v, %v", work, err)
 		}
 		_ = os.Remove(dsn + ".lock") // as after kill -9: nothing was closed, but the kernel let go of the file
 		again := storetest.Open(t, dsn)
-		work, err := again.Claim(ctx, key, false, time.Now(), 10)
+		work, err := again.Claim(ctx, key, time.Now(), 10)
 		if err != nil || len(work) != 1 {
 			t.Fatalf("Claim after a restart = %v, %v; want the delivery", work, err)
 		}

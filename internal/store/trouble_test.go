@@ -122,7 +122,7 @@ func TestReplayBesideThePruner(t *testing.T) {
 		if _, err := open.Exec("delete from events where seq = $1", last); err != nil {
 			t.Fatal(err)
 		}
-		work, err := db.Claim(ctx, v.Hooks[0].Key, false, time.Now().Add(time.Second), 10)
+		work, err := db.Claim(ctx, v.Hooks[0].Key, time.Now().Add(time.Second), 10)
 		if err != nil || len(work) != 1 {
 			t.Errorf("a claim with an event that is gone takes %d, %v; want the other", len(work), err)
 		}
@@ -176,7 +176,7 @@ func TestReplayKeepsOrder(t *testing.T) {
 		if _, _, err := db.StepReplay(ctx, r, nil); err != nil || r.Opened != 2 {
 			t.Fatalf("opened %d, %v", r.Opened, err)
 		}
-		work, err := db.Claim(ctx, v.Hooks[0].Key, true, time.Now().Add(time.Second), 10)
+		work, err := db.Claim(ctx, v.Hooks[0].Key, time.Now().Add(time.Second), 10)
 		if err != nil || len(work) != 4 {
 			t.Fatalf("claimed %d, %v", len(work), err)
 		}

@@ -72,7 +72,7 @@ func fillDay(t *testing.T, dir, receiver string) {
 		t.Fatal(errs[0])
 	}
 	for k, h := range hooks[:3] {
-		work, err := db.Claim(ctx, h.Key, false, time.Now(), n)
+		work, err := db.Claim(ctx, h.Key, time.Now(), n)
 		if err != nil {
 			t.Fatal(err)
 		}

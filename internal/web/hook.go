@@ -72,7 +72,7 @@ func (v *visit) hook(id string, p *hookPage, fault error) error {
 	p.WaitingMore = p.Waiting == maxWaiting
 	if due, ok, err := v.web.o.Store.NextDue(v.ctx(), h.Key); err != nil {
 		return err
-	} else if ok && due.Unix() > 1e9 && !h.Ordered {
+	} else if ok && !h.Ordered {
 		p.Next = due
 	}
 	if p.Newest, _, err = v.web.o.Store.Deliveries(v.ctx(),

@@ -13,7 +13,7 @@ import (
 	_ "modernc.org/sqlite" // the driver
 )
 
-// comment is what a visitor left. Its JSON is what receivers of the webhooks get.
+// comment is a visitor's comment. Its JSON is the body of the webhooks.
 type comment struct {
 	Seq     int64  `json:"-"`
 	Name    string `json:"name"`
@@ -21,25 +21,25 @@ type comment struct {
 	Time    int64  `json:"time"` // seconds since 1970
 }
 
-// When is the comment's time.
+// When returns the comment's time.
 func (c *comment) When() time.Time { return time.Unix(c.Time, 0).UTC() }
 
-// event says that a comment was left.
+// event reports a new comment.
 type event struct {
 	Seq  int64
-	ID   string // the comment's; with it a repeat is recognised all the way
+	ID   string // the comment's; identifies duplicates all the way to the receiver
 	Time time.Time
 	Body json.RawMessage // the comment
 }
 
-// book keeps the comments, and the events that have not left yet. It is safe for concurrent use.
+// book stores the comments and the events that have not been sent yet. It is safe for concurrent use.
 type book struct {
 	db   *sql.DB
-	wake chan struct{} // there may be something in the outbox
+	wake chan struct{} // signals that the outbox may not be empty
 }
 
-// The outbox is the point of this example. A comment and its event are written in one transaction, so that no crash can
-// keep the one and lose the other; the sender empties the outbox afterwards.
+// The outbox is the point of this example. A comment and its event are written in one transaction, so that a crash
+// cannot keep one and lose the other. The sender empties the outbox afterwards.
 const schema = `
 CREATE TABLE IF NOT EXISTS comment (
 	seq     INTEGER PRIMARY KEY,
@@ -56,7 +56,7 @@ CREATE TABLE IF NOT EXISTS outbox (
 ) STRICT;`
 
 func openBook(ctx context.Context, path string) (*book, error) {
-	// synchronous(FULL): a comment that the visitor sees is on the disk, whatever happens to the machine.
+	// synchronous(FULL): a comment that the visitor sees survives a power failure.
 	pragmas := "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(5000)&_txlock=immediate"
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+pragmas)
 	if err != nil {
@@ -72,7 +72,7 @@ func openBook(ctx context.Context, path string) (*book, error) {
 
 func (b *book) close() error { return b.db.Close() }
 
-// add keeps a comment together with its event.
+// add stores a comment together with its event.
 func (b *book) add(ctx context.Context, c comment) error {
 	body, err := json.Marshal(c)
 	if err != nil {
@@ -83,7 +83,7 @@ func (b *book) add(ctx context.Context, c comment) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after Commit
-	id := "comment-" + rand.Text()       // not seq: a new database counts from 1 again, and that is no repeat
+	id := "comment-" + rand.Text()       // not seq: a new database counts from 1 again
 	if _, err := tx.ExecContext(ctx, `INSERT INTO comment (id, name, comment, time) VALUES (?, ?, ?, ?)`, id, c.Name,
 		c.Comment, c.Time); err != nil {
 		return err
@@ -97,13 +97,13 @@ func (b *book) add(ctx context.Context, c comment) error {
 	}
 	select {
 	case b.wake <- struct{}{}:
-	default: // the sender is about to look anyway
+	default: // the sender has a signal already
 	}
 	return nil
 }
 
-// before lists at most limit comments that were left before the one with the given seq, the newest first. 0 begins with
-// the newest of all.
+// before returns at most limit comments that are older than the one with the given seq, newest first. If seq is 0 it
+// starts with the newest comment.
 func (b *book) before(ctx context.Context, seq int64, limit int) ([]comment, error) {
 	rows, err := b.db.QueryContext(ctx,
 		`SELECT seq, name, comment, time FROM comment WHERE seq < ? OR ? = 0 ORDER BY seq DESC LIMIT ?`, seq, seq,
@@ -123,23 +123,23 @@ func (b *book) before(ctx context.Context, seq int64, limit int) ([]comment, err
 	return all, rows.Err()
 }
 
-// next returns the oldest event that has not left, or sql.ErrNoRows.
+// next returns the oldest event in the outbox, or sql.ErrNoRows.
 func (b *book) next(ctx context.Context) (event, error) {
 	var e event
 	var at int64
-	err := b.db.QueryRowContext(ctx, `SELECT seq, id, time, body FROM outbox ORDER BY seq LIMIT 1`).Scan(&e.Seq, &e.ID,
-		&at, (*[]byte)(&e.Body))
+	err := b.db.QueryRowContext(ctx, `SELECT seq, id, time, body FROM outbox ORDER BY seq LIMIT 1`).
+		Scan(&e.Seq, &e.ID, &at, (*[]byte)(&e.Body))
 	e.Time = time.Unix(at, 0).UTC()
 	return e, err
 }
 
-// left takes an event out of the outbox.
-func (b *book) left(ctx context.Context, e event) error {
+// remove removes an event from the outbox.
+func (b *book) remove(ctx context.Context, e event) error {
 	_, err := b.db.ExecContext(ctx, `DELETE FROM outbox WHERE seq = ?`, e.Seq)
 	return err
 }
 
-// waiting says how many events have not left yet.
+// waiting returns the number of events in the outbox.
 func (b *book) waiting(ctx context.Context) (n int, err error) {
 	err = b.db.QueryRowContext(ctx, `SELECT count(*) FROM outbox`).Scan(&n)
 	return n, err

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// quiet is a log that nobody reads.
+// quiet returns a logger that discards everything.
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func openTestBook(t *testing.T) *book {
@@ -32,7 +32,7 @@ func leave(t *testing.T, b *book, name, text string) {
 	}
 }
 
-// TestTogether: when an event cannot be written, the comment is not there either.
+// TestTogether: if the event cannot be written, the comment is not stored either.
 func TestTogether(t *testing.T) {
 	t.Parallel()
 	b := openTestBook(t)
@@ -49,7 +49,7 @@ func TestTogether(t *testing.T) {
 	}
 }
 
-// TestOutboxOutlivesTheProgram: what had not left when the program ended leaves when it starts again, with the same id.
+// TestOutboxOutlivesTheProgram: after a restart the events in the outbox are sent with the same ids.
 func TestOutboxOutlivesTheProgram(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "guestbook.db")
@@ -89,7 +89,7 @@ func TestOutboxOutlivesTheProgram(t *testing.T) {
 	}
 }
 
-// TestSender: what fails is tried again before what came after it, with growing waits, and a new comment wakes it.
+// TestSender: a failed event is retried before later events, with growing delays, and a new comment wakes the sender.
 func TestSender(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

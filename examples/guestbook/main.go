@@ -1,11 +1,11 @@
-// Command guestbook is a small web site whose visitors leave comments, and whose readers are told of new ones by
-// webhooks. It shows how a program gets webhooks with hookyard: the site says what happened, once and safely, and
-// hookyard keeps the hooks, signs, sends, tries again and shows the history.
+// Command guestbook is a small web site where visitors leave comments, with webhooks for new comments. It shows how a
+// program offers webhooks with the help of hookyard: the site publishes an event for each comment, and hookyard stores
+// the hooks, signs, sends, retries and shows the history.
 //
 //	go run ./examples/guestbook --with-hookyard
 //
-// Read book.go for how a comment and its event stay together, sender.go and publish.go for how the event leaves,
-// webhooks.go for how the hooks are managed, and server.go for the pages.
+// book.go stores a comment and its event in one transaction, sender.go and publish.go send the event, webhooks.go
+// manages the hooks, and server.go serves the pages.
 package main
 
 import (
@@ -27,7 +27,7 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// options are what can be set, by flags or the environment.
+// options are the settings from flags and the environment.
 type options struct {
 	listen   string
 	data     string
@@ -43,11 +43,11 @@ func main() {
 	o := options{token: os.Getenv("HOOKYARD_TOKEN"), rabbitMQ: os.Getenv("GUESTBOOK_RABBITMQ"),
 		queue: env("GUESTBOOK_QUEUE", "comments")}
 	flag.StringVar(&o.listen, "listen", "127.0.0.1:8090", "address to serve on")
-	flag.StringVar(&o.data, "data", "guestbook-data", "folder for the comments")
+	flag.StringVar(&o.data, "data", "guestbook-data", "directory for the comments")
 	flag.StringVar(&o.hookyard, "hookyard", env("HOOKYARD_SERVER", "http://127.0.0.1:8080"), "URL of hookyard")
-	flag.StringVar(&o.project, "project", "guest/guestbook", "hookyard's project, owner/name")
+	flag.StringVar(&o.project, "project", "guest/guestbook", "project in hookyard, owner/name")
 	flag.BoolVar(&o.with, "with-hookyard", false,
-		"run hookyard in this process, at the address of --hookyard; for trying out")
+		"run hookyard in this process, at the address of --hookyard, to try it out")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -57,14 +57,14 @@ func main() {
 	}
 }
 
-func env(name, otherwise string) string {
+func env(name, preset string) string {
 	if v := os.Getenv(name); v != "" {
 		return v
 	}
-	return otherwise
+	return preset
 }
 
-// run serves until ctx ends. It tells out where to look.
+// run serves until ctx is done. It prints the site's addresses to out.
 func run(ctx context.Context, o options, out io.Writer, log *slog.Logger) error {
 	if err := os.MkdirAll(o.data, 0o700); err != nil {
 		return err
@@ -102,11 +102,11 @@ func run(ctx context.Context, o options, out io.Writer, log *slog.Logger) error 
 	fmt.Fprintf(out, "guestbook  http://%s/\n", listener.Addr())
 	fmt.Fprintf(out, "webhooks   http://%s/webhooks\n", listener.Addr())
 	fmt.Fprintf(out, "hookyard   %s/%s\n", o.hookyard, o.project)
-	fmt.Fprintf(out, "comments leave through %s\n", publish.name())
+	fmt.Fprintf(out, "comments are published through %s\n", publish.name())
 	return g.Wait()
 }
 
-// setUp makes what is missing in hookyard, however long that takes to come up. The site works meanwhile.
+// setUp creates the project and the source in hookyard. It retries until hookyard is up; the site works without it.
 func setUp(ctx context.Context, o options, hooks *webhooks, out io.Writer, log *slog.Logger) {
 	wait := firstWait
 	for {
@@ -121,7 +121,7 @@ func setUp(ctx context.Context, o options, hooks *webhooks, out io.Writer, log *
 			return
 		}
 		if ctx.Err() == nil {
-			log.Warn("hookyard cannot be set up; trying again", "in", wait, "error", err)
+			log.Warn("cannot set up hookyard; retrying", "in", wait, "error", err)
 		}
 		if !pause(ctx, wait) {
 			return
@@ -130,7 +130,7 @@ func setUp(ctx context.Context, o options, hooks *webhooks, out io.Writer, log *
 	}
 }
 
-// serve serves until ctx ends, and then lets requests under way end.
+// serve serves until ctx is done and then waits for running requests.
 func serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
 		IdleTimeout: 2 * time.Minute}
@@ -141,7 +141,7 @@ func serve(ctx context.Context, l net.Listener, h http.Handler) error {
 		stopped <- s.Shutdown(bounded)
 	})
 	err := s.Serve(l)
-	if stop() { // nobody asked it to end
+	if stop() { // ctx is not done: Serve failed
 		return err
 	}
 	return <-stopped

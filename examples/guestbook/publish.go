@@ -12,29 +12,29 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// eventType is what happened.
+// eventType is the type of the events.
 const eventType = "comment.created"
 
-// publisher takes an event to where it is safe. publish is called by one goroutine at a time, and with the same event
-// again when it failed or the program died meanwhile.
+// publisher hands an event over to durable storage. publish is called by one goroutine at a time. It is called again
+// with the same event after a failure or a crash.
 type publisher interface {
 	publish(ctx context.Context, e event) error
 	name() string
 	close()
 }
 
-// newPublisher publishes through RabbitMQ when there is one, and through hookyard's API when not.
+// newPublisher returns a publisher for RabbitMQ if it is configured, and for hookyard's API otherwise.
 func newPublisher(o options, c *client.Client) (publisher, error) {
 	if o.rabbitMQ == "" {
 		return &api{client: c, project: o.project}, nil
 	}
-	if _, err := amqp.ParseURI(o.rabbitMQ); err != nil { // whose text may hold the password
+	if _, err := amqp.ParseURI(o.rabbitMQ); err != nil { // not shown: it may contain the password
 		return nil, errors.New("GUESTBOOK_RABBITMQ must be like amqp://user:password@host:5672/")
 	}
 	return &queue{url: o.rabbitMQ, queue: o.queue}, nil
 }
 
-// api publishes to hookyard itself.
+// api publishes through hookyard's API.
 type api struct {
 	client  *client.Client
 	project string
@@ -58,21 +58,21 @@ type queue struct {
 	returned <-chan amqp.Return
 }
 
-// message is what the workers of the queue expect: the comment, and webhooks besides those that hookyard knows.
+// message is the format that consumers of the queue expect: the comment, and additional webhooks.
 type message struct {
 	Comment  json.RawMessage `json:"comment"`
 	Webhooks []struct{}      `json:"webhooks"`
 }
 
-// confirmTime is how long the broker gets to say that it has a message.
+// confirmTime is how long to wait for the broker's confirmation.
 const confirmTime = 15 * time.Second
 
-// publish returns nil when the broker has confirmed that the message is in the queue and, as the queue is durable and
-// the message persistent, on its disk.
+// publish returns nil when the broker has confirmed the message. Because the queue is durable and the message
+// persistent, it is then on the broker's disk.
 func (q *queue) publish(ctx context.Context, e event) error {
 	err := q.send(ctx, e)
 	if err != nil {
-		q.close() // whatever it is, a new connection is the way out
+		q.close() // reconnect, whatever the error
 	}
 	return err
 }
@@ -96,12 +96,12 @@ func (q *queue) send(ctx context.Context, e event) error {
 	}
 	confirmed, err := confirmation.WaitContext(ctx)
 	select {
-	case r := <-q.returned: // comes before the confirmation
-		return fmt.Errorf("RabbitMQ: queue %s does not take it: %s", q.queue, r.ReplyText)
+	case r := <-q.returned: // arrives before the confirmation
+		return fmt.Errorf("RabbitMQ: queue %s rejected the message: %s", q.queue, r.ReplyText)
 	default:
 	}
 	if err == nil && !confirmed {
-		err = errors.New("the broker did not take the message")
+		err = errors.New("the broker rejected the message")
 	}
 	if err != nil {
 		return fmt.Errorf("RabbitMQ: %w", err)
@@ -109,7 +109,7 @@ func (q *queue) send(ctx context.Context, e event) error {
 	return nil
 }
 
-// connect opens a connection unless there is one, and makes the queue.
+// connect opens a connection, unless there is one, and declares the queue.
 func (q *queue) connect() error {
 	if q.conn != nil {
 		return nil
@@ -123,8 +123,7 @@ func (q *queue) connect() error {
 	if q.channel, err = conn.Channel(); err != nil {
 		return err
 	}
-	// Durable and without arguments, as every other program declares it: another declaration of the same queue is
-	// refused.
+	// Durable and without arguments, as all programs declare it: the broker rejects a different declaration.
 	if _, err := q.channel.QueueDeclare(q.queue, true, false, false, false, nil); err != nil {
 		return err
 	}
@@ -136,7 +135,7 @@ func (q *queue) name() string { return "RabbitMQ's queue " + q.queue }
 
 func (q *queue) close() {
 	if q.conn != nil {
-		_ = q.conn.CloseDeadline(time.Now().Add(time.Second)) // it may be broken, which is why it is closed
+		_ = q.conn.CloseDeadline(time.Now().Add(time.Second)) // fails if the connection is broken
 		q.conn = nil
 	}
 }

@@ -24,18 +24,21 @@ import (
 	"github.com/hookyard/hookyard/internal/testenv"
 )
 
-// program is the whole program, running.
+// program is the running program.
 type program struct {
 	site string // URL
 	bin  string // URL
 	yard *client.Client
 }
 
-// start runs the program with hookyard in it, until the test ends. It reads the addresses off what the program prints.
+// start runs the program with hookyard in it until the test ends. It takes the addresses from the program's output.
 func start(t *testing.T, o options) *program {
 	t.Helper()
-	o.listen, o.data, o.hookyard, o.project, o.with = "127.0.0.1:0", t.TempDir(), "http://127.0.0.1:0",
-		"guest/guestbook", true
+	o.listen = "127.0.0.1:0"
+	o.data = t.TempDir()
+	o.hookyard = "http://127.0.0.1:0"
+	o.project = "guest/guestbook"
+	o.with = true
 	printed, out := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
@@ -70,7 +73,7 @@ func start(t *testing.T, o options) *program {
 	return p
 }
 
-// receiver is a program that was added as a webhook: it takes what is signed with the secret that the page showed.
+// receiver is a program that was added as a webhook. It verifies signatures with the secret that the page showed.
 type receiver struct {
 	url     string
 	inbox   *receivers.Inbox
@@ -103,7 +106,7 @@ func (r *receiver) trust(t *testing.T, secret string) {
 	r.handler.Store(h)
 }
 
-// wait waits until n comments came and returns them, the first first.
+// wait waits until n comments have arrived and returns them, oldest first.
 func (r *receiver) wait(t *testing.T, n int) []comment {
 	t.Helper()
 	testenv.Until(t, "the receiver gets the comments", func() bool {
@@ -123,8 +126,7 @@ func (r *receiver) wait(t *testing.T, n int) []comment {
 	return all
 }
 
-// TestThroughAPI: a comment that is left on the page arrives, signed, at a webhook that was added on the page, and in
-// the bin that is there from the start.
+// TestThroughAPI: a comment from the page arrives, signed, at a webhook that was added on the page, and in the bin.
 func TestThroughAPI(t *testing.T) {
 	t.Parallel()
 	p := start(t, options{})
@@ -135,7 +137,7 @@ func TestThroughAPI(t *testing.T) {
 	}
 }
 
-// TestThroughRabbitMQ is the same by way of a queue.
+// TestThroughRabbitMQ is TestThroughAPI with a queue.
 func TestThroughRabbitMQ(t *testing.T) {
 	t.Parallel()
 	url, name := testQueue(t)
@@ -195,8 +197,7 @@ func testQueue(t *testing.T) (url, name string) {
 	return url, name
 }
 
-// TestRepeat: an event that leaves twice, as after a crash between leaving and being noted, is one event in hookyard,
-// whichever way it goes.
+// TestRepeat: an event that is published twice, as after a crash, is one event in hookyard, with both publishers.
 func TestRepeat(t *testing.T) {
 	t.Parallel()
 	e := event{ID: "comment-1", Time: time.Now(), Body: json.RawMessage(`{"name":"Ann","comment":"Hello","time":1}`)}
@@ -239,7 +240,7 @@ func TestRepeat(t *testing.T) {
 	})
 }
 
-// TestQueueMessage is the interface that other workers of the queue rely on.
+// TestQueueMessage tests the message format that other consumers of the queue rely on.
 func TestQueueMessage(t *testing.T) {
 	t.Parallel()
 	url, name := testQueue(t)
@@ -259,7 +260,7 @@ func TestQueueMessage(t *testing.T) {
 		d.MessageId != "comment-1" {
 		t.Errorf("got %s (%+v)", d.Body, d)
 	}
-	// A queue that is deleted under us: the message comes back, and the next try makes the queue anew.
+	// After the queue was deleted, the message is returned. The next attempt declares the queue again.
 	if _, err := q.channel.QueueDelete(name, false, false, false); err != nil {
 		t.Fatal(err)
 	}
@@ -286,7 +287,7 @@ func TestBadSettings(t *testing.T) {
 	}
 }
 
-// TestInBrowser does everything with a real browser's clicks: the pages' own policy must let them work, and no script.
+// TestInBrowser uses the site with a real browser: the pages must work under their own policy, without scripts.
 func TestInBrowser(t *testing.T) {
 	t.Parallel()
 	chromium := testenv.Chromium(t)

@@ -8,21 +8,22 @@ import (
 	"time"
 )
 
-// sender empties the outbox, in order. An event stays there until publish has returned nil, so it leaves at least once;
-// when the program dies between the two it leaves again, with the same id, and hookyard drops the repeat.
+// sender empties the outbox, in order. An event is removed after publish has returned nil, so it is published at least
+// once. If the program dies in between, the event is published again with the same id, and hookyard drops the
+// duplicate.
 type sender struct {
 	book    *book
 	log     *slog.Logger
 	publish func(context.Context, event) error
 }
 
-// Waits before another try.
+// Delays before a retry.
 const (
 	firstWait = time.Second
 	maxWait   = time.Minute
 )
 
-// run sends until ctx ends.
+// run sends events until ctx is done.
 func (s *sender) run(ctx context.Context) {
 	wait := firstWait
 	for ctx.Err() == nil {
@@ -30,13 +31,13 @@ func (s *sender) run(ctx context.Context) {
 		switch {
 		case err == nil:
 			wait = firstWait
-		case errors.Is(err, sql.ErrNoRows): // all have left
+		case errors.Is(err, sql.ErrNoRows): // the outbox is empty
 			select {
 			case <-s.book.wake:
 			case <-ctx.Done():
 			}
 		case ctx.Err() == nil:
-			s.log.Warn("a comment cannot be published; trying again", "in", wait, "error", err)
+			s.log.Warn("cannot publish a comment; retrying", "in", wait, "error", err)
 			pause(ctx, wait)
 			wait = min(2*wait, maxWait)
 		}
@@ -51,10 +52,10 @@ func (s *sender) sendOne(ctx context.Context) error {
 	if err := s.publish(ctx, e); err != nil {
 		return err
 	}
-	return s.book.left(context.WithoutCancel(ctx), e)
+	return s.book.remove(context.WithoutCancel(ctx), e)
 }
 
-// pause waits; false means that ctx ended.
+// pause waits for d and returns true, or returns false when ctx is done.
 func pause(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -20,7 +20,7 @@ import (
 //go:embed pages.html style.css
 var files embed.FS
 
-// Limits of what a visitor may leave.
+// Limits for visitors' input.
 const (
 	maxName    = 100  // characters
 	maxComment = 2000 // characters
@@ -28,8 +28,7 @@ const (
 	onPage     = 50 // comments
 )
 
-// policy lets a page use its style sheet and send its forms, and nothing else: no script runs, whatever a comment
-// holds.
+// policy allows a page its style sheet and its forms and nothing else. No script runs, whatever a comment contains.
 const policy = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // server serves the pages.
@@ -51,7 +50,7 @@ func newServer(b *book, hooks *webhooks, log *slog.Logger) http.Handler {
 	mux.HandleFunc("POST /webhooks", s.addWebhook)
 	mux.HandleFunc("POST /delete-webhook", s.deleteWebhook)
 	mux.Handle("GET /style.css", http.FileServerFS(files))
-	safe := http.NewCrossOriginProtection().Handler(mux) // another site's page cannot send our forms
+	safe := http.NewCrossOriginProtection().Handler(mux) // other sites cannot submit our forms
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)
@@ -62,10 +61,10 @@ func newServer(b *book, hooks *webhooks, log *slog.Logger) http.Handler {
 	})
 }
 
-// commentsPage is what the template comments shows.
+// commentsPage is the data of the template comments.
 type commentsPage struct {
 	Comments []comment
-	Before   int64 // where the next page begins; 0: there is none
+	Before   int64 // where the next page starts; 0: no next page
 }
 
 func (s *server) comments(w http.ResponseWriter, r *http.Request) {
@@ -84,7 +83,7 @@ func (s *server) comments(w http.ResponseWriter, r *http.Request) {
 	s.show(w, http.StatusOK, "comments", page)
 }
 
-// addPage is what the template add shows.
+// addPage is the data of the template add.
 type addPage struct {
 	Name, Comment, Error string
 	MaxName, MaxComment  int
@@ -119,12 +118,12 @@ func (s *server) add(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/", http.StatusFound)
 }
 
-// webhooksPage is what the template webhooks shows.
+// webhooksPage is the data of the template webhooks.
 type webhooksPage struct {
 	Webhooks []webhook
-	Waiting  int // events that have not left
+	Waiting  int // events in the outbox
 	URL      string
-	Secret   string // of a webhook that was just added
+	Secret   string // of a new webhook
 	Error    string
 }
 
@@ -171,17 +170,16 @@ func (s *server) showWebhooks(w http.ResponseWriter, r *http.Request, status int
 	s.show(w, status, "webhooks", page)
 }
 
-// explain says what a failure of hookyard's is for the visitor: what was refused was the visitor's doing, what did not
-// work is not.
+// explain turns an error of hookyard into a response: 422 if the visitor's input was rejected, otherwise 502.
 func (s *server) explain(err error) (status int, text string) {
 	if errors.Is(err, hookyard.ErrInvalid) || errors.Is(err, hookyard.ErrConflict) {
 		return http.StatusUnprocessableEntity, err.Error()
 	}
-	s.log.Warn("hookyard did not do it", "error", err)
-	return http.StatusBadGateway, "Webhooks cannot be managed just now: something is wrong with hookyard."
+	s.log.Warn("hookyard failed", "error", err)
+	return http.StatusBadGateway, "Webhooks cannot be managed now because hookyard is not available."
 }
 
-// parse reads a form, or answers that there is none.
+// parse parses the form. On an error it writes the response and returns false.
 func (s *server) parse(w http.ResponseWriter, r *http.Request) bool {
 	err := r.ParseForm()
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
@@ -192,13 +190,13 @@ func (s *server) parse(w http.ResponseWriter, r *http.Request) bool {
 	return err == nil
 }
 
-// field is a field of a form as text that can be kept and sent.
+// field returns a form field as valid text without surrounding space.
 func field(r *http.Request, name string) string {
-	text := strings.ReplaceAll(r.PostFormValue(name), "\r\n", "\n") // browsers send lines so
+	text := strings.ReplaceAll(r.PostFormValue(name), "\r\n", "\n") // browsers send CRLF
 	return strings.TrimSpace(strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "\uFFFD"))
 }
 
-// show writes a page, whole or not at all.
+// show writes a page, or an error page if the template fails.
 func (s *server) show(w http.ResponseWriter, status int, name string, page any) {
 	var out bytes.Buffer
 	if err := s.pages.ExecuteTemplate(&out, name, page); err != nil {
@@ -209,15 +207,15 @@ func (s *server) show(w http.ResponseWriter, status int, name string, page any) 
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_, _ = out.WriteTo(w) // whoever hung up does not want it
+	_, _ = out.WriteTo(w) // an error means that the visitor has disconnected
 }
 
 func (s *server) broken(w http.ResponseWriter, err error) {
-	s.log.Error("a page cannot be made", "error", err)
+	s.log.Error("cannot make a page", "error", err)
 	http.Error(w, "Something is broken here. Please try again later.", http.StatusInternalServerError)
 }
 
-// secretCookie carries a new webhook's secret over the redirect to the one page that shows it.
+// secretCookie carries a new webhook's secret across the redirect to the page that shows it once.
 const secretCookie = "webhook-secret"
 
 func giveSecret(w http.ResponseWriter, r *http.Request, secret string) {

@@ -16,14 +16,14 @@ import (
 	"github.com/hookyard/hookyard/internal/app"
 )
 
-// visitor is somebody's browser, without the page.
+// visitor is an HTTP client with cookies.
 type visitor struct {
 	t    *testing.T
 	site string
 	http *http.Client
 }
 
-// answer is an HTTP answer, read.
+// answer is an HTTP response.
 type answer struct {
 	status int
 	header http.Header
@@ -79,7 +79,7 @@ func (v *visitor) post(path string, fields ...string) answer {
 	return v.do(http.MethodPost, path, form)
 }
 
-// want fails the test unless the answer has a status, and a body that holds each of the texts.
+// want fails the test unless the response has the status and its body contains each of the texts.
 func (v *visitor) want(a answer, status int, texts ...string) {
 	v.t.Helper()
 	if a.status != status {
@@ -94,7 +94,7 @@ func (v *visitor) want(a answer, status int, texts ...string) {
 
 var shownSecret = regexp.MustCompile(`whsec_[A-Za-z0-9+/=]+`)
 
-// addWebhook adds one and returns the secret that the page shows.
+// addWebhook adds a webhook and returns the secret that the page shows.
 func (v *visitor) addWebhook(target string) string {
 	v.t.Helper()
 	a := v.post("/webhooks", "url", target)
@@ -105,7 +105,7 @@ func (v *visitor) addWebhook(target string) string {
 	return shownSecret.FindString(html.UnescapeString(v.get("/webhooks").body))
 }
 
-// newSite starts the pages over a book, with hookyard at a URL.
+// newSite starts the site with a book and the URL of hookyard.
 func newSite(t *testing.T, yard string) (*book, *visitor) {
 	t.Helper()
 	c, err := client.New(yard, "")
@@ -118,13 +118,13 @@ func newSite(t *testing.T, yard string) (*book, *visitor) {
 	return b, newVisitor(t, s.URL)
 }
 
-// noYard is where no hookyard is.
+// noYard is a URL without a server.
 const noYard = "http://127.0.0.1:1"
 
 func TestComments(t *testing.T) {
 	t.Parallel()
 	b, v := newSite(t, noYard)
-	v.want(v.get("/"), 200, "Nobody was here yet")
+	v.want(v.get("/"), 200, "No comments yet")
 	v.want(v.get("/add"), 200, `name="name"`, `name="comment"`)
 	a := v.post("/add", "name", " Ann <3 ", "comment", "<script>alert(1)</script>\r\nfrom 서울")
 	v.want(a, http.StatusFound)
@@ -184,7 +184,7 @@ func TestWebhooks(t *testing.T) {
 	t.Parallel()
 	c := yard(t)
 	_, v := newSite(t, c.url)
-	v.want(v.get("/webhooks"), 200, "There are none")
+	v.want(v.get("/webhooks"), 200, "No webhooks yet")
 	if secret := v.addWebhook("http://127.0.0.1:1/new?a=1&b=<2>"); len(secret) < 40 {
 		t.Errorf("secret %q", secret)
 	}
@@ -204,7 +204,7 @@ func TestWebhooks(t *testing.T) {
 		v.want(v.post("/delete-webhook", "id", id), http.StatusFound)
 		v.want(v.post("/delete-webhook", "id", id), http.StatusFound) // it is gone, as was wanted
 	}
-	v.want(v.get("/webhooks"), 200, "There are none")
+	v.want(v.get("/webhooks"), 200, "No webhooks yet")
 	for target, says := range map[string]string{
 		"":                        "is not a URL that begins with http:// or https://",
 		"javascript:alert(1)":     "is not a URL that begins with http:// or https://",
@@ -216,17 +216,17 @@ func TestWebhooks(t *testing.T) {
 	}
 	v.want(v.do(http.MethodPost, "/webhooks", url.Values{"url": {"http://127.0.0.1:1/"}}, "Origin",
 		"https://evil.example"), http.StatusForbidden)
-	v.want(v.get("/webhooks"), 200, "There are none")
+	v.want(v.get("/webhooks"), 200, "No webhooks yet")
 }
 
-// TestWithoutHookyard: comments go on, and the page of webhooks says what is wrong.
+// TestWithoutHookyard: comments still work, and the webhooks page shows an error.
 func TestWithoutHookyard(t *testing.T) {
 	t.Parallel()
 	_, v := newSite(t, noYard)
 	v.want(v.post("/add", "name", "Ann", "comment", "Hello"), http.StatusFound)
-	v.want(v.get("/webhooks"), http.StatusBadGateway, "something is wrong with hookyard",
-		"1 new comment has not been handed over yet")
-	v.want(v.post("/webhooks", "url", "http://127.0.0.1:1/"), http.StatusBadGateway, "something is wrong with hookyard")
+	v.want(v.get("/webhooks"), http.StatusBadGateway, "hookyard is not available",
+		"1 new comment has not")
+	v.want(v.post("/webhooks", "url", "http://127.0.0.1:1/"), http.StatusBadGateway, "hookyard is not available")
 	v.want(v.post("/delete-webhook", "id", "x"), http.StatusBadGateway)
 }
 
@@ -240,7 +240,10 @@ type testYard struct {
 func yard(t *testing.T) testYard {
 	t.Helper()
 	config := app.DefaultConfig()
-	config.Listen, config.Dev, config.Data, config.Grace = "127.0.0.1:0", true, t.TempDir(), time.Second
+	config.Listen = "127.0.0.1:0"
+	config.Dev = true
+	config.Data = t.TempDir()
+	config.Grace = time.Second
 	a, err := app.New(t.Context(), config, "test", quiet())
 	if err != nil {
 		t.Fatal(err)

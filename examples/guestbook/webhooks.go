@@ -14,29 +14,29 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// webhooks are the hooks of one project of hookyard. The guestbook keeps none of them itself.
+// webhooks are the hooks of one project in hookyard. The guestbook does not store them itself.
 type webhooks struct {
 	client  *client.Client
 	project string
 	server  string // hookyard's URL
 }
 
-// webhook is a hook as the page shows it.
+// webhook is a hook on the page.
 type webhook struct {
 	ID, URL string
-	Page    string // hookyard's, with every delivery and what was answered
+	Page    string // URL of hookyard's page with every delivery and response
 	Active  bool
-	Why     string // it is not active
+	Why     string // why it is not active
 }
 
-// bare is the body of the webhooks: the comment alone, whichever way it came to hookyard.
+// bare is the template for the body of the webhooks: only the comment, however it reached hookyard.
 const bare = `{{json .Body}}`
 
-// list lists the hooks by id.
+// list returns the hooks, ordered by id.
 func (w *webhooks) list(ctx context.Context) ([]webhook, error) {
 	hooks, err := w.client.Hooks(ctx, w.project)
 	if errors.Is(err, hookyard.ErrNotFound) {
-		return nil, nil // there is no project yet
+		return nil, nil // the project has not been created yet
 	}
 	if err != nil {
 		return nil, err
@@ -50,8 +50,8 @@ func (w *webhooks) list(ctx context.Context) ([]webhook, error) {
 	return all, nil
 }
 
-// add makes a hook for new comments and returns the secret that it signs with, which is not shown again. Hookyard
-// checks the URL, and refuses one inside its network unless its operator allows that.
+// add creates a hook for new comments and returns its signing secret, which cannot be read again. Hookyard checks the
+// URL, and rejects private addresses unless its operator allows them.
 func (w *webhooks) add(ctx context.Context, target string) (secret string, err error) {
 	if u, err := url.Parse(target); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return "", hookyard.FieldErrorf("url", "%q is not a URL that begins with http:// or https://", target)
@@ -61,20 +61,21 @@ func (w *webhooks) add(ctx context.Context, target string) (secret string, err e
 }
 
 func (w *webhooks) put(ctx context.Context, id, target, secret string) error {
-	events, format, body := hookyard.Selector{Names: []string{eventType}}, "template", bare
+	events := hookyard.Selector{Names: []string{eventType}}
+	format, body := "template", bare
 	_, err := w.client.PutHook(ctx, w.project, id,
 		client.HookPatch{URL: &target, Events: &events, Format: &format, Template: &body, Secret: &secret})
 	return err
 }
 
-// newSecret makes a secret in the form of Standard Webhooks.
+// newSecret returns a new secret in the format of Standard Webhooks.
 func newSecret() string {
 	b := make([]byte, 32)
 	_, _ = rand.Read(b) // never fails (crypto/rand)
 	return "whsec_" + base64.StdEncoding.EncodeToString(b)
 }
 
-// remove deletes a hook. One that is gone already is no error: that is what was wanted.
+// remove deletes a hook. It is not an error if the hook does not exist.
 func (w *webhooks) remove(ctx context.Context, id string) error {
 	_, err := w.client.DeleteHook(ctx, w.project, id)
 	if errors.Is(err, hookyard.ErrNotFound) {
@@ -83,8 +84,7 @@ func (w *webhooks) remove(ctx context.Context, id string) error {
 	return err
 }
 
-// setUp makes the project and, with RabbitMQ, the source that reads the queue, where they are missing. What is there
-// stays as it is.
+// setUp creates the project and, with RabbitMQ, the source that reads the queue, unless they exist.
 func (w *webhooks) setUp(ctx context.Context, rabbitMQ, queue string) error {
 	_, err := w.client.Project(ctx, w.project)
 	if errors.Is(err, hookyard.ErrNotFound) {

@@ -20,19 +20,21 @@ import (
 	"github.com/hookyard/hookyard/internal/app"
 )
 
-// This file is not for copying. It runs hookyard in the guestbook's process, so that one command shows all there is to
-// see, and only a program in hookyard's own repository can do that. Elsewhere `hookyard serve --dev` is the same.
+// Do not copy this file. It runs hookyard in the guestbook's process, so that one command starts everything. Only a
+// program in hookyard's own repository can do that. Elsewhere, use `hookyard serve --dev`.
 
-// startHookyard starts what `hookyard serve --dev` is, on the host and port of --hookyard, and returns its URL. g waits
-// for its end, which comes with ctx's.
+// startHookyard does what `hookyard serve --dev` does, on the host and port of --hookyard, and returns its URL. The
+// server runs in g until ctx is done.
 func startHookyard(ctx context.Context, g *errgroup.Group, o options, log *slog.Logger) (string, error) {
 	u, err := url.Parse(o.hookyard)
 	if err != nil || u.Port() == "" {
-		return "", fmt.Errorf("--hookyard %q: with --with-hookyard it must be like http://127.0.0.1:8080", o.hookyard)
+		return "", fmt.Errorf("--hookyard %q: use a URL such as http://127.0.0.1:8080", o.hookyard)
 	}
 	config := app.DefaultConfig()
-	config.Listen, config.Data, config.Dev, config.Grace = u.Host, filepath.Join(o.data, "hookyard"), true,
-		2*time.Second
+	config.Listen = u.Host
+	config.Data = filepath.Join(o.data, "hookyard")
+	config.Dev = true
+	config.Grace = 2 * time.Second
 	a, err := app.New(ctx, config, "example", log)
 	if err != nil {
 		return "", err
@@ -41,7 +43,7 @@ func startHookyard(ctx context.Context, g *errgroup.Group, o options, log *slog.
 	return a.BaseURL(), nil
 }
 
-// ensureBin returns the URL of a bin that gets every comment, so that there is something to look at from the start.
+// ensureBin returns the URL of a bin that receives every comment, so that the user can see webhooks from the start.
 func ensureBin(ctx context.Context, w *webhooks) (string, error) {
 	const id = "bin"
 	h, err := w.client.Hook(ctx, w.project, id)
@@ -58,14 +60,14 @@ func ensureBin(ctx context.Context, w *webhooks) (string, error) {
 	if err := ask(ctx, http.MethodPost, w.server+"/api/bins", &bin); err != nil {
 		return "", err
 	}
-	if known { // but its bin is gone: they last two days
+	if known { // but its bin has expired
 		_, err := w.client.PatchHook(ctx, w.project, id, client.HookPatch{URL: &bin.URL})
 		return bin.URL, err
 	}
 	return bin.URL, w.put(ctx, id, bin.URL, newSecret())
 }
 
-// ask sends a request without a body, and reads the JSON of a 2xx into out unless that is nil.
+// ask sends a request without a body and decodes the JSON of a 2xx response into out, unless out is nil.
 func ask(ctx context.Context, method, target string, out any) error {
 	r, err := http.NewRequestWithContext(ctx, method, target, nil)
 	if err != nil {

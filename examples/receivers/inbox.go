@@ -12,13 +12,13 @@ import (
 	_ "modernc.org/sqlite" // the driver
 )
 
-// Inbox keeps notifications in an SQLite file until somebody deletes that. It is safe for concurrent use.
+// Inbox stores notifications in a SQLite file. It never deletes them. It is safe for concurrent use.
 type Inbox struct {
 	db   *sql.DB
 	wake chan struct{}
 }
 
-// status says what became of a notification: new, processed or failed.
+// status is new, processed or failed.
 const schema = `
 CREATE TABLE IF NOT EXISTS notification (
 	seq      INTEGER PRIMARY KEY,
@@ -29,9 +29,9 @@ CREATE TABLE IF NOT EXISTS notification (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS notification_new ON notification (seq) WHERE status = 'new';`
 
-// OpenInbox opens the file, and makes it when there is none. Close the inbox when it is no longer used.
+// OpenInbox opens the file and creates it if it does not exist. The caller must close the inbox.
 func OpenInbox(ctx context.Context, path string) (*Inbox, error) {
-	// synchronous(FULL): what was answered with 2xx is on the disk, whatever happens to the machine.
+	// synchronous(FULL): what was answered with 2xx survives a power failure.
 	pragmas := "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(5000)"
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+pragmas)
 	if err != nil {
@@ -47,9 +47,9 @@ func OpenInbox(ctx context.Context, path string) (*Inbox, error) {
 // Close closes the file.
 func (in *Inbox) Close() error { return in.db.Close() }
 
-// Keep keeps a notification. isNew is false when one with the same id was kept before: then nothing changes. When it
-// returns nil, the notification is on the disk.
-func (in *Inbox) Keep(ctx context.Context, n Notification) (isNew bool, err error) {
+// Store stores a notification. When it returns nil, the notification is on disk. If one with the same id is stored
+// already, nothing changes and isNew is false.
+func (in *Inbox) Store(ctx context.Context, n Notification) (isNew bool, err error) {
 	result, err := in.db.ExecContext(ctx,
 		`INSERT INTO notification (id, received, body) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING`,
 		n.ID, n.Received.UnixMicro(), []byte(n.Body))
@@ -60,20 +60,20 @@ func (in *Inbox) Keep(ctx context.Context, n Notification) (isNew bool, err erro
 	if added > 0 {
 		select {
 		case in.wake <- struct{}{}:
-		default: // somebody is about to look anyway
+		default: // Work has a signal already
 		}
 	}
 	return added > 0, err
 }
 
-// Count says how many notifications there are.
+// Count returns the number of notifications.
 func (in *Inbox) Count(ctx context.Context) (n int, err error) {
 	err = in.db.QueryRowContext(ctx, `SELECT count(*) FROM notification`).Scan(&n)
 	return n, err
 }
 
-// Before lists at most limit notifications that came before the one with the given Seq, the newest first. 0 begins with
-// the newest of all.
+// Before returns at most limit notifications that are older than the one with the given Seq, newest first. If seq is 0
+// it starts with the newest notification.
 func (in *Inbox) Before(ctx context.Context, seq int64, limit int) ([]Notification, error) {
 	rows, err := in.db.QueryContext(ctx,
 		`SELECT seq, id, received, body FROM notification WHERE seq < ? OR ? = 0 ORDER BY seq DESC LIMIT ?`, seq, seq,
@@ -101,18 +101,18 @@ func scan(row interface{ Scan(...any) error }) (Notification, error) {
 	return n, err
 }
 
-// ErrGiveUp says, wrapped or as it is, that a piece of work will never succeed.
+// ErrGiveUp, possibly wrapped, means that processing a notification will never succeed.
 var ErrGiveUp = errors.New("gave up")
 
-// Waits between two tries of the same work.
+// Delays between two attempts at the same work.
 const (
 	firstWait = time.Second
 	maxWait   = time.Minute
 )
 
-// Work calls do for every notification that is new, one after the other in the order of arrival, until ctx ends. What
-// fails is tried again after a while, and marked as failed when the error is [ErrGiveUp]. A program that is killed
-// between the work and its mark does that work once more.
+// Work calls do for every new notification, one at a time in the order of arrival, until ctx is done. If do fails, Work
+// retries after a delay; if the error is [ErrGiveUp], it marks the notification as failed. If the program is killed
+// after do and before the notification is marked, do is called again.
 func (in *Inbox) Work(ctx context.Context, log *slog.Logger, do func(context.Context, Notification) error) {
 	wait := firstWait
 	for ctx.Err() == nil {
@@ -122,15 +122,15 @@ func (in *Inbox) Work(ctx context.Context, log *slog.Logger, do func(context.Con
 		case err == nil:
 			wait = firstWait
 			continue
-		case errors.Is(err, sql.ErrNoRows): // all is done: wait for more
+		case errors.Is(err, sql.ErrNoRows): // nothing to do: wait for more
 		case ctx.Err() == nil:
-			log.Warn("trying again", "in", wait, "error", err)
+			log.Warn("retrying", "in", wait, "error", err)
 			again = time.After(wait)
 			wait = min(2*wait, maxWait)
 		}
 		wake := in.wake
 		if again != nil {
-			wake = nil // more work does not make the failed one due
+			wake = nil // new work does not shorten the delay
 		}
 		select {
 		case <-wake:

@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// Notification is one webhook that was received.
+// Notification is a received webhook.
 type Notification struct {
-	Seq      int64  // counts up in the order of arrival; set by the inbox
+	Seq      int64  // increases in the order of arrival; set by the inbox
 	ID       string // webhook-id, the same on every attempt
 	Received time.Time
 	Body     json.RawMessage
 }
 
-// Text is the notification for people: its message, text or comment, which may also stand in its member data, with the
-// name of whoever wrote it; else its whole JSON.
+// Text returns the text of the notification: its member message, text or comment, the latter with its author's name.
+// The members may also be inside data. If there is none, Text returns the whole JSON.
 func (n *Notification) Text() string {
 	var outer struct {
 		texts
@@ -35,7 +35,7 @@ func (n *Notification) Text() string {
 	return compact.String()
 }
 
-// texts are members that hold words. They may be anything in a stranger's JSON, so they are looked at one by one.
+// texts holds members that may contain text. Their type is unknown, so they are decoded one by one.
 type texts struct {
 	Message json.RawMessage `json:"message"`
 	Plain   json.RawMessage `json:"text"`
@@ -56,7 +56,7 @@ func (t *texts) text() string {
 	return comment
 }
 
-// words is the text of a JSON string, or "" for anything else.
+// words returns the value of a JSON string, or "" for anything else.
 func words(raw json.RawMessage) string {
 	var s string
 	if json.Unmarshal(raw, &s) != nil {

@@ -1,12 +1,13 @@
-// Package receivers is what a program needs that receives webhooks from hookyard, and the checklist of a good receiver:
+// Package receivers contains what a program needs to receive webhooks from hookyard. It follows the checklist of a good
+// receiver:
 //
-//  1. Read the body's raw bytes, within a limit.
-//  2. Verify the signature over those bytes, before anything looks into them.
-//  3. Keep the notification; one whose webhook-id was seen before is a repeat and is dropped.
-//  4. Answer. A 2xx says "I have it", so it comes after keeping and means nothing else; every failure has its honest status.
-//  5. Do the work afterwards, from what was kept: the sender does not wait for it.
+//  1. Read the raw body, within a limit.
+//  2. Verify the signature of those bytes before parsing them.
+//  3. Store the notification. Drop it if its webhook-id is known: it is a duplicate.
+//  4. Answer with 2xx only after storing it, and with an accurate status otherwise.
+//  5. Process the stored notification afterwards, so that the sender does not wait for it.
 //
-// [Handler] does 1 to 4 and [Inbox.Work] does 5. The programs in history and chat are made of the two.
+// [Handler] does 1 to 4 and [Inbox.Work] does 5. The programs history and chat use both.
 package receivers
 
 import (
@@ -24,10 +25,10 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
-// MaxBody is the largest body that is taken, in bytes. A larger one is answered with 413.
+// MaxBody is the maximum size of a body in bytes. A larger body is answered with 413.
 const MaxBody = 1 << 20
 
-// minSecret is the length of a secret of 24 bytes, the least that Standard Webhooks allows.
+// minSecret is the length of a secret of 24 bytes, the minimum of Standard Webhooks.
 const minSecret = len("whsec_") + 32
 
 // Handler receives notifications. It is safe for concurrent use.
@@ -37,27 +38,24 @@ type Handler struct {
 	log       *slog.Logger
 }
 
-// NewHandler makes a handler that keeps in inbox what is signed with one of the secrets, whsec_… each, separated by
-// commas: there are two while the sender changes from one to the other. It fails without any, for then anybody could
-// send anything.
+// NewHandler returns a handler that stores in inbox the notifications that are signed with one of the secrets. secrets
+// is a comma-separated list of whsec_… secrets; during a rotation there are two. It is an error if there is no secret.
 func NewHandler(inbox *Inbox, log *slog.Logger, secrets string) (*Handler, error) {
 	h := &Handler{inbox: inbox, log: log}
 	for secret := range strings.SplitSeq(secrets, ",") {
 		secret = strings.TrimSpace(secret)
 		v, err := standardwebhooks.NewWebhook(secret)
 		if err != nil || !strings.HasPrefix(secret, "whsec_") || len(secret) < minSecret {
-			return nil,
-				errors.New(
-					"no secret that can be used: set WEBHOOK_SECRET to the hook's, which begins with whsec_ and goes on in base64")
+			return nil, errors.New("set WEBHOOK_SECRET to the hook's secret: whsec_ followed by base64")
 		}
 		h.verifiers = append(h.verifiers, v)
 	}
 	return h, nil
 }
 
-// ServeHTTP takes one notification. It answers 204 once that is kept, and when it was already; 401 to a signature that
-// does not fit, 400 to what is not JSON, 413 to too much, and 503 when nothing can be kept: the sender tries again
-// later.
+// ServeHTTP receives one notification. It answers 204 if the notification is stored, now or before; 401 if the
+// signature is invalid, 400 if the body is not JSON, 413 if it is too large, and 503 if it cannot be stored, so that
+// the sender retries later.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
@@ -70,12 +68,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err != nil {
-		http.Error(w, "the body cannot be read", http.StatusBadRequest)
+		http.Error(w, "cannot read the body", http.StatusBadRequest)
 		return
 	}
 	if err := h.verify(r.Header, raw); err != nil {
-		h.log.Warn("refused", "from", r.RemoteAddr, "error", err)
-		http.Error(w, "the signature does not fit", http.StatusUnauthorized)
+		h.log.Warn("rejected", "from", r.RemoteAddr, "error", err)
+		http.Error(w, "invalid signature", http.StatusUnauthorized)
 		return
 	}
 	body, err := Document(r.Header.Get("Content-Type"), raw)
@@ -84,18 +82,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id := r.Header.Get("webhook-id")
-	isNew, err := h.inbox.Keep(r.Context(), Notification{ID: id, Received: time.Now(), Body: body})
+	isNew, err := h.inbox.Store(r.Context(), Notification{ID: id, Received: time.Now(), Body: body})
 	if err != nil {
-		h.log.Error("cannot keep a notification", "id", id, "error", err)
-		http.Error(w, "cannot be kept just now", http.StatusServiceUnavailable)
+		h.log.Error("cannot store a notification", "id", id, "error", err)
+		http.Error(w, "cannot store the notification now", http.StatusServiceUnavailable)
 		return
 	}
-	h.log.Info("received", "id", id, "repeat", !isNew)
+	h.log.Info("received", "id", id, "duplicate", !isNew)
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// verify checks the signature and that it is not older than five minutes: what was overheard cannot be sent again
-// later.
+// verify checks the signature and that it is at most five minutes old, which prevents later replays by an attacker.
 func (h *Handler) verify(header http.Header, raw []byte) error {
 	var err error
 	for _, v := range h.verifiers {
@@ -106,14 +103,14 @@ func (h *Handler) verify(header http.Header, raw []byte) error {
 	return err
 }
 
-// Document finds the JSON in a body: the body itself or, in a form, its field data (as NetBeans' own example expected)
-// or payload (as GitHub names it).
+// Document returns the JSON in a body. It is the body itself or, in a form, the field data, as in NetBeans' example, or
+// payload, as in GitHub's.
 func Document(contentType string, raw []byte) (json.RawMessage, error) {
-	media, _, _ := mime.ParseMediaType(contentType) // what cannot be parsed is no form
+	media, _, _ := mime.ParseMediaType(contentType) // an invalid media type is not a form
 	if media == "application/x-www-form-urlencoded" {
 		form, err := url.ParseQuery(string(raw))
 		if err != nil {
-			return nil, errors.New("the body is not the form that its Content-Type says")
+			return nil, errors.New("the Content-Type is a form, but the body is not")
 		}
 		raw = []byte(form.Get("data"))
 		if !form.Has("data") {

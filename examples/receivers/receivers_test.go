@@ -27,7 +27,7 @@ const (
 	form   = "application/x-www-form-urlencoded"
 )
 
-// quiet is a log that nobody reads.
+// quiet returns a logger that discards everything.
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func openInbox(t *testing.T) *receivers.Inbox {
@@ -40,7 +40,7 @@ func openInbox(t *testing.T) *receivers.Inbox {
 	return inbox
 }
 
-// request is a delivery as hookyard signs it, at a time.
+// request returns a request as hookyard sends it, signed at the given time.
 func request(t *testing.T, id, contentType string, body []byte, at time.Time, secrets ...string) *http.Request {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
@@ -165,7 +165,7 @@ func TestRepeatIsDropped(t *testing.T) {
 	}
 }
 
-// TestNothingKeptIsNotAcknowledged: a receiver that cannot write must not say that it has the notification.
+// TestNothingKeptIsNotAcknowledged: a receiver that cannot store the notification must not acknowledge it.
 func TestNothingKeptIsNotAcknowledged(t *testing.T) {
 	t.Parallel()
 	inbox := openInbox(t)
@@ -187,7 +187,7 @@ func TestSecretsAreChecked(t *testing.T) {
 	t.Parallel()
 	for _, secrets := range []string{"", ",", "whsec_", "hunter2", "whsec_!!!", "whsec_aGk=", secret + ","} {
 		if _, err := receivers.NewHandler(nil, quiet(), secrets); err == nil {
-			t.Errorf("%q was taken", secrets)
+			t.Errorf("%q was accepted", secrets)
 		} else if strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%q shows a secret", err)
 		}
@@ -216,14 +216,14 @@ func TestText(t *testing.T) {
 	}
 }
 
-// TestWork: what fails is tried again before what came after it, with growing waits; what can never succeed is passed
-// over.
+// TestWork: a failed notification is retried before later ones, with growing delays. One that can never succeed is
+// skipped.
 func TestWork(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		inbox := openInbox(t)
 		for _, id := range []string{"a", "b", "c"} {
-			if _, err := inbox.Keep(t.Context(),
+			if _, err := inbox.Store(t.Context(),
 				receivers.Notification{ID: id, Received: time.Now(), Body: json.RawMessage(`{}`)}); err != nil {
 				t.Fatal(err)
 			}
@@ -251,7 +251,7 @@ func TestWork(t *testing.T) {
 			t.Errorf("at %v, want %v", at, want)
 		}
 		inbox.Work(canceledAfter(time.Minute, t), quiet(), func(_ context.Context, n receivers.Notification) error {
-			t.Errorf("%s is done once more", n.ID)
+			t.Errorf("%s is processed again", n.ID)
 			return nil
 		})
 		_ = inbox.Close()

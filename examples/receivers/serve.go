@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// Serve serves h on l until ctx ends, and then lets requests under way end. No sender can hold a connection for ever.
+// Serve serves h on l until ctx is done and then waits up to five seconds for running requests. Requests have time
+// limits, so that no sender can hold a connection forever.
 func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
 		IdleTimeout: 2 * time.Minute}

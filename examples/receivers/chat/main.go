@@ -1,6 +1,6 @@
-// Command chat receives webhooks and says a line about each in a chat: NetBeans' second sample handler, with an
-// incoming webhook of Slack, Mattermost, Rocket.Chat or Google Chat in the place of XMPP. Without CHAT_URL it prints
-// the lines.
+// Command chat receives webhooks and posts a line about each to a chat. It is a version of NetBeans' second sample
+// handler with an incoming webhook of Slack, Mattermost, Rocket.Chat or Google Chat instead of XMPP. Without CHAT_URL
+// it prints the lines.
 //
 //	WEBHOOK_SECRET=whsec_… CHAT_URL=https://… go run ./examples/receivers/chat
 package main
@@ -47,7 +47,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log.Info("hooks send to", "url", "http://"+l.Addr().String()+"/ping")
+	log.Info("ready for hooks", "url", "http://"+l.Addr().String()+"/ping")
 
 	ctx, cancel := context.WithCancel(ctx)
 	var working sync.WaitGroup

@@ -16,10 +16,10 @@ import (
 	"github.com/hookyard/hookyard/examples/receivers"
 )
 
-// maxLine is how many characters of a line are said. Chats refuse more than some thousand.
+// maxLine is the maximum number of characters in a line. Chats reject more than a few thousand.
 const maxLine = 3000
 
-// newSay returns what says a notification: to the chat at that URL or, without one, to out.
+// newSay returns a function that posts a notification to the chat at that URL or, if chat is "", prints it to out.
 func newSay(chat string, out io.Writer) func(context.Context, receivers.Notification) error {
 	if chat == "" {
 		return func(_ context.Context, n receivers.Notification) error {
@@ -27,13 +27,13 @@ func newSay(chat string, out io.Writer) func(context.Context, receivers.Notifica
 			return err
 		}
 	}
-	// A chat that redirects gets the line nowhere: a redirected POST has no body.
+	// Redirects are not followed: a redirected POST has no body.
 	c := &http.Client{Timeout: 10 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return func(ctx context.Context, n receivers.Notification) error { return post(ctx, c, chat, escape(line(&n))) }
 }
 
-// line is a notification on one line, with nothing in it that moves a terminal's cursor.
+// line returns the text of a notification on one line without control characters.
 func line(n *receivers.Notification) string {
 	shown := strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
@@ -48,13 +48,13 @@ func line(n *receivers.Notification) string {
 	return string(text)
 }
 
-// escape keeps a stranger's text from being a link or a mention of everybody, such as <!channel>.
+// escape prevents untrusted text from becoming a link or a mention such as <!channel>.
 func escape(s string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
 }
 
-// post sends a line. What the chat refuses for good is [receivers.ErrGiveUp]; the rest is worth another try. Errors do
-// not hold the URL, which is a secret.
+// post posts a line. The error wraps [receivers.ErrGiveUp] if a retry cannot succeed. Errors do not contain the URL,
+// which is a secret.
 func post(ctx context.Context, c *http.Client, chat, text string) error {
 	body, err := json.Marshal(map[string]string{"text": text})
 	if err != nil {
@@ -73,7 +73,7 @@ func post(ctx context.Context, c *http.Client, chat, text string) error {
 		return fmt.Errorf("the chat does not answer: %w", err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // so that the connection can be used again
+	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // so that the connection can be reused
 	switch s := resp.StatusCode; {
 	case s/100 == 2:
 		return nil

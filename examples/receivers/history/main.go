@@ -1,5 +1,5 @@
-// Command history receives webhooks and lists what it received: NetBeans' first sample handler. The page and the way in
-// have the same address.
+// Command history receives webhooks and lists them. It is a version of NetBeans' first sample handler. The page and the
+// receiver have the same URL.
 //
 //	WEBHOOK_SECRET=whsec_… go run ./examples/receivers/history
 package main
@@ -45,7 +45,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log.Info("hooks send to, and people look at", "url", "http://"+l.Addr().String()+"/")
+	log.Info("ready for hooks and browsers", "url", "http://"+l.Addr().String()+"/")
 	return receivers.Serve(ctx, l, routes(inbox, handler, log))
 }
 

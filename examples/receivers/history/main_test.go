@@ -54,13 +54,13 @@ func get(t *testing.T, url string) (int, string) {
 	return resp.StatusCode, string(body)
 }
 
-func keep(t *testing.T, inbox *receivers.Inbox, id, text string) {
+func store(t *testing.T, inbox *receivers.Inbox, id, text string) {
 	t.Helper()
 	body, err := json.Marshal(map[string]string{"message": text})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := inbox.Keep(t.Context(), receivers.Notification{ID: id, Received: time.Unix(0, 0),
+	if _, err := inbox.Store(t.Context(), receivers.Notification{ID: id, Received: time.Unix(0, 0),
 		Body: body}); err != nil {
 		t.Fatal(err)
 	}
@@ -73,8 +73,8 @@ func TestPage(t *testing.T) {
 		t.Errorf("empty: %s", page)
 	}
 	long := strings.Repeat("long ", 200) + "end"
-	keep(t, inbox, "evt_1", "<script>alert(1)</script>")
-	keep(t, inbox, "evt_2", long)
+	store(t, inbox, "evt_1", "<script>alert(1)</script>")
+	store(t, inbox, "evt_2", long)
 	status, page := get(t, url)
 	if status != http.StatusOK || strings.Contains(page, "<script>") {
 		t.Errorf("%d %s", status, page)
@@ -86,7 +86,7 @@ func TestPage(t *testing.T) {
 		}
 	}
 	for i := range onPage {
-		keep(t, inbox, fmt.Sprint("more-", i), "more")
+		store(t, inbox, fmt.Sprint("more-", i), "more")
 	}
 	if _, page := get(t, url); strings.Contains(page, "evt_2") || !strings.Contains(page, `href="/?before=3"`) {
 		t.Errorf("first page: %s", page)
@@ -100,7 +100,7 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// TestFromHookyard: a notification in NetBeans' format, as JSON and as a form, sent by a real hookyard.
+// TestFromHookyard: a real hookyard sends a notification in NetBeans' format, as JSON and as a form.
 func TestFromHookyard(t *testing.T) {
 	t.Parallel()
 	inbox, url := start(t)
@@ -129,7 +129,7 @@ func TestFromHookyard(t *testing.T) {
 			client.DeliveryQuery{Event: receipt.ID, State: hookyard.Delivered})
 		return err == nil && len(page.Deliveries) == 2
 	})
-	// Both hooks owe the same event, so they send the same webhook-id: the second is a repeat.
+	// Both hooks send the same event with the same webhook-id, so the second request is a duplicate.
 	if n, err := inbox.Count(t.Context()); n != 1 || err != nil {
 		t.Errorf("%d notifications, %v; want 1", n, err)
 	}
@@ -142,7 +142,10 @@ func TestFromHookyard(t *testing.T) {
 func startHookyard(t *testing.T) *client.Client {
 	t.Helper()
 	config := app.DefaultConfig()
-	config.Listen, config.Dev, config.Data, config.Grace = "127.0.0.1:0", true, t.TempDir(), time.Second
+	config.Listen = "127.0.0.1:0"
+	config.Dev = true
+	config.Data = t.TempDir()
+	config.Grace = time.Second
 	a, err := app.New(t.Context(), config, "test", quiet())
 	if err != nil {
 		t.Fatal(err)

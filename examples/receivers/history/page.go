@@ -14,23 +14,23 @@ import (
 //go:embed page.html
 var pageText string
 
-// parsed escapes what it is given: a message is a stranger's text.
+// parsed escapes its data: messages are untrusted.
 var parsed = template.Must(template.New("page").Parse(pageText))
 
-// onPage is how many notifications a page shows.
+// onPage is the number of notifications on a page.
 const onPage = 50
 
-// page lists what was received, the newest first.
+// page lists the notifications, newest first.
 type page struct {
 	inbox *receivers.Inbox
 	log   *slog.Logger
 }
 
-// pageData is what page.html shows.
+// pageData is the data of page.html.
 type pageData struct {
 	Count  int
 	List   []receivers.Notification
-	Before int64 // where the next page begins; 0: there is none
+	Before int64 // where the next page starts; 0: no next page
 }
 
 func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -45,17 +45,17 @@ func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		p.log.Error("cannot show the history", "error", err)
-		http.Error(w, "the history cannot be read", http.StatusInternalServerError)
+		http.Error(w, "cannot read the history", http.StatusInternalServerError)
 		return
 	}
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = out.WriteTo(w) // whoever hung up does not want it
+	_, _ = out.WriteTo(w) // an error means that the browser has disconnected
 }
 
 func (p *page) data(r *http.Request) (data pageData, err error) {
 	before, err := strconv.ParseInt(r.FormValue("before"), 10, 64)
 	if err != nil || before < 0 {
-		before = 0 // from the newest
+		before = 0 // start with the newest
 	}
 	if data.Count, err = p.inbox.Count(r.Context()); err != nil {
 		return data, err

@@ -109,7 +109,6 @@ var unshaped = map[string]bool{
 	"internal/store":             true,
 	"internal/stream":            true,
 	"internal/web":               true,
-	"signature":                  true,
 }
 
 // checkLines reports lines that are too wide and a file that is too long.

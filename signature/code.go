@@ -12,17 +12,18 @@ import (
 	"strings"
 )
 
-// matches says whether text is one of the source's secrets.
+// matches reports whether text is one of the secrets.
 func (v *Verifier) matches(text string) bool {
-	d, found := digest(text), 0
+	d := digest(text)
+	found := 0
 	for i := range v.digests {
 		found |= subtle.ConstantTimeCompare(d[:], v.digests[i][:])
 	}
 	return found == 1
 }
 
-// token accepts a secret in "Authorization: Bearer …" (or "token …", as Yobi writes it) or in the query as token or
-// access_token, the two ways that CloudEvents' web hook specification asks receivers to know.
+// token accepts a secret in "Authorization: Bearer …" (or "token …", as Yobi writes it) or in the query parameters
+// token and access_token. CloudEvents' webhook specification requires receivers to support both ways.
 func token(v *Verifier, r *Request) string {
 	if has(r.Header, "Authorization") {
 		value, reason := single(r.Header, "Authorization")
@@ -72,8 +73,8 @@ func basic(v *Verifier, r *Request) string {
 	return ""
 }
 
-// twilio verifies HMAC-SHA1 over the full address and, for forms, the sorted fields; other bodies are hashed into the
-// address. Twilio signs the address now with and now without its standard port, so both are tried.
+// twilio verifies HMAC-SHA1 over the whole URL and, for forms, their sorted fields; the URL holds a hash of any other
+// body. Twilio includes the standard port in the URL inconsistently, so both forms are tried.
 func twilio(v *Verifier, r *Request) string {
 	value, reason := single(r.Header, "X-Twilio-Signature")
 	if reason != "" {
@@ -83,7 +84,8 @@ func twilio(v *Verifier, r *Request) string {
 	if err != nil {
 		return "the signature in header X-Twilio-Signature is not base64"
 	}
-	address, fields := v.url(r), ""
+	address := v.url(r)
+	fields := ""
 	parsed, err := url.Parse(address)
 	if err != nil {
 		return "the address is not a URL"
@@ -98,24 +100,24 @@ func twilio(v *Verifier, r *Request) string {
 		return "the body is not a form of at most 1 MiB, and the address holds no bodySHA256"
 	}
 	for _, secret := range v.secrets {
-		for _, a := range withAndWithoutPort(parsed, address) {
+		for _, candidate := range withAndWithoutPort(parsed, address) {
 			mac := hmac.New(sha1.New, []byte(secret))
-			mac.Write([]byte(a))
+			mac.Write([]byte(candidate))
 			mac.Write([]byte(fields))
 			if hmac.Equal(mac.Sum(nil), signature) {
 				return ""
 			}
 		}
 	}
-	clean, _, _ := strings.Cut(address, "?")
-	return "signature does not match: the auth token differs, the body was changed on the way, or Twilio calls another address than " +
-		clean + " (behind a proxy, set scheme.url)"
+	noQuery, _, _ := strings.Cut(address, "?")
+	return "signature does not match: the auth token differs, the body was changed on the way, or Twilio calls " +
+		"another address than " + noQuery + " (behind a proxy, set scheme.url)"
 }
 
-// maxForm bounds the form that is taken apart before its sender is known.
+// maxForm bounds the form that is parsed before its sender is verified.
 const maxForm = 1 << 20
 
-// sortedForm gives the fields of a form by name and value, each once, with nothing between them.
+// sortedForm concatenates the fields of a form, names and values, sorted and without duplicates.
 func sortedForm(body []byte) (string, error) {
 	if len(body) > maxForm {
 		return "", fmt.Errorf("form is over %d bytes", maxForm)
@@ -141,22 +143,23 @@ func sortedForm(body []byte) (string, error) {
 	return b.String(), nil
 }
 
-func withAndWithoutPort(u *url.URL, as string) []string {
+// withAndWithoutPort returns address, which parses to u, and the same with its port removed or the standard one added.
+func withAndWithoutPort(u *url.URL, address string) []string {
 	host := u.Hostname()
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
 	}
 	if u.Port() != "" {
-		return []string{as, strings.Replace(as, u.Host, host, 1)}
+		return []string{address, strings.Replace(address, u.Host, host, 1)}
 	}
 	port := ":443"
 	if u.Scheme == "http" {
 		port = ":80"
 	}
-	return []string{as, strings.Replace(as, u.Host, host+port, 1)}
+	return []string{address, strings.Replace(address, u.Host, host+port, 1)}
 }
 
-// hubspotURI undoes the escapes that HubSpot undoes before it signs (its "Validating requests", version 3).
+// hubspotURI decodes the escapes that HubSpot decodes before it signs: see its "Validating requests", version 3.
 func hubspotURI(address string) string {
 	if !strings.Contains(address, "%") {
 		return address
@@ -172,9 +175,10 @@ func hubspotURI(address string) string {
 	return strings.NewReplacer(pairs...).Replace(address)
 }
 
+// query returns the parameters of r's URL, without those that are malformed.
 func query(r *Request) url.Values {
 	_, q, _ := strings.Cut(r.URL, "?")
 	q, _, _ = strings.Cut(q, "#")
-	values, _ := url.ParseQuery(q) // what is malformed is left out
+	values, _ := url.ParseQuery(q)
 	return values
 }

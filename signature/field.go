@@ -8,16 +8,18 @@ import (
 	"unicode/utf8"
 )
 
-// maxName bounds an event type or id taken from a request; what is longer is not one.
+// maxName bounds an event type or id taken from a request. A longer text is ignored.
 const maxName = 256
 
-// place says where a provider puts something: names of headers and, with a leading dot, paths into a JSON body, the
-// first that holds something wins. For example "X-Event|.event.type". Which places may hold a delivery's id: only those
-// that the provider keeps for its retries and gives to no other event, as what has a known id is dropped.
+// place says where a provider puts a value: alternatives separated by |, each the name of a header or, with a leading
+// dot, a path into a JSON body. The first that is not empty wins. For example "X-Event|.event.type".
+//
+// A place is fit for a delivery's id only if the provider repeats the value on retries and never gives it to another
+// event: receivers drop an event whose id they know.
 type place string
 
-// of looks the place up in r.
-func (p place) of(r *Request) string {
+// find returns the value at the place in r, or "".
+func (p place) find(r *Request) string {
 	if p == "" {
 		return ""
 	}
@@ -35,7 +37,7 @@ func (p place) of(r *Request) string {
 	return ""
 }
 
-// clean drops what is too long or holds control characters.
+// clean returns s without surrounding spaces, or "" when s is too long, not UTF-8 or contains control characters.
 func clean(s string) string {
 	if len(s) > maxName || !utf8.ValidString(s) {
 		return ""
@@ -48,9 +50,9 @@ func clean(s string) string {
 	return strings.TrimSpace(s)
 }
 
-// field gives the string, number or boolean at a dotted path of a JSON text, such as "event.type" or "events.0.type",
-// or "" when there is none. It stops at the first hit and takes no memory but for the result: bodies are up to 25 MB
-// and mostly have their type near the front. A text that is not JSON has no fields; it is not checked beyond the hit.
+// field returns the string, number or boolean at a dotted path of a JSON text, such as "event.type" or "events.0.type",
+// or "" when there is none. It stops at the first match and allocates only the result, because bodies may be 25 MB and
+// mostly have their type near the start. It does not validate the text beyond the match.
 func field(b []byte, path string) string {
 	s := scanner{b: bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))}
 	for name := range strings.SplitSeq(path, ".") {
@@ -61,12 +63,13 @@ func field(b []byte, path string) string {
 	return s.scalar()
 }
 
+// scanner walks through a JSON text; i is the position in b.
 type scanner struct {
 	b []byte
 	i int
 }
 
-// next skips white space and gives the byte it stops at, 0 at the end.
+// next skips white space and returns the byte at the new position, or 0 at the end.
 func (s *scanner) next() byte {
 	for ; s.i < len(s.b); s.i++ {
 		switch s.b[s.i] {
@@ -101,6 +104,7 @@ func (s *scanner) enter(name string) bool {
 	return false
 }
 
+// member moves to the value of the named member of the object that has just been entered.
 func (s *scanner) member(name string) bool {
 	for s.next() == '"' {
 		start := s.i
@@ -123,7 +127,7 @@ func (s *scanner) member(name string) bool {
 	return false
 }
 
-// skip moves behind the value at hand.
+// skip moves past the current value.
 func (s *scanner) skip() bool {
 	depth := 0
 	for {
@@ -154,7 +158,7 @@ func (s *scanner) skip() bool {
 	}
 }
 
-// str moves behind the string at hand.
+// str moves past the current string.
 func (s *scanner) str() bool {
 	for s.i++; s.i < len(s.b); s.i++ {
 		n := bytes.IndexAny(s.b[s.i:], `"\`)
@@ -165,13 +169,13 @@ func (s *scanner) str() bool {
 			s.i++
 			return true
 		}
-		s.i++ // what a backslash escapes
+		s.i++ // the escaped byte
 	}
 	s.i = len(s.b)
 	return false
 }
 
-// word is the number or name at hand.
+// word returns the current number or name.
 func (s *scanner) word() []byte {
 	n := bytes.IndexAny(s.b[s.i:], " \t\r\n,:{}[]\"")
 	if n < 0 {
@@ -180,7 +184,7 @@ func (s *scanner) word() []byte {
 	return s.b[s.i : s.i+n]
 }
 
-// scalar decodes the value at hand unless it is an object, an array, null or far too long for a name.
+// scalar decodes the current value. It returns "" for an object, an array, null, and what is far too long for a name.
 func (s *scanner) scalar() string {
 	c := s.next()
 	if c != '"' {
@@ -191,7 +195,7 @@ func (s *scanner) scalar() string {
 		return string(w)
 	}
 	start := s.i
-	if !s.str() || s.i-start > 6*maxName+2 { // \u0041 for each character
+	if !s.str() || s.i-start > 6*maxName+2 { // each character may be written as \u0041
 		return ""
 	}
 	var text string

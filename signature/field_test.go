@@ -9,7 +9,8 @@ import (
 
 func TestField(t *testing.T) {
 	t.Parallel()
-	const body = ` {"skip":{"type":"no","a":["}","\"",{"x":[]}]},"n":-1.50e3,"t":true,"z":null,"o":{},"esc":"a\u0062\"c\n","":"empty name",
+	const body = ` {"skip":{"type":"no","a":["}","\"",{"x":[]}]},
+		"n":-1.50e3,"t":true,"z":null,"o":{},"esc":"a\u0062\"c\n","":"empty name",
 		"event":{"type":"a.b","list":[1,[2,"x"],{"k":"deep"}]},"type":"top"}`
 	for path, want := range map[string]string{
 		"type": "top", "event.type": "a.b", "event.list.0": "1", "event.list.1.1": "x", "event.list.2.k": "deep",
@@ -45,13 +46,13 @@ func TestPlace(t *testing.T) {
 		".none|X-Type": "from header",
 		"X-Long|.type": "from body", "X-Odd": "", ".line": "",
 	} {
-		if got := p.of(r); got != want {
+		if got := p.find(r); got != want {
 			t.Errorf("%q: got %q, want %q", p, got, want)
 		}
 	}
 }
 
-// FuzzField holds field against encoding/json: for what is JSON without a name twice both find the same.
+// FuzzField compares field with encoding/json: in JSON without duplicate names both find the same.
 func FuzzField(f *testing.F) {
 	for _, seed := range []string{`{"type":"a"}`, `{"event":{"type":"\u00e9\ud83d\ude00"},"type":1}`, `[{"type":"b"}]`,
 		`{"a":[{}, "\\"],"type":true}`, `{"type":`, `{"a":"\"","type":"x"}`} {
@@ -103,8 +104,8 @@ func walk(v any, path []string) string {
 	return ""
 }
 
-// hasTwice says whether some name may be in body twice, or is not UTF-8; there encoding/json takes the last or mends
-// it.
+// hasTwice reports whether body may contain a name twice or one that is not UTF-8. There encoding/json uses the last
+// one or replaces bytes.
 func hasTwice(body []byte) bool {
 	seen := map[string]bool{}
 	for i, part := range strings.Split(string(body), `"`) {

@@ -6,26 +6,26 @@ import (
 	"strings"
 )
 
-// provider is one row of the table of source types. To add one, add a row to a file named providers_*.go; only what no
-// [Scheme] describes needs code.
-type provider struct {
+// entry is one row of the table of providers. To add a provider, add a row to one of the files providers_*.go; only
+// what no [Scheme] can describe needs code.
+type entry struct {
 	name, title string
 
-	schemes   []Scheme                         // the request passes when one of them is fulfilled
-	code      func(*Verifier, *Request) string // in place of schemes: gives the reason, or ""
-	by        string                           // goes with code: what vouches for the sender
-	plainCode bool                             // code reads the secret itself from Authorization
+	schemes     []Scheme                         // a request passes when it satisfies one of them
+	code        func(*Verifier, *Request) string // in place of schemes; returns why r is refused, or ""
+	method      string                           // goes with code: becomes Result.Method
+	readsSecret bool                             // code reads the secret itself from Authorization
 
-	types, id place // where the event's type and the delivery's id are
+	eventType, id place // where the event's type and the delivery's id are
 
-	// challenge answers a provider's handshake, or gives nil. ok says that the request is verified; a handshake that is
-	// answered without must not hand out anything that the secret made (but see zoomChallenge).
-	challenge func(v *Verifier, r *Request, ok bool) *Answer
+	// handshake returns the reply to a handshake, or nil when r is none. verified reports whether r is signed. A reply
+	// to an unsigned request must not reveal anything made with the secret (see zoomHandshake for the exception).
+	handshake func(v *Verifier, r *Request, verified bool) *Response
 
-	get string // the reason to give for a GET that is no handshake; "" when the general one will do
+	onGet string // why a GET that is no handshake is refused; "" for the general reason
 
 	secret secretRule
-	hint   string // what the secret is and where it comes from
+	hint   string // what the secret is and where to find it
 	setup  string // what to do at the provider
 }
 
@@ -33,59 +33,62 @@ type secretRule int
 
 const (
 	required secretRule = iota
-	later               // the provider makes it only after the source is there; without it nothing passes
+	later               // the provider creates it only after the receiver exists; without it nothing passes
 	unused
 )
 
-// Info describes a source type for pages and documents.
-type Info struct {
+// Provider describes a provider to a person.
+type Provider struct {
+	Name        string // the argument of [New]
 	Title       string
 	NeedsSecret bool   // New fails without a secret
-	Setup       string // what to do at the provider; "" when there is nothing to say
-	SecretHint  string // what the secret is
+	SecretHint  string // what the secret is and where to find it
+	Setup       string // what to do at the provider; "this address" is the URL that receives its webhooks
 }
 
-// providers is the table.
-func providers() []provider {
-	return slices.Concat(generic(), forges(), standards(), payments(), talk(), business(), tools())
+// entries returns the table.
+func entries() []entry {
+	return slices.Concat(generic(), forges(), standards(), payments(), messaging(), business(), tools())
 }
 
-func find(name string) *provider {
-	for _, p := range providers() {
-		if p.name == name {
-			return &p
+func find(name string) *entry {
+	for _, e := range entries() {
+		if e.name == name {
+			return &e
 		}
 	}
 	return nil
 }
 
-// Types lists the source types, sorted.
-func Types() []string {
+// Names returns the names of the providers, sorted.
+func Names() []string {
 	var names []string
-	for _, p := range providers() {
-		names = append(names, p.name)
+	for _, e := range entries() {
+		names = append(names, e.name)
 	}
 	slices.Sort(names)
 	return names
 }
 
-// Describe describes a source type; false when there is no such type.
-func Describe(typ string) (Info, bool) {
-	p := find(typ)
-	if p == nil {
-		return Info{}, false
+// Lookup returns the description of the named provider and whether there is such a provider.
+func Lookup(name string) (Provider, bool) {
+	e := find(name)
+	if e == nil {
+		return Provider{}, false
 	}
-	return Info{Title: p.title, NeedsSecret: p.secret == required, Setup: p.setup, SecretHint: p.hint}, true
+	return Provider{Name: e.name, Title: e.title, NeedsSecret: e.secret == required, SecretHint: e.hint,
+		Setup: e.setup}, true
 }
 
-// settle joins the row's schemes and what the user set.
-func (p *provider) settle(set Scheme) ([]Scheme, error) {
+// merge returns the entry's schemes with the user's settings applied.
+func (e *entry) merge(set Scheme) ([]Scheme, error) {
 	switch {
-	case p.name == "hmac":
+	case e.name == "hmac":
 		return []Scheme{set}, nil
-	case p.name == "token" && set.Header != "":
+	case e.name == "token" && set.Header != "":
 		only := set.common()
-		only.Header, only.Prefix = set.Header, set.Prefix
+		only.Header = set.Header
+		only.Prefix = set.Prefix
 		if set != only {
 			return nil, fmt.Errorf("scheme of type token may hold header, prefix and statusOnFail only")
 		}
@@ -96,9 +99,9 @@ func (p *provider) settle(set Scheme) ([]Scheme, error) {
 	case set != set.common():
 		return nil,
 			fmt.Errorf("type %s has its own scheme: only url, tolerance, verifyToken and statusOnFail may be set; "+
-				"take type hmac to describe another", p.name)
+				"take type hmac to describe another", e.name)
 	}
-	schemes := slices.Clone(p.schemes)
+	schemes := slices.Clone(e.schemes)
 	for i := range schemes {
 		if set.Tolerance != 0 {
 			schemes[i].Tolerance = set.Tolerance
@@ -107,11 +110,11 @@ func (p *provider) settle(set Scheme) ([]Scheme, error) {
 	return schemes, nil
 }
 
-// checkSecrets refuses secrets that code cannot work with.
-func (p *provider) checkSecrets(secrets []string) error {
+// checkSecrets refuses secrets that the entry's code cannot use.
+func (e *entry) checkSecrets(secrets []string) error {
 	for _, s := range secrets {
-		if p.by == "basic" && !strings.Contains(s, ":") {
-			return fmt.Errorf("the secret of type %s must be user:password", p.name)
+		if e.method == "basic" && !strings.Contains(s, ":") {
+			return fmt.Errorf("the secret of type %s must be user:password", e.name)
 		}
 	}
 	return nil

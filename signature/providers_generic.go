@@ -1,17 +1,18 @@
 package signature
 
-// generic are the types that are not of a provider. They name no event type and no id: the source's own settings do.
-func generic() []provider {
-	return []provider{
+// generic are the ways to verify a sender that is not in the table. They name neither event type nor id.
+func generic() []entry {
+	return []entry{
 		{
 			name: "none", title: "No verification", secret: unused,
 			setup: "Anybody who knows the address can send. Use it for trials only.",
 		}, {
-			name: "token", title: "Token", code: token, by: "token", plainCode: true,
-			hint:  "any text that only you and the sender know",
-			setup: "Let the sender add the header Authorization: Bearer and the token, or ?token= and the token to the address; scheme.header names another header.",
+			name: "token", title: "Token", code: token, method: "token", readsSecret: true,
+			hint: "any text that only you and the sender know",
+			setup: "Let the sender add the header Authorization: Bearer and the token, or ?token= and the token " +
+				"to the address; scheme.header names another header.",
 		}, {
-			name: "basic", title: "User and password (HTTP Basic)", code: basic, by: "basic", plainCode: true,
+			name: "basic", title: "User and password (HTTP Basic)", code: basic, method: "basic", readsSecret: true,
 			hint:  "user:password",
 			setup: "Give the sender the address with user:password@ before the host.",
 		}, {
@@ -22,27 +23,28 @@ func generic() []provider {
 	}
 }
 
-// standardWebhooks is Standard Webhooks 1.0 under one prefix of its header names.
+// standardWebhooks returns the two schemes of Standard Webhooks 1.0, with its headers under the given prefix.
 func standardWebhooks(prefix string) []Scheme {
 	symmetric := Scheme{
 		Header: prefix + "-Signature", Grammar: "list", Key: "v1", Encoding: "base64", KeyEncoding: standard,
 		Content: "{id}.{ts}.{raw}", IDHeader: prefix + "-Id", TimestampHeader: prefix + "-Timestamp",
 	}
 	asymmetric := symmetric
-	asymmetric.Algorithm, asymmetric.Key = ed, "v1a"
+	asymmetric.Algorithm = ed
+	asymmetric.Key = "v1a"
 	return []Scheme{symmetric, asymmetric}
 }
 
-// standards are the senders that follow Standard Webhooks, under its header names or Svix's older ones.
-func standards() []provider {
-	row := func(name, title, setup string) provider {
-		return provider{
+// standards are providers that follow Standard Webhooks, with its headers or with Svix's older ones.
+func standards() []entry {
+	row := func(name, title, setup string) entry {
+		return entry{
 			name: name, title: title, schemes: append(standardWebhooks("Webhook"), standardWebhooks("Svix")...),
-			types: ".type", id: "Webhook-Id|Svix-Id",
+			eventType: ".type", id: "Webhook-Id|Svix-Id",
 			hint: "the signing secret (whsec_…) or the public key (whpk_…) that the sender shows", setup: setup,
 		}
 	}
-	return []provider{
+	return []entry{
 		row("standard-webhooks", "Standard Webhooks",
 			"Add the address at the sender and copy the signing secret that it shows."),
 		row("svix", "Svix", "Add an endpoint with this address and copy its signing secret (whsec_…)."),

@@ -19,24 +19,24 @@ import (
 	"time"
 )
 
-// maxSignatures bounds how many signatures of one request are tried, as a stranger chooses their number and ed25519
-// costs some 50 µs each. Senders use one for each secret of a rotation.
+// maxSignatures bounds how many signatures of one request are tried: an unverified sender chooses their number, and
+// ed25519 takes some 50 µs each. Genuine senders use one for each secret of a rotation.
 const maxSignatures = 16
 
-// rule is a scheme made ready for use.
+// rule is a compiled scheme.
 type rule struct {
 	Scheme
-	by   string
-	keys [][]byte // HMAC keys, ed25519 public keys, or digests of plain secrets
-	hash func() hash.Hash
-	text []part
+	method  string   // becomes Result.Method
+	keys    [][]byte // HMAC keys, ed25519 public keys, or digests of plain secrets
+	hash    func() hash.Hash
+	content []part
 }
 
-// part is a piece of the signed content: a placeholder's name, or text as it stands.
+// part is a piece of the signed content: the name of a placeholder, or literal text.
 type part struct{ name, text string }
 
-// newRule makes the rule of a scheme. With key encoding standard it takes the secrets that are of its kind and leaves
-// the others to another rule.
+// newRule compiles a scheme. With key encoding standard it takes the secrets of its own kind and leaves the others to
+// another rule.
 func newRule(typ string, s Scheme, secrets []string) (*rule, error) {
 	if s.Algorithm == plain {
 		return plainRule(typ, s, secrets), nil
@@ -44,11 +44,11 @@ func newRule(typ string, s Scheme, secrets []string) (*rule, error) {
 	if err := s.complete(); err != nil {
 		return nil, err
 	}
-	text, err := parseContent(s.Content)
+	content, err := parseContent(s.Content)
 	if err != nil {
 		return nil, err
 	}
-	r := &rule{Scheme: s, by: typ + " " + s.Algorithm, text: text, hash: sha256.New}
+	r := &rule{Scheme: s, method: typ + " " + s.Algorithm, content: content, hash: sha256.New}
 	switch s.Algorithm {
 	case sha1Hmac:
 		r.hash = sha1.New
@@ -67,10 +67,11 @@ func newRule(typ string, s Scheme, secrets []string) (*rule, error) {
 	return r, nil
 }
 
+// plainRule compiles a scheme whose header holds the secret itself.
 func plainRule(typ string, s Scheme, secrets []string) *rule {
-	r := &rule{Scheme: s, by: typ + " token"}
+	r := &rule{Scheme: s, method: typ + " token"}
 	if typ == "token" {
-		r.by = typ
+		r.method = typ
 	}
 	for _, secret := range secrets {
 		d := digest(secret)
@@ -79,13 +80,14 @@ func plainRule(typ string, s Scheme, secrets []string) *rule {
 	return r
 }
 
-// decodeKey gives the key of a secret, or nil when the secret is of a kind for another rule.
+// decodeKey returns the key of a secret, or nil when the secret is of a kind for another rule.
 func (s *Scheme) decodeKey(secret string) ([]byte, error) {
 	if s.KeyEncoding == standard {
 		return standardKey(secret, s.Algorithm == ed)
 	}
 	secret = strings.TrimPrefix(secret, s.KeyPrefix)
-	key, err := []byte(secret), error(nil)
+	key := []byte(secret)
+	var err error
 	switch {
 	case s.Algorithm == ed && strings.HasPrefix(secret, publicPrefix):
 		return publicKey(secret)
@@ -95,10 +97,8 @@ func (s *Scheme) decodeKey(secret string) ([]byte, error) {
 		key, err = hex.DecodeString(secret)
 	}
 	if err != nil || len(key) == 0 {
-		return nil,
-			fmt.Errorf(
-				"the secret is not %s after its prefix, if it has one: see scheme.keyEncoding and scheme.keyPrefix",
-				s.KeyEncoding)
+		return nil, fmt.Errorf("the secret is not %s after its prefix, if it has one: see scheme.keyEncoding "+
+			"and scheme.keyPrefix", s.KeyEncoding)
 	}
 	if s.Algorithm == ed && len(key) != ed25519.PublicKeySize {
 		return nil, fmt.Errorf("the secret is %d bytes long when decoded, but an ed25519 public key has %d", len(key),
@@ -107,7 +107,7 @@ func (s *Scheme) decodeKey(secret string) ([]byte, error) {
 	return key, nil
 }
 
-// parseContent splits a template such as "v0:{ts}:{raw}".
+// parseContent parses a template such as "v0:{ts}:{raw}".
 func parseContent(content string) ([]part, error) {
 	var parts []part
 	for rest := content; rest != ""; {
@@ -125,9 +125,8 @@ func parseContent(content string) ([]part, error) {
 			closed = false
 		}
 		if !closed {
-			return nil,
-				fmt.Errorf(
-					"scheme.content holds something other than {raw}, {ts}, {id}, {url}, {uri}, {method} in braces")
+			return nil, fmt.Errorf("scheme.content holds something other than {raw}, {ts}, {id}, {url}, {uri}, " +
+				"{method} in braces")
 		}
 		parts = append(parts, part{name: name})
 		rest = next
@@ -135,13 +134,14 @@ func parseContent(content string) ([]part, error) {
 	return parts, nil
 }
 
-// proof is what a request brings along for a rule.
+// proof is what a request carries for a rule: decoded signatures, and the timestamp and id that they cover.
 type proof struct {
 	signatures [][]byte
 	ts, id     string
 }
 
-// verify gives "" when r is signed with one of the keys, else the reason why it is not.
+// verify returns "" when r is signed with one of the keys, and otherwise why it is not. address is the URL to verify
+// for.
 func (u *rule) verify(r *Request, address string) string {
 	value, reason := single(r.Header, u.Header)
 	if reason != "" {
@@ -152,7 +152,7 @@ func (u *rule) verify(r *Request, address string) string {
 	}
 	p, reason := u.read(value)
 	if reason == "" {
-		reason = u.stamp(r, &p)
+		reason = u.readStamp(r, &p)
 	}
 	if reason != "" {
 		return reason
@@ -164,13 +164,14 @@ func (u *rule) verify(r *Request, address string) string {
 	}
 	reason = "signature in " + u.Header + " does not match: the secret differs, or the body was changed on the way"
 	if strings.Contains(u.Content, "{ur") {
-		clean, _, _ := strings.Cut(address, "?")
-		reason += "; the sender signs its address too and it must be exactly " + clean +
+		noQuery, _, _ := strings.Cut(address, "?")
+		reason += "; the sender signs its address too and it must be exactly " + noQuery +
 			" and the query (behind a proxy, set scheme.url)"
 	}
 	return reason
 }
 
+// verifyPlain compares the secret in a header with the keys.
 func (u *rule) verifyPlain(value string) string {
 	if u.Prefix != "" {
 		if len(value) < len(u.Prefix) || !strings.EqualFold(value[:len(u.Prefix)], u.Prefix) {
@@ -187,8 +188,8 @@ func (u *rule) verifyPlain(value string) string {
 	return "the secret in header " + u.Header + " is not this source's"
 }
 
-// stamp finds timestamp and id, and checks the timestamp.
-func (u *rule) stamp(r *Request, p *proof) (reason string) {
+// readStamp reads the id and the timestamp of r into p and checks the timestamp.
+func (u *rule) readStamp(r *Request, p *proof) (reason string) {
 	if u.IDHeader != "" {
 		if p.id, reason = single(r.Header, u.IDHeader); reason != "" {
 			return reason
@@ -207,11 +208,11 @@ func (u *rule) stamp(r *Request, p *proof) (reason string) {
 	if u.Tolerance < 0 {
 		return ""
 	}
-	return u.fresh(p.ts, r.Now)
+	return u.checkAge(p.ts, r.Now)
 }
 
-// fresh checks a timestamp against the clock, both ways.
-func (u *rule) fresh(text string, now time.Time) string {
+// checkAge refuses a timestamp that is further from now, in either direction, than the tolerance.
+func (u *rule) checkAge(text string, now time.Time) string {
 	if text == "" {
 		return "the timestamp is missing"
 	}
@@ -219,38 +220,39 @@ func (u *rule) fresh(text string, now time.Time) string {
 	if !ok {
 		return fmt.Sprintf("the timestamp is not in the unit %q that this source expects", u.TimestampUnit)
 	}
-	most := time.Duration(u.Tolerance) // compared with times: the difference of two ends at 292 years
+	most := time.Duration(u.Tolerance)
+	// Times are compared and not subtracted: a Duration overflows at 292 years.
 	if at.Before(now.Add(-most)) {
-		return fmt.Sprintf(
-			"the timestamp is %s old, at most %s is allowed: an old request sent again, clocks that differ, or a unit other than %q",
-			now.Sub(at).Round(time.Second), most, u.TimestampUnit)
+		return fmt.Sprintf("the timestamp is %s old, at most %s is allowed: an old request sent again, "+
+			"clocks that differ, or a unit other than %q", now.Sub(at).Round(time.Second), most, u.TimestampUnit)
 	}
 	if at.After(now.Add(most)) {
-		return fmt.Sprintf(
-			"the timestamp is %s in the future, at most %s is allowed: clocks that differ, or a unit other than %q",
-			at.Sub(now).Round(time.Second), most, u.TimestampUnit)
+		return fmt.Sprintf("the timestamp is %s in the future, at most %s is allowed: clocks that differ, "+
+			"or a unit other than %q", at.Sub(now).Round(time.Second), most, u.TimestampUnit)
 	}
 	return ""
 }
 
+// parseTime parses a timestamp in the given unit and reports whether it is one.
 func parseTime(text, unit string) (time.Time, bool) {
 	if unit == "iso" {
 		t, err := time.Parse(time.RFC3339Nano, text)
 		return t, err == nil
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 0 || n > 1<<50 { // beyond, time.Time's arithmetic would wrap round
+	if err != nil || n < 0 || n > 1<<50 { // larger values overflow time.Time
 		return time.Time{}, false
 	}
 	if unit == "ms" {
 		return time.UnixMilli(n), true
 	}
-	if n > 1<<36 { // the year 4147: milliseconds, surely
+	if n > 1<<36 { // after the year 4147, so most likely milliseconds
 		return time.Time{}, false
 	}
 	return time.Unix(n, 0), true
 }
 
+// matches reports whether one of p's signatures is that of key for r.
 func (u *rule) matches(key []byte, r *Request, address string, p proof) bool {
 	if u.Algorithm == ed {
 		var b bytes.Buffer
@@ -274,9 +276,9 @@ func (u *rule) matches(key []byte, r *Request, address string, p proof) bool {
 	return false
 }
 
-// write writes the signed content. Neither a hash nor a buffer fails to take it.
+// write writes the signed content to w, a hash or a buffer, whose writes cannot fail.
 func (u *rule) write(w io.Writer, r *Request, address string, p proof) {
-	for _, part := range u.text {
+	for _, part := range u.content {
 		switch part.name {
 		case "raw":
 			w.Write(r.Body)
@@ -296,7 +298,7 @@ func (u *rule) write(w io.Writer, r *Request, address string, p proof) {
 	}
 }
 
-// read takes a signature header apart by the scheme's grammar.
+// read parses the value of the signature header by the scheme's grammar. The reason says why it cannot.
 func (u *rule) read(value string) (p proof, reason string) {
 	found := 0
 	add := func(text string) {
@@ -349,6 +351,7 @@ func (u *rule) read(value string) (p proof, reason string) {
 	return p, ""
 }
 
+// decode decodes one signature.
 func (u *rule) decode(s string) ([]byte, error) {
 	if u.Encoding == "hex" {
 		return hex.DecodeString(s)
@@ -356,18 +359,19 @@ func (u *rule) decode(s string) ([]byte, error) {
 	return decode64(s)
 }
 
-// decode64 reads base64 with or without its padding, which some senders and some people leave out.
+// decode64 decodes base64 with or without padding, which some senders and users leave out.
 func decode64(s string) ([]byte, error) {
 	return base64.RawStdEncoding.DecodeString(strings.TrimRight(s, "="))
 }
 
-// digest hides a secret's length from the time that a comparison takes.
+// digest makes secrets equally long, so that the time of a comparison does not depend on their length.
 func digest(s string) [32]byte { return sha256.Sum256([]byte(s)) }
 
+// has reports whether h has the named header.
 func has(h http.Header, name string) bool { return len(h[http.CanonicalHeaderKey(name)]) > 0 }
 
-// single gives the value of a header that must be there once: with two, the one that is checked need not be the one
-// that others go by.
+// single returns the value of a header that must be present exactly once. With two, the value verified here need not be
+// the one that other code uses.
 func single(h http.Header, name string) (value, reason string) {
 	values := h[http.CanonicalHeaderKey(name)]
 	switch {

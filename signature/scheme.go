@@ -3,6 +3,7 @@ package signature
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -11,41 +12,46 @@ import (
 	"time"
 )
 
-// Scheme is how a sender proves itself: what it signs, with what, and where it puts the result. Its JSON is the setting
-// of a source of type hmac; other types take a few fields of it, see [New].
+// Scheme describes how a sender signs: what, with which key, and where it puts the signature. For the provider hmac it
+// is the whole description; with other providers only a few fields may be set, see [New]. The zero value of a field
+// stands for its default.
+//
+// The JSON form has the same fields in camel case; [ParseScheme] reads it.
 type Scheme struct {
 	Algorithm string `json:"algorithm,omitempty"` // hmac-sha256 (default), hmac-sha1, hmac-sha512 or ed25519
-	Header    string `json:"header,omitempty"`    // holds the signature; required for type hmac
-	// raw, prefix, pairs (t=1,v1=ab) or list (v1,ab v1,cd); default raw, or prefix if one is given
+	Header    string `json:"header,omitempty"`    // holds the signature; required for hmac
+	// of the header: raw, prefix, pairs (t=1,v1=ab) or list (v1,ab v1,cd); default raw, or prefix if Prefix is set
 	Grammar   string `json:"grammar,omitempty"`
-	Prefix    string `json:"prefix,omitempty"`    // grammar prefix: stands before the signature, e.g. sha256=
+	Prefix    string `json:"prefix,omitempty"`    // grammar prefix: precedes the signature, for example sha256=
 	Separator string `json:"separator,omitempty"` // grammar pairs: "," (default) or ";"
-	// grammars pairs and list: name of the signature, e.g. v1; a list may do without
+	// grammars pairs and list: name of the signature, for example v1; optional for a list
 	Key      string `json:"key,omitempty"`
 	Encoding string `json:"encoding,omitempty"` // of the signature: hex (default) or base64
 	// of the secret: raw (default: its bytes), base64, hex, or standard (Standard Webhooks)
 	KeyEncoding string `json:"keyEncoding,omitempty"`
-	KeyPrefix   string `json:"keyPrefix,omitempty"` // taken off the secret before it is decoded
+	KeyPrefix   string `json:"keyPrefix,omitempty"` // removed from the secret before it is decoded
 
-	// what is signed, of {raw} {ts} {id} {url} {uri} {method} and text; default {raw}
+	// The signed content: literal text and the placeholders {raw} (the body), {ts} (the timestamp), {id}, {url}, {uri}
+	// (the URL as HubSpot decodes it) and {method}. Default {raw}, which it must contain.
 	Content string `json:"content,omitempty"`
 
 	IDHeader        string `json:"idHeader,omitempty"`        // holds {id}
 	TimestampHeader string `json:"timestampHeader,omitempty"` // holds {ts}
-	TimestampKey    string `json:"timestampKey,omitempty"`    // grammar pairs: name of {ts}, e.g. t
-	// path of the timestamp in a JSON body, for senders that sign it there
+	TimestampKey    string `json:"timestampKey,omitempty"`    // grammar pairs: name of {ts}, for example t
+	// dotted path of the timestamp in a JSON body, for senders that put it there
 	TimestampField string `json:"timestampField,omitempty"`
 	TimestampUnit  string `json:"timestampUnit,omitempty"` // s (default), ms or iso (RFC 3339)
-	// how far off the timestamp may be, both ways; default 5m; "off" does not check
+	// how far the timestamp may be from the time of receipt, in either direction; default 5 minutes
 	Tolerance Tolerance `json:"tolerance,omitempty"`
 
-	// the address as registered with the sender, when it signs the address and a proxy hides it
+	// the URL registered with the sender, for senders that sign it when a proxy rewrites it; replaces Request.URL but
+	// for the query
 	URL          string `json:"url,omitempty"`
-	VerifyToken  string `json:"verifyToken,omitempty"`  // meta: the "verify token" typed in at the provider
-	StatusOnFail int    `json:"statusOnFail,omitempty"` // 400 to 499; default 401
+	VerifyToken  string `json:"verifyToken,omitempty"`  // meta: the verify token entered at the provider
+	StatusOnFail int    `json:"statusOnFail,omitempty"` // becomes Error.StatusCode: 400 to 499; default 401
 }
 
-// Algorithms and encodings, as written in JSON. plain is not a choice of users: type token stands for it.
+// Algorithms and encodings. Users cannot choose plain; the provider token stands for it.
 const (
 	sha1Hmac   = "hmac-sha1"
 	sha256Hmac = "hmac-sha256"
@@ -55,8 +61,8 @@ const (
 	standard   = "standard"
 )
 
-// Tolerance is how far off a timestamp may be: in JSON a duration such as "5m", a number of seconds, or "off".
-// Negative means that the timestamp is not checked.
+// Tolerance is how far a timestamp may be from the time of receipt. A negative tolerance disables the check. Zero is
+// the provider's default. In JSON it is a duration such as "5m" of at most 168h, a number of seconds, or "off".
 type Tolerance time.Duration
 
 const (
@@ -66,7 +72,10 @@ const (
 	unchecked        = Tolerance(-1)
 )
 
-// MarshalJSON writes "5m0s" or "off".
+var errTolerance = errors.New(
+	`scheme.tolerance must be a duration such as "5m" of at most 168h, a number of seconds, or "off"`)
+
+// MarshalJSON encodes t as a duration such as "5m0s", or as "off".
 func (t Tolerance) MarshalJSON() ([]byte, error) {
 	if t < 0 {
 		return []byte(`"off"`), nil
@@ -74,68 +83,80 @@ func (t Tolerance) MarshalJSON() ([]byte, error) {
 	return json.Marshal(time.Duration(t).String())
 }
 
-// UnmarshalJSON reads "5m", 300 or "off".
+// UnmarshalJSON decodes a duration such as "5m", a number of seconds, or "off".
 func (t *Tolerance) UnmarshalJSON(b []byte) error {
-	wrong := fmt.Errorf(
-		`scheme.tolerance must be a duration such as "5m" of at most 168h, a number of seconds, or "off"`)
-	var text string
-	var seconds float64
-	d := time.Duration(0)
-	switch err := error(nil); {
+	var (
+		text    string
+		seconds float64
+		d       time.Duration
+		err     error
+	)
+	switch {
 	case json.Unmarshal(b, &text) == nil && text == "off":
 		*t = unchecked
 		return nil
 	case json.Unmarshal(b, &text) == nil:
 		if d, err = time.ParseDuration(text); err != nil {
-			return wrong
+			return errTolerance
 		}
 	case json.Unmarshal(b, &seconds) == nil && seconds < 1e9:
 		d = time.Duration(seconds * float64(time.Second))
 	}
 	if d <= 0 || Tolerance(d) > maxTolerance {
-		return wrong
+		return errTolerance
 	}
 	*t = Tolerance(d)
 	return nil
 }
 
-// decodeScheme reads the JSON of a scheme; none is an empty scheme. Fields it does not know are errors, as a misspelt
-// setting must not weaken the check in silence.
-func decodeScheme(b json.RawMessage) (Scheme, error) {
+// ParseScheme parses the JSON of a scheme. An empty text and null are the empty scheme. An unknown field is an error,
+// because a misspelt setting must not silently weaken verification. Errors begin with "scheme" and name the field.
+// [New] checks that the fields go together.
+func ParseScheme(data []byte) (*Scheme, error) {
 	var s Scheme
-	if b = bytes.TrimSpace(b); len(b) == 0 || string(b) == "null" {
-		return s, nil
+	if data = bytes.TrimSpace(data); len(data) == 0 || string(data) == "null" {
+		return &s, nil
 	}
-	d := json.NewDecoder(bytes.NewReader(b))
+	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&s); err != nil {
 		if strings.HasPrefix(err.Error(), "scheme.") {
-			return s, err
+			return nil, err
 		}
-		return s, fmt.Errorf("scheme: %s", strings.TrimPrefix(err.Error(), "json: "))
+		return nil, fmt.Errorf("scheme: %s", strings.TrimPrefix(err.Error(), "json: "))
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return s, fmt.Errorf("scheme: there is text after its JSON object")
+		return nil, fmt.Errorf("scheme: there is text after its JSON object")
 	}
-	if s.Algorithm == plain {
-		return s, fmt.Errorf("scheme.algorithm must not be plain: take type token for a secret that is sent as it is")
-	}
-	if s.StatusOnFail != 0 && (s.StatusOnFail < 400 || s.StatusOnFail > 499) {
-		return s, fmt.Errorf("scheme.statusOnFail must be between 400 and 499, not %d", s.StatusOnFail)
-	}
-	if u, err := url.Parse(s.URL); s.URL != "" &&
-		(err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
-		return s, fmt.Errorf("scheme.url must be an absolute http or https address")
-	}
-	return s, nil
+	return &s, nil
 }
 
-// common leaves the fields that every type may set.
+// check refuses values that are wrong for every provider.
+func (s *Scheme) check() error {
+	if s.Algorithm == plain {
+		return fmt.Errorf("scheme.algorithm must not be plain: take type token for a secret that is sent as it is")
+	}
+	if s.StatusOnFail != 0 && (s.StatusOnFail < 400 || s.StatusOnFail > 499) {
+		return fmt.Errorf("scheme.statusOnFail must be between 400 and 499, not %d", s.StatusOnFail)
+	}
+	if s.Tolerance > maxTolerance {
+		return errTolerance
+	}
+	if s.URL == "" {
+		return nil
+	}
+	if u, err := url.Parse(s.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("scheme.url must be an absolute http or https address")
+	}
+	return nil
+}
+
+// common returns s with only the fields that may be set for every provider.
 func (s Scheme) common() Scheme {
 	return Scheme{URL: s.URL, Tolerance: s.Tolerance, VerifyToken: s.VerifyToken, StatusOnFail: s.StatusOnFail}
 }
 
-// complete fills the defaults in and refuses what cannot work.
+// complete sets defaults and refuses values that are not allowed.
 func (s *Scheme) complete() error {
 	fill(&s.Algorithm, sha256Hmac)
 	fill(&s.Encoding, "hex")
@@ -208,12 +229,14 @@ func (s *Scheme) consistent() error {
 	return nil
 }
 
+// fill sets *s if it is empty.
 func fill(s *string, value string) {
 	if *s == "" {
 		*s = value
 	}
 }
 
+// count returns how many of the values are not empty.
 func count(values ...string) (n int) {
 	for _, v := range values {
 		if v != "" {
@@ -223,6 +246,7 @@ func count(values ...string) (n int) {
 	return n
 }
 
+// isToken reports whether s is a token of RFC 9110, as names of headers are.
 func isToken(s string) bool {
 	for i := range len(s) {
 		c := s[i]

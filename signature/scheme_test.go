@@ -67,7 +67,7 @@ func TestNewRefuses(t *testing.T) {
 		{"square", `{"url":"/x"}`, "s", "scheme.url"},
 		{"square", `{"url":"ftp://x/y"}`, "s", "scheme.url"},
 	} {
-		v, err := New(tc.typ, []string{tc.secret}, []byte(tc.scheme))
+		v, err := newVerifier(tc.typ, []string{tc.secret}, tc.scheme)
 		if err == nil || v != nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("New(%s, %s) = %v, want %q", tc.typ, tc.scheme, err, tc.want)
 		}
@@ -83,7 +83,7 @@ func TestSchemeJSON(t *testing.T) {
 		`{"timestampKey":"t","separator":";"}`: `{"separator":";","timestampKey":"t"}`,
 		`null`:                                 `{}`, ` `: `{}`,
 	} {
-		s, err := decodeScheme([]byte(in))
+		s, err := ParseScheme([]byte(in))
 		if err != nil {
 			t.Fatal(err)
 		}

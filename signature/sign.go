@@ -10,36 +10,39 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
-// Headers of Standard Webhooks 1.0 and GitHub's, in the letters that hookyard sends.
+// The headers of Standard Webhooks 1.0.
 const (
-	HeaderID        = "webhook-id"
-	HeaderTimestamp = "webhook-timestamp"
-	HeaderSignature = "webhook-signature"
-	HeaderGitHub    = "X-Hub-Signature-256"
+	HeaderID        = "webhook-id"        // the message's id, the same on every attempt
+	HeaderTimestamp = "webhook-timestamp" // of the attempt, in Unix seconds
+	HeaderSignature = "webhook-signature" // see [SignStandard]
 )
 
-// Prefixes of secrets by Standard Webhooks 1.0.
+// Prefixes of the secrets of Standard Webhooks 1.0.
 const (
 	secretPrefix  = "whsec_"
 	privatePrefix = "whsk_"
 	publicPrefix  = "whpk_"
 )
 
-// Standard gives the value of webhook-signature by Standard Webhooks 1.0: one signature for each secret, separated by
-// spaces, so that a receiver finds the one it knows during a rotation. whsk_… signs with ed25519 (v1a), whsec_… and any
-// other text with HMAC-SHA256 (v1). timestamp is that of the attempt, in seconds. It fails without secrets, for secrets
-// that [CheckSecret] refuses, and for an id that is empty or holds a dot, which would let one signature fit two
-// messages.
-func Standard(secrets []string, id string, timestamp int64, body []byte) (string, error) {
+// SignStandard returns the value of webhook-signature by Standard Webhooks 1.0 for a message that is sent with the
+// given id and timestamp in webhook-id and webhook-timestamp, the latter in Unix seconds.
+//
+// It contains one signature for each secret, so that during a rotation receivers find the one they can verify: ed25519
+// (v1a) for whsk_…, HMAC-SHA256 (v1) for whsec_… and any other text.
+//
+// SignStandard fails without secrets, for secrets that [CheckSecret] refuses, and for an id that is empty or contains a
+// dot: with a dot one signature would fit two messages.
+func SignStandard(secrets []string, id string, timestamp time.Time, body []byte) (string, error) {
 	if id == "" || strings.Contains(id, ".") {
 		return "", fmt.Errorf("the id to sign must not be empty or hold a dot")
 	}
 	if len(secrets) == 0 {
 		return "", fmt.Errorf("no secret to sign with")
 	}
-	head := id + "." + strconv.FormatInt(timestamp, 10) + "."
+	head := id + "." + strconv.FormatInt(timestamp.Unix(), 10) + "."
 	out := make([]byte, 0, 96*len(secrets))
 	for _, secret := range secrets {
 		if err := CheckSecret(secret); err != nil {
@@ -72,52 +75,32 @@ func Standard(secrets []string, id string, timestamp int64, body []byte) (string
 	return string(out), nil
 }
 
-// GitHub gives the value of X-Hub-Signature-256. The key is the secret's text as it stands, whsec_ and all.
-func GitHub(secret string, body []byte) string {
+// SignGitHub returns the value of the header X-Hub-Signature-256 as GitHub computes it. The key is the text of the
+// secret, including a prefix such as whsec_.
+func SignGitHub(secret string, body []byte) string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write(body)
 	return "sha256=" + hex.EncodeToString(mac.Sum(nil))
 }
 
-// Headers gives what hookyard's deliveries carry to prove themselves: the three headers of Standard Webhooks and
-// GitHub's, the latter with the first secret that is not ed25519. Without secrets, id and timestamp only. Errors are
-// those of [Standard].
-func Headers(secrets []string, id string, timestamp int64, body []byte) (map[string]string, error) {
-	h := map[string]string{HeaderID: id, HeaderTimestamp: strconv.FormatInt(timestamp, 10)}
-	if len(secrets) == 0 {
-		return h, nil
-	}
-	value, err := Standard(secrets, id, timestamp, body)
-	if err != nil {
-		return nil, err
-	}
-	h[HeaderSignature] = value
-	for _, s := range secrets {
-		if !strings.HasPrefix(s, privatePrefix) {
-			h[HeaderGitHub] = GitHub(s, body)
-			break
-		}
-	}
-	return h, nil
-}
-
-// NewSecret makes a secret: whsec_ and the base64 of 32 random bytes.
+// NewSecret returns a random secret for HMAC-SHA256: whsec_ and the base64 of 32 bytes.
 func NewSecret() string {
 	b := make([]byte, 32)
-	rand.Read(b) // never fails
+	rand.Read(b) // cannot fail
 	return secretPrefix + base64.StdEncoding.EncodeToString(b)
 }
 
-// NewKeyPair makes an ed25519 key pair: whsk_… to sign with and keep, whpk_… to give to receivers.
+// NewKeyPair returns a random ed25519 key pair: the private key, whsk_…, to sign with, and the public key, whpk_…, for
+// receivers to verify with.
 func NewKeyPair() (private, public string) {
 	pub, key, err := ed25519.GenerateKey(nil)
 	if err != nil {
-		panic(err) // crypto/rand does not fail
+		panic(err) // crypto/rand cannot fail
 	}
 	return privatePrefix + base64.StdEncoding.EncodeToString(key), publicPrefix + base64.StdEncoding.EncodeToString(pub)
 }
 
-// PublicKey gives the whpk_… of a whsk_….
+// PublicKey returns the public key, whpk_…, of a private key, whsk_….
 func PublicKey(private string) (string, error) {
 	key, err := privateKey(private)
 	if err != nil {
@@ -126,8 +109,9 @@ func PublicKey(private string) (string, error) {
 	return publicPrefix + base64.StdEncoding.EncodeToString(key.Public().(ed25519.PublicKey)), nil
 }
 
-// CheckSecret refuses secrets that cannot sign: an empty one, whsec_ that is not the base64 of 24 to 64 bytes, whsk_
-// that is not an ed25519 private key, and whpk_, which can only verify. Any other text is a secret as it stands.
+// CheckSecret returns an error if s cannot sign by [SignStandard]: an empty secret, whsec_ not followed by the base64
+// of 24 to 64 bytes, whsk_ not followed by that of an ed25519 private key, and whpk_, which can only verify. Any other
+// text is a valid secret.
 func CheckSecret(s string) error {
 	switch {
 	case s == "":
@@ -147,9 +131,9 @@ func CheckSecret(s string) error {
 	return nil
 }
 
-// standardKey gives the key of a secret by Standard Webhooks: for ed25519 the public key of whpk_… and whsk_…, else the
-// HMAC key of whsec_… and of any other text. It is nil for secrets of the other kind. The length of whsec_ is not
-// checked here: what a sender gave out is what verifies.
+// standardKey returns the key for verifying by Standard Webhooks: if asymmetric, the public key of whpk_… and whsk_…,
+// otherwise the HMAC key of whsec_… and of any other text. It returns nil for secrets of the other kind. It does not
+// check the length of whsec_: a sender may have issued a short one.
 func standardKey(secret string, asymmetric bool) ([]byte, error) {
 	switch {
 	case strings.HasPrefix(secret, publicPrefix):
@@ -178,6 +162,7 @@ func standardKey(secret string, asymmetric bool) ([]byte, error) {
 	return []byte(secret), nil
 }
 
+// publicKey decodes whpk_….
 func publicKey(s string) ([]byte, error) {
 	key, err := decode64(strings.TrimPrefix(s, publicPrefix))
 	if err != nil || len(key) != ed25519.PublicKeySize {
@@ -186,7 +171,7 @@ func publicKey(s string) ([]byte, error) {
 	return key, nil
 }
 
-// privateKey reads whsk_… of 64 bytes (seed and public key, as Svix writes it) or 32 (the seed alone).
+// privateKey decodes whsk_…, which holds 64 bytes (seed and public key, as Svix writes it) or 32 (the seed).
 func privateKey(s string) (ed25519.PrivateKey, error) {
 	wrong := fmt.Errorf("a private key is whsk_ and the base64 of an ed25519 key of 32 or 64 bytes")
 	text, ok := strings.CutPrefix(s, privatePrefix)

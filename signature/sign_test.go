@@ -3,7 +3,6 @@ package signature
 import (
 	"crypto/ed25519"
 	"encoding/base64"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +10,7 @@ import (
 	official "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
-// The reference library reads the real clock, so these two tests do too.
+// The reference library uses the real clock, so these two tests do too.
 
 func TestOfficialVerifiesOurs(t *testing.T) {
 	t.Parallel()
@@ -19,10 +18,7 @@ func TestOfficialVerifiesOurs(t *testing.T) {
 	text := strings.Repeat("any text ", 3)
 	for _, secret := range []string{NewSecret(), NewSecret(), text} {
 		private, _ := NewKeyPair()
-		h, err := Headers([]string{private, NewSecret(), secret}, "evt_01", time.Now().Unix(), body)
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := signed(t, []string{private, NewSecret(), secret}, "evt_01", time.Now(), body)
 		theirs, err := official.NewWebhook(secret)
 		if secret == text {
 			theirs, err = official.NewWebhookRaw([]byte(secret))
@@ -30,18 +26,20 @@ func TestOfficialVerifiesOurs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := theirs.Verify(body, httpHeader(h)); err != nil {
+		if err := theirs.Verify(body, h); err != nil {
 			t.Errorf("the reference library refuses our signature: %v", err)
 		}
-		if theirs.Verify(append(body, ' '), httpHeader(h)) == nil {
-			t.Error("the reference library takes a changed body")
+		if theirs.Verify(append(body, ' '), h) == nil {
+			t.Error("the reference library accepts a changed body")
 		}
 	}
 }
 
 func TestWeVerifyOfficial(t *testing.T) {
 	t.Parallel()
-	secret, body, now := NewSecret(), []byte(`{"a":1}`), time.Now()
+	now := time.Now()
+	secret := NewSecret()
+	body := []byte(`{"a":1}`)
 	theirs, err := official.NewWebhook(secret)
 	if err != nil {
 		t.Fatal(err)
@@ -50,35 +48,33 @@ func TestWeVerifyOfficial(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ours, err := Standard([]string{secret}, "msg_1", now.Unix(), body)
+	ours, err := SignStandard([]string{secret}, "msg_1", now, body)
 	if err != nil || ours != value {
 		t.Errorf("ours %s, theirs %s, %v", ours, value, err)
 	}
-	h, err := Headers(nil, "msg_1", now.Unix(), body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signed := httpHeader(h)
-	if err := VerifyStandard([]string{secret}, signed, body, now); err == nil {
+	h := signed(t, []string{secret}, "msg_1", now, body)
+	h.Del(HeaderSignature)
+	if err := VerifyStandard([]string{secret}, h, body, now); err == nil {
 		t.Error("an unsigned message verifies")
 	}
-	signed.Set(HeaderSignature, value)
-	if err := VerifyStandard([]string{NewSecret(), secret}, signed, body, now); err != nil {
+	h.Set(HeaderSignature, value)
+	if err := VerifyStandard([]string{NewSecret(), secret}, h, body, now); err != nil {
 		t.Error(err)
 	}
-	if err := VerifyStandard([]string{NewSecret()}, signed, body, now); err == nil {
+	if err := VerifyStandard([]string{NewSecret()}, h, body, now); err == nil {
 		t.Error("another secret verifies")
 	}
-	if err := VerifyStandard(nil, signed, body, now); err == nil {
+	if err := VerifyStandard(nil, h, body, now); err == nil {
 		t.Error("no secret verifies")
 	}
 }
 
-func TestStandard(t *testing.T) {
+func TestSignStandard(t *testing.T) {
 	t.Parallel()
+	now := time.Unix(noon, 0)
 	private, public := NewKeyPair()
-	value, err := Standard([]string{"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", private}, "msg_p5jXN8AQM9LWM0D4loKWxJek",
-		1614265330, []byte(`{"test": 2432232314}`))
+	value, err := SignStandard([]string{"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", private},
+		"msg_p5jXN8AQM9LWM0D4loKWxJek", time.Unix(1614265330, 0), []byte(`{"test": 2432232314}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,35 +91,20 @@ func TestStandard(t *testing.T) {
 	}
 	for _, tc := range []struct{ secret, id string }{{"s", ""}, {"s", "a.b"}, {"", "a"}, {public, "a"},
 		{"whsec_x", "a"}} {
-		if v, err := Standard([]string{tc.secret}, tc.id, 1, nil); err == nil {
-			t.Errorf("Standard(%q, %q) = %s", tc.secret, tc.id, v)
+		if v, err := SignStandard([]string{tc.secret}, tc.id, now, nil); err == nil {
+			t.Errorf("SignStandard(%q, %q) = %s", tc.secret, tc.id, v)
 		}
 	}
-	if _, err := Standard(nil, "a", 1, nil); err == nil {
+	if _, err := SignStandard(nil, "a", now, nil); err == nil {
 		t.Error("signed without a secret")
 	}
 }
 
-func TestHeaders(t *testing.T) {
+func TestSignGitHub(t *testing.T) {
 	t.Parallel()
-	private, public := NewKeyPair()
-	h, err := Headers([]string{private, "It's a Secret to Everybody"}, "m", noon, []byte("Hello, World!"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"; h[HeaderGitHub] != want {
-		t.Errorf("GitHub's header is %s", h[HeaderGitHub])
-	}
-	if h, err = Headers([]string{private}, "m", noon, nil); err != nil || h[HeaderGitHub] != "" ||
-		h[HeaderSignature] == "" {
-		t.Errorf("with ed25519 only: %v, %v", h, err)
-	}
-	if h, err = Headers(nil, "m", noon, nil); err != nil || len(h) != 2 || h[HeaderID] != "m" ||
-		h[HeaderTimestamp] != "1795348800" {
-		t.Errorf("without secrets: %v, %v", h, err)
-	}
-	if _, err = Headers([]string{public}, "m", noon, nil); err == nil {
-		t.Error("signed with a public key")
+	want := "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+	if got := SignGitHub("It's a Secret to Everybody", []byte("Hello, World!")); got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
@@ -152,17 +133,9 @@ func TestCheckSecret(t *testing.T) {
 		}
 	}
 	if _, err := PublicKey(public); err == nil {
-		t.Error("PublicKey takes a public key")
+		t.Error("PublicKey accepts a public key")
 	}
 	if a, b := NewSecret(), NewSecret(); a == b {
 		t.Error("NewSecret repeats itself")
 	}
-}
-
-func httpHeader(m map[string]string) http.Header {
-	h := http.Header{}
-	for name, value := range m {
-		h.Set(name, value)
-	}
-	return h
 }

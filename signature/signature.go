@@ -1,11 +1,6 @@
-// Package signature verifies what comes in and signs what goes out. It works on raw bytes, compares in constant time
-// and knows each provider as a row of a table: most rows are a [Scheme] and nothing else.
-//
-// The package imports the standard library only and does no I/O.
 package signature
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -13,68 +8,97 @@ import (
 	"time"
 )
 
-// Request is what a sender sent.
+// Request is a received webhook, the input of [Verifier.Verify]. The zero value of each field is valid; what a
+// provider signs must be set for its signature to match.
 type Request struct {
 	Method string
-	URL    string // absolute and public, as the sender saw it: some providers sign it
+	URL    string // absolute and public, as the sender called it: some providers sign it
 	Header http.Header
-	Body   []byte    // exactly as it came
-	Now    time.Time // when it came; zero means now
+	Body   []byte    // the bytes as received
+	Now    time.Time // the time of receipt, which timestamps are compared with; zero means time.Now
 }
 
-// Answer is what a challenge wants to hear.
-type Answer struct {
-	Status int
-	Header map[string]string
-	Body   []byte
+// Result describes a verified request.
+type Result struct {
+	// Method is what verified the request, such as "github hmac-sha256" or "token". It is empty when nothing did: for
+	// the provider none, and for handshakes that are answered without proof.
+	Method     string
+	EventType  string // as the provider names it; empty when the provider names none
+	DeliveryID string // the provider's own id, the same on every retry; empty when there is none
+	// Response, when not nil, is the reply to a handshake. Write it and do not treat the request as an event.
+	Response *Response
 }
 
-// Verdict is what is known of a request.
-type Verdict struct {
-	OK bool // the sender is who it should be, or the request is a challenge that Answer settles
-	// what vouches for the sender, such as "github hmac-sha256"; "" when nothing does; shown to people
-	By         string
-	Reason     string  // when not OK: what is wrong, in words a person can act on; never secret material
-	Status     int     // when not OK: the HTTP status to refuse with
-	EventType  string  // as the provider names it; "" when it does not, or when not OK
-	DeliveryID string  // the provider's own id, the same on every retry; "" when it has none, or when not OK
-	Answer     *Answer // when not nil: reply this and store nothing
+// Response is the reply that a provider's handshake expects.
+type Response struct {
+	StatusCode int
+	Header     map[string]string
+	Body       []byte
 }
 
-// Verifier verifies the requests of one source. It is safe for concurrent use.
-type Verifier struct {
-	p       *provider
-	secrets []string
-	digests [][32]byte // of secrets, for plain comparisons
-	rules   []*rule
-	code    func(*Verifier, *Request) string // in place of rules, for what no scheme describes
-	by      string                           // goes with code
-	set     Scheme
-}
-
-// New makes the verifier of a source of the given type. A type other than token and hmac has its scheme already; of the
-// given one it takes url, tolerance, verifyToken and statusOnFail only. Empty secrets are left out. Errors say what is
-// wrong in words for the person who made the source; those about the scheme begin with "scheme." and the field.
-func New(typ string, secrets []string, scheme json.RawMessage) (*Verifier, error) {
-	p := find(typ)
-	if p == nil {
-		return nil, fmt.Errorf("unknown source type %q: it must be one of %s", typ, strings.Join(Types(), ", "))
+// Write writes the response to w. It keeps the header fields of w that the response does not set.
+func (r *Response) Write(w http.ResponseWriter) error {
+	for name, value := range r.Header {
+		w.Header().Set(name, value)
 	}
-	set, err := decodeScheme(scheme)
-	if err != nil {
+	w.WriteHeader(r.StatusCode)
+	_, err := w.Write(r.Body)
+	return err
+}
+
+// Error is why [Verifier.Verify] refused a request.
+type Error struct {
+	Reason     string // what is wrong, for the person who set the sender up; never contains a secret
+	StatusCode int    // to refuse the request with: 401, or what [Scheme.StatusOnFail] says
+}
+
+// Error returns the reason.
+func (e *Error) Error() string { return e.Reason }
+
+// Verifier verifies the requests of one sender. It is safe for concurrent use.
+type Verifier struct {
+	provider *entry
+	secrets  []string
+	digests  [][32]byte // of secrets, for comparing tokens
+	rules    []*rule
+	code     func(*Verifier, *Request) string // in place of rules
+	method   string                           // goes with code
+	scheme   Scheme                           // as given to New
+}
+
+// New returns a verifier for the named provider, which must be one of [Names].
+//
+// A request passes when one of the secrets verifies it. Empty secrets are ignored. Without any, New fails, except for
+// the provider none and for providers that hand out the secret only after they have called the receiver; a verifier of
+// the latter refuses everything but handshakes.
+//
+// The scheme may be nil. For the provider hmac it describes the signature and is required. For token it may name the
+// Header and Prefix. For every other provider, only URL, Tolerance, VerifyToken and StatusOnFail may be set.
+//
+// The error says what is wrong in words for the person who chose provider, secrets and scheme. When the scheme is
+// wrong, it begins with "scheme." and the JSON name of the field.
+func New(provider string, secrets []string, scheme *Scheme) (*Verifier, error) {
+	e := find(provider)
+	if e == nil {
+		return nil, fmt.Errorf("unknown source type %q: it must be one of %s", provider, strings.Join(Names(), ", "))
+	}
+	v := &Verifier{provider: e}
+	if scheme != nil {
+		v.scheme = *scheme
+	}
+	if err := v.scheme.check(); err != nil {
 		return nil, err
 	}
-	v := &Verifier{p: p, set: set}
 	for _, s := range secrets {
 		if s != "" {
 			v.secrets = append(v.secrets, s)
 			v.digests = append(v.digests, digest(s))
 		}
 	}
-	if p.secret == required && len(v.secrets) == 0 {
-		return nil, fmt.Errorf("a source of type %s needs a secret: %s", p.name, p.hint)
+	if e.secret == required && len(v.secrets) == 0 {
+		return nil, fmt.Errorf("a source of type %s needs a secret: %s", e.name, e.hint)
 	}
-	schemes, err := p.settle(v.set)
+	schemes, err := e.merge(v.scheme)
 	if err != nil {
 		return nil, err
 	}
@@ -84,15 +108,16 @@ func New(typ string, secrets []string, scheme json.RawMessage) (*Verifier, error
 	return v, nil
 }
 
-// compile makes the rules that the secrets allow. Some types take secrets of two kinds, so a rule without a key is
-// left out, but a secret that fits no rule is an error.
+// compile turns schemes into rules. Some providers have secrets of two kinds, each for a scheme of its own: a rule
+// without a key is dropped, but when secrets are given at least one rule must remain.
 func (v *Verifier) compile(schemes []Scheme) error {
 	if len(schemes) == 0 {
-		v.code, v.by = v.p.code, v.p.by
-		return v.p.checkSecrets(v.secrets)
+		v.code = v.provider.code
+		v.method = v.provider.method
+		return v.provider.checkSecrets(v.secrets)
 	}
 	for _, s := range schemes {
-		r, err := newRule(v.p.name, s, v.secrets)
+		r, err := newRule(v.provider.name, s, v.secrets)
 		if err != nil {
 			return err
 		}
@@ -101,51 +126,52 @@ func (v *Verifier) compile(schemes []Scheme) error {
 		}
 	}
 	if len(v.rules) == 0 && len(v.secrets) > 0 {
-		return fmt.Errorf("no secret of this source can verify type %s: %s", v.p.name, v.p.hint)
+		return fmt.Errorf("no secret of this source can verify type %s: %s", v.provider.name, v.provider.hint)
 	}
 	return nil
 }
 
-// Verify says whether r comes from who it should, what it is, and what a challenge wants to hear. It reads r only.
-func (v *Verifier) Verify(r *Request) Verdict {
-	if a := consent(r); a != nil {
-		return Verdict{OK: true, Answer: a}
+// Verify verifies r. The error is an [*Error] when r is not what the sender signed, and nil when it is or when r is a
+// handshake, which Result.Response then answers. Verify does not change r and keeps no reference to it.
+func (v *Verifier) Verify(r *Request) (Result, error) {
+	if response := consent(r); response != nil {
+		return Result{Response: response}, nil
 	}
 	if r.Now.IsZero() {
 		c := *r
 		c.Now = time.Now()
 		r = &c
 	}
-	by, reason := v.check(r)
-	if v.p.challenge != nil {
-		if a := v.p.challenge(v, r, reason == ""); a != nil {
-			return Verdict{OK: true, By: by, Answer: a}
+	method, reason := v.check(r)
+	if v.provider.handshake != nil {
+		if response := v.provider.handshake(v, r, reason == ""); response != nil {
+			return Result{Method: method, Response: response}, nil
 		}
 	}
 	if reason != "" {
-		if r.Method == http.MethodGet && v.p.get != "" {
-			reason = v.p.get
+		if r.Method == http.MethodGet && v.provider.onGet != "" {
+			reason = v.provider.onGet
 		}
-		return Verdict{Reason: reason, Status: v.status()}
+		return Result{}, &Error{Reason: reason, StatusCode: v.statusOnFail()}
 	}
-	return Verdict{OK: true, By: by, EventType: v.p.types.of(r), DeliveryID: v.p.id.of(r)}
+	return Result{Method: method, EventType: v.provider.eventType.find(r), DeliveryID: v.provider.id.find(r)}, nil
 }
 
-// check gives what vouches for the sender, or the reason why nothing does.
-func (v *Verifier) check(r *Request) (by, reason string) {
-	if v.p.secret == unused {
+// check returns what verified r, or the reason why nothing did.
+func (v *Verifier) check(r *Request) (method, reason string) {
+	if v.provider.secret == unused {
 		return "", ""
 	}
 	if len(v.secrets) == 0 {
-		return "", "this source has no secret to verify with: " + v.p.hint
+		return "", "this source has no secret to verify with: " + v.provider.hint
 	}
 	if v.code != nil {
 		if reason = v.code(v, r); reason != "" {
 			return "", reason
 		}
-		return v.by, ""
+		return v.method, ""
 	}
-	first, missing := "", []string{}
+	var missing []string
 	for _, rule := range v.rules {
 		if !has(r.Header, rule.Header) {
 			missing = append(missing, rule.Header)
@@ -153,20 +179,20 @@ func (v *Verifier) check(r *Request) (by, reason string) {
 		}
 		why := rule.verify(r, v.url(r))
 		if why == "" {
-			return rule.by, ""
+			return rule.method, ""
 		}
-		if first == "" {
-			first = why
+		if reason == "" {
+			reason = why
 		}
 	}
-	if first == "" {
-		first = fmt.Sprintf("header %s is missing: is the secret set at the sender, and is this the right source type?",
-			strings.Join(slices.Compact(missing), " or "))
+	if reason == "" {
+		reason = fmt.Sprintf("header %s is missing: is the secret set at the sender, and is this the right source "+
+			"type?", strings.Join(slices.Compact(missing), " or "))
 	}
-	return "", first
+	return "", reason
 }
 
-// unsigned says whether r has none of the headers that could prove its sender.
+// unsigned reports whether r lacks every header that could hold a signature.
 func (v *Verifier) unsigned(r *Request) bool {
 	for _, rule := range v.rules {
 		if has(r.Header, rule.Header) {
@@ -176,32 +202,32 @@ func (v *Verifier) unsigned(r *Request) bool {
 	return true
 }
 
-// url is the address that the sender signed. A registered one replaces what a proxy may have changed, but not the
-// query, which can differ from request to request.
+// url returns the URL that the sender signed. Scheme.URL replaces what a proxy may have rewritten, but not the query,
+// which can differ between requests.
 func (v *Verifier) url(r *Request) string {
-	if v.set.URL == "" {
+	if v.scheme.URL == "" {
 		return r.URL
 	}
-	if _, q, ok := strings.Cut(r.URL, "?"); ok && !strings.Contains(v.set.URL, "?") {
-		return v.set.URL + "?" + q
+	if _, q, ok := strings.Cut(r.URL, "?"); ok && !strings.Contains(v.scheme.URL, "?") {
+		return v.scheme.URL + "?" + q
 	}
-	return v.set.URL
+	return v.scheme.URL
 }
 
-func (v *Verifier) status() int {
-	if v.set.StatusOnFail != 0 {
-		return v.set.StatusOnFail
+func (v *Verifier) statusOnFail() int {
+	if v.scheme.StatusOnFail != 0 {
+		return v.scheme.StatusOnFail
 	}
 	return http.StatusUnauthorized
 }
 
-// Credentials lists the headers, in canonical form, and the parameters of the query in which this source's senders put
-// a secret itself and not a proof of it: their values must not be stored or shown.
+// Credentials lists the headers, in canonical form, and the query parameters in which the sender puts the secret
+// itself rather than a signature. Do not store or log their values.
 func (v *Verifier) Credentials() (headers, params []string) {
-	if v.code != nil && v.p.plainCode {
+	if v.code != nil && v.provider.readsSecret {
 		headers = append(headers, "Authorization")
 	}
-	if v.code != nil && v.p.name == "token" {
+	if v.code != nil && v.provider.name == "token" {
 		params = tokenParams()
 	}
 	for _, r := range v.rules {
@@ -212,15 +238,16 @@ func (v *Verifier) Credentials() (headers, params []string) {
 	return headers, params
 }
 
-// VerifyStandard verifies a request by Standard Webhooks 1.0: what a receiver of hookyard's deliveries needs. It gives
-// nil or an error that says what is wrong. Secrets are whsec_…, whpk_… or any other text.
+// VerifyStandard verifies a request by Standard Webhooks 1.0, as hookyard and many others sign. It accepts each of the
+// secrets: whsec_… and any other text for HMAC-SHA256, whpk_… for ed25519. The timestamp must be within five minutes of
+// now. A nil error means that the request is genuine.
 func VerifyStandard(secrets []string, h http.Header, body []byte, now time.Time) error {
 	v, err := New("standard-webhooks", secrets, nil)
 	if err != nil {
 		return err
 	}
-	if d := v.Verify(&Request{Method: http.MethodPost, Header: h, Body: body, Now: now}); !d.OK {
-		return fmt.Errorf("webhook not verified: %s", d.Reason)
+	if _, err := v.Verify(&Request{Method: http.MethodPost, Header: h, Body: body, Now: now}); err != nil {
+		return fmt.Errorf("webhook not verified: %w", err)
 	}
 	return nil
 }

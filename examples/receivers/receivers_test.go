@@ -45,7 +45,7 @@ func request(t *testing.T, id, contentType string, body []byte, at time.Time, se
 	t.Helper()
 	r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
 	r.Header.Set("Content-Type", contentType)
-	sum, err := signature.Standard(secrets, id, at.Unix(), body)
+	sum, err := signature.SignStandard(secrets, id, at, body)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,8 +19,8 @@ func showServer(c *call) error {
 
 func listSourceTypes(c *call) error {
 	out := client.SourceTypes{Types: []client.SourceType{}}
-	for _, name := range signature.Types() {
-		info, _ := signature.Describe(name)
+	for _, name := range signature.Names() {
+		info, _ := signature.Lookup(name)
 		out.Types = append(out.Types, client.SourceType{Type: name, Title: info.Title, NeedsSecret: info.NeedsSecret,
 			SecretHint: info.SecretHint, Setup: info.Setup})
 	}

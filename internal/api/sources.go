@@ -261,13 +261,17 @@ func (c *call) checkSource(s *hookyard.Source) error {
 	}
 	if s.Type == "" {
 		return hookyard.FieldErrorf("type", "type is missing: it must be one of %s, %s",
-			strings.Join(signature.Types(), ", "), typeRabbitMQ)
+			strings.Join(signature.Names(), ", "), typeRabbitMQ)
 	}
-	if !slices.Contains(signature.Types(), s.Type) {
+	if !slices.Contains(signature.Names(), s.Type) {
 		return hookyard.FieldErrorf("type", "type %q is not known; it must be one of %s, %s",
-			hookyard.Clean(s.Type, 50), strings.Join(signature.Types(), ", "), typeRabbitMQ)
+			hookyard.Clean(s.Type, 50), strings.Join(signature.Names(), ", "), typeRabbitMQ)
 	}
-	if _, err := signature.New(s.Type, hookyard.Live(s.Secrets, now()), s.Scheme); err != nil {
+	scheme, err := signature.ParseScheme(s.Scheme)
+	if err == nil {
+		_, err = signature.New(s.Type, hookyard.Live(s.Secrets, now()), scheme)
+	}
+	if err != nil {
 		field, _, _ := strings.Cut(err.Error(), " ")
 		if !strings.HasPrefix(field, "scheme") {
 			field = "secret"

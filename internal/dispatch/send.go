@@ -268,14 +268,14 @@ func (d *Dispatcher) header(h *hookyard.Hook, e *hookyard.Event, shaped format.S
 	if len(live) == 0 {
 		return out, nil
 	}
-	signed, err := signature.Standard(live, e.ID, stamp, shaped.Body)
+	signed, err := signature.SignStandard(live, e.ID, now, shaped.Body)
 	if err != nil {
 		return nil, err
 	}
 	out["Webhook-Signature"] = []string{signed}
 	for _, secret := range live { // the newest that GitHub's scheme can use: ed25519 keys it cannot
 		if !strings.HasPrefix(secret, "whsk_") {
-			out["X-Hub-Signature-256"] = []string{signature.GitHub(secret, shaped.Body)}
+			out["X-Hub-Signature-256"] = []string{signature.SignGitHub(secret, shaped.Body)}
 			break
 		}
 	}

@@ -46,22 +46,23 @@ func (in *Ingest) Inbound(w http.ResponseWriter, r *http.Request, owner, project
 	if err != nil {
 		return err
 	}
-	verdict := verify.Verify(&signature.Request{Method: r.Method, URL: in.o.BaseURL + r.URL.RequestURI(),
+	verified, refused := verify.Verify(&signature.Request{Method: r.Method, URL: in.o.BaseURL + r.URL.RequestURI(),
 		Header: r.Header, Body: body, Now: now})
-	if verdict.Answer != nil {
-		return reply(w, verdict.Answer)
+	if verified.Response != nil {
+		return reply(w, verified.Response)
 	}
 	headers, params := verify.Credentials()
 	if r.URL.RawQuery != "" {
 		target += "?" + hideToken(r.URL, params)
 	}
-	if !verdict.OK {
-		in.refuse(r, s, body, target, verdict.Reason, now)
+	if refused != nil {
+		in.refuse(r, s, body, target, refused.Error(), now)
 		code := hookyard.Unauthenticated
-		if verdict.Status == http.StatusForbidden {
+		var why *signature.Error
+		if errors.As(refused, &why) && why.StatusCode == http.StatusForbidden {
 			code = hookyard.Forbidden
 		}
-		return hookyard.Errorf(code, "not accepted by source %s: %s", s.Name, verdict.Reason)
+		return hookyard.Errorf(code, "not accepted by source %s: %v", s.Name, refused)
 	}
 	if r.Method == http.MethodHead || r.Method == http.MethodOptions || r.Method == http.MethodGet &&
 		r.URL.RawQuery == "" {
@@ -69,7 +70,7 @@ func (in *Ingest) Inbound(w http.ResponseWriter, r *http.Request, owner, project
 		w.WriteHeader(http.StatusNoContent) // there is nothing to keep; providers look whether somebody is at home
 		return nil
 	}
-	receipt, err := in.Accept(r.Context(), view, in.event(r, s, &verdict, body, target, headers, now))
+	receipt, err := in.Accept(r.Context(), view, in.event(r, s, &verified, body, target, headers, now))
 	if err != nil {
 		return err
 	}
@@ -77,13 +78,13 @@ func (in *Ingest) Inbound(w http.ResponseWriter, r *http.Request, owner, project
 }
 
 // event makes the event of a verified request: bytes and headers as they came, less what only the way in needs.
-func (in *Ingest) event(r *http.Request, s *hookyard.Source, verdict *signature.Verdict, body []byte, target string,
+func (in *Ingest) event(r *http.Request, s *hookyard.Source, verified *signature.Result, body []byte, target string,
 	hide []string, now time.Time) *hookyard.Event {
-	e := hookyard.NewEvent(s.Name, in.typeOf(r, s, verdict, body), body, now)
+	e := hookyard.NewEvent(s.Name, in.typeOf(r, s, verified, body), body, now)
 	e.ContentType = hookyard.Clean(r.Header.Get("Content-Type"), 200)
 	e.Header, e.Method, e.Target = keptHeader(r.Header, hide), r.Method, hookyard.Clean(target, 4096)
-	e.Remote, e.Verified = RemoteAddr(r), verdict.By
-	e.DedupKey = verdict.DeliveryID
+	e.Remote, e.Verified = RemoteAddr(r), verified.Method
+	e.DedupKey = verified.DeliveryID
 	if s.DedupHeader != "" {
 		e.DedupKey = r.Header.Get(s.DedupHeader)
 	}
@@ -97,7 +98,7 @@ func (in *Ingest) event(r *http.Request, s *hookyard.Source, verdict *signature.
 // typeOf names the event: as the source says, else as its provider does it, else by the source's name. A provider's
 // name for it is never a reason to refuse an event; it is made fit to be shown
 // and to be a header's value.
-func (in *Ingest) typeOf(r *http.Request, s *hookyard.Source, verdict *signature.Verdict, body []byte) string {
+func (in *Ingest) typeOf(r *http.Request, s *hookyard.Source, verified *signature.Result, body []byte) string {
 	t := s.EventType
 	if t == "" && s.TypeHeader != "" {
 		t = r.Header.Get(s.TypeHeader)
@@ -106,7 +107,7 @@ func (in *Ingest) typeOf(r *http.Request, s *hookyard.Source, verdict *signature
 		t = gjson.GetBytes(body, s.TypeField).String()
 	}
 	if t == "" {
-		t = verdict.EventType
+		t = verified.EventType
 	}
 	t = strings.TrimSpace(hookyard.CleanLine(t, in.o.Limits.EventType))
 	if t == "" || strings.HasPrefix(t, "hookyard.") {
@@ -210,14 +211,9 @@ func WriteAnswer(ctx context.Context, w http.ResponseWriter, a *hookyard.Answer)
 	return ignoreGone(err)
 }
 
-func reply(w http.ResponseWriter, a *signature.Answer) error {
-	for name, value := range a.Header {
-		w.Header().Set(name, value)
-	}
+func reply(w http.ResponseWriter, a *signature.Response) error {
 	noPage(w.Header())
-	w.WriteHeader(a.Status)
-	_, err := w.Write(a.Body)
-	return ignoreGone(err)
+	return ignoreGone(a.Write(w))
 }
 
 // noPage takes scripts and origin from an answer that strangers had a part in.

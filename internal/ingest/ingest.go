@@ -171,7 +171,11 @@ func (in *Ingest) verifierOf(s *hookyard.Source, now time.Time) (*signature.Veri
 			return v.Verifier, nil
 		}
 	}
-	made, err := signature.New(s.Type, hookyard.Live(s.Secrets, now), s.Scheme)
+	scheme, err := signature.ParseScheme(s.Scheme)
+	if err != nil {
+		return nil, err
+	}
+	made, err := signature.New(s.Type, hookyard.Live(s.Secrets, now), scheme)
 	if err != nil {
 		return nil, err
 	}

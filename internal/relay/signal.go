@@ -105,10 +105,9 @@ func signed(p *hookyard.Project, r *http.Request, body []byte, now time.Time) (b
 		return "", hookyard.Errorf(hookyard.Forbidden,
 			"the relay of %s takes signed events only, but the project has no relay secret yet (project setting relaySecret)", p.Path())
 	}
-	verdict := v.Verify(&signature.Request{Method: r.Method, Header: r.Header, Body: body, Now: now})
-	if !verdict.OK {
-		return "", hookyard.Errorf(hookyard.Unauthenticated, "not accepted by the relay of %s: %s", p.Path(),
-			verdict.Reason)
+	verified, err := v.Verify(&signature.Request{Method: r.Method, Header: r.Header, Body: body, Now: now})
+	if err != nil {
+		return "", hookyard.Errorf(hookyard.Unauthenticated, "not accepted by the relay of %s: %v", p.Path(), err)
 	}
-	return verdict.By, nil
+	return verified.Method, nil
 }

@@ -27,8 +27,8 @@ type provider struct {
 
 func providerList() []provider {
 	var out []provider
-	for _, name := range signature.Types() {
-		info, _ := signature.Describe(name)
+	for _, name := range signature.Names() {
+		info, _ := signature.Lookup(name)
 		out = append(out, provider{name, info.Title, info.Setup, info.SecretHint, info.NeedsSecret})
 	}
 	out = append(out, provider{Name: "rabbitmq", Title: "RabbitMQ queue",

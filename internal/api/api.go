@@ -14,6 +14,7 @@ import (
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
 	"github.com/hookyard/hookyard/internal/auth"
+	"github.com/hookyard/hookyard/internal/control"
 )
 
 // Projects is what the API asks of the store about projects. As with the interfaces below, internal/store has the
@@ -143,6 +144,7 @@ type Live func(w http.ResponseWriter, r *http.Request, owner, project string) er
 
 // Options are what an [API] is made of. All but the last five are required.
 type Options struct {
+	Control    *control.Control
 	Store      Store
 	Ingest     Ingest
 	Dispatcher Dispatcher

@@ -15,6 +15,7 @@ import (
 	"github.com/hookyard/hookyard/client"
 	"github.com/hookyard/hookyard/internal/api"
 	"github.com/hookyard/hookyard/internal/auth"
+	"github.com/hookyard/hookyard/internal/control"
 	"github.com/hookyard/hookyard/internal/dispatch"
 	"github.com/hookyard/hookyard/internal/egress"
 	"github.com/hookyard/hookyard/internal/filter"
@@ -74,6 +75,13 @@ func serve(t *testing.T, db *store.DB, change func(*api.Options)) *bundle {
 	}
 	o.Ingest = ingest.New(ingest.Options{Store: db, Dispatcher: dispatcher, Filter: accepts, Limits: o.Limits, Log: log,
 		BaseURL: o.BaseURL})
+	o.Control, err = control.New(control.Options{
+		Store: db, Ingest: o.Ingest, Dispatcher: dispatcher, Auth: o.Auth, Targets: out, Filter: accepts,
+		Limits: o.Limits, Log: log, DefaultHooks: o.DefaultHooks, CreateOnUse: o.CreateOnUse, Dev: o.Dev,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	a, err := api.New(o)
 	if err != nil {
 		t.Fatal(err)

@@ -12,17 +12,19 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/auth"
+	"github.com/hookyard/hookyard/internal/control"
 )
 
 // call is one request on its way through a handler. It belongs to one goroutine.
 type call struct {
-	a    *API
-	w    http.ResponseWriter
-	r    *http.Request
-	id   *auth.Identity // who asks; nil on routes that are open to all
-	view *hookyard.View // the project of the path; nil on routes without one
-	q    url.Values     // the query, checked
-	body []byte         // of settings, once it was read
+	a       *API
+	w       http.ResponseWriter
+	r       *http.Request
+	id      *auth.Identity   // who asks; nil on routes that are open to all
+	view    *hookyard.View   // the project of the path; nil on routes without one
+	project *control.Project // likewise
+	q       url.Values       // the query, checked
+	body    []byte           // of settings, once it was read
 }
 
 // handler wraps a route: who asks, may they, and what went wrong.
@@ -98,9 +100,16 @@ func (c *call) admit(rt *route) error {
 	if rt.need == byItself {
 		return nil
 	}
-	view, err := c.a.enter(c.ctx(), c.id, c.param("owner"), c.param("project"), rt.need.role(), rt.creates)
-	c.view = view
-	return err
+	enter := c.a.o.Control.Project
+	if rt.creates {
+		enter = c.a.o.Control.ProjectOnUse
+	}
+	p, err := enter(c.ctx(), c.id, c.param("owner"), c.param("project"), rt.need.access())
+	if err != nil {
+		return err
+	}
+	c.project, c.view = p, p.View
+	return nil
 }
 
 // enter finds a project. No project and no right look the same, unless the caller would own it.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/control"
 )
 
 // Bounds on the JSON of everything but events.
@@ -165,4 +166,10 @@ func kindName(t reflect.Type) string {
 		return "an object"
 	}
 	return "a number"
+}
+
+// members reads the request's body; an empty one is an object without members.
+func (c *call) members() (control.Object, error) {
+	o, err := c.object()
+	return control.Object(o), err
 }

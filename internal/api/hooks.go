@@ -4,53 +4,43 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
-	"github.com/hookyard/hookyard/signature"
+	"github.com/hookyard/hookyard/internal/control"
 )
 
 func listHooks(c *call) error {
-	hooks, err := c.a.o.Store.Hooks(c.ctx(), c.key())
+	hooks, err := c.project.Hooks(c.ctx())
 	if err != nil {
 		return err
 	}
-	return c.reply(http.StatusOK, hooksJSON(c.view.Project, hooks))
+	return c.reply(http.StatusOK, hooksJSON(c.project.View.Project, hooks))
 }
 
 func showHook(c *call) error {
-	h, err := c.hook()
+	h, err := c.project.Hook(c.ctx(), c.param("id"))
 	if err != nil {
 		return err
 	}
 	return c.replyHook(h)
 }
 
-// createHook makes a hook. As at WebGME one that exists is not replaced: 403, whatever the body.
 func createHook(c *call) error {
-	body, err := c.object()
+	body, err := c.members()
 	if err != nil {
 		return err
 	}
-	p, id := c.view.Project, c.param("id")
-	if c.view.Hook(id) != nil {
+	if id := c.param("id"); c.project.View.Hook(id) != nil {
 		return hookExists(id)
 	}
-	h := &hookyard.Hook{ProjectKey: p.Key, Project: p.Path(), ID: id, Active: true, Description: noDescription}
-	in := hookInput{h: h}
-	if err := in.read(body); err != nil {
+	in, err := readHook(body, true)
+	if err != nil {
 		return err
 	}
-	if preset, ok := hookyard.Presets()[p.Preset]; ok && h.Off.Policy == "" {
-		h.Off = preset.Off
-	}
-	if err := c.checkHook(h); err != nil {
-		return err
-	}
-	err = c.a.o.Store.CreateHook(c.ctx(), h, c.a.o.Limits.HooksPerProject)
+	h, err := c.project.CreateHook(c.ctx(), c.param("id"), in)
 	if errors.Is(err, hookyard.ErrConflict) {
-		return hookExists(id)
+		return hookExists(c.param("id"))
 	}
 	if err != nil {
 		return err
@@ -59,73 +49,53 @@ func createHook(c *call) error {
 }
 
 func updateHook(c *call) error {
-	body, err := c.object()
+	body, err := c.members()
 	if err != nil {
 		return err
 	}
-	var wanted int64
-	if err := body.only("revision", into(&wanted)); err != nil {
-		return err
+	var given struct {
+		Revision int64 `json:"revision"`
 	}
-	revision, stale, err := c.revision(wanted)
-	if err != nil {
-		return err
-	}
-	h, err := c.changeHook(revision, stale, "hook.update", func(h *hookyard.Hook) error {
-		before := *h
-		in := hookInput{h: h, before: &before}
-		if err := in.read(body); err != nil {
+	if body.Has("revision") {
+		if err := (control.Object{"revision": body["revision"]}).Decode(&given); err != nil {
 			return err
 		}
-		return settleHook(h, &before, body.has("active"))
-	})
+	}
+	revision, err := c.revision(given.Revision)
 	if err != nil {
 		return err
+	}
+	in, err := readHook(body, false)
+	if err != nil {
+		return err
+	}
+	in.Revision = revision
+	h, err := c.project.UpdateHook(c.ctx(), c.param("id"), in)
+	if err != nil {
+		return c.stale(err, revision)
 	}
 	return c.replyHook(h)
 }
 
 // removeHook deletes a hook and answers the map of those that are left.
 func removeHook(c *call) error {
-	h, err := c.hook()
+	revision, err := c.revision(0)
 	if err != nil {
 		return err
 	}
-	if err := c.expect("hook "+h.ID, h.Revision); err != nil {
-		return err
+	if err := c.project.DeleteHook(c.ctx(), c.param("id"), revision); err != nil {
+		return c.stale(err, revision)
 	}
-	err = c.a.o.Store.DeleteHook(c.ctx(), c.key(), h.ID)
-	if errors.Is(err, hookyard.ErrNotFound) {
-		return noSuchHook(h.ID)
-	}
-	if err != nil {
-		return err
-	}
-	c.a.o.Dispatcher.Renew(h.Key) // what it is still owed is canceled
 	return listHooks(c)
 }
 
-// testHook sends an event of type test to one hook, whatever events it wants.
 func testHook(c *call) error {
-	h, err := c.hook()
+	d, err := c.project.TestHook(c.ctx(), c.param("id"))
 	if err != nil {
 		return err
 	}
-	data, err := encode(map[string]string{"message": "This is a test from hookyard", "project": c.view.Project.Path(),
-		"hook": h.ID, "by": c.id.User.Name})
-	if err != nil {
-		return err
-	}
-	e := hookyard.NewMeta(c.key(), "test", data, now())
-	d := hookyard.Owe(e, h)
-	a := &hookyard.Acceptance{Event: e, Deliveries: []hookyard.Delivery{d}, Taken: []bool{false},
-		Ordered: []bool{h.Ordered}}
-	if _, err := c.a.o.Store.Accept(c.ctx(), a); err != nil {
-		return err
-	}
-	c.a.o.Dispatcher.Wake(h.Key)
-	return c.reply(http.StatusAccepted, client.HookTest{ID: e.ID, DeliveryID: hookyard.DeliveryID(e.ID, h.Key),
-		State: d.State, Reason: d.Reason})
+	return c.reply(http.StatusAccepted, client.HookTest{ID: d.EventID, DeliveryID: d.ID, State: d.State,
+		Reason: d.Reason})
 }
 
 func rotateHookSecret(c *call) error {
@@ -133,72 +103,51 @@ func rotateHookSecret(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := signature.CheckSecret(in.Secret); err != nil {
-		return hookyard.FieldErrorf("secret", "%v", err)
-	}
-	_, err = c.changeHook(0, 0, "hook.rotate-secret", func(h *hookyard.Hook) error {
-		h.Secrets = hookyard.Rotate(h.Secrets, in.Secret, time.Duration(*in.Overlap), now())
-		return nil
-	})
+	secret, err := c.project.RotateHookSecret(c.ctx(), c.param("id"), in)
 	if err != nil {
 		return err
 	}
-	return c.reply(http.StatusOK, client.NewSecret{Secret: in.Secret})
+	return c.reply(http.StatusOK, client.NewSecret{Secret: secret})
 }
 
 func enableHook(c *call) error {
-	h, err := c.changeHook(0, 0, "hook.enable", func(h *hookyard.Hook) error {
-		before := *h
-		h.Active, h.Health = true, hookyard.Health{}
-		return settleHook(h, &before, true)
-	})
+	h, err := c.project.EnableHook(c.ctx(), c.param("id"))
 	if err != nil {
 		return err
 	}
 	return c.replyHook(h)
 }
 
-// hook returns the hook of the path as the database has it, with its health.
-func (c *call) hook() (*hookyard.Hook, error) {
-	h, err := c.a.o.Store.Hook(c.ctx(), c.key(), c.param("id"))
-	if errors.Is(err, hookyard.ErrNotFound) {
-		return nil, noSuchHook(c.param("id"))
+// listDefaultHooks shows what a new project gets, as this one would have it.
+func listDefaultHooks(c *call) error {
+	hooks, err := c.project.DefaultHooks()
+	if err != nil {
+		return err
 	}
-	return h, err
+	return c.reply(http.StatusOK, hooksJSON(c.project.View.Project, hooks))
 }
 
-// changeHook changes the hook of the path in one transaction and tells the dispatcher. stale is the status of a change
-// that is meant for another revision.
-func (c *call) changeHook(revision int64, stale int, action string,
-	change func(h *hookyard.Hook) error) (*hookyard.Hook, error) {
-	id := c.param("id")
-	h, err := c.a.o.Store.UpdateHook(c.ctx(), c.key(), id, revision, action, func(h *hookyard.Hook) error {
-		if err := change(h); err != nil {
-			return err
-		}
-		return c.checkHook(h)
-	})
-	var e *hookyard.Error
-	switch {
-	case errors.Is(err, hookyard.ErrNotFound):
-		return nil, noSuchHook(id)
-	case errors.As(err, &e) && e.Code == hookyard.Conflict && revision != 0:
-		return nil, withStatus(stale, e)
-	case err != nil:
-		return nil, err
+// addDefaultHooks creates those that the project lacks, and answers all its hooks. A project that was created before a
+// default came, or that has lost one, gets it so.
+func addDefaultHooks(c *call) error {
+	if err := c.project.AddDefaultHooks(c.ctx()); err != nil {
+		return err
 	}
-	c.a.o.Dispatcher.Renew(h.Key)
-	return h, nil
+	return listHooks(c)
 }
 
-func hookExists(id string) error {
-	return withStatus(http.StatusForbidden, hookyard.Errorf(hookyard.Conflict, "hook already exists [%s]",
-		hookyard.Clean(id, 200)))
+// rotation reads what a new secret is to be.
+func (c *call) rotation() (in control.Rotation, err error) {
+	body, err := c.members()
+	if err != nil {
+		return in, err
+	}
+	return in, body.Decode(&in)
 }
 
 func (c *call) replyHook(h *hookyard.Hook) error {
 	c.w.Header().Set("ETag", etag(h.Revision))
-	return c.reply(http.StatusOK, hookJSON(c.view.Project, h))
+	return c.reply(http.StatusOK, hookJSON(c.project.View.Project, h))
 }
 
 func etag(revision int64) string { return `"` + strconv.FormatInt(revision, 10) + `"` }

@@ -337,3 +337,13 @@ func projectJSON(p *hookyard.Project) client.Project {
 	}
 	return out
 }
+
+// defaultHooks returns copies of the default hooks.
+func (a *API) defaultHooks() []*hookyard.Hook {
+	hooks := make([]*hookyard.Hook, len(a.o.DefaultHooks))
+	for i := range a.o.DefaultHooks {
+		h := a.o.DefaultHooks[i]
+		hooks[i] = &h
+	}
+	return hooks
+}

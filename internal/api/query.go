@@ -90,7 +90,7 @@ func (c *call) hookParam() (int64, error) {
 
 // revision reads which revision a change is meant for: the If-Match header, ?revision=, or the given number; 0 means
 // any. status is what a stale one is answered with.
-func (c *call) revision(given int64) (revision int64, status int, err error) {
+func (c *call) oldRevision(given int64) (revision int64, status int, err error) {
 	if v := c.q.Get("revision"); v != "" {
 		if given, err = strconv.ParseInt(v, 10, 64); err != nil || given <= 0 {
 			return 0, 0, hookyard.FieldErrorf("revision", "revision must be a number, as an earlier answer gave it")
@@ -109,7 +109,7 @@ func (c *call) revision(given int64) (revision int64, status int, err error) {
 
 // expect refuses a change that is meant for another revision of what than the one it is at.
 func (c *call) expect(what string, at int64) error {
-	wanted, stale, err := c.revision(0)
+	wanted, stale, err := c.oldRevision(0)
 	if err != nil {
 		return err
 	}
@@ -142,4 +142,33 @@ func trimETag(v string) string {
 		return v[1 : len(v)-1]
 	}
 	return v
+}
+
+// revision reads which revision a change is meant for: the If-Match header, ?revision=, or the given number; 0 is any.
+func (c *call) revision(given int64) (int64, error) {
+	if v := c.q.Get("revision"); v != "" {
+		var err error
+		if given, err = strconv.ParseInt(v, 10, 64); err != nil || given <= 0 {
+			return 0, hookyard.FieldErrorf("revision", "revision must be a number, as an earlier answer gave it")
+		}
+	}
+	v := c.r.Header.Get("If-Match")
+	if v == "" || v == "*" {
+		return given, nil
+	}
+	n, err := strconv.ParseInt(trimETag(v), 10, 64)
+	if err != nil || n <= 0 {
+		return 0, hookyard.Errorf(hookyard.Invalid, "If-Match must be the ETag of an earlier answer, such as \"3\"")
+	}
+	return n, nil
+}
+
+// stale gives the conflict of a change that is meant for another revision the status for If-Match, when that named it.
+func (c *call) stale(err error, revision int64) error {
+	var e *hookyard.Error
+	v := c.r.Header.Get("If-Match")
+	if revision == 0 || v == "" || v == "*" || !errors.As(err, &e) || e.Code != hookyard.Conflict {
+		return err
+	}
+	return withStatus(http.StatusPreconditionFailed, e)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
+	"github.com/hookyard/hookyard/internal/control"
 )
 
 // need says who may use a route.
@@ -30,6 +31,16 @@ func (n need) role() hookyard.Role {
 		return hookyard.RoleWrite
 	}
 	return hookyard.RoleAdmin
+}
+
+func (n need) access() control.Access {
+	switch n {
+	case toRead:
+		return control.Read
+	case toWrite:
+		return control.Write
+	}
+	return control.Admin
 }
 
 // route is one method of one path, with what the documentation says of it.

@@ -77,7 +77,7 @@ func rotateSourceSecret(c *call) error {
 	if err != nil {
 		return err
 	}
-	in, err := c.rotation()
+	in, err := c.oldRotation()
 	if err != nil {
 		return err
 	}
@@ -335,4 +335,58 @@ func textOrBytes(b []byte) (string, []byte) {
 		return string(b), nil
 	}
 	return "", b
+}
+
+// showURL hides the user and password in a URL.
+func showURL(raw string) string {
+	scheme, rest, ok := strings.Cut(raw, "://")
+	host, path := rest, ""
+	if at := strings.IndexAny(rest, "/?#"); at >= 0 {
+		host, path = rest[:at], rest[at:]
+	}
+	at := strings.LastIndexByte(host, '@')
+	if !ok || at < 0 {
+		return raw
+	}
+	return scheme + "://" + hookyard.Masked + host[at:] + path
+}
+
+// checkTarget refuses addresses that would be refused when they are dialled, as far as that can be told without the
+// DNS.
+func (c *call) checkTarget(raw string) error {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return hookyard.FieldErrorf("url", "url cannot be parsed: %v", err)
+	}
+	if strings.HasPrefix(u.Scheme, "amqp") {
+		raw = "http://" + u.Host
+	}
+	if err := c.a.o.Targets.CheckURL(c.ctx(), raw); err != nil {
+		return hookyard.FieldErrorf("url", "%v", err)
+	}
+	return nil
+}
+
+// oldRotation reads what a new secret is to be; one that is not given is made.
+func (c *call) oldRotation() (client.Rotation, error) {
+	overlap := hookyard.Duration(24 * time.Hour)
+	in := client.Rotation{Overlap: &overlap}
+	body, err := c.object()
+	if err != nil {
+		return in, err
+	}
+	if err := body.read(map[string]field{"secret": into(&in.Secret), "overlap": into(&overlap)}); err != nil {
+		return in, err
+	}
+	if overlap < 0 || time.Duration(overlap) > 30*24*time.Hour {
+		return in, hookyard.FieldErrorf("overlap", "overlap must be between 0s and 720h")
+	}
+	if in.Secret == hookyard.Masked {
+		return in, hookyard.FieldErrorf("secret",
+			"*** stands where a secret is hidden: give the secret itself, or none to have one made")
+	}
+	if in.Secret == "" {
+		in.Secret = signature.NewSecret()
+	}
+	return in, hookyard.CheckSecret(in.Secret, c.a.o.Limits)
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/hookyard/hookyard/internal/api"
 	"github.com/hookyard/hookyard/internal/auth"
 	"github.com/hookyard/hookyard/internal/bin"
+	"github.com/hookyard/hookyard/internal/control"
 	"github.com/hookyard/hookyard/internal/dispatch"
 	"github.com/hookyard/hookyard/internal/egress"
 	"github.com/hookyard/hookyard/internal/filter"
@@ -42,6 +43,7 @@ type App struct {
 	client     *egress.Client
 	dispatcher *dispatch.Dispatcher
 	ingest     *ingest.Ingest
+	control    *control.Control
 	api        *api.API
 	web        *web.Web
 	hub        *stream.Hub
@@ -112,9 +114,16 @@ func New(ctx context.Context, config Config, version string, log *slog.Logger) (
 	if err != nil {
 		return fail(err)
 	}
+	a.control, err = control.New(control.Options{
+		Store: a.db, Ingest: a.ingest, Dispatcher: a.dispatcher, Auth: a.auth, Targets: a.client, Filter: a.accepts,
+		Limits: config.Limits, Log: log, DefaultHooks: defaults, CreateOnUse: config.Dev, Dev: config.Dev,
+	})
+	if err != nil {
+		return fail(err)
+	}
 	live := a.live()
 	a.api, err = api.New(api.Options{
-		Stream: live.Stream, Poll: live.Poll,
+		Control: a.control, Stream: live.Stream, Poll: live.Poll,
 		Store: a.db, Ingest: a.ingest, Dispatcher: a.dispatcher, Auth: a.auth, Targets: a.client, Filter: a.accepts,
 		Limits: config.Limits,
 		Log:    log, BaseURL: a.config.BaseURL, Version: version, Dev: config.Dev, CreateOnUse: config.Dev,

@@ -1,0 +1,262 @@
+package control
+
+import (
+	"context"
+	"errors"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/auth"
+)
+
+// Access says who may use a route or a page. The zero value is none of these, so that a route which names no access can
+// be refused when it is registered.
+type Access int
+
+// The kinds of access. Those of a project are checked by [Control.Project], the others by [Control.Admit].
+const (
+	_             Access = iota
+	Public               // anyone, without saying who they are
+	Anyone               // any caller the server lets in, guests included
+	SignedIn             // no guests
+	Administrator        // of the whole server
+	Read                 // role read in the project
+	Write                // role write in the project
+	Admin                // role admin in the project
+	Own                  // role admin in a project that need not exist yet
+	Custom               // the handler checks
+)
+
+// InProject reports whether the access is to a project, and so needs its name.
+func (a Access) InProject() bool { return a == Read || a == Write || a == Admin || a == Own }
+
+// Role is the least role that gives an access to a project.
+func (a Access) Role() hookyard.Role {
+	switch a {
+	case Read:
+		return hookyard.RoleRead
+	case Write:
+		return hookyard.RoleWrite
+	}
+	return hookyard.RoleAdmin
+}
+
+// Admit checks an access to the server. It fails with Unauthenticated for a guest who must sign in, and with Forbidden
+// for a caller who is not an administrator. Public, Anyone and Custom admit everyone.
+func (c *Control) Admit(id *auth.Identity, a Access) error {
+	if a != SignedIn && a != Administrator {
+		return nil
+	}
+	if id.Guest {
+		return authenticationRequired()
+	}
+	if a == Administrator && !id.IsAdmin() {
+		return hookyard.Errorf(hookyard.Forbidden,
+			"only an administrator may do this, with a token of scope manage if with a token")
+	}
+	return nil
+}
+
+// Project is a project in the hands of one caller. Each operation checks the caller's role again, so a face that
+// forgets to is refused and not obeyed. It belongs to one goroutine.
+type Project struct {
+	View   *hookyard.View // as it was when the caller came; a change replaces it
+	Role   hookyard.Role  // the caller's
+	Caller *auth.Identity
+
+	c *Control
+}
+
+// Project returns a project to a caller whose role gives the access. It fails with Forbidden, or Unauthenticated for a
+// guest, both when there is no such project and when the caller has no right to it; only a caller who would own the
+// project is told that it does not exist.
+func (c *Control) Project(ctx context.Context, id *auth.Identity, owner, name string, a Access) (*Project, error) {
+	p, err := c.project(ctx, id, owner, name)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.allow(a.Role()); err != nil {
+		return nil, err
+	}
+	if p.View.Project.Key == 0 && a != Own {
+		return nil, noSuchProject(p.View.Project)
+	}
+	return p, nil
+}
+
+// ProjectOnUse is [Control.Project] for an operation that puts something into the project: a project that does not
+// exist is created first, if the operator allows it.
+func (c *Control) ProjectOnUse(ctx context.Context, id *auth.Identity, owner, name string, a Access) (*Project, error) {
+	p, err := c.project(ctx, id, owner, name)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.allow(a.Role()); err != nil {
+		return nil, err
+	}
+	if p.View.Project.Key == 0 {
+		if p.View, err = c.createOnFirstUse(hookyard.WithActor(ctx, id.User.Name), p.View.Project); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// EnsureProject returns a project to no caller in particular. One that does not exist is created, if the operator
+// allows it; else the error is NotFound.
+func (c *Control) EnsureProject(ctx context.Context, owner, name string) (*hookyard.View, error) {
+	if err := checkName(owner + name); err != nil {
+		return nil, err
+	}
+	view, err := c.view(ctx, owner, name)
+	if err != nil || view.Project.Key != 0 {
+		return view, err
+	}
+	return c.createOnFirstUse(ctx, view.Project)
+}
+
+// Publish returns the project that a caller may publish events to, created on its first use if the operator allows it.
+// It is on the path of every published event, so it does not check that owner and name are valid UTF-8 without control
+// characters: the caller must have.
+func (c *Control) Publish(ctx context.Context, id *auth.Identity, owner, name string) (*hookyard.View, error) {
+	view, err := c.view(ctx, owner, name)
+	if err != nil {
+		return nil, err
+	}
+	may, err := c.auth.MayPublish(ctx, id, view.Project)
+	if err != nil {
+		return nil, err
+	}
+	if !may {
+		return nil, notAuthorized(id, view.Project, hookyard.RoleWrite)
+	}
+	if view.Project.Key == 0 {
+		return c.createOnFirstUse(hookyard.WithActor(ctx, id.User.Name), view.Project)
+	}
+	return view, nil
+}
+
+// project returns the project with the caller's role in it, or a project with key 0 when there is none of that name.
+func (c *Control) project(ctx context.Context, id *auth.Identity, owner, name string) (*Project, error) {
+	if err := checkName(owner + name); err != nil {
+		return nil, err
+	}
+	view, err := c.view(ctx, owner, name)
+	if err != nil {
+		return nil, err
+	}
+	role, err := c.auth.Role(ctx, id, view.Project)
+	if err != nil {
+		return nil, err
+	}
+	return &Project{View: view, Role: role, Caller: id, c: c}, nil
+}
+
+// checkName refuses what no name may hold, before a database sees it.
+func checkName(s string) error {
+	if !hookyard.ValidPath(s) {
+		return hookyard.Errorf(hookyard.Invalid, "the path holds control characters or is not UTF-8")
+	}
+	return nil
+}
+
+// view returns a project, or one with key 0 when there is none of that name.
+func (c *Control) view(ctx context.Context, owner, name string) (*hookyard.View, error) {
+	view, err := c.store.View(ctx, owner, name)
+	if errors.Is(err, hookyard.ErrNotFound) {
+		return &hookyard.View{Project: &hookyard.Project{Owner: owner, Name: name}}, nil
+	}
+	return view, err
+}
+
+// createOnFirstUse creates a project that something is put into, where the operator wants that.
+func (c *Control) createOnFirstUse(ctx context.Context, p *hookyard.Project) (*hookyard.View, error) {
+	if !c.createOnUse {
+		return nil, noSuchProject(p)
+	}
+	if err := p.Validate(c.limits); err != nil {
+		return nil, err
+	}
+	if err := c.createProject(ctx, p); err != nil && !errors.Is(err, hookyard.ErrConflict) {
+		return nil, err
+	}
+	return c.store.View(ctx, p.Owner, p.Name)
+}
+
+// Key is the project's key in the store.
+func (p *Project) Key() int64 { return p.View.Project.Key }
+
+// allow fails unless the caller's role includes the one that is needed.
+func (p *Project) allow(need hookyard.Role) error {
+	if !p.Role.Allows(need) {
+		return notAuthorized(p.Caller, p.View.Project, need)
+	}
+	return nil
+}
+
+// change starts an operation that needs a role and changes something: the context it returns names the caller to the
+// audit log.
+func (p *Project) change(ctx context.Context, need hookyard.Role) (context.Context, error) {
+	if err := p.allow(need); err != nil {
+		return nil, err
+	}
+	return hookyard.WithActor(ctx, p.Caller.User.Name), nil
+}
+
+// maxRetries is how often a change is made again because another one was committed first.
+const maxRetries = 5
+
+// retryOnStale makes a change that is stored only over the revision it was made from, and makes it again over the newer
+// revision when another change was committed first. A caller who named a revision is refused by the change itself then.
+func (p *Project) retryOnStale(ctx context.Context, change func() error) error {
+	for tries := 1; ; tries++ {
+		err := change()
+		if !errors.Is(err, hookyard.ErrStale) || tries == maxRetries {
+			return err
+		}
+		if err := p.Reload(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// Reload reads the project again, with its hooks and sources. It fails with NotFound when the project was deleted.
+func (p *Project) Reload(ctx context.Context) error {
+	view, err := p.c.store.View(ctx, p.View.Project.Owner, p.View.Project.Name)
+	if errors.Is(err, hookyard.ErrNotFound) {
+		return noSuchProject(p.View.Project)
+	}
+	if err != nil {
+		return err
+	}
+	p.View = view
+	return nil
+}
+
+// expectRevision refuses a change that is meant for another revision than the one there is. 0 is any.
+func expectRevision(what string, current, wanted int64) error {
+	if wanted == 0 || wanted == current {
+		return nil
+	}
+	return hookyard.Errorf(hookyard.Conflict, "%s was changed by somebody else: it is at revision %d, not %d", what,
+		current, wanted)
+}
+
+func noSuchProject(p *hookyard.Project) error {
+	return hookyard.Errorf(hookyard.NotFound, "no such project [%s]", hookyard.Clean(p.ID(), 200))
+}
+
+// notAuthorized says which right is missing, or that the caller must sign in.
+func notAuthorized(id *auth.Identity, p *hookyard.Project, need hookyard.Role) error {
+	if id.Guest {
+		return authenticationRequired()
+	}
+	verb := "modify"
+	if need == hookyard.RoleRead {
+		verb = "read"
+	}
+	return hookyard.Errorf(hookyard.Forbidden, "Not authorized to %s project [%s]", verb, hookyard.Clean(p.ID(), 200))
+}
+
+func authenticationRequired() error {
+	return hookyard.Errorf(hookyard.Unauthenticated, "Authentication required")
+}

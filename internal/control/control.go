@@ -1,0 +1,108 @@
+// Package control is where a caller changes things: projects, hooks, sources, members, tokens, users, replays and
+// listeners. Each operation checks the caller's rights and the input, makes the change at the revision it was meant
+// for, enters it into the audit log and wakes the engines that depend on it.
+//
+// The package knows no HTTP. A face decodes what its callers send into a patch, calls one operation and encodes the
+// result. Errors are [hookyard.Error]; their codes are all that a face maps to its own statuses and words.
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"time"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/auth"
+	"github.com/hookyard/hookyard/internal/store"
+)
+
+// Ingest stores events that a change makes. See internal/ingest for the contract.
+type Ingest interface {
+	Accept(ctx context.Context, view *hookyard.View, e *hookyard.Event) (hookyard.Receipt, error)
+}
+
+// Dispatcher is told what to look at again. See internal/dispatch for the contract.
+type Dispatcher interface {
+	Wake(hookKeys ...int64)
+	Renew(hookKey int64)
+	WakeReplays()
+}
+
+// Auth says what a caller may do. See internal/auth for the contract.
+type Auth interface {
+	Role(ctx context.Context, id *auth.Identity, p *hookyard.Project) (hookyard.Role, error)
+	MayPublish(ctx context.Context, id *auth.Identity, p *hookyard.Project) (bool, error)
+	Forget()
+}
+
+// Targets says which addresses may be sent to. See internal/egress for the contract.
+type Targets interface {
+	CheckURL(ctx context.Context, rawURL string) error
+}
+
+// Options are what a [Control] is made of. All but the last three are required.
+type Options struct {
+	Store      *store.DB
+	Ingest     Ingest
+	Dispatcher Dispatcher
+	Auth       Auth
+	Targets    Targets
+	Filter     hookyard.Filter // the one that routes events: it answers why a hook did not want one
+	Limits     hookyard.Limits
+	Log        *slog.Logger
+
+	DefaultHooks []hookyard.Hook // added to every new project
+	CreateOnUse  bool            // a hook, source or event put into a project that does not exist creates the project
+	Dev          bool            // authentication is off
+}
+
+// Control makes changes for callers. It is safe for concurrent use.
+type Control struct {
+	store      *store.DB
+	ingest     Ingest
+	dispatcher Dispatcher
+	auth       Auth
+	targets    Targets
+	filter     hookyard.Filter
+	limits     hookyard.Limits
+	log        *slog.Logger
+
+	defaultHooks []hookyard.Hook // never written
+	createOnUse  bool
+	dev          bool
+}
+
+// New returns a Control. It fails when a default hook cannot work.
+func New(o Options) (*Control, error) {
+	for i := range o.DefaultHooks {
+		if err := o.DefaultHooks[i].Validate(nil, o.Limits); err != nil {
+			return nil, err
+		}
+	}
+	return &Control{
+		store: o.Store, ingest: o.Ingest, dispatcher: o.Dispatcher, auth: o.Auth, targets: o.Targets, filter: o.Filter,
+		limits: o.Limits, log: o.Log, defaultHooks: o.DefaultHooks, createOnUse: o.CreateOnUse, dev: o.Dev,
+	}, nil
+}
+
+// now is the time of a change, as the store keeps it.
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+
+// Storable reports whether the store can hold a time: it counts microseconds, with room for sums.
+func Storable(t time.Time) bool { return t.Year() >= 1 && t.Year() <= 9999 }
+
+// MaxPage is the most entries that one page of a list may have.
+const MaxPage = 500
+
+// encode writes JSON and leaves <, > and & alone.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}

@@ -1,0 +1,52 @@
+package control
+
+import (
+	"strings"
+	"time"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/signature"
+)
+
+// How long an old secret stays good beside a new one.
+const (
+	defaultOverlap = 24 * time.Hour
+	maxOverlap     = 30 * 24 * time.Hour
+)
+
+// Rotation asks for a new secret.
+type Rotation struct {
+	Secret  string                      `json:"secret"`  // empty: hookyard makes one
+	Overlap Optional[hookyard.Duration] `json:"overlap"` // how long the old one stays good; 24h unless given
+}
+
+// settle returns the secret to set and how long the old ones stay good.
+func (in *Rotation) settle(limits hookyard.Limits) (secret string, overlap time.Duration, err error) {
+	given := hookyard.Duration(defaultOverlap)
+	in.Overlap.SetTo(&given)
+	if overlap = time.Duration(given); overlap < 0 || overlap > maxOverlap {
+		return "", 0, hookyard.FieldErrorf("overlap", "overlap must be between 0s and 720h")
+	}
+	switch in.Secret {
+	case hookyard.Masked:
+		return "", 0, hookyard.FieldErrorf("secret",
+			"*** stands where a secret is hidden: give the secret itself, or none to have one made")
+	case "":
+		return signature.NewSecret(), overlap, nil
+	}
+	return in.Secret, overlap, hookyard.CheckSecret(in.Secret, limits)
+}
+
+// maskURL hides the user and password in a URL.
+func maskURL(raw string) string {
+	scheme, rest, ok := strings.Cut(raw, "://")
+	host, path := rest, ""
+	if at := strings.IndexAny(rest, "/?#"); at >= 0 {
+		host, path = rest[:at], rest[at:]
+	}
+	at := strings.LastIndexByte(host, '@')
+	if !ok || at < 0 {
+		return raw
+	}
+	return scheme + "://" + hookyard.Masked + host[at:] + path
+}

@@ -1,6 +1,6 @@
-// Package bench measures hookyard against a bare relay: a program that answers 202 and forwards from memory, keeping
-// nothing. Both run on the same machine in the same run, with the same load and the same receiver, and what counts is
-// the ratio: a busy or slow machine moves both. Everything stays on loopback and ends by itself.
+// Package bench measures hookyard against a bare relay: a program that answers 202, forwards from memory and stores
+// nothing. Both run on the same machine in the same run, with the same load and receiver. The results are ratios,
+// because a busy or slow machine affects both. Everything stays on loopback and ends by itself.
 package bench
 
 import (
@@ -14,14 +14,14 @@ import (
 	"time"
 )
 
-// Options say what to measure.
+// Options select what to measure.
 type Options struct {
-	Binary   string   // the hookyard to measure; "" means this one
-	Postgres string   // postgres:// URL of an empty database or schema; "" leaves those rows out
-	Events   int      // of each throughput row; 0 means 60,000
-	Stored   int      // of the rows with many stored or pending; 0 means 1,000,000
-	Rows     []string // names of rows to run; none means all
-	Log      io.Writer
+	Binary   string    // path of the hookyard to measure; "" means this program
+	Postgres string    // postgres:// URL of an empty database or schema; "" skips those rows
+	Events   int       // events in each throughput row; 0 means 60,000
+	Stored   int       // events in the rows about many stored or pending events; 0 means 1,000,000
+	Rows     []string  // names of the rows to run; empty means all
+	Log      io.Writer // receives progress messages; nil means none
 }
 
 // row is one line of the table.
@@ -30,7 +30,7 @@ type row struct {
 	met             bool
 }
 
-// yardstick is what all rows share: the receiver, and what was measured so far.
+// yardstick is the state that all rows share: the receiver and the results so far.
 type yardstick struct {
 	o     Options
 	sink  *sink
@@ -40,7 +40,7 @@ type yardstick struct {
 	table []row
 }
 
-// steps are the rows in the order in which they run; the first two make the figures that others are held against.
+// steps returns the rows in the order in which they run. Later rows are compared with the first two.
 func (y *yardstick) steps() []step {
 	return []step{
 		{"relay", y.measureRelay},
@@ -62,8 +62,8 @@ type step struct {
 	run  func(ctx context.Context) error
 }
 
-// Run measures and writes the table to out. It returns an error when something could not be measured, not when a figure
-// was missed: that is for the reader to judge, on a machine that may be busy with other things.
+// Run measures and writes the table to out. It returns an error if something could not be measured, but not if a target
+// was missed: the machine may be busy with other things.
 func Run(ctx context.Context, o Options, out io.Writer) error {
 	if o.Events == 0 {
 		o.Events = 60_000
@@ -98,7 +98,7 @@ func Run(ctx context.Context, o Options, out io.Writer) error {
 			return fmt.Errorf("%s: %w", st.name, err)
 		}
 	}
-	return y.print(out)
+	return y.writeTable(out)
 }
 
 func (y *yardstick) say(format string, args ...any) {
@@ -112,10 +112,9 @@ func (y *yardstick) add(name, must string, met bool, figure string, args ...any)
 	y.say("%s: %s", name, y.table[len(y.table)-1].got)
 }
 
-func (y *yardstick) print(out io.Writer) error {
+func (y *yardstick) writeTable(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
-	_, _ = fmt.Fprintf(w, "| figure\t| must\t| measured\t| met\t|\n| %s\t| %s\t| %s\t| %s\t|\n", "---", "---", "---",
-		"---")
+	_, _ = fmt.Fprint(w, "| figure\t| must\t| measured\t| met\t|\n| ---\t| ---\t| ---\t| ---\t|\n")
 	for _, r := range y.table {
 		met := "yes"
 		if !r.met {
@@ -129,7 +128,7 @@ func (y *yardstick) print(out io.Writer) error {
 	return w.Flush()
 }
 
-// ratio is a against b, for figures of the form "at most n times".
+// ratio returns a/b, or 0 if b is 0.
 func ratio(a, b float64) float64 {
 	if b == 0 {
 		return 0

@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// liveListeners and liveEvents are the size of the row about listeners.
+// The size of the row about listeners.
 const (
 	liveListeners = 1000
 	liveEvents    = 500
 )
 
-// measureLive has many listen to one project, idle at first, then with events coming.
+// measureLive connects many listeners to one project and measures them idle and while events arrive.
 func (y *yardstick) measureLive(ctx context.Context) error {
 	s, err := y.serve(ctx, "")
 	if err != nil {
@@ -83,9 +83,9 @@ func (y *yardstick) measureLive(ctx context.Context) error {
 	return nil
 }
 
-// count counts the events of a stream until it ends.
+// count adds the events of a stream to n until the stream ends.
 func count(r *bufio.Reader, n *atomic.Int64) {
-	start := true // of a line
+	start := true // at the start of a line
 	for {
 		part, err := r.ReadSlice('\n')
 		if start && bytes.HasPrefix(part, []byte("data:")) {

@@ -11,18 +11,18 @@ import (
 	"time"
 )
 
-// load publishes over its own connections, one request at a time on each, with as little work as can be.
+// load publishes over its own connections, one request at a time on each, with little overhead.
 type load struct {
 	addr       string
 	path       string
 	publishers int
 	body       int     // bytes
-	rate       float64 // requests a second over all publishers; 0: as fast as answers come
-	events     int     // requests in all; 0: until the time is over
+	rate       float64 // requests per second of all publishers together; 0: no limit
+	events     int     // total number of requests; 0: until duration is over
 	duration   time.Duration
 }
 
-// outcome is what a load saw.
+// outcome is the result of a load.
 type outcome struct {
 	acked   int
 	refused int
@@ -114,7 +114,7 @@ func (l load) publish(ctx context.Context, p int, started time.Time) (latency []
 	return latency, refused, nil
 }
 
-// readAnswer reads an answer that has a Content-Length.
+// readAnswer reads a response with a Content-Length.
 func readAnswer(r *bufio.Reader) (status int, err error) {
 	line, err := r.ReadSlice('\n')
 	if err != nil {

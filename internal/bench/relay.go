@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// Relay is the yardstick: it answers 202 and forwards from memory, keeping nothing, as plainly as Go allows. It serves
-// on l until ctx ends, and forwards to target.
+// Relay is the program that hookyard is compared with. It answers 202 and forwards to target from memory, with plain
+// net/http. It serves on l until ctx is done.
 func Relay(ctx context.Context, l net.Listener, target string) error {
 	queue := make(chan []byte, 100_000)
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: 15 * time.Second}
-	for range 8 { // as many as a hook has in flight
+	for range 8 { // the default in-flight limit of a hook
 		go func() {
 			for body := range queue {
 				resp, err := client.Post(target, "application/json", bytes.NewReader(body))

@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// publishers is how many publish at once.
+// publishers is the number of concurrent publishers.
 const publishers = 64
 
-// sample is what one load came to.
+// sample is the result of one load.
 type sample struct {
 	cpu    time.Duration // of the measured process, per event
-	rate   float64       // events a second from the first request to the last arrival
+	rate   float64       // events per second from the first request to the last arrival
 	ack    outcome
-	memory int64 // the highest seen
+	memory int64 // peak, in bytes
 }
 
-// through sends n events through a running server, after a warm-up, and waits for the last to arrive at each path.
+// through sends n events through a running server, after a warm-up, and waits until all have arrived at each path.
 func (y *yardstick) through(ctx context.Context, s *server, path string, n int, arrive ...string) (sample, error) {
 	warm := load{addr: s.addr, path: path, publishers: publishers, body: 1000, events: n / 10}
 	if _, err := warm.run(ctx); err != nil {
@@ -44,19 +44,19 @@ func (y *yardstick) through(ctx context.Context, s *server, path string, n int, 
 		return sample{}, err
 	}
 	took := time.Since(began)
-	time.Sleep(200 * time.Millisecond) // results are still being kept
+	time.Sleep(200 * time.Millisecond) // the last results are still being stored
 	after, err := s.cpu()
 	if err != nil {
 		return sample{}, err
 	}
 	if ack.refused > 0 {
-		return sample{}, fmt.Errorf("%d of %d were refused", ack.refused, n)
+		return sample{}, fmt.Errorf("%d of %d events were refused", ack.refused, n)
 	}
 	return sample{cpu: (after - before) / time.Duration(n), rate: float64(n) / took.Seconds(), ack: ack,
 		memory: peak()}, nil
 }
 
-// arrived waits until n requests have come to each path since the path was first used.
+// arrived waits until each path has received n requests in total. It gives up after a minute without progress.
 func (y *yardstick) arrived(ctx context.Context, n int, paths []string) error {
 	for _, p := range paths {
 		last, at := int64(-1), time.Now()
@@ -69,7 +69,7 @@ func (y *yardstick) arrived(ctx context.Context, n int, paths []string) error {
 				last, at = have, time.Now()
 			}
 			if ctx.Err() != nil || time.Since(at) > time.Minute {
-				return fmt.Errorf("%d of %d arrived at %s, and no more for a minute", have, n, p)
+				return fmt.Errorf("%d of %d requests arrived at %s, and none in the last minute", have, n, p)
 			}
 			time.Sleep(2 * time.Millisecond)
 		}
@@ -77,7 +77,7 @@ func (y *yardstick) arrived(ctx context.Context, n int, paths []string) error {
 	return nil
 }
 
-// watchMemory looks every 50 ms until the returned function is called, which returns the highest.
+// watchMemory samples the memory every 50 ms until the returned function is called, which returns the peak.
 func (s *server) watchMemory() func() int64 {
 	stop, top := make(chan struct{}), make(chan int64)
 	go func() {
@@ -163,7 +163,7 @@ func (y *yardstick) measurePostgres(ctx context.Context) error {
 	return nil
 }
 
-// measureAck publishes at half the rate that went through at most.
+// measureAck publishes at half the maximum rate.
 func (y *yardstick) measureAck(ctx context.Context) error {
 	s, err := y.serve(ctx, "")
 	if err != nil {
@@ -189,7 +189,7 @@ func (y *yardstick) measureAck(ctx context.Context) error {
 	return nil
 }
 
-// measureIdle publishes one at a time and looks how long each takes to the receiver.
+// measureIdle publishes one event at a time and measures the time until it reaches the receiver.
 func (y *yardstick) measureIdle(ctx context.Context) error {
 	s, err := y.serve(ctx, "")
 	if err != nil {
@@ -208,7 +208,7 @@ func (y *yardstick) measureIdle(ctx context.Context) error {
 		return err
 	}
 	whole, _ := y.sink.at("/idle").percentiles()
-	after := max(0, whole-got.p(.5)) // from the request's beginning to the receiver, less that to the acknowledgement
+	after := max(0, whole-got.p(.5)) // from the request to the receiver, minus the acknowledgement
 	y.add("first byte to the receiver after acceptance, p50 idle", "≤ 5 ms", after <= 5*time.Millisecond,
 		"%s (%s from the request on)", milli(after), milli(whole))
 	return nil
@@ -243,7 +243,7 @@ func (y *yardstick) measureFanOut(ctx context.Context) error {
 	return nil
 }
 
-// measureNeighbours has eight healthy hooks alone, then with one that is dead and one that takes ten seconds.
+// measureNeighbours measures eight healthy hooks alone, then beside a dead one and one that takes ten seconds.
 func (y *yardstick) measureNeighbours(ctx context.Context) error {
 	healthy := func(prefix string) []string {
 		var out []string
@@ -257,7 +257,7 @@ func (y *yardstick) measureNeighbours(ctx context.Context) error {
 		if err != nil {
 			return 0, err
 		}
-		defer s.kill() // attempts to the slow one are under way
+		defer s.kill() // not stop: attempts to the slow hook are still running
 		paths := healthy(prefix)
 		if err := y.project(ctx, s, "bench", paths...); err != nil {
 			return 0, err
@@ -305,7 +305,7 @@ func (y *yardstick) measureNeighbours(ctx context.Context) error {
 	return nil
 }
 
-// fill stores n events by lists of a thousand.
+// fill publishes n events in batches of a thousand.
 func (y *yardstick) fill(ctx context.Context, s *server, project string, n int) error {
 	one := `{"type":"bench.filler","data":{"text":"` + strings.Repeat("x", 200) + `"}}`
 	list := "[" + strings.TrimSuffix(strings.Repeat(one+",", 1000), ",") + "]"
@@ -319,10 +319,10 @@ func (y *yardstick) fill(ctx context.Context, s *server, project string, n int) 
 
 type rawJSON string
 
-// MarshalJSON writes the text as it is.
+// MarshalJSON returns the text unchanged.
 func (r rawJSON) MarshalJSON() ([]byte, error) { return []byte(r), nil }
 
-// measureStored compares the cost of an event in a small database and in a large one.
+// measureStored compares the cost of an event in a small and a large database.
 func (y *yardstick) measureStored(ctx context.Context) error {
 	s, err := y.serve(ctx, "")
 	if err != nil {
@@ -359,7 +359,7 @@ func (y *yardstick) measureStored(ctx context.Context) error {
 	return nil
 }
 
-// measurePending has a hook that takes next to nothing, lets a million deliveries wait for it, and starts again.
+// measurePending leaves deliveries pending for a hook with a very low rate, and measures the memory and a restart.
 func (y *yardstick) measurePending(ctx context.Context) error {
 	database := y.dir + "/pending.db"
 	s, err := y.serve(ctx, database)

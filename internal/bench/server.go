@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// server is the program that is measured, as a process of its own.
+// server is a separate process that is measured.
 type server struct {
 	cmd  *exec.Cmd
 	addr string
@@ -42,7 +42,7 @@ func (y *yardstick) start(ctx context.Context, addr string, args ...string) (*se
 		}
 		if ctx.Err() != nil || time.Now().After(deadline) {
 			s.stop()
-			return nil, fmt.Errorf("%s %s did not come up", y.o.Binary, strings.Join(args, " "))
+			return nil, fmt.Errorf("%s %s did not start", y.o.Binary, strings.Join(args, " "))
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
@@ -74,7 +74,7 @@ func freeAddr() (string, error) {
 	return l.Addr().String(), nil
 }
 
-// stop asks the process to end, and makes it.
+// stop terminates the process, and kills it if it does not end within 20 seconds.
 func (s *server) stop() {
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
 	kill := time.AfterFunc(20*time.Second, func() { _ = s.cmd.Process.Kill() })
@@ -82,17 +82,17 @@ func (s *server) stop() {
 	_ = s.cmd.Wait()
 }
 
-// kill ends the process as a power cut would.
+// kill kills the process immediately.
 func (s *server) kill() {
 	_ = s.cmd.Process.Kill()
 	_ = s.cmd.Wait()
 }
 
-// cpu is the time all processors spent on the process so far.
+// cpu returns the CPU time that the process has used so far.
 func (s *server) cpu() (time.Duration, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
 	if err != nil {
-		return 0, errors.New("CPU time of another process is read from /proc, which this system has not")
+		return 0, errors.New("cannot measure CPU time: this system has no /proc")
 	}
 	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+2:]))
 	ticks := 0
@@ -106,7 +106,7 @@ func (s *server) cpu() (time.Duration, error) {
 	return time.Duration(ticks) * 10 * time.Millisecond, nil
 }
 
-// memory is what the process has in RAM, now.
+// memory returns the resident memory of the process in bytes, or 0 if it is unknown.
 func (s *server) memory() int64 {
 	f, err := os.Open(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	if err != nil {
@@ -122,7 +122,7 @@ func (s *server) memory() int64 {
 	return 0
 }
 
-// put makes something by the REST API.
+// put sends a PUT request to the REST API.
 func (s *server) put(ctx context.Context, path string, v any) error {
 	return s.call(ctx, http.MethodPut, path, v)
 }
@@ -149,7 +149,7 @@ func (s *server) call(ctx context.Context, method, path string, v any) error {
 	return err
 }
 
-// project makes a project with hooks to the sink, one for each path.
+// project creates a project with a hook to the sink for each path.
 func (y *yardstick) project(ctx context.Context, s *server, name string, paths ...string) error {
 	if err := s.put(ctx, "/api/projects/guest/"+name, map[string]any{}); err != nil {
 		return err

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// sink receives what is delivered: it counts, notes when each arrived, and answers 200 with as little work as can be,
-// so that what is measured is the sender. Requests are told apart by their path.
+// sink is the receiver. It counts requests by path, records their latency and answers 200, with little overhead, so
+// that the measurements show the sender's cost.
 type sink struct {
 	l     net.Listener
 	paths sync.Map // path -> *arrivals
@@ -23,11 +23,11 @@ type sink struct {
 	conns map[net.Conn]bool
 }
 
-// arrivals are what came in at one path.
+// arrivals are the requests to one path.
 type arrivals struct {
 	count atomic.Int64
 	delay time.Duration
-	mu    sync.Mutex // guards what follows
+	mu    sync.Mutex // guards took
 	took  []time.Duration
 }
 
@@ -74,7 +74,7 @@ func (s *sink) accept() {
 	}
 }
 
-// sentAt is what the load puts into every body, so that the sink can tell how long an event took from end to end.
+// sentAt precedes the time in every body, from which the sink computes the end-to-end latency.
 const sentAt = `"sentAt":"`
 
 func (s *sink) serve(c net.Conn) {
@@ -136,7 +136,7 @@ func (a *arrivals) note(body []byte) {
 	}
 }
 
-// percentiles returns the median and the 99th percentile of how long events took from end to end.
+// percentiles returns the median and the 99th percentile of the end-to-end latency.
 func (a *arrivals) percentiles() (p50, p99 time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -16,8 +16,8 @@ import (
 	"github.com/hookyard/hookyard/internal/testenv"
 )
 
-// TestAlertmanager lets a real program send a real webhook: Prometheus Alertmanager to a source, and from there to two
-// hooks, one of which is down at first.
+// TestAlertmanager receives webhooks from a real program: Prometheus Alertmanager sends to a source with two hooks. The
+// receiver of one is down at first.
 func TestAlertmanager(t *testing.T) {
 	t.Parallel()
 	am := testenv.Program(t, "prometheus-alertmanager", "alertmanager")
@@ -30,10 +30,11 @@ func TestAlertmanager(t *testing.T) {
 	y.hook("down", "http://"+downAddr, client.HookPatch{Schedule: often(100, 200*time.Millisecond)})
 	api := startAlertmanager(t, am, in)
 
-	alert := `[{"labels": {"alertname": "DiskFull", "instance": "db1", "severity": "page"}, "annotations": {"summary": "ünï <&> 97 %"}}]`
+	alert := `[{"labels": {"alertname": "DiskFull", "instance": "db1", "severity": "page"},
+		"annotations": {"summary": "ünï <&> 97 %"}}]`
 	if r := ask(t, http.MethodPost, api+"/api/v2/alerts", []byte(alert), "Content-Type",
 		"application/json"); r.status != http.StatusOK {
-		t.Fatalf("Alertmanager does not take the alert: %d %s", r.status, r.body)
+		t.Fatalf("Alertmanager rejects the alert: %d %s", r.status, r.body)
 	}
 	first := up.wait(t, 1)[0]
 	y.attempted(first.id, "down", 1)
@@ -59,7 +60,7 @@ func TestAlertmanager(t *testing.T) {
 	}
 }
 
-// startAlertmanager starts an Alertmanager that tells url of every alert at once, and returns the URL of its API.
+// startAlertmanager starts an Alertmanager that sends every alert to url at once, and returns the URL of its API.
 func startAlertmanager(t *testing.T, path, url string) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -1,3 +1,3 @@
-// Package e2e holds tests that drive the real program from outside: a server in a process of its own, its REST API,
-// real receivers, and the things that go wrong. There is nothing here but tests.
+// Package e2e contains tests of the whole program: a server in a separate process, its REST API, real receivers, and
+// failures. It contains only tests.
 package e2e

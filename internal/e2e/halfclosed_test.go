@@ -12,8 +12,8 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// TestHalfClosed: a sender that ends its side of the connection after the request, as HTTP allows, is not told 2xx
-// unless its event is kept.
+// TestHalfClosed: a sender that closes its side of the connection after the request, as HTTP allows, gets a 2xx only if
+// its event is stored.
 func TestHalfClosed(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, dev(t), "half")
@@ -30,11 +30,11 @@ func TestHalfClosed(t *testing.T) {
 		case status(answer)/100 == 2 && strings.Contains(answer, "evt_"):
 			ok++
 		case status(answer)/100 == 2:
-			t.Errorf("told 2xx without a receipt: %q", answer)
+			t.Errorf("2xx without a receipt: %q", answer)
 		}
 	}
 	if n := len(y.events()); n != ok || n == 0 {
-		t.Errorf("%d events are kept, %d were acknowledged", n, ok)
+		t.Errorf("%d events are stored, %d were acknowledged", n, ok)
 	}
 	for range 20 {
 		if answer := halfClose(t, y.s.addr,
@@ -44,7 +44,7 @@ func TestHalfClosed(t *testing.T) {
 		if answer := halfClose(t, y.s.addr,
 			"GET /api/projects/guest/half/events HTTP/1.1\r\nHost: localhost\r\n\r\n"); strings.HasSuffix(answer,
 			"\r\n\r\n") {
-			t.Errorf("an answer without a body: %q", answer)
+			t.Errorf("a response without a body: %q", answer)
 		}
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// TestHostileReceivers: receivers that are slow, endless or dead cost their own deliveries a timeout each, and a
-// healthy hook beside them nothing.
+// TestHostileReceivers: deliveries to receivers that hang, drip or never end time out, and a healthy hook is not
+// affected.
 func TestHostileReceivers(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, dev(t), "hostile")
@@ -47,7 +47,7 @@ func TestHostileReceivers(t *testing.T) {
 	endless := func(w http.ResponseWriter, _ *http.Request, _ int) int {
 		w.WriteHeader(http.StatusOK)
 		chunk := bytes.Repeat([]byte("x"), 64<<10)
-		for range 4096 { // 256 MiB, unless the sender has had enough
+		for range 4096 { // 256 MiB, unless the client disconnects
 			if _, err := w.Write(chunk); err != nil {
 				break
 			}
@@ -68,7 +68,7 @@ func TestHostileReceivers(t *testing.T) {
 	started := time.Now()
 	healthy.wait(t, len(ids))
 	if took := time.Since(started); took > 2*time.Second {
-		t.Errorf("the healthy hook waited %s beside hostile ones", took)
+		t.Errorf("the healthy hook took %s beside hostile ones", took)
 	}
 	for _, hook := range []string{"held", "drip"} {
 		d := y.ended(ids[0], hook, hookyard.Failed)
@@ -81,14 +81,14 @@ func TestHostileReceivers(t *testing.T) {
 		d = y.attempted(ids[0], "endless", 1)
 	}
 	if a := d.History[0]; a.Response != nil && a.Response.Size > 64<<10 || time.Duration(a.Duration) > 2*time.Second {
-		t.Errorf("endless: kept %+v after %s", a.Response.Size, time.Duration(a.Duration))
+		t.Errorf("endless: stored %+v after %s", a.Response.Size, time.Duration(a.Duration))
 	}
 	if rss := y.s.rss(); !raceEnabled && rss > 300<<20 {
 		t.Errorf("%d MiB of memory after endless answers", rss>>20)
 	}
 }
 
-// TestConcurrency: a receiver that takes 100 ms gets its deliveries side by side.
+// TestConcurrency: a receiver that takes 100 ms gets concurrent deliveries.
 func TestConcurrency(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, dev(t), "concurrent")
@@ -100,12 +100,12 @@ func TestConcurrency(t *testing.T) {
 	}
 	rc.wait(t, 40)
 	y.drained()
-	if took := time.Since(started); took > 3*time.Second { // one at a time: 4 s and more
+	if took := time.Since(started); took > 3*time.Second { // one at a time it takes at least 4 s
 		t.Errorf("40 deliveries of 100 ms each took %s", took)
 	}
 }
 
-// TestIdleLatency: on an idle server an event is at its receiver at once.
+// TestIdleLatency: on an idle server an event reaches its receiver at once.
 func TestIdleLatency(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, dev(t), "idle")
@@ -118,13 +118,12 @@ func TestIdleLatency(t *testing.T) {
 		a := rc.wait(t, n+1)[n]
 		best = min(best, a.at.Sub(started))
 	}
-	if best > 250*time.Millisecond { // other tests run beside: a bound for polling, not for speed
+	if best > 250*time.Millisecond { // generous, because other tests run: this detects polling
 		t.Errorf("the fastest of ten deliveries took %s", best)
 	}
 }
 
-// TestPrivateAddresses: without --allow-target nothing is sent to this machine or its neighbours, and each refusal
-// names the setting.
+// TestPrivateAddresses: without --allow-target nothing is sent to private addresses, and every error names the option.
 func TestPrivateAddresses(t *testing.T) {
 	t.Parallel()
 	s := start(t, "--allow-target", "127.0.0.0/8")
@@ -152,11 +151,11 @@ func TestPrivateAddresses(t *testing.T) {
 		_, err := y.c.PutHook(t.Context(), y.project, "bad",
 			client.HookPatch{URL: ptr("http://" + host + port), Events: ptr(hookyard.SelectAll())})
 		if client.StatusOf(err) != http.StatusBadRequest {
-			t.Errorf("a hook to %s can be made: %v", host, err)
+			t.Errorf("a hook to %s can be created: %v", host, err)
 			_, _ = y.c.DeleteHook(t.Context(), y.project, "bad")
 		}
 	}
-	if name, err := os.Hostname(); err == nil { // resolves to this machine, which is known only when it is dialled
+	if name, err := os.Hostname(); err == nil { // resolves to this machine, which is detected only on dialling
 		y.hook("name", "http://"+name+port, client.HookPatch{Schedule: often(1, 0)})
 		d := y.ended(y.publish("order.created", `3`), "name", hookyard.Failed)
 		if a := d.History[0]; a.ErrorKind != hookyard.KindBlocked && a.ErrorKind != hookyard.KindDNS {
@@ -168,7 +167,7 @@ func TestPrivateAddresses(t *testing.T) {
 	}
 }
 
-// admin makes a project as the first admin of a server that wants sign-in.
+// admin creates a project as the administrator of a server with sign-in.
 func admin(t testing.TB, s *server, name string) *yard {
 	t.Helper()
 	token, err := os.ReadFile(filepath.Join(s.data, "admin-token"))
@@ -196,8 +195,8 @@ func TestStrangers(t *testing.T) {
 		}
 		nowhere := ask(t, http.MethodGet, s.url+"/api/projects/admin/nothing"+path, nil)
 		if nowhere.status != there.status || strings.ReplaceAll(nowhere.body, "nothing", "secret") != there.body {
-			t.Errorf("GET %s tells what there is: %d %s, and where nothing is %d %s", path, there.status, there.body,
-				nowhere.status, nowhere.body)
+			t.Errorf("GET %s reveals what exists: %d %s, but for a missing project %d %s", path, there.status,
+				there.body, nowhere.status, nowhere.body)
 		}
 	}
 	for _, token := range []string{"Bearer wrong", "Basic YWRtaW46YWRtaW4=", "Bearer ", "Digest x"} {

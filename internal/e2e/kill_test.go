@@ -1,12 +1,14 @@
 package e2e_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -16,8 +18,8 @@ import (
 	"github.com/hookyard/hookyard/internal/testenv"
 )
 
-// TestKill publishes under load while the server is killed and started again at random moments. Whatever was
-// acknowledged must reach every hook that wants it, and nothing may be kept by halves or be stuck.
+// TestKill publishes under load while the server is killed and restarted at random moments. Every acknowledged event
+// must reach every hook that selects it, and nothing may be half stored or stuck.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	kills := 20
@@ -34,7 +36,7 @@ func TestKill(t *testing.T) {
 	})
 }
 
-// The types of the events under load. All hooks want orders but one, which wants what is paid, in order.
+// The types of the events. All hooks select both, except the ordered one, which selects only paid.
 const (
 	created = "order.created"
 	paid    = "order.paid"
@@ -49,7 +51,7 @@ func killUnderLoad(t *testing.T, s *server, kills int) {
 		"ordered": newReceiver(t, fails(0.05)),
 	}
 	never := &hookyard.OffPolicy{Policy: hookyard.OffNever}
-	schedule := often(60, 50*time.Millisecond) // so long that nothing is given up
+	schedule := often(60, 50*time.Millisecond) // so long that no delivery fails
 	y.hook("healthy", receivers["healthy"].url, client.HookPatch{Schedule: schedule, Off: never})
 	y.hook("flaky", receivers["flaky"].url, client.HookPatch{Schedule: schedule, Off: never})
 	y.hook("slow", receivers["slow"].url, client.HookPatch{Schedule: schedule, Off: never, InFlight: ptr(32)})
@@ -77,7 +79,7 @@ func killUnderLoad(t *testing.T, s *server, kills int) {
 	l.check(t, y, receivers)
 }
 
-// fails answers 503 to a share of the requests, at random.
+// fails answers 503 to a random share of the requests.
 func fails(share float64) func(http.ResponseWriter, *http.Request, int) int {
 	return func(w http.ResponseWriter, r *http.Request, n int) int {
 		if rand.Float64() < share {
@@ -87,7 +89,7 @@ func fails(share float64) func(http.ResponseWriter, *http.Request, int) int {
 	}
 }
 
-// slow answers 204 after a while.
+// slow answers 204 after d.
 func slow(d time.Duration) func(http.ResponseWriter, *http.Request, int) int {
 	return func(w http.ResponseWriter, r *http.Request, n int) int {
 		pause(r.Context(), d)
@@ -95,7 +97,7 @@ func slow(d time.Duration) func(http.ResponseWriter, *http.Request, int) int {
 	}
 }
 
-// publisher publishes the events of some keys, once, and returns the receipts. The key stands in the body.
+// publisher publishes one event for each key, with the key in the body, and returns the receipts.
 type publisher func(ctx context.Context, y *yard, eventType string, keys []string) ([]client.Receipt, error)
 
 func keyBody(key string) []byte {
@@ -143,17 +145,18 @@ func batch(ctx context.Context, y *yard, eventType string, keys []string) ([]cli
 	return out, err
 }
 
-// ledger is what the publishers know.
+// ledger records what the publishers know.
 type ledger struct {
 	names []string
 
 	mu      sync.Mutex
 	acked   map[string]client.Receipt // by key
-	unknown map[string]bool           // no answer came, and the publisher gave up
+	unknown map[string]bool           // no response, and the publisher gave up
 	retried int
 }
 
-// publish publishes until ctx ends. What gets no answer is tried again with the same key, except for every seventh.
+// publish publishes until ctx is done. If it gets no response it retries with the same key, except for every seventh
+// event.
 func (l *ledger) publish(t *testing.T, ctx context.Context, y *yard, name string, p publisher) {
 	pace := time.NewTicker(25 * time.Millisecond)
 	defer pace.Stop()
@@ -163,7 +166,7 @@ func (l *ledger) publish(t *testing.T, ctx context.Context, y *yard, name string
 			eventType = paid
 		}
 		if n%3 == 0 {
-			for i := range 4 { // only batch takes more than the first
+			for i := range 4 { // only batch uses more than the first
 				keys = append(keys, fmt.Sprintf("%s-%d-%d", name, n, i))
 			}
 		}
@@ -199,7 +202,7 @@ func (l *ledger) note(keys []string, receipts []client.Receipt) {
 	}
 }
 
-// fail notes that no answer came; true means that the publisher gives up.
+// fail records that there was no response. It returns true if the publisher gives up.
 func (l *ledger) fail(keys []string, giveUp bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -241,7 +244,7 @@ func (y *yard) deliveries() map[string]map[string]client.Delivery {
 				all[d.EventID] = map[string]client.Delivery{}
 			}
 			if _, twice := all[d.EventID][d.HookID]; twice {
-				y.t.Errorf("delivery of %s to %s stands twice in the list", d.EventID, d.HookID)
+				y.t.Errorf("delivery of %s to %s is listed twice", d.EventID, d.HookID)
 			}
 			all[d.EventID][d.HookID] = d
 		}
@@ -252,13 +255,17 @@ func (y *yard) deliveries() map[string]map[string]client.Delivery {
 	}
 }
 
-// check compares what the publishers know, what the server kept, and what the receivers got.
+// check compares what the publishers know, what the server stored, and what the receivers got.
 func (l *ledger) check(t *testing.T, y *yard, receivers map[string]*receiver) {
 	t.Helper()
 	kept := l.checkKept(t, y)
 	deliveries := y.deliveries()
 	if len(deliveries) != len(kept) {
-		t.Errorf("deliveries of %d events, but %d events are kept", len(deliveries), len(kept))
+		t.Errorf("deliveries of %d events, but %d events are stored", len(deliveries), len(kept))
+	}
+	keys := map[string]string{} // event -> key
+	for key, r := range l.acked {
+		keys[r.ID] = key
 	}
 	took := map[string]map[string][]byte{} // hook -> event -> body
 	repeats := 0
@@ -289,21 +296,25 @@ func (l *ledger) check(t *testing.T, y *yard, receivers map[string]*receiver) {
 				t.Errorf("event %s to %s: %q after %d attempts (%s), at the receiver: %v", e.ID, hook, d.State,
 					d.Attempts, d.Reason, ok)
 			}
-			if ok && e.Size != int64(len(body)) {
-				t.Errorf("event %s has %d bytes, but %s got %d", e.ID, e.Size, hook, len(body))
+			if ok && (e.Size != int64(len(body)) || !bytes.Equal(body, took["healthy"][e.ID])) {
+				t.Errorf("event %s of %d bytes arrived at %s as %q, and at healthy as %q", e.ID, e.Size, hook, body,
+					took["healthy"][e.ID])
+			}
+			if key, known := keys[e.ID]; known && ok && !bytes.Contains(body, strconv.AppendQuote(nil, key)) {
+				t.Errorf("event %s with key %s arrived at %s as %q", e.ID, key, hook, body)
 			}
 		}
 	}
 	l.checkOrder(t, kept, receivers["ordered"])
-	t.Logf("%d events kept, %d acknowledged, %d of %d unknown kept, %d retries, %d repeated deliveries",
+	t.Logf("%d events stored, %d acknowledged, %d of %d unknown stored, %d retries, %d duplicate deliveries",
 		len(kept), len(l.acked), len(kept)-len(l.acked), len(l.unknown), l.retried, repeats)
 	if r := ask(t, http.MethodGet, y.s.url+"/readyz", nil); r.status != http.StatusOK {
 		t.Errorf("readyz: %d %s", r.status, r.body)
 	}
 }
 
-// checkKept returns the events that are kept, the oldest first: all that were acknowledged, each once, and perhaps some
-// of which nobody knows.
+// checkKept returns the stored events, oldest first. They must include every acknowledged event once, and may include
+// events whose publisher gave up.
 func (l *ledger) checkKept(t *testing.T, y *yard) []client.Event {
 	t.Helper()
 	kept := y.events()
@@ -311,7 +322,7 @@ func (l *ledger) checkKept(t *testing.T, y *yard) []client.Event {
 	byID := map[string]bool{}
 	for _, e := range kept {
 		if byID[e.ID] {
-			t.Errorf("event %s stands twice in the list", e.ID)
+			t.Errorf("event %s is listed twice", e.ID)
 		}
 		byID[e.ID] = true
 	}
@@ -326,12 +337,13 @@ func (l *ledger) checkKept(t *testing.T, y *yard) []client.Event {
 		t.Errorf("%d keys were acknowledged with %d ids", len(l.acked), len(acked))
 	}
 	if extra := len(kept) - len(acked); extra > len(l.unknown) {
-		t.Errorf("%d events are kept that nobody published: of only %d it is not known", extra, len(l.unknown))
+		t.Errorf("%d events were stored without an acknowledgement, but only %d publishers gave up", extra,
+			len(l.unknown))
 	}
 	return kept
 }
 
-// checkOrder: what came first is sent first, and nothing overtakes.
+// checkOrder checks that the ordered hook got the events in order.
 func (l *ledger) checkOrder(t *testing.T, kept []client.Event, rc *receiver) {
 	t.Helper()
 	place := map[string]int{}
@@ -345,7 +357,7 @@ func (l *ledger) checkOrder(t *testing.T, kept []client.Event, rc *receiver) {
 		}
 		seen[a.id] = true
 		if place[a.id] < last {
-			t.Fatalf("event %s, number %d, came to the ordered hook after number %d", a.id, place[a.id], last)
+			t.Fatalf("event %s, number %d, reached the ordered hook after number %d", a.id, place[a.id], last)
 		}
 		last = place[a.id]
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// TestLimits goes one beyond every limit: a 4xx whose text names the limit and the setting.
+// TestLimits exceeds every limit by one: the response is a 4xx that names the limit and the option.
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, dev(t, "--max-hooks", "3", "--max-batch", "5"), "limits")
@@ -110,7 +110,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// endlessX is a body without end.
+// endlessX is an endless body.
 type endlessX struct{}
 
 func (endlessX) Read(p []byte) (int, error) {
@@ -120,7 +120,7 @@ func (endlessX) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestAtTheLimit: what is just allowed goes the whole way.
+// TestAtTheLimit: an event of the maximum size is delivered.
 func TestAtTheLimit(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, dev(t), "at-limit")
@@ -145,7 +145,7 @@ func TestAtTheLimit(t *testing.T) {
 	}
 }
 
-// TestMemory sends much and large at once; afterwards the process is small, and was never fat.
+// TestMemory sends many large bodies at once. The process must not use much memory, during the test or afterwards.
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, dev(t), "memory")
@@ -157,7 +157,7 @@ func TestMemory(t *testing.T) {
 		done := make(chan reply, 6)
 		for i := range cap(done) {
 			go func() {
-				// an early 413 may break the sending off
+				// the error is ignored: an early 413 may interrupt the request
 				r, _ := askContext(t.Context(), http.MethodPost, []string{base, in}[i%2], body)
 				done <- r
 			}()
@@ -169,11 +169,11 @@ func TestMemory(t *testing.T) {
 			most = max(most, y.s.rss())
 		}
 	}
-	pause(t.Context(), 2*time.Second) // for the runtime to give back
+	pause(t.Context(), 2*time.Second) // the runtime returns memory with a delay
 	rss := y.s.rss()
 	t.Logf("%d MiB at most, %d MiB afterwards", most>>20, rss>>20)
-	if !raceEnabled && rss > 300<<20 {
-		t.Errorf("%d MiB of memory", rss>>20)
+	if !raceEnabled && (rss > 300<<20 || most > 400<<20) {
+		t.Errorf("%d MiB of memory, %d MiB at most", rss>>20, most>>20)
 	}
 	if n := len(y.events()); n != 0 {
 		t.Errorf("%d events were kept", n)

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// program is the path of the binary under test; TestMain builds it once, with the race detector if the tests have it.
+// program is the path of the binary under test. TestMain builds it, with the race detector if the tests use it.
 var program string
 
 func TestMain(m *testing.M) {

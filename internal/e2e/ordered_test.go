@@ -8,7 +8,7 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// TestOrderedBacklog: a hook that wants its events in order gets a backlog as fast as its receiver takes it.
+// TestOrderedBacklog: an ordered hook gets its backlog as fast as its receiver accepts it.
 func TestOrderedBacklog(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, dev(t), "ordered")

@@ -13,7 +13,7 @@ import (
 	"github.com/hookyard/hookyard/internal/testenv"
 )
 
-// arrival is one request that a receiver got.
+// arrival is one request to a receiver.
 type arrival struct {
 	id     string // webhook-id
 	method string
@@ -21,10 +21,10 @@ type arrival struct {
 	header http.Header
 	body   []byte
 	at     time.Time
-	status int // what it was answered
+	status int // of the response
 }
 
-// receiver is a program that hooks send to. It keeps everything.
+// receiver is a program that hooks send to. It records all requests.
 type receiver struct {
 	url    string
 	answer func(w http.ResponseWriter, r *http.Request, n int) int // n counts from 1; writes and returns the status
@@ -44,7 +44,7 @@ func newReceiver(t testing.TB, answer func(w http.ResponseWriter, r *http.Reques
 	return rc
 }
 
-// newReceiverAt starts a receiver on an address where nobody listened so far.
+// newReceiverAt starts a receiver on a free address.
 func newReceiverAt(t testing.TB, addr string) *receiver {
 	t.Helper()
 	l, err := net.Listen("tcp", addr)
@@ -84,7 +84,7 @@ func (rc *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		status: http.StatusNoContent}
 	var err error
 	if a.body, err = io.ReadAll(r.Body); err != nil {
-		return // broke off: the sender was killed
+		return // incomplete: the sender was killed
 	}
 	if rc.forget {
 		a.body = nil
@@ -103,7 +103,7 @@ func (rc *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rc.mu.Unlock()
 }
 
-// all returns what came so far.
+// all returns the requests so far.
 func (rc *receiver) all() []arrival {
 	rc.mu.Lock()
 	defer rc.mu.Unlock()
@@ -116,9 +116,9 @@ func (rc *receiver) count() int {
 	return len(rc.list)
 }
 
-// wait waits until n requests came and returns them.
+// wait waits until n requests have arrived and returns all requests.
 func (rc *receiver) wait(t testing.TB, n int) []arrival {
 	t.Helper()
-	testenv.Until(t, "the receiver gets what it is owed", func() bool { return rc.count() >= n })
+	testenv.Until(t, "the receiver gets its requests", func() bool { return rc.count() >= n })
 	return rc.all()
 }

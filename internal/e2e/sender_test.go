@@ -13,7 +13,7 @@ import (
 	"github.com/hookyard/hookyard/internal/testenv"
 )
 
-// TestBytes: what comes in goes out byte for byte, whatever it is.
+// TestBytes: any body is delivered byte for byte.
 func TestBytes(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, dev(t), "bytes")
@@ -44,7 +44,7 @@ func TestBytes(t *testing.T) {
 				t.Errorf("the hook got %.100q of %d bytes, want %d", got.body, len(got.body), len(tc.body))
 			}
 			if kept := y.body(r.id(t)); string(kept) != tc.body {
-				t.Errorf("kept %d bytes, want %d", len(kept), len(tc.body))
+				t.Errorf("stored %d bytes, want %d", len(kept), len(tc.body))
 			}
 			if want := tc.contentType; want != "" && got.header.Get("Content-Type") != want {
 				t.Errorf("content type %q, want %q", got.header.Get("Content-Type"), want)
@@ -53,11 +53,12 @@ func TestBytes(t *testing.T) {
 	}
 }
 
-// TestFanOut: one event, many hooks; who wants it gets it, and one that fails stops nobody.
+// TestFanOut: one event goes to every hook that selects it, and a failing hook does not affect the others.
 func TestFanOut(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, dev(t), "fan-out")
-	good, bad, picky := newReceiver(t, nil), newReceiver(t, always(http.StatusInternalServerError)), newReceiver(t, nil)
+	good, picky := newReceiver(t, nil), newReceiver(t, nil)
+	bad := newReceiver(t, always(http.StatusInternalServerError))
 	y.hook("good", good.url, client.HookPatch{})
 	y.hook("bad", bad.url, client.HookPatch{Schedule: often(3, 20*time.Millisecond)})
 	y.hook("dead", "http://"+freeAddr(t), client.HookPatch{Schedule: often(1, 0)})
@@ -79,7 +80,7 @@ func TestFanOut(t *testing.T) {
 	}
 	y.ended(id, "off", hookyard.Skipped)
 	if n := picky.count(); n != 0 {
-		t.Errorf("%d deliveries that nobody wanted", n)
+		t.Errorf("%d deliveries to hooks that do not select the event", n)
 	}
 	why, err := y.c.Explain(t.Context(), y.project, id)
 	if err != nil {
@@ -98,7 +99,7 @@ func TestFanOut(t *testing.T) {
 	}
 }
 
-// TestAnswers: a 2xx and nothing else is success, and redirects are never followed.
+// TestAnswers: only a 2xx is a success, and redirects are never followed.
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, dev(t), "answers")
@@ -133,7 +134,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// TestGone: 410 switches the hook off; what is still owed is skipped, a person can switch it on and replay.
+// TestGone: 410 disables the hook and its deliveries are skipped. A user can enable it again and replay them.
 func TestGone(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, dev(t), "gone")
@@ -158,7 +159,7 @@ func TestGone(t *testing.T) {
 		types[a.header.Get("X-GitHub-Event")] = true
 	}
 	if !types["hookyard.hook.disabled"] || !types["hookyard.delivery.failed"] {
-		t.Errorf("told of %v", types)
+		t.Errorf("notified of %v", types)
 	}
 	if _, err := y.c.EnableHook(t.Context(), y.project, "h"); err != nil {
 		t.Fatal(err)
@@ -197,7 +198,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// TestOffSwitch: so many failures in a row switch a hook off; one success in between begins anew.
+// TestOffSwitch: a number of consecutive failures disables a hook; a success resets the count.
 func TestOffSwitch(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, dev(t), "off")
@@ -221,7 +222,7 @@ func TestOffSwitch(t *testing.T) {
 		return err == nil && !h.Active
 	})
 	y.drained()
-	if n := dead.count(); n < 3 || n > 3+2 { // two more may have been under way
+	if n := dead.count(); n < 3 || n > 3+2 { // two more may have been running
 		t.Errorf("%d requests to the dead one, want 3", n)
 	}
 	if h, err := y.c.Hook(t.Context(), y.project, "mends"); err != nil || !h.Active {
@@ -229,7 +230,8 @@ func TestOffSwitch(t *testing.T) {
 	}
 }
 
-// TestSwitchedOffWhileQueued: a hook that is switched off or deleted gets nothing any more, not even what was queued.
+// TestSwitchedOffWhileQueued: a hook that is disabled or deleted gets no more requests, not even for pending
+// deliveries.
 func TestSwitchedOffWhileQueued(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, dev(t), "queued")
@@ -250,7 +252,7 @@ func TestSwitchedOffWhileQueued(t *testing.T) {
 		t.Fatal(err)
 	}
 	y.ended(id, "off", hookyard.Skipped)
-	y.ended(id, "moved", hookyard.Delivered) // the change reaches what was queued
+	y.ended(id, "moved", hookyard.Delivered) // the change applies to pending deliveries
 	testenv.Until(t, "the deleted hook's delivery ends", func() bool {
 		d, err := y.c.Delivery(t.Context(), y.project, deleted)
 		if err != nil {
@@ -263,15 +265,15 @@ func TestSwitchedOffWhileQueued(t *testing.T) {
 	}
 	again := y.hook("deleted", elsewhere.url, client.HookPatch{})
 	if next := y.publish("order.created", `2`); y.ended(next, again.ID, hookyard.Delivered).Attempts != 1 {
-		t.Error("a hook made again under an old id is not a new one")
+		t.Error("a new hook with the id of a deleted one is not independent of it")
 	}
 	if _, err := y.c.RetryDelivery(t.Context(), y.project,
 		y.delivery(id, "off").ID); client.StatusOf(err) != http.StatusConflict {
-		t.Errorf("a delivery to a hook that is off can be retried: %v", err)
+		t.Errorf("a delivery to a disabled hook can be retried: %v", err)
 	}
 }
 
-// TestByHand: retry, cancel, test, replay to a hook that was not there.
+// TestByHand: retry, cancel, test, and replay to a newer hook.
 func TestByHand(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, dev(t), "by-hand")
@@ -316,8 +318,8 @@ func TestByHand(t *testing.T) {
 	}
 }
 
-// TestHeaders: a hook's own headers are sent, merged by PATCH and hidden where they are credentials; ours cannot be
-// set.
+// TestHeaders: a hook's own headers are sent, merged by PATCH and masked if they are credentials. Reserved headers
+// cannot be set.
 func TestHeaders(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, dev(t), "headers")

@@ -17,7 +17,7 @@ import (
 	"github.com/hookyard/hookyard/signature"
 )
 
-// verifies says whether Standard Webhooks' own library accepts a delivery with a secret.
+// verifies returns an error unless the Standard Webhooks library accepts the request with the secret.
 func verifies(t *testing.T, secret string, a arrival) error {
 	t.Helper()
 	wh, err := standardwebhooks.NewWebhook(secret)
@@ -27,7 +27,7 @@ func verifies(t *testing.T, secret string, a arrival) error {
 	return wh.Verify(a.body, a.header)
 }
 
-// TestOfficialVerifiers holds deliveries to the libraries that receivers use, through three rotations.
+// TestOfficialVerifiers verifies deliveries with the libraries that receivers use, through three rotations.
 func TestOfficialVerifiers(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, dev(t), "signed")
@@ -83,7 +83,7 @@ func TestOfficialVerifiers(t *testing.T) {
 	}
 }
 
-// TestMixedKeys rotates from HMAC to ed25519: both sign during the overlap.
+// TestMixedKeys rotates from HMAC to ed25519: both keys sign during the overlap.
 func TestMixedKeys(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, dev(t), "mixed")
@@ -100,7 +100,7 @@ func TestMixedKeys(t *testing.T) {
 		t.Errorf("the old HMAC key: %v", err)
 	}
 	if got := a.header.Get("X-Hub-Signature-256"); got != "sha256="+hexMAC(symmetric, string(a.body)) {
-		t.Errorf("a receiver that knows GitHub's scheme and the old key gets %q", got)
+		t.Errorf("the signature in GitHub's scheme with the old key is %q", got)
 	}
 	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(public, "whpk_"))
 	if err != nil {
@@ -119,7 +119,7 @@ func TestMixedKeys(t *testing.T) {
 	}
 }
 
-// TestEveryAttempt: each attempt has the same id, its own time and a good signature, over the same bytes.
+// TestEveryAttempt: every attempt has the same id and body, its own timestamp and a valid signature.
 func TestEveryAttempt(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, dev(t), "attempts")

@@ -24,7 +24,7 @@ func mac(secret, content string) []byte {
 
 func hexMAC(secret, content string) string { return hex.EncodeToString(mac(secret, content)) }
 
-// TestGitHubVector sends what GitHub's documentation gives as an example.
+// TestGitHubVector sends the example from GitHub's documentation.
 func TestGitHubVector(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, dev(t), "github")
@@ -32,9 +32,8 @@ func TestGitHubVector(t *testing.T) {
 	rc := newReceiver(t, nil)
 	y.hook("h", rc.url, client.HookPatch{})
 	send := func(signature, delivery string) reply {
-		return ask(t, http.MethodPost, in, []byte("Hello, World!"), "X-Hub-Signature-256", signature, "X-GitHub-Event",
-			"push",
-			"X-GitHub-Delivery", delivery, "Content-Type", "text/plain")
+		return ask(t, http.MethodPost, in, []byte("Hello, World!"), "X-Hub-Signature-256", signature,
+			"X-GitHub-Event", "push", "X-GitHub-Delivery", delivery, "Content-Type", "text/plain")
 	}
 	good := "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
 	forged := "sha256=" + strings.Repeat("0", 64)
@@ -42,7 +41,7 @@ func TestGitHubVector(t *testing.T) {
 	if r := send(forged, "d-1"); r.status != http.StatusUnauthorized {
 		t.Errorf("a forged signature: %d %s", r.status, r.body)
 	}
-	one := send(good, "d-1") // the forged one must not have burnt the id
+	one := send(good, "d-1") // the forged request must not have used up the id
 	if one.status != http.StatusOK {
 		t.Fatalf("GitHub's own example: %d %s", one.status, one.body)
 	}
@@ -51,18 +50,18 @@ func TestGitHubVector(t *testing.T) {
 		t.Errorf("the same delivery again: %d %s, first %s", again.status, again.body, one.body)
 	}
 	if r := send(forged, "d-1"); r.status != http.StatusUnauthorized {
-		t.Errorf("a forged repeat: %d %s", r.status, r.body)
+		t.Errorf("a forged duplicate: %d %s", r.status, r.body)
 	}
 	other := send(good, "d-2")
 	if other.id(t) == one.id(t) {
-		t.Error("another delivery was taken for the same")
+		t.Error("a different delivery was treated as a duplicate")
 	}
 	if got := rc.wait(t, 2)[0]; string(got.body) != "Hello, World!" || got.header.Get("X-GitHub-Event") != "push" ||
 		got.header.Get("Content-Type") != "text/plain" {
 		t.Errorf("the hook got %q, %v", got.body, got.header)
 	}
 	if n := len(y.events()); n != 2 {
-		t.Errorf("%d events are kept, want 2", n)
+		t.Errorf("%d events are stored, want 2", n)
 	}
 	refused, err := y.c.Refused(t.Context(), y.project, "github", 10)
 	if err != nil || len(refused) != 2 || !strings.Contains(refused[0].Reason, "does not match") ||
@@ -71,7 +70,7 @@ func TestGitHubVector(t *testing.T) {
 	}
 }
 
-// TestProviders sends each provider's request, signed as the provider documents it, fresh, forged and stale.
+// TestProviders sends requests signed as each provider documents it: valid, forged and stale.
 func TestProviders(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, dev(t), "providers")
@@ -125,13 +124,13 @@ func TestProviders(t *testing.T) {
 				t.Fatalf("a good request: %d %s", r.status, r.body)
 			}
 			if got := y.body(r.id(t)); string(got) != tc.body {
-				t.Errorf("kept %q", got)
+				t.Errorf("stored %q", got)
 			}
 			if e, err := y.c.Event(t.Context(), y.project, r.id(t)); err != nil || e.Type != tc.wantType ||
 				!strings.HasPrefix(e.Verified, tc.kind) {
 				t.Errorf("type %q verified %q, error %v", e.Type, e.Verified, err)
 			}
-			if tc.kind != "gitlab" { // whose token says nothing of the body
+			if tc.kind != "gitlab" { // its token does not cover the body
 				if r := ask(t, http.MethodPost, in, []byte(tc.body+" "),
 					tc.sign(now, tc.body)...); r.status != http.StatusUnauthorized {
 					t.Errorf("a changed body: %d %s", r.status, r.body)
@@ -148,13 +147,13 @@ func TestProviders(t *testing.T) {
 			}
 			twice := append(tc.sign(now, tc.body), tc.sign(now, tc.body)[:2]...)
 			if r := ask(t, http.MethodPost, in, []byte(tc.body), twice...); r.status != http.StatusUnauthorized {
-				t.Errorf("a signature header that stands twice: %d %s", r.status, r.body)
+				t.Errorf("a duplicate signature header: %d %s", r.status, r.body)
 			}
 		})
 	}
 }
 
-// standard signs by Standard Webhooks' own library; svix is the same under other names.
+// standard signs with the Standard Webhooks library. Svix uses the same scheme with other header names.
 func standard(t *testing.T, key, prefix string, at time.Time, body string) []string {
 	t.Helper()
 	wh, err := standardwebhooks.NewWebhook(key)
@@ -170,7 +169,7 @@ func standard(t *testing.T, key, prefix string, at time.Time, body string) []str
 		sig}
 }
 
-// TestSlackChallenge: the handshake is answered at once, and is no event.
+// TestSlackChallenge: the handshake is answered and is not an event.
 func TestSlackChallenge(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, dev(t), "slack")
@@ -187,7 +186,7 @@ func TestSlackChallenge(t *testing.T) {
 	}
 }
 
-// TestDuplicatesStayApart: the guard is per project and source, so that nobody's ids stop another's events.
+// TestDuplicatesStayApart: duplicates are detected per project and source, so that senders cannot affect each other.
 func TestDuplicatesStayApart(t *testing.T) {
 	t.Parallel()
 	s := dev(t)
@@ -208,7 +207,7 @@ func TestDuplicatesStayApart(t *testing.T) {
 			in := y.source(name, "none", "", client.SourcePatch{DedupHeader: ptr("X-Id")})
 			first := ask(t, http.MethodPost, in, []byte("{}"), "X-Id", "order-1").id(t)
 			if second := ask(t, http.MethodPost, in, []byte("{}"), "X-Id", "order-1").id(t); second != first {
-				t.Errorf("%s/%s: a repeat was kept", y.project, name)
+				t.Errorf("%s/%s: a duplicate was stored", y.project, name)
 			}
 			ids[first] = true
 		}

@@ -20,8 +20,8 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// say opens a connection, sends text, ends its side and returns everything that comes back. cut is whether the server
-// ended the connection within the limit.
+// say opens a connection, sends text and returns everything that it receives. cut reports whether the server closed the
+// connection within the limit.
 func say(addr, text string, limit time.Duration) (answer string, cut bool, err error) {
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -44,13 +44,13 @@ func say(addr, text string, limit time.Duration) (answer string, cut bool, err e
 	return string(b), true, nil
 }
 
-// isReset says whether the server hung up while there was still something to read, which is its right.
+// isReset reports whether the server closed the connection before it had read everything, which HTTP allows.
 func isReset(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && !op.Timeout()
 }
 
-// status is that of the first answer, or 0.
+// status returns the status of the first response, or 0.
 func status(answer string) int {
 	var n int
 	if _, err := fmt.Sscanf(answer, "HTTP/1.1 %d", &n); err != nil {
@@ -59,13 +59,13 @@ func status(answer string) int {
 	return n
 }
 
-// statusLine finds the answers in what a connection gave.
+// statusLine matches the status lines of the responses on a connection.
 var statusLine = regexp.MustCompile(`(?m)^HTTP/1\.[01] (\d{3}) `)
 
-// allowed5xx are those that RFC 9112 asks for: an unknown transfer coding, and a version that is not spoken.
+// allowed5xx reports whether RFC 9112 demands the status: for unknown transfer codings and unsupported versions.
 func allowed5xx(code string) bool { return code == "501" || code == "505" }
 
-// TestWire sends what no client would: lies about lengths, smuggled requests, broken lines.
+// TestWire sends broken requests: wrong lengths, invalid chunks, malformed headers.
 func TestWire(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, dev(t, "--read-timeout", "2s"), "wire")
@@ -79,7 +79,7 @@ func TestWire(t *testing.T) {
 	wanted, all := 0, sync.WaitGroup{}
 	for _, tc := range []struct {
 		name, text string
-		want       []int // 0: hung up without an answer
+		want       []int // 0: closed without a response
 		kept       int
 	}{
 		{"good", post("Content-Length: 2\r\n", "ok"), []int{200}, 1},
@@ -146,7 +146,7 @@ func TestWire(t *testing.T) {
 		all.Go(func() {
 			answer, cut, err := say(y.s.addr, tc.text, 15*time.Second)
 			if err != nil || !cut {
-				t.Errorf("%s: the server did not hang up: %v; said %.200q", tc.name, err, answer)
+				t.Errorf("%s: the server did not close the connection: %v; it sent %.200q", tc.name, err, answer)
 			}
 			if got := status(answer); !slices.Contains(tc.want, got) {
 				t.Errorf("%s: answered %d, want one of %v: %.300q", tc.name, got, tc.want, answer)
@@ -155,24 +155,24 @@ func TestWire(t *testing.T) {
 	}
 	all.Wait()
 	if kept := len(y.events()); kept != wanted {
-		t.Errorf("%d events were kept, want %d", kept, wanted)
+		t.Errorf("%d events were stored, want %d", kept, wanted)
 	}
 	y.readable()
 }
 
-// TestSmuggling: of a request with both a length and chunks, the chunks are what counts (RFC 9112 6.3), or it is
-// refused; in no case does the length's reading become a request.
+// TestSmuggling: a request with both a length and chunks is read as chunks (RFC 9112 6.3) or rejected. The bytes after
+// the length never become a request.
 func TestSmuggling(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, dev(t), "smuggle")
 	y.source("in", "none", "", client.SourcePatch{})
-	inner := "POST /in/guest/smuggle/in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8\r\nConnection: close\r\n\r\nsmuggled"
+	post := "POST /in/guest/smuggle/in HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+	inner := post + "Content-Length: 8\r\n\r\nsmuggled"
+	chunks := fmt.Sprintf("\r\n%x\r\n%s\r\n0\r\n\r\n", len(inner), inner)
 	for _, text := range []string{
-		// a proxy that goes by the coding sees one request whose body holds another
-		"POST /in/guest/smuggle/in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n" +
-			fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(inner), inner),
-		"POST /in/guest/smuggle/in HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\nConnection: close\r\n\r\n" +
-			fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(inner), inner),
+		// a proxy that reads the chunks sees one request whose body contains another
+		post + "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n" + chunks,
+		post + "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n" + chunks,
 	} {
 		before := len(y.events())
 		answer, _, err := say(y.s.addr, text, 15*time.Second)
@@ -190,7 +190,7 @@ func TestSmuggling(t *testing.T) {
 	}
 }
 
-// TestSlowSenders: who takes longer than --read-timeout is cut off, and holds up nobody.
+// TestSlowSenders: senders that exceed --read-timeout are disconnected and do not block others.
 func TestSlowSenders(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, dev(t, "--read-timeout", "1s"), "slow-in")
@@ -223,8 +223,7 @@ func TestSlowSenders(t *testing.T) {
 	}
 }
 
-// TestFuzzWire throws mangled requests at the server for a while: no 5xx, no panic, no growth, and the log of events
-// can still be read.
+// TestFuzzWire sends mutated requests for a while: no 5xx, no panic, little memory, and the events can still be read.
 func TestFuzzWire(t *testing.T) {
 	t.Parallel()
 	length := 10 * time.Second
@@ -260,7 +259,7 @@ func TestFuzzWire(t *testing.T) {
 				total[i]++
 				for _, m := range statusLine.FindAllStringSubmatch(answer, -1) {
 					if m[1][0] == '5' && !allowed5xx(m[1]) && !strings.Contains(answer, halfClosed) {
-						t.Errorf("seed %d: %q\nis answered %.500q", seed, text, answer)
+						t.Errorf("seed %d: %q\ngot the response %.500q", seed, text, answer)
 						return
 					}
 				}
@@ -270,7 +269,11 @@ func TestFuzzWire(t *testing.T) {
 	<-deadline.C
 	close(stop)
 	all.Wait()
-	t.Logf("%d requests, %d events kept, %d MiB", total[0]+total[1]+total[2]+total[3], len(y.events()), y.s.rss()>>20)
+	requests, events := total[0]+total[1]+total[2]+total[3], len(y.events())
+	t.Logf("%d requests, %d events stored, %d MiB", requests, events, y.s.rss()>>20)
+	if requests < 100 || events == 0 {
+		t.Errorf("only %d requests and %d events", requests, events)
+	}
 	if rss := y.s.rss(); !raceEnabled && rss > 300<<20 {
 		t.Errorf("%d MiB of memory", rss>>20)
 	}
@@ -279,7 +282,7 @@ func TestFuzzWire(t *testing.T) {
 	}
 }
 
-// throw sends text and reads answers until the server has said all it wants.
+// throw sends text, closes its side and reads until the server closes the connection.
 func throw(addr, text string) (string, error) {
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -290,7 +293,7 @@ func throw(addr, text string) (string, error) {
 		return "", err
 	}
 	if _, err := io.WriteString(c, text); err != nil {
-		return "", nil // it hung up on us before the end, which is its right
+		return "", nil // the server closed the connection early, which HTTP allows
 	}
 	if err := c.(*net.TCPConn).CloseWrite(); err != nil {
 		return "", nil
@@ -302,28 +305,47 @@ func throw(addr, text string) (string, error) {
 	return string(b), nil
 }
 
-// halfClosed is what is said to those who, like throw, close their side before the answer.
+// halfClosed is part of the response to a client that, like throw, closes its side before the response.
 const halfClosed = "keep it open until the answer"
 
-// fuzzSeeds are good requests, to be mangled.
+// fuzzSeeds are valid requests to mutate.
 var fuzzSeeds = []string{
-	"POST /in/guest/fuzz/open?token=a&b=c HTTP/1.1\r\nHost: localhost\r\nX-Id: 17\r\nContent-Type: application/json\r\nContent-Length: 19\r\n\r\n{\"a\": {\"b\": \"type\"}}",
-	"POST /in/guest/fuzz/in HTTP/1.1\r\nHost: localhost\r\nX-Hub-Signature-256: sha256=00ff\r\nX-GitHub-Event: push\r\nX-GitHub-Delivery: 1\r\nContent-Length: 2\r\n\r\n{}",
-	"POST /api/projects/guest/fuzz/events HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: k\r\nContent-Type: application/json\r\nContent-Length: 37\r\n\r\n{\"type\":\"a.b\",\"data\":{\"n\":[1e400,\"\\u0000\"]}}",
-	"POST /api/projects/guest/fuzz/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/cloudevents+json\r\nContent-Length: 69\r\n\r\n{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/a\",\"type\":\"t\",\"data\":{\"a\":1}}",
-	"POST /api/projects/guest/fuzz/events HTTP/1.1\r\nHost: localhost\r\nce-specversion: 1.0\r\nce-id: 1\r\nce-source: /a\r\nce-type: t\r\nce-time: 2026-01-01T00:00:00Z\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nhi",
-	"POST /in/guest/fuzz/open HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-T: y\r\n\r\n",
-	"GET /api/projects/guest/fuzz/events?limit=2&text=a&path=a.b&value=c&since=1h&cursor=AAAA HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic YTpi\r\nCookie: session=abc\r\n\r\n",
-	"GET /api/projects/guest/fuzz/deliveries?state=pending&hook=h HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer hyd_x\r\n\r\n",
-	"PUT /api/projects/guest/fuzz/hooks/h HTTP/1.1\r\nHost: localhost\r\nContent-Length: 150\r\n\r\n{\"url\":\"http://x.invalid/\",\"active\":false,\"filter\":\"body.a > 1 && type.matches('x')\",\"schedule\":[\"1s\",5],\"headers\":{\"A\":\"b\"},\"format\":\"template\",\"template\":\"{{.type}}\"}",
-	"PATCH /api/projects/guest/fuzz/hooks/h HTTP/1.1\r\nHost: localhost\r\nIf-Match: \"1\"\r\nContent-Length: 46\r\n\r\n{\"active\":false,\"filter\":\"type = a* b.c = 1.5\"}",
-	"PUT /api/projects/guest/fuzz/sources/s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 108\r\n\r\n{\"type\":\"hmac\",\"secret\":\"x\",\"scheme\":{\"header\":\"X-S\",\"algorithm\":\"sha256\",\"content\":\"{ts}.{raw}\",\"tolerance\":\"5m\"}}",
-	"POST /api/projects/guest/fuzz/replays HTTP/1.1\r\nHost: localhost\r\nContent-Length: 57\r\n\r\n{\"type\":\"a*\",\"since\":\"2026-01-01T00:00:00Z\",\"state\":\"failed\"}",
-	"GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+	"POST /in/guest/fuzz/open?token=a&b=c HTTP/1.1\r\nHost: localhost\r\nX-Id: 17\r\n" +
+		"Content-Type: application/json\r\nContent-Length: 19\r\n\r\n{\"a\": {\"b\": \"type\"}}",
+	"POST /in/guest/fuzz/in HTTP/1.1\r\nHost: localhost\r\nX-Hub-Signature-256: sha256=00ff\r\n" +
+		"X-GitHub-Event: push\r\nX-GitHub-Delivery: 1\r\nContent-Length: 2\r\n\r\n{}",
+	"POST /api/projects/guest/fuzz/events HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: k\r\n" +
+		"Content-Type: application/json\r\nContent-Length: 37\r\n\r\n" +
+		"{\"type\":\"a.b\",\"data\":{\"n\":[1e400,\"\\u0000\"]}}",
+	"POST /api/projects/guest/fuzz/events HTTP/1.1\r\nHost: localhost\r\n" +
+		"Content-Type: application/cloudevents+json\r\nContent-Length: 69\r\n\r\n" +
+		"{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/a\",\"type\":\"t\",\"data\":{\"a\":1}}",
+	"POST /api/projects/guest/fuzz/events HTTP/1.1\r\nHost: localhost\r\nce-specversion: 1.0\r\n" +
+		"ce-id: 1\r\nce-source: /a\r\nce-type: t\r\nce-time: 2026-01-01T00:00:00Z\r\n" +
+		"Content-Type: text/plain\r\nContent-Length: 2\r\n\r\nhi",
+	"POST /in/guest/fuzz/open HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n" +
+		"hello\r\n0\r\nX-T: y\r\n\r\n",
+	"GET /api/projects/guest/fuzz/events?limit=2&text=a&path=a.b&value=c&since=1h&cursor=AAAA HTTP/1.1\r\n" +
+		"Host: localhost\r\nAuthorization: Basic YTpi\r\nCookie: session=abc\r\n\r\n",
+	"GET /api/projects/guest/fuzz/deliveries?state=pending&hook=h HTTP/1.1\r\nHost: localhost\r\n" +
+		"Authorization: Bearer hyd_x\r\n\r\n",
+	"PUT /api/projects/guest/fuzz/hooks/h HTTP/1.1\r\nHost: localhost\r\nContent-Length: 150\r\n\r\n" +
+		"{\"url\":\"http://x.invalid/\",\"active\":false,\"filter\":\"body.a > 1 && type.matches('x')\"," +
+		"\"schedule\":[\"1s\",5],\"headers\":{\"A\":\"b\"},\"format\":\"template\"," +
+		"\"template\":\"{{.type}}\"}",
+	"PATCH /api/projects/guest/fuzz/hooks/h HTTP/1.1\r\nHost: localhost\r\nIf-Match: \"1\"\r\n" +
+		"Content-Length: 46\r\n\r\n{\"active\":false,\"filter\":\"type = a* b.c = 1.5\"}",
+	"PUT /api/projects/guest/fuzz/sources/s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 108\r\n\r\n" +
+		"{\"type\":\"hmac\",\"secret\":\"x\",\"scheme\":{\"header\":\"X-S\",\"algorithm\":\"sha256\"," +
+		"\"content\":\"{ts}.{raw}\",\"tolerance\":\"5m\"}}",
+	"POST /api/projects/guest/fuzz/replays HTTP/1.1\r\nHost: localhost\r\nContent-Length: 57\r\n\r\n" +
+		"{\"type\":\"a*\",\"since\":\"2026-01-01T00:00:00Z\",\"state\":\"failed\"}",
+	"GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\nGET /healthz HTTP/1.1\r\n" +
+		"Host: localhost\r\n\r\n",
 	"OPTIONS /in/guest/fuzz/open HTTP/1.1\r\nHost: localhost\r\nOrigin: http://a\r\nWebHook-Request-Origin: a\r\n\r\n",
 }
 
-// fuzzBits are what parsers stumble over.
+// fuzzBits are fragments that are likely to break parsers.
 var fuzzBits = []string{
 	"\x00", "\xff", "\r\n", "\n", "\r", " ", "\t", ":", ",", ";", "\"", "\\", "{", "}", "[", "]", "%00", "%2e", "%",
 	"../", "//", "?", "#", "&", "=", "-1", "0", "1e999",
@@ -335,7 +357,7 @@ var fuzzBits = []string{
 	"Idempotency-Key: x\r\n", "Content-Type: multipart/form-data\r\n",
 }
 
-// mangle makes a request of a seed or two with a few faults.
+// mangle returns one or two seeds with a few mutations.
 func mangle(r *rand.Rand) string {
 	b := []byte(fuzzSeeds[r.IntN(len(fuzzSeeds))])
 	if r.IntN(4) == 0 { // two on one connection

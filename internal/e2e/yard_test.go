@@ -14,7 +14,7 @@ import (
 	"github.com/hookyard/hookyard/internal/testenv"
 )
 
-// yard is one project of a server, as one who uses it sees it. Every method fails the test when the server refuses.
+// yard is one project of a server, seen through the API. Its methods fail the test if a request fails.
 type yard struct {
 	t       testing.TB
 	s       *server
@@ -22,7 +22,7 @@ type yard struct {
 	project string
 }
 
-// newYard makes a project on a server in dev mode.
+// newYard creates a project on a server in dev mode.
 func newYard(t testing.TB, s *server, name string) *yard {
 	t.Helper()
 	y := &yard{t: t, s: s, c: s.client(""), project: "guest/" + name}
@@ -32,10 +32,10 @@ func newYard(t testing.TB, s *server, name string) *yard {
 	return y
 }
 
-// ptr is for the fields of patches.
+// ptr returns a pointer to v, for the fields of patches.
 func ptr[T any](v T) *T { return &v }
 
-// waits makes a schedule.
+// waits returns a schedule.
 func waits(all ...time.Duration) *[]hookyard.Duration {
 	out := make([]hookyard.Duration, len(all))
 	for i, w := range all {
@@ -44,7 +44,7 @@ func waits(all ...time.Duration) *[]hookyard.Duration {
 	return &out
 }
 
-// often is a schedule of n attempts, every of them after a short wait.
+// often returns a schedule of n attempts: the first at once, the others after wait.
 func often(n int, wait time.Duration) *[]hookyard.Duration {
 	all := make([]time.Duration, n)
 	for i := 1; i < n; i++ {
@@ -53,7 +53,7 @@ func often(n int, wait time.Duration) *[]hookyard.Duration {
 	return waits(all...)
 }
 
-// hook makes a hook that wants everything unless set says otherwise.
+// hook creates a hook. It selects all events unless set.Events is given.
 func (y *yard) hook(id, url string, set client.HookPatch) client.Hook {
 	y.t.Helper()
 	set.URL = &url
@@ -76,7 +76,7 @@ func (y *yard) patch(id string, set client.HookPatch) client.Hook {
 	return h
 }
 
-// source makes a source and returns the URL where senders send.
+// source creates a source and returns its URL.
 func (y *yard) source(name, kind, secret string, set client.SourcePatch) string {
 	y.t.Helper()
 	set.Type = &kind
@@ -142,7 +142,7 @@ func (y *yard) attempted(event, hook string, n int) client.Delivery {
 	return d
 }
 
-// events returns all events, the newest first.
+// events returns all events, newest first.
 func (y *yard) events() []client.Event {
 	y.t.Helper()
 	var all []client.Event
@@ -175,14 +175,14 @@ func (y *yard) body(event string) []byte {
 	return b
 }
 
-// reply is an HTTP answer, read.
+// reply is an HTTP response.
 type reply struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// id is that of the event of a receipt.
+// id returns the event's id from a receipt.
 func (r reply) id(t testing.TB) string {
 	t.Helper()
 	var receipt client.Receipt
@@ -192,7 +192,7 @@ func (r reply) id(t testing.TB) string {
 	return receipt.ID
 }
 
-// ask sends a request as any program would. header is a list of names and values.
+// ask sends a request without the client package. header is a list of names and values.
 func ask(t testing.TB, method, url string, body []byte, header ...string) reply {
 	t.Helper()
 	r, err := askContext(t.Context(), method, url, body, header...)

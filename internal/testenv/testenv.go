@@ -1,6 +1,5 @@
-// Package testenv finds the services that tests run against. A test whose service is missing is skipped and the reason
-// is written to the file named by HOOKYARD_SKIPPED, which make prints last; with CI=true a missing service fails
-// instead.
+// Package testenv finds the services that tests need. A test without its service is skipped, and the reason is appended
+// to the file named by HOOKYARD_SKIPPED, which make prints at the end. With CI=true the test fails instead.
 package testenv
 
 import (
@@ -12,19 +11,19 @@ import (
 	"time"
 )
 
-// Postgres returns the postgres:// URL of HOOKYARD_TEST_POSTGRES, whose user may create schemas.
+// Postgres returns the postgres:// URL in HOOKYARD_TEST_POSTGRES. Its user can create schemas.
 func Postgres(t testing.TB) string {
 	t.Helper()
 	return env(t, "PostgreSQL", "HOOKYARD_TEST_POSTGRES")
 }
 
-// RabbitMQ returns the amqp:// URL of HOOKYARD_TEST_RABBITMQ.
+// RabbitMQ returns the amqp:// URL in HOOKYARD_TEST_RABBITMQ.
 func RabbitMQ(t testing.TB) string {
 	t.Helper()
 	return env(t, "RabbitMQ", "HOOKYARD_TEST_RABBITMQ")
 }
 
-// Program returns the path of the first of the programs that is installed.
+// Program returns the path of the first installed program among names.
 func Program(t testing.TB, names ...string) string {
 	t.Helper()
 	for _, name := range names {
@@ -36,7 +35,7 @@ func Program(t testing.TB, names ...string) string {
 	return ""
 }
 
-// Chromium returns the path of the browser.
+// Chromium returns the path of a Chromium browser.
 func Chromium(t testing.TB) string {
 	t.Helper()
 	return Program(t, "chromium", "chromium-browser", "google-chrome")
@@ -66,7 +65,7 @@ func missing(t testing.TB, why string) {
 	t.Skip(why)
 }
 
-// Port returns a loopback port that was free a moment ago, for programs that cannot choose one themselves.
+// Port returns a free loopback port, for programs that cannot choose one themselves.
 func Port(t testing.TB) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -77,8 +76,8 @@ func Port(t testing.TB) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// Until calls f every few milliseconds until it returns true, and fails the test when it has not within a minute. It is
-// for what another process does, which sends no signal to wait on.
+// Until calls f every few milliseconds until it returns true, and fails the test after a minute. It is for events in
+// another process that cannot signal this one.
 func Until(t testing.TB, what string, f func() bool) {
 	t.Helper()
 	deadline := time.NewTimer(time.Minute)
@@ -89,7 +88,7 @@ func Until(t testing.TB, what string, f func() bool) {
 		select {
 		case <-look.C:
 		case <-deadline.C:
-			t.Fatalf("waited a minute in vain: %s", what)
+			t.Fatalf("timed out after a minute: %s", what)
 		}
 	}
 }

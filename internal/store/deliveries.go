@@ -257,7 +257,7 @@ func (db *DB) deliveriesOf(ctx context.Context, rest string, args ...any) ([]hoo
 
 // Attempts lists the attempts of a delivery, the first first, with the bytes that were sent and received.
 func (db *DB) Attempts(ctx context.Context, eventSeq, hookKey int64) ([]hookyard.Attempt, error) {
-	rows, err := db.read.QueryContext(ctx, `select n, started, duration, url, request_header, request_body, request_size, status,
+	rows, err := db.read.QueryContext(ctx, `select n, started, duration, request_header, request_body, request_size, status,
 		response_header, response_body, truncated, error, kind, remote, timing from attempts where event_seq = $1 and hook_key = $2 order by n`,
 		eventSeq, hookKey)
 	if err != nil {
@@ -270,15 +270,17 @@ func (db *DB) Attempts(ctx context.Context, eventSeq, hookKey int64) ([]hookyard
 		var started, duration int64
 		var sent, got []byte
 		var timing string
-		err := rows.Scan(&a.N, &started, &duration, &a.URL, &sent, &a.RequestBody, &a.RequestSize, &a.Status, &got,
+		err := rows.Scan(&a.N, &started, &duration, &sent, &a.RequestBody, &a.RequestSize, &a.Status, &got,
 			&a.ResponseBody,
 			&a.ResponseTruncated, &a.Error, &a.ErrorKind, &a.Remote, &timing)
 		if err != nil {
 			return nil, err
 		}
 		a.StartedAt, a.Duration = fromMicros(started), time.Duration(duration)*time.Microsecond
-		a.RequestHeader, a.ResponseHeader, a.Timing = hookyard.DecodeHeader(sent), hookyard.DecodeHeader(got),
-			decodeTiming(timing)
+		if a.URL, a.RequestHeader, err = db.seal.openRequest(sent); err != nil {
+			return nil, err
+		}
+		a.ResponseHeader, a.Timing = hookyard.DecodeHeader(got), decodeTiming(timing)
 		out = append(out, a)
 	}
 	return out, rows.Err()

@@ -21,6 +21,7 @@ type dialect struct {
 	version     string            // expression that says which database it is
 	open        func(ctx context.Context, dsn string) (*pools, error)
 	insert      func(ctx context.Context, c conn, t *rowSet) error
+	compact     func(ctx context.Context, db *sql.DB) error // leave nothing of deleted rows in the file; nil: it cannot
 	isDuplicate func(err error) bool
 	isLost      func(err error) bool // the connection is gone: nothing is wrong with the rows
 	isPassing   func(err error) bool // the database cannot do it now, whatever the rows: disk full, read only, too busy

@@ -1,35 +1,29 @@
 package store
 
 import (
-	"context"
 	"database/sql"
-	"io/fs"
+	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
+
+	"github.com/hookyard/hookyard"
 )
 
 // OpenOld makes a database with the schema as it was at a version, and returns its writing pool. Close gives it back.
 func OpenOld(t *testing.T, dsn string, version int) (pool *sql.DB, closeAll func()) {
 	t.Helper()
-	names, err := fs.Glob(schemaFiles, "schema/*.sql")
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := fstest.MapFS{}
-	for _, name := range names[:version] {
-		text, err := schemaFiles.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files[name] = &fstest.MapFile{Data: text}
-	}
 	d := dialectOf(dsn)
-	p, err := d.open(context.Background(), dsn)
+	p, err := d.open(t.Context(), dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := d.migrate(context.Background(), p.write, files); err != nil {
+	all, err := steps()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all = slices.DeleteFunc(all, func(s step) bool { return s.version > version })
+	if err := (&DB{pools: p, dialect: d}).migrateBy(t.Context(), all); err != nil {
 		t.Fatal(err)
 	}
 	return p.write, func() {
@@ -38,3 +32,17 @@ func OpenOld(t *testing.T, dsn string, version int) (pool *sql.DB, closeAll func
 		}
 	}
 }
+
+// StoredHook returns what is stored of a hook: its settings, and the JSON that is sealed.
+func StoredHook(h *hookyard.Hook) (settings, secrets any) { return storeHook(h) }
+
+// StoredSource is StoredHook for a source.
+func StoredSource(s *hookyard.Source) (settings, secrets any) { return storeSource(s) }
+
+// StoredProject is StoredHook for a project.
+func StoredProject(p *hookyard.Project) (settings, secrets any) {
+	return storeProject(p), json.RawMessage("null")
+}
+
+// Pool returns connections that read the database.
+func (db *DB) Pool() *sql.DB { return db.read }

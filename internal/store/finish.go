@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -157,7 +156,7 @@ func (c *committer) insertAttempts(ctx context.Context, ops []*endOp) error {
 		if a == nil {
 			continue
 		}
-		v = appendAttempt(v, a)
+		v = c.db.appendAttempt(v, a)
 	}
 	c.stmts.values = v
 	if len(v) == 0 {
@@ -167,27 +166,23 @@ func (c *committer) insertAttempts(ctx context.Context, ops []*endOp) error {
 }
 
 // appendAttempt adds an attempt's row, in the order of attemptsTable.
-func appendAttempt(v []any, a *hookyard.Attempt) []any {
+func (db *DB) appendAttempt(v []any, a *hookyard.Attempt) []any {
 	var body any
 	if a.RequestBody != nil {
 		body = a.RequestBody
 	}
-	return append(v, a.EventSeq, a.HookKey, int64(a.N), micros(a.StartedAt), a.Duration.Microseconds(), a.URL,
-		hookyard.EncodeHeader([]byte{}, a.RequestHeader), body, a.RequestSize, int64(a.Status),
+	return append(v, a.EventSeq, a.HookKey, int64(a.N), micros(a.StartedAt), a.Duration.Microseconds(), origin(a.URL),
+		db.seal.sealRequest(a.URL, a.RequestHeader), body, a.RequestSize, int64(a.Status),
 		hookyard.EncodeHeader([]byte{}, a.ResponseHeader), notNil(a.ResponseBody), a.ResponseTruncated, a.Error,
 		string(a.ErrorKind), a.Remote, encodeTiming(a.Timing))
 }
 
 func (c *committer) keepHealth(ctx context.Context, r *hookyard.Result) error {
-	text := ""
-	if *r.Health != (hookyard.Health{}) {
-		b, err := json.Marshal(r.Health)
-		if err != nil {
-			return err
-		}
-		text = string(b)
+	text, err := encodeHealth(r.Health)
+	if err != nil {
+		return err
 	}
-	_, err := c.stmts.exec(ctx, "update hooks set health = $1 where key = $2", text, r.Work.Delivery.HookKey)
+	_, err = c.stmts.exec(ctx, "update hooks set health = $1 where key = $2", text, r.Work.Delivery.HookKey)
 	return err
 }
 

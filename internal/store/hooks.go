@@ -9,62 +9,56 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-const hookColumns = "key, project_key, id, settings, secrets, active, off_reason, health, revision, created, updated, deleted"
+const hookColumns = `key, project_key, id, settings, secrets, expires, active, off_reason, health, revision, created,
+	updated, deleted`
 
 func (db *DB) hooksWhere(ctx context.Context, where string, args ...any) ([]*hookyard.Hook, error) {
 	rows, err := db.read.QueryContext(ctx, "select "+hookColumns+" from hooks where "+where+" order by key", args...)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }()
-	var out []*hookyard.Hook
-	for rows.Next() {
-		h, err := db.scanHook(rows)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, h)
-	}
-	return out, rows.Err()
+	return collect(rows, db.scanHook)
 }
 
-func (db *DB) scanHook(row interface{ Scan(...any) error }) (*hookyard.Hook, error) {
+func (db *DB) scanHook(row scanner) (*hookyard.Hook, error) {
 	h := &hookyard.Hook{}
-	var key, project, revision, created, updated, deleted int64
-	var id, settings, reason, health string
+	var settings, health string
 	var sealed []byte
-	var active bool
-	err := row.Scan(&key, &project, &id, &settings, &sealed, &active, &reason, &health, &revision, &created, &updated,
-		&deleted)
+	var expires, created, updated, deleted int64
+	err := row.Scan(&h.Key, &h.ProjectKey, &h.ID, &settings, &sealed, &expires, &h.Active, &h.OffReason, &health,
+		&h.Revision, &created, &updated, &deleted)
 	if err != nil {
 		return nil, db.translate(err)
 	}
-	if err := json.Unmarshal([]byte(settings), h); err != nil {
+	var stored storedHook
+	var secrets hookSecrets
+	if err := db.seal.decode(settings, sealed, &stored, &secrets); err != nil {
 		return nil, err
 	}
+	stored.fill(h)
+	secrets.fill(h)
 	if health != "" {
 		if err := json.Unmarshal([]byte(health), &h.Health); err != nil {
 			return nil, err
 		}
 	}
-	if h.Secrets, err = db.seal.openSecrets(sealed); err != nil {
-		return nil, err
-	}
-	h.Key, h.ProjectKey, h.ID, h.Active, h.OffReason, h.Revision = key, project, id, active, reason, revision
-	h.CreatedAt, h.UpdatedAt, h.Deleted = fromMicros(created), fromMicros(updated), deleted != 0
+	h.ExpiresAt, h.Deleted = fromMicros(expires), deleted != 0
+	h.CreatedAt, h.UpdatedAt = fromMicros(created), fromMicros(updated)
 	return h, nil
 }
 
-// hookSettings are what a hook's row has as JSON: everything without a column of its own.
-func (db *DB) hookSettings(h *hookyard.Hook) (settings string, sealed []byte, err error) {
-	c := *h
-	c.Secrets, c.Health, c.Project = nil, hookyard.Health{}, ""
-	b, err := json.Marshal(&c)
-	if err != nil {
-		return "", nil, err
+// encodeHook returns the settings and the sealed column of a hook.
+func (db *DB) encodeHook(h *hookyard.Hook) (settings string, sealed []byte, err error) {
+	return db.seal.encode(storeHook(h))
+}
+
+// encodeHealth returns the health column of a hook.
+func encodeHealth(h *hookyard.Health) (string, error) {
+	if *h == (hookyard.Health{}) {
+		return "", nil
 	}
-	sealed, err = db.seal.sealSecrets(h.Secrets)
-	return string(b), sealed, err
+	b, err := json.Marshal(h)
+	return string(b), err
 }
 
 // Hook returns a project's hook as the database has it now, its health included.
@@ -102,22 +96,25 @@ func (db *DB) CreateHook(ctx context.Context, h *hookyard.Hook, max int) error {
 }
 
 func (db *DB) createHook(ctx context.Context, tx *sql.Tx, h *hookyard.Hook) error {
-	settings, sealed, err := db.hookSettings(h)
+	settings, sealed, err := db.encodeHook(h)
 	if err != nil {
 		return err
 	}
 	now := stamp()
-	err = tx.QueryRowContext(ctx, `insert into hooks (project_key, id, settings, secrets, active, off_reason, health, revision, created, updated, deleted)
-		values ($1, $2, $3, $4, $5, $6, '', 1, $7, $7, 0) returning key`,
-		h.ProjectKey, h.ID, settings, sealed, h.Active, h.OffReason, micros(now)).Scan(&h.Key)
+	expires := micros(h.ExpiresAt)
+	err = tx.QueryRowContext(ctx, `insert into hooks (project_key, id, settings, secrets, expires, active, off_reason,
+			health, revision, created, updated, deleted)
+		values ($1, $2, $3, $4, $5, $6, $7, '', 1, $8, $8, 0) returning key`,
+		h.ProjectKey, h.ID, settings, sealed, expires, h.Active, h.OffReason, micros(now)).Scan(&h.Key)
 	if err != nil {
 		if db.dialect.isDuplicate(err) {
 			return hookyard.Errorf(hookyard.Conflict, "hook already exists [%s]", h.ID)
 		}
 		return err
 	}
-	h.Revision, h.CreatedAt, h.UpdatedAt = 1, now, now
-	return audit(ctx, tx, h.ProjectKey, hookyard.Actor(ctx), "hook.create", h.ID, h.URL)
+	h.Revision, h.ExpiresAt = 1, fromMicros(expires)
+	h.CreatedAt, h.UpdatedAt = now, now
+	return audit(ctx, tx, h.ProjectKey, hookyard.Actor(ctx), "hook.create", h.ID, origin(h.URL))
 }
 
 // UpdateHook reads a hook, lets f change it, and keeps it, with nothing in between: two changes at once both take
@@ -139,29 +136,33 @@ func (db *DB) UpdateHook(ctx context.Context, projectKey int64, id string, ifRev
 		if err := f(h); err != nil {
 			return err
 		}
-		settings, sealed, err := db.hookSettings(h)
-		if err != nil {
-			return err
-		}
-		health := ""
-		if h.Health != (hookyard.Health{}) {
-			b, err := json.Marshal(h.Health)
-			if err != nil {
-				return err
-			}
-			health = string(b)
-		}
-		h.UpdatedAt = stamp()
-		h.Revision++
-		_, err = tx.ExecContext(ctx, `update hooks set settings = $1, secrets = $2, active = $3, off_reason = $4, health = $5, revision = $6, updated = $7
-			where key = $8`, settings, sealed, h.Active, h.OffReason, health, h.Revision, micros(h.UpdatedAt), h.Key)
-		if err != nil {
+		if err := db.updateHook(ctx, tx, h); err != nil {
 			return err
 		}
 		out = h
 		return audit(ctx, tx, projectKey, hookyard.Actor(ctx), action, h.ID, "")
 	})
 	return out, err
+}
+
+// updateHook writes a hook at its next revision.
+func (db *DB) updateHook(ctx context.Context, tx *sql.Tx, h *hookyard.Hook) error {
+	settings, sealed, err := db.encodeHook(h)
+	if err != nil {
+		return err
+	}
+	health, err := encodeHealth(&h.Health)
+	if err != nil {
+		return err
+	}
+	h.UpdatedAt = stamp()
+	h.Revision++
+	expires := micros(h.ExpiresAt)
+	h.ExpiresAt = fromMicros(expires)
+	_, err = tx.ExecContext(ctx, `update hooks set settings = $1, secrets = $2, expires = $3, active = $4,
+			off_reason = $5, health = $6, revision = $7, updated = $8
+		where key = $9`, settings, sealed, expires, h.Active, h.OffReason, health, h.Revision, micros(h.UpdatedAt), h.Key)
+	return err
 }
 
 // DeleteHook deletes a hook. Its deliveries stay as history; what it is still owed is canceled by the dispatcher.

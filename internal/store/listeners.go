@@ -38,14 +38,16 @@ func (db *DB) renewListener(ctx context.Context, h *hookyard.Hook) (renewed bool
 		if !had.IsListener() {
 			return hookyard.Errorf(hookyard.Conflict, "hook %s is not a listener's", h.ID)
 		}
-		had.URL, had.ExpiresAt, had.UpdatedAt = h.URL, h.ExpiresAt, stamp()
-		settings, _, err := db.hookSettings(had)
+		had.URL, had.UpdatedAt = h.URL, stamp()
+		expires := micros(h.ExpiresAt)
+		had.ExpiresAt = fromMicros(expires)
+		_, sealed, err := db.encodeHook(had)
 		if err != nil {
 			return err
 		}
 		renewed, *h = true, *had
-		_, err = tx.ExecContext(ctx, "update hooks set settings = $1, updated = $2 where key = $3", settings,
-			micros(had.UpdatedAt), had.Key)
+		_, err = tx.ExecContext(ctx, "update hooks set secrets = $1, expires = $2, updated = $3 where key = $4", sealed,
+			expires, micros(had.UpdatedAt), had.Key)
 		return err
 	})
 	return renewed, err
@@ -64,21 +66,14 @@ func (db *DB) DeleteListener(ctx context.Context, projectKey int64, id string) e
 	return db.DeleteHook(ctx, projectKey, id)
 }
 
-// neverExpires is in the settings of hooks that have no ExpiresAt. Quotes in texts are escaped, so no text can pass for
-// it.
-const neverExpires = `"ExpiresAt":"0001-01-01T00:00:00Z"`
-
 // expireHooks deletes the hooks whose time has passed: those of listeners that were not renewed, as their command was
 // killed, and those that were made for a while.
 func (db *DB) expireHooks(ctx context.Context, now time.Time) error {
-	hooks, err := db.hooksWhere(ctx, "deleted = 0 and settings not like '%"+neverExpires+"%'")
+	hooks, err := db.hooksWhere(ctx, "deleted = 0 and expires <> 0 and expires < $1", micros(now))
 	if err != nil {
 		return err
 	}
 	for _, h := range hooks {
-		if h.ExpiresAt.IsZero() || !h.ExpiresAt.Before(now) {
-			continue
-		}
 		if err := db.expireHook(ctx, h); err != nil {
 			return err
 		}
@@ -129,7 +124,7 @@ func (db *DB) RecordForwarded(ctx context.Context, projectKey int64, a *hookyard
 		}
 		_, err = c.ExecContext(ctx,
 			"insert into attempts ("+attemptsTable.names()+") values ("+placeholders(len(attemptsTable.columns))+")",
-			appendAttempt(nil, a)...)
+			db.appendAttempt(nil, a)...)
 		return err
 	})
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"embed"
@@ -15,56 +16,129 @@ import (
 //go:embed schema/*.sql
 var schemaFiles embed.FS
 
-// migrate brings the schema in pool up to date: numbered files, forward only, all in one transaction, one node at a
-// time. The files are one text for both databases, which is why this is not left to a library: they all want a folder
-// for each.
-func (d *dialect) migrate(ctx context.Context, pool *sql.DB, files fs.FS) error {
-	names, err := fs.Glob(files, "schema/*.sql")
+// step brings the database from one version to the next. One of sql, change and outside is set.
+type step struct {
+	version int
+	sql     string                                              // in the form of the schema files
+	change  func(db *DB, ctx context.Context, tx *sql.Tx) error // in the transaction of the migration
+	outside func(db *DB, ctx context.Context) error             // after its commit; may run again after a crash
+}
+
+// steps returns the numbered files of the schema folder and the steps in Go, in order.
+func steps() ([]step, error) {
+	all := []step{{version: 6, change: (*DB).sealRows}, {version: 7, outside: (*DB).compact}}
+	names, err := fs.Glob(schemaFiles, "schema/*.sql")
 	if err != nil {
-		return err
-	}
-	slices.Sort(names)
-	tx, err := pool.BeginTx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("migrate: %w", err)
-	}
-	defer func() { _ = tx.Rollback() }()
-	if d.migrateLock != "" {
-		if _, err := tx.ExecContext(ctx, d.migrateLock); err != nil {
-			return fmt.Errorf("migrate: %w", err)
-		}
-	}
-	if _, err := tx.ExecContext(ctx,
-		d.schema.Replace("create table if not exists schema_version (version {int} not null)")); err != nil {
-		return fmt.Errorf("migrate: %w", err)
-	}
-	var have int
-	if err := tx.QueryRowContext(ctx, "select coalesce(max(version), 0) from schema_version").Scan(&have); err != nil {
-		return fmt.Errorf("migrate: %w", err)
-	}
-	if have > len(names) {
-		return fmt.Errorf("the database has schema version %d and this program knows up to %d: use the newer program",
-			have, len(names))
+		return nil, err
 	}
 	for _, name := range names {
 		number, _, _ := strings.Cut(path.Base(name), "_")
 		version, err := strconv.Atoi(number)
 		if err != nil {
-			return fmt.Errorf("migrate: %s has no number", name)
+			return nil, fmt.Errorf("migrate: %s has no number", name)
 		}
-		if version <= have {
-			continue
-		}
-		text, err := fs.ReadFile(files, name)
+		text, err := schemaFiles.ReadFile(name)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if _, err := tx.ExecContext(ctx, d.schema.Replace(string(text))); err != nil {
-			return fmt.Errorf("migrate to version %d: %w", version, err)
+		all = append(all, step{version: version, sql: string(text)})
+	}
+	slices.SortFunc(all, func(a, b step) int { return cmp.Compare(a.version, b.version) })
+	return all, nil
+}
+
+// migrate brings the schema up to date: numbered steps, forward only, one node at a time. The steps up to one that needs
+// to be outside of a transaction are one transaction. The SQL is one text for both databases, which is why this is not
+// left to a library: they all want a folder for each.
+func (db *DB) migrate(ctx context.Context) error {
+	all, err := steps()
+	if err != nil {
+		return err
+	}
+	return db.migrateBy(ctx, all)
+}
+
+// migrateBy is migrate with the given steps.
+func (db *DB) migrateBy(ctx context.Context, all []step) error {
+	for {
+		next, err := db.takeSteps(ctx, all)
+		if err != nil {
+			return fmt.Errorf("migrate: %w", err)
 		}
-		if _, err := tx.ExecContext(ctx, "insert into schema_version (version) values ($1)", version); err != nil {
+		if next == nil {
+			return nil
+		}
+		if err := next.outside(db, ctx); err != nil {
+			return fmt.Errorf("migrate: to version %d: %w", next.version, err)
+		}
+		if err := recordVersion(ctx, db.write, next.version); err != nil {
 			return fmt.Errorf("migrate: %w", err)
 		}
 	}
-	return tx.Commit()
+}
+
+// takeSteps takes the steps that the database has not taken, in one transaction. It stops before one that is not for a
+// transaction, and returns it. In a new database there is nothing for such a step to do.
+func (db *DB) takeSteps(ctx context.Context, all []step) (next *step, err error) {
+	tx, err := db.write.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = tx.Rollback() }() // does nothing after Commit
+	have, err := db.lockVersion(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	if known := all[len(all)-1].version; have > known {
+		return nil, fmt.Errorf(
+			"the database has schema version %d and this program knows up to %d: use the newer program", have, known)
+	}
+	for _, s := range all {
+		if s.version <= have {
+			continue
+		}
+		if s.outside != nil && have > 0 {
+			return &s, tx.Commit()
+		}
+		if err := db.take(ctx, tx, s); err != nil {
+			return nil, fmt.Errorf("to version %d: %w", s.version, err)
+		}
+	}
+	return nil, tx.Commit()
+}
+
+// lockVersion keeps other nodes from migrating until the end of the transaction, and returns the version of the
+// database.
+func (db *DB) lockVersion(ctx context.Context, tx *sql.Tx) (version int, err error) {
+	if db.dialect.migrateLock != "" {
+		if _, err := tx.ExecContext(ctx, db.dialect.migrateLock); err != nil {
+			return 0, err
+		}
+	}
+	_, err = tx.ExecContext(ctx, db.dialect.schema.Replace(
+		"create table if not exists schema_version (version {int} not null)"))
+	if err != nil {
+		return 0, err
+	}
+	err = tx.QueryRowContext(ctx, "select coalesce(max(version), 0) from schema_version").Scan(&version)
+	return version, err
+}
+
+func (db *DB) take(ctx context.Context, tx *sql.Tx, s step) error {
+	if s.sql != "" {
+		if _, err := tx.ExecContext(ctx, db.dialect.schema.Replace(s.sql)); err != nil {
+			return err
+		}
+	}
+	if s.change != nil {
+		if err := s.change(db, ctx, tx); err != nil {
+			return err
+		}
+	}
+	return recordVersion(ctx, tx, s.version)
+}
+
+func recordVersion(ctx context.Context, c conn, version int) error {
+	_, err := c.ExecContext(ctx, "insert into schema_version (version) values ($1)", version)
+	return err
 }

@@ -10,26 +10,38 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-const projectColumns = "key, owner, name, settings, secret, revision, created, updated"
+const projectColumns = "key, owner, name, settings, secret, retention, revision, created, updated"
 
-func (db *DB) scanProject(row interface{ Scan(...any) error }) (*hookyard.Project, error) {
+func (db *DB) scanProject(row scanner) (*hookyard.Project, error) {
 	p := &hookyard.Project{}
-	var key, revision, created, updated int64
-	var owner, name, settings string
-	var secret []byte
-	if err := row.Scan(&key, &owner, &name, &settings, &secret, &revision, &created, &updated); err != nil {
+	var created, updated int64
+	var settings string
+	var sealed []byte
+	err := row.Scan(&p.Key, &p.Owner, &p.Name, &settings, &sealed, &p.Retention, &p.Revision, &created, &updated)
+	if err != nil {
 		return nil, db.translate(err)
 	}
-	if err := json.Unmarshal([]byte(settings), p); err != nil {
+	var stored storedProject
+	if err := json.Unmarshal([]byte(settings), &stored); err != nil {
 		return nil, err
 	}
-	plain, err := db.seal.open(secret)
+	stored.fill(p)
+	secret, err := db.seal.open(sealed)
 	if err != nil {
 		return nil, err
 	}
-	p.Key, p.Owner, p.Name, p.Revision, p.RelaySecret.Value = key, owner, name, revision, string(plain)
+	p.RelaySecret.Value = string(secret)
 	p.CreatedAt, p.UpdatedAt = fromMicros(created), fromMicros(updated)
 	return p, nil
+}
+
+// encodeProject returns the settings and the sealed column of a project.
+func (db *DB) encodeProject(p *hookyard.Project) (settings string, sealed []byte, err error) {
+	if p.RelaySecret.Value != "" {
+		sealed = db.seal.seal([]byte(p.RelaySecret.Value))
+	}
+	b, err := json.Marshal(storeProject(p))
+	return string(b), sealed, err
 }
 
 func (db *DB) projectWhere(ctx context.Context, where string, args ...any) (*hookyard.Project, error) {
@@ -51,16 +63,7 @@ func (db *DB) Projects(ctx context.Context, user *hookyard.User, after string, l
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }()
-	var out []*hookyard.Project
-	for rows.Next() {
-		p, err := db.scanProject(rows)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, p)
-	}
-	return out, rows.Err()
+	return collect(rows, db.scanProject)
 }
 
 // CreateProject makes a project with the given hooks, at once. It fails with [hookyard.Conflict] when there is one of
@@ -71,13 +74,14 @@ func (db *DB) CreateProject(ctx context.Context, p *hookyard.Project, hooks []*h
 
 func (db *DB) createProject(ctx context.Context, tx *sql.Tx, p *hookyard.Project, hooks []*hookyard.Hook) error {
 	now := stamp()
-	settings, secret, err := db.projectSettings(p)
+	settings, secret, err := db.encodeProject(p)
 	if err != nil {
 		return err
 	}
-	err = tx.QueryRowContext(ctx, `insert into projects (path, owner, name, settings, secret, revision, created, updated, deleted)
-		values ($1, $2, $3, $4, $5, 1, $6, $6, 0) returning key`,
-		strings.ToLower(p.Path()), p.Owner, p.Name, settings, secret, micros(now)).Scan(&p.Key)
+	err = tx.QueryRowContext(ctx, `insert into projects (path, owner, name, settings, secret, retention, revision,
+			created, updated, deleted)
+		values ($1, $2, $3, $4, $5, $6, 1, $7, $7, 0) returning key`,
+		strings.ToLower(p.Path()), p.Owner, p.Name, settings, secret, int64(p.Retention), micros(now)).Scan(&p.Key)
 	if err != nil {
 		if db.dialect.isDuplicate(err) {
 			return hookyard.Errorf(hookyard.Conflict, "project %s exists already", p.Path())
@@ -97,30 +101,19 @@ func (db *DB) createProject(ctx context.Context, tx *sql.Tx, p *hookyard.Project
 	return nil
 }
 
-func (db *DB) projectSettings(p *hookyard.Project) (settings string, secret []byte, err error) {
-	if p.RelaySecret.Value != "" {
-		secret = db.seal.seal([]byte(p.RelaySecret.Value))
-	}
-	q := *p
-	q.Key, q.RelaySecret = 0, hookyard.Secret{}
-	b, err := json.Marshal(struct {
-		hookyard.Project
-		RelaySecret struct{} // never in clear, not even as ***
-	}{Project: q})
-	return string(b), secret, err
-}
-
 // UpdateProject keeps p's settings; its owner, name and key stay. It fails with [hookyard.ErrStale] when the project is
 // not at p.Revision any more.
 func (db *DB) UpdateProject(ctx context.Context, p *hookyard.Project) error {
-	settings, secret, err := db.projectSettings(p)
+	settings, secret, err := db.encodeProject(p)
 	if err != nil {
 		return err
 	}
 	return db.change(ctx, func(tx *sql.Tx) error {
 		p.UpdatedAt = stamp()
-		err := tx.QueryRowContext(ctx, `update projects set settings = $1, secret = $2, revision = revision + 1, updated = $3
-			where key = $4 and deleted = 0 and revision = $5 returning revision`, settings, secret, micros(p.UpdatedAt), p.Key, p.Revision).Scan(&p.Revision)
+		err := tx.QueryRowContext(ctx, `update projects set settings = $1, secret = $2, retention = $3,
+				revision = revision + 1, updated = $4
+			where key = $5 and deleted = 0 and revision = $6 returning revision`,
+			settings, secret, int64(p.Retention), micros(p.UpdatedAt), p.Key, p.Revision).Scan(&p.Revision)
 		if err == sql.ErrNoRows {
 			return hookyard.ErrStale
 		}

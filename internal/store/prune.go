@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -77,8 +76,7 @@ func (db *DB) Prune(ctx context.Context, r Retention, now time.Time) (int, error
 
 // ownRetentions are the projects that say themselves how long their events are kept.
 func (db *DB) ownRetentions(ctx context.Context) (map[int64]time.Duration, error) {
-	rows, err := db.read.QueryContext(ctx,
-		"select key, settings from projects where deleted = 0 and settings not like '%\"Retention\":0,%'")
+	rows, err := db.read.QueryContext(ctx, "select key, retention from projects where deleted = 0 and retention <> 0")
 	if err != nil {
 		return nil, err
 	}
@@ -86,17 +84,11 @@ func (db *DB) ownRetentions(ctx context.Context) (map[int64]time.Duration, error
 	out := map[int64]time.Duration{}
 	for rows.Next() {
 		var key int64
-		var settings string
-		var p struct{ Retention time.Duration }
-		if err := rows.Scan(&key, &settings); err != nil {
+		var keep time.Duration
+		if err := rows.Scan(&key, &keep); err != nil {
 			return nil, err
 		}
-		if err := json.Unmarshal([]byte(settings), &p); err != nil {
-			return nil, err
-		}
-		if p.Retention > 0 {
-			out[key] = p.Retention
-		}
+		out[key] = keep
 	}
 	return out, rows.Err()
 }

@@ -1,19 +1,23 @@
 package store
 
 import (
+	"bytes"
+	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/json"
 	"errors"
-	"time"
+	"net/http"
+	"strings"
 
 	"github.com/hookyard/hookyard"
 )
 
-// sealer keeps secrets unreadable in the database file and its backups: AES-256-GCM, a fresh nonce for each value. A
-// value begins with its version: 0 in clear, 1 sealed.
+// sealer makes secrets unreadable in the database file and its backups: AES-256-GCM, a new nonce for each value. A
+// sealed value begins with its version: 0 in clear, as there is no key, 1 encrypted.
 type sealer struct{ aead cipher.AEAD }
 
 func newSealer(key []byte) *sealer {
@@ -36,9 +40,11 @@ func (s *sealer) seal(plain []byte) []byte {
 	if s.aead == nil {
 		return append([]byte{0}, plain...)
 	}
-	nonce := make([]byte, s.aead.NonceSize())
-	_, _ = rand.Read(nonce) // never fails (crypto/rand)
-	return s.aead.Seal(append([]byte{1}, nonce...), nonce, plain, nil)
+	n := 1 + s.aead.NonceSize()
+	out := make([]byte, n, n+len(plain)+s.aead.Overhead())
+	out[0] = 1
+	_, _ = rand.Read(out[1:]) // never fails (crypto/rand)
+	return s.aead.Seal(out, out[1:n], plain, nil)
 }
 
 var errSealed = errors.New(
@@ -61,40 +67,85 @@ func (s *sealer) open(sealed []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// storedSecret is a hookyard.Secret as it is sealed; the type itself marshals as ***.
-type storedSecret struct {
-	Value   string    `json:"v"`
-	Expires time.Time `json:"e,omitzero"`
+// checkKey fails when the newest hook was sealed with another key: no delivery could be sent.
+func (db *DB) checkKey(ctx context.Context) error {
+	var sealed []byte
+	err := db.read.QueryRowContext(ctx, "select secrets from hooks where deleted = 0 order by key desc limit 1").
+		Scan(&sealed)
+	if err == sql.ErrNoRows {
+		return nil
+	}
+	if err == nil {
+		_, err = db.seal.open(sealed)
+	}
+	return err
 }
 
-// sealSecrets returns nil when there are none.
-func (s *sealer) sealSecrets(secrets []hookyard.Secret) ([]byte, error) {
-	if len(secrets) == 0 {
-		return nil, nil
-	}
-	out := make([]storedSecret, len(secrets))
-	for i, sec := range secrets {
-		out[i] = storedSecret(sec)
-	}
-	b, err := json.Marshal(out)
+// encode returns settings as JSON, and secrets as JSON that is sealed.
+func (s *sealer) encode(settings, secrets any) (text string, sealed []byte, err error) {
+	clear, err := json.Marshal(settings)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	return s.seal(b), nil
+	hidden, err := json.Marshal(secrets)
+	if err != nil {
+		return "", nil, err
+	}
+	return string(clear), s.seal(hidden), nil
 }
 
-func (s *sealer) openSecrets(sealed []byte) ([]hookyard.Secret, error) {
+// decode reads what encode returned.
+func (s *sealer) decode(text string, sealed []byte, settings, secrets any) error {
+	if err := json.Unmarshal([]byte(text), settings); err != nil {
+		return err
+	}
+	hidden, err := s.open(sealed)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(hidden, secrets)
+}
+
+// sealRequest seals where an attempt was sent, and with which header: the path and query of a hook's URL and the
+// headers of the hook may be credentials. One value holds both, as this is done for each attempt.
+func (s *sealer) sealRequest(url string, header http.Header) []byte {
+	b := make([]byte, 0, 1024)
+	b = append(b, url...)
+	b = append(b, '\n') // no URL has one: CheckURL
+	return s.seal(hookyard.EncodeHeader(b, header))
+}
+
+// openRequest reads what sealRequest returned.
+func (s *sealer) openRequest(sealed []byte) (url string, header http.Header, err error) {
 	plain, err := s.open(sealed)
-	if err != nil || plain == nil {
-		return nil, err
+	if err != nil {
+		return "", nil, err
 	}
-	var stored []storedSecret
-	if err := json.Unmarshal(plain, &stored); err != nil {
-		return nil, err
+	line, rest, _ := bytes.Cut(plain, []byte("\n"))
+	return string(line), hookyard.DecodeHeader(rest), nil
+}
+
+// origin returns the scheme and host of a URL, which is what the database shows of it in clear. *** stands for a user,
+// and for a path and query.
+func origin(raw string) string {
+	host, tail := splitURL(raw)
+	if len(tail) > 1 {
+		tail = "/" + hookyard.Masked
 	}
-	out := make([]hookyard.Secret, len(stored))
-	for i, sec := range stored {
-		out[i] = hookyard.Secret(sec)
+	return host + tail
+}
+
+// splitURL returns a URL up to the end of the host, with *** for a user, and the rest.
+func splitURL(raw string) (host, tail string) {
+	scheme, host, ok := strings.Cut(raw, "://")
+	if !ok {
+		return hookyard.Masked, ""
 	}
-	return out, nil
+	if i := strings.IndexAny(host, "/?#"); i >= 0 {
+		host, tail = host[:i], host[i:]
+	}
+	if i := strings.LastIndexByte(host, '@'); i >= 0 {
+		host = hookyard.Masked + host[i:]
+	}
+	return scheme + "://" + host, tail
 }

@@ -3,52 +3,35 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 
 	"github.com/hookyard/hookyard"
 )
 
-const sourceColumns = "key, project_key, name, settings, secrets, revision, created, updated"
+const sourceColumns = "key, project_key, name, type, settings, secrets, revision, created, updated"
 
-func (db *DB) scanSource(row interface{ Scan(...any) error }) (*hookyard.Source, error) {
+func (db *DB) scanSource(row scanner) (*hookyard.Source, error) {
 	s := &hookyard.Source{}
-	var key, project, revision, created, updated int64
-	var name, settings string
+	var created, updated int64
+	var settings string
 	var sealed []byte
-	if err := row.Scan(&key, &project, &name, &settings, &sealed, &revision, &created, &updated); err != nil {
+	err := row.Scan(&s.Key, &s.ProjectKey, &s.Name, &s.Type, &settings, &sealed, &s.Revision, &created, &updated)
+	if err != nil {
 		return nil, db.translate(err)
 	}
-	if err := json.Unmarshal([]byte(settings), s); err != nil {
+	var stored storedSource
+	var secrets sourceSecrets
+	if err := db.seal.decode(settings, sealed, &stored, &secrets); err != nil {
 		return nil, err
 	}
-	var err error
-	if s.Secrets, err = db.seal.openSecrets(sealed); err != nil {
-		return nil, err
-	}
-	if s.RabbitMQ != nil && len(s.Secrets) > 0 { // the URL holds a password and is kept as a secret
-		s.RabbitMQ.URL, s.Secrets = s.Secrets[0].Value, s.Secrets[1:]
-	}
-	s.Key, s.ProjectKey, s.Name, s.Revision = key, project, name, revision
+	stored.fill(s)
+	secrets.fill(s)
 	s.CreatedAt, s.UpdatedAt = fromMicros(created), fromMicros(updated)
 	return s, nil
 }
 
-func (db *DB) sourceSettings(s *hookyard.Source) (settings string, sealed []byte, err error) {
-	c := *s
-	secrets := s.Secrets
-	if s.RabbitMQ != nil {
-		secrets = append([]hookyard.Secret{{Value: s.RabbitMQ.URL}}, secrets...)
-		q := *s.RabbitMQ
-		q.URL = ""
-		c.RabbitMQ = &q
-	}
-	c.Secrets, c.Project = nil, ""
-	b, err := json.Marshal(&c)
-	if err != nil {
-		return "", nil, err
-	}
-	sealed, err = db.seal.sealSecrets(secrets)
-	return string(b), sealed, err
+// encodeSource returns the settings and the sealed column of a source.
+func (db *DB) encodeSource(s *hookyard.Source) (settings string, sealed []byte, err error) {
+	return db.seal.encode(storeSource(s))
 }
 
 func (db *DB) sourcesOf(ctx context.Context, projectKey int64) ([]*hookyard.Source, error) {
@@ -61,22 +44,13 @@ func (db *DB) sourcesOf(ctx context.Context, projectKey int64) ([]*hookyard.Sour
 }
 
 func (db *DB) collectSources(rows *sql.Rows) ([]*hookyard.Source, error) {
-	defer func() { _ = rows.Close() }()
-	var out []*hookyard.Source
-	for rows.Next() {
-		s, err := db.scanSource(rows)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, s)
-	}
-	return out, rows.Err()
+	return collect(rows, db.scanSource)
 }
 
 // QueueSources lists the sources of every project that read a queue.
 func (db *DB) QueueSources(ctx context.Context) ([]*hookyard.Source, error) {
 	rows, err := db.read.QueryContext(ctx,
-		"select "+sourceColumns+` from sources where settings like '%"Type":"rabbitmq"%' order by key`)
+		"select "+sourceColumns+" from sources where type = 'rabbitmq' order by key")
 	if err != nil {
 		return nil, err
 	}
@@ -91,15 +65,17 @@ func (db *DB) PutSource(ctx context.Context, s *hookyard.Source) (created bool, 
 		if created {
 			return db.createSource(ctx, tx, s)
 		}
-		settings, sealed, err := db.sourceSettings(s)
+		settings, sealed, err := db.encodeSource(s)
 		if err != nil {
 			return err
 		}
 		s.UpdatedAt = stamp()
 		var first int64
-		err = tx.QueryRowContext(ctx, `update sources set settings = $1, secrets = $2, revision = revision + 1, updated = $3
-			where project_key = $4 and name = $5 and revision = $6 returning key, revision, created`,
-			settings, sealed, micros(s.UpdatedAt), s.ProjectKey, s.Name, s.Revision).Scan(&s.Key, &s.Revision, &first)
+		err = tx.QueryRowContext(ctx, `update sources set type = $1, settings = $2, secrets = $3,
+				revision = revision + 1, updated = $4
+			where project_key = $5 and name = $6 and revision = $7 returning key, revision, created`,
+			s.Type, settings, sealed, micros(s.UpdatedAt), s.ProjectKey, s.Name, s.Revision).Scan(
+			&s.Key, &s.Revision, &first)
 		if err == sql.ErrNoRows {
 			return hookyard.ErrStale
 		}
@@ -113,13 +89,15 @@ func (db *DB) PutSource(ctx context.Context, s *hookyard.Source) (created bool, 
 }
 
 func (db *DB) createSource(ctx context.Context, tx *sql.Tx, s *hookyard.Source) error {
-	settings, sealed, err := db.sourceSettings(s)
+	settings, sealed, err := db.encodeSource(s)
 	if err != nil {
 		return err
 	}
 	now := stamp()
-	err = tx.QueryRowContext(ctx, `insert into sources (project_key, name, settings, secrets, revision, created, updated)
-		values ($1, $2, $3, $4, 1, $5, $5) returning key`, s.ProjectKey, s.Name, settings, sealed, micros(now)).Scan(&s.Key)
+	err = tx.QueryRowContext(ctx, `insert into sources (project_key, name, type, settings, secrets, revision, created,
+			updated)
+		values ($1, $2, $3, $4, $5, 1, $6, $6) returning key`,
+		s.ProjectKey, s.Name, s.Type, settings, sealed, micros(now)).Scan(&s.Key)
 	if db.dialect.isDuplicate(err) {
 		return hookyard.ErrStale
 	}

@@ -27,6 +27,7 @@ func sqlite() *dialect {
 		version:     "'SQLite ' || sqlite_version()",
 		open:        openSQLite,
 		insert:      insertSQLite,
+		compact:     compactSQLite,
 		isDuplicate: isDuplicateSQLite,
 		isLost:      func(error) bool { return false },
 		isPassing:   isPassingSQLite,
@@ -77,6 +78,22 @@ func openSQLite(ctx context.Context, dsn string) (*pools, error) {
 	p.read.SetMaxOpenConns(8)
 	p.read.SetMaxIdleConns(4)
 	return p, nil
+}
+
+// compactSQLite writes the file again. The copy is made in a file, not in memory: it is as large as the database.
+func compactSQLite(ctx context.Context, db *sql.DB) error {
+	c, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Close() }()
+	for _, text := range []string{"pragma temp_store = file", "vacuum", "pragma wal_checkpoint(truncate)",
+		"pragma temp_store = memory"} {
+		if _, err := c.ExecContext(ctx, text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func isDuplicateSQLite(err error) bool {

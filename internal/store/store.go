@@ -73,7 +73,8 @@ func (p *pools) close() error {
 }
 
 // Open opens the database at dsn, a file path or a postgres:// URL, brings its schema up to date and registers this
-// node. It fails when the schema is newer than this program knows. Close it after everything that uses it has returned.
+// node. It fails when the schema is newer than this program knows, and when the key is not the one that the hooks were
+// sealed with. Close it after everything that uses it has returned.
 func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	d := dialectOf(dsn)
 	opened, err := d.open(ctx, dsn)
@@ -85,7 +86,10 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	}
 	db := &DB{pools: opened, dialect: d, log: o.Log, name: o.NodeName, opened: time.Now(), seal: newSealer(o.Key)}
 	db.views.reset()
-	if err := d.migrate(ctx, db.write, schemaFiles); err != nil {
+	if err := db.migrate(ctx); err != nil {
+		return nil, errors.Join(err, db.close())
+	}
+	if err := db.checkKey(ctx); err != nil {
 		return nil, errors.Join(err, db.close())
 	}
 	if err := db.register(ctx); err != nil {

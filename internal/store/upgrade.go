@@ -1,0 +1,257 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hookyard/hookyard"
+)
+
+// Until version 6 the settings of projects, hooks and sources were their Go types as JSON, with the URL and the headers
+// of a hook in clear; attempts had the URL and the request's header in clear, and the audit log had the URL. Names of
+// members are matched without case, so the types of today read the settings of then.
+
+// upgradeRows is how many rows a step of an upgrade reads before it writes.
+const upgradeRows = 100
+
+// sealRows brings every row to the form of version 6. It fails when a secret cannot be opened: with another key than
+// before, what is sealed now could not be read together with what is sealed already.
+func (db *DB) sealRows(ctx context.Context, tx *sql.Tx) error {
+	for _, f := range []func(context.Context, *sql.Tx) error{
+		db.upgradeProjects, db.upgradeHooks, db.upgradeSources, db.upgradeAudit, db.upgradeAttempts,
+	} {
+		if err := f(ctx, tx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (db *DB) upgradeProjects(ctx context.Context, tx *sql.Tx) error {
+	r := rewrite{
+		query:  "select key, settings from projects where key > $1 order by key limit $2",
+		update: "update projects set settings = $2, retention = $3 where key = $1",
+	}
+	return r.run(ctx, tx, func(row scanner) (key int64, values []any, err error) {
+		var text string
+		if err := row.Scan(&key, &text); err != nil {
+			return 0, nil, err
+		}
+		var old struct {
+			storedProject
+			Retention time.Duration
+		}
+		if err := json.Unmarshal([]byte(text), &old); err != nil {
+			return 0, nil, err
+		}
+		settings, err := json.Marshal(old.storedProject)
+		return key, []any{string(settings), int64(old.Retention)}, err
+	})
+}
+
+func (db *DB) upgradeHooks(ctx context.Context, tx *sql.Tx) error {
+	r := rewrite{
+		query: `select key, settings, case when deleted = 0 then secrets end from hooks where key > $1
+			order by key limit $2`, // a hook that was deleted signs nothing
+		update: "update hooks set settings = $2, secrets = $3, expires = $4 where key = $1",
+	}
+	return r.run(ctx, tx, func(row scanner) (key int64, values []any, err error) {
+		var text string
+		var sealed []byte
+		if err := row.Scan(&key, &text, &sealed); err != nil {
+			return 0, nil, err
+		}
+		var old struct {
+			storedHook
+			hookSecrets
+			ExpiresAt time.Time
+		}
+		if err := json.Unmarshal([]byte(text), &old); err != nil {
+			return 0, nil, err
+		}
+		if old.Secrets, err = db.openList(sealed); err != nil {
+			return 0, nil, fmt.Errorf("hook with key %d: %w", key, err)
+		}
+		settings, sealed, err := db.seal.encode(old.storedHook, old.hookSecrets)
+		return key, []any{settings, sealed, micros(old.ExpiresAt)}, err
+	})
+}
+
+func (db *DB) upgradeSources(ctx context.Context, tx *sql.Tx) error {
+	r := rewrite{
+		query:  "select key, settings, secrets from sources where key > $1 order by key limit $2",
+		update: "update sources set settings = $2, secrets = $3, type = $4 where key = $1",
+	}
+	return r.run(ctx, tx, func(row scanner) (key int64, values []any, err error) {
+		var text string
+		var sealed []byte
+		if err := row.Scan(&key, &text, &sealed); err != nil {
+			return 0, nil, err
+		}
+		var old struct {
+			storedSource
+			sourceSecrets
+			Type string
+		}
+		if err := json.Unmarshal([]byte(text), &old); err != nil {
+			return 0, nil, err
+		}
+		if old.sourceSecrets.Secrets, err = db.openList(sealed); err != nil {
+			return 0, nil, fmt.Errorf("source with key %d: %w", key, err)
+		}
+		if string(old.Scheme) == "null" {
+			old.Scheme = nil
+		}
+		if old.Answer != nil {
+			old.AnswerHeaders, old.Answer.Headers = old.Answer.Headers, nil
+		}
+		if old.RabbitMQ != nil && len(old.Secrets) > 0 { // the broker's URL was the first of the secrets
+			old.RabbitMQURL, old.Secrets = old.Secrets[0].Value, old.Secrets[1:]
+		}
+		settings, sealed, err := db.seal.encode(old.storedSource, old.sourceSecrets)
+		return key, []any{settings, sealed, old.Type}, err
+	})
+}
+
+// openList reads a sealed column that is a list of secrets, or null.
+func (db *DB) openList(sealed []byte) ([]storedSecret, error) {
+	plain, err := db.seal.open(sealed)
+	if err != nil || plain == nil {
+		return nil, err
+	}
+	var out []storedSecret
+	return out, json.Unmarshal(plain, &out)
+}
+
+// upgradeAudit hides what the audit log tells of the URLs of hooks.
+func (db *DB) upgradeAudit(ctx context.Context, tx *sql.Tx) error {
+	r := rewrite{
+		query: "select key, detail from audit where key > $1 and action = 'hook.create' and detail <> ''" +
+			" order by key limit $2",
+		update: "update audit set detail = $2 where key = $1",
+	}
+	return r.run(ctx, tx, func(row scanner) (key int64, values []any, err error) {
+		var url string
+		err = row.Scan(&key, &url)
+		return key, []any{origin(url)}, err
+	})
+}
+
+// attemptRow is what an upgrade changes of an attempt.
+type attemptRow struct {
+	seq, hook, n int64
+	url          string
+	request      []byte
+}
+
+// upgradeAttempts seals the requests of attempts. There may be millions, so a statement updates many, and the one for as
+// many as are read at a time is prepared once.
+func (db *DB) upgradeAttempts(ctx context.Context, tx *sql.Tx) error {
+	full, err := tx.PrepareContext(ctx, db.sealAttemptsText(upgradeRows))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = full.Close() }()
+	var last attemptRow
+	for done := 0; ; {
+		rows, err := tx.QueryContext(ctx, `select event_seq, hook_key, n, url, request_header from attempts
+			where (event_seq, hook_key, n) > ($1, $2, $3) order by event_seq, hook_key, n limit $4`,
+			last.seq, last.hook, last.n, upgradeRows)
+		if err != nil {
+			return err
+		}
+		batch, err := collect(rows, func(row scanner) (a attemptRow, err error) {
+			err = row.Scan(&a.seq, &a.hook, &a.n, &a.url, &a.request)
+			return a, err
+		})
+		if err != nil || len(batch) == 0 {
+			return err
+		}
+		var args []any
+		for _, a := range batch {
+			host, tail := splitURL(a.url) // a password before a path with an @ in it was not masked
+			sealed := db.seal.sealRequest(host+tail, hookyard.DecodeHeader(a.request))
+			args = append(args, a.seq, a.hook, a.n, origin(a.url), sealed)
+		}
+		if len(batch) < upgradeRows {
+			_, err := tx.ExecContext(ctx, db.sealAttemptsText(len(batch)), args...)
+			return err
+		}
+		if _, err := full.ExecContext(ctx, args...); err != nil {
+			return err
+		}
+		last = batch[len(batch)-1]
+		if done += len(batch); done%100_000 == 0 {
+			db.log.Info("sealing the requests of stored attempts, once", "attempts", done)
+		}
+	}
+}
+
+// sealAttemptsText updates n attempts; the parameters are the members of attemptRow, row by row.
+func (db *DB) sealAttemptsText(n int) string {
+	rows := make([]string, n)
+	for i := range rows {
+		at := 5 * i
+		rows[i] = fmt.Sprintf("(cast($%d as bigint), cast($%d as bigint), cast($%d as bigint), cast($%d as text), "+
+			"cast($%d as {blob}))", at+1, at+2, at+3, at+4, at+5)
+	}
+	return db.dialect.schema.Replace("with v (event_seq, hook_key, n, url, request) as (values " +
+		strings.Join(rows, ", ") + `) update attempts set url = v.url, request_header = v.request from v
+		where attempts.event_seq = v.event_seq and attempts.hook_key = v.hook_key and attempts.n = v.n`)
+}
+
+// compactBytes is the size up to which a database is compacted at the start.
+const compactBytes = 1 << 30
+
+// compact takes out of the file what rows held that were changed or deleted before they were sealed. A failure is no
+// reason not to start.
+func (db *DB) compact(ctx context.Context) error {
+	if db.dialect.compact == nil {
+		return nil
+	}
+	size, err := db.Size(ctx)
+	if err == nil && size > compactBytes {
+		err = fmt.Errorf("it has %d MiB, and up to %d are compacted at the start", size>>20, compactBytes>>20)
+	}
+	if err == nil {
+		err = db.dialect.compact(ctx, db.write)
+	}
+	if err != nil {
+		db.log.Warn("unused space of the database file may hold credentials of hooks in clear: "+
+			"stop hookyard and run VACUUM on the file once", "error", err)
+	}
+	return nil
+}
+
+// rewrite passes over a table that has a key, and updates each row.
+type rewrite struct {
+	query  string // what is read of the rows with a key over $1, at most $2 of them, by key
+	update string // sets the row with key $1
+}
+
+// run calls f with each row. values are $2 and on of the update.
+func (r rewrite) run(ctx context.Context, tx *sql.Tx, f func(scanner) (key int64, values []any, err error)) error {
+	for last := int64(0); ; {
+		rows, err := tx.QueryContext(ctx, r.query, last, upgradeRows)
+		if err != nil {
+			return err
+		}
+		args, err := collect(rows, func(row scanner) ([]any, error) {
+			key, values, err := f(row)
+			last = key
+			return append([]any{key}, values...), err
+		})
+		if err != nil || len(args) == 0 {
+			return err
+		}
+		for _, a := range args {
+			if _, err := tx.ExecContext(ctx, r.update, a...); err != nil {
+				return err
+			}
+		}
+	}
+}

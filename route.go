@@ -1,6 +1,9 @@
 package hookyard
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Verdict says whether a hook wants an event and, if not, why: the answer to "why did I not get it?".
 type Verdict struct {
@@ -39,25 +42,31 @@ func Wants(h *Hook, e *Event, filter Filter) Verdict {
 	return v
 }
 
-// Route returns the deliveries an event gives rise to: pending for each hook that wants it, skipped where the hook is
-// off. Project keys and ids are filled; EventSeq is the store's.
-func Route(e *Event, hooks []*Hook, filter Filter) []Delivery {
-	var out []Delivery
+// Route returns an event with the deliveries it gives rise to: pending for each hook that wants it, skipped where the
+// hook is off. Project keys and ids are filled; the store fills EventSeq. No delivery is marked InMemory.
+func Route(e *Event, hooks []*Hook, filter Filter) *RoutedEvent {
+	r := &RoutedEvent{Event: e}
 	for _, h := range hooks {
 		if h.Deleted || !h.ExpiresAt.IsZero() && e.Time.After(h.ExpiresAt) || !Wants(h, e, filter).Wanted {
 			continue
 		}
-		out = append(out, Owe(e, h))
+		r.Deliveries = append(r.Deliveries, newDelivery(e, h))
 	}
-	return out
+	return r
 }
 
-// Owe makes the delivery of e to h.
-func Owe(e *Event, h *Hook) Delivery {
-	d := Delivery{
+// Add adds the delivery to h, whatever events h wants, unless there is one already.
+func (r *RoutedEvent) Add(h *Hook) {
+	if !slices.ContainsFunc(r.Deliveries, func(d NewDelivery) bool { return d.HookKey == h.Key }) {
+		r.Deliveries = append(r.Deliveries, newDelivery(r.Event, h))
+	}
+}
+
+func newDelivery(e *Event, h *Hook) NewDelivery {
+	d := NewDelivery{Hook: h, Delivery: Delivery{
 		EventSeq: e.Seq, HookKey: h.Key, ProjectKey: h.ProjectKey, EventID: e.ID, HookID: h.ID,
 		State: Pending, Due: e.Time, UpdatedAt: e.Time,
-	}
+	}}
 	if wait := h.EffectiveSchedule()[0]; wait > 0 && !h.Ordered {
 		d.Due = e.Time.Add(wait)
 	}

@@ -19,16 +19,21 @@ func (v *View) Hook(id string) *Hook {
 	return nil
 }
 
-// Acceptance is an event with the deliveries it gives rise to: what the store keeps in one transaction before anybody
-// gets a 2xx.
-type Acceptance struct {
+// RoutedEvent is an event with the deliveries it gives rise to. The store keeps both in one transaction before the sender
+// gets its 2xx. [Route] makes it; [RoutedEvent.Add] adds to it.
+type RoutedEvent struct {
 	Event      *Event
-	Deliveries []Delivery
-	Taken      []bool // per delivery: the dispatcher of this node has room and takes it from memory
-	Ordered    []bool // per delivery: its hook is ordered
+	Deliveries []NewDelivery
 }
 
-// Receipt is what the publisher is told of an acceptance.
+// NewDelivery is a delivery that has not been stored yet.
+type NewDelivery struct {
+	Delivery
+	Hook     *Hook // shared; must not be changed
+	InMemory bool  // the dispatcher of this node sends it from memory; otherwise it is claimed from its row
+}
+
+// Receipt is what the publisher is told of an event that was stored.
 type Receipt struct {
 	ID         string // of the event; of the earlier one when it was a duplicate
 	Seq        int64
@@ -47,9 +52,9 @@ type Result struct {
 	Work     *Work
 	Attempt  *Attempt // nil: none was made (the hook was off, or the delivery is put back)
 	Decision Decision
-	Health   *Health // not nil: the hook's health changed
-	HookOff  string  // not "": switch the hook off
-	Meta     []Acceptance
+	Health   *Health        // not nil: the hook's health changed
+	HookOff  string         // not "": switch the hook off
+	Meta     []*RoutedEvent // events about this one, stored in the same transaction
 }
 
 // DeliveryKey names a delivery's row.

@@ -48,7 +48,7 @@ type Sources interface {
 
 // Events is what the API asks of the store about events.
 type Events interface {
-	Accept(ctx context.Context, a *hookyard.Acceptance) (hookyard.Receipt, error)
+	Accept(ctx context.Context, r *hookyard.RoutedEvent) (hookyard.Receipt, error)
 	Event(ctx context.Context, projectKey int64, id string) (*hookyard.Event, error)
 	Events(ctx context.Context, q hookyard.EventQuery) (hookyard.EventPage, error)
 }
@@ -59,7 +59,7 @@ type Deliveries interface {
 	Deliveries(ctx context.Context, q hookyard.DeliveryQuery) (list []hookyard.Delivery, next string, err error)
 	Attempts(ctx context.Context, eventSeq, hookKey int64) ([]hookyard.Attempt, error)
 	Reopen(ctx context.Context, eventSeq, hookKey int64) error
-	Owe(ctx context.Context, d hookyard.Delivery) error
+	CreateDelivery(ctx context.Context, eventSeq, hookKey int64) error
 	Cancel(ctx context.Context, eventSeq, hookKey int64, reason string) error
 }
 

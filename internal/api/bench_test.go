@@ -81,7 +81,7 @@ func BenchmarkPublish(b *testing.B) {
 // storeOf is the keeper as a store.
 type storeOf struct{ *keeper }
 
-func (s storeOf) Accept(context.Context, *hookyard.Acceptance) (hookyard.Receipt, error) {
+func (s storeOf) Accept(context.Context, *hookyard.RoutedEvent) (hookyard.Receipt, error) {
 	return hookyard.Receipt{}, nil
 }
 

@@ -169,7 +169,7 @@ func (c *call) replayTo(e *hookyard.Event, owed map[int64]hookyard.Delivery, ids
 		if d, ok := owed[h.Key]; ok {
 			err = c.a.o.Store.Reopen(c.ctx(), d.EventSeq, h.Key)
 		} else {
-			err = c.a.o.Store.Owe(c.ctx(), hookyard.Owe(e, h))
+			err = c.a.o.Store.CreateDelivery(c.ctx(), e.Seq, h.Key)
 		}
 		if err != nil {
 			return nil, err

@@ -181,15 +181,16 @@ func fillProject(ctx context.Context, db *store.DB, n int) ([]string, error) {
 	began := time.Now().Add(-month)
 	var event, delivery string
 	for i := 0; i < n; i += 1000 {
-		batch := make([]*hookyard.Acceptance, 1000)
+		batch := make([]*hookyard.RoutedEvent, 1000)
 		for k := range batch {
 			e := hookyard.NewEvent("github", types[(i+k)%3], fmt.Appendf(nil, body, i+k),
 				began.Add(month/time.Duration(n)*time.Duration(i+k)))
 			e.ProjectKey = p.Key
-			d := hookyard.Owe(e, hooks[k%3])
-			d.State, d.Due, d.Reason = hookyard.Skipped, time.Time{}, "filled"
-			batch[k] = &hookyard.Acceptance{Event: e, Deliveries: []hookyard.Delivery{d}, Taken: []bool{false},
-				Ordered: []bool{false}}
+			batch[k] = &hookyard.RoutedEvent{Event: e}
+			batch[k].Add(hooks[k%3])
+			d := &batch[k].Deliveries[0]
+			d.State, d.Due = hookyard.Skipped, time.Time{}
+			d.Reason = "filled"
 			event, delivery = e.ID, hookyard.DeliveryID(e.ID, d.HookKey)
 		}
 		if _, errs := db.AcceptAll(ctx, batch); errs[0] != nil {

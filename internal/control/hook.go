@@ -219,13 +219,13 @@ func (p *Project) TestHook(ctx context.Context, id string) (hookyard.Delivery, e
 		return hookyard.Delivery{}, err
 	}
 	e := hookyard.NewMeta(p.Key(), "test", data, now())
-	d := hookyard.Owe(e, h)
-	a := &hookyard.Acceptance{Event: e, Deliveries: []hookyard.Delivery{d}, Taken: []bool{false},
-		Ordered: []bool{h.Ordered}}
-	if _, err := p.c.store.Accept(ctx, a); err != nil {
+	r := &hookyard.RoutedEvent{Event: e}
+	r.Add(h)
+	if _, err := p.c.store.Accept(ctx, r); err != nil {
 		return hookyard.Delivery{}, err
 	}
 	p.c.dispatcher.Wake(h.Key)
+	d := r.Deliveries[0].Delivery
 	d.ID, d.EventID = hookyard.DeliveryID(e.ID, h.Key), e.ID
 	return d, nil
 }

@@ -33,8 +33,7 @@ func TestReadyTellsOfAStall(t *testing.T) {
 			t.Fatal(err)
 		}
 		e.ProjectKey = view.Project.Key
-		if _, err := db.Accept(ctx, &hookyard.Acceptance{Event: e,
-			Deliveries: hookyard.Route(e, view.Hooks, nil)}); err != nil {
+		if _, err := db.Accept(ctx, hookyard.Route(e, view.Hooks, nil)); err != nil {
 			t.Fatal(err)
 		}
 		if err := d.Ready(ctx); err != nil {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -60,7 +59,7 @@ func (d *Dispatcher) send(l *lane, w *hookyard.Work) {
 	if changed {
 		r.Health = &decision.Health
 	}
-	r.Meta = d.tellings(ctx, h, w, decision)
+	r.Meta = d.metaEvents(ctx, h, w, decision)
 	if d.o.Watch != nil {
 		d.o.Watch.Attempted(w, attempt, decision)
 	}
@@ -146,9 +145,9 @@ func (d *Dispatcher) after(l *lane, r *hookyard.Result, err error) {
 	if r.HookOff != "" {
 		d.Renew(l.key)
 	}
-	for i := range r.Meta {
-		for _, owed := range r.Meta[i].Deliveries {
-			d.Wake(owed.HookKey)
+	for _, routed := range r.Meta {
+		for i := range routed.Deliveries {
+			d.Wake(routed.Deliveries[i].HookKey)
 		}
 	}
 }
@@ -340,10 +339,10 @@ func (d *Dispatcher) publish(ctx context.Context, h *hookyard.Hook, e *hookyard.
 	return d.o.Broker.Send(ctx, h, e.Type, flat, shaped.ContentType, shaped.Body)
 }
 
-// tellings are the events that tell of a hook switched off or a delivery given up. They do not tell of each other, and
-// of given-up deliveries only where a hook wants to hear of them.
-func (d *Dispatcher) tellings(ctx context.Context, h *hookyard.Hook, w *hookyard.Work,
-	dec hookyard.Decision) []hookyard.Acceptance {
+// metaEvents returns the events about a hook that was switched off or a delivery that was given up. There are none about
+// a failed delivery of such an event, and those about failed deliveries are made only when a hook wants them.
+func (d *Dispatcher) metaEvents(ctx context.Context, h *hookyard.Hook, w *hookyard.Work,
+	dec hookyard.Decision) []*hookyard.RoutedEvent {
 	if w.Event.IsMeta() && dec.HookOff == "" || dec.State != hookyard.Failed && dec.HookOff == "" {
 		return nil
 	}
@@ -351,36 +350,31 @@ func (d *Dispatcher) tellings(ctx context.Context, h *hookyard.Hook, w *hookyard
 	if err != nil {
 		return nil
 	}
-	tell := func(kind string, data map[string]any) hookyard.Acceptance {
+	hooks := except(view.Hooks, h.Key)
+	route := func(kind string, data map[string]any) *hookyard.RoutedEvent {
 		data["hookId"], data["url"], data["project"] = h.ID, showURL(h.URL), view.Project.Path()
 		b, _ := json.Marshal(data) // of strings and numbers: cannot fail
 		e := hookyard.NewMeta(h.ProjectKey, kind, b, time.Now())
-		a := hookyard.Acceptance{Event: e, Deliveries: hookyard.Route(e, others(view.Hooks, h.Key), d.o.Filter)}
-		a.Taken, a.Ordered = make([]bool, len(a.Deliveries)), make([]bool, len(a.Deliveries))
-		for i := range a.Deliveries {
-			at := slices.IndexFunc(view.Hooks, func(h *hookyard.Hook) bool { return h.Key == a.Deliveries[i].HookKey })
-			a.Ordered[i] = view.Hooks[at].Ordered
-		}
-		return a
+		return hookyard.Route(e, hooks, d.o.Filter)
 	}
-	var out []hookyard.Acceptance
+	var out []*hookyard.RoutedEvent
 	if dec.HookOff != "" {
-		out = append(out, tell("hookyard.hook.disabled",
+		out = append(out, route("hookyard.hook.disabled",
 			map[string]any{"reason": dec.HookOff, "deliveryId": w.Delivery.ID, "failures": dec.Health.Failures}))
 	}
 	if dec.State == hookyard.Failed && !w.Event.IsMeta() {
-		a := tell("hookyard.delivery.failed",
+		r := route("hookyard.delivery.failed",
 			map[string]any{"deliveryId": w.Delivery.ID, "eventId": w.Event.ID, "eventType": w.Event.Type,
 				"reason": dec.Reason, "attempts": w.Delivery.Attempts + 1})
-		if len(a.Deliveries) > 0 {
-			out = append(out, a)
+		if len(r.Deliveries) > 0 {
+			out = append(out, r)
 		}
 	}
 	return out
 }
 
-// others leaves out the hook that is told of: it would fail to hear of its own failure.
-func others(hooks []*hookyard.Hook, key int64) []*hookyard.Hook {
+// except returns the hooks without one: a hook that fails could not be told of its own failure.
+func except(hooks []*hookyard.Hook, key int64) []*hookyard.Hook {
 	out := make([]*hookyard.Hook, 0, len(hooks))
 	for _, h := range hooks {
 		if h.Key != key {

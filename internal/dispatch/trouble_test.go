@@ -58,10 +58,10 @@ func TestForgotten(t *testing.T) {
 		view := storetest.Project(t, db, "acme", "shop", rc.URL)
 		e := hookyard.NewEvent("in", "a", []byte("{}"), time.Now())
 		e.ProjectKey = view.Project.Key
-		a := &hookyard.Acceptance{Event: e, Deliveries: []hookyard.Delivery{hookyard.Owe(e, view.Hooks[0])},
-			Taken: []bool{true}, Ordered: []bool{false}}
+		routed := hookyard.Route(e, view.Hooks, nil)
+		routed.Deliveries[0].InMemory = true
 		// as if it had been handed to a dispatcher that never got it
-		if _, err := db.Accept(t.Context(), a); err != nil {
+		if _, err := db.Accept(t.Context(), routed); err != nil {
 			t.Fatal(err)
 		}
 		y := start(t, db)

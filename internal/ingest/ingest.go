@@ -4,7 +4,6 @@ package ingest
 import (
 	"context"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -17,8 +16,8 @@ import (
 // Store is what ingest needs of the store. See internal/store for the contracts.
 type Store interface {
 	View(ctx context.Context, owner, name string) (*hookyard.View, error)
-	Accept(ctx context.Context, a *hookyard.Acceptance) (hookyard.Receipt, error)
-	AcceptAll(ctx context.Context, all []*hookyard.Acceptance) ([]hookyard.Receipt, []error)
+	Accept(ctx context.Context, r *hookyard.RoutedEvent) (hookyard.Receipt, error)
+	AcceptAll(ctx context.Context, all []*hookyard.RoutedEvent) ([]hookyard.Receipt, []error)
 	Refuse(ctx context.Context, r *hookyard.Refusal) error
 }
 
@@ -60,40 +59,34 @@ func New(o Options) *Ingest {
 	return &Ingest{o: o, refusals: rate.NewLimiter(20, 100), large: newLargeBodies(o.Limits.Body)}
 }
 
-// Accept routes an event of a project and keeps it with its deliveries. When it returns nil the event is committed, and
-// what is owed will be sent; the event must not change any more. A duplicate is not an error: the receipt says so.
+// Accept routes an event of a project and stores it with its deliveries. When it returns nil the event is committed, and
+// its deliveries will be sent; the event must not change any more. A duplicate is not an error: the receipt says so.
 func (in *Ingest) Accept(ctx context.Context, view *hookyard.View, e *hookyard.Event) (hookyard.Receipt, error) {
 	started := time.Now()
-	a := in.prepare(view, e)
-	receipt, err := in.o.Store.Accept(ctx, a)
-	in.settle(a, receipt, err, started)
+	r := in.route(view, e, nil)
+	receipt, err := in.o.Store.Accept(ctx, r)
+	in.settle(r, receipt, err, started)
 	return receipt, err
 }
 
 // AcceptAll is Accept for several events; each has its own receipt and error.
 func (in *Ingest) AcceptAll(ctx context.Context, view *hookyard.View, events []*hookyard.Event) ([]hookyard.Receipt,
 	[]error) {
-	started := time.Now()
-	all := make([]*hookyard.Acceptance, len(events))
-	for i, e := range events {
-		all[i] = in.prepare(view, e)
-	}
-	receipts, errs := in.o.Store.AcceptAll(ctx, all)
-	for i := range all {
-		in.settle(all[i], receipts[i], errs[i], started)
-	}
-	return receipts, errs
+	return in.AcceptFor(ctx, view, events, nil)
 }
 
-// AcceptOwing is AcceptAll for events that name receivers of their own: event i is owed to the hooks also[i], too,
-// whatever they want. The hooks are of the view's project.
-func (in *Ingest) AcceptOwing(ctx context.Context, view *hookyard.View, events []*hookyard.Event,
+// AcceptFor is AcceptAll for events that name receivers of their own: event i goes to the hooks also[i], too, whatever
+// events they want. The hooks are of the view's project. also is nil or as long as events.
+func (in *Ingest) AcceptFor(ctx context.Context, view *hookyard.View, events []*hookyard.Event,
 	also [][]*hookyard.Hook) ([]hookyard.Receipt, []error) {
 	started := time.Now()
-	all := make([]*hookyard.Acceptance, len(events))
+	all := make([]*hookyard.RoutedEvent, len(events))
 	for i, e := range events {
-		all[i] = in.prepare(view, e)
-		in.owe(all[i], also[i])
+		var more []*hookyard.Hook
+		if also != nil {
+			more = also[i]
+		}
+		all[i] = in.route(view, e, more)
 	}
 	receipts, errs := in.o.Store.AcceptAll(ctx, all)
 	for i := range all {
@@ -102,58 +95,40 @@ func (in *Ingest) AcceptOwing(ctx context.Context, view *hookyard.View, events [
 	return receipts, errs
 }
 
-// owe adds deliveries to hooks that are not owed the event already.
-func (in *Ingest) owe(a *hookyard.Acceptance, also []*hookyard.Hook) {
-	for _, h := range also {
-		if slices.ContainsFunc(a.Deliveries, func(d hookyard.Delivery) bool { return d.HookKey == h.Key }) {
-			continue
-		}
-		d := hookyard.Owe(a.Event, h)
-		a.Deliveries = append(a.Deliveries, d)
-		a.Ordered = append(a.Ordered, h.Ordered)
-		a.Taken = append(a.Taken, d.State == hookyard.Pending && in.o.Dispatcher.Reserve(h, a.Event))
-	}
-}
-
-// prepare decides who is owed the event, and asks the dispatcher for places in memory before the commit: a row that is
-// committed as taken is never looked for by anybody else.
-func (in *Ingest) prepare(view *hookyard.View, e *hookyard.Event) *hookyard.Acceptance {
+// route decides which hooks get the event, and asks the dispatcher for places in memory before the commit: no other
+// node looks for a row that is committed as this node's.
+func (in *Ingest) route(view *hookyard.View, e *hookyard.Event, also []*hookyard.Hook) *hookyard.RoutedEvent {
 	e.ProjectKey = view.Project.Key
-	a := &hookyard.Acceptance{Event: e, Deliveries: hookyard.Route(e, view.Hooks, in.o.Filter)}
-	if len(a.Deliveries) == 0 {
-		return a
+	r := hookyard.Route(e, view.Hooks, in.o.Filter)
+	for _, h := range also {
+		r.Add(h)
 	}
-	a.Taken, a.Ordered = make([]bool, len(a.Deliveries)), make([]bool, len(a.Deliveries))
-	next := 0 // deliveries are in the order of hooks
-	for i := range a.Deliveries {
-		for view.Hooks[next].Key != a.Deliveries[i].HookKey {
-			next++
-		}
-		h := view.Hooks[next]
-		a.Ordered[i] = h.Ordered
-		a.Taken[i] = a.Deliveries[i].State == hookyard.Pending && in.o.Dispatcher.Reserve(h, e)
+	for i := range r.Deliveries {
+		d := &r.Deliveries[i]
+		d.InMemory = d.State == hookyard.Pending && in.o.Dispatcher.Reserve(d.Hook, e)
 	}
-	return a
+	return r
 }
 
-// settle follows the commit: the places in memory are used or given back, and hooks whose deliveries are rows are
-// woken.
-func (in *Ingest) settle(a *hookyard.Acceptance, receipt hookyard.Receipt, err error, started time.Time) {
-	kept := err == nil && !receipt.Duplicate
-	for i, d := range a.Deliveries {
+// settle follows the commit: it uses the places in memory or releases them, and wakes the hooks whose deliveries are
+// only rows.
+func (in *Ingest) settle(r *hookyard.RoutedEvent, receipt hookyard.Receipt, err error, started time.Time) {
+	stored := err == nil && !receipt.Duplicate
+	for i := range r.Deliveries {
+		d := &r.Deliveries[i]
 		switch {
-		case a.Taken[i] && kept:
-			d.EventType, d.EventTime = a.Event.Type, a.Event.Time
-			d.ID = hookyard.DeliveryID(a.Event.ID, d.HookKey)
-			in.o.Dispatcher.Push(d, a.Event)
-		case a.Taken[i]:
-			in.o.Dispatcher.Release(d.HookKey, a.Event)
-		case kept && d.State == hookyard.Pending:
+		case d.InMemory && stored:
+			d.EventType, d.EventTime = r.Event.Type, r.Event.Time
+			d.ID = hookyard.DeliveryID(r.Event.ID, d.HookKey)
+			in.o.Dispatcher.Push(d.Delivery, r.Event)
+		case d.InMemory:
+			in.o.Dispatcher.Release(d.HookKey, r.Event)
+		case stored && d.State == hookyard.Pending:
 			in.o.Dispatcher.Wake(d.HookKey)
 		}
 	}
 	if err == nil && in.o.Watch != nil {
-		in.o.Watch.Accepted(a.Event, receipt, time.Since(started))
+		in.o.Watch.Accepted(r.Event, receipt, time.Since(started))
 	}
 }
 

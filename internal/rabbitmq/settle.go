@@ -65,7 +65,7 @@ func (c *consumer) accept(ctx context.Context, view *hookyard.View, all []*incom
 	for i, in := range all {
 		events[i], also[i] = in.event, in.hooks
 	}
-	_, errs := c.s.o.Ingest.AcceptOwing(ctx, view, events, also)
+	_, errs := c.s.o.Ingest.AcceptFor(ctx, view, events, also)
 	var failed error
 	for i, in := range all {
 		switch code := hookyard.CodeOf(errs[i]); {

@@ -19,7 +19,7 @@ type Store interface {
 
 // Ingest is what [Sources] needs of the way in. See internal/ingest for the contract.
 type Ingest interface {
-	AcceptOwing(ctx context.Context, view *hookyard.View, events []*hookyard.Event,
+	AcceptFor(ctx context.Context, view *hookyard.View, events []*hookyard.Event,
 		also [][]*hookyard.Hook) ([]hookyard.Receipt, []error)
 }
 

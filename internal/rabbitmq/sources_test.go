@@ -326,7 +326,7 @@ type gate struct {
 	calls int
 }
 
-func (g *gate) AcceptOwing(ctx context.Context, view *hookyard.View, events []*hookyard.Event,
+func (g *gate) AcceptFor(ctx context.Context, view *hookyard.View, events []*hookyard.Event,
 	also [][]*hookyard.Hook) ([]hookyard.Receipt, []error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -339,7 +339,7 @@ func (g *gate) AcceptOwing(ctx context.Context, view *hookyard.View, events []*h
 		case g.spoil != "" && string(e.Body) == g.spoil:
 			errs[i] = errors.New("the driver says no")
 		default:
-			r, e := g.Ingest.AcceptOwing(ctx, view, events[i:i+1], also[i:i+1])
+			r, e := g.Ingest.AcceptFor(ctx, view, events[i:i+1], also[i:i+1])
 			receipts[i], errs[i] = r[0], e[0]
 		}
 	}

@@ -169,7 +169,7 @@ func fill(t *testing.T, db *store.DB, view *hookyard.View) {
 	for n := range 5 {
 		e := hookyard.NewEvent(relay.SourceRelay, "a", fmt.Appendf(nil, `{"n":%d}`, n), time.Now())
 		e.ProjectKey = view.Project.Key
-		if _, err := db.Accept(t.Context(), &hookyard.Acceptance{Event: e}); err != nil {
+		if _, err := db.Accept(t.Context(), &hookyard.RoutedEvent{Event: e}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -8,11 +8,11 @@ import (
 
 // Accept keeps an event and its deliveries, or fails and keeps nothing: when it returns nil they are committed and
 // survive a crash. An event whose DedupKey was seen before in its project and source is not kept again; the receipt
-// then names the earlier one. Many calls share a transaction, and each gets its own result. It fills a.Event.Seq.
+// then names the earlier one. Many calls share a transaction, and each gets its own result. It fills r.Event.Seq.
 //
 // ctx bounds the wait for a place in a batch; once there, Accept waits for the commit whatever becomes of the caller.
-func (db *DB) Accept(ctx context.Context, a *hookyard.Acceptance) (hookyard.Receipt, error) {
-	o := &acceptOp{a: a, done: make(chan error, 1)}
+func (db *DB) Accept(ctx context.Context, r *hookyard.RoutedEvent) (hookyard.Receipt, error) {
+	o := &acceptOp{routed: r, done: make(chan error, 1)}
 	if err := db.accepts.put(ctx, o); err != nil {
 		return hookyard.Receipt{}, err
 	}
@@ -22,11 +22,11 @@ func (db *DB) Accept(ctx context.Context, a *hookyard.Acceptance) (hookyard.Rece
 
 // AcceptAll is Accept for several events at once; they share a transaction with others, but not their fate: each has
 // its own error. Neither slice is nil.
-func (db *DB) AcceptAll(ctx context.Context, all []*hookyard.Acceptance) ([]hookyard.Receipt, []error) {
+func (db *DB) AcceptAll(ctx context.Context, all []*hookyard.RoutedEvent) ([]hookyard.Receipt, []error) {
 	receipts, errs := make([]hookyard.Receipt, len(all)), make([]error, len(all))
 	ops := make([]*acceptOp, len(all))
-	for i, a := range all {
-		ops[i] = &acceptOp{a: a, done: make(chan error, 1)}
+	for i, r := range all {
+		ops[i] = &acceptOp{routed: r, done: make(chan error, 1)}
 		if errs[i] = db.accepts.put(ctx, ops[i]); errs[i] != nil {
 			ops[i] = nil
 		}
@@ -42,7 +42,7 @@ func (db *DB) AcceptAll(ctx context.Context, all []*hookyard.Acceptance) ([]hook
 }
 
 type acceptOp struct {
-	a       *hookyard.Acceptance
+	routed  *hookyard.RoutedEvent
 	receipt hookyard.Receipt
 	meta    bool // comes with a result: nobody waits for it
 	done    chan error
@@ -73,7 +73,7 @@ func (c *committer) keepAccepts(ctx context.Context, ops []*acceptOp) error {
 			return err
 		}
 		for i, o := range fresh {
-			o.a.Event.Seq = last - int64(len(fresh)-1-i)
+			o.routed.Event.Seq = last - int64(len(fresh)-1-i)
 		}
 		if err := c.insertEvents(ctx, fresh); err != nil {
 			return err
@@ -95,8 +95,8 @@ func (c *committer) keepAccepts(ctx context.Context, ops []*acceptOp) error {
 func (c *committer) guard(ctx context.Context, ops []*acceptOp) (fresh, repeats []*acceptOp, err error) {
 	v := c.stmts.values[:0]
 	for _, o := range ops {
-		o.receipt = hookyard.Receipt{ID: o.a.Event.ID, Deliveries: len(o.a.Deliveries)}
-		if e := o.a.Event; e.DedupKey != "" {
+		o.receipt = hookyard.Receipt{ID: o.routed.Event.ID, Deliveries: len(o.routed.Deliveries)}
+		if e := o.routed.Event; e.DedupKey != "" {
 			v = append(v, e.ProjectKey, e.Source, e.DedupKey, e.ID, micros(e.Time))
 		}
 	}
@@ -112,7 +112,7 @@ func (c *committer) guard(ctx context.Context, ops []*acceptOp) (fresh, repeats 
 		return ops, nil, nil
 	}
 	for _, o := range ops {
-		e := o.a.Event
+		e := o.routed.Event
 		if e.DedupKey == "" {
 			fresh = append(fresh, o)
 			continue
@@ -150,7 +150,7 @@ func (c *committer) drawSeq(ctx context.Context, n int) (int64, error) {
 func (c *committer) insertEvents(ctx context.Context, ops []*acceptOp) error {
 	v := c.stmts.values[:0]
 	for _, o := range ops {
-		e := o.a.Event
+		e := o.routed.Event
 		o.receipt.Seq = e.Seq
 		v = append(v, e.Seq, e.ID, e.ProjectKey, e.Source, e.Type, micros(e.Time), e.Method, e.Target, e.Remote,
 			e.Verified,
@@ -163,18 +163,15 @@ func (c *committer) insertEvents(ctx context.Context, ops []*acceptOp) error {
 func (c *committer) insertDeliveries(ctx context.Context, ops []*acceptOp) error {
 	v := c.stmts.values[:0]
 	for _, o := range ops {
-		for i := range o.a.Deliveries {
-			d := &o.a.Deliveries[i]
-			d.EventSeq = o.a.Event.Seq
-			node, place := int64(0), int64(0)
-			if i < len(o.a.Ordered) && o.a.Ordered[i] {
-				place = d.EventSeq
-			}
-			if i < len(o.a.Taken) && o.a.Taken[i] {
+		for i := range o.routed.Deliveries {
+			d := &o.routed.Deliveries[i]
+			d.EventSeq = o.routed.Event.Seq
+			node := int64(0)
+			if d.InMemory {
 				node = c.db.node
 			}
 			v = append(v, d.EventSeq, d.HookKey, d.ProjectKey, string(d.State), d.Reason, micros(d.Due), node,
-				int64(0), int64(0), micros(d.UpdatedAt), place)
+				int64(0), int64(0), micros(d.UpdatedAt), placeOf(d.Hook, d.EventSeq))
 		}
 	}
 	c.stmts.values = v

@@ -35,12 +35,13 @@ func BenchmarkAcceptFinish(b *testing.B) {
 					return
 				}
 				e.ProjectKey = view.Project.Key
-				a := &hookyard.Acceptance{Event: e, Deliveries: hookyard.Route(e, view.Hooks, nil), Taken: []bool{true}}
+				a := hookyard.Route(e, view.Hooks, nil)
+				a.Deliveries[0].InMemory = true
 				if _, err := db.Accept(context.Background(), a); err != nil {
 					b.Error(err)
 					return
 				}
-				w := &hookyard.Work{Delivery: a.Deliveries[0], Event: e}
+				w := &hookyard.Work{Delivery: a.Deliveries[0].Delivery, Event: e}
 				r := &hookyard.Result{Work: w, Decision: hookyard.Decision{State: hookyard.Delivered},
 					Attempt: &hookyard.Attempt{
 						EventSeq: e.Seq, HookKey: w.Delivery.HookKey, N: 1, StartedAt: time.Now(), Status: 200,

@@ -24,8 +24,7 @@ func TestClaimIsBoundedInBytes(t *testing.T) {
 		for i, mib := range []int{3, 3, 3, 10, 3, 3} {
 			e := hookyard.NewEvent("in", fmt.Sprint(i), make([]byte, mib<<20), start.Add(time.Duration(i)*time.Second))
 			e.ProjectKey = view.Project.Key
-			if _, err := db.Accept(ctx, &hookyard.Acceptance{Event: e,
-				Deliveries: hookyard.Route(e, view.Hooks, nil)}); err != nil {
+			if _, err := db.Accept(ctx, hookyard.Route(e, view.Hooks, nil)); err != nil {
 				t.Fatal(err)
 			}
 		}

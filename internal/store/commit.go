@@ -194,7 +194,7 @@ func (c *committer) dropKept(batch []op) []op {
 	var ids []any
 	for _, o := range batch {
 		if a, ok := o.(*acceptOp); ok {
-			accepts, ids = append(accepts, a), append(ids, a.a.Event.ID)
+			accepts, ids = append(accepts, a), append(ids, a.routed.Event.ID)
 		}
 	}
 	if len(ids) == 0 {
@@ -218,17 +218,17 @@ func (c *committer) dropKept(batch []op) []op {
 		return batch
 	}
 	for _, o := range accepts {
-		if seq := kept[o.a.Event.ID]; seq != 0 {
-			o.a.Event.Seq, o.receipt.Seq = seq, seq
-			for i := range o.a.Deliveries {
-				o.a.Deliveries[i].EventSeq = seq
+		if seq := kept[o.routed.Event.ID]; seq != 0 {
+			o.routed.Event.Seq, o.receipt.Seq = seq, seq
+			for i := range o.routed.Deliveries {
+				o.routed.Deliveries[i].EventSeq = seq
 			}
 		}
 	}
 	c.tell(accepts)
 	left := batch[:0]
 	for _, o := range batch {
-		if a, ok := o.(*acceptOp); ok && kept[a.a.Event.ID] != 0 {
+		if a, ok := o.(*acceptOp); ok && kept[a.routed.Event.ID] != 0 {
 			o.end(nil)
 			continue
 		}
@@ -265,8 +265,8 @@ func (c *committer) try(batch []op) (err error) {
 		}
 	}
 	for _, o := range ends {
-		for i := range o.result.Meta {
-			accepts = append(accepts, &acceptOp{a: &o.result.Meta[i], meta: true})
+		for _, r := range o.result.Meta {
+			accepts = append(accepts, &acceptOp{routed: r, meta: true})
 		}
 	}
 	if err := c.lockHooks(ctx, batch); err != nil {
@@ -348,7 +348,7 @@ func (c *committer) begin() string {
 func (c *committer) tell(accepts []*acceptOp) {
 	var last int64
 	for _, o := range accepts {
-		if key := o.a.Event.ProjectKey; key != last && !o.receipt.Duplicate {
+		if key := o.routed.Event.ProjectKey; key != last && !o.receipt.Duplicate {
 			last = key
 			c.db.committed(key)
 		}

@@ -346,21 +346,22 @@ func (db *DB) Reopen(ctx context.Context, eventSeq, hookKey int64) error {
 	})
 }
 
-// Owe makes the delivery of an event to a hook that was not owed it, or opens the one there is. The event must exist.
-func (db *DB) Owe(ctx context.Context, d hookyard.Delivery) error {
-	h, err := db.HookByKey(ctx, d.HookKey)
+// CreateDelivery creates the pending delivery of an event to a hook that did not have one, or reopens the one there is.
+// A pending one is left alone. It does nothing when the event is past its retention.
+func (db *DB) CreateDelivery(ctx context.Context, eventSeq, hookKey int64) error {
+	h, err := db.HookByKey(ctx, hookKey)
 	if err != nil {
 		return err
 	}
 	return db.txPlain(ctx, func(c conn) error {
-		_, err := db.oweIn(ctx, c, d.EventSeq, h, d.ProjectKey)
+		_, err := db.createDelivery(ctx, c, eventSeq, h)
 		return err
 	})
 }
 
-// oweIn says whether it made or opened a delivery: one that is pending already is left alone, and of an event that is
-// gone none is made. The event stays until the commit.
-func (db *DB) oweIn(ctx context.Context, c conn, eventSeq int64, h *hookyard.Hook, projectKey int64) (bool, error) {
+// createDelivery is CreateDelivery within a transaction, and says whether it created or reopened a delivery. The event
+// is not pruned before the commit.
+func (db *DB) createDelivery(ctx context.Context, c conn, eventSeq int64, h *hookyard.Hook) (bool, error) {
 	var seq int64
 	err := c.QueryRowContext(ctx, "select seq from events where seq = $1"+db.dialect.forShare, eventSeq).Scan(&seq)
 	if err != nil {
@@ -374,7 +375,7 @@ func (db *DB) oweIn(ctx context.Context, c conn, eventSeq int64, h *hookyard.Hoo
 		values ($1, $2, $3, 'pending', '', $4, 0, 0, 0, $4, $5)
 		on conflict (event_seq, hook_key) do update set
 			state = 'pending', reason = '', due = $4, node = 0, tries = 0, updated = $4, place = $5
-		where deliveries.state <> 'pending'`, eventSeq, h.Key, projectKey, time.Now().UnixMicro(),
+		where deliveries.state <> 'pending'`, eventSeq, h.Key, h.ProjectKey, time.Now().UnixMicro(),
 		placeOf(h, eventSeq))
 	if err != nil {
 		return false, err

@@ -94,7 +94,7 @@ func TestEventsOfATime(t *testing.T) {
 		for i := range 10 {
 			e := hookyard.NewEvent("in", "x", []byte("{}"), began.Add(time.Duration(i)*time.Hour))
 			e.ProjectKey = v.Project.Key
-			if _, err := db.Accept(ctx, &hookyard.Acceptance{Event: e}); err != nil {
+			if _, err := db.Accept(ctx, &hookyard.RoutedEvent{Event: e}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -218,7 +218,7 @@ func TestLargeBodies(t *testing.T) {
 		for range n {
 			e := hookyard.NewEvent("in", "x", body, time.Now())
 			e.ProjectKey = v.Project.Key
-			if _, err := db.Accept(t.Context(), &hookyard.Acceptance{Event: e}); err != nil {
+			if _, err := db.Accept(t.Context(), &hookyard.RoutedEvent{Event: e}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -210,7 +210,7 @@ func (o *opening) open(ctx context.Context, c conn, e *hookyard.Event) (int, err
 		if err != nil || !wanted {
 			return 0, err
 		}
-		made, err := o.db.oweIn(ctx, c, e.Seq, o.hook, o.r.ProjectKey)
+		made, err := o.db.createDelivery(ctx, c, e.Seq, o.hook)
 		if err != nil || !made {
 			return 0, err
 		}

@@ -26,7 +26,7 @@ func TestSearchByPath(t *testing.T) {
 		} {
 			e := &hookyard.Event{ID: id, ProjectKey: view.Project.Key, Source: "in", Type: "push", Time: time.Now(),
 				ContentType: c[0], Body: []byte(c[1]), Size: int64(len(c[1]))}
-			if _, err := db.Accept(ctx, &hookyard.Acceptance{Event: e}); err != nil {
+			if _, err := db.Accept(ctx, &hookyard.RoutedEvent{Event: e}); err != nil {
 				t.Fatal(err)
 			}
 		}

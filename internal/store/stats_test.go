@@ -16,14 +16,13 @@ import (
 func put(t *testing.T, db *store.DB, v *hookyard.View, eventType string, n int, hooks ...*hookyard.Hook) (last int64,
 	events []*hookyard.Event) {
 	t.Helper()
-	var all []*hookyard.Acceptance
+	var all []*hookyard.RoutedEvent
 	for i := range n {
 		e := hookyard.NewEvent("in", eventType, []byte(fmt.Sprint(i)), time.Now())
 		e.ProjectKey = v.Project.Key
-		a := &hookyard.Acceptance{Event: e}
+		a := &hookyard.RoutedEvent{Event: e}
 		for _, h := range hooks {
-			a.Deliveries = append(a.Deliveries, hookyard.Owe(e, h))
-			a.Taken, a.Ordered = append(a.Taken, false), append(a.Ordered, h.Ordered)
+			a.Add(h)
 		}
 		all = append(all, a)
 	}

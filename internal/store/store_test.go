@@ -15,7 +15,7 @@ import (
 	"github.com/hookyard/hookyard/internal/store/storetest"
 )
 
-func publish(t testing.TB, view *hookyard.View, typ, dedup string) *hookyard.Acceptance {
+func publish(t testing.TB, view *hookyard.View, typ, dedup string) *hookyard.RoutedEvent {
 	t.Helper()
 	e, err := hookyard.Publish(hookyard.Publication{ID: dedup, Type: typ,
 		Data: []byte(`{"n":1.000000000000000000001}`)}, time.Now(), hookyard.DefaultLimits())
@@ -23,7 +23,7 @@ func publish(t testing.TB, view *hookyard.View, typ, dedup string) *hookyard.Acc
 		t.Fatal(err)
 	}
 	e.ProjectKey = view.Project.Key
-	return &hookyard.Acceptance{Event: e, Deliveries: hookyard.Route(e, view.Hooks, nil)}
+	return hookyard.Route(e, view.Hooks, nil)
 }
 
 func TestAcceptClaimFinish(t *testing.T) {
@@ -125,7 +125,7 @@ func TestBadRowFailsAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		const n = 64
-		all := make([]*hookyard.Acceptance, n)
+		all := make([]*hookyard.RoutedEvent, n)
 		for i := range all {
 			all[i] = publish(t, view, "a", "")
 			if i%20 == 7 {
@@ -228,7 +228,7 @@ func TestRestartFreesWhatWasTaken(t *testing.T) {
 		db := storetest.Open(t, dsn)
 		view := storetest.Project(t, db, "acme", "shop", "http://a.example/")
 		a := publish(t, view, "a", "")
-		a.Taken = []bool{true}
+		a.Deliveries[0].InMemory = true
 		if _, err := db.Accept(ctx, a); err != nil {
 			t.Fatal(err)
 		}
@@ -257,8 +257,8 @@ func TestPrune(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
 		view := storetest.Project(t, db, "acme", "shop", "http://a.example/")
-		var owed, done *hookyard.Acceptance
-		for _, a := range []**hookyard.Acceptance{&owed, &done} {
+		var owed, done *hookyard.RoutedEvent
+		for _, a := range []**hookyard.RoutedEvent{&owed, &done} {
 			*a = publish(t, view, "a", "")
 			if _, err := db.Accept(ctx, *a); err != nil {
 				t.Fatal(err)

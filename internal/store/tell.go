@@ -52,7 +52,7 @@ func projectsOf(ops []*acceptOp) string {
 	var b strings.Builder
 	last, n := int64(0), 0
 	for _, o := range ops {
-		key := o.a.Event.ProjectKey
+		key := o.routed.Event.ProjectKey
 		if key == last {
 			continue
 		}

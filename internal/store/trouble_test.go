@@ -24,13 +24,13 @@ func TestRetentionBytes(t *testing.T) {
 	storetest.EachDSN(t, func(t *testing.T, dsn string) {
 		db := storetest.Open(t, dsn)
 		v := storetest.Project(t, db, "ann", "a")
-		var all []*hookyard.Acceptance
+		var all []*hookyard.RoutedEvent
 		for range 3000 {
 			body := make([]byte, 2048) // PostgreSQL presses what repeats itself to nothing
 			_, _ = rand.Read(body)
 			e := hookyard.NewEvent("in", "x", body, time.Now())
 			e.ProjectKey = v.Project.Key
-			all = append(all, &hookyard.Acceptance{Event: e})
+			all = append(all, &hookyard.RoutedEvent{Event: e})
 		}
 		if _, errs := db.AcceptAll(t.Context(), all); errs[0] != nil {
 			t.Fatal(errs[0])
@@ -160,12 +160,11 @@ func TestReplayKeepsOrder(t *testing.T) {
 		for i := range 4 {
 			e := hookyard.NewEvent("in", "x", []byte("{}"), time.Now())
 			e.ProjectKey = v.Project.Key
-			d := hookyard.Owe(e, v.Hooks[0])
-			if i < 2 {
+			routed := hookyard.Route(e, v.Hooks, nil)
+			if d := &routed.Deliveries[0]; i < 2 {
 				d.State, d.Due = hookyard.Skipped, time.Time{}
 			}
-			if _, err := db.Accept(ctx, &hookyard.Acceptance{Event: e, Deliveries: []hookyard.Delivery{d},
-				Taken: []bool{false}, Ordered: []bool{true}}); err != nil {
+			if _, err := db.Accept(ctx, routed); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -275,10 +274,10 @@ func TestCommitWithoutAnswer(t *testing.T) {
 	v := storetest.Project(t, db, "ann", "a", "http://one.test")
 	e := hookyard.NewEvent("in", "x", []byte("{}"), time.Now())
 	e.ProjectKey, e.DedupKey = v.Project.Key, "d1"
+	routed := hookyard.Route(e, v.Hooks, nil)
+	routed.Deliveries[0].InMemory = true
 	c.armed.Store(true)
-	r, err := db.Accept(context.Background(),
-		&hookyard.Acceptance{Event: e, Deliveries: hookyard.Route(e, v.Hooks, nil), Taken: []bool{true},
-			Ordered: []bool{false}})
+	r, err := db.Accept(context.Background(), routed)
 	if err != nil || r.Duplicate || r.ID != e.ID || e.Seq == 0 {
 		t.Errorf("receipt %+v, seq %d, %v; want that of an event that is kept", r, e.Seq, err)
 	}

@@ -98,7 +98,7 @@ func publish(t testing.TB, db *store.DB, view *hookyard.View, typ string, n int)
 		t.Fatal(err)
 	}
 	e.ProjectKey = view.Project.Key
-	receipt, err := db.Accept(context.Background(), &hookyard.Acceptance{Event: e})
+	receipt, err := db.Accept(context.Background(), &hookyard.RoutedEvent{Event: e})
 	if err != nil {
 		t.Error(err)
 	}

@@ -96,7 +96,7 @@ func TestSelection(t *testing.T) {
 	publish(t, db, view, "user.created", 2)
 	publish(t, db, view, "order.paid", 3)
 	meta := hookyard.NewMeta(view.Project.Key, "hookyard.hook.disabled", []byte(`{"n":4}`), time.Now())
-	if _, err := db.Accept(context.Background(), &hookyard.Acceptance{Event: meta}); err != nil {
+	if _, err := db.Accept(context.Background(), &hookyard.RoutedEvent{Event: meta}); err != nil {
 		t.Fatal(err)
 	}
 	for query, want := range map[string]string{
@@ -298,7 +298,7 @@ func TestSlowReader(t *testing.T) {
 		for n := range events {
 			e := hookyard.NewEvent("in", "a", fmt.Appendf(nil, `{"n":%d,"pad":%q}`, n, pad), time.Now())
 			e.ProjectKey = view.Project.Key
-			if _, err := db.Accept(context.Background(), &hookyard.Acceptance{Event: e}); err != nil {
+			if _, err := db.Accept(context.Background(), &hookyard.RoutedEvent{Event: e}); err != nil {
 				t.Error(err)
 			}
 		}

@@ -51,7 +51,7 @@ func fillDay(t *testing.T, dir, receiver string) {
 		"customer.created"}
 	const n = 900
 	began := time.Now().Add(-24 * time.Hour)
-	var batch []*hookyard.Acceptance
+	var batch []*hookyard.RoutedEvent
 	for i := range n {
 		x := float64(i) / n
 		at := began.Add(time.Duration((x + .035*math.Sin(8*math.Pi*x)) * float64(24*time.Hour)))
@@ -59,11 +59,10 @@ func fillDay(t *testing.T, dir, receiver string) {
 			fmt.Appendf(nil, `{"id":%d,"amount":%d,"currency":"EUR","customer":{"name":"Ann Lee","vip":%t}}`,
 				48000+i, 5+r.IntN(400), i%7 == 0), at)
 		e.ProjectKey, e.ContentType = p.Key, "application/json"
-		a := &hookyard.Acceptance{Event: e}
+		a := &hookyard.RoutedEvent{Event: e}
 		for k, h := range hooks {
 			if k != 2 || e.Type == "invoice.paid" {
-				a.Deliveries = append(a.Deliveries, hookyard.Owe(e, h))
-				a.Taken, a.Ordered = append(a.Taken, false), append(a.Ordered, false)
+				a.Add(h)
 			}
 		}
 		batch = append(batch, a)

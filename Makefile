@@ -4,7 +4,7 @@ GO       ?= go
 LINT     := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 SKIPPED  := $(CURDIR)/bin/skipped.txt
 
-.PHONY: help run build test lint fmt bench demo guestbook dex
+.PHONY: help run build test lint fmt bench torture demo guestbook dex
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,11 @@ fmt: ## format
 
 bench: build ## measure against the bare relay and print the table (some minutes)
 	bin/hookyard bench
+
+torture: build ## crash-test under load and print the table (3 minutes; all of it, hours: LONG=1; CELL=regexp, SEED=n)
+	$(GO) build -o bin/torture ./tools/torture
+	bin/torture -json bin/torture.json $(if $(CELL),-cell '$(CELL)',$(if $(LONG),-long -markdown docs/torture.md)) \
+		$(if $(SEED),-seed $(SEED))
 
 demo: ## the tour, in ten seconds
 	$(GO) run ./cmd/hookyard demo

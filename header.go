@@ -39,14 +39,32 @@ func DecodeHeader(b []byte) http.Header {
 	return h
 }
 
-// sensitive are headers that hold credentials: kept out of stored events and masked in stored attempts.
-var sensitive = []string{"Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie", "X-Gitlab-Token", "X-Api-Key",
-	"X-Telegram-Bot-Api-Secret-Token", "Dg-Token"}
+// credentialWords end the names of headers that hold credentials, such as X-Gitlab-Token.
+var credentialWords = []string{"Token", "Secret", "Password", "Authorization", "Auth", "Apikey", "Credential",
+	"Credentials", "Cookie"}
 
-// IsSensitive says whether a header's value must not be shown.
+// keyWords stand before Key in such names. Other keys name things: Idempotency-Key, X-Event-Key.
+var keyWords = []string{"Api", "Access", "Auth", "Functions", "Private", "Secret", "Subscription"}
+
+// IsSensitive reports whether a header holds a credential, as far as its name tells, so that its value is not shown
+// and not stored with an event or an attempt.
 func IsSensitive(name string) bool {
-	name = http.CanonicalHeaderKey(name)
-	return slices.Contains(sensitive, name)
+	rest, last := cutLastWord(name)
+	if strings.EqualFold(last, "Key") {
+		_, before := cutLastWord(rest)
+		return isOneOf(keyWords, before)
+	}
+	return isOneOf(credentialWords, last)
+}
+
+// cutLastWord splits a header's name before its last word.
+func cutLastWord(name string) (rest, last string) {
+	i := strings.LastIndexByte(name, '-')
+	return name[:max(i, 0)], name[i+1:]
+}
+
+func isOneOf(words []string, s string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(w, s) })
 }
 
 // MaskHeader returns a copy of h with the values of sensitive headers, and of the named ones, replaced by ***.

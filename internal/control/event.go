@@ -1,0 +1,269 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/hookyard/hookyard"
+)
+
+// EventSearch asks for events of a project, the newest first. Fields at zero do not restrict.
+type EventSearch struct {
+	hookyard.EventQuery        // without ProjectKey and HookKey
+	Hook                string // id of the hook the events were for
+}
+
+// Events searches the project's events. It fails with Invalid for a search that is out of bounds, and with NotFound
+// when there is no such hook.
+func (p *Project) Events(ctx context.Context, q EventSearch) (hookyard.EventPage, error) {
+	if err := p.allow(hookyard.RoleRead); err != nil {
+		return hookyard.EventPage{}, err
+	}
+	state, err := checkState(q.State)
+	switch {
+	case err != nil:
+		return hookyard.EventPage{}, err
+	case len(q.Text) > 1000 || len(q.Path) > 200 || len(q.Value) > 1000 || len(q.Type) > 1000:
+		return hookyard.EventPage{}, hookyard.Errorf(hookyard.Invalid,
+			"text, value and type may have 1000 bytes, path 200")
+	case q.Value != "" && q.Path == "":
+		return hookyard.EventPage{}, hookyard.FieldErrorf("path",
+			"value needs path: where in the body it must stand, such as data.order.id")
+	case strings.ContainsAny(q.Path, "#@|*?"):
+		return hookyard.EventPage{}, hookyard.FieldErrorf("path",
+			"path names members and positions only, such as data.items.0.sku")
+	}
+	q.State, q.ProjectKey = state, p.Key()
+	if q.HookKey, err = p.hookKey(q.Hook); err != nil {
+		return hookyard.EventPage{}, err
+	}
+	return p.c.store.Events(ctx, q.EventQuery)
+}
+
+// Event returns an event with its header and body, and its deliveries by state.
+func (p *Project) Event(ctx context.Context, id string) (*hookyard.Event, map[hookyard.State]int, error) {
+	if err := p.allow(hookyard.RoleRead); err != nil {
+		return nil, nil, err
+	}
+	page, err := p.c.store.Events(ctx, hookyard.EventQuery{ProjectKey: p.Key(), ID: id, Bodies: true, Limit: 1})
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(page.Events) == 0 {
+		return nil, nil, noSuchEvent(id)
+	}
+	return page.Events[0], page.Counts[0], nil
+}
+
+// Body returns an event's bytes. It fails with Gone when they are past their retention.
+func Body(e *hookyard.Event) ([]byte, error) {
+	if IsPruned(e) {
+		return nil, hookyard.Errorf(hookyard.Gone,
+			"the bytes of event %s are past their retention (setting: --retention)", e.ID)
+	}
+	return e.Body, nil
+}
+
+// IsPruned reports whether the event's bytes are past their retention.
+func IsPruned(e *hookyard.Event) bool { return e.Body == nil && e.Size > 0 }
+
+// CheckRepeat refuses an event that says it repeats another and is a different one: telling its publisher that it was
+// stored would lose it. It fails with Conflict, and the field is what both share. What cannot be compared any more is
+// believed, and so are CloudEvents, whose id and source are their identity.
+func (c *Control) CheckRepeat(ctx context.Context, e *hookyard.Event, receipt hookyard.Receipt) error {
+	if !receipt.Duplicate || strings.HasPrefix(e.DedupKey, "ce:") {
+		return nil
+	}
+	first, err := c.store.Event(ctx, e.ProjectKey, receipt.ID)
+	if errors.Is(err, hookyard.ErrNotFound) || err == nil && first.Body == nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if first.Type == e.Type && bytes.Equal(first.Data(), e.Data()) {
+		return nil
+	}
+	field := "id"
+	if strings.HasPrefix(e.DedupKey, "idem:") {
+		field = "Idempotency-Key"
+	}
+	return &hookyard.Error{Code: hookyard.Conflict, Field: field,
+		Message: "this " + field + " was used for another event, " + receipt.ID +
+			": nothing was kept; give each event its own"}
+}
+
+// ReplayEvent sends an event again and returns the ids of its deliveries: to the hooks that are named, also those that
+// it was not for, or, when none is named, to all it was for that are on; deliveries that are pending are left alone.
+func (p *Project) ReplayEvent(ctx context.Context, id string, hooks []string) ([]string, error) {
+	ctx, err := p.change(ctx, hookyard.RoleWrite)
+	if err != nil {
+		return nil, err
+	}
+	e, _, err := p.Event(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := Body(e); err != nil {
+		return nil, err
+	}
+	deliveries, err := p.deliveriesOf(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	if len(hooks) > 0 {
+		return p.replayTo(ctx, e, deliveries, hooks)
+	}
+	return p.replayToAll(ctx, deliveries)
+}
+
+// replayTo opens or creates the deliveries of an event to the hooks named.
+func (p *Project) replayTo(ctx context.Context, e *hookyard.Event, deliveries map[int64]hookyard.Delivery,
+	ids []string) ([]string, error) {
+	hooks := make([]*hookyard.Hook, len(ids))
+	for i, id := range ids { // all of them before the first is touched
+		h, err := p.hook(id)
+		if err != nil {
+			return nil, err
+		}
+		if err := mustBeOn(h); err != nil {
+			return nil, err
+		}
+		hooks[i] = h
+	}
+	opened := []string{}
+	for _, h := range hooks {
+		var err error
+		if d, ok := deliveries[h.Key]; ok {
+			err = p.c.store.Reopen(ctx, d.EventSeq, h.Key)
+		} else {
+			err = p.c.store.CreateDelivery(ctx, e.Seq, h.Key)
+		}
+		if err != nil {
+			return nil, err
+		}
+		p.c.dispatcher.Wake(h.Key)
+		opened = append(opened, hookyard.DeliveryID(e.ID, h.Key))
+	}
+	return opened, nil
+}
+
+// replayToAll opens every delivery whose hook is there and on.
+func (p *Project) replayToAll(ctx context.Context, deliveries map[int64]hookyard.Delivery) ([]string, error) {
+	opened := []string{}
+	for _, h := range p.View.Hooks {
+		d, ok := deliveries[h.Key]
+		if _, off := h.IsOff(); !ok || off {
+			continue
+		}
+		err := p.c.store.Reopen(ctx, d.EventSeq, h.Key)
+		if errors.Is(err, hookyard.ErrConflict) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		p.c.dispatcher.Wake(h.Key)
+		opened = append(opened, d.ID)
+	}
+	return opened, nil
+}
+
+// Verdict says why a hook did or did not get an event.
+type Verdict struct {
+	Hook     *hookyard.Hook     // nil: it was deleted
+	HookID   string             // also of a deleted hook
+	Wanted   bool               // by the hook as it is now
+	Reason   string             // in words
+	Delivery *hookyard.Delivery // nil: there is none
+}
+
+// Explanation says what became of an event.
+type Explanation struct {
+	Event    *hookyard.Event
+	Counts   map[hookyard.State]int // its deliveries by state
+	Verdicts []Verdict              // the project's hooks in the order of their creation, then those that were deleted
+}
+
+// Explain says of each hook why it did or did not get an event.
+func (p *Project) Explain(ctx context.Context, id string) (*Explanation, error) {
+	e, counts, err := p.Event(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	deliveries, err := p.deliveriesOf(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	out := &Explanation{Event: e, Counts: counts}
+	for _, h := range p.View.Hooks {
+		var of *hookyard.Delivery
+		if d, ok := deliveries[h.Key]; ok {
+			of = &d
+		}
+		delete(deliveries, h.Key)
+		out.Verdicts = append(out.Verdicts, p.c.verdict(h, e, of))
+	}
+	for _, d := range deliveries {
+		out.Verdicts = append(out.Verdicts, Verdict{HookID: d.HookID, Delivery: &d,
+			Reason: "the hook was deleted since; its delivery is " + inWords(&d)})
+	}
+	return out, nil
+}
+
+func (c *Control) verdict(h *hookyard.Hook, e *hookyard.Event, d *hookyard.Delivery) Verdict {
+	v := hookyard.Wants(h, e, c.filter)
+	out := Verdict{Hook: h, HookID: h.ID, Wanted: v.Wanted, Reason: v.Reason, Delivery: d}
+	off, isOff := h.IsOff()
+	switch {
+	case d != nil:
+		if out.Reason = inWords(d); !v.Wanted {
+			out.Reason += "; as the hook is now it would not want it: " + v.Reason
+		}
+	case h.CreatedAt.After(e.Time):
+		out.Reason = "the hook was made after the event came"
+		if !v.Wanted {
+			out.Reason += ", and would not want it: " + v.Reason
+		}
+	case v.Wanted:
+		out.Reason = "the hook wants it as it is now, but was changed after the event came; a replay would send it"
+	}
+	if isOff && d == nil {
+		out.Reason += "; besides, " + off
+	}
+	return out
+}
+
+// inWords describes a delivery's state.
+func inWords(d *hookyard.Delivery) string {
+	s := string(d.State)
+	if d.Reason != "" {
+		s += ": " + d.Reason
+	}
+	return s
+}
+
+// deliveriesOf returns an event's deliveries by the key of their hook.
+func (p *Project) deliveriesOf(ctx context.Context, e *hookyard.Event) (map[int64]hookyard.Delivery, error) {
+	out := map[int64]hookyard.Delivery{}
+	for before := ""; ; {
+		list, next, err := p.c.store.Deliveries(ctx,
+			hookyard.DeliveryQuery{ProjectKey: p.Key(), EventSeq: e.Seq, Before: before, Limit: MaxPage})
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range list {
+			out[d.HookKey] = d
+		}
+		if next == "" {
+			return out, nil
+		}
+		before = next
+	}
+}
+
+func noSuchEvent(id string) error {
+	return hookyard.Errorf(hookyard.NotFound, "no such event [%s]", hookyard.Clean(id, 100))
+}

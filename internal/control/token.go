@@ -1,0 +1,125 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/auth"
+)
+
+// Bounds on tokens.
+const (
+	maxTokenName = 200 // bytes
+	maxTokenLife = 10 * 365 * 24 * time.Hour
+)
+
+// TokenSpec says what a new token is.
+type TokenSpec struct {
+	Name      string            `json:"name"`
+	Scope     hookyard.Scope    `json:"scope"`     // "" is read
+	Project   string            `json:"project"`   // owner/name; "": every project of its user
+	ExpiresIn hookyard.Duration `json:"expiresIn"` // 0: does not expire
+}
+
+// Tokens lists the caller's tokens, the newest first.
+func (c *Control) Tokens(ctx context.Context, id *auth.Identity) ([]*hookyard.Token, error) {
+	if err := c.manageTokens(id); err != nil {
+		return nil, err
+	}
+	return c.store.Tokens(ctx, id.User.Key, 0)
+}
+
+// CreateToken creates a token of the caller's and returns it with its secret, which is not stored and cannot be shown
+// again.
+func (c *Control) CreateToken(ctx context.Context, id *auth.Identity, in TokenSpec) (t *hookyard.Token, secret string,
+	err error) {
+	if err := c.manageTokens(id); err != nil {
+		return nil, "", err
+	}
+	if t, err = in.token(); err != nil {
+		return nil, "", err
+	}
+	t.UserKey, t.User = id.User.Key, id.User.Name
+	if in.Project != "" {
+		if err := c.bindToken(ctx, id, t, in.Project); err != nil {
+			return nil, "", err
+		}
+	}
+	secret, t.Hash = auth.NewToken()
+	return t, secret, c.store.CreateToken(actor(ctx, id), t)
+}
+
+// DeleteToken revokes a token of the caller's.
+func (c *Control) DeleteToken(ctx context.Context, id *auth.Identity, tokenID string) error {
+	if err := c.manageTokens(id); err != nil {
+		return err
+	}
+	err := c.store.DeleteToken(actor(ctx, id), id.User.Key, tokenID)
+	if errors.Is(err, hookyard.ErrNotFound) {
+		return hookyard.Errorf(hookyard.NotFound, "no such token [%s]", hookyard.Clean(tokenID, 100))
+	}
+	if err != nil {
+		return err
+	}
+	c.auth.Forget()
+	return nil
+}
+
+// manageTokens keeps a token from creating one that may do more than itself.
+func (c *Control) manageTokens(id *auth.Identity) error {
+	switch t := id.Token; {
+	case c.dev:
+		return hookyard.Errorf(hookyard.NotFound, "Authentication is turned off")
+	case id.Guest:
+		return authenticationRequired()
+	case t != nil && (t.Scope != hookyard.ScopeManage || t.ProjectKey != 0):
+		return hookyard.Errorf(hookyard.Forbidden,
+			"a token may do this only if its scope is manage and it is not bound to a project")
+	}
+	return nil
+}
+
+// token returns the token of the spec, of no user and project yet.
+func (in *TokenSpec) token() (*hookyard.Token, error) {
+	t := &hookyard.Token{Name: in.Name, Scope: in.Scope}
+	switch {
+	case len(in.Name) > maxTokenName || hookyard.Clean(in.Name, maxTokenName) != in.Name:
+		return nil, hookyard.FieldErrorf("name", "name must be printable text of at most %d bytes", maxTokenName)
+	case in.Scope == "":
+		t.Scope = hookyard.ScopeRead
+	case in.Scope != hookyard.ScopePublish && in.Scope != hookyard.ScopeRead && in.Scope != hookyard.ScopeManage:
+		return nil, hookyard.FieldErrorf("scope", "scope must be publish, read or manage")
+	}
+	if in.ExpiresIn < 0 || time.Duration(in.ExpiresIn) > maxTokenLife {
+		return nil, hookyard.FieldErrorf("expiresIn", "expiresIn must be between 0s (does not expire) and 87600h")
+	}
+	if in.ExpiresIn > 0 {
+		t.ExpiresAt = now().Add(time.Duration(in.ExpiresIn))
+	}
+	return t, nil
+}
+
+// bindToken binds a token to a project that the caller may read.
+func (c *Control) bindToken(ctx context.Context, id *auth.Identity, t *hookyard.Token, path string) error {
+	owner, name, ok := strings.Cut(path, "/")
+	if !ok {
+		return hookyard.FieldErrorf("project", "project must be owner/name")
+	}
+	p, err := c.project(ctx, id, owner, name)
+	if err != nil {
+		return inField("project", err)
+	}
+	if p.Key() == 0 || !p.Role.Allows(hookyard.RoleRead) {
+		return notAuthorized(id, p.View.Project, hookyard.RoleRead)
+	}
+	t.ProjectKey, t.Project = p.Key(), p.View.Project.Path()
+	return nil
+}
+
+// actor returns a context that names the caller to the audit log.
+func actor(ctx context.Context, id *auth.Identity) context.Context {
+	return hookyard.WithActor(ctx, id.User.Name)
+}

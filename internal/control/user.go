@@ -1,0 +1,264 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/auth"
+)
+
+// UserPatch holds what to set of a user.
+type UserPatch struct {
+	Name     string           `json:"name"`     // of a new user; it is not changed later
+	Password Optional[string] `json:"password"` // empty: none
+	Admin    Optional[bool]   `json:"admin"`
+	Disabled Optional[bool]   `json:"disabled"`
+}
+
+// Users lists all users by name. The caller must be an administrator, as for every change of another user.
+func (c *Control) Users(ctx context.Context, id *auth.Identity) ([]*hookyard.User, error) {
+	if err := c.Admit(id, Administrator); err != nil {
+		return nil, err
+	}
+	return c.store.Users(ctx)
+}
+
+// CreateUser creates a user. It fails with Conflict when there is one of that name, whatever its case.
+func (c *Control) CreateUser(ctx context.Context, id *auth.Identity, in UserPatch) (*hookyard.User, error) {
+	if err := c.Admit(id, Administrator); err != nil {
+		return nil, err
+	}
+	u := &hookyard.User{Name: in.Name}
+	if err := in.apply(u); err != nil {
+		return nil, err
+	}
+	if err := c.checkUserName(u.Name); err != nil {
+		return nil, err
+	}
+	if err := c.store.CreateUser(actor(ctx, id), u); err != nil {
+		return nil, err
+	}
+	c.auth.Forget()
+	return u, nil
+}
+
+// UpdateUser changes a user. The user's sessions end when the password changes or the user is disabled. It fails with
+// Conflict for a change that would leave the server without an administrator.
+func (c *Control) UpdateUser(ctx context.Context, id *auth.Identity, name string, in UserPatch) (*hookyard.User,
+	error) {
+	if err := c.Admit(id, Administrator); err != nil {
+		return nil, err
+	}
+	u, err := c.user(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	was := *u
+	if err := in.apply(u); err != nil {
+		return nil, err
+	}
+	if was.Admin && !was.Disabled && (!u.Admin || u.Disabled) {
+		if err := c.mustNotBeLastAdmin(ctx, u); err != nil {
+			return nil, err
+		}
+	}
+	return u, c.storeUser(actor(ctx, id), u)
+}
+
+// DeleteUser deletes a user with tokens, sessions and roles; projects that the user owns stay. It fails with Conflict
+// for the only administrator.
+func (c *Control) DeleteUser(ctx context.Context, id *auth.Identity, name string) error {
+	if err := c.Admit(id, Administrator); err != nil {
+		return err
+	}
+	u, err := c.user(ctx, name)
+	if err != nil {
+		return err
+	}
+	if u.Admin && !u.Disabled {
+		if err := c.mustNotBeLastAdmin(ctx, u); err != nil {
+			return err
+		}
+	}
+	if err := c.store.DeleteUser(actor(ctx, id), u); err != nil {
+		return err
+	}
+	c.auth.Forget()
+	return nil
+}
+
+// SetPassword sets the caller's own password and ends the caller's sessions. The face has asked for the current one.
+func (c *Control) SetPassword(ctx context.Context, id *auth.Identity, password string) (*hookyard.User, error) {
+	return c.updateSelf(ctx, id, func(u *hookyard.User) error { return setPassword(u, password) })
+}
+
+// SetSubject connects the caller with an account at an OpenID provider, so that it signs the caller in; "" disconnects
+// it. It fails with Conflict when the account signs another user in, and with Invalid when it is the only way in.
+func (c *Control) SetSubject(ctx context.Context, id *auth.Identity, subject string) (*hookyard.User, error) {
+	return c.updateSelf(ctx, id, func(u *hookyard.User) error {
+		if subject == "" && u.PasswordHash == "" {
+			return hookyard.FieldErrorf("oidc",
+				"It is the only way you can sign in. An administrator can give you a password first.")
+		}
+		u.Subject = subject
+		return nil
+	})
+}
+
+// updateSelf makes a change to the caller's own user.
+func (c *Control) updateSelf(ctx context.Context, id *auth.Identity,
+	change func(u *hookyard.User) error) (*hookyard.User, error) {
+	if err := c.Admit(id, SignedIn); err != nil {
+		return nil, err
+	}
+	u, err := c.user(ctx, id.User.Name)
+	if err != nil {
+		return nil, err
+	}
+	if err := change(u); err != nil {
+		return nil, err
+	}
+	return u, c.storeUser(actor(ctx, id), u)
+}
+
+// Account is what an OpenID provider says of somebody who signs in.
+type Account struct {
+	Provider string // its host: the actor of what is changed here
+	Subject  string // issuer and subject
+	Name     string // that the user is to have
+	Admin    *bool  // whether the operator's rules make the account an administrator; nil: no rule says so
+}
+
+// SignOn returns the user of an account, and creates one on its first sign-in. It fails with Forbidden for a user who
+// is disabled. The rules for administrators are followed at each sign-in, except that a user who has a password stays
+// an administrator: an administrator who connects an account was one before.
+func (c *Control) SignOn(ctx context.Context, a Account) (*hookyard.User, error) {
+	ctx = hookyard.WithActor(ctx, a.Provider)
+	u, err := c.store.UserBySubject(ctx, a.Subject)
+	if errors.Is(err, hookyard.ErrNotFound) {
+		u = &hookyard.User{Name: a.Name, Subject: a.Subject, Admin: a.Admin != nil && *a.Admin}
+		return u, c.store.JoinUser(ctx, u)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if u.Disabled {
+		return nil, hookyard.Errorf(hookyard.Forbidden, "User %s is disabled. Ask an administrator.", u.Name)
+	}
+	if a.Admin != nil && *a.Admin != u.Admin && (*a.Admin || u.PasswordHash == "") {
+		u.Admin = *a.Admin
+		err = c.storeUser(ctx, u)
+	}
+	return u, err
+}
+
+// SetupUser returns the user who may choose a password by a setup link, which is good once. It fails with Forbidden for
+// a link that is not good, or not any more.
+func (c *Control) SetupUser(ctx context.Context, secret string) (*hookyard.User, error) {
+	_, u, err := c.setupToken(ctx, secret)
+	return u, err
+}
+
+// Setup sets the password of the user of a setup link and uses the link up.
+func (c *Control) Setup(ctx context.Context, secret, password string) (*hookyard.User, error) {
+	t, u, err := c.setupToken(ctx, secret)
+	if err != nil {
+		return nil, err
+	}
+	if err := setPassword(u, password); err != nil {
+		return nil, err
+	}
+	ctx = hookyard.WithActor(ctx, u.Name)
+	if err := c.store.UpdateUser(ctx, u); err != nil {
+		return nil, err
+	}
+	if err := c.store.DeleteToken(ctx, u.Key, t.ID); err != nil {
+		return nil, err
+	}
+	c.auth.Forget()
+	return u, nil
+}
+
+// setupToken returns the token of a setup link with its user.
+func (c *Control) setupToken(ctx context.Context, secret string) (*hookyard.Token, *hookyard.User, error) {
+	used := hookyard.Errorf(hookyard.Forbidden, "This link is not good any more. Sign in with the password that was "+
+		"chosen by it; or, if the server was started anew since, follow the link that its log has now.")
+	t, err := c.store.TokenByHash(ctx, auth.HashToken(secret))
+	if errors.Is(err, hookyard.ErrNotFound) || err == nil && t.Name != auth.SetupToken {
+		return nil, nil, used
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	u, err := c.store.UserByName(ctx, t.User)
+	if errors.Is(err, hookyard.ErrNotFound) || err == nil && u.PasswordHash != "" {
+		return nil, nil, used
+	}
+	return t, u, err
+}
+
+// user returns the user of that name.
+func (c *Control) user(ctx context.Context, name string) (*hookyard.User, error) {
+	u, err := c.store.UserByName(ctx, name)
+	if errors.Is(err, hookyard.ErrNotFound) {
+		return nil, hookyard.Errorf(hookyard.NotFound, "no such user [%s]", hookyard.Clean(name, 100))
+	}
+	return u, err
+}
+
+// storeUser stores a user, and has what is remembered of users forgotten.
+func (c *Control) storeUser(ctx context.Context, u *hookyard.User) error {
+	if err := c.store.UpdateUser(ctx, u); err != nil {
+		return err
+	}
+	c.auth.Forget()
+	return nil
+}
+
+func (in *UserPatch) apply(u *hookyard.User) error {
+	in.Admin.SetTo(&u.Admin)
+	in.Disabled.SetTo(&u.Disabled)
+	password, given := in.Password.Get()
+	if !given {
+		return nil
+	}
+	if u.PasswordHash = ""; password == "" {
+		return nil
+	}
+	return setPassword(u, password)
+}
+
+func setPassword(u *hookyard.User, password string) error {
+	hash, err := auth.HashPassword(password)
+	if err == nil {
+		u.PasswordHash = hash
+	}
+	return err
+}
+
+// checkUserName refuses names that cannot own a project. Whether the name is another user's is the store's to say.
+func (c *Control) checkUserName(name string) error {
+	if err := (&hookyard.Project{Owner: name, Name: "x"}).Validate(c.limits); err != nil {
+		return hookyard.FieldErrorf("name", "user name must be 1 to 100 of the characters A-Z a-z 0-9 . _ -")
+	}
+	if strings.EqualFold(name, auth.GuestName) {
+		return hookyard.FieldErrorf("name", "guest is whoever has not signed in; choose another name")
+	}
+	return nil
+}
+
+// mustNotBeLastAdmin keeps the server from being left without an administrator.
+func (c *Control) mustNotBeLastAdmin(ctx context.Context, u *hookyard.User) error {
+	all, err := c.store.Users(ctx)
+	if err != nil {
+		return err
+	}
+	for _, other := range all {
+		if other.Key != u.Key && other.Admin && !other.Disabled {
+			return nil
+		}
+	}
+	return hookyard.Errorf(hookyard.Conflict, "user %s is the only administrator: make another one first", u.Name)
+}

@@ -17,7 +17,7 @@ import (
 //go:embed assets
 var assetFiles embed.FS
 
-// asset is a file that browsers may keep for ever: its address changes with its content.
+// asset is a file that browsers may cache forever: its URL changes with its content.
 type asset struct {
 	url     string
 	kind    string
@@ -25,7 +25,7 @@ type asset struct {
 	gzipped []byte
 }
 
-// kinds are the content types of assets by extension.
+// kindOf returns the content type of an asset by its extension.
 func kindOf(name string) string {
 	switch path.Ext(name) {
 	case ".css":
@@ -36,10 +36,10 @@ func kindOf(name string) string {
 	return "image/svg+xml"
 }
 
-// imported is a module that others import, by an address that changes with its content as every other does.
+// imported is a module that other modules import. They must name the URL that changes with its content.
 const imported = "rows.js"
 
-// loadAssets returns the embedded files by name, and again by the last part of their address.
+// loadAssets returns each embedded file under two keys: its name and the last segment of its URL.
 func loadAssets() (map[string]*asset, error) {
 	out := map[string]*asset{}
 	if err := loadAsset(out, "assets/"+imported); err != nil {
@@ -67,7 +67,7 @@ func loadAsset(out map[string]*asset, name string) error {
 	ext := path.Ext(base)
 	hashed := strings.TrimSuffix(base, ext) + "." + hex.EncodeToString(sum[:6]) + ext
 	var z bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&z, gzip.BestCompression) // the level is one that there is
+	w, _ := gzip.NewWriterLevel(&z, gzip.BestCompression) // fails for an invalid level only
 	_, _ = w.Write(b)
 	_ = w.Close()
 	a := &asset{url: "/assets/" + hashed, kind: kindOf(base), plain: b, gzipped: z.Bytes()}
@@ -102,15 +102,13 @@ func takesGzip(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Accept-Encoding"), "gzip")
 }
 
-// squeezer is a gzip writer; making one costs more than a page.
-type squeezer struct{ *gzip.Writer }
-
-var squeezers = sync.Pool{New: func() any {
-	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed)
-	return &squeezer{w}
+// gzipWriters are reused: allocating one costs more than rendering a page.
+var gzipWriters = sync.Pool{New: func() any {
+	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // fails for an invalid level only
+	return w
 }}
 
-// noRobots keeps search engines out: nothing here is for strangers.
+// noRobots keeps search engines out.
 func noRobots(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = w.Write([]byte("User-agent: *\nDisallow: /\n"))

@@ -8,7 +8,7 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// attemptsPicture draws when a delivery was tried, where there is more than one mark to see.
+// attemptsPicture draws the attempts of a delivery on a time line. It returns "" when there is only one mark to draw.
 func attemptsPicture(d hookyard.Delivery, attempts []hookyard.Attempt) template.HTML {
 	if len(attempts) == 0 {
 		return ""
@@ -38,7 +38,7 @@ func attemptsPicture(d hookyard.Delivery, attempts []hookyard.Attempt) template.
 	return timeline(plural(len(attempts), "attempt")+", "+string(d.State), d.EventTime, end, marks)
 }
 
-// outcome is what an attempt came to, in a few words.
+// outcome says how an attempt ended, in a few words.
 func outcome(a *hookyard.Attempt) string {
 	switch {
 	case a.Error != "" && a.Status != 0:

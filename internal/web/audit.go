@@ -7,7 +7,7 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// auditPage says who changed what.
+// auditPage lists who changed what in a project.
 type auditPage struct {
 	base
 	Entries []hookyard.AuditEntry

@@ -7,19 +7,19 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// binPage watches a bin.
+// binPage shows the requests to a bin as they arrive.
 type binPage struct {
 	base
 	Bin      binInfo
 	Requests []binRequest
 	Form     binForm
-	Into     string // of the form that makes a source: owner/name
+	Into     string // the project in the form that creates a source: owner/name
 	Name     string
 	Secret   string
-	First    bool // the first request is unfolded; one that comes later is not, as many may
+	First    bool // the newest request is unfolded. One that arrives later is not: there may be many.
 }
 
-// AnswerFault says whether what was wrong is in the form of the answer.
+// AnswerFault reports whether the fault is in the form of the answer.
 func (p *binPage) AnswerFault() bool {
 	return p.Problem != nil && strings.HasPrefix(p.Problem.Field, "answer.")
 }
@@ -42,7 +42,7 @@ func (v *visit) bin(p *binPage, fault error) error {
 	return v.show(http.StatusOK, "Bin "+p.Bin.Name, p)
 }
 
-// binAction deletes a bin, sets its answer, or makes a source of it.
+// binAction deletes a bin, sets its answer, or creates a source from it.
 func binAction(v *visit) error {
 	path := join(v.r.PathValue("bin"))
 	switch v.get("do") {

@@ -13,14 +13,14 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// binsPage makes a bin, and lists those that this browser has made.
+// binsPage creates a bin and lists those that this browser has created.
 type binsPage struct {
 	base
 	Form binForm
-	Mine []binInfo // the first to end first
+	Mine []binInfo // the first to expire comes first
 }
 
-// binForm is what stands in the form of a bin.
+// binForm is the form of a bin, as it was filled in.
 type binForm struct {
 	Private                   bool
 	Status, Type, Body, Delay string
@@ -48,10 +48,10 @@ type binRequest struct {
 	ContentLength int64             `json:"content_length"`
 }
 
-// When is when it came.
+// When is when the request arrived.
 func (r binRequest) When() time.Time { return time.UnixMicro(int64(r.Time * 1e6)).UTC() }
 
-// Lines are its headers, sorted.
+// Lines are the headers, sorted by name.
 func (r binRequest) Lines() []headerLine {
 	h := http.Header{}
 	for name, value := range r.Headers {
@@ -60,7 +60,7 @@ func (r binRequest) Lines() []headerLine {
 	return headerLines(h)
 }
 
-// View is its body as a page shows it.
+// View is the body as a page shows it.
 func (r binRequest) View() bodyView { return viewBody(r.RawBase64, r.ContentLength) }
 
 // bins asks the bins' own handler, as the browser that sent v: the key of a private bin is in a cookie.
@@ -75,7 +75,8 @@ func (v *visit) bins(method, path string, in, out any) error {
 	if err != nil {
 		return err
 	}
-	r.Header, r.RemoteAddr, r.Host = v.r.Header.Clone(), v.r.RemoteAddr, v.r.Host
+	r.Header = v.r.Header.Clone()
+	r.RemoteAddr, r.Host = v.r.RemoteAddr, v.r.Host
 	r.Header.Set("Content-Type", "application/json")
 	w := &inner{header: http.Header{}, status: http.StatusOK}
 	v.web.o.Bins.ServeHTTP(w, r)
@@ -110,17 +111,17 @@ func (w *inner) Write(b []byte) (int, error) { return w.body.Write(b) }
 
 func showBins(v *visit) error { return v.binsPage(&binsPage{}, nil) }
 
-// binsListed bounds how many bins of a browser are looked up.
+// binsListed is how many of a browser's bins are looked up at most.
 const binsListed = 30
 
 func (v *visit) binsPage(p *binsPage, fault error) error {
-	for _, c := range v.r.Cookies() { // each holds the key of a bin that the browser has made
+	for _, c := range v.r.Cookies() { // each holds the key of a bin that the browser has created
 		name, ok := strings.CutPrefix(c.Name, "bin_")
 		if !ok || len(p.Mine) == binsListed {
 			continue
 		}
 		var one binInfo
-		if v.bins(http.MethodGet, join(name), nil, &one) == nil { // else it has ended, was deleted, or is no bin's name
+		if v.bins(http.MethodGet, join(name), nil, &one) == nil { // else it has expired or was deleted
 			p.Mine = append(p.Mine, one)
 		}
 	}
@@ -169,7 +170,7 @@ func (f *binForm) settings() (*client.BinWish, error) {
 	return out, nil
 }
 
-// formOfAnswer fills the form from what a bin answers.
+// formOfAnswer returns the form filled in with a bin's answer.
 func formOfAnswer(a *hookyard.Answer) binForm {
 	if a == nil {
 		return binForm{}

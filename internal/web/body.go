@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds on what a page shows of a body; all of it can be downloaded.
+// Bounds on how much of a body a page shows. The whole body can be downloaded.
 const (
 	shownBody  = 256 << 10
 	shownBytes = 2 << 10
@@ -18,8 +18,8 @@ const (
 // bodyView is a body as a page shows it.
 type bodyView struct {
 	Pretty template.HTML // JSON in colours, or ""
-	Text   string        // as it came, when it is text
-	Hex    string        // its first bytes, when it is not
+	Text   string        // as it arrived, if it is text
+	Hex    string        // its first bytes, if it is not
 	Size   int64
 	Cut    bool // there is more than is shown
 	Gone   bool // past retention
@@ -44,7 +44,7 @@ func viewBody(b []byte, size int64) bodyView {
 	return v
 }
 
-// mostlyText says whether bytes are worth showing as text: a few that are not are written out.
+// mostlyText reports whether a body is shown as text. The few bytes in it that are not text are escaped.
 func mostlyText(b []byte) bool {
 	if len(b) > 4096 {
 		b = b[:4096]

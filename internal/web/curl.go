@@ -8,7 +8,7 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// curl is a command that sends the event anew, as it came; "" when it holds what does not survive being copied.
+// curl is a command that sends the event again as it arrived, or "" when copying the command would change the event.
 func (v *visit) curl(e *hookyard.Event) string {
 	s := v.curlOf(e)
 	if !utf8.ValidString(s) || strings.ContainsFunc(s, hidden) {

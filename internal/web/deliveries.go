@@ -7,7 +7,7 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// deliveriesPage lists deliveries.
+// deliveriesPage lists and searches deliveries.
 type deliveriesPage struct {
 	base
 	Query      map[string]string

@@ -11,14 +11,14 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// deliveryPage shows each attempt of a delivery and what was different from the one before.
+// deliveryPage shows each attempt of a delivery and how it differs from the attempt before it.
 type deliveryPage struct {
 	base
 	Delivery hookyard.Delivery
 	Hook     *hookyard.Hook
 	Event    *hookyard.Event
 	Picture  template.HTML
-	Attempts []attemptView // the newest first
+	Attempts []attemptView // newest first
 	Open     bool          // it can still be canceled
 }
 
@@ -29,20 +29,20 @@ type attemptView struct {
 	Outcome  string
 	Sent     []headerLine
 	SentBody bodyView
-	AsEvent  bool // the body was the event's own bytes
+	AsEvent  bool // the request's body was the event's own bytes
 	Got      []headerLine
 	GotBody  bodyView
 	Changes  []change
-	Parts    []part
+	Phases   []phase
 }
 
-// part is a stretch of an attempt's time.
-type part struct {
+// phase is a part of the time that an attempt took.
+type phase struct {
 	Name string
 	Took time.Duration
 }
 
-// change is what was different from the attempt before.
+// change is a difference from the attempt before.
 type change struct{ What, Was, Is string }
 
 func showDelivery(v *visit) error { return v.delivery(nil) }
@@ -90,16 +90,16 @@ func viewAttempt(a *hookyard.Attempt) attemptView {
 		AsEvent: a.RequestBody == nil && a.RequestSize > 0,
 		Got:     headerLines(a.ResponseHeader), GotBody: viewBody(a.ResponseBody, int64(len(a.ResponseBody))),
 	}
-	for _, p := range []part{{"DNS", a.Timing.DNS}, {"connect", a.Timing.Connect}, {"TLS", a.Timing.TLS},
+	for _, p := range []phase{{"DNS", a.Timing.DNS}, {"connect", a.Timing.Connect}, {"TLS", a.Timing.TLS},
 		{"wait for the answer", a.Timing.Wait}} {
 		if p.Took > 0 {
-			view.Parts = append(view.Parts, p)
+			view.Phases = append(view.Phases, p)
 		}
 	}
 	return view
 }
 
-// changes lists what an attempt had that the one before it had not.
+// changes lists how an attempt differs from the one before it.
 func changes(was, is *hookyard.Attempt) []change {
 	var out []change
 	add := func(what, a, b string) {
@@ -133,7 +133,7 @@ func headerChanges(what string, was, is http.Header) []change {
 	for n := range names {
 		switch n {
 		case "Date", "Webhook-Timestamp", "Webhook-Signature", "X-Hub-Signature-256":
-			continue // always another
+			continue // differs every time
 		}
 		if a, b := strings.Join(was[n], ", "), strings.Join(is[n], ", "); a != b {
 			out = append(out, change{what + n, a, b})
@@ -143,10 +143,10 @@ func headerChanges(what string, was, is http.Header) []change {
 	return out
 }
 
-// maxLines bounds the comparison of bodies.
+// maxLines is how many lines of each body are compared.
 const maxLines = 200
 
-// lineChanges compares two bodies line by line, past what they begin and end with in common.
+// lineChanges compares two bodies line by line and leaves out the lines that both begin and end with.
 func lineChanges(what, was, is string) []change {
 	a, b := strings.Split(was, "\n"), strings.Split(is, "\n")
 	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
@@ -160,7 +160,7 @@ func lineChanges(what, was, is string) []change {
 		hookyard.Clean(strings.Join(b, "\n"), 2000)}}
 }
 
-// deliveryAction retries or cancels.
+// deliveryAction retries or cancels a delivery.
 func deliveryAction(v *visit) error {
 	id, what := v.r.PathValue("id"), v.get("do")
 	if what != "retry" && what != "cancel" {
@@ -175,7 +175,7 @@ func deliveryAction(v *visit) error {
 	return v.redirect(v.home("deliveries", id), "replayed")
 }
 
-// asError says whether err is one that may be shown, and copies it.
+// asError reports whether err may be shown to the caller, and copies it.
 func asError(err error, to *hookyard.Error) bool {
 	var e *hookyard.Error
 	if !errors.As(err, &e) {

@@ -7,8 +7,8 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// edition is what a form was filled from. Now is the revision that is there, when somebody made it meanwhile: the form
-// is shown again then, and may be saved over it.
+// edition is the revision that a form was filled from. When another user has changed the thing since, Now is its
+// current revision: the form is shown again, and its user may save over that one.
 type edition struct{ Revision, Now string }
 
 func (v *visit) readEdition() edition {
@@ -20,7 +20,7 @@ func (v *visit) readEdition() edition {
 
 func editionOf(revision int64) edition { return edition{Revision: strconv.FormatInt(revision, 10)} }
 
-// noteConflict notes that somebody else made another revision, when that is what err says.
+// noteConflict sets the current revision if err says that another user has changed the thing.
 func (e *edition) noteConflict(err error, now int64) {
 	if errors.Is(err, hookyard.ErrConflict) {
 		e.Now = strconv.FormatInt(now, 10)

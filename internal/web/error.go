@@ -15,10 +15,10 @@ type errorPage struct {
 	Message string
 }
 
-// fail writes an error: the one place where errors become pages.
+// fail answers with a page for err. It is the only place that turns errors into pages.
 func (v *visit) fail(err error) {
 	if v.ctx().Err() != nil && errors.Is(err, v.ctx().Err()) {
-		return // the browser has gone
+		return // the browser has closed the connection
 	}
 	var e *hookyard.Error
 	status, message := http.StatusInternalServerError,

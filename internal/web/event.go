@@ -11,7 +11,7 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// eventPage answers what happened to an event.
+// eventPage shows an event and what happened to it.
 type eventPage struct {
 	base
 	Event    *hookyard.Event
@@ -20,14 +20,14 @@ type eventPage struct {
 	Header   []headerLine
 	Curl     string
 	Outcomes []hookOutcome
-	Missed   []client.HookVerdict // hooks that got nothing, and why
+	Missed   []client.HookVerdict // hooks without a delivery, and why
 	Older    bool                 // there are more deliveries than are shown
-	URL      string               // of the form
+	URL      string               // in the form that sends the event to a new URL
 
 	MayEdit bool // its body can be edited on a page
 }
 
-// hookOutcome is what became of an event for one hook.
+// hookOutcome is the delivery of an event to one hook.
 type hookOutcome struct {
 	hookyard.Delivery
 	URL      string
@@ -36,13 +36,13 @@ type hookOutcome struct {
 	Picture  template.HTML
 }
 
-// attemptRow is an attempt as the event's page lists it.
+// attemptRow is an attempt as the page of an event lists it.
 type attemptRow struct{ *hookyard.Attempt }
 
-// Outcome is what it came to, in words.
+// Outcome says how the attempt ended.
 func (r attemptRow) Outcome() string { return outcome(r.Attempt) }
 
-// attemptsShown is how many attempts of a hook stand in the open.
+// attemptsShown is how many attempts of a delivery are shown unfolded.
 const attemptsShown = 5
 
 func attemptRows(list []hookyard.Attempt) (out []attemptRow) {
@@ -52,7 +52,7 @@ func attemptRows(list []hookyard.Attempt) (out []attemptRow) {
 	return out
 }
 
-// Earlier are the attempts that are folded away.
+// Earlier are the attempts that are folded.
 func (o hookOutcome) Earlier() []attemptRow {
 	return attemptRows(o.Attempts[:max(0, len(o.Attempts)-attemptsShown)])
 }
@@ -62,9 +62,19 @@ func (o hookOutcome) Newest() []attemptRow {
 	return attemptRows(o.Attempts[max(0, len(o.Attempts)-attemptsShown):])
 }
 
+// Download is the URL of the event's bytes.
+func (p *eventPage) Download() string {
+	return "/api/projects" + join(p.Project.Owner, p.Project.Name, "events", p.Event.ID, "body")
+}
+
+// Like is the URL of the search for events of the same type.
+func (p *eventPage) Like() string {
+	return p.Href("events") + "?type=" + url.QueryEscape(p.Event.Type)
+}
+
 func showEvent(v *visit) error { return v.event(&eventPage{}, nil) }
 
-// maxOutcomes is how many hooks of an event are shown with their attempts.
+// maxOutcomes is how many deliveries of an event are shown.
 const maxOutcomes = 50
 
 func (v *visit) event(p *eventPage, fault error) error {
@@ -121,7 +131,7 @@ func (v *visit) findEvent(id string) (*hookyard.Event, error) {
 	return e, err
 }
 
-// replayEvent sends an event again: to all hooks, to some, or to a new URL.
+// replayEvent sends an event again: to every hook, to one, or to a new URL.
 func replayEvent(v *visit) error {
 	id := v.r.PathValue("id")
 	e, err := v.findEvent(id)
@@ -146,7 +156,7 @@ func replayEvent(v *visit) error {
 	return v.redirect(v.home("events", id), "replayed")
 }
 
-// createReplayHook makes a hook that wants no events of itself and goes away after a day.
+// createReplayHook creates a hook that selects no events and expires after a day.
 func (v *visit) createReplayHook() (string, error) {
 	to := v.get("url")
 	if to == "" {
@@ -157,14 +167,4 @@ func (v *visit) createReplayHook() (string, error) {
 		"description": "Made to send an event again to this URL",
 		"expiresAt":   time.Now().UTC().Add(24 * time.Hour), "schedule": []string{"0s", "5s"}}
 	return id, v.do(http.MethodPut, settings, nil, "hooks", id)
-}
-
-// downloadName is where the bytes of an event are.
-func (p *eventPage) Download() string {
-	return "/api/projects" + join(p.Project.Owner, p.Project.Name, "events", p.Event.ID, "body")
-}
-
-// Like is the search for events of the same type.
-func (p *eventPage) Like() string {
-	return p.Href("events") + "?type=" + url.QueryEscape(p.Event.Type)
 }

@@ -10,19 +10,19 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// eventsPage lists and searches events. The search is the address, in the words of the REST API.
+// eventsPage lists and searches events. The search is the query of the URL, by the names of the REST API.
 type eventsPage struct {
 	base
 	Query    map[string]string
 	Events   hookyard.EventPage
-	Older    string // address of the next page, or ""
-	Newest   string // address of the first page when this is not it
+	Older    string // URL of the next page, or ""
+	Newest   string // URL of the first page, or "" on that page
 	Hooks    []*hookyard.Hook
 	Searched bool
-	Replay   template.URL // the search as a bulk replay takes it, "" when it does not
+	Replay   template.URL // the search as the query of a bulk replay, or "" when there is none for it
 }
 
-// eventFields are the search's fields, by the names of the REST API.
+// eventFields are the fields of the search, by the names of the REST API.
 func eventFields() []string {
 	return []string{"type", "source", "hook", "state", "since", "until", "tz", "id", "text", "path", "value"}
 }
@@ -61,7 +61,7 @@ func listEvents(v *visit) error {
 	return v.show(http.StatusOK, "Events", p)
 }
 
-// asReplay is a search in the words of a bulk replay, or "" when that would replay more than was found.
+// asReplay returns a search as the query of a bulk replay, or "" when that would replay more than was found.
 func asReplay(search map[string]string) template.URL {
 	out := url.Values{}
 	for name, value := range search {
@@ -83,9 +83,10 @@ func asReplay(search map[string]string) template.URL {
 const eventsShown = 50
 
 func (v *visit) eventQuery() (q hookyard.EventQuery, err error) {
-	q = hookyard.EventQuery{ProjectKey: v.key(), Limit: eventsShown, Source: v.get("source"), Type: v.get("type"),
-		ID:   v.get("id"),
-		Text: v.get("text"), Path: v.get("path"), Value: v.get("value"), State: hookyard.State(v.get("state"))}
+	q = hookyard.EventQuery{
+		ProjectKey: v.key(), Limit: eventsShown, ID: v.get("id"), Source: v.get("source"), Type: v.get("type"),
+		Text: v.get("text"), Path: v.get("path"), Value: v.get("value"), State: hookyard.State(v.get("state")),
+	}
 	if b := v.get("before"); b != "" {
 		if q.Before, err = strconv.ParseInt(b, 10, 64); err != nil || q.Before <= 0 {
 			return q, hookyard.FieldErrorf("before", "The address was cut; begin again from the newest events.")

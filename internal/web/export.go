@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// export gives the project's settings, hooks and sources as the API shows them.
+// export answers with the project's settings, hooks, sources and members as the API shows them.
 func export(v *visit) error {
 	out := map[string]json.RawMessage{}
 	for name, parts := range map[string][]string{"project": nil, "hooks": {"hooks"}, "sources": {"sources"},

@@ -40,7 +40,7 @@ func functions() template.FuncMap {
 	}
 }
 
-// when shows a time: UTC here, the viewer's zone once the script has run, UTC on hover then.
+// when shows a time in UTC. The page's script changes it to the viewer's zone and shows UTC on hover.
 func when(t time.Time) template.HTML {
 	if t.IsZero() {
 		return "–"
@@ -50,7 +50,7 @@ func when(t time.Time) template.HTML {
 		` UTC</time>`)
 }
 
-// next says when a delivery is tried next, or "" when it is not.
+// next says when the next attempt of a delivery is, or "" when there is none.
 func next(d hookyard.Delivery) template.HTML {
 	switch {
 	case d.State != hookyard.Pending || d.Due.IsZero():
@@ -63,7 +63,7 @@ func next(d hookyard.Delivery) template.HTML {
 
 func ahead(t time.Time) bool { return t.After(time.Now()) }
 
-// took shows how long something lasted.
+// took shows how long something took.
 func took(d time.Duration) string {
 	switch {
 	case d < time.Millisecond:
@@ -78,7 +78,7 @@ func took(d time.Duration) string {
 	return wait(d)
 }
 
-// wait shows a duration of which only the first two parts matter.
+// wait shows a duration by its two largest units.
 func wait(d time.Duration) string {
 	d = d.Round(time.Second)
 	parts := []struct {
@@ -112,7 +112,7 @@ func size(n int64) string {
 	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
 }
 
-// num shows a number with its thousands apart.
+// num shows a number with its thousands separated.
 func num(n int) string {
 	s := strconv.Itoa(n)
 	for at := len(s) - 3; at > 0 && s[at-1] != '-'; at -= 3 {
@@ -137,12 +137,12 @@ func percent(part, whole int) string {
 	}
 	p := 100 * float64(part) / float64(whole)
 	if p > 99.9 && part < whole {
-		p = 99.9 // never 100 when something failed
+		p = 99.9 // not 100 when something failed
 	}
 	return strconv.FormatFloat(p, 'f', 1, 64) + " %"
 }
 
-// short is an id as lists show it.
+// short returns an id as lists show it.
 func short(id string) string {
 	head, rest, ok := strings.Cut(id, "_")
 	if !ok || len(rest) < 12 {
@@ -151,7 +151,7 @@ func short(id string) string {
 	return head + "_…" + rest[len(rest)-8:]
 }
 
-// dict makes a map of pairs, to hand a template more than one thing.
+// dict returns a map of pairs, so that a template can be given more than one value.
 func dict(pairs ...any) map[string]any {
 	out := make(map[string]any, len(pairs)/2)
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -178,8 +178,8 @@ func states(counts map[hookyard.State]int) []stateCount {
 	return out
 }
 
-// visible shows what a stranger sent: text, never HTML, with the characters that hide or turn around others, and bytes
-// that are no text, written out.
+// visible shows text that a caller sent. It escapes HTML, and writes out invalid bytes and the characters that do not
+// show or that change how others do.
 func visible(v any) template.HTML {
 	s := fmt.Sprint(v)
 	if !slices.ContainsFunc([]rune(s), hidden) && utf8.ValidString(s) {
@@ -208,8 +208,8 @@ func visible(v any) template.HTML {
 	return template.HTML(b.String())
 }
 
-// hidden says whether a character does not show as itself: controls but line breaks and tabs, and format characters
-// such as those that turn the direction of writing around.
+// hidden reports whether a character does not show as itself: control characters other than line breaks and tabs, and
+// format characters such as those that change the direction of text.
 func hidden(r rune) bool {
 	switch r {
 	case '\n', '\t', '\r':
@@ -220,7 +220,7 @@ func hidden(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r)
 }
 
-// sentence begins a message with a capital, unless its first word is a name that is written otherwise.
+// sentence capitalizes the first letter of a message, unless its first word is a name such as eventTypes.
 func sentence(s string) string {
 	word, _, _ := strings.Cut(s, " ")
 	if word == "" || strings.Trim(word, "abcdefghijklmnopqrstuvwxyz") != "" {
@@ -229,7 +229,7 @@ func sentence(s string) string {
 	return strings.ToUpper(s[:1]) + s[1:]
 }
 
-// hexDump shows bytes that are no text, the first of them.
+// hexDump shows at most max bytes of b.
 func hexDump(b []byte, max int) string {
 	if len(b) > max {
 		b = b[:max]

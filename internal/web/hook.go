@@ -11,12 +11,12 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// hookPage is how a hook does.
+// hookPage shows how a hook is doing.
 type hookPage struct {
 	base
 	Hook        *hookyard.Hook
 	Format      string
-	Off         string // why nothing is sent, or ""
+	Off         string // why nothing is sent, or "" when the hook is on
 	Counts      map[hookyard.State]int
 	Good        int
 	Ended       int
@@ -28,9 +28,9 @@ type hookPage struct {
 	WaitingMore bool
 	Next        time.Time
 	Newest      []hookyard.Delivery
-	Skipped     int // among the newest
+	Skipped     int // of the newest deliveries
 	GivenUp     int
-	Missed      int // both
+	Missed      int // skipped or given up
 	Secret      string
 	About       string
 	Schedule    []string
@@ -40,7 +40,7 @@ func showHook(v *visit) error {
 	return v.hook(v.r.PathValue("id"), &hookPage{Secret: v.onceSecret()}, nil)
 }
 
-// maxWaiting is how much of what a hook is owed is counted.
+// maxWaiting is how many of a hook's waiting deliveries are counted.
 const maxWaiting = 10_000
 
 func (v *visit) hook(id string, p *hookPage, fault error) error {
@@ -51,7 +51,8 @@ func (v *visit) hook(id string, p *hookPage, fault error) error {
 	if err != nil {
 		return err
 	}
-	p.Tab, p.Hook, p.Format = "webhooks", h, v.view.Project.EffectiveFormat(h)
+	p.Tab = "webhooks"
+	p.Hook, p.Format = h, v.view.Project.EffectiveFormat(h)
 	p.Off, _ = h.IsOff()
 	if h.Description != noDescription {
 		p.About = h.Description
@@ -88,7 +89,7 @@ func (v *visit) hook(id string, p *hookPage, fault error) error {
 	return v.show(http.StatusOK, h.ID, p)
 }
 
-// chartedAttempts is how many of the newest attempts the charts are of.
+// chartedAttempts is how many of the newest attempts the charts show.
 const chartedAttempts = 500
 
 func (v *visit) fillCharts(p *hookPage, h *hookyard.Hook) error {
@@ -129,12 +130,12 @@ func (v *visit) fillCharts(p *hookPage, h *hookyard.Hook) error {
 			rows[at].Parts[1]++
 		}
 	}
-	p.Attempts = stacked("The newest "+plural(len(marks), "attempt")+" over time, in UTC", []string{"taken", "not taken"},
-		[]string{"good", "bad"}, rows)
+	title := "The newest " + plural(len(marks), "attempt") + " over time, in UTC"
+	p.Attempts = stacked(title, []string{"taken", "not taken"}, []string{"good", "bad"}, rows)
 	return nil
 }
 
-// hookAction does what a form on the hook's page asks for. A form without do is Yobi's: it deletes.
+// hookAction does what the pressed button of a form says. A form without one is Yobi's and deletes the hook.
 func hookAction(v *visit) error {
 	id := v.r.PathValue("id")
 	here := v.home("webhooks", id)
@@ -162,7 +163,7 @@ func hookAction(v *visit) error {
 	return hookyard.Errorf(hookyard.Invalid, "The form does not say what to do.")
 }
 
-// hookActionDone ends a form on a hook's page: back to it, or the page with what is wrong.
+// hookActionDone redirects to a page, or shows the page of the hook with err.
 func (v *visit) hookActionDone(err error, to, note string) error {
 	if err != nil {
 		return v.hook(v.r.PathValue("id"), &hookPage{}, err)
@@ -183,7 +184,7 @@ func rotateHook(v *visit, id string) error {
 	return v.showOnce(v.home("webhooks", id), made.Secret, "")
 }
 
-// catchUp replays what the hook missed.
+// catchUp replays the deliveries that the hook missed.
 func catchUp(v *visit, id string) error {
 	state := hookyard.State(v.get("state"))
 	if state != hookyard.Skipped && state != hookyard.Failed {

@@ -7,7 +7,7 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// hookEditPage is the form of a hook there is.
+// hookEditPage is the form that changes a hook.
 type hookEditPage struct {
 	base
 	Hook *hookyard.Hook
@@ -77,9 +77,10 @@ func updateHook(v *visit, id string) error {
 	return v.edit(now, f, err)
 }
 
-// offerDeletedHook offers what was typed for a hook that was deleted meanwhile as a new one.
+// offerDeletedHook shows what was typed for a hook that has been deleted in the form of a new hook.
 func (v *visit) offerDeletedHook(id string, f *hookForm) error {
-	f.New, f.ID, f.edition = true, id, edition{}
+	f.New, f.ID = true, id
+	f.edition = edition{}
 	return v.hooks(f, hookyard.FieldErrorf("id",
 		"The hook was deleted meanwhile. What you typed is below: adding it makes the hook again."))
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/hookyard/hookyard/internal/format"
 )
 
-// hookForm is what stands in the form of a hook, as it was typed. payloadUrl, secret, webhookType and gitPush are
-// Yobi's names, so that what was written for Yobi's form goes on working.
+// hookForm is the form of a hook, as it was filled in. Its fields payloadUrl, secret, webhookType and gitPush are
+// Yobi's, so that programs written for Yobi's form still work.
 type hookForm struct {
 	New         bool
 	ID          string
@@ -46,30 +46,45 @@ type hookForm struct {
 	InsecureTLS bool
 	edition
 
-	Types   []string // to tick
-	Known   []string // features to tick
+	Types   []string // event types with a check box
+	Known   []string // features with a check box
 	Formats []string
 	Preview *preview
 }
 
-// Open says whether the rarer settings are shown: when one of them is not as it is by default.
+// Open reports whether the rarer settings are unfolded: whether one of them differs from its default.
 func (f *hookForm) Open() bool {
-	return f.Features+f.ContentType+f.Template+f.Headers+f.Schedule+f.Timeout+f.InFlight+f.Rate+f.Filter+f.Policy+f.After != "" ||
-		f.Ordered || f.InsecureTLS
+	rare := []string{f.Features, f.ContentType, f.Template, f.Headers, f.Schedule, f.Timeout, f.InFlight, f.Rate,
+		f.Filter, f.Policy, f.After}
+	return f.Ordered || f.InsecureTLS || strings.Join(rare, "") != ""
 }
 
-// readHookForm reads what was sent. A form of Yobi's has no field that says which events; it wants all.
+// readHookForm reads the form. Yobi's has no field that selects events, and selects all.
 func (v *visit) readHookForm() *hookForm {
 	f := &hookForm{
-		ID: v.get("id"), URL: v.get("payloadUrl"), Secret: v.form.Get("secret"), NoSecret: v.has("noSecret"),
-		Type:    v.get("webhookType"),
-		GitPush: v.has("gitPush"), All: v.get("which") != "some", Names: v.get("names"), Ticked: map[string]bool{},
+		ID:          v.get("id"),
+		URL:         v.get("payloadUrl"),
+		Secret:      v.form.Get("secret"),
+		NoSecret:    v.has("noSecret"),
+		Type:        v.get("webhookType"),
+		GitPush:     v.has("gitPush"),
+		All:         v.get("which") != "some",
+		Names:       v.get("names"),
+		Ticked:      map[string]bool{},
 		Features:    v.get("features"),
-		Description: v.get("description"), Active: v.has("active") ||
-			!v.has("ours"), ContentType: v.get("contentType"), Template: v.form.Get("template"),
-		Headers: v.get("headers"), Schedule: v.get("schedule"), Timeout: v.get("timeout"), InFlight: v.get("inFlight"),
-		Rate:    v.get("rate"),
-		Ordered: v.has("ordered"), Filter: v.get("filter"), Policy: v.get("policy"), After: v.get("after"),
+		Description: v.get("description"),
+		Active:      v.has("active") || !v.has("ours"),
+		ContentType: v.get("contentType"),
+		Template:    v.form.Get("template"),
+		Headers:     v.get("headers"),
+		Schedule:    v.get("schedule"),
+		Timeout:     v.get("timeout"),
+		InFlight:    v.get("inFlight"),
+		Rate:        v.get("rate"),
+		Ordered:     v.has("ordered"),
+		Filter:      v.get("filter"),
+		Policy:      v.get("policy"),
+		After:       v.get("after"),
 		InsecureTLS: v.has("insecureTls"),
 		edition:     v.readEdition(),
 	}
@@ -83,15 +98,26 @@ func (v *visit) readHookForm() *hookForm {
 // noDescription is what the API, as WebGME, gives a hook without one.
 const noDescription = "No description given"
 
-// formOf fills the form from a hook.
+// formOf returns the form filled in with a hook.
 func formOf(h *hookyard.Hook) *hookForm {
 	f := &hookForm{
-		ID: h.ID, URL: hideURL(h.URL), HasSecret: len(h.Secrets) > 0, Type: h.Format, All: h.Events.All,
-		Names:  strings.Join(h.Events.Names, " "),
-		Ticked: map[string]bool{}, Features: strings.Join(h.Features, " "), Description: h.Description,
-		Active: h.Active, ContentType: h.ContentType,
-		Template: h.Template, Ordered: h.Ordered, Filter: h.Filter, Policy: h.Off.Policy, InsecureTLS: h.InsecureTLS,
-		edition: editionOf(h.Revision),
+		ID:          h.ID,
+		URL:         hideURL(h.URL),
+		HasSecret:   len(h.Secrets) > 0,
+		Type:        h.Format,
+		All:         h.Events.All,
+		Names:       strings.Join(h.Events.Names, " "),
+		Ticked:      map[string]bool{},
+		Features:    strings.Join(h.Features, " "),
+		Description: h.Description,
+		Active:      h.Active,
+		ContentType: h.ContentType,
+		Template:    h.Template,
+		Ordered:     h.Ordered,
+		Filter:      h.Filter,
+		Policy:      h.Off.Policy,
+		InsecureTLS: h.InsecureTLS,
+		edition:     editionOf(h.Revision),
 	}
 	if f.Description == noDescription {
 		f.Description = ""
@@ -124,7 +150,8 @@ func formOf(h *hookyard.Hook) *hookForm {
 	return f
 }
 
-// fillChoices fills what the form offers: the catalogue's types, or those that came of late.
+// fillChoices fills the lists of the form. Its event types are those of the project's catalogue, or else of the newest
+// events.
 func (v *visit) fillChoices(f *hookForm) error {
 	f.Formats = format.Names()
 	f.Types = v.view.Project.Catalogue()
@@ -154,8 +181,8 @@ func (v *visit) fillChoices(f *hookForm) error {
 	return nil
 }
 
-// knownFeatures fills the features to tick: the hook's own and, in a project of NetBeans' kind, those that events of
-// late were about.
+// knownFeatures fills the features with a check box: the hook's own and, in a project with NetBeans' preset, those of
+// the newest events.
 func (v *visit) knownFeatures(f *hookForm) error {
 	f.Known = words(f.Features)
 	if v.view.Project.Preset == "netbeans" {
@@ -174,17 +201,14 @@ func (v *visit) knownFeatures(f *hookForm) error {
 	return nil
 }
 
-// Tracks says whether a feature is ticked.
+// Tracks reports whether a feature is ticked.
 func (f *hookForm) Tracks(feature string) bool { return slices.Contains(words(f.Features), feature) }
 
 func words(s string) []string {
-	return strings.FieldsFunc(s, func(r rune) bool {
-		return r == ' ' || r == ',' || r == '\n' || r == '\r' ||
-			r == '\t'
-	})
+	return strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" ,\n\r\t", r) })
 }
 
-// selector is which events the form asks for.
+// selector returns which events the form selects.
 func (f *hookForm) selector(p *hookyard.Project) hookyard.Selector {
 	if _, yobi := yobiTypes()[f.Type]; yobi {
 		return yobiSelector(f, p)
@@ -271,7 +295,7 @@ func (f *hookForm) numbers(out map[string]any, before *hookyard.Hook) error {
 	return nil
 }
 
-// number reads a field that may be empty.
+// number reads a field that may be empty, which is 0.
 func number(field, text string) (float64, error) {
 	if text == "" {
 		return 0, nil
@@ -308,7 +332,8 @@ func (f *hookForm) headers(before *hookyard.Hook) (map[string]*string, error) {
 	return out, nil
 }
 
-// hookID makes an id for a hook whose maker gave none: from the host it sends to, and free in the project.
+// hookID returns an id for a hook that was given none. It is made from the host in the hook's URL and is unused in the
+// project.
 func (v *visit) hookID(raw string) string {
 	base := "hook"
 	if u, err := url.Parse(raw); err == nil && u.Hostname() != "" {

@@ -20,17 +20,17 @@ type hookRow struct {
 	Good   int
 	Ended  int
 	Ratio  template.HTML
-	Last   *answer // nil: it was never sent anything
+	Last   *answer // nil: nothing was ever sent
 }
 
-// answer is what a hook's receiver said last.
+// answer is the last answer of a hook's receiver.
 type answer struct {
 	At   time.Time
 	OK   bool
 	Text string
 }
 
-// lastAnswer is the newest of what the hook's newest deliveries were answered, and of what its health remembers.
+// lastAnswer returns the newest answer that the hook's attempts and its health know of.
 func (v *visit) lastAnswer(h *hookyard.Hook) (*answer, error) {
 	marks, err := v.web.o.Store.HookAttempts(v.ctx(), h.Key, 5)
 	if err != nil {
@@ -57,16 +57,16 @@ func (v *visit) lastAnswer(h *hookyard.Hook) (*answer, error) {
 	return last, nil
 }
 
-// hooksPage lists the hooks, those in trouble first, with the form that makes one.
+// hooksPage lists the hooks, failing ones first, with the form that creates one.
 type hooksPage struct {
 	base
 	Rows  []hookRow
 	Form  *hookForm
-	Q     string // only hooks whose id or URL holds this
+	Q     string // only hooks whose id or URL contains this
 	All   int    // hooks of the project
 	Found int
-	First string // address of the first page when this is not it
-	More  string // address of the next page, or ""
+	First string // URL of the first page, or "" on that page
+	More  string // URL of the next page, or ""
 }
 
 func listHooks(v *visit) error {
@@ -106,8 +106,7 @@ func (v *visit) hooks(f *hookForm, fault error) error {
 	return v.show(http.StatusOK, "Hooks", p)
 }
 
-// part is the page of the hooks that q finds, after the one named; the page learns how many there are, and what is
-// next.
+// part returns the hooks of a page: those that match q, after the hook named. It fills the page's counts and links.
 func (p *hooksPage) part(hooks []*hookyard.Hook, q, after string) []*hookyard.Hook {
 	p.Q, p.All = q, len(hooks)
 	keep := url.Values{}
@@ -131,7 +130,7 @@ func (p *hooksPage) part(hooks []*hookyard.Hook, q, after string) []*hookyard.Ho
 	return hooks
 }
 
-// rank puts hooks in trouble first and those that a person switched off last.
+// rank sorts hooks that are in trouble first and those that a user switched off last.
 func rank(h *hookyard.Hook) int {
 	switch {
 	case inTrouble(h):
@@ -142,7 +141,7 @@ func rank(h *hookyard.Hook) int {
 	return 2
 }
 
-// createHook makes a hook from the form, ours or Yobi's.
+// createHook creates a hook from the form, ours or Yobi's.
 func createHook(v *visit) error {
 	f := v.readHookForm()
 	f.New = true
@@ -172,7 +171,7 @@ func createHook(v *visit) error {
 		return v.showOnce(v.home("webhooks", id), made, "created")
 	}
 	if !v.has("ours") {
-		return v.redirect(v.home("webhooks"), "") // Yobi's own form: back to exactly where it was
+		return v.redirect(v.home("webhooks"), "") // Yobi's form leads back to the list
 	}
 	return v.redirect(v.home("webhooks", id), "created")
 }

@@ -11,10 +11,10 @@ import (
 	"github.com/hookyard/hookyard/internal/auth"
 )
 
-// field is what somebody typed.
+// field is a field of a form, as it was filled in.
 type field struct{ Name, Value string }
 
-// loginPage asks who somebody is. What was typed into a form when the session ended is carried along.
+// loginPage is where users sign in. It carries the fields of a form that was sent after the session had ended.
 type loginPage struct {
 	base
 	Next     string
@@ -23,7 +23,7 @@ type loginPage struct {
 	Keep     []field
 }
 
-// Kept are the fields without what marks them here.
+// Kept returns the carried fields by their own names.
 func (p *loginPage) Kept() []field {
 	var out []field
 	for _, f := range p.Keep {
@@ -39,7 +39,7 @@ func serveLogin(v *visit) error {
 	return v.show(http.StatusOK, "Sign in", &loginPage{Next: safeNext(v.get("next"))})
 }
 
-// serveLogin shows the sign-in page in place of one that may not be seen.
+// showLogin shows the sign-in page in place of one that the caller may not see.
 func (v *visit) showLogin(status int, err error) error {
 	p := &loginPage{Next: v.returnURL(), Why: err.Error()}
 	if v.r.Method == http.MethodPost && v.r.URL.Path != "/login" {
@@ -86,7 +86,7 @@ func login(v *visit) error {
 	return v.show(http.StatusOK, "Go on where you were", &resumePage{Next: next, Fields: kept})
 }
 
-// loginFailed shows the sign-in page with why it did not work.
+// loginFailed shows the sign-in page with the reason why signing in failed.
 func (v *visit) loginFailed(err error, field string, p *loginPage) error {
 	var e *hookyard.Error
 	if !errors.As(err, &e) {
@@ -96,14 +96,14 @@ func (v *visit) loginFailed(err error, field string, p *loginPage) error {
 	return v.show(api.StatusOf(e.Code), "Sign in", p)
 }
 
-// resumePage gives back a form that was filled in before signing in anew.
+// resumePage offers to send a form that was filled in before the session ended.
 type resumePage struct {
 	base
 	Next   string
 	Fields []field
 }
 
-// safeNext is where to go after signing in: an address of this server, whatever the query says.
+// safeNext returns where to go after signing in: next if it is a path on this server, else the first page.
 func safeNext(next string) string {
 	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n\t") ||
 		strings.HasPrefix(next, "/login") || strings.HasPrefix(next, "/logout") {

@@ -20,25 +20,25 @@ import (
 //go:embed templates
 var templateFiles embed.FS
 
-// base is what every page has; [visit.show] fills it.
+// base is the data that every page has. [visit.show] fills it.
 type base struct {
 	Title     string
-	User      string // "" when nobody is signed in
+	User      string // "" for a guest
 	Admin     bool
 	Dev       bool
-	Project   *hookyard.Project // nil outside of projects
+	Project   *hookyard.Project // nil on a page outside of projects
 	Role      hookyard.Role
-	Tab       string // of the project's, the one that is shown
+	Tab       string // the tab of the project that the page belongs to
 	Note      string // what was just done
 	Problem   *hookyard.Error
-	Live      bool // the page has rows that come by themselves
+	Live      bool // new rows appear without a reload
 	HasBins   bool
-	SignOn    string // the OpenID provider's name, "" when there is none
+	SignOn    string // the host of the OpenID provider, or ""
 	Version   string
 	BaseURL   string
 	Theme     string // light, dark, or "" for what the browser prefers
-	Here      string // address of the page, to come back to
-	Said      bool   // a field of the page says what the problem is
+	Here      string // URL of the page, to return to
+	Said      bool   // a field of the page shows the problem
 	assets    map[string]*asset
 	signInURL string
 }
@@ -48,18 +48,18 @@ func (b *base) shared() *base { return b }
 // page is a struct that embeds base.
 type page interface{ shared() *base }
 
-// Href is the address of a page of the project.
+// Href returns the URL of a page of the project.
 func (b *base) Href(parts ...string) string {
 	return join(append([]string{b.Project.Owner, b.Project.Name}, parts...)...)
 }
 
-// Asset is the address of an embedded file.
+// Asset returns the URL of an embedded file.
 func (b *base) Asset(name string) string { return b.assets[name].url }
 
-// SignIn is the address to sign in at and come back from.
+// SignIn returns the URL of the sign-in page that leads back here.
 func (b *base) SignIn() string { return b.signInURL }
 
-// Tabs are the pages of a project, with their titles.
+// Tabs returns the tabs of a project and their titles.
 func (b *base) Tabs() [][2]string {
 	tabs := [][2]string{{"project", "Overview"}, {"events", "Events"}, {"deliveries", "Deliveries"},
 		{"webhooks", "Hooks"},
@@ -70,7 +70,7 @@ func (b *base) Tabs() [][2]string {
 	return tabs
 }
 
-// NextTheme is what the button chooses: dark, light, and the browser's again.
+// NextTheme returns the theme that the button switches to: dark, then light, then the browser's.
 func (b *base) NextTheme() string {
 	switch b.Theme {
 	case "":
@@ -81,13 +81,13 @@ func (b *base) NextTheme() string {
 	return "auto"
 }
 
-// MayWrite says whether to show what changes things.
+// MayWrite reports whether the user may change hooks, sources and events.
 func (b *base) MayWrite() bool { return b.Role.Allows(hookyard.RoleWrite) }
 
-// MayAdmin says whether to show settings and members.
+// MayAdmin reports whether the user may see and change settings and members.
 func (b *base) MayAdmin() bool { return b.Role.Allows(hookyard.RoleAdmin) }
 
-// Fault is what is wrong with a field, or "".
+// Fault returns what is wrong with a field, or "".
 func (b *base) Fault(field string) string {
 	if b.Problem == nil || b.Problem.Field != field {
 		return ""
@@ -95,14 +95,14 @@ func (b *base) Fault(field string) string {
 	return b.Problem.Message
 }
 
-// Say is Fault, for where it is shown.
+// Say returns Fault as a sentence and records that the page shows it.
 func (b *base) Say(field string) string {
 	s := b.Fault(field)
 	b.Said = b.Said || s != ""
 	return sentence(s)
 }
 
-// Faulty gives the attributes of a control whose field, or one of them, is wrong.
+// Faulty returns the attributes of a control if one of its fields is wrong.
 func (b *base) Faulty(fields ...string) template.HTMLAttr {
 	for _, field := range fields {
 		if b.Fault(field) != "" {
@@ -113,7 +113,7 @@ func (b *base) Faulty(fields ...string) template.HTMLAttr {
 	return ""
 }
 
-// loadPages parses a template for each page, with the layout and the parts that pages share.
+// loadPages parses the template of each page together with the layout and the shared templates.
 func (w *Web) loadPages() (map[string]*template.Template, error) {
 	shared, err := template.New("").Funcs(functions()).ParseFS(templateFiles, "templates/shared/*.html")
 	if err != nil {
@@ -142,7 +142,7 @@ func (w *Web) loadPages() (map[string]*template.Template, error) {
 	return out, nil
 }
 
-// nameOf is the name of a page's template: events for *eventsPage.
+// nameOf returns the name of a page's template: events for *eventsPage.
 func nameOf(p page) string {
 	return strings.ToLower(strings.TrimSuffix(reflect.TypeOf(p).Elem().Name(), "Page"))
 }
@@ -156,7 +156,7 @@ func (v *visit) show(status int, title string, p page) error {
 	if v.form.Get("part") != "" && v.web.pages[nameOf(p)].Lookup("part") != nil {
 		name = "part"
 	}
-	if b.Problem != nil { // the page is shown twice: the first time tells whether a field says what is wrong
+	if b.Problem != nil { // render it twice: only then does the head of the page know whether a field shows the problem
 		if err := v.web.pages[nameOf(p)].ExecuteTemplate(io.Discard, "content", p); err != nil {
 			return fmt.Errorf("page %s: %w", nameOf(p), err)
 		}
@@ -168,7 +168,9 @@ func (v *visit) show(status int, title string, p page) error {
 }
 
 func (v *visit) fill(b *base, title string) {
-	b.Title, b.Dev, b.Version, b.BaseURL, b.assets = title, v.web.o.Dev, v.web.o.Version, v.web.o.BaseURL, v.web.assets
+	b.Title = title
+	b.Dev, b.Version = v.web.o.Dev, v.web.o.Version
+	b.BaseURL, b.assets = v.web.o.BaseURL, v.web.assets
 	b.HasBins = v.web.o.Bins != nil
 	if v.web.o.SignOn != nil {
 		b.SignOn = v.web.o.SignOn.Host()
@@ -186,7 +188,7 @@ func (v *visit) fill(b *base, title string) {
 	}
 }
 
-// returnURL is the address to return to after signing in.
+// returnURL returns where to go after signing in.
 func (v *visit) returnURL() string {
 	if v.r.Method == http.MethodGet && v.r.URL.Path != "/login" {
 		return v.r.URL.RequestURI()
@@ -194,7 +196,8 @@ func (v *visit) returnURL() string {
 	return "/"
 }
 
-// showInvalid shows a form anew with what was typed and what is wrong with it; what is no fault of the form is passed on.
+// showInvalid shows a form again, with what was typed and what is wrong with it. It returns an error that no change to
+// the form can mend.
 func (v *visit) showInvalid(err error, title string, p page) error {
 	var e *hookyard.Error
 	if !errors.As(err, &e) || e.Code == hookyard.Unauthenticated || e.Code == hookyard.Forbidden && e.Field == "" {
@@ -208,8 +211,8 @@ func (v *visit) showInvalid(err error, title string, p page) error {
 	return v.show(status, title, p)
 }
 
-// notes are the sentences that a page may begin with after something was done. The address names one, so that nobody
-// else's words can stand there.
+// noteOf returns the sentence that a page begins with after a form was sent. The URL carries its name and not the
+// sentence, so that a link cannot put other words into a page.
 func noteOf(name string) string {
 	switch name {
 	case "saved":

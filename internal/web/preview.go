@@ -8,7 +8,7 @@ import (
 	"github.com/hookyard/hookyard/signature"
 )
 
-// preview shows what a hook would send, and which of the newest events it would get, before it is saved.
+// preview shows what a hook would send, and which of the newest events it would select, before it is saved.
 type preview struct {
 	Event   *hookyard.Event
 	Shaped  *format.Shaped
@@ -17,25 +17,25 @@ type preview struct {
 	Fault   string
 	Events  []previewEvent
 	Wanted  int
-	Nothing bool   // no event has come yet
-	Why     string // none of them is wanted, said once when it is the same for each
+	Nothing bool   // the project has no events yet
+	Why     string // why the hook selects none of them, if the reason is the same for all
 }
 
-// previewEvent is what a hook's settings would do with an event.
+// previewEvent is what the hook would do with an event.
 type previewEvent struct {
 	Event  *hookyard.Event
 	Wanted bool
 	Reason string
 }
 
-// previewEvents is how many of the newest events settings are tried on, and previewBytes how large one may be: there are as
-// many of these in memory as people who type.
+// previewEvents is how many of the newest events a preview reads, and previewBytes how large each may be: every user
+// who types into a form has a set of them in memory.
 const (
 	previewEvents = 20
 	previewBytes  = 256 << 10
 )
 
-// recentEvents returns the newest events that are small enough to try settings on, with their bodies.
+// recentEvents returns the newest events with their bodies, without those that are too large for a preview.
 func (v *visit) recentEvents() ([]*hookyard.Event, error) {
 	page, err := v.web.o.Store.Events(v.ctx(), hookyard.EventQuery{ProjectKey: v.key(), Limit: previewEvents})
 	if err != nil {
@@ -48,7 +48,7 @@ func (v *visit) recentEvents() ([]*hookyard.Event, error) {
 		}
 		e, err := v.web.o.Store.Event(v.ctx(), v.key(), light.ID)
 		if hookyard.CodeOf(err) == hookyard.NotFound {
-			continue // it went past its retention meanwhile
+			continue // its retention has just ended
 		}
 		if err != nil {
 			return nil, err
@@ -58,12 +58,13 @@ func (v *visit) recentEvents() ([]*hookyard.Event, error) {
 	return out, nil
 }
 
-// fillPreview fills the preview.
+// fillPreview fills the preview of the form.
 func (v *visit) fillPreview(f *hookForm) error {
 	f.Preview = &preview{}
-	h := &hookyard.Hook{ID: f.ID, URL: f.URL, Events: f.selector(v.view.Project), Features: words(f.Features),
-		Active: true,
-		Format: f.Type, ContentType: f.ContentType, Template: f.Template, Filter: f.Filter}
+	h := &hookyard.Hook{
+		ID: f.ID, URL: f.URL, Events: f.selector(v.view.Project), Features: words(f.Features), Active: true,
+		Format: f.Type, ContentType: f.ContentType, Template: f.Template, Filter: f.Filter,
+	}
 	if as, yobi := yobiTypes()[f.Type]; yobi {
 		h.Format = as
 	}
@@ -79,7 +80,7 @@ func (v *visit) fillPreview(f *hookForm) error {
 	for _, e := range events {
 		e.Project = v.view.Project.Path()
 		verdict := hookyard.Wants(h, e, v.web.o.Filter)
-		f.Preview.Events = append(f.Preview.Events, previewEvent{Event: e, Wanted: verdict.Wanted, Reason: verdict.Reason})
+		f.Preview.Events = append(f.Preview.Events, previewEvent{e, verdict.Wanted, verdict.Reason})
 		if verdict.Wanted {
 			f.Preview.Wanted++
 		}
@@ -92,7 +93,8 @@ func (v *visit) fillPreview(f *hookForm) error {
 	return nil
 }
 
-// mergeReasons takes the reason of each event out when it is the same, as that of a filter that cannot be read is.
+// mergeReasons moves the reason of the events to the preview if it is the same for all, as that of an invalid filter
+// is.
 func (p *preview) mergeReasons() {
 	for _, one := range p.Events {
 		if one.Reason == "" || one.Reason != p.Events[0].Reason {
@@ -108,7 +110,7 @@ func (p *preview) mergeReasons() {
 	}
 }
 
-// renderPreview fills what the receiver would get of the preview's event.
+// renderPreview fills in the request that the receiver would get for the preview's event.
 func (v *visit) renderPreview(p *preview, h *hookyard.Hook, secret string) {
 	name := v.view.Project.EffectiveFormat(h)
 	err := format.Check(h, name)

@@ -8,14 +8,14 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// profilePage is for one's own password, tokens and sessions.
+// profilePage is where users change their own password, tokens and sessions.
 type profilePage struct {
 	base
 	Tokens     []*hookyard.Token
 	Sessions   []*hookyard.Session
-	Current    string // id of the session that looks
-	Linked     bool   // an account at the OpenID provider signs in, too
-	Secret     string // of a token that was just made
+	Current    string // id of the session that the page is shown to
+	Linked     bool   // an account at the OpenID provider signs in as well
+	Secret     string // of a token that was just created
 	Name       string
 	Scope      string
 	ForProject string
@@ -26,7 +26,7 @@ func showProfile(v *visit) error {
 	return v.profile(http.StatusOK, &profilePage{Secret: v.onceSecret(), ForProject: v.get("project")}, nil)
 }
 
-// profile shows the page, with err as the fault of a form when there is one.
+// profile shows the page, with err as the fault of its form unless it is nil.
 func (v *visit) profile(status int, p *profilePage, err error) error {
 	var e error
 	if p.Tokens, e = v.web.o.Store.Tokens(v.ctx(), v.id.User.Key, 0); e != nil {
@@ -71,7 +71,7 @@ func changePassword(v *visit) error {
 	return v.redirect("/profile", "password")
 }
 
-// renewSession begins a session for the browser that asks in place of its own, which has ended with the others of user: the
+// renewSession starts a new session for a browser whose session has ended with all others of the user, because the
 // password was changed.
 func (v *visit) renewSession(user *hookyard.User) error {
 	if v.id.Session == nil {
@@ -80,9 +80,11 @@ func (v *visit) renewSession(user *hookyard.User) error {
 	return v.startSession(user)
 }
 
-// createToken has the token's secret shown once: the server keeps only its hash.
+// createToken creates a token and shows its secret once: the server stores only the hash.
 func createToken(v *visit) error {
-	p := &profilePage{Name: v.get("name"), Scope: v.get("scope"), ForProject: v.get("project"), ExpiresIn: v.get("expiresIn")}
+	p := &profilePage{
+		Name: v.get("name"), Scope: v.get("scope"), ForProject: v.get("project"), ExpiresIn: v.get("expiresIn"),
+	}
 	in := client.TokenRequest{Name: p.Name, Scope: hookyard.Scope(p.Scope), Project: p.ForProject}
 	if p.ExpiresIn != "" {
 		d, err := hookyard.ParseDuration(p.ExpiresIn)

@@ -7,20 +7,20 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// projectPage answers what is going on in a project.
+// projectPage shows what is going on in a project.
 type projectPage struct {
 	base
 	Events  hookyard.EventPage
 	Rates   []rate
 	Chart   chart
-	Failing []*hookyard.Hook // the first of those in trouble
-	More    int              // of them that are not shown
+	Failing []*hookyard.Hook // the first hooks in trouble
+	More    int              // how many more there are
 	Hooks   []*hookyard.Hook
 	Sources []*hookyard.Source
-	Empty   bool // no event has come
+	Empty   bool // the project has no events
 }
 
-// rate is how many events came in a stretch of time.
+// rate is how many events arrived in a span of time.
 type rate struct {
 	Name, Span string
 	N          int
@@ -28,7 +28,7 @@ type rate struct {
 	Shown      bool
 }
 
-// span is a stretch of time that the project's chart can show.
+// span is a span of time that the chart of the project can show.
 type span struct {
 	name, label string
 	step        time.Duration

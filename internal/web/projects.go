@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"html/template"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -16,20 +17,20 @@ type projectRow struct {
 	*hookyard.Project
 	Hooks   int
 	Trouble int // hooks that fail or that hookyard switched off
-	Good    int // of the newest deliveries that have ended
-	Ended   int
+	Good    int // how many of the Ended were delivered
+	Ended   int // the newest deliveries that have ended
 	Backlog int
 	More    bool // Backlog is a lower bound
 	Events  int  // in the last hour
 	Rate    template.HTML
 }
 
-// projectsPage is the first page.
+// projectsPage is the first page. It lists the projects that the caller may read.
 type projectsPage struct {
 	base
 	Projects []projectRow
-	After    string // where the next page begins, or ""
-	Owner    string // of the form
+	After    string // the project after which the next page begins, or ""
+	Owner    string // this and what follows: the form of a new project
 	Name     string
 	Preset   string
 	About    string
@@ -39,16 +40,19 @@ type projectsPage struct {
 // Bounds on the work of the first page.
 const (
 	projectsShown = 25
-	hooksCounted  = 10 // hooks of a project whose deliveries are counted
+	hooksCounted  = 10 // the hooks of a project whose deliveries are counted
 	newestCounted = 100
 	backlogShown  = 1000
 	failingShown  = 5 // hooks in trouble on a project's page
 )
 
+// presets returns the names of the presets, sorted.
+func presets() []string { return slices.Sorted(maps.Keys(hookyard.Presets())) }
+
 func showProjects(v *visit) error { return v.projects(nil, &projectsPage{Owner: v.id.User.Name}) }
 
 func (v *visit) projects(fault error, p *projectsPage) error {
-	p.Presets = []string{"github", "netbeans", "webgme", "yobi"}
+	p.Presets = presets()
 	user, after := v.id.User, v.get("after")
 	if v.id.IsAdmin() || v.id.Guest {
 		user = nil // everything; roles sort out what a guest may see
@@ -95,7 +99,7 @@ func (w *Web) summarize(ctx context.Context, p *hookyard.Project) (projectRow, e
 		return row, err
 	}
 	row.Hooks = len(hooks)
-	// what fails is what waits
+	// Failing hooks come first: theirs are the deliveries that wait.
 	slices.SortStableFunc(hooks, func(a, b *hookyard.Hook) int { return cmp.Compare(rank(a), rank(b)) })
 	for i, h := range hooks {
 		if inTrouble(h) {
@@ -132,7 +136,7 @@ func (w *Web) summarize(ctx context.Context, p *hookyard.Project) (projectRow, e
 	return row, nil
 }
 
-// inTrouble says whether somebody should look at a hook.
+// inTrouble reports whether a hook fails or hookyard switched it off.
 func inTrouble(h *hookyard.Hook) bool {
 	return h.OffReason != "" && !h.Active || h.Active && h.Health.Failures > 0
 }

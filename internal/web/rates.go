@@ -8,10 +8,9 @@ import (
 	"github.com/hookyard/hookyard/internal/store"
 )
 
-// rates counts events over time, and remembers what it counted: the past does not change. It is safe for concurrent
-// use.
+// rates counts events over time. It caches the counts, because the past does not change. It is safe for concurrent use.
 type rates struct {
-	store Store
+	store *store.DB
 
 	mu     sync.Mutex // guards what follows
 	marks  map[int64]int64
@@ -29,8 +28,8 @@ const (
 	settled       = 2 * time.Minute // after which the past is the past: another node's clock may be behind
 )
 
-func newRates(s Store) *rates {
-	return &rates{store: s, marks: map[int64]int64{}, counts: map[stretch]store.Count{}}
+func newRates(db *store.DB) *rates {
+	return &rates{store: db, marks: map[int64]int64{}, counts: map[stretch]store.Count{}}
 }
 
 // of counts a project's events in the n stretches of step, whole seconds, up to now, the oldest first.

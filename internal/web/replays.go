@@ -9,21 +9,21 @@ import (
 	"github.com/hookyard/hookyard/internal/store"
 )
 
-// replaysPage shows bulk replays and begins one.
+// replaysPage lists the bulk replays and starts one.
 type replaysPage struct {
 	base
 	Replays []*hookyard.Replay
 	Hooks   []*hookyard.Hook
 	Form    map[string]string
 	Running bool
-	Confirm bool        // the form is about everything, and is asked about once more
-	Events  store.Count // of the project, when it is
+	Confirm bool        // the form selects every event, and must be confirmed
+	Events  store.Count // if so, how many events the project has
 }
 
-// replayFields are the form's, by the names of the REST API.
+// replayFields are the fields of the form, by the names of the REST API.
 func replayFields() []string { return []string{"hook", "state", "type", "since", "until", "tz"} }
 
-// listReplays shows the form as a search filled it or, when none did, for what failed: that is what most are after.
+// listReplays shows the page. Its form is filled in from the URL or else selects what failed.
 func listReplays(v *visit) error {
 	form, filled := map[string]string{}, false
 	for _, name := range replayFields() {
@@ -72,7 +72,7 @@ func createReplay(v *visit) error {
 	return v.redirect(v.home("replays"), "replaying")
 }
 
-// askToReplayAll asks once more: one click too many sends years of events to every receiver.
+// askToReplayAll asks for a confirmation: one wrong click would send years of events to every receiver.
 func (v *visit) askToReplayAll(p *replaysPage) error {
 	oldest, newest, err := v.web.o.Store.Bounds(v.ctx(), v.key())
 	if err != nil {

@@ -11,14 +11,14 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// resendPage lets somebody change an event and send it as a new one.
+// resendPage is the form that publishes an event, or a changed copy of one.
 type resendPage struct {
 	base
 	Event *hookyard.Event
 	Type  string
 	Kind  string // content type
 	Body  string
-	New   bool // nothing is copied
+	New   bool // it is no copy
 }
 
 // maxEdited is the largest body that can be edited on a page.
@@ -42,7 +42,7 @@ func editEvent(v *visit) error {
 	return v.show(http.StatusOK, "Edit and send", p)
 }
 
-// editable says why an event's body cannot be edited on a page.
+// editable returns an error that says why the body of an event cannot be edited on a page, or nil.
 func editable(e *hookyard.Event) error {
 	if e.Body == nil && e.Size > 0 {
 		return hookyard.Errorf(hookyard.Gone,
@@ -55,7 +55,8 @@ func editable(e *hookyard.Event) error {
 	return nil
 }
 
-// sendEdited keeps a new event: published where the old one was, else as if it had come by the same source.
+// sendEdited accepts the event of the form. A copy is published if its original was; else it arrives by the same
+// source.
 func sendEdited(v *visit) error {
 	p := &resendPage{Type: v.get("type"), Kind: v.get("kind"), Body: v.form.Get("body"), New: v.r.PathValue("id") == ""}
 	p.Tab = "events"
@@ -101,7 +102,7 @@ func (v *visit) edited(p *resendPage) (*hookyard.Event, error) {
 			v.web.o.Limits.Body)
 	}
 	e := hookyard.NewEvent(p.Event.Source, p.Type, []byte(p.Body), now)
-	e.Method, e.Target, e.ContentType, e.Header = p.Event.Method, p.Event.Target, p.Event.ContentType,
-		maps.Clone(p.Event.Header)
+	e.Method, e.Target = p.Event.Method, p.Event.Target
+	e.ContentType, e.Header = p.Event.ContentType, maps.Clone(p.Event.Header)
 	return e, nil
 }

@@ -7,12 +7,10 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// routes lists every page, top to bottom.
+// routes registers every page.
 func (w *Web) routes() {
-	const project = "/{owner}/{project}"
-
 	w.mux.HandleFunc("GET /assets/{file}", w.serveAsset)
-	// for what does not read the page
+	// For clients that do not read the page.
 	w.mux.Handle("GET /favicon.ico", http.RedirectHandler(w.assets["icon.svg"].url, http.StatusFound))
 	w.mux.HandleFunc("GET /robots.txt", noRobots)
 	w.handle("GET /login", open, serveLogin)
@@ -46,6 +44,13 @@ func (w *Web) routes() {
 		w.handle("GET /bins/{bin}", open, showBin)
 		w.handle("POST /bins/{bin}", open, binAction)
 	}
+	w.projectRoutes()
+	w.handle("/", open, notFound)
+}
+
+// projectRoutes registers the pages of a project.
+func (w *Web) projectRoutes() {
+	const project = "/{owner}/{project}"
 
 	w.handle("GET "+project, toRead, showProject)
 	w.handle("GET "+project+"/webhooks", toRead, listHooks)
@@ -85,13 +90,12 @@ func (w *Web) routes() {
 	w.handle("GET "+project+"/{$}", open, func(v *visit) error {
 		return v.redirect(join(v.r.PathValue("owner"), v.r.PathValue("project")), "")
 	})
-	w.handle("GET "+project+"/hooks", open, func(v *visit) error { // as the API and people call them
+	w.handle("GET "+project+"/hooks", open, func(v *visit) error { // as the API calls them
 		return v.redirect(join(v.r.PathValue("owner"), v.r.PathValue("project"), "webhooks"), "")
 	})
-	w.handle("/", open, notFound)
 }
 
-// notFound answers where there is no page. Below a project that the visitor may see it is a page of the project, with its tabs.
+// notFound answers for every unknown path. Below a project that the caller may read, the page has the project's tabs.
 func notFound(v *visit) error {
 	missing := hookyard.Errorf(hookyard.NotFound, "There is no such page.")
 	parts := strings.SplitN(v.r.URL.Path, "/", 4)
@@ -106,7 +110,7 @@ func notFound(v *visit) error {
 	return missing
 }
 
-// pages lists a value of every page, so that one without a template is noticed at start.
+// pages returns a value of every page, so that a page without a template is found at start.
 func pages() []page {
 	return []page{
 		&loginPage{}, &resumePage{}, &setupPage{}, &errorPage{}, &projectsPage{}, &profilePage{}, &usersPage{},

@@ -9,13 +9,14 @@ import (
 	"github.com/hookyard/hookyard/internal/auth"
 )
 
-// startSession starts a session.
+// startSession creates a session and gives its cookie to the browser.
 func (v *visit) startSession(user *hookyard.User) error {
 	cookie, hash := auth.NewSession()
 	now := time.Now().UTC()
-	s := &hookyard.Session{Hash: hash, UserKey: user.Key, CreatedAt: now, SeenAt: now,
-		ExpiresAt: now.Add(auth.SessionLife),
-		Agent:     hookyard.Clean(v.r.UserAgent(), 200), Remote: hookyard.Clean(v.r.RemoteAddr, 100)}
+	s := &hookyard.Session{
+		Hash: hash, UserKey: user.Key, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(auth.SessionLife),
+		Agent: hookyard.Clean(v.r.UserAgent(), 200), Remote: hookyard.Clean(v.r.RemoteAddr, 100),
+	}
 	if err := v.web.o.Store.CreateSession(v.ctx(), s); err != nil {
 		return err
 	}

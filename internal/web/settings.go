@@ -11,7 +11,7 @@ import (
 	"github.com/hookyard/hookyard/internal/format"
 )
 
-// settingsPage is for a project's settings, members and tokens.
+// settingsPage is where a project's settings, members and default hooks are changed.
 type settingsPage struct {
 	base
 	Form       settingsForm
@@ -19,21 +19,21 @@ type settingsPage struct {
 	Tokens     []*hookyard.Token
 	Formats    []string
 	Presets    []string
-	MemberName string // of the form that sets a member's role
+	MemberName string // this and MemberRole: the form that sets a member's role
 	MemberRole string
 
-	Defaults []defaultHook // that every new project gets
-	Lacking  int           // of them, those that this project has not
-	Targets  []string      // private ones that the server may send to
+	Defaults []defaultHook
+	Lacking  int      // how many of the default hooks the project does not have
+	Targets  []string // private addresses that the server may send to
 }
 
-// defaultHook is a hook that every new project gets.
+// defaultHook is a hook that every new project is given.
 type defaultHook struct {
 	client.Hook
-	Here bool // this project has one of its id
+	Here bool // this project has a hook of its id
 }
 
-// settingsForm is what stands in the form of a project's settings.
+// settingsForm is the form of a project's settings, as it was filled in.
 type settingsForm struct {
 	Description, Preset, EventTypes, Format, Relay, RelaySecret, Retention string
 	ModelEvents, Public, AllowRequests, HasSecret                          bool
@@ -45,10 +45,11 @@ func showSettings(v *visit) error {
 }
 
 func settingsOf(p *hookyard.Project) settingsForm {
-	f := settingsForm{Description: p.Description, Preset: p.Preset, EventTypes: strings.Join(p.EventTypes, "\n"),
-		Format: p.Format, Relay: p.Relay,
-		ModelEvents: p.ModelEvents, Public: p.Public, AllowRequests: p.AllowRequests,
-		HasSecret: p.RelaySecret.Value != "", edition: editionOf(p.Revision)}
+	f := settingsForm{
+		Description: p.Description, Preset: p.Preset, EventTypes: strings.Join(p.EventTypes, "\n"),
+		Format: p.Format, Relay: p.Relay, HasSecret: p.RelaySecret.Value != "",
+		ModelEvents: p.ModelEvents, Public: p.Public, AllowRequests: p.AllowRequests, edition: editionOf(p.Revision),
+	}
 	if p.Retention > 0 {
 		f.Retention = hookyard.FormatDuration(p.Retention)
 	}
@@ -56,7 +57,8 @@ func settingsOf(p *hookyard.Project) settingsForm {
 }
 
 func (v *visit) settings(p *settingsPage, fault error) error {
-	p.Tab, p.Formats, p.Presets = "settings", format.Names(), []string{"github", "netbeans", "webgme", "yobi"}
+	p.Tab, p.Formats = "settings", format.Names()
+	p.Presets = presets()
 	var err error
 	if p.Members, err = v.web.o.Store.Members(v.ctx(), v.key()); err != nil {
 		return err
@@ -89,7 +91,7 @@ func (v *visit) fillDefaults(p *settingsPage) error {
 	return nil
 }
 
-// addDefaultHooks makes the default hooks that the project lacks.
+// addDefaultHooks creates the default hooks that the project does not have.
 func addDefaultHooks(v *visit) error {
 	if err := v.do(http.MethodPost, nil, nil, "default-hooks"); err != nil {
 		return v.settings(&settingsPage{Form: settingsOf(v.view.Project)}, err)
@@ -98,12 +100,13 @@ func addDefaultHooks(v *visit) error {
 }
 
 func updateSettings(v *visit) error {
-	f := settingsForm{Description: v.get("description"), Preset: v.get("preset"), EventTypes: v.get("eventTypes"),
-		Format: v.get("format"),
-		Relay:  v.get("relay"), RelaySecret: v.form.Get("relaySecret"), Retention: v.get("retention"),
-		ModelEvents: v.has("modelEvents"),
-		Public:      v.has("public"), AllowRequests: v.has("allowRequests"),
-		HasSecret: v.view.Project.RelaySecret.Value != "", edition: v.readEdition()}
+	f := settingsForm{
+		Description: v.get("description"), Preset: v.get("preset"), EventTypes: v.get("eventTypes"),
+		Format: v.get("format"), Relay: v.get("relay"), RelaySecret: v.form.Get("relaySecret"),
+		HasSecret: v.view.Project.RelaySecret.Value != "", Retention: v.get("retention"),
+		ModelEvents: v.has("modelEvents"), Public: v.has("public"), AllowRequests: v.has("allowRequests"),
+		edition: v.readEdition(),
+	}
 	types := words(f.EventTypes)
 	if types == nil {
 		types = []string{}
@@ -146,12 +149,13 @@ func setMember(v *visit) error {
 		err = hookyard.FieldErrorf("user", "There is no user of this name.")
 	}
 	if err != nil {
-		return v.settings(&settingsPage{Form: settingsOf(v.view.Project), MemberName: name, MemberRole: v.get("role")}, err)
+		p := &settingsPage{Form: settingsOf(v.view.Project), MemberName: name, MemberRole: v.get("role")}
+		return v.settings(p, err)
 	}
 	return v.redirect(v.home("settings"), "saved")
 }
 
-// deleteProject deletes a project when its name was typed.
+// deleteProject deletes a project if its name was typed in.
 func deleteProject(v *visit) error {
 	if v.get("confirm") != v.view.Project.Path() {
 		return v.settings(&settingsPage{Form: settingsOf(v.view.Project)},

@@ -8,7 +8,7 @@ import (
 	"github.com/hookyard/hookyard/internal/auth"
 )
 
-// setupPage lets the first administrator choose a password.
+// setupPage is where the first administrator chooses a password.
 type setupPage struct {
 	base
 	Token    string
@@ -28,7 +28,7 @@ func finishSetup(v *visit) error {
 	if err != nil {
 		return err
 	}
-	v.r = v.r.WithContext(hookyard.WithActor(v.ctx(), u.Name)) // the audit log says who chose it, not "guest"
+	v.r = v.r.WithContext(hookyard.WithActor(v.ctx(), u.Name)) // the audit log names the user and not a guest
 	if err := v.newPassword(u); err != nil {
 		return v.showInvalid(err, "Welcome", &setupPage{Token: v.get("token"), Username: u.Name})
 	}
@@ -42,10 +42,11 @@ func finishSetup(v *visit) error {
 	return v.redirect("/", "in")
 }
 
-// setupUser is whose link it is; the link is good once.
+// setupUser returns the token of a setup link and its user. A link can be used once.
 func (v *visit) setupUser(secret string) (*hookyard.Token, *hookyard.User, error) {
 	used := hookyard.Errorf(hookyard.Forbidden,
-		"This link is not good any more. Sign in with the password that was chosen by it; or, if the server was started anew since, follow the link that its log has now.")
+		"This link is not good any more. Sign in with the password that was chosen by it; or, if the server was "+
+			"started again since, follow the link that its log has now.")
 	if v.id == nil {
 		v.identifyBrowser()
 	}
@@ -63,7 +64,8 @@ func (v *visit) setupUser(secret string) (*hookyard.Token, *hookyard.User, error
 	return t, u, err
 }
 
-// identifyBrowser identifies by the session alone: the token in the address is a link's, not a credential.
+// identifyBrowser identifies the caller by the session alone: the token in the URL belongs to the link and is not the
+// caller's.
 func (v *visit) identifyBrowser() {
 	r := v.r.Clone(v.ctx())
 	r.URL.RawQuery = ""

@@ -5,20 +5,20 @@ import (
 	"net/http"
 )
 
-// onceCookie holds a secret that was just made from the form's answer to the page that shows it: so reloading that page
-// makes no second one, and the secret stands in no address.
+// onceCookie carries a secret that was just created from the response to a form to the page that shows it. Reloading
+// that page does not create another secret, and no URL holds it.
 const (
 	onceCookie = "hookyard_once"
 	onceLife   = 60 // seconds
 )
 
-// showOnce sends the browser to a page that shows a secret once.
+// showOnce redirects to a page that shows a secret once.
 func (v *visit) showOnce(to, secret, note string) error {
 	v.setOnceCookie(to, base64.RawURLEncoding.EncodeToString([]byte(secret)), onceLife)
 	return v.redirect(to, note)
 }
 
-// onceSecret is the secret that the page is to show, or "". It is forgotten by being asked for.
+// onceSecret returns the secret that the page is to show, or "", and deletes its cookie.
 func (v *visit) onceSecret() string {
 	c, err := v.r.Cookie(onceCookie)
 	if err != nil || v.r.Method != http.MethodGet {

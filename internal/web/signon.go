@@ -11,27 +11,27 @@ import (
 	"github.com/hookyard/hookyard/internal/oidc"
 )
 
-// SignOnReturn is where an OpenID provider sends people back to, below the server's base URL.
+// SignOnReturn is the path that an OpenID provider sends users back to.
 const SignOnReturn = "/login/oidc/callback"
 
-// signOnCookie holds a [signOn] while somebody is at the provider.
+// signOnCookie holds a [signOn] while a user is at the provider.
 const (
 	signOnCookie = "hookyard_signon"
 	signOnLife   = 600 // seconds
 )
 
-// signOn is a visit to the provider, as the browser remembers it.
+// signOn is a sign-in at the provider that has not ended yet.
 type signOn struct {
 	oidc.Pending
 	Next string `json:"next"`
-	Link string `json:"link,omitempty"` // the session whose user wants the account; "" when somebody signs in
+	Link string `json:"link,omitempty"` // id of the session whose user links the account; "" to sign in
 }
 
 func beginSignOn(v *visit) error { return v.redirectToProvider(signOn{Next: safeNext(v.get("next"))}) }
 
-// beginLink adds an account at the provider to the user who is signed in. It is a link and not a form, because browsers
-// hold what a form leads to against the policy's form-action; so that no other site can lead here, the page before must
-// be one of ours.
+// beginLink links an account at the provider to the user who is signed in. The page has a link to it and not a form,
+// because browsers apply the policy's form-action to the redirects that follow a form. A link may come from any site,
+// so the referring page is checked.
 func beginLink(v *visit) error {
 	if !v.sameOrigin() {
 		return hookyard.Errorf(hookyard.Forbidden, "Open your profile here and follow its link to the provider.")
@@ -42,8 +42,8 @@ func beginLink(v *visit) error {
 	return v.redirectToProvider(signOn{Next: "/profile", Link: v.id.Session.ID})
 }
 
-// sameOrigin says whether a link of our own page led here. Browsers say so over https and on this machine; elsewhere the
-// address of the page before does.
+// sameOrigin reports whether the caller followed a link on one of our own pages. Browsers send Sec-Fetch-Site over
+// https and to localhost only; else the Referer tells.
 func (v *visit) sameOrigin() bool {
 	if site := v.r.Header.Get("Sec-Fetch-Site"); site != "" {
 		return site == "same-origin"
@@ -75,12 +75,12 @@ func (v *visit) setSignOn(value string, age int) {
 	http.SetCookie(v.w, c)
 }
 
-// finishSignOn takes back who was at the provider.
+// finishSignOn signs in a user who comes back from the provider, or links the account.
 func finishSignOn(v *visit) error {
 	var s signOn
 	if c, err := v.r.Cookie(signOnCookie); err == nil {
 		if b, err := base64.RawURLEncoding.DecodeString(c.Value); err == nil {
-			_ = json.Unmarshal(b, &s) // else nothing is pending, which Finish says
+			_ = json.Unmarshal(b, &s) // else Finish says that nothing is pending
 		}
 	}
 	v.setSignOn("", -1)
@@ -101,7 +101,7 @@ func finishSignOn(v *visit) error {
 	return v.redirect(safeNext(s.Next), "in")
 }
 
-// userOf is the user of somebody whom the provider vouches for, made when there is none.
+// userOf returns the user of an account at the provider. It creates the user if there is none.
 func (v *visit) userOf(p *oidc.Person) (*hookyard.User, error) {
 	ctx := hookyard.WithActor(v.ctx(), v.web.o.SignOn.Host())
 	u, err := v.web.o.Store.UserBySubject(ctx, p.Subject)
@@ -115,7 +115,7 @@ func (v *visit) userOf(p *oidc.Person) (*hookyard.User, error) {
 	if u.Disabled {
 		return nil, hookyard.Errorf(hookyard.Forbidden, "User %s is disabled. Ask an administrator.", u.Name)
 	}
-	// The rules speak of people of the provider's. An administrator who was one before connecting an account stays one.
+	// The rules are about accounts at the provider. An administrator who has a password stays one.
 	if p.Admin != nil && *p.Admin != u.Admin && (*p.Admin || u.PasswordHash == "") {
 		u.Admin = *p.Admin
 		err = v.web.o.Store.UpdateUser(ctx, u)
@@ -124,7 +124,7 @@ func (v *visit) userOf(p *oidc.Person) (*hookyard.User, error) {
 	return u, err
 }
 
-// link gives the account to the user of the session that asked for it.
+// link links the account to the user of the session that asked for it.
 func (v *visit) link(p *oidc.Person, session string) error {
 	if v.id == nil || v.id.Session == nil || v.id.Session.ID != session {
 		return hookyard.Errorf(hookyard.Unauthenticated,
@@ -133,7 +133,7 @@ func (v *visit) link(p *oidc.Person, session string) error {
 	return v.setSubject(p.Subject, "linked")
 }
 
-// unlink takes it away again.
+// unlink removes the account from the user.
 func unlink(v *visit) error {
 	if v.id.User.PasswordHash == "" {
 		return v.profile(http.StatusOK, &profilePage{},

@@ -7,7 +7,7 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// sourcePage is a way in: what to paste where, and what was refused.
+// sourcePage shows a source: how to set up its sender, and which requests were refused.
 type sourcePage struct {
 	base
 	Source  *hookyard.Source
@@ -15,10 +15,10 @@ type sourcePage struct {
 	Form    sourceForm
 	Refused []refusal
 	Secret  string
-	Typed   bool // Form is what somebody typed
+	Typed   bool // Form holds what the user typed
 }
 
-// refusal is a request that was not accepted.
+// refusal is a request to the source that was not accepted.
 type refusal struct {
 	hookyard.Refusal
 	Header []headerLine
@@ -39,11 +39,12 @@ func (v *visit) source(p *sourcePage, fault error) error {
 		}
 	}
 	if !p.Typed {
-		p.Form = sourceForm{Name: s.Name, Type: s.Type, EventType: s.EventType, TypeHeader: s.TypeHeader,
-			TypeField: s.TypeField,
-			Scheme:    string(s.Scheme), Description: s.Description, Active: s.Active, edition: editionOf(s.Revision)}
+		p.Form = sourceForm{
+			Name: s.Name, Type: s.Type, EventType: s.EventType, TypeHeader: s.TypeHeader, TypeField: s.TypeField,
+			Scheme: string(s.Scheme), Description: s.Description, Active: s.Active, edition: editionOf(s.Revision),
+		}
 		if p.Form.Scheme == "null" {
-			p.Form.Scheme = "" // so the database has none
+			p.Form.Scheme = "" // how the store keeps a source without a scheme
 		}
 		if s.RabbitMQ != nil {
 			p.Form.Queue, p.Form.QueueURL = s.RabbitMQ.Queue, hideURL(s.RabbitMQ.URL)

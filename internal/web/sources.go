@@ -11,7 +11,7 @@ import (
 	"github.com/hookyard/hookyard/signature"
 )
 
-// sourceForm is what stands in the form of a source.
+// sourceForm is the form of a source, as it was filled in.
 type sourceForm struct {
 	Name, Type, Secret, EventType, TypeHeader, TypeField, Scheme, Description string
 	Active                                                                    bool
@@ -19,7 +19,7 @@ type sourceForm struct {
 	edition
 }
 
-// provider is a kind of source to choose.
+// provider is a type of source in the list to choose from.
 type provider struct {
 	Name, Title, Setup, Hint string
 	NeedsSecret              bool
@@ -34,13 +34,12 @@ func providerList() []provider {
 	out = append(out, provider{Name: "rabbitmq", Title: "RabbitMQ queue",
 		Setup: "Give the broker's URL and the name of the queue to read."})
 	slices.SortFunc(out, func(a, b provider) int {
-		return strings.Compare(strings.ToLower(a.Title),
-			strings.ToLower(b.Title))
+		return strings.Compare(strings.ToLower(a.Title), strings.ToLower(b.Title))
 	})
 	return out
 }
 
-// sourcesPage lists the ways in.
+// sourcesPage lists the sources, with the form that creates one.
 type sourcesPage struct {
 	base
 	Sources   []*hookyard.Source
@@ -50,7 +49,7 @@ type sourcesPage struct {
 	Refused   []hookyard.Refusal
 }
 
-// InURL is the address that senders are given.
+// InURL returns the URL that senders send to.
 func (b *base) InURL(s *hookyard.Source) string {
 	return b.BaseURL + "/in" + join(b.Project.Owner, b.Project.Name, s.Name)
 }
@@ -87,10 +86,9 @@ func (v *visit) sources(f sourceForm, fault error) error {
 func (v *visit) readSourceForm() sourceForm {
 	return sourceForm{
 		Name: v.get("name"), Type: v.get("type"), Secret: v.form.Get("secret"), EventType: v.get("eventType"),
-		TypeHeader: v.get("typeHeader"),
-		TypeField:  v.get("typeField"), Scheme: v.get("scheme"), Description: v.get("description"),
-		Active: v.has("active"),
-		Queue:  v.get("queue"), QueueURL: v.get("queueUrl"), edition: v.readEdition(),
+		TypeHeader: v.get("typeHeader"), TypeField: v.get("typeField"), Scheme: v.get("scheme"),
+		Description: v.get("description"), Active: v.has("active"), Queue: v.get("queue"), QueueURL: v.get("queueUrl"),
+		edition: v.readEdition(),
 	}
 }
 

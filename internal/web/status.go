@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"runtime"
@@ -12,38 +13,39 @@ import (
 	"github.com/hookyard/hookyard/internal/store"
 )
 
-// statusPage is about the server.
+// statusPage shows how the server is doing.
 type statusPage struct {
 	base
 	Nodes     []store.NodeInfo
-	Database  string // with its version
+	Database  string // name and version
 	Schema    int
 	Go        string
 	Size      int64
-	Events    int64 // that ever came
+	Events    int64 // ever accepted
 	Queues    dispatch.Stats
 	Listeners int
-	Late      []late
-	Behind    int // hooks with something due
+	Late      []lateHook
+	Behind    int // hooks with overdue deliveries
 	Uptime    time.Duration
 	Audit     []hookyard.AuditEntry
 	Limits    hookyard.Limits
 	Targets   []string
 }
 
-// late is a hook with something that should have been sent.
-type late struct {
+// lateHook is a hook with overdue deliveries.
+type lateHook struct {
 	Hook *hookyard.Hook
 	By   time.Duration
 }
 
-// lateShown is how many of the late hooks are listed.
+// lateShown is how many late hooks are listed.
 const lateShown = 20
 
 func showStatus(v *visit) error {
-	p := &statusPage{Queues: v.web.o.Stats(), Listeners: v.web.o.Listeners(), Uptime: time.Since(v.web.started),
-		Limits:  v.web.o.Limits,
-		Targets: v.web.o.Targets, Go: runtime.Version()}
+	p := &statusPage{
+		Queues: v.web.o.Stats(), Listeners: v.web.o.Listeners(), Uptime: time.Since(v.web.started),
+		Limits: v.web.o.Limits, Targets: v.web.o.Targets, Go: runtime.Version(),
+	}
 	var err error
 	if p.Database, p.Schema, err = v.web.o.Store.Version(v.ctx()); err != nil {
 		return err
@@ -73,9 +75,9 @@ func (v *visit) fillLate(ctx context.Context, p *statusPage) error {
 	}
 	p.Behind = len(lag)
 	for key, by := range lag {
-		p.Late = append(p.Late, late{&hookyard.Hook{Key: key}, by})
+		p.Late = append(p.Late, lateHook{&hookyard.Hook{Key: key}, by})
 	}
-	slices.SortFunc(p.Late, func(a, b late) int { return int(b.By/time.Millisecond) - int(a.By/time.Millisecond) })
+	slices.SortFunc(p.Late, func(a, b lateHook) int { return cmp.Compare(b.By, a.By) })
 	p.Late = p.Late[:min(len(p.Late), lateShown)]
 	for i := range p.Late {
 		if p.Late[i].Hook, err = v.web.o.Store.HookByKey(ctx, p.Late[i].Hook.Key); err != nil {

@@ -12,7 +12,7 @@ import (
 // Charts are SVG that this file writes: no library gives marks their titles and leaves colours to the style sheet,
 // which both themes need. Every chart has its numbers in words, for those who do not see it.
 
-// drawing is an SVG in the making.
+// drawing is an SVG that is being written.
 type drawing struct{ strings.Builder }
 
 func newDrawing(class, label string, width, height int) *drawing {

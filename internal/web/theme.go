@@ -2,7 +2,7 @@ package web
 
 import "net/http"
 
-// themeCookie holds which theme a browser wants.
+// themeCookie holds the theme that the user chose.
 const themeCookie = "hookyard_theme"
 
 func (v *visit) theme() string {
@@ -12,7 +12,7 @@ func (v *visit) theme() string {
 	return ""
 }
 
-// setTheme remembers the theme for a year.
+// setTheme stores the theme in the browser for a year.
 func setTheme(v *visit) error {
 	c := v.web.cookie(v.get("theme"), 365*24*3600)
 	if c.Name = themeCookie; c.Value != "light" && c.Value != "dark" {

@@ -6,11 +6,11 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// usersPage is where administrators make and change users.
+// usersPage is where administrators create, change and delete users.
 type usersPage struct {
 	base
 	Users    []*hookyard.User
-	Changed  string // whose form it is that did not work, "" for that of a new user
+	Changed  string // the user whose form has a fault, "" when it is the form of a new user
 	NewName  string
 	NewAdmin bool
 }

@@ -17,10 +17,10 @@ type visit struct {
 	web  *Web
 	w    http.ResponseWriter
 	r    *http.Request
-	id   *auth.Identity // who asks; nil where nobody needs to be known
+	id   *auth.Identity // the caller; may be nil on a public page
 	view *hookyard.View // the project of the path; nil on pages without one
-	role hookyard.Role  // in that project
-	form url.Values     // the query and, of a POST, the body's fields
+	role hookyard.Role  // the caller's in that project
+	form url.Values     // the fields of the query and, of a POST, the body
 }
 
 // need says who may see a page.
@@ -56,7 +56,7 @@ func (w *Web) handle(pattern string, need need, do func(*visit) error) {
 	})
 }
 
-// serve identifies first, so that the page of whatever fails knows who looks at it.
+// serve identifies the caller first, so that the page of any error that follows knows the user.
 func (v *visit) serve(need need, do func(*visit) error) error {
 	stranger := v.identify()
 	if err := v.web.csrf.Check(v.r); err != nil {
@@ -135,10 +135,10 @@ func (v *visit) admit(need need) error {
 	return nil
 }
 
-// maxForm bounds what a form may send; the largest field is the body of an event that is edited and sent again.
+// maxForm is how large a form may be. The largest field is the body of an edited event.
 const maxForm = 8 << 20
 
-// readForm reads the query and the fields, and refuses what no field may hold before a database sees it.
+// readForm reads the fields of the query and the body. It refuses text that a database cannot store.
 func (v *visit) readForm() error {
 	if !utf8.ValidString(v.r.URL.Path) || strings.ContainsFunc(v.r.URL.Path,
 		func(r rune) bool { return r < 0x20 || r == 0x7f }) {
@@ -169,12 +169,12 @@ func (v *visit) readForm() error {
 
 func (v *visit) ctx() context.Context { return v.r.Context() }
 
-// get is a field without the space around it.
+// get returns a field without surrounding space.
 func (v *visit) get(name string) string { return strings.TrimSpace(v.form.Get(name)) }
 
 func (v *visit) has(name string) bool { return v.form.Get(name) != "" }
 
-// key is the project's.
+// key is the key of the project.
 func (v *visit) key() int64 { return v.view.Project.Key }
 
 // do changes something through the API. parts are joined to its path below the project, "" being the project itself.
@@ -191,7 +191,7 @@ func (v *visit) doAt(revision, method string, in any, parts ...string) error {
 	return v.web.o.API.Do(v.ctx(), v.id, method, path, in, nil)
 }
 
-// reload reads the project's settings and sources anew, after something was changed.
+// reload reads the project again after a change.
 func (v *visit) reload() error {
 	view, err := v.web.o.Store.View(v.ctx(), v.view.Project.Owner, v.view.Project.Name)
 	if err == nil {
@@ -200,7 +200,7 @@ func (v *visit) reload() error {
 	return err
 }
 
-// join makes a path of segments, each escaped.
+// join returns a path of segments, which it escapes.
 func join(parts ...string) string {
 	var b strings.Builder
 	for _, p := range parts {
@@ -210,13 +210,13 @@ func join(parts ...string) string {
 	return b.String()
 }
 
-// home is the address of a page of the project.
+// home returns the URL of a page of the project.
 func (v *visit) home(parts ...string) string {
 	p := v.view.Project
 	return join(append([]string{p.Owner, p.Name}, parts...)...)
 }
 
-// redirect sends the browser on, after a form was done. note names one of the sentences of [notes].
+// redirect sends the browser to a page after a form was handled. note is the name of a sentence of [noteOf], or "".
 func (v *visit) redirect(to, note string) error {
 	if note != "" {
 		mark := "?"

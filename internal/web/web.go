@@ -1,13 +1,13 @@
-// Package web is the HTML face: pages that are whole without JavaScript and live with it. Pages read from the store and
-// change things through package api, so both faces have one set of rules.
+// Package web is the HTML face. Its pages work without JavaScript and update themselves with it.
 //
-// The routes are in routes.go. A page is a struct named for its template: eventsPage is shown by templates/events.html.
+// The routes are in routes.go. A page is a struct named for its template: templates/events.html renders eventsPage. The
+// struct, its handlers and its form stand in one file, here events.go.
 package web
 
 import (
+	"compress/gzip"
 	"context"
 	"html/template"
-	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -19,63 +19,17 @@ import (
 	"github.com/hookyard/hookyard/internal/store"
 )
 
-// Store is what pages read. internal/store has the contracts.
-type Store interface {
-	View(ctx context.Context, owner, name string) (*hookyard.View, error)
-	Projects(ctx context.Context, user *hookyard.User, after string, limit int) ([]*hookyard.Project, error)
-	Members(ctx context.Context, projectKey int64) ([]hookyard.Member, error)
-	Audit(ctx context.Context, projectKey, before int64, limit int) ([]hookyard.AuditEntry, error)
-
-	Hook(ctx context.Context, projectKey int64, id string) (*hookyard.Hook, error)
-	Hooks(ctx context.Context, projectKey int64) ([]*hookyard.Hook, error)
-	HookByKey(ctx context.Context, key int64) (*hookyard.Hook, error)
-	HookCounts(ctx context.Context, hookKey int64, n int) (map[hookyard.State]int, error)
-	HookAttempts(ctx context.Context, hookKey int64, limit int) ([]store.AttemptMark, error)
-	PendingOf(ctx context.Context, hookKey int64, max int) (int, error)
-	NextDue(ctx context.Context, hookKey int64) (due time.Time, ok bool, err error)
-	Refused(ctx context.Context, projectKey int64, source string, limit int) ([]hookyard.Refusal, error)
-
-	Event(ctx context.Context, projectKey int64, id string) (*hookyard.Event, error)
-	Events(ctx context.Context, q hookyard.EventQuery) (hookyard.EventPage, error)
-	RecentTypes(ctx context.Context, projectKey int64, n int) ([]string, error)
-	SeqAt(ctx context.Context, t time.Time) (int64, error)
-	CountBetween(ctx context.Context, projectKey int64, marks []int64) ([]store.Count, error)
-	Bounds(ctx context.Context, projectKey int64) (oldest, newest int64, err error)
-	Delivery(ctx context.Context, projectKey int64, id string) (hookyard.Delivery, error)
-	Deliveries(ctx context.Context, q hookyard.DeliveryQuery) (list []hookyard.Delivery, next string, err error)
-	Attempts(ctx context.Context, eventSeq, hookKey int64) ([]hookyard.Attempt, error)
-	Outcomes(ctx context.Context, eventSeq int64, hookKeys []int64) (map[int64][]hookyard.Attempt, error)
-	Replays(ctx context.Context, projectKey int64, limit int) ([]*hookyard.Replay, error)
-
-	Users(ctx context.Context) ([]*hookyard.User, error)
-	UserByName(ctx context.Context, name string) (*hookyard.User, error)
-	UserBySubject(ctx context.Context, subject string) (*hookyard.User, error)
-	JoinUser(ctx context.Context, u *hookyard.User) error
-	UpdateUser(ctx context.Context, u *hookyard.User) error
-	Tokens(ctx context.Context, userKey, projectKey int64) ([]*hookyard.Token, error)
-	TokenByHash(ctx context.Context, hash []byte) (*hookyard.Token, error)
-	DeleteToken(ctx context.Context, userKey int64, id string) error
-	CreateSession(ctx context.Context, s *hookyard.Session) error
-	Sessions(ctx context.Context, userKey int64) ([]*hookyard.Session, error)
-	DeleteSession(ctx context.Context, userKey int64, id string) error
-
-	Nodes(ctx context.Context) ([]store.NodeInfo, error)
-	Size(ctx context.Context) (int64, error)
-	Lag(ctx context.Context, now time.Time) (map[int64]time.Duration, error)
-	Version(ctx context.Context) (database string, schema int, err error)
-}
-
 // API makes changes. See [api.API.Do].
 type API interface {
 	Do(ctx context.Context, id *auth.Identity, method, path string, in, out any) error
 }
 
-// Ingest keeps events that a page makes.
+// Ingest stores events that a page publishes. See internal/ingest for the contract.
 type Ingest interface {
 	Accept(ctx context.Context, view *hookyard.View, e *hookyard.Event) (hookyard.Receipt, error)
 }
 
-// Auth says who asks and what they may do. See internal/auth.
+// Auth identifies callers and says what they may do. See internal/auth for the contract.
 type Auth interface {
 	Identify(r *http.Request) (*auth.Identity, error)
 	Role(ctx context.Context, id *auth.Identity, p *hookyard.Project) (hookyard.Role, error)
@@ -83,22 +37,22 @@ type Auth interface {
 	Forget()
 }
 
-// Options are what a [Web] is made of; all but SignOn, Bins, Targets, SetupFile and Dev are required.
+// Options are what a [Web] is made of. All but SignOn, Bins, Targets and Dev are required.
 type Options struct {
-	Store     Store
+	Store     *store.DB // for reads only
 	API       API
 	Ingest    Ingest
 	Stats     func() dispatch.Stats
-	Listeners func() int // connected to this node
+	Listeners func() int // how many are connected to this node
 	Auth      Auth
-	SignOn    *oidc.Provider // nil: people sign in with passwords only
+	SignOn    *oidc.Provider // nil: users sign in with passwords only
 	Bins      http.Handler   // nil: there are no pages for bins
 	Filter    hookyard.Filter
 	Limits    hookyard.Limits
 	Log       *slog.Logger
-	BaseURL   string // public, without a slash at the end
+	BaseURL   string // public, without a trailing slash
 	Version   string
-	Targets   []string // private ones that the server may send to
+	Targets   []string // private addresses that the server may send to
 	Dev       bool     // authentication is off
 }
 
@@ -113,7 +67,7 @@ type Web struct {
 	rates   *rates
 }
 
-// New makes a Web. It fails when a template cannot be parsed, when a page has none, or when one belongs to no page.
+// New returns a Web. It fails when a template cannot be parsed, a page has no template, or a template has no page.
 func New(o Options) (*Web, error) {
 	w := &Web{o: o, mux: http.NewServeMux(), csrf: http.NewCrossOriginProtection(), started: time.Now(),
 		rates: newRates(o.Store)}
@@ -128,10 +82,10 @@ func New(o Options) (*Web, error) {
 	return w, nil
 }
 
-// policy allows what comes from this server and nothing else: no script or style stands in a page.
+// policy lets a page load what comes from this server and nothing else. Inline scripts and styles do not run.
 const policy = "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'"
 
-// ServeHTTP answers everything that no other face does; what it does not know is a page that says so.
+// ServeHTTP serves the pages and their assets. An unknown path gets a page that says so, with status 404.
 func (w *Web) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	h := rw.Header()
 	h.Set("Content-Security-Policy", policy)
@@ -148,7 +102,7 @@ func (v *visit) reply(status int, body []byte) error {
 	return writeBody(v.w, v.r, status, body)
 }
 
-// writeBody writes a body that is worth compressing, compressed where the browser takes that.
+// writeBody writes a response, compressed if it is large enough and the browser accepts gzip.
 func writeBody(w http.ResponseWriter, r *http.Request, status int, body []byte) error {
 	w.Header().Add("Vary", "Accept-Encoding")
 	if len(body) < 1000 || !takesGzip(r) {
@@ -158,10 +112,10 @@ func writeBody(w http.ResponseWriter, r *http.Request, status int, body []byte) 
 	}
 	w.Header().Set("Content-Encoding", "gzip")
 	w.WriteHeader(status)
-	z := squeezers.Get().(*squeezer)
-	defer squeezers.Put(z)
+	z := gzipWriters.Get().(*gzip.Writer)
+	defer gzipWriters.Put(z)
 	z.Reset(w)
-	_, _ = io.Writer(z).Write(body) // whoever hung up does not want it
+	_, _ = z.Write(body) // an error means that the browser has closed the connection
 	_ = z.Close()
 	return nil
 }

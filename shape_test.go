@@ -108,7 +108,6 @@ var unshaped = map[string]bool{
 	"internal/relay":             true,
 	"internal/store":             true,
 	"internal/stream":            true,
-	"internal/web":               true,
 }
 
 // checkLines reports lines that are too wide and a file that is too long.

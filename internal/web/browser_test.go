@@ -3,6 +3,7 @@ package web_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"image"
 	"image/color"
 	"image/png"
@@ -88,6 +89,26 @@ func (b *tab) until(expression string) {
 	testenv.Until(b.t, expression, func() bool { return b.js(expression) == "true" })
 }
 
+// submit fills in the form that a selector finds, and presses its main button. pairs are names and values.
+func (b *tab) submit(form string, pairs ...string) {
+	b.t.Helper()
+	var fill strings.Builder
+	for i := 0; i < len(pairs); i += 2 {
+		fmt.Fprintf(&fill, "f.elements[%q].value = %q; ", pairs[i], pairs[i+1])
+	}
+	b.js(fmt.Sprintf(`(f => { %sf.querySelector("button.main").click(); })(document.querySelector(%q))`,
+		fill.String(), form))
+}
+
+// fill types into the field that a selector finds.
+func (b *tab) fill(field, value string) {
+	b.t.Helper()
+	b.js(fmt.Sprintf(`(f => {
+		f.value = %q;
+		f.dispatchEvent(new Event("input", {bubbles: true}));
+	})(document.querySelector(%q))`, value, field))
+}
+
 func (b *tab) size(width, height int64) {
 	b.t.Helper()
 	b.do(chromedp.EmulateViewport(width, height))
@@ -127,8 +148,8 @@ func addressesOf(owner string, x shop) map[string]string {
 		"source-add": "/acme/shop/sources?type=stripe",
 		"source":     "/acme/shop/sources/github", "replays": "/acme/shop/replays", "changes": "/acme/shop/audit",
 		"settings": "/acme/shop/settings",
-		"status":   "/status", "bins": "/bins", "bin": x.bin, "users": "/users", "profile": "/profile", "login": "/login",
-		"not-found": "/nothing",
+		"status":   "/status", "bins": "/bins", "bin": x.bin, "users": "/users", "profile": "/profile",
+		"login": "/login", "not-found": "/nothing",
 	}
 	for name, path := range all {
 		all[name] = strings.Replace(path, "/acme/", "/"+owner+"/", 1)
@@ -222,174 +243,195 @@ func small(t *testing.T, shot []byte) []byte {
 	return b.Bytes()
 }
 
+// walk is a browser at a server with a stocked shop.
+type walk struct {
+	s        *server
+	receiver string
+	x        shop
+	b        *tab
+}
+
 // TestBrowser walks a real browser through what scripts add.
 func TestBrowser(t *testing.T) {
 	t.Parallel()
 	s, receiver := start(t, true)
-	x := s.stock(receiver)
-	b := chromium(t)
+	w := &walk{s: s, receiver: receiver, x: s.stock(receiver), b: chromium(t)}
+	t.Run("pages break no policy", w.policy)
+	t.Run("live", w.live)
+	t.Run("keys", w.keys)
+	t.Run("r asks first", w.replayKey)
+	t.Run("times are the viewer's", w.zones)
+	t.Run("preview while typing", w.preview)
+	t.Run("without scripts", w.withoutScripts)
+	t.Run("expired session", w.expired)
+}
 
-	t.Run("pages break no policy", func(t *testing.T) {
-		b := b.in(t)
-		for _, path := range addresses(x) {
-			b.open(s.url + path)
-			if said := b.js(
-				`performance.getEntriesByType("resource").filter(r => r.responseStatus >= 400).map(r => r.name).join()`); said != "" {
-				t.Errorf("%s: %s did not load", path, said)
-			}
-			if off := b.js(
-				`[...document.querySelectorAll("script")].every(s => s.type === "module") && document.styleSheets.length === 1`); off != "true" {
-				t.Errorf("%s: scripts or styles are missing", path)
-			}
-			if bad := b.js(
-				`[...document.querySelectorAll("time[datetime]")].filter(t => !t.title.endsWith("UTC")).length`); bad != "0" {
-				t.Errorf("%s: %s times do not show UTC on hover", path, bad)
-			}
+// policy checks that each page loads whole under its policy.
+func (w *walk) policy(t *testing.T) {
+	s, b := w.s, w.b.in(t)
+	for _, path := range addresses(w.x) {
+		b.open(s.url + path)
+		said := b.js(`performance.getEntriesByType("resource").filter(r => r.responseStatus >= 400)
+			.map(r => r.name).join()`)
+		if said != "" {
+			t.Errorf("%s: %s did not load", path, said)
 		}
-	})
+		if off := b.js(`[...document.querySelectorAll("script")].every(s => s.type === "module") &&
+			document.styleSheets.length === 1`); off != "true" {
+			t.Errorf("%s: scripts or styles are missing", path)
+		}
+		bad := b.js(`[...document.querySelectorAll("time[datetime]")].filter(t => !t.title.endsWith("UTC")).length`)
+		if bad != "0" {
+			t.Errorf("%s: %s times do not show UTC on hover", path, bad)
+		}
+	}
+}
 
-	t.Run("live", func(t *testing.T) {
-		b := b.in(t)
-		second := chromium(t)
-		curl := testenv.Program(t, "curl")
-		b.open(s.url + "/acme/shop")
-		second.open(s.url + "/acme/shop/events?type=live.*")
-		for _, one := range []*tab{b, second} {
-			one.until(`document.getElementById("light").textContent === "live"`)
-		}
-		// The light is green once the page has looked, so what comes now comes by the stream.
-		began := time.Now()
-		said, err := exec.CommandContext(t.Context(), curl, "-sS", "-H", "Content-Type: application/json", "-d",
-			`{"type":"live.event","data":{"n":1}}`,
-			s.url+"/api/projects/acme/shop/events").Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		id := regexp.MustCompile(`evt_[0-9a-z]+`).FindString(string(said))
-		for _, one := range []*tab{b, second} {
-			one.until(`document.querySelector("#rows tr")?.id === "` + id + `"`)
-		}
-		if took := time.Since(began); took > time.Second {
-			t.Errorf("an event took %s to appear", took)
-		}
-		b.until(`document.querySelector("#rows tr .delivered") !== null`)
-		b.js(`document.getElementById("pause").click()`)
-		unseen := s.publish("acme/shop", "live.event", `{"n":2}`)
-		second.until(`document.querySelector("#rows tr")?.id === "` + unseen + `"`)
-		if b.js(`document.getElementById("`+unseen+`") === null`) != "true" {
-			t.Error("a paused list went on")
-		}
-		b.js(`document.getElementById("pause").click()`)
-		b.until(`document.querySelector("#rows tr")?.id === "` + unseen + `"`)
-		if n := b.js(`document.querySelectorAll("#rows tr").length`); n != "20" {
-			t.Errorf("the list has %s rows", n)
-		}
-	})
+// live checks that events appear in open lists.
+func (w *walk) live(t *testing.T) {
+	s, b := w.s, w.b.in(t)
+	second := chromium(t)
+	curl := testenv.Program(t, "curl")
+	b.open(s.url + "/acme/shop")
+	second.open(s.url + "/acme/shop/events?type=live.*")
+	for _, one := range []*tab{b, second} {
+		one.until(`document.getElementById("light").textContent === "live"`)
+	}
+	// The light is green once the page has looked, so what comes now comes by the stream.
+	began := time.Now()
+	said, err := exec.CommandContext(t.Context(), curl, "-sS", "-H", "Content-Type: application/json", "-d",
+		`{"type":"live.event","data":{"n":1}}`,
+		s.url+"/api/projects/acme/shop/events").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := regexp.MustCompile(`evt_[0-9a-z]+`).FindString(string(said))
+	for _, one := range []*tab{b, second} {
+		one.until(`document.querySelector("#rows tr")?.id === "` + id + `"`)
+	}
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("an event took %s to appear", took)
+	}
+	b.until(`document.querySelector("#rows tr .delivered") !== null`)
+	b.js(`document.getElementById("pause").click()`)
+	unseen := s.publish("acme/shop", "live.event", `{"n":2}`)
+	second.until(`document.querySelector("#rows tr")?.id === "` + unseen + `"`)
+	if b.js(`document.getElementById("`+unseen+`") === null`) != "true" {
+		t.Error("a paused list went on")
+	}
+	b.js(`document.getElementById("pause").click()`)
+	b.until(`document.querySelector("#rows tr")?.id === "` + unseen + `"`)
+	if n := b.js(`document.querySelectorAll("#rows tr").length`); n != "20" {
+		t.Errorf("the list has %s rows", n)
+	}
+}
 
-	t.Run("keys", func(t *testing.T) {
-		b := b.in(t)
-		b.open(s.url + "/acme/shop/events")
-		press := func(key string) {
-			b.js(`document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {key: "` + key +
-				`", bubbles: true}))`)
-		}
-		press("j")
-		press("j")
-		press("k")
-		press("j")
-		if at := b.js(
-			`[...document.querySelectorAll("#rows tr")].findIndex(r => r.classList.contains("here"))`); at != "1" {
-			t.Errorf("row %s is here, want 1", at)
-		}
-		press("/")
-		if name := b.js(`document.activeElement.name`); name != "text" {
-			t.Errorf("/ leads to %s", name)
-		}
-		b.js(`document.activeElement.blur()`)
-		press("?")
-		if b.js(`document.getElementById("keys").open`) != "true" {
-			t.Error("? shows nothing")
-		}
-		press("?")
-		if b.js(`document.getElementById("keys").open`) != "false" {
-			t.Error("? does not close its list")
-		}
-		b.until(`document.activeElement === document.body`) // the browser moves the focus before it draws
-		press("g")
-		press("/")
-		if name := b.js(`document.activeElement.name`); name != "text" {
-			t.Errorf("/ after g leads to %s", name)
-		}
-		b.js(`document.activeElement.blur()`)
-		press("g")
-		press("d")
-		b.until(`location.pathname === "/acme/shop/deliveries"`)
-	})
+// keys checks the keyboard shortcuts.
+func (w *walk) keys(t *testing.T) {
+	s, b := w.s, w.b.in(t)
+	b.open(s.url + "/acme/shop/events")
+	press := func(key string) {
+		b.js(`document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {key: "` + key +
+			`", bubbles: true}))`)
+	}
+	press("j")
+	press("j")
+	press("k")
+	press("j")
+	if at := b.js(
+		`[...document.querySelectorAll("#rows tr")].findIndex(r => r.classList.contains("here"))`); at != "1" {
+		t.Errorf("row %s is here, want 1", at)
+	}
+	press("/")
+	if name := b.js(`document.activeElement.name`); name != "text" {
+		t.Errorf("/ leads to %s", name)
+	}
+	b.js(`document.activeElement.blur()`)
+	press("?")
+	if b.js(`document.getElementById("keys").open`) != "true" {
+		t.Error("? shows nothing")
+	}
+	press("?")
+	if b.js(`document.getElementById("keys").open`) != "false" {
+		t.Error("? does not close its list")
+	}
+	b.until(`document.activeElement === document.body`) // the browser moves the focus before it draws
+	press("g")
+	press("/")
+	if name := b.js(`document.activeElement.name`); name != "text" {
+		t.Errorf("/ after g leads to %s", name)
+	}
+	b.js(`document.activeElement.blur()`)
+	press("g")
+	press("d")
+	b.until(`location.pathname === "/acme/shop/deliveries"`)
+}
 
-	t.Run("r asks first", func(t *testing.T) {
-		b := b.in(t)
-		b.open(s.url + "/acme/shop/events/" + x.event)
-		b.js(`document.body.dispatchEvent(new KeyboardEvent("keydown", {key: "r", bubbles: true}))`)
-		if at := b.js(`document.activeElement.textContent + location.search`); at != "Replay" {
-			t.Errorf("r leads to %q", at)
-		}
-	})
+// replayKey checks that key r does not replay at once.
+func (w *walk) replayKey(t *testing.T) {
+	s, b := w.s, w.b.in(t)
+	b.open(s.url + "/acme/shop/events/" + w.x.event)
+	b.js(`document.body.dispatchEvent(new KeyboardEvent("keydown", {key: "r", bubbles: true}))`)
+	if at := b.js(`document.activeElement.textContent + location.search`); at != "Replay" {
+		t.Errorf("r leads to %q", at)
+	}
+}
 
-	t.Run("times are the viewer's", func(t *testing.T) {
-		b := b.in(t)
-		b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-			_, err := cdp.Call(ctx, t, emulation.SetTimezoneOverride,
-				emulation.SetTimezoneOverrideParams{TimezoneID: "Asia/Tokyo"})
-			return err
-		}))
-		b.open(s.url + "/acme/shop/deliveries")
-		b.js(`(f => { f.elements.since.value = "2026-01-31 12:00"; f.querySelector("button.main").click(); })(document.querySelector("form.search"))`)
-		b.until(`location.search === "?since=2026-01-31+12%3A00&tz=Asia%2FTokyo" && document.readyState === "complete"`)
-		if got := b.js(`document.querySelector("[data-zone]").textContent`); got != "your time" {
-			t.Errorf("the form says that times are %s", got)
-		}
-	})
+// zones checks that times are in the browser's zone.
+func (w *walk) zones(t *testing.T) {
+	s, b := w.s, w.b.in(t)
+	b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetTimezoneOverride,
+			emulation.SetTimezoneOverrideParams{TimezoneID: "Asia/Tokyo"})
+		return err
+	}))
+	b.open(s.url + "/acme/shop/deliveries")
+	b.submit("form.search", "since", "2026-01-31 12:00")
+	b.until(`location.search === "?since=2026-01-31+12%3A00&tz=Asia%2FTokyo" && document.readyState === "complete"`)
+	if got := b.js(`document.querySelector("[data-zone]").textContent`); got != "your time" {
+		t.Errorf("the form says that times are %s", got)
+	}
+}
 
-	t.Run("preview while typing", func(t *testing.T) {
-		b := b.in(t)
-		b.open(s.url + "/acme/shop/webhooks/billing/edit")
-		b.js(`(f => { f.value = "data.amount = 207"; f.dispatchEvent(new Event("input", {bubbles: true})); })(document.querySelector("[name=filter]"))`)
-		b.until(`document.getElementById("preview").textContent.includes("It would get 1 of the newest")`)
-		b.js(`(f => { f.value = "(("; f.dispatchEvent(new Event("input", {bubbles: true})); })(document.querySelector("[name=filter]"))`)
-		b.until(`document.getElementById("preview").textContent.includes("It would get 0 of the newest")`)
-	})
+// preview checks that the preview follows what is typed.
+func (w *walk) preview(t *testing.T) {
+	s, b := w.s, w.b.in(t)
+	b.open(s.url + "/acme/shop/webhooks/billing/edit")
+	b.fill("[name=filter]", "data.amount = 207")
+	b.until(`document.getElementById("preview").textContent.includes("It would get 1 of the newest")`)
+	b.fill("[name=filter]", "((")
+	b.until(`document.getElementById("preview").textContent.includes("It would get 0 of the newest")`)
+}
 
-	t.Run("without scripts", func(t *testing.T) {
-		b := b.in(t)
-		b.open(s.url + "/acme/shop/webhooks")
-		b.scripts(false)
-		defer b.scripts(true)
-		b.js(`(f => { f.elements.payloadUrl.value = "` + receiver +
-			`/noscript"; f.elements.id.value = "noscript"; f.querySelector("button.main").click(); })(document.getElementById("formNewWebhook"))`)
-		b.until(`document.querySelector(".note")?.textContent === "Created."`)
-		if at := b.js(`location.pathname`); at != "/acme/shop/webhooks/noscript" {
-			t.Errorf("adding a hook leads to %s", at)
-		}
-	})
+// withoutScripts checks that forms work without scripts.
+func (w *walk) withoutScripts(t *testing.T) {
+	s, b := w.s, w.b.in(t)
+	b.open(s.url + "/acme/shop/webhooks")
+	b.scripts(false)
+	defer b.scripts(true)
+	b.submit("#formNewWebhook", "payloadUrl", w.receiver+"/noscript", "id", "noscript")
+	b.until(`document.querySelector(".note")?.textContent === "Created."`)
+	if at := b.js(`location.pathname`); at != "/acme/shop/webhooks/noscript" {
+		t.Errorf("adding a hook leads to %s", at)
+	}
+}
 
-	t.Run("expired session", func(t *testing.T) {
-		b := b.in(t)
-		guarded, _ := signedIn(t)
-		guarded.sent("/admin/p", "/", "owner", "admin", "name", "p")
-		b.open(guarded.url + "/login")
-		b.js(`(f => { f.elements.username.value = "admin"; f.elements.password.value = "` + password +
-			`"; f.querySelector("button.main").click(); })(document.querySelector("form[action='/login']"))`)
-		b.until(`location.pathname === "/" && document.querySelector(".me")?.textContent.includes("admin")`)
-		b.open(guarded.url + "/admin/p/publish")
-		guarded.endSessions()
-		b.js(`(f => { f.elements.type.value = "was.typed"; f.querySelector("button.main").click(); })(document.querySelector("main form"))`)
-		b.until(`document.querySelector("main")?.textContent.includes("what you typed is still there")`)
-		b.js(`(f => { f.elements.username.value = "admin"; f.elements.password.value = "` + password +
-			`"; f.querySelector("button.main").click(); })(document.querySelector("main form"))`)
-		b.until(`document.querySelector("h1")?.textContent === "Welcome back"`)
-		b.js(`document.querySelector("main button.main").click()`)
-		b.until(`document.querySelector("h1")?.textContent === "was.typed"`)
-	})
+// expired checks that a form outlives its session.
+func (w *walk) expired(t *testing.T) {
+	b := w.b.in(t)
+	guarded, _ := signedIn(t)
+	guarded.sent("/admin/p", "/", "owner", "admin", "name", "p")
+	b.open(guarded.url + "/login")
+	b.submit("form[action='/login']", "username", "admin", "password", password)
+	b.until(`location.pathname === "/" && document.querySelector(".me")?.textContent.includes("admin")`)
+	b.open(guarded.url + "/admin/p/publish")
+	guarded.endSessions()
+	b.submit("main form", "type", "was.typed")
+	b.until(`document.querySelector("main")?.textContent.includes("what you typed is still there")`)
+	b.submit("main form", "username", "admin", "password", password)
+	b.until(`document.querySelector("h1")?.textContent === "Welcome back"`)
+	b.js(`document.querySelector("main button.main").click()`)
+	b.until(`document.querySelector("h1")?.textContent === "was.typed"`)
 }
 
 // TestAccessible runs axe on every page in both themes: nothing serious or critical.
@@ -412,8 +454,11 @@ func TestAccessible(t *testing.T) {
 			_, err := chromedp.Evaluate[any](axe+"; 0")(ctx, t)
 			return err
 		}))
-		said, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`axe.run().then(r => r.violations.filter(v => v.impact === "serious" || v.impact === "critical")
-			.map(v => v.id + ": " + v.nodes.slice(0, 3).map(n => n.html.slice(0, 160) + " " + n.failureSummary).join("; ")).join("\n"))`, chromedp.EvalAwaitPromise))
+		said, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`axe.run().then(r => r.violations
+			.filter(v => v.impact === "serious" || v.impact === "critical")
+			.map(v => v.id + ": " + v.nodes.slice(0, 3)
+				.map(n => n.html.slice(0, 160) + " " + n.failureSummary).join("; "))
+			.join("\n"))`, chromedp.EvalAwaitPromise))
 		if err != nil {
 			t.Fatal(err)
 		}

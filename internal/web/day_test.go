@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +17,9 @@ import (
 	"github.com/hookyard/hookyard/internal/store"
 	"github.com/hookyard/hookyard/signature"
 )
+
+// dayEvents is how many events [fillDay] makes.
+const dayEvents = 900
 
 // fillDay puts a day of a shop's events into a folder's database, for pictures: busy and quiet hours, a hook that does
 // well, one that fails now and then and, since an hour, always.
@@ -47,13 +51,11 @@ func fillDay(t *testing.T, dir, receiver string) {
 		t.Fatal(err)
 	}
 	r := rand.New(rand.NewPCG(1, 2))
-	types := []string{"order.created", "order.paid", "invoice.paid", "cart.abandoned", "order.shipped",
-		"customer.created"}
-	const n = 900
+	types := strings.Fields("order.created order.paid invoice.paid cart.abandoned order.shipped customer.created")
 	began := time.Now().Add(-24 * time.Hour)
 	var batch []*hookyard.RoutedEvent
-	for i := range n {
-		x := float64(i) / n
+	for i := range dayEvents {
+		x := float64(i) / dayEvents
 		at := began.Add(time.Duration((x + .035*math.Sin(8*math.Pi*x)) * float64(24*time.Hour)))
 		e := hookyard.NewEvent("api", types[r.IntN(len(types))],
 			fmt.Appendf(nil, `{"id":%d,"amount":%d,"currency":"EUR","customer":{"name":"Ann Lee","vip":%t}}`,
@@ -71,7 +73,7 @@ func fillDay(t *testing.T, dir, receiver string) {
 		t.Fatal(errs[0])
 	}
 	for k, h := range hooks[:3] {
-		work, err := db.Claim(ctx, h.Key, time.Now(), n)
+		work, err := db.Claim(ctx, h.Key, time.Now(), dayEvents)
 		if err != nil {
 			t.Fatal(err)
 		}

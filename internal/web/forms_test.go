@@ -74,8 +74,10 @@ func (v *visitor) send(path, action, button string, fields map[string]string, th
 	said := v.js(fmt.Sprintf(`((action, button, fields) => {
 		document.querySelectorAll("details").forEach(d => (d.open = true));
 		const here = location.pathname;
-		const form = [...document.forms].find(f => f.getAttribute("method") !== "dialog" && new URL(f.action).pathname === (action || here) &&
-			[...f.querySelectorAll("button:not([type=button])")].some(b => b.value === button || b.name === "theme") &&
+		const buttonOf = f => [...f.querySelectorAll("button:not([type=button])")]
+			.find(b => b.value === button || b.name === "theme");
+		const form = [...document.forms].find(f => f.getAttribute("method") !== "dialog" &&
+			new URL(f.action).pathname === (action || here) && buttonOf(f) &&
 			Object.keys(fields ?? {}).every(name => f.querySelector('[name="' + name + '"]')));
 		if (!form) return "there is no such form";
 		for (const [name, value] of Object.entries(fields ?? {})) {
@@ -87,10 +89,9 @@ func (v *visitor) send(path, action, button string, fields map[string]string, th
 				if (e.tagName === "SELECT" && e.value !== value) return name + " cannot be " + value;
 			}
 		}
-		const press = [...form.querySelectorAll("button:not([type=button])")].find(b => b.value === button || b.name === "theme");
 		if (!form.checkValidity()) return "the browser would not send it: " + form.querySelector(":invalid").name;
 		document.documentElement.dataset.left = "yes";
-		press.click();
+		buttonOf(form).click();
 		return "";
 	})(%q, %q, %s)`, action, button, filled))
 	if said != "" {

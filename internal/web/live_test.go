@@ -39,8 +39,8 @@ func TestListsKeepWhatIsInUse(t *testing.T) {
 		if got := b.js(`getSelection().toString()`); !strings.Contains(got, "a bin") {
 			t.Errorf("selected is %q", got)
 		}
-		if got := b.js(
-			`document.activeElement.tagName + document.activeElement.parentElement.open + document.activeElement.isConnected`); got != "SUMMARYtruetrue" {
+		got := b.js(`(e => e.tagName + e.parentElement.open + e.isConnected)(document.activeElement)`)
+		if got != "SUMMARYtruetrue" {
 			t.Errorf("the focus is at %s", got)
 		}
 		if got := b.js(

@@ -94,6 +94,17 @@ func TestSignIn(t *testing.T) {
 	if a := stranger.get("/profile"); a.StatusCode != http.StatusUnauthorized {
 		t.Errorf("the ended session answers %d", a.StatusCode)
 	}
+	s.sent("/login", "/logout")
+	if a := s.get("/profile"); a.StatusCode != http.StatusUnauthorized {
+		t.Errorf("after signing out: status %d", a.StatusCode)
+	}
+}
+
+// TestTokens creates tokens on the profile, uses them and deletes them.
+func TestTokens(t *testing.T) {
+	t.Parallel()
+	s, _ := signedIn(t)
+	stranger := s.as("")
 	token := regexp.MustCompile(`hky_[a-z0-9]+`).FindString(s.led("/profile/tokens", "name", "ci", "scope", "manage",
 		"expiresIn", "168h"))
 	if token == "" || strings.Contains(s.page("/profile"), token) {
@@ -118,6 +129,12 @@ func TestSignIn(t *testing.T) {
 	if a := stranger.get("/api/user?token=" + token); a.StatusCode != http.StatusUnauthorized {
 		t.Errorf("the revoked token is good")
 	}
+}
+
+// TestPassword changes passwords: the browser that does stays signed in, others do not.
+func TestPassword(t *testing.T) {
+	t.Parallel()
+	s, _ := signedIn(t)
 	if a := s.post("/profile/password", "current", "wrong", "password", password+"2", "again",
 		password+"2"); a.StatusCode != http.StatusBadRequest ||
 		!strings.Contains(a.body, "That is not your password.") {
@@ -136,10 +153,6 @@ func TestSignIn(t *testing.T) {
 	s.sent("/users?done=saved", "/users/admin", "do", "password", "password", password+"3")
 	if a := s.get("/users"); a.StatusCode != http.StatusOK {
 		t.Errorf("an administrator who changed the own password at /users: status %d", a.StatusCode)
-	}
-	s.sent("/login", "/logout")
-	if a := s.get("/profile"); a.StatusCode != http.StatusUnauthorized {
-		t.Errorf("after signing out: status %d", a.StatusCode)
 	}
 }
 

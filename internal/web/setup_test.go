@@ -38,7 +38,9 @@ func start(t *testing.T, dev bool) (*server, string) {
 func startIn(t *testing.T, data string, dev bool, change ...func(*app.Config)) (*server, string) {
 	t.Helper()
 	c := app.DefaultConfig()
-	c.Listen, c.Data, c.Dev, c.AllowTargets = "127.0.0.1:0", data, dev, []string{"127.0.0.0/8"}
+	c.Listen, c.Data = "127.0.0.1:0", data
+	c.Dev = dev
+	c.AllowTargets = []string{"127.0.0.0/8"}
 	for _, f := range change {
 		f(&c)
 	}

@@ -41,12 +41,13 @@ func startDex(t *testing.T, accounts ...account) *server {
 		"issuer: %s\nstorage: {type: memory}\nweb: {http: '127.0.0.1:%d'}\noauth2: {skipApprovalScreen: true}\n",
 		issuer, theirs)
 	fmt.Fprintf(&config,
-		"staticClients:\n- {id: hookyard, name: hookyard, secret: between-us, redirectURIs: ['http://127.0.0.1:%d/login/oidc/callback']}\n", ours)
+		"staticClients:\n- {id: hookyard, name: hookyard, secret: between-us, redirectURIs: ['%s']}\n",
+		fmt.Sprintf("http://127.0.0.1:%d/login/oidc/callback", ours))
 	config.WriteString("enablePasswordDB: true\nstaticPasswords:\n")
 	for i, a := range accounts {
-		fmt.Fprintf(&config,
-			"- {email: %q, hash: %q, username: %q, preferredUsername: %q, userID: u%d, groups: [%s], emailVerified: %t}\n",
-			a.email, hash, a.name, a.name, i, a.groups, !a.unverified)
+		fmt.Fprintf(&config, "- {email: %q, hash: %q, username: %q, preferredUsername: %q, ",
+			a.email, hash, a.name, a.name)
+		fmt.Fprintf(&config, "userID: u%d, groups: [%s], emailVerified: %t}\n", i, a.groups, !a.unverified)
 	}
 	file := filepath.Join(t.TempDir(), "dex.yaml")
 	if err := os.WriteFile(file, config.Bytes(), 0o600); err != nil {
@@ -62,8 +63,9 @@ func startDex(t *testing.T, accounts ...account) *server {
 		_ = dex.Wait()
 	})
 	s, _ := startIn(t, t.TempDir(), false, func(c *app.Config) {
-		c.Listen, c.OIDCIssuer, c.OIDCClientID, c.OIDCClientSecret = fmt.Sprintf("127.0.0.1:%d", ours), issuer,
-			"hookyard", "between-us"
+		c.Listen = fmt.Sprintf("127.0.0.1:%d", ours)
+		c.OIDCIssuer = issuer
+		c.OIDCClientID, c.OIDCClientSecret = "hookyard", "between-us"
 		c.OIDCAllow, c.OIDCAdmins = []string{"@example.com", "group:crew"}, []string{"group:ops"}
 	})
 	testenv.Until(t, "dex answers", func() bool {
@@ -128,6 +130,20 @@ func throughDex(t *testing.T, c *http.Client, link, email string) answer {
 	return answer{resp, string(b)}
 }
 
+// with is the server for another browser.
+func (s *server) with(c *http.Client) *server { return &server{t: s.t, url: s.url, http: c} }
+
+// viaProvider signs in by the provider in a browser of its own. It returns the user's name and the browser.
+func (s *server) viaProvider(t *testing.T, email string) (name string, c *http.Client) {
+	t.Helper()
+	c = browsing(t, "")
+	a := throughDex(t, c, s.url+"/login/oidc?next=/profile", email)
+	if a.StatusCode != http.StatusOK || a.Request.URL.Path != "/profile" {
+		t.Fatalf("%s: status %d at %s: %s", email, a.StatusCode, a.Request.URL, faultsOf(a.body))
+	}
+	return regexp.MustCompile(`<a href="/profile">([^<]+)</a>`).FindStringSubmatch(a.body)[1], c
+}
+
 func TestSignOn(t *testing.T) {
 	t.Parallel()
 	s := startDex(t,
@@ -149,32 +165,20 @@ func TestSignOn(t *testing.T) {
 		t.Error("the sign-in page has no link to the provider")
 	}
 
-	me := regexp.MustCompile(`<a href="/profile">([^<]+)</a>`)
-	who := func(email string) (name string, c *http.Client) {
-		t.Helper()
-		c = browsing(t, "")
-		a := throughDex(t, c, s.url+"/login/oidc?next=/profile", email)
-		if a.StatusCode != http.StatusOK || a.Request.URL.Path != "/profile" {
-			t.Fatalf("%s: status %d at %s: %s", email, a.StatusCode, a.Request.URL, faultsOf(a.body))
-		}
-		return me.FindStringSubmatch(a.body)[1], c
-	}
-	as := func(c *http.Client) *server { return &server{t: t, url: s.url, http: c} }
-
 	for email, want := range map[string]string{"ann@example.com": "ann", "root@example.com": "Admin-2",
 		"owner@example.com": "acme-2", "crew@elsewhere.org": "crew", "ops@example.com": "ops"} {
-		name, c := who(email)
+		name, c := s.viaProvider(t, email)
 		if name != want {
 			t.Errorf("%s becomes user %s, want %s", email, name, want)
 		}
-		if again, _ := who(email); again != name {
+		if again, _ := s.viaProvider(t, email); again != name {
 			t.Errorf("%s becomes another user, %s, the second time", email, again)
 		}
-		status := as(c).get("/status").StatusCode
+		status := s.with(c).get("/status").StatusCode
 		if admin := email == "ops@example.com"; admin != (status == http.StatusOK) {
 			t.Errorf("%s: /status answers %d", email, status)
 		}
-		if a := as(c).get("/acme/shop"); email != "ops@example.com" && a.StatusCode != http.StatusForbidden {
+		if a := s.with(c).get("/acme/shop"); email != "ops@example.com" && a.StatusCode != http.StatusForbidden {
 			t.Errorf("%s may see acme/shop: status %d", email, a.StatusCode)
 		}
 	}
@@ -186,88 +190,95 @@ func TestSignOn(t *testing.T) {
 			t.Errorf("%s: status %d: %s", email, a.StatusCode, faultsOf(a.body))
 		}
 	}
+	t.Run("forged", s.forgedSignOn)
+	t.Run("link", s.linkAccount)
+	t.Run("disabled", s.disabledSignOn)
+	t.Run("browser", s.browserSignOn)
+}
 
-	t.Run("forged", func(t *testing.T) {
-		c := browsing(t, "/callback")
-		a := throughDex(t, c, s.url+"/login/oidc", "ann@example.com")
-		back := a.Header.Get("Location")
-		if other := (&server{t: t, url: s.url, http: browsing(t, "")}).get(strings.TrimPrefix(back,
-			s.url)); other.StatusCode != http.StatusUnauthorized ||
-			!strings.Contains(other.body, "not begun in this browser") {
-			t.Errorf("somebody else's way back: status %d", other.StatusCode)
-		}
-		if a := as(c).get(strings.Replace(strings.TrimPrefix(back, s.url), "code=", "code=x",
-			1)); a.StatusCode != http.StatusUnauthorized {
-			t.Errorf("a code that the provider did not give: status %d", a.StatusCode)
-		}
-		if a := as(c).get(strings.TrimPrefix(back, s.url)); a.StatusCode != http.StatusUnauthorized {
-			t.Errorf("a sign-in that was used up: status %d", a.StatusCode)
-		}
-		if a := as(browsing(t,
-			"")).get(
-			"/login/oidc/callback?error=access_denied&error_description=%3Cscript%3E"); a.StatusCode != http.StatusUnauthorized || strings.Contains(a.body, "<script>") {
-			t.Errorf("an error of the provider: status %d", a.StatusCode)
-		}
-	})
+// forgedSignOn sends answers that the provider did not give to this browser.
+func (s *server) forgedSignOn(t *testing.T) {
+	c := browsing(t, "/callback")
+	a := throughDex(t, c, s.url+"/login/oidc", "ann@example.com")
+	back := a.Header.Get("Location")
+	if other := (&server{t: t, url: s.url, http: browsing(t, "")}).get(strings.TrimPrefix(back,
+		s.url)); other.StatusCode != http.StatusUnauthorized ||
+		!strings.Contains(other.body, "not begun in this browser") {
+		t.Errorf("somebody else's way back: status %d", other.StatusCode)
+	}
+	if a := s.with(c).get(strings.Replace(strings.TrimPrefix(back, s.url), "code=", "code=x",
+		1)); a.StatusCode != http.StatusUnauthorized {
+		t.Errorf("a code that the provider did not give: status %d", a.StatusCode)
+	}
+	if a := s.with(c).get(strings.TrimPrefix(back, s.url)); a.StatusCode != http.StatusUnauthorized {
+		t.Errorf("a sign-in that was used up: status %d", a.StatusCode)
+	}
+	refused := s.with(browsing(t, "")).get("/login/oidc/callback?error=access_denied&error_description=%3Cscript%3E")
+	if refused.StatusCode != http.StatusUnauthorized || strings.Contains(refused.body, "<script>") {
+		t.Errorf("an error of the provider: status %d", refused.StatusCode)
+	}
+}
 
-	t.Run("link", func(t *testing.T) {
-		r := s.request(http.MethodGet, "/profile/oidc", nil)
-		r.Header.Set("Sec-Fetch-Site", "cross-site")
-		if a := s.do(r); a.StatusCode != http.StatusForbidden {
-			t.Errorf("another site may link accounts: status %d", a.StatusCode)
-		}
-		if a := s.get("/profile/oidc"); a.StatusCode != http.StatusForbidden {
-			t.Errorf("a bookmark may link accounts: status %d", a.StatusCode)
-		}
-		c := &http.Client{Jar: s.http.Jar}
-		if a := throughDex(t, c, s.url+"/profile/oidc", "ann@example.com"); a.StatusCode != http.StatusBadRequest ||
-			!strings.Contains(a.body, "signs in another user") {
-			t.Errorf("ann's account is linked twice: status %d: %s", a.StatusCode, faultsOf(a.body))
-		}
-		s.sent("/users", "/users/Admin-2", "do", "delete")
-		if a := throughDex(t, c, s.url+"/profile/oidc", "root@example.com"); a.StatusCode != http.StatusOK ||
-			!strings.Contains(a.body, "The account is yours to sign in with.") {
-			t.Errorf("linking: status %d: %s", a.StatusCode, faultsOf(a.body))
-		}
-		if name, _ := who("root@example.com"); name != "admin" {
-			t.Errorf("the linked account signs in %s", name)
-		}
-		s.sent("/profile?done=unlinked", "/profile/oidc")
-		ann, jar := who("ann@example.com")
-		if a := as(jar).post("/profile/oidc"); a.StatusCode != http.StatusBadRequest ||
-			!strings.Contains(a.body, "only way you can sign in") {
-			t.Errorf("%s may lock themselves out: status %d", ann, a.StatusCode)
-		}
-	})
+// linkAccount links accounts to users and unlinks them.
+func (s *server) linkAccount(t *testing.T) {
+	r := s.request(http.MethodGet, "/profile/oidc", nil)
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	if a := s.do(r); a.StatusCode != http.StatusForbidden {
+		t.Errorf("another site may link accounts: status %d", a.StatusCode)
+	}
+	if a := s.get("/profile/oidc"); a.StatusCode != http.StatusForbidden {
+		t.Errorf("a bookmark may link accounts: status %d", a.StatusCode)
+	}
+	c := &http.Client{Jar: s.http.Jar}
+	if a := throughDex(t, c, s.url+"/profile/oidc", "ann@example.com"); a.StatusCode != http.StatusBadRequest ||
+		!strings.Contains(a.body, "signs in another user") {
+		t.Errorf("ann's account is linked twice: status %d: %s", a.StatusCode, faultsOf(a.body))
+	}
+	s.sent("/users", "/users/Admin-2", "do", "delete")
+	if a := throughDex(t, c, s.url+"/profile/oidc", "root@example.com"); a.StatusCode != http.StatusOK ||
+		!strings.Contains(a.body, "The account is yours to sign in with.") {
+		t.Errorf("linking: status %d: %s", a.StatusCode, faultsOf(a.body))
+	}
+	if name, _ := s.viaProvider(t, "root@example.com"); name != "admin" {
+		t.Errorf("the linked account signs in %s", name)
+	}
+	s.sent("/profile?done=unlinked", "/profile/oidc")
+	ann, jar := s.viaProvider(t, "ann@example.com")
+	if a := s.with(jar).post("/profile/oidc"); a.StatusCode != http.StatusBadRequest ||
+		!strings.Contains(a.body, "only way you can sign in") {
+		t.Errorf("%s may lock themselves out: status %d", ann, a.StatusCode)
+	}
+}
 
-	t.Run("disabled", func(t *testing.T) {
-		s.sent("/users", "/users/crew", "do", "disable")
-		if a := throughDex(t, browsing(t, ""), s.url+"/login/oidc",
-			"crew@elsewhere.org"); a.StatusCode != http.StatusForbidden ||
-			!strings.Contains(a.body, "User crew is disabled") {
-			t.Errorf("a disabled user: status %d: %s", a.StatusCode, faultsOf(a.body))
-		}
-	})
+// disabledSignOn signs in a disabled user.
+func (s *server) disabledSignOn(t *testing.T) {
+	s.sent("/users", "/users/crew", "do", "disable")
+	if a := throughDex(t, browsing(t, ""), s.url+"/login/oidc",
+		"crew@elsewhere.org"); a.StatusCode != http.StatusForbidden ||
+		!strings.Contains(a.body, "User crew is disabled") {
+		t.Errorf("a disabled user: status %d: %s", a.StatusCode, faultsOf(a.body))
+	}
+}
 
-	t.Run("browser", func(t *testing.T) {
-		b := chromium(t)
-		b.open(s.url + "/acme-2/nothing")
-		b.js(`document.querySelector("a[href^='/login/oidc']").click()`)
-		b.until(`document.querySelector("input[name=login]") !== null`)
-		b.js(`(f => { f.elements.login.value = "owner@example.com"; f.elements.password.value = "` + password +
-			`"; f.querySelector("button[type=submit]").click(); })(document.forms[0])`)
-		b.until(`location.pathname === "/acme-2/nothing" && document.querySelector(".me")?.textContent.includes("acme-2")`)
-		b.open(s.url + "/profile")
-		b.until(`document.querySelector("form[action='/profile/oidc'] button") !== null`)
-	})
+// browserSignOn signs in with a real browser.
+func (s *server) browserSignOn(t *testing.T) {
+	b := chromium(t)
+	b.open(s.url + "/acme-2/nothing")
+	b.js(`document.querySelector("a[href^='/login/oidc']").click()`)
+	b.until(`document.querySelector("input[name=login]") !== null`)
+	b.js(`(f => { f.elements.login.value = "owner@example.com"; f.elements.password.value = "` + password +
+		`"; f.querySelector("button[type=submit]").click(); })(document.forms[0])`)
+	b.until(`location.pathname === "/acme-2/nothing" && document.querySelector(".me")?.textContent.includes("acme-2")`)
+	b.open(s.url + "/profile")
+	b.until(`document.querySelector("form[action='/profile/oidc'] button") !== null`)
 }
 
 // TestSignOnWithoutProvider starts a server whose provider is down.
 func TestSignOnWithoutProvider(t *testing.T) {
 	t.Parallel()
 	s, _ := startIn(t, t.TempDir(), false, func(c *app.Config) {
-		c.OIDCIssuer, c.OIDCClientID, c.OIDCAllow = fmt.Sprintf("http://127.0.0.1:%d", testenv.Port(t)), "hookyard",
-			[]string{"*"}
+		c.OIDCIssuer = fmt.Sprintf("http://127.0.0.1:%d", testenv.Port(t))
+		c.OIDCClientID, c.OIDCAllow = "hookyard", []string{"*"}
 	})
 	a := s.get("/login/oidc?next=/profile")
 	if a.StatusCode != http.StatusServiceUnavailable || !strings.Contains(a.body, "does not say how to sign in") ||

@@ -138,8 +138,9 @@ func New(ctx context.Context, config Config, version string, log *slog.Logger) (
 		return fail(err)
 	}
 	a.web, err = web.New(web.Options{
-		Store: a.db, API: a.api, Ingest: a.ingest, Stats: a.dispatcher.Stats, Listeners: a.gate.Open, Auth: a.auth,
-		SignOn: signOn, Bins: a.bins, Filter: a.accepts, Limits: config.Limits, Log: log,
+		Store: a.db, Control: a.control, API: a.api, Ingest: a.ingest, Stats: a.dispatcher.Stats,
+		Listeners: a.gate.Open, Auth: a.auth, SignOn: signOn, Bins: a.bins, Filter: a.accepts,
+		Limits: config.Limits, Log: log,
 		BaseURL: a.config.BaseURL, Version: version, Targets: a.config.AllowTargets, Dev: config.Dev,
 	})
 	if err != nil {

@@ -22,9 +22,9 @@ func (v *visit) curlOf(e *hookyard.Event) string {
 		return ""
 	}
 	var b strings.Builder
-	p := v.view.Project
+	p := v.project.View.Project
 	method, to := "POST", v.web.o.BaseURL+"/api/projects"+join(p.Owner, p.Name, "events")
-	if s := v.view.Sources[e.Source]; s != nil && e.Method != "" {
+	if s := v.project.View.Sources[e.Source]; s != nil && e.Method != "" {
 		method, to = e.Method, v.web.o.BaseURL+"/in"+join(p.Owner, p.Name, e.Source)+e.Target
 	}
 	b.WriteString("curl -X " + quote(method) + " " + quote(to))

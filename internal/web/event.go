@@ -9,6 +9,7 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
+	"github.com/hookyard/hookyard/internal/control"
 )
 
 // eventPage shows an event and what happened to it.
@@ -163,8 +164,12 @@ func (v *visit) createReplayHook() (string, error) {
 		return "", hookyard.FieldErrorf("url", "Give the URL to send the event to.")
 	}
 	id := v.hookID(to)
-	settings := map[string]any{"url": to, "events": []string{}, "active": true,
-		"description": "Made to send an event again to this URL",
-		"expiresAt":   time.Now().UTC().Add(24 * time.Hour), "schedule": []string{"0s", "5s"}}
-	return id, v.do(http.MethodPut, settings, nil, "hooks", id)
+	_, err := v.project.CreateHook(v.ctx(), id, control.HookPatch{
+		URL:         control.Value(to),
+		Events:      control.Value(hookyard.Selector{}),
+		Description: control.Value("Made to send an event again to this URL"),
+		ExpiresAt:   control.Value(time.Now().UTC().Add(24 * time.Hour)),
+		Schedule:    control.Value([]hookyard.Duration{0, hookyard.Duration(5 * time.Second)}),
+	})
+	return id, err
 }

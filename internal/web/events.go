@@ -28,7 +28,7 @@ func eventFields() []string {
 }
 
 func listEvents(v *visit) error {
-	p := &eventsPage{Query: map[string]string{}, Hooks: v.view.Hooks}
+	p := &eventsPage{Query: map[string]string{}, Hooks: v.project.View.Hooks}
 	p.Tab = "events"
 	for _, name := range eventFields() {
 		p.Query[name] = v.get(name)
@@ -113,7 +113,7 @@ func (v *visit) eventQuery() (q hookyard.EventQuery, err error) {
 		return q, hookyard.FieldErrorf("state", "There is no such state.")
 	}
 	if id := v.get("hook"); id != "" {
-		h := v.view.Hook(id)
+		h := v.project.View.Hook(id)
 		if h == nil {
 			return q, hookyard.FieldErrorf("hook", "There is no such hook in this project.")
 		}

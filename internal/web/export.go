@@ -22,7 +22,8 @@ func export(v *visit) error {
 	}
 	h := v.w.Header()
 	h.Set("Content-Type", "application/json; charset=utf-8")
-	h.Set("Content-Disposition", `attachment; filename="`+v.view.Project.Owner+"-"+v.view.Project.Name+`.json"`)
+	p := v.project.View.Project
+	h.Set("Content-Disposition", `attachment; filename="`+p.Owner+"-"+p.Name+`.json"`)
 	h.Set("Cache-Control", "no-store")
 	return writeBody(v.w, v.r, http.StatusOK, b)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
+	"github.com/hookyard/hookyard/internal/control"
 )
 
 // hookPage shows how a hook is doing.
@@ -52,7 +53,7 @@ func (v *visit) hook(id string, p *hookPage, fault error) error {
 		return err
 	}
 	p.Tab = "webhooks"
-	p.Hook, p.Format = h, v.view.Project.EffectiveFormat(h)
+	p.Hook, p.Format = h, v.project.View.Project.EffectiveFormat(h)
 	p.Off, _ = h.IsOff()
 	if h.Description != noDescription {
 		p.About = h.Description
@@ -143,16 +144,19 @@ func hookAction(v *visit) error {
 	case "":
 		return deleteHook(v)
 	case "delete":
-		if err := v.do(http.MethodDelete, nil, nil, "hooks", id); err != nil {
+		if err := v.project.DeleteHook(v.ctx(), id, 0); err != nil {
 			return err
 		}
 		return v.redirect(v.home("webhooks"), "deleted")
 	case "test":
-		return v.hookActionDone(v.do(http.MethodPost, nil, nil, "hooks", id, "test"), here, "tested")
+		_, err := v.project.TestHook(v.ctx(), id)
+		return v.hookActionDone(err, here, "tested")
 	case "enable":
-		return v.hookActionDone(v.do(http.MethodPost, nil, nil, "hooks", id, "enable"), here, "on")
+		_, err := v.project.EnableHook(v.ctx(), id)
+		return v.hookActionDone(err, here, "on")
 	case "disable":
-		return v.hookActionDone(v.do(http.MethodPatch, map[string]any{"active": false}, nil, "hooks", id), here, "off")
+		_, err := v.project.UpdateHook(v.ctx(), id, control.HookPatch{Active: control.Value(false)})
+		return v.hookActionDone(err, here, "off")
 	case "rotate":
 		return rotateHook(v, id)
 	case "catchup":
@@ -172,16 +176,15 @@ func (v *visit) hookActionDone(err error, to, note string) error {
 }
 
 func rotateHook(v *visit, id string) error {
-	overlap := hookyard.Duration(24 * time.Hour)
+	var in control.Rotation
 	if v.has("leaked") {
-		overlap = 0
+		in.Overlap = control.Value(hookyard.Duration(0))
 	}
-	var made client.NewSecret
-	if err := v.do(http.MethodPost, client.Rotation{Overlap: &overlap}, &made, "hooks", id,
-		"rotate-secret"); err != nil {
+	secret, err := v.project.RotateHookSecret(v.ctx(), id, in)
+	if err != nil {
 		return v.hook(id, &hookPage{}, err)
 	}
-	return v.showOnce(v.home("webhooks", id), made.Secret, "")
+	return v.showOnce(v.home("webhooks", id), secret, "")
 }
 
 // catchUp replays the deliveries that the hook missed.

@@ -58,11 +58,11 @@ func updateHook(v *visit, id string) error {
 		}
 		return v.edit(h, f, nil)
 	}
-	settings, err := f.settings(v.view.Project, h, v.web.o.Limits)
+	in, err := v.hookPatch(f, h)
 	if err != nil {
 		return v.edit(h, f, err)
 	}
-	err = v.doAt(f.Revision, http.MethodPatch, settings, "hooks", id)
+	_, err = v.project.UpdateHook(v.ctx(), id, in)
 	if err == nil {
 		return v.redirect(v.home("webhooks", id), "saved")
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/control"
 	"github.com/hookyard/hookyard/internal/format"
 )
 
@@ -95,7 +97,7 @@ func (v *visit) readHookForm() *hookForm {
 	return f
 }
 
-// noDescription is what the API, as WebGME, gives a hook without one.
+// noDescription is the description of a hook that was given none, as at WebGME. Pages show it as none.
 const noDescription = "No description given"
 
 // formOf returns the form filled in with a hook.
@@ -154,7 +156,7 @@ func formOf(h *hookyard.Hook) *hookForm {
 // events.
 func (v *visit) fillChoices(f *hookForm) error {
 	f.Formats = format.Names()
-	f.Types = v.view.Project.Catalogue()
+	f.Types = v.project.View.Project.Catalogue()
 	if len(f.Types) == 0 {
 		found, err := v.web.o.Store.RecentTypes(v.ctx(), v.key(), 500)
 		if err != nil {
@@ -185,7 +187,7 @@ func (v *visit) fillChoices(f *hookForm) error {
 // the newest events.
 func (v *visit) knownFeatures(f *hookForm) error {
 	f.Known = words(f.Features)
-	if v.view.Project.Preset == "netbeans" {
+	if v.project.View.Project.Preset == "netbeans" {
 		events, err := v.recentEvents()
 		if err != nil {
 			return err
@@ -225,73 +227,79 @@ func (f *hookForm) selector(p *hookyard.Project) hookyard.Selector {
 	return hookyard.Selector{Names: names}
 }
 
-// settings makes the body for the API. before is the hook that is changed, nil when it is made.
-func (f *hookForm) settings(p *hookyard.Project, before *hookyard.Hook, limits hookyard.Limits) (map[string]any,
-	error) {
-	if err := f.check(limits); err != nil {
-		return nil, err
+// hookPatch returns what the form sets. before is the hook that is changed, or nil for a new one.
+func (v *visit) hookPatch(f *hookForm, before *hookyard.Hook) (control.HookPatch, error) {
+	if err := f.check(v.web.o.Limits); err != nil {
+		return control.HookPatch{}, err
 	}
-	out := map[string]any{
-		"url": f.URL, "events": f.selector(p), "description": f.Description, "active": f.Active, "format": f.Type,
-		"contentType": f.ContentType,
-		"template":    f.Template, "features": words(f.Features), "ordered": f.Ordered, "filter": f.Filter,
-		"insecureTls": f.InsecureTLS,
+	in := control.HookPatch{
+		URL:         control.Value(f.URL),
+		Events:      control.Value(f.selector(v.project.View.Project)),
+		Description: control.Value(cmp.Or(f.Description, noDescription)),
+		Active:      control.Value(f.Active),
+		Format:      control.Value(f.format()),
+		ContentType: control.Value(f.ContentType),
+		Template:    control.Value(f.Template),
+		Features:    control.Value(words(f.Features)),
+		Ordered:     control.Value(f.Ordered),
+		Filter:      control.Value(f.Filter),
+		InsecureTLS: control.Value(f.InsecureTLS),
 	}
-	if as, yobi := yobiTypes()[f.Type]; yobi {
-		out["format"] = as
-	}
-	if f.Description == "" {
-		out["description"] = nil // an empty one would leave the one there is
-	}
-	if f.Secret != "" || f.NoSecret {
-		out["secret"] = f.Secret
-		if f.NoSecret {
-			out["secret"] = ""
-		}
+	switch {
+	case f.NoSecret:
+		in.Secret = control.Value("")
+	case f.Secret != "":
+		in.Secret = control.Value(f.Secret)
 	}
 	if f.Policy != "" || before != nil {
 		after, err := number("off.after", f.After)
 		if err != nil {
-			return nil, err
+			return in, err
 		}
-		out["off"] = map[string]any{"policy": f.Policy, "after": int(after)}
+		in.Off = control.Value(hookyard.OffPolicy{Policy: f.Policy, After: int(after)})
 	}
-	return out, f.numbers(out, before)
-}
-
-// numbers adds the fields that may be left empty for their default.
-func (f *hookForm) numbers(out map[string]any, before *hookyard.Hook) error {
 	headers, err := f.headers(before)
 	if err != nil {
-		return err
+		return in, err
 	}
-	out["headers"] = headers
+	in.Headers = control.Value(headers)
+	if in.Revision, err = f.revision(); err != nil {
+		return in, err
+	}
+	return in, f.sending(&in)
+}
+
+// sending sets what the form says of the pace of deliveries. An empty field is the default.
+func (f *hookForm) sending(in *control.HookPatch) error {
 	inFlight, err := number("inFlight", f.InFlight)
 	if err != nil {
 		return err
 	}
+	in.InFlight = control.Value(int(inFlight))
 	rate, err := number("rate", f.Rate)
 	if err != nil {
 		return err
 	}
-	out["inFlight"], out["rate"] = int(inFlight), rate
-	out["timeout"], out["schedule"] = "0s", nil
+	in.Rate = control.Value(rate)
+	in.Timeout = control.Null[hookyard.Duration]()
 	if f.Timeout != "" {
-		if _, err := hookyard.ParseDuration(f.Timeout); err != nil {
+		d, err := hookyard.ParseDuration(f.Timeout)
+		if err != nil {
 			return hookyard.FieldErrorf("timeout", "%q is not a duration; write for example 15s.",
 				hookyard.Clean(f.Timeout, 50))
 		}
-		out["timeout"] = f.Timeout
+		in.Timeout = control.Value(hookyard.Duration(d))
 	}
-	if waits := words(f.Schedule); len(waits) > 0 {
-		for _, w := range waits {
-			if _, err := hookyard.ParseDuration(w); err != nil {
-				return hookyard.FieldErrorf("schedule", "%q is not a duration; write for example 0s, 5s, 5m, 1h.",
-					hookyard.Clean(w, 50))
-			}
+	var schedule []hookyard.Duration
+	for _, w := range words(f.Schedule) {
+		d, err := hookyard.ParseDuration(w)
+		if err != nil {
+			return hookyard.FieldErrorf("schedule", "%q is not a duration; write for example 0s, 5s, 5m, 1h.",
+				hookyard.Clean(w, 50))
 		}
-		out["schedule"] = waits
+		schedule = append(schedule, hookyard.Duration(d))
 	}
+	in.Schedule = control.Value(schedule)
 	return nil
 }
 
@@ -307,9 +315,9 @@ func number(field, text string) (float64, error) {
 	return n, nil
 }
 
-// headers reads one "Name: value" a line. What was there before and is not any more is taken away.
-func (f *hookForm) headers(before *hookyard.Hook) (map[string]*string, error) {
-	out := map[string]*string{}
+// headers reads one "Name: value" a line. A header of the hook that the form does not name any more is deleted.
+func (f *hookForm) headers(before *hookyard.Hook) (control.HeaderPatch, error) {
+	out := control.HeaderPatch{}
 	for line := range strings.Lines(f.Headers) {
 		line = strings.TrimSpace(line)
 		if line == "" {
@@ -320,7 +328,8 @@ func (f *hookForm) headers(before *hookyard.Hook) (map[string]*string, error) {
 			return nil, hookyard.FieldErrorf("headers", "%q is not a header; write Name: value, one a line.",
 				hookyard.Clean(line, 50))
 		}
-		out[http.CanonicalHeaderKey(strings.TrimSpace(name))] = ptr(strings.TrimSpace(value))
+		value = strings.TrimSpace(value)
+		out[http.CanonicalHeaderKey(strings.TrimSpace(name))] = &value
 	}
 	if before != nil {
 		for name := range before.Headers {
@@ -352,7 +361,7 @@ func (v *visit) hookID(raw string) string {
 		if n > 1 {
 			id = fmt.Sprintf("%s-%d", base, n)
 		}
-		if v.view.Hook(id) == nil {
+		if v.project.View.Hook(id) == nil {
 			return id
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/control"
 	"github.com/hookyard/hookyard/signature"
 )
 
@@ -88,7 +89,7 @@ func (v *visit) hooks(f *hookForm, fault error) error {
 		return err
 	}
 	for _, h := range p.part(hooks, v.get("q"), v.get("after")) {
-		row := hookRow{Hook: h, Format: v.view.Project.EffectiveFormat(h)}
+		row := hookRow{Hook: h, Format: v.project.View.Project.EffectiveFormat(h)}
 		counts, err := v.web.o.Store.HookCounts(v.ctx(), h.Key, newestCounted)
 		if err != nil {
 			return err
@@ -151,7 +152,7 @@ func createHook(v *visit) error {
 		}
 		return v.hooks(f, nil)
 	}
-	settings, err := f.settings(v.view.Project, nil, v.web.o.Limits)
+	in, err := v.hookPatch(f, nil)
 	if err != nil {
 		return v.hooks(f, err)
 	}
@@ -159,9 +160,9 @@ func createHook(v *visit) error {
 	made := ""
 	if v.get("secretFrom") == "made" && f.Secret == "" {
 		made = signature.NewSecret()
-		settings["secret"] = made
+		in.Secret = control.Value(made)
 	}
-	if err := v.do(http.MethodPut, settings, nil, "hooks", id); err != nil {
+	if _, err := v.project.CreateHook(v.ctx(), id, in); err != nil {
 		if hookyard.CodeOf(err) == hookyard.Conflict {
 			err = hookyard.FieldErrorf("id", "There is a hook of this id already.")
 		}

@@ -180,8 +180,8 @@ func (v *visit) fill(b *base, title string) {
 	if v.id != nil && !v.id.Guest {
 		b.User, b.Admin = v.id.User.Name, v.id.IsAdmin()
 	}
-	if v.view != nil {
-		b.Project, b.Role = v.view.Project, v.role
+	if v.project != nil {
+		b.Project, b.Role = v.project.View.Project, v.project.Role
 	}
 	if b.Problem == nil {
 		b.Note = noteOf(v.form.Get("done"))

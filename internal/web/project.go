@@ -66,7 +66,7 @@ func showProject(v *visit) error {
 	if p.More = len(p.Failing) - failingShown; p.More > 0 {
 		p.Failing = p.Failing[:failingShown]
 	}
-	for _, s := range v.view.Sources {
+	for _, s := range v.project.View.Sources {
 		p.Sources = append(p.Sources, s)
 	}
 	if p.Empty = len(p.Events.Events) == 0; !p.Empty {
@@ -74,7 +74,7 @@ func showProject(v *visit) error {
 			return err
 		}
 	}
-	return v.show(http.StatusOK, v.view.Project.Path(), p)
+	return v.show(http.StatusOK, v.project.View.Project.Path(), p)
 }
 
 func (v *visit) fillRates(p *projectPage) error {

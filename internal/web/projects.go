@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/control"
 )
 
 // projectRow is a project with its health at a glance.
@@ -53,37 +54,17 @@ func showProjects(v *visit) error { return v.projects(nil, &projectsPage{Owner: 
 
 func (v *visit) projects(fault error, p *projectsPage) error {
 	p.Presets = presets()
-	user, after := v.id.User, v.get("after")
-	if v.id.IsAdmin() || v.id.Guest {
-		user = nil // everything; roles sort out what a guest may see
+	list, next, err := v.web.o.Control.Projects(v.ctx(), v.id, v.get("after"), projectsShown)
+	if err != nil {
+		return err
 	}
-	for {
-		found, err := v.web.o.Store.Projects(v.ctx(), user, after, projectsShown+1)
+	p.After = next
+	for _, one := range list {
+		row, err := v.web.summarize(v.ctx(), one)
 		if err != nil {
 			return err
 		}
-		for _, one := range found {
-			if len(p.Projects) == projectsShown {
-				p.After = after
-				break
-			}
-			after = one.Path()
-			role, err := v.web.o.Auth.Role(v.ctx(), v.id, one)
-			if err != nil {
-				return err
-			}
-			if !role.Allows(hookyard.RoleRead) {
-				continue
-			}
-			row, err := v.web.summarize(v.ctx(), one)
-			if err != nil {
-				return err
-			}
-			p.Projects = append(p.Projects, row)
-		}
-		if len(found) <= projectsShown || p.After != "" {
-			break
-		}
+		p.Projects = append(p.Projects, row)
 	}
 	if fault != nil {
 		return v.showInvalid(fault, "Projects", p)
@@ -143,19 +124,19 @@ func inTrouble(h *hookyard.Hook) bool {
 
 func createProject(v *visit) error {
 	p := &projectsPage{Owner: v.get("owner"), Name: v.get("name"), Preset: v.get("preset"), About: v.get("description")}
-	fresh := &hookyard.Project{Owner: p.Owner, Name: p.Name}
-	if err := fresh.Validate(v.web.o.Limits); err != nil {
+	if err := (&hookyard.Project{Owner: p.Owner, Name: p.Name}).Validate(v.web.o.Limits); err != nil {
 		return v.projects(err, p)
 	}
-	if there, err := v.web.o.Store.View(v.ctx(), p.Owner, p.Name); err == nil {
-		if role, err := v.web.o.Auth.Role(v.ctx(), v.id, fresh); err == nil && role.Allows(hookyard.RoleAdmin) {
-			return v.projects(hookyard.FieldErrorf("name", "You have a project %s already.", there.Project.Path()), p)
-		}
-	}
-	in := map[string]any{"description": p.About, "preset": p.Preset}
-	err := v.web.o.API.Do(v.ctx(), v.id, http.MethodPut, "/projects"+join(p.Owner, p.Name), in, nil)
-	if hookyard.CodeOf(err) == hookyard.Forbidden {
+	project, err := v.web.o.Control.Project(v.ctx(), v.id, p.Owner, p.Name, control.Own)
+	switch {
+	case hookyard.CodeOf(err) == hookyard.Forbidden:
 		err = hookyard.FieldErrorf("owner", "You may not make projects of this owner; yours is %s.", v.id.User.Name)
+	case err == nil && project.Key() != 0:
+		err = hookyard.FieldErrorf("name", "You have a project %s already.", project.View.Project.Path())
+	}
+	if err == nil {
+		in := control.ProjectPatch{Description: control.Value(p.About), Preset: control.Value(p.Preset)}
+		_, _, err = project.Put(v.ctx(), in)
 	}
 	if err != nil {
 		return v.projects(err, p)

@@ -37,7 +37,7 @@ func listReplays(v *visit) error {
 }
 
 func (v *visit) replays(p *replaysPage, fault error) error {
-	p.Tab, p.Hooks = "replays", v.view.Hooks
+	p.Tab, p.Hooks = "replays", v.project.View.Hooks
 	var err error
 	if p.Replays, err = v.web.o.Store.Replays(v.ctx(), v.key(), 30); err != nil {
 		return err

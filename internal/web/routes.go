@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/control"
 )
 
 // routes registers every page.
@@ -13,84 +14,84 @@ func (w *Web) routes() {
 	// For clients that do not read the page.
 	w.mux.Handle("GET /favicon.ico", http.RedirectHandler(w.assets["icon.svg"].url, http.StatusFound))
 	w.mux.HandleFunc("GET /robots.txt", noRobots)
-	w.handle("GET /login", open, serveLogin)
-	w.handle("POST /login", open, login)
-	w.handle("POST /logout", open, logout)
-	w.handle("POST /theme", open, setTheme)
+	w.handle("GET /login", control.Public, serveLogin)
+	w.handle("POST /login", control.Public, login)
+	w.handle("POST /logout", control.Public, logout)
+	w.handle("POST /theme", control.Public, setTheme)
 	if w.o.SignOn != nil {
-		w.handle("GET /login/oidc", open, beginSignOn)
-		w.handle("GET "+SignOnReturn, open, finishSignOn)
-		w.handle("GET /profile/oidc", signedIn, beginLink)
-		w.handle("POST /profile/oidc", signedIn, unlink)
+		w.handle("GET /login/oidc", control.Public, beginSignOn)
+		w.handle("GET "+SignOnReturn, control.Public, finishSignOn)
+		w.handle("GET /profile/oidc", control.SignedIn, beginLink)
+		w.handle("POST /profile/oidc", control.SignedIn, unlink)
 	}
-	w.handle("GET /setup", open, showSetup)
-	w.handle("POST /setup", open, finishSetup)
+	w.handle("GET /setup", control.Public, showSetup)
+	w.handle("POST /setup", control.Public, finishSetup)
 
-	w.handle("GET /{$}", anybody, showProjects)
-	w.handle("POST /{$}", signedIn, createProject)
-	w.handle("GET /profile", signedIn, showProfile)
-	w.handle("POST /profile/password", signedIn, changePassword)
-	w.handle("POST /profile/tokens", signedIn, createToken)
-	w.handle("POST /profile/revoke", signedIn, deleteToken)
-	w.handle("POST /profile/sessions", signedIn, deleteSession)
-	w.handle("GET /users", administrator, showUsers)
-	w.handle("POST /users", administrator, createUser)
-	w.handle("POST /users/{user}", administrator, userAction)
-	w.handle("GET /status", administrator, showStatus)
+	w.handle("GET /{$}", control.Anyone, showProjects)
+	w.handle("POST /{$}", control.SignedIn, createProject)
+	w.handle("GET /profile", control.SignedIn, showProfile)
+	w.handle("POST /profile/password", control.SignedIn, changePassword)
+	w.handle("POST /profile/tokens", control.SignedIn, createToken)
+	w.handle("POST /profile/revoke", control.SignedIn, deleteToken)
+	w.handle("POST /profile/sessions", control.SignedIn, deleteSession)
+	w.handle("GET /users", control.Administrator, showUsers)
+	w.handle("POST /users", control.Administrator, createUser)
+	w.handle("POST /users/{user}", control.Administrator, userAction)
+	w.handle("GET /status", control.Administrator, showStatus)
 
 	if w.o.Bins != nil {
-		w.handle("GET /bins", anybody, showBins)
-		w.handle("POST /bins", signedIn, createBin)
-		w.handle("GET /bins/{bin}", open, showBin)
-		w.handle("POST /bins/{bin}", open, binAction)
+		w.handle("GET /bins", control.Anyone, showBins)
+		w.handle("POST /bins", control.SignedIn, createBin)
+		w.handle("GET /bins/{bin}", control.Public, showBin)
+		w.handle("POST /bins/{bin}", control.Public, binAction)
 	}
 	w.projectRoutes()
-	w.handle("/", open, notFound)
+	w.handle("/", control.Public, notFound)
 }
 
 // projectRoutes registers the pages of a project.
 func (w *Web) projectRoutes() {
 	const project = "/{owner}/{project}"
 
-	w.handle("GET "+project, toRead, showProject)
-	w.handle("GET "+project+"/webhooks", toRead, listHooks)
-	w.handle("POST "+project+"/webhooks", toWrite, createHook)
-	w.handle("GET "+project+"/webhooks/{id}", toRead, showHook)
-	w.handle("POST "+project+"/webhooks/{id}", toWrite, hookAction)
-	w.handle("DELETE "+project+"/webhooks/{id}", toWrite, deleteHook)
-	w.handle("GET "+project+"/webhooks/{id}/edit", toWrite, editHook)
+	w.handle("GET "+project, control.Read, showProject)
+	w.handle("GET "+project+"/webhooks", control.Read, listHooks)
+	w.handle("POST "+project+"/webhooks", control.Write, createHook)
+	w.handle("GET "+project+"/webhooks/{id}", control.Read, showHook)
+	w.handle("POST "+project+"/webhooks/{id}", control.Write, hookAction)
+	w.handle("DELETE "+project+"/webhooks/{id}", control.Write, deleteHook)
+	w.handle("GET "+project+"/webhooks/{id}/edit", control.Write, editHook)
 
-	w.handle("GET "+project+"/events", toRead, listEvents)
-	w.handle("GET "+project+"/publish", toWrite, editEvent)
-	w.handle("POST "+project+"/publish", toWrite, sendEdited)
-	w.handle("GET "+project+"/events/{id}", toRead, showEvent)
-	w.handle("POST "+project+"/events/{id}", toWrite, replayEvent)
-	w.handle("GET "+project+"/events/{id}/edit", toWrite, editEvent)
-	w.handle("POST "+project+"/events/{id}/edit", toWrite, sendEdited)
-	w.handle("GET "+project+"/deliveries", toRead, listDeliveries)
-	w.handle("GET "+project+"/deliveries/{id}", toRead, showDelivery)
-	w.handle("POST "+project+"/deliveries/{id}", toWrite, deliveryAction)
-	w.handle("GET "+project+"/replays", toRead, listReplays)
-	w.handle("POST "+project+"/replays", toWrite, createReplay)
-	w.handle("POST "+project+"/replays/{id}", toWrite, cancelReplay)
+	w.handle("GET "+project+"/events", control.Read, listEvents)
+	w.handle("GET "+project+"/publish", control.Write, editEvent)
+	w.handle("POST "+project+"/publish", control.Write, sendEdited)
+	w.handle("GET "+project+"/events/{id}", control.Read, showEvent)
+	w.handle("POST "+project+"/events/{id}", control.Write, replayEvent)
+	w.handle("GET "+project+"/events/{id}/edit", control.Write, editEvent)
+	w.handle("POST "+project+"/events/{id}/edit", control.Write, sendEdited)
+	w.handle("GET "+project+"/deliveries", control.Read, listDeliveries)
+	w.handle("GET "+project+"/deliveries/{id}", control.Read, showDelivery)
+	w.handle("POST "+project+"/deliveries/{id}", control.Write, deliveryAction)
+	w.handle("GET "+project+"/replays", control.Read, listReplays)
+	w.handle("POST "+project+"/replays", control.Write, createReplay)
+	w.handle("POST "+project+"/replays/{id}", control.Write, cancelReplay)
 
-	w.handle("GET "+project+"/sources", toRead, listSources)
-	w.handle("POST "+project+"/sources", toWrite, createSource)
-	w.handle("GET "+project+"/sources/{name}", toRead, showSource)
-	w.handle("POST "+project+"/sources/{name}", toWrite, sourceAction)
+	w.handle("GET "+project+"/sources", control.Read, listSources)
+	w.handle("POST "+project+"/sources", control.Write, createSource)
+	w.handle("GET "+project+"/sources/{name}", control.Read, showSource)
+	w.handle("POST "+project+"/sources/{name}", control.Write, sourceAction)
 
-	w.handle("GET "+project+"/settings", toRule, showSettings)
-	w.handle("POST "+project+"/settings", toRule, updateSettings)
-	w.handle("POST "+project+"/members", toRule, setMember)
-	w.handle("POST "+project+"/defaults", toRule, addDefaultHooks)
-	w.handle("POST "+project+"/delete", toRule, deleteProject)
-	w.handle("GET "+project+"/export", toRule, export)
-	w.handle("GET "+project+"/audit", toRead, showAudit)
+	w.handle("GET "+project+"/settings", control.Admin, showSettings)
+	w.handle("POST "+project+"/settings", control.Admin, updateSettings)
+	w.handle("POST "+project+"/members", control.Admin, setMember)
+	w.handle("POST "+project+"/defaults", control.Admin, addDefaultHooks)
+	w.handle("POST "+project+"/delete", control.Admin, deleteProject)
+	w.handle("GET "+project+"/export", control.Admin, export)
+	w.handle("GET "+project+"/audit", control.Read, showAudit)
 
-	w.handle("GET "+project+"/{$}", open, func(v *visit) error {
+	w.handle("GET "+project+"/{$}", control.Public, func(v *visit) error {
 		return v.redirect(join(v.r.PathValue("owner"), v.r.PathValue("project")), "")
 	})
-	w.handle("GET "+project+"/hooks", open, func(v *visit) error { // as the API calls them
+	w.handle("GET "+project+"/hooks", control.Public, func(v *visit) error { // as the API calls them
 		return v.redirect(join(v.r.PathValue("owner"), v.r.PathValue("project"), "webhooks"), "")
 	})
 }
@@ -104,8 +105,8 @@ func notFound(v *visit) error {
 	}
 	v.r.SetPathValue("owner", parts[1])
 	v.r.SetPathValue("project", parts[2])
-	if err := v.admit(toRead); err != nil {
-		v.view = nil // no right and no project look the same
+	if err := v.admit(control.Read); err != nil {
+		v.project = nil // the page must look as if there were no project
 	}
 	return missing
 }

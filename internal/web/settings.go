@@ -1,13 +1,13 @@
 package web
 
 import (
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
+	"github.com/hookyard/hookyard/internal/control"
 	"github.com/hookyard/hookyard/internal/format"
 )
 
@@ -29,7 +29,7 @@ type settingsPage struct {
 
 // defaultHook is a hook that every new project is given.
 type defaultHook struct {
-	client.Hook
+	*hookyard.Hook
 	Here bool // this project has a hook of its id
 }
 
@@ -41,7 +41,7 @@ type settingsForm struct {
 }
 
 func showSettings(v *visit) error {
-	return v.settings(&settingsPage{Form: settingsOf(v.view.Project)}, nil)
+	return v.settings(&settingsPage{Form: settingsOf(v.project.View.Project)}, nil)
 }
 
 func settingsOf(p *hookyard.Project) settingsForm {
@@ -77,12 +77,13 @@ func (v *visit) settings(p *settingsPage, fault error) error {
 }
 
 func (v *visit) fillDefaults(p *settingsPage) error {
-	var all map[string]client.Hook
-	if err := v.do(http.MethodGet, nil, &all, "default-hooks"); err != nil {
+	hooks, err := v.project.DefaultHooks()
+	if err != nil {
 		return err
 	}
-	for _, id := range slices.Sorted(maps.Keys(all)) {
-		d := defaultHook{all[id], v.view.Hook(id) != nil}
+	slices.SortFunc(hooks, func(a, b *hookyard.Hook) int { return strings.Compare(a.ID, b.ID) })
+	for _, h := range hooks {
+		d := defaultHook{h, v.project.View.Hook(h.ID) != nil}
 		p.Defaults = append(p.Defaults, d)
 		if !d.Here {
 			p.Lacking++
@@ -93,8 +94,8 @@ func (v *visit) fillDefaults(p *settingsPage) error {
 
 // addDefaultHooks creates the default hooks that the project does not have.
 func addDefaultHooks(v *visit) error {
-	if err := v.do(http.MethodPost, nil, nil, "default-hooks"); err != nil {
-		return v.settings(&settingsPage{Form: settingsOf(v.view.Project)}, err)
+	if err := v.project.AddDefaultHooks(v.ctx()); err != nil {
+		return v.settings(&settingsPage{Form: settingsOf(v.project.View.Project)}, err)
 	}
 	return v.redirect(v.home("webhooks"), "created")
 }
@@ -103,35 +104,50 @@ func updateSettings(v *visit) error {
 	f := settingsForm{
 		Description: v.get("description"), Preset: v.get("preset"), EventTypes: v.get("eventTypes"),
 		Format: v.get("format"), Relay: v.get("relay"), RelaySecret: v.form.Get("relaySecret"),
-		HasSecret: v.view.Project.RelaySecret.Value != "", Retention: v.get("retention"),
+		HasSecret: v.project.View.Project.RelaySecret.Value != "", Retention: v.get("retention"),
 		ModelEvents: v.has("modelEvents"), Public: v.has("public"), AllowRequests: v.has("allowRequests"),
 		edition: v.readEdition(),
 	}
-	types := words(f.EventTypes)
-	if types == nil {
-		types = []string{}
+	in, err := f.patch()
+	if err != nil {
+		return v.settings(&settingsPage{Form: f}, err)
 	}
-	in := map[string]any{"description": f.Description, "preset": f.Preset, "eventTypes": types, "format": f.Format,
-		"relay":     f.Relay,
-		"retention": "0s", "modelEvents": f.ModelEvents, "public": f.Public, "allowRequests": f.AllowRequests}
-	if f.Retention != "" {
-		if _, err := hookyard.ParseDuration(f.Retention); err != nil {
-			return v.settings(&settingsPage{Form: f},
-				hookyard.FieldErrorf("retention", "Write a duration such as 30d or 12h, or nothing for the server's."))
-		}
-		in["retention"] = f.Retention
-	}
-	if f.RelaySecret != "" {
-		in["relaySecret"] = f.RelaySecret
-	}
-	if err := v.doAt(f.Revision, http.MethodPatch, in); err != nil {
-		if err := v.reload(); err != nil {
+	if _, err := v.project.Update(v.ctx(), in); err != nil {
+		if err := v.project.Reload(v.ctx()); err != nil {
 			return err
 		}
-		f.noteConflict(err, v.view.Project.Revision)
+		f.noteConflict(err, v.project.View.Project.Revision)
 		return v.settings(&settingsPage{Form: f}, err)
 	}
 	return v.redirect(v.home("settings"), "saved")
+}
+
+// patch returns what the form sets. Empty fields are the defaults.
+func (f *settingsForm) patch() (in control.ProjectPatch, err error) {
+	in = control.ProjectPatch{
+		Description:   control.Value(f.Description),
+		Preset:        control.Value(f.Preset),
+		EventTypes:    control.Value(control.EventTypes(words(f.EventTypes))),
+		Format:        control.Value(f.Format),
+		Relay:         control.Value(f.Relay),
+		Retention:     control.Null[hookyard.Duration](),
+		ModelEvents:   control.Value(f.ModelEvents),
+		Public:        control.Value(f.Public),
+		AllowRequests: control.Value(f.AllowRequests),
+	}
+	if f.Retention != "" {
+		d, err := hookyard.ParseDuration(f.Retention)
+		if err != nil {
+			return in, hookyard.FieldErrorf("retention",
+				"Write a duration such as 30d or 12h, or nothing for the server's.")
+		}
+		in.Retention = control.Value(hookyard.Duration(d))
+	}
+	if f.RelaySecret != "" {
+		in.RelaySecret = control.Value(f.RelaySecret)
+	}
+	in.Revision, err = f.revision()
+	return in, err
 }
 
 func setMember(v *visit) error {
@@ -149,7 +165,7 @@ func setMember(v *visit) error {
 		err = hookyard.FieldErrorf("user", "There is no user of this name.")
 	}
 	if err != nil {
-		p := &settingsPage{Form: settingsOf(v.view.Project), MemberName: name, MemberRole: v.get("role")}
+		p := &settingsPage{Form: settingsOf(v.project.View.Project), MemberName: name, MemberRole: v.get("role")}
 		return v.settings(p, err)
 	}
 	return v.redirect(v.home("settings"), "saved")
@@ -157,11 +173,11 @@ func setMember(v *visit) error {
 
 // deleteProject deletes a project if its name was typed in.
 func deleteProject(v *visit) error {
-	if v.get("confirm") != v.view.Project.Path() {
-		return v.settings(&settingsPage{Form: settingsOf(v.view.Project)},
-			hookyard.FieldErrorf("confirm", "Type %s to delete the project.", v.view.Project.Path()))
+	if v.get("confirm") != v.project.View.Project.Path() {
+		return v.settings(&settingsPage{Form: settingsOf(v.project.View.Project)},
+			hookyard.FieldErrorf("confirm", "Type %s to delete the project.", v.project.View.Project.Path()))
 	}
-	if err := v.do(http.MethodDelete, nil, nil); err != nil {
+	if err := v.project.Delete(v.ctx(), 0); err != nil {
 		return err
 	}
 	return v.redirect("/", "deleted")

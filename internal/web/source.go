@@ -28,7 +28,7 @@ type refusal struct {
 func showSource(v *visit) error { return v.source(&sourcePage{Secret: v.onceSecret()}, nil) }
 
 func (v *visit) source(p *sourcePage, fault error) error {
-	s := v.view.Sources[v.r.PathValue("name")]
+	s := v.project.View.Sources[v.r.PathValue("name")]
 	if s == nil {
 		return hookyard.Errorf(hookyard.NotFound, "There is no such source in this project.")
 	}
@@ -87,7 +87,7 @@ func sourceAction(v *visit) error {
 func updateSource(v *visit, name string) error {
 	f := v.readSourceForm()
 	f.Name = name
-	if s := v.view.Sources[name]; s != nil {
+	if s := v.project.View.Sources[name]; s != nil {
 		f.Type = s.Type
 	}
 	settings, err := f.settings(false)
@@ -97,10 +97,10 @@ func updateSource(v *visit, name string) error {
 	if err == nil {
 		return v.redirect(v.home("sources", name), "saved")
 	}
-	if err := v.reload(); err != nil {
+	if err := v.project.Reload(v.ctx()); err != nil {
 		return err
 	}
-	s := v.view.Sources[name]
+	s := v.project.View.Sources[name]
 	if s == nil {
 		return v.sources(f, hookyard.FieldErrorf("name",
 			"The source was deleted meanwhile. What you typed is below: adding it makes the source again."))

@@ -65,8 +65,8 @@ func listSources(v *visit) error {
 func (v *visit) sources(f sourceForm, fault error) error {
 	p := &sourcesPage{Form: f, Providers: providerList()}
 	p.Tab = "sources"
-	for _, name := range slices.Sorted(maps.Keys(v.view.Sources)) {
-		p.Sources = append(p.Sources, v.view.Sources[name])
+	for _, name := range slices.Sorted(maps.Keys(v.project.View.Sources)) {
+		p.Sources = append(p.Sources, v.project.View.Sources[name])
 	}
 	for i := range p.Providers {
 		if p.Providers[i].Name == f.Type {
@@ -117,7 +117,7 @@ func createSource(v *visit) error {
 	f := v.readSourceForm()
 	f.Active = true
 	settings, err := f.settings(true)
-	if err == nil && v.view.Sources[f.Name] != nil {
+	if err == nil && v.project.View.Sources[f.Name] != nil {
 		err = hookyard.FieldErrorf("name", "There is a source of this name already.")
 	}
 	if err == nil && f.Name == "" {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/auth"
+	"github.com/hookyard/hookyard/internal/control"
 )
 
 // visit is one request for a page. It belongs to one goroutine.
@@ -18,46 +19,26 @@ type visit struct {
 	w    http.ResponseWriter
 	r    *http.Request
 	id   *auth.Identity // the caller; may be nil on a public page
-	view *hookyard.View // the project of the path; nil on pages without one
-	role hookyard.Role  // the caller's in that project
 	form url.Values     // the fields of the query and, of a POST, the body
+
+	project *control.Project // the project of the path, in the hands of the caller; nil on pages without one
 }
 
-// need says who may see a page.
-type need int
-
-const (
-	open          need = iota // everybody
-	anybody                   // whoever is let in at all, guests included where they are
-	signedIn                  // no guests
-	administrator             // of the server
-	toRead                    // role read in the project of the path
-	toWrite                   // role write
-	toRule                    // role admin
-)
-
-func (n need) role() hookyard.Role {
-	switch n {
-	case toRead:
-		return hookyard.RoleRead
-	case toWrite:
-		return hookyard.RoleWrite
+// handle registers a page. A page must say who has access to it.
+func (w *Web) handle(pattern string, access control.Access, do func(*visit) error) {
+	if access == 0 {
+		panic("page " + pattern + " names no access")
 	}
-	return hookyard.RoleAdmin
-}
-
-// handle registers a page.
-func (w *Web) handle(pattern string, need need, do func(*visit) error) {
 	w.mux.HandleFunc(pattern, func(rw http.ResponseWriter, r *http.Request) {
 		v := &visit{web: w, w: rw, r: r}
-		if err := v.serve(need, do); err != nil {
+		if err := v.serve(access, do); err != nil {
 			v.fail(err)
 		}
 	})
 }
 
 // serve identifies the caller first, so that the page of any error that follows knows the user.
-func (v *visit) serve(need need, do func(*visit) error) error {
+func (v *visit) serve(access control.Access, do func(*visit) error) error {
 	stranger := v.identify()
 	if err := v.web.csrf.Check(v.r); err != nil {
 		return hookyard.Errorf(hookyard.Forbidden,
@@ -66,10 +47,10 @@ func (v *visit) serve(need need, do func(*visit) error) error {
 	if err := v.readForm(); err != nil {
 		return err
 	}
-	if stranger != nil && need != open {
+	if stranger != nil && access != control.Public {
 		return stranger
 	}
-	if err := v.admit(need); err != nil {
+	if err := v.admit(access); err != nil {
 		return err
 	}
 	return do(v)
@@ -85,54 +66,46 @@ func (v *visit) identify() error {
 	return nil
 }
 
-// admit lets in who may see the page. No right and no project look the same.
-func (v *visit) admit(need need) error {
-	switch need {
-	case open, anybody:
-		return nil
-	case signedIn:
-		if v.id.Guest {
-			return hookyard.Errorf(hookyard.Unauthenticated, "Sign in to see this page.")
-		}
-		if t := v.id.Token; t != nil && (t.Scope != hookyard.ScopeManage || t.ProjectKey != 0) {
-			return hookyard.Errorf(hookyard.Forbidden,
-				"This page is for people, or for a token that may do everything its user may.")
-		}
-		return nil
-	case administrator:
-		if v.id.Guest {
-			return hookyard.Errorf(hookyard.Unauthenticated, "Sign in to see this page.")
-		}
-		if !v.id.IsAdmin() {
-			return hookyard.Errorf(hookyard.Forbidden, "Only an administrator may see this page.")
-		}
-		return nil
+// admit checks that the caller has access to the page, and reads the project of its path.
+func (v *visit) admit(access control.Access) error {
+	if access.InProject() {
+		return v.admitToProject(access)
 	}
+	err := v.web.o.Control.Admit(v.id, access)
+	switch hookyard.CodeOf(err) {
+	case hookyard.Unauthenticated:
+		return hookyard.Errorf(hookyard.Unauthenticated, "Sign in to see this page.")
+	case hookyard.Forbidden:
+		return hookyard.Errorf(hookyard.Forbidden, "Only an administrator may see this page.")
+	}
+	if access != control.SignedIn || err != nil {
+		return err
+	}
+	if t := v.id.Token; t != nil && (t.Scope != hookyard.ScopeManage || t.ProjectKey != 0) {
+		return hookyard.Errorf(hookyard.Forbidden,
+			"This page is for people, or for a token that may do everything its user may.")
+	}
+	return nil
+}
+
+// admitToProject is admit for a page of a project. A project that does not exist and one that the caller may not see
+// look the same.
+func (v *visit) admitToProject(access control.Access) error {
 	owner, name := v.r.PathValue("owner"), v.r.PathValue("project")
-	view, err := v.web.o.Store.View(v.ctx(), owner, name)
-	if errors.Is(err, hookyard.ErrNotFound) {
-		view, err = &hookyard.View{Project: &hookyard.Project{Owner: owner, Name: name}}, nil
-	}
-	if err != nil {
-		return err
-	}
-	if v.role, err = v.web.o.Auth.Role(v.ctx(), v.id, view.Project); err != nil {
-		return err
-	}
-	if view.Project.Key == 0 || !v.role.Allows(need.role()) {
-		if v.id.Guest {
-			return hookyard.Errorf(hookyard.Unauthenticated,
-				"There is no such project, or only who signs in may do this.")
-		}
-		if view.Project.Key != 0 && v.role.Allows(hookyard.RoleRead) {
-			v.view = view
-			return hookyard.Errorf(hookyard.Forbidden, "Your role in this project is %s; this needs role %s.", v.role,
-				need.role())
+	p, err := v.web.o.Control.Project(v.ctx(), v.id, owner, name, access)
+	switch hookyard.CodeOf(err) {
+	case hookyard.Unauthenticated:
+		return hookyard.Errorf(hookyard.Unauthenticated, "There is no such project, or only who signs in may do this.")
+	case hookyard.Forbidden, hookyard.NotFound:
+		if p, err := v.web.o.Control.Project(v.ctx(), v.id, owner, name, control.Read); err == nil {
+			v.project = p
+			return hookyard.Errorf(hookyard.Forbidden, "Your role in this project is %s; this needs role %s.", p.Role,
+				access.Role())
 		}
 		return hookyard.Errorf(hookyard.Forbidden, "There is no such project, or you may not see it.")
 	}
-	v.view = view
-	return nil
+	v.project = p
+	return err
 }
 
 // maxForm is how large a form may be. The largest field is the body of an edited event.
@@ -175,7 +148,7 @@ func (v *visit) get(name string) string { return strings.TrimSpace(v.form.Get(na
 func (v *visit) has(name string) bool { return v.form.Get(name) != "" }
 
 // key is the key of the project.
-func (v *visit) key() int64 { return v.view.Project.Key }
+func (v *visit) key() int64 { return v.project.Key() }
 
 // do changes something through the API. parts are joined to its path below the project, "" being the project itself.
 func (v *visit) do(method string, in, out any, parts ...string) error {
@@ -191,15 +164,6 @@ func (v *visit) doAt(revision, method string, in any, parts ...string) error {
 	return v.web.o.API.Do(v.ctx(), v.id, method, path, in, nil)
 }
 
-// reload reads the project again after a change.
-func (v *visit) reload() error {
-	view, err := v.web.o.Store.View(v.ctx(), v.view.Project.Owner, v.view.Project.Name)
-	if err == nil {
-		v.view = view
-	}
-	return err
-}
-
 // join returns a path of segments, which it escapes.
 func join(parts ...string) string {
 	var b strings.Builder
@@ -212,7 +176,7 @@ func join(parts ...string) string {
 
 // home returns the URL of a page of the project.
 func (v *visit) home(parts ...string) string {
-	p := v.view.Project
+	p := v.project.View.Project
 	return join(append([]string{p.Owner, p.Name}, parts...)...)
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/auth"
+	"github.com/hookyard/hookyard/internal/control"
 	"github.com/hookyard/hookyard/internal/dispatch"
 	"github.com/hookyard/hookyard/internal/oidc"
 	"github.com/hookyard/hookyard/internal/store"
@@ -40,6 +41,7 @@ type Auth interface {
 // Options are what a [Web] is made of. All but SignOn, Bins, Targets and Dev are required.
 type Options struct {
 	Store     *store.DB // for reads only
+	Control   *control.Control
 	API       API
 	Ingest    Ingest
 	Stats     func() dispatch.Stats

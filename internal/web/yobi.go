@@ -9,13 +9,22 @@ import (
 	"github.com/hookyard/hookyard/internal/format"
 )
 
-// yobiTypes are the values of Yobi's webhookType.
+// yobiTypes are the values of Yobi's webhookType and the formats they stand for.
 func yobiTypes() map[string]string {
 	return map[string]string{"SIMPLE": format.Yobi, "DETAIL_SLACK": format.Slack,
 		"DETAIL_HANGOUT_CHAT": format.GoogleChat, "JSON": format.Yobi}
 }
 
-// yobiSelector follows Yobi: type JSON tells of pushes only; of the others the box says whether they do, too.
+// format returns the format that the form chooses. Yobi's types are names of ours.
+func (f *hookForm) format() string {
+	if name, yobi := yobiTypes()[f.Type]; yobi {
+		return name
+	}
+	return f.Type
+}
+
+// yobiSelector selects as Yobi does: type JSON gets pushes only. The others get all events, with pushes if their box is
+// ticked.
 func yobiSelector(f *hookForm, p *hookyard.Project) hookyard.Selector {
 	switch {
 	case f.Type == "JSON":
@@ -45,9 +54,9 @@ func (f *hookForm) check(limits hookyard.Limits) error {
 	return nil
 }
 
-// deleteHook is Yobi's: DELETE, or a POST without anything else, answers 200 and nothing.
+// deleteHook answers a DELETE, or a POST without fields, with status 200 and an empty body.
 func deleteHook(v *visit) error {
-	if err := v.do(http.MethodDelete, nil, nil, "hooks", v.r.PathValue("id")); err != nil {
+	if err := v.project.DeleteHook(v.ctx(), v.r.PathValue("id"), 0); err != nil {
 		return err
 	}
 	v.w.WriteHeader(http.StatusOK)

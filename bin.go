@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// Bin is a throw-away URL that answers whoever sends to it, and keeps what came for somebody to look at.
+// Bin is a throw-away URL that answers every request and stores it for inspection.
 type Bin struct {
 	Name      string
 	Secret    []byte // SHA-256 of the key that opens a private bin
 	Private   bool
 	Color     int     // 0xRRGGBB
 	Answer    *Answer // nil: 200 and "ok"
-	Remote    string  // address of whoever made it
-	Requests  int64   // how many came so far
+	Remote    string  // address of its creator
+	Requests  int64   // received so far
 	CreatedAt time.Time
 	ExpiresAt time.Time
 }
@@ -27,6 +27,6 @@ type BinRequest struct {
 	Path   string // what followed the bin's name, with its query
 	Remote string
 	Header http.Header
-	Body   []byte // its first bytes, as far as the limit
-	Size   int64  // of the body as it came
+	Body   []byte // its first bytes, up to the limit
+	Size   int64  // of the whole body, in bytes
 }

@@ -5,21 +5,21 @@ import (
 	"time"
 )
 
-// Decision is what follows from an attempt: the delivery's next state and, where it changes, the hook's health.
+// Decision is the consequence of an attempt: the next state of the delivery and the health of the hook.
 type Decision struct {
 	State   State
 	Reason  string
 	Due     time.Time // of the next attempt, when State is Pending
 	Health  Health    // of the hook after this attempt
-	HookOff string    // not "": the hook is to be switched off, for this reason
+	HookOff string    // if not "", why to switch the hook off
 }
 
-// maxRetryAfter bounds how long a receiver can put a delivery off: a day, the longest wait of our own schedule.
+// maxRetryAfter bounds how long a receiver can postpone a delivery: a day, the longest wait of the default schedule.
 const maxRetryAfter = 24 * time.Hour
 
-// Decide turns the outcome of a delivery's attempt into what happens next. before is the hook's health so far; tries is
-// how many attempts have been made in this round, this one included. jitter is between 0 and 1 and spreads waits by ±20
-// %, so that receivers who went down together do not get everything back at once. Pure: same arguments, same answer.
+// Decide turns the outcome of an attempt into what happens next. before is the health of the hook before the attempt.
+// tries counts the attempts since the delivery was last opened, including this one. jitter, between 0 and 1, spreads
+// waits by ±20 %, so that receivers that failed together are not retried all at once. Decide is a pure function.
 func Decide(h *Hook, before Health, tries int, o Outcome, now time.Time, jitter float64) Decision {
 	d := Decision{Health: nextHealth(h, before, o, now)}
 	if o.OK() {
@@ -36,7 +36,7 @@ func Decide(h *Hook, before Health, tries int, o Outcome, now time.Time, jitter 
 	case d.HookOff != "":
 		d.State, d.Reason = Failed, what+"; the hook was switched off: "+d.HookOff
 	case o.Kind == KindShape:
-		d.State, d.Reason = Failed, what // would fail in the same way again
+		d.State, d.Reason = Failed, what // it would fail the same way again
 	case tries >= len(schedule):
 		d.State, d.Reason = Failed, fmt.Sprintf("%s; given up after %d attempts", what, tries)
 	default:
@@ -44,14 +44,15 @@ func Decide(h *Hook, before Health, tries int, o Outcome, now time.Time, jitter 
 		if o.RetryAfter > 0 {
 			wait = max(wait, min(o.RetryAfter, maxRetryAfter))
 		}
-		d.State, d.Reason, d.Due = Pending, what, now.Add(wait)
+		d.State, d.Reason = Pending, what
+		d.Due = now.Add(wait)
 	}
 	return d
 }
 
-// nextHealth counts failures in a row. For the NetBeans policy only connection failures count and any HTTP answer
-// resets; for the others only a 2xx resets. A failure that is ours to mend (a blocked address, an event that cannot be
-// shaped) says nothing about the receiver and changes nothing.
+// nextHealth counts consecutive failures. For the policy netbeans only connection failures count, and any HTTP response
+// resets the count; for the others only a 2xx does. A failure on our side (a blocked address, an event that cannot be
+// formatted) says nothing about the receiver and changes nothing.
 func nextHealth(h *Hook, n Health, o Outcome, now time.Time) Health {
 	switch {
 	case o.OK(), h.Off.Policy == OffNetBeans && o.Status != 0:
@@ -63,10 +64,12 @@ func nextHealth(h *Hook, n Health, o Outcome, now time.Time) Health {
 		n.FailingSince = now
 	}
 	n.Failures++
-	n.LastStatus, n.LastError, n.LastAttempt = o.Status, o.Error, now
+	n.LastStatus = o.Status
+	n.LastError = o.Error
+	n.LastAttempt = now
 	n.RestUntil = time.Time{}
 	if o.Status == 429 && o.RetryAfter > 0 {
-		n.RestUntil = now.Add(min(o.RetryAfter, maxRetryAfter)) // the whole hook slows down, not this delivery alone
+		n.RestUntil = now.Add(min(o.RetryAfter, maxRetryAfter)) // pauses the hook, not just this delivery
 	}
 	if h.Off.Policy == OffResting && n.Failures >= restAfter {
 		rest := time.Minute << min(n.Failures-restAfter, 11)
@@ -75,9 +78,10 @@ func nextHealth(h *Hook, n Health, o Outcome, now time.Time) Health {
 	return n
 }
 
-// restAfter is how many failures in a row send a hook of policy resting to rest (GitLab: 4).
+// restAfter is how many consecutive failures pause a hook with policy resting; 4 as in GitLab.
 const restAfter = 4
 
+// switchOff returns why the hook must be switched off, or "".
 func switchOff(h *Hook, n Health, o Outcome, now time.Time) string {
 	if o.Status == 410 && o.Kind == KindNone {
 		return "the receiver answered 410 Gone"

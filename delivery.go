@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// State is what is true of a delivery.
+// State is the state of a delivery.
 type State string
 
-// The states. All but Pending are final, though a final delivery can be opened again by a person or a replay.
+// The states. All but Pending are final, but a user or a replay can reopen a delivery.
 const (
 	Pending   State = "pending"
 	Delivered State = "delivered"
-	Failed    State = "failed"   // given up
+	Failed    State = "failed"   // gave up after the last attempt
 	Skipped   State = "skipped"  // the hook was off
-	Canceled  State = "canceled" // by a person, or with its hook
+	Canceled  State = "canceled" // by a user, or with its hook
 )
 
 // Delivery is one event owed to one hook. The pair is its identity: an event is owed to a hook at most once, and a
-// replay opens the same delivery again.
+// replay reopens the same delivery.
 type Delivery struct {
 	ID         string    `json:"id"`
 	EventSeq   int64     `json:"-"`
@@ -28,15 +28,15 @@ type Delivery struct {
 	EventType  string    `json:"eventType"`
 	HookID     string    `json:"hookId"`
 	State      State     `json:"state"`
-	Reason     string    `json:"reason,omitempty"` // why it is in this state, in words
+	Reason     string    `json:"reason,omitempty"` // why it is in this state, for people
 	Attempts   int       `json:"attempts"`         // made so far
-	Tries      int       `json:"-"`                // of them since it was last opened: where in the schedule it is
+	Tries      int       `json:"-"`                // attempts since it was last opened: the position in the schedule
 	Due        time.Time `json:"nextAttemptAt,omitzero"`
 	EventTime  time.Time `json:"eventTime"`
 	UpdatedAt  time.Time `json:"updatedAt"`
 }
 
-// Attempt is one try of a delivery.
+// Attempt is one attempt to deliver, with its request and response.
 type Attempt struct {
 	EventSeq          int64
 	HookKey           int64
@@ -45,27 +45,27 @@ type Attempt struct {
 	Duration          time.Duration
 	URL               string
 	RequestHeader     http.Header // with secrets masked
-	RequestBody       []byte      // nil when it was the event's own bytes
+	RequestBody       []byte      // nil when it equals the event's body
 	RequestSize       int64
-	Status            int // 0 when no answer came
+	Status            int // of the response; 0 when there was none
 	ResponseHeader    http.Header
-	ResponseBody      []byte // its first bytes, as far as the limit
+	ResponseBody      []byte // its first bytes, up to the limit
 	ResponseTruncated bool
-	Error             string // in words, or ""
+	Error             string // for people, or ""
 	ErrorKind         ErrorKind
-	Remote            string // address that was dialled
+	Remote            string // address that was dialed
 	Timing            Timing
 }
 
-// Timing splits an attempt's duration; parts that did not happen (a reused connection) are zero.
+// Timing breaks down the duration of an attempt. What did not happen, because the connection was reused, is zero.
 type Timing struct {
 	DNS     time.Duration
 	Connect time.Duration
 	TLS     time.Duration
-	Wait    time.Duration // from the request's end to the answer's first byte
+	Wait    time.Duration // from the end of the request to the first byte of the response
 }
 
-// ErrorKind groups what can go wrong before or instead of an answer.
+// ErrorKind classifies failures that leave an attempt without a complete response.
 type ErrorKind string
 
 // The kinds. All but KindShape and KindBlocked count as connection failures.
@@ -75,24 +75,24 @@ const (
 	KindConnect  ErrorKind = "connect"
 	KindTLS      ErrorKind = "tls"
 	KindTimeout  ErrorKind = "timeout"
-	KindProtocol ErrorKind = "protocol" // the answer was not HTTP, or broke off
-	KindBlocked  ErrorKind = "blocked"  // the address is not allowed; an operator's setting would allow it
-	KindShape    ErrorKind = "shape"    // the event cannot be shaped for the hook
+	KindProtocol ErrorKind = "protocol" // the response was not HTTP, or incomplete
+	KindBlocked  ErrorKind = "blocked"  // the address is not allowed by the operator's settings
+	KindShape    ErrorKind = "shape"    // the event cannot be formatted for the hook
 	KindBroker   ErrorKind = "broker"   // RabbitMQ refused or returned the message
 )
 
-// Outcome is what one attempt came to.
+// Outcome is the outcome of one attempt.
 type Outcome struct {
-	Status     int           // of the answer, or 0
-	Kind       ErrorKind     // when no whole answer came
-	Error      string        // in words
-	RetryAfter time.Duration // asked for by the receiver, or 0
+	Status     int           // of the response, or 0
+	Kind       ErrorKind     // when there is no complete response
+	Error      string        // for people
+	RetryAfter time.Duration // requested by the receiver, or 0
 }
 
-// OK says whether the receiver took the event: a 2xx and nothing else (Standard Webhooks 1.0).
+// OK reports whether the receiver accepted the event: only a 2xx does (Standard Webhooks 1.0).
 func (o Outcome) OK() bool { return o.Kind == KindNone && o.Status >= 200 && o.Status < 300 }
 
-// ConnectionFailure says whether no HTTP answer came because of the network or the receiver.
+// ConnectionFailure reports whether the network or the receiver kept the attempt from getting any HTTP response.
 func (o Outcome) ConnectionFailure() bool {
 	switch o.Kind {
 	case KindDNS, KindConnect, KindTLS, KindTimeout, KindProtocol:

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// Duration is a time.Duration that is a string such as "5m" in JSON; a number is taken as seconds.
+// Duration is a [time.Duration] that is a string such as "5m" in JSON. It also decodes from a number of seconds.
 type Duration time.Duration
 
-// MarshalJSON writes "1m30s".
+// MarshalJSON encodes d as a string such as "1m30s".
 func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).String()) }
 
-// UnmarshalJSON reads what [ParseDuration] does, or a number of seconds.
+// UnmarshalJSON decodes a string that [ParseDuration] accepts, or a number of seconds.
 func (d *Duration) UnmarshalJSON(b []byte) error {
 	var s string
 	if json.Unmarshal(b, &s) == nil {
@@ -32,14 +32,14 @@ func (d *Duration) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Set reads what [ParseDuration] does. With String and Type a Duration is the value of a flag.
+// Set parses s by [ParseDuration]. With String and Type it makes a Duration the value of a command-line flag.
 func (d *Duration) Set(s string) error {
 	v, err := ParseDuration(s)
 	*d = Duration(v)
 	return err
 }
 
-// String is [FormatDuration], and "0" for none, which help then leaves out as a default.
+// String formats d by [FormatDuration]. Zero is "0", which usage messages do not print as a default.
 func (d *Duration) String() string {
 	if *d == 0 {
 		return "0"
@@ -47,10 +47,11 @@ func (d *Duration) String() string {
 	return FormatDuration(time.Duration(*d))
 }
 
-// Type is what help calls the value.
+// Type is the name of the value in usage messages.
 func (d *Duration) Type() string { return "duration" }
 
-// ParseDuration is [time.ParseDuration] that knows days and weeks, alone: 30d, 1.5d, 2w. What it refuses is Invalid.
+// ParseDuration is [time.ParseDuration] with days and weeks, which stand alone: 30d, 1.5d, 2w. Its errors have the code
+// [Invalid].
 func ParseDuration(s string) (time.Duration, error) {
 	for _, u := range [...]struct {
 		name  string
@@ -68,8 +69,8 @@ func ParseDuration(s string) (time.Duration, error) {
 	return d, nil
 }
 
-// FormatDuration writes a duration as people would, in a way that [ParseDuration] reads: 30d for 720h0m0s, 1h for
-// 1h0m0s.
+// FormatDuration formats d without zero units, and in days where possible: 30d for 720h0m0s, 1h for 1h0m0s.
+// [ParseDuration] is its inverse.
 func FormatDuration(d time.Duration) string {
 	const day = 24 * time.Hour
 	if d != 0 && d%day == 0 {

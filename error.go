@@ -5,42 +5,42 @@ import (
 	"fmt"
 )
 
-// Code says what kind of failure an [Error] is. Faces map it to a status or an exit code.
+// Code classifies an [Error]. APIs map it to a status, the command line to an exit code.
 type Code string
 
-// The codes, with the HTTP status that faces give them.
+// The codes, with their HTTP status.
 const (
-	Invalid         Code = "invalid"           // 400: the input is wrong; Message says what and how to mend it
+	Invalid         Code = "invalid"           // 400: the input is wrong; Message says what to change
 	Unauthenticated Code = "unauthenticated"   // 401
-	Forbidden       Code = "forbidden"         // 403: also for what the caller may not know exists
+	Forbidden       Code = "forbidden"         // 403: also when the caller must not learn whether it exists
 	NotFound        Code = "not_found"         // 404
 	Conflict        Code = "conflict"          // 409
-	Gone            Code = "gone"              // 410: it was here once and is past its retention
+	Gone            Code = "gone"              // 410: deleted after its retention
 	TooLarge        Code = "too_large"         // 413
 	Unsupported     Code = "unsupported_media" // 415
 	TooMany         Code = "too_many_requests" // 429
-	Unavailable     Code = "unavailable"       // 503: try again; nothing was kept
+	Unavailable     Code = "unavailable"       // 503: retry; nothing was stored
 )
 
-// Error is a failure whose message is safe to show to whoever caused it. Every other error is internal: faces log it
-// and answer "internal error".
+// Error is a failure whose message is safe to show to the caller. Every other error is internal: it is logged, and the
+// caller sees "internal error".
 type Error struct {
 	Code    Code
 	Message string
 	Field   string // the JSON field or flag that is wrong, or ""
-	Docs    string // a path below /docs that explains it, or ""
+	Docs    string // path below /docs with an explanation, or ""
 }
 
 // Error returns the message.
 func (e *Error) Error() string { return e.Message }
 
-// Is makes errors.Is(err, &Error{Code: NotFound}) and the sentinels below match by code.
+// Is reports whether target is an [Error] of the same code, and of the same message if target has one.
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)
 	return ok && t.Code == e.Code && (t.Message == "" || t.Message == e.Message)
 }
 
-// Sentinels for errors.Is; they match every [Error] of their code.
+// Targets for [errors.Is]. Each matches every [Error] of its code.
 var (
 	ErrNotFound    = &Error{Code: NotFound}
 	ErrConflict    = &Error{Code: Conflict}
@@ -49,25 +49,24 @@ var (
 	ErrUnavailable = &Error{Code: Unavailable}
 )
 
-// ErrStale is what the store answers to a change that was made from an older revision than there is.
-var ErrStale = &Error{Code: Conflict, Message: "it was changed by somebody else meanwhile: look at it again"}
+// ErrStale is returned for a change that is based on an outdated revision.
+var ErrStale = &Error{Code: Conflict, Message: "it has changed since you read it: read it again and repeat the change"}
 
-// ErrLost is what the store answers to the result of a delivery that is no longer this node's: it was canceled
-// meanwhile, or another node believed this one dead and took it over. The attempt is kept; the state is the other's
-// business.
+// ErrLost is returned for the result of a delivery that this node no longer holds: it was canceled, or another node
+// considered this one dead and claimed it. The attempt is stored; the delivery's state is left alone.
 var ErrLost = errors.New("the delivery is no longer this node's")
 
-// Errorf makes an [Error] with a formatted message.
+// Errorf returns an [Error] with a formatted message.
 func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// FieldErrorf makes an [Invalid] error about one field.
+// FieldErrorf returns an [Invalid] error about one field.
 func FieldErrorf(field, format string, args ...any) *Error {
 	return &Error{Code: Invalid, Field: field, Message: fmt.Sprintf(format, args...)}
 }
 
-// CodeOf returns the code of err, or "" when err is internal or nil.
+// CodeOf returns the code of err, or "" if err is internal or nil.
 func CodeOf(err error) Code {
 	var e *Error
 	if errors.As(err, &e) {

@@ -8,35 +8,36 @@ import (
 	"time"
 )
 
-// Names of the sources that every project has without making them.
+// The sources that every project has from the start.
 const (
 	SourceAPI  = "api"      // the publish API
-	SourceMeta = "hookyard" // events of hookyard about hookyard
+	SourceMeta = "hookyard" // events of hookyard itself
 )
 
-// Event is one immutable thing that came in. Its bytes are kept as they came and shaped only on the way out.
+// Event is one received webhook or published event. It is immutable: its bytes are stored as received and formatted
+// only when they are sent.
 type Event struct {
-	Seq         int64       // position in the order of commits; drawn by the store, the stuff of cursors
-	ID          string      // evt_…; what receivers see as webhook-id
+	Seq         int64       // position in the order of commits, assigned by the store; cursors hold it
+	ID          string      // evt_…; the webhook-id that receivers see
 	ProjectKey  int64       // internal key of the project
-	Project     string      // owner/name; filled by reads, not stored with the event
-	Source      string      // name of the source it came by
-	Type        string      // e.g. order.created; may be ""
-	Time        time.Time   // when it came in, µs, UTC
+	Project     string      // owner/name; set when read, not stored with the event
+	Source      string      // name of the source that received it
+	Type        string      // for example order.created; may be ""
+	Time        time.Time   // of receipt, in microseconds, UTC
 	Method      string      // of the inbound request, or ""
-	Target      string      // what followed the source in the inbound URL: path and ?query, or ""
+	Target      string      // path and ?query after the source in the inbound URL, or ""
 	Remote      string      // address of the sender, or ""
-	Verified    string      // how the sender was verified ("github", "basic", …), or "" when it was not
+	Verified    string      // how the sender was verified ("github hmac-sha256", "basic", …), or "" if it was not
 	Header      http.Header // of the inbound request, without credentials
 	ContentType string      // of Body
-	Body        []byte      // as it came; nil when its bytes are past retention (see Size)
-	Size        int64       // of Body as it came
-	DataOffset  int         // where a published event's data starts in Body; 0: the whole body is the data
-	DedupKey    string      // duplicates' guard within project and source, or "": any event is new
+	Body        []byte      // as received; nil after its retention, when Size still tells its length
+	Size        int64       // of the body as received, in bytes
+	DataOffset  int         // where the data of a published event starts in Body; 0: the whole body is data
+	DedupKey    string      // identifies duplicates within project and source; "" for none
 }
 
-// Data returns the payload proper: the "data" of a published event, digit for digit, else the whole body. The slice
-// shares memory with Body and must not be changed.
+// Data returns the payload: the bytes of "data" of a published event, or the whole body of any other. The slice shares
+// memory with Body and must not be modified.
 func (e *Event) Data() []byte {
 	if e.DataOffset > 0 && e.DataOffset < len(e.Body) {
 		return e.Body[e.DataOffset : len(e.Body)-1]
@@ -44,7 +45,7 @@ func (e *Event) Data() []byte {
 	return e.Body
 }
 
-// IsJSON says whether Data claims to be JSON by its content type. It does not parse it.
+// IsJSON reports whether the content type of Data is JSON. It does not parse Data.
 func (e *Event) IsJSON() bool {
 	if e.DataOffset > 0 {
 		return true
@@ -54,8 +55,8 @@ func (e *Event) IsJSON() bool {
 	return t == "application/json" || strings.HasSuffix(t, "+json")
 }
 
-// Document returns what filters and searches look into: the body, or the JSON in the field payload or data of a form,
-// where GitHub's form hooks have it. The slice must not be changed.
+// Document returns what filters and searches apply to: the body, or, for a form such as GitHub's, the JSON in its field
+// payload or data. The slice must not be modified.
 func (e *Event) Document() []byte {
 	t, _, _ := strings.Cut(e.ContentType, ";")
 	if e.DataOffset > 0 || !strings.EqualFold(strings.TrimSpace(t), "application/x-www-form-urlencoded") {
@@ -73,20 +74,20 @@ func (e *Event) Document() []byte {
 	return e.Body
 }
 
-// IsMeta says whether the event is hookyard's own, about a hook or a delivery.
+// IsMeta reports whether the event is one of hookyard's own, about a hook or a delivery.
 func (e *Event) IsMeta() bool { return e.Source == SourceMeta }
 
-// Publication is what a caller of the publish API gives for one event.
+// Publication is one event as passed to the publish API.
 type Publication struct {
-	ID        string    // the publisher's own id, or "": a duplicates' guard within the project
+	ID        string    // the publisher's id, which identifies duplicates within the project, or ""
 	Type      string    // required
 	Timestamp time.Time // when it happened; zero means now
 	Data      []byte    // JSON, required
 	Header    http.Header
 }
 
-// Publish makes the event of a publication: its body is {"type","timestamp","data"} with the data's bytes unchanged
-// (Standard Webhooks 1.0, payload structure). It fails with [Invalid] for what limits do not allow.
+// Publish returns the event of a publication. Its body is {"type","timestamp","data"}, the payload structure of
+// Standard Webhooks 1.0, with the bytes of the data unchanged. A publication beyond the limits is an [Invalid] error.
 func Publish(p Publication, now time.Time, limits Limits) (*Event, error) {
 	if err := CheckType(p.Type, limits); err != nil {
 		return nil, err
@@ -109,12 +110,16 @@ func Publish(p Publication, now time.Time, limits Limits) (*Event, error) {
 		happened = now
 	}
 	e := envelope(p.Type, happened, p.Data)
-	e.ID, e.Source, e.Type, e.Time = newID("evt", now), SourceAPI, p.Type, now.UTC().Truncate(time.Microsecond)
-	e.Header, e.DedupKey = p.Header, p.ID
+	e.ID = newID("evt", now)
+	e.Source = SourceAPI
+	e.Type = p.Type
+	e.Time = now.UTC().Truncate(time.Microsecond)
+	e.Header = p.Header
+	e.DedupKey = p.ID
 	return e, nil
 }
 
-// envelope makes the body of a published event around its data.
+// envelope returns an event whose body wraps data, with the fields that describe the body.
 func envelope(eventType string, happened time.Time, data []byte) *Event {
 	body := make([]byte, 0, len(data)+len(eventType)+64)
 	body = append(body, `{"type":`...)
@@ -128,8 +133,8 @@ func envelope(eventType string, happened time.Time, data []byte) *Event {
 	return &Event{ContentType: "application/json", Body: body, Size: int64(len(body)), DataOffset: offset}
 }
 
-// NewEvent makes the event of something that came in by a source, its bytes untouched. The caller fills what it knows
-// of the request.
+// NewEvent returns the event of a body received by a source. It does not copy the body. The caller sets the fields that
+// describe the request.
 func NewEvent(source, eventType string, body []byte, now time.Time) *Event {
 	return &Event{
 		ID: newID("evt", now), Source: source, Type: eventType, Time: now.UTC().Truncate(time.Microsecond),
@@ -137,15 +142,18 @@ func NewEvent(source, eventType string, body []byte, now time.Time) *Event {
 	}
 }
 
-// NewMeta makes one of hookyard's own events of a project, shaped as a published one. data must be JSON.
+// NewMeta returns one of hookyard's own events in a project, in the form of a published one. data must be JSON.
 func NewMeta(projectKey int64, eventType string, data []byte, now time.Time) *Event {
 	e := envelope(eventType, now, data)
-	e.ID, e.Source, e.Type, e.ProjectKey, e.Time = newID("evt", now), SourceMeta, eventType, projectKey,
-		now.UTC().Truncate(time.Microsecond)
+	e.ID = newID("evt", now)
+	e.Source = SourceMeta
+	e.Type = eventType
+	e.ProjectKey = projectKey
+	e.Time = now.UTC().Truncate(time.Microsecond)
 	return e
 }
 
-// CheckType refuses event types that are empty, too long or not printable.
+// CheckType returns an [Invalid] error if t is empty, too long, not printable or one of hookyard's own event types.
 func CheckType(t string, limits Limits) error {
 	switch {
 	case t == "":

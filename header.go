@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// EncodeHeader writes a header as it stands on the wire, one "Name: value" a line, sorted by name: the form in which
-// headers are stored, readable with any database tool and cheaper than JSON. It appends to b.
+// EncodeHeader appends h to b in the form in which headers are stored: a line "Name: value" for each value, sorted by
+// name. It is readable in any database tool and cheaper than JSON.
 func EncodeHeader(b []byte, h http.Header) []byte {
-	var room [24]string
-	names := room[:0]
+	var buf [24]string
+	names := buf[:0]
 	for n := range h {
 		names = append(names, n)
 	}
@@ -20,14 +20,14 @@ func EncodeHeader(b []byte, h http.Header) []byte {
 		for _, v := range h[n] {
 			b = append(b, n...)
 			b = append(b, ": "...)
-			b = append(b, v...) // net/http lets no line breaks in
+			b = append(b, v...) // without line breaks: net/http refuses them
 			b = append(b, '\n')
 		}
 	}
 	return b
 }
 
-// DecodeHeader reads what [EncodeHeader] wrote; what it cannot read it leaves out.
+// DecodeHeader is the inverse of [EncodeHeader]. It skips malformed lines.
 func DecodeHeader(b []byte) http.Header {
 	h := http.Header{}
 	for line := range bytes.Lines(b) {
@@ -67,7 +67,7 @@ func isOneOf(words []string, s string) bool {
 	return slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(w, s) })
 }
 
-// MaskHeader returns a copy of h with the values of sensitive headers, and of the named ones, replaced by ***.
+// MaskHeader returns a copy of h with the values of sensitive headers, and of those in also, replaced by [Masked].
 func MaskHeader(h http.Header, also ...string) http.Header {
 	out := make(http.Header, len(h))
 	for n, v := range h {

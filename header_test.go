@@ -9,7 +9,8 @@ import (
 func TestIsSensitive(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie", "X-Gitlab-Token",
-		"X-Api-Key", "x-api-key", "X-Telegram-Bot-Api-Secret-Token", "Dg-Token", "X-Auth-Token", "Token", "X-Api-Secret",
+		"X-Api-Key", "x-api-key", "X-Telegram-Bot-Api-Secret-Token", "Dg-Token", "X-Auth-Token", "Token",
+		"X-Api-Secret",
 		"X-Auth", "Apikey", "Ocp-Apim-Subscription-Key", "X-Functions-Key", "Api-Key"} {
 		if !hookyard.IsSensitive(name) {
 			t.Errorf("%s is shown", name)

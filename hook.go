@@ -8,76 +8,77 @@ import (
 	"time"
 )
 
-// Hook is a way out of a project: where to send, which events, how shaped, signed and retried. Values are shared
-// between goroutines once loaded and must not be changed.
+// Hook is a way out of a project: where to send, which events, and how to format, sign and retry them. Loaded hooks are
+// shared between goroutines and must not be modified.
 type Hook struct {
-	Key         int64 `json:"-"` // internal; never reused, so a hook made again under an old id is another hook
+	Key         int64 `json:"-"` // internal; never reused: a new hook with the id of a deleted one has another key
 	ProjectKey  int64 `json:"-"`
 	Project     string
 	ID          string // chosen by the user, unique in the project
 	URL         string
 	Events      Selector
-	Features    []string // NetBeans' ticks: names of features to track; empty means no restriction
+	Features    []string // names of features to send, as in NetBeans; empty means all
 	Description string
 	Active      bool
 
-	Format      string // how the body is shaped; "" means the project's default, then "raw"
+	Format      string // of the body; "" means the project's default, or else "raw"
 	ContentType string // "json" (default), "form" or, for format text, "text"
 	Template    string // text of format "template"
 	Secrets     []Secret
 	Headers     map[string]string
 	Schedule    []time.Duration // waits before each attempt; nil means DefaultSchedule
-	Timeout     time.Duration   // of the whole exchange; 0 means DefaultTimeout
-	InFlight    int             // deliveries under way at once; 0 means DefaultInFlight
-	Rate        float64         // attempts a second; 0 means no limit
-	Ordered     bool            // one at a time, in event order
-	Filter      string          // expression over type, headers and body; "" wants all
+	Timeout     time.Duration   // for the whole exchange; 0 means DefaultTimeout
+	InFlight    int             // concurrent deliveries; 0 means DefaultInFlight
+	Rate        float64         // attempts per second; 0 means no limit
+	Ordered     bool            // sends one at a time, in event order
+	Filter      string          // expression over type, headers and body; "" accepts all
 	Off         OffPolicy
-	InsecureTLS bool      // do not verify the receiver's certificate; shown in red
+	InsecureTLS bool      // do not verify the receiver's certificate
 	RabbitMQ    *RabbitMQ // for amqp:// URLs
-	ExpiresAt   time.Time // the hook is deleted then, as a listener's that is not renewed; zero: it stays
+	ExpiresAt   time.Time // when the hook is deleted, unless it is renewed; zero means never
 
 	Health    Health
-	OffReason string // why Active is false, when hookyard switched it off
+	OffReason string // why hookyard set Active to false, or ""
 	Deleted   bool   `json:"-"`
 	Revision  int64  // counts changes, for If-Match
 	CreatedAt time.Time
 	UpdatedAt time.Time
 }
 
-// RabbitMQ says how a hook with an amqp:// or amqps:// URL publishes.
+// RabbitMQ holds the settings of a hook with an amqp:// or amqps:// URL.
 type RabbitMQ struct {
 	Exchange   string         `json:"exchange,omitempty"`
-	RoutingKey string         `json:"routingKey,omitempty"` // "" means the queue's name, then the event type
+	RoutingKey string         `json:"routingKey,omitempty"` // "" means the name of the queue, or else the event type
 	Queue      string         `json:"queue,omitempty"`
 	Declare    bool           `json:"declare,omitempty"`   // declare Queue durable before the first message
-	Arguments  map[string]any `json:"arguments,omitempty"` // of the declaration, e.g. x-queue-type
+	Arguments  map[string]any `json:"arguments,omitempty"` // of the declaration, for example x-queue-type
 }
 
-// Health is what the dispatcher remembers of a hook across restarts.
+// Health is the record of a hook's recent failures. It is stored and survives restarts.
 type Health struct {
-	// attempts failed in a row (netbeans: connections failed in a row)
+	// consecutive failed attempts, or with policy netbeans, failed connections
 	Failures     int       `json:"failures"`
-	FailingSince time.Time `json:"failingSince,omitzero"`  // of the first of them
-	RestUntil    time.Time `json:"restingUntil,omitzero"`  // nothing is sent before
-	LastStatus   int       `json:"lastStatus,omitempty"`   // of the last attempt that changed Health
+	FailingSince time.Time `json:"failingSince,omitzero"`  // start of the first of them
+	RestUntil    time.Time `json:"restingUntil,omitzero"`  // nothing is sent before this time
+	LastStatus   int       `json:"lastStatus,omitempty"`   // of the last attempt that changed the health
 	LastError    string    `json:"lastError,omitempty"`    // likewise
 	LastAttempt  time.Time `json:"lastAttemptAt,omitzero"` // likewise
 }
 
-// The policies by which a failing hook is switched off or left to rest.
+// The policies that decide when a failing hook is switched off or paused.
 const (
-	// off when nothing has succeeded for After days (default 5) and at least 10 attempts failed
+	// off after After days (default 5) without success and at least 10 failed attempts
 	OffSustained = "sustained"
-	// off after After (default 10) connection failures in a row; on again only by a changed URL
+	// off after After (default 10) consecutive connection failures; only a new URL switches it on again
 	OffNetBeans = "netbeans"
-	OffFailures = "failures" // off after After (default 10) failed attempts in a row
-	// rests 1 minute after 4 failures in a row, doubling to a day, a probe after each; off after After (default 40)
+	OffFailures = "failures" // off after After (default 10) consecutive failed attempts
+	// pauses 1 minute after 4 consecutive failures, then twice as long after each, up to a day; off after After
+	// (default 40)
 	OffResting = "resting"
 	OffNever   = "never"
 )
 
-// OffPolicy chooses how a failing hook is treated. The zero value is [OffSustained] with its default.
+// OffPolicy selects the policy for a failing hook. The zero value is [OffSustained] with its default.
 type OffPolicy struct {
 	Policy string `json:"policy"`
 	After  int    `json:"after,omitempty"`
@@ -91,8 +92,8 @@ const (
 	FormatRaw       = "raw"
 )
 
-// DefaultSchedule returns the waits before each attempt: the first at once, the last about three days later (Standard
-// Webhooks 1.0, deliverability).
+// DefaultSchedule returns the waits before each attempt. The first attempt is immediate, the last about three days
+// later (Standard Webhooks 1.0, deliverability).
 func DefaultSchedule() []time.Duration {
 	return []time.Duration{
 		0, 5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour,
@@ -100,11 +101,11 @@ func DefaultSchedule() []time.Duration {
 	}
 }
 
-// ListenerPrefix begins the ids of hooks that stand for a running hookyard listen.
+// ListenerPrefix is the prefix of the ids of hooks that represent a running "hookyard listen".
 const ListenerPrefix = "listen-"
 
-// IsListener says whether the hook only stands for a running hookyard listen, which sends by itself: it wants no
-// events, so that nothing is ever sent from here, and it expires.
+// IsListener reports whether the hook represents a running "hookyard listen", which forwards events itself. Such a hook
+// selects no events, so the server sends it nothing, and it expires.
 func (h *Hook) IsListener() bool {
 	return strings.HasPrefix(h.ID, ListenerPrefix) && !h.ExpiresAt.IsZero() && !h.Events.All && len(h.Events.Names) == 0
 }
@@ -125,7 +126,7 @@ func (h *Hook) EffectiveTimeout() time.Duration {
 	return DefaultTimeout
 }
 
-// EffectiveInFlight returns how many deliveries may be under way at once.
+// EffectiveInFlight returns how many deliveries to the hook may be in flight at once.
 func (h *Hook) EffectiveInFlight() int {
 	switch {
 	case h.Ordered:
@@ -136,12 +137,12 @@ func (h *Hook) EffectiveInFlight() int {
 	return DefaultInFlight
 }
 
-// IsAMQP says whether the hook publishes to a broker instead of sending HTTP.
+// IsAMQP reports whether the hook publishes to a broker instead of sending HTTP requests.
 func (h *Hook) IsAMQP() bool {
 	return strings.HasPrefix(h.URL, "amqp://") || strings.HasPrefix(h.URL, "amqps://")
 }
 
-// IsOff says whether nothing is sent to the hook, and why.
+// IsOff reports whether the hook is off, and why.
 func (h *Hook) IsOff() (reason string, off bool) {
 	switch {
 	case h.Deleted:
@@ -154,8 +155,8 @@ func (h *Hook) IsOff() (reason string, off bool) {
 	return "hook is not active", true
 }
 
-// Validate refuses a hook that limits do not allow or that could never work. catalogue is the project's list of event
-// types, empty when it has none. Format names and filters are checked by those who know them.
+// Validate returns an [Invalid] error if the hook exceeds the limits or cannot work. The catalogue lists the project's
+// event types; empty means any. Validate does not check the name of the format or the syntax of template and filter.
 func (h *Hook) Validate(catalogue []string, limits Limits) error {
 	if h.ID == "" {
 		return FieldErrorf("id", "hookId empty or not a string")
@@ -219,7 +220,8 @@ func (h *Hook) Validate(catalogue []string, limits Limits) error {
 	return CheckHeaders(h.Headers, limits)
 }
 
-// CheckURL refuses what cannot be sent to. Whether the address is allowed is decided when it is dialled.
+// CheckURL returns an [Invalid] error if raw cannot be the URL of a hook. Whether its address is allowed is decided
+// when it is dialed.
 func CheckURL(raw string, limits Limits) error {
 	if raw == "" {
 		return FieldErrorf("url", "data.url empty or not a string")
@@ -246,7 +248,7 @@ func CheckURL(raw string, limits Limits) error {
 	return nil
 }
 
-// CheckSecret refuses secrets that are too long or would not survive a header.
+// CheckSecret returns an [Invalid] error if s is too long or contains control characters.
 func CheckSecret(s string, limits Limits) error {
 	if len(s) > limits.Secret {
 		return FieldErrorf("secret", "secret is %d bytes long, at most %d are allowed (setting: --max-secret)", len(s),
@@ -258,15 +260,16 @@ func CheckSecret(s string, limits Limits) error {
 	return nil
 }
 
-// reservedHeaders are those a hook may not set: hop-by-hop (RFC 9110, 7.6.1), framing, and our own.
+// reservedHeaders lists headers that a hook may not set: hop-by-hop (RFC 9110, section 7.6.1), framing, and hookyard's
+// own.
 var reservedHeaders = []string{
 	"Connection", "Content-Length", "Host", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
 	"Proxy-Connection",
 	"Te", "Trailer", "Transfer-Encoding", "Upgrade", "Expect", "Content-Encoding",
 }
 
-// CheckHeaders refuses too many headers, names that are not tokens or belong to the connection or to hookyard, and
-// values that would end a line.
+// CheckHeaders returns an [Invalid] error for too many headers, for names that are not tokens or that belong to the
+// connection or to hookyard, and for values that are too long or contain line breaks.
 func CheckHeaders(headers map[string]string, limits Limits) error {
 	if len(headers) > limits.Headers {
 		return FieldErrorf("headers", "headers holds %d names, at most %d are allowed (setting: --max-headers)",

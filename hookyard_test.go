@@ -237,7 +237,7 @@ func TestDecideRests(t *testing.T) {
 	}
 }
 
-// TestJitter holds every wait within ±20 %.
+// TestJitter checks that every wait stays within ±20 %.
 func TestJitter(t *testing.T) {
 	t.Parallel()
 	err := quick.Check(func(r uint16) bool {

@@ -9,14 +9,15 @@ import (
 	"time"
 )
 
-// alphabet is Crockford's base32 in lower case: no letters that look like digits, and it sorts as the bytes do.
+// alphabet is Crockford's base32 in lower case, as TypeID uses it: no letters that look like digits, and text sorts as
+// the encoded bytes do.
 const alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
 
 // idLen is the length of an id's part after its prefix: 128 bits in base32.
 const idLen = 26
 
-// ids hands out the 80 random bits of one id. The first 16 of them count up within a millisecond, so that ids made by
-// one process sort in the order in which they were made: ascending keys keep inserts at the end of every index.
+// ids is the state of the generator. The first 14 random bits of an id count up within a millisecond, so that the ids
+// of one process sort in order of creation: ascending keys keep inserts at the end of every index.
 var ids struct {
 	sync.Mutex
 	ms   int64
@@ -25,25 +26,29 @@ var ids struct {
 	left int
 }
 
-// NewID returns prefix, an underscore and 26 characters that sort by time: a UUIDv7's bits (RFC 9562, section 5.7,
-// counter in the leading random bits) in base32. Ids of one process are strictly ascending. Safe for concurrent use.
+// NewID returns a new TypeID (https://github.com/jetify-com/typeid): the prefix, an underscore and the base32 of a
+// UUIDv7 in 26 characters, such as evt_01m8e8mr31e09bz32ayxzzpjy2. Ids sort by time of creation, and those of one
+// process are strictly ascending: the leading random bits of the UUID are a counter (RFC 9562, section 6.2, method 1).
+// The prefix must consist of lower-case letters. NewID is safe for concurrent use.
 func NewID(prefix string) string { return newID(prefix, time.Now()) }
 
 func newID(prefix string, now time.Time) string {
 	ids.Lock()
 	if ids.left < 8 {
-		_, _ = rand.Read(ids.buf[:]) // never fails (crypto/rand)
+		_, _ = rand.Read(ids.buf[:]) // cannot fail
 		ids.left = len(ids.buf)
 	}
 	r := binary.BigEndian.Uint64(ids.buf[len(ids.buf)-ids.left:])
 	ids.left -= 8
 	ms := now.UnixMilli()
 	if ms > ids.ms {
-		ids.ms, ids.tail = ms, r>>8&0xff // start low: leave room to count
+		ids.ms = ms
+		ids.tail = r >> 8 & 0xff // starts low, to leave room for counting
 	} else {
-		ids.tail++ // same millisecond, or the clock went back: count on
+		ids.tail++ // same millisecond, or the clock went back
 		if ids.tail > 0x3fff {
-			ids.ms, ids.tail = ids.ms+1, r>>8&0xff
+			ids.ms++
+			ids.tail = r >> 8 & 0xff
 		}
 	}
 	ms, tail := ids.ms, ids.tail
@@ -57,7 +62,7 @@ func newID(prefix string, now time.Time) string {
 	return string(appendBase32(b, hi, lo))
 }
 
-// appendBase32 writes 128 bits as 26 characters, the most significant first.
+// appendBase32 appends 128 bits as 26 characters, the most significant first.
 func appendBase32(b []byte, hi, lo uint64) []byte {
 	for i := range idLen {
 		shift := uint(5 * (idLen - 1 - i))
@@ -75,13 +80,13 @@ func appendBase32(b []byte, hi, lo uint64) []byte {
 	return b
 }
 
-// DeliveryID names the delivery of an event to the hook with the given internal key. An event is owed to a hook at most
-// once, so the pair is the identity and no further id is stored.
+// DeliveryID returns the id of the delivery of an event to the hook with the given internal key. The pair identifies
+// the delivery, because an event is owed to a hook at most once; no further id is stored.
 func DeliveryID(eventID string, hookKey int64) string {
 	return "dlv_" + strings.TrimPrefix(eventID, "evt_") + "_" + strconv.FormatInt(hookKey, 32)
 }
 
-// ParseDeliveryID is the inverse of [DeliveryID]. ok is false for anything it did not make.
+// ParseDeliveryID is the inverse of [DeliveryID]. ok is false if id is not the id of a delivery.
 func ParseDeliveryID(id string) (eventID string, hookKey int64, ok bool) {
 	rest, found := strings.CutPrefix(id, "dlv_")
 	if !found {

@@ -6,11 +6,11 @@ import (
 	"unicode/utf8"
 )
 
-// CheckJSON refuses what is not one JSON value (RFC 8259) in UTF-8 nested at most depth levels. It looks once, from
-// left to right, and decodes nothing: numbers keep every digit and keys their order, and a hostile body costs one scan.
+// CheckJSON returns an [Invalid] error unless b is one JSON value (RFC 8259) in UTF-8, nested at most depth levels. It
+// scans b once and decodes nothing, so a hostile body costs one scan.
 func CheckJSON(b []byte, depth int) error { return CheckJSONFrom(b, 0, depth) }
 
-// CheckJSONFrom is [CheckJSON] of what begins at from; where the fault is counts from the start of b.
+// CheckJSONFrom is [CheckJSON] for b[from:], except that positions in errors count from the start of b.
 func CheckJSONFrom(b []byte, from, depth int) error {
 	if at, what := scanJSON(b[from:], depth); what != "" {
 		return Errorf(Invalid, "not valid JSON: %s at byte %d", what, from+at+1)
@@ -23,14 +23,14 @@ func CheckJSONFrom(b []byte, from, depth int) error {
 	return nil
 }
 
-// tooDeep is where scanJSON stands when the nesting is the only fault.
+// tooDeep is the position that scanJSON returns for JSON that is nested too deeply.
 const tooDeep = -1
 
-// scanJSON returns where and what is wrong, or "". encoding/json looks at every byte three times on the same errand,
-// which on the way of every event is the largest single cost.
+// scanJSON returns where b is wrong and why, or "" for what. It exists because every event passes it: encoding/json
+// reads each byte three times for the same check, which was the largest single cost per event.
 func scanJSON(b []byte, depth int) (at int, what string) {
-	var room [64]byte
-	open := room[:0] // the brackets that are open: '{' or '['
+	var buf [64]byte
+	open := buf[:0] // the open brackets: '{' or '['
 	i := 0
 	for {
 		// A value begins here.
@@ -72,7 +72,7 @@ func scanJSON(b []byte, depth int) (at int, what string) {
 			}
 			i += n
 		}
-		// A value has ended: close what ends here, until another begins.
+		// A value has ended. Close brackets until another value begins.
 		for more := false; !more; {
 			i = skipJSONSpace(b, i)
 			if len(open) == 0 {
@@ -103,7 +103,7 @@ func scanJSON(b []byte, depth int) (at int, what string) {
 	}
 }
 
-// scanKey reads a name and its colon.
+// scanKey scans a name and its colon.
 func scanKey(b []byte, i int) (at int, what string) {
 	if i == len(b) || b[i] != '"' {
 		return i, "a name in quotes is missing"
@@ -118,6 +118,7 @@ func scanKey(b []byte, i int) (at int, what string) {
 	return i + 1, ""
 }
 
+// skipJSONSpace returns the position of the first byte from i on that is not white space.
 func skipJSONSpace(b []byte, i int) int {
 	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
 		i++
@@ -200,8 +201,8 @@ func scanNumber(b []byte) int {
 	return i
 }
 
-// AppendJSONString appends s as a JSON string. Unlike encoding/json it leaves <, > and & alone, as receivers who
-// compare bytes expect; invalid UTF-8 becomes U+FFFD.
+// AppendJSONString appends s to b as a JSON string. Unlike encoding/json it does not escape <, > and &, because some
+// receivers compare bytes. Invalid UTF-8 becomes U+FFFD.
 func AppendJSONString(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	b = append(b, '"')
@@ -224,8 +225,8 @@ func AppendJSONString(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// printable says whether s is valid UTF-8 of visible characters only: no control characters, no direction overrides
-// (they let one name look like another), no spaces of any width.
+// printable reports whether s is valid UTF-8 and consists of visible characters: no control characters, no spaces of
+// any width, and no direction overrides, which let one name look like another.
 func printable(s string) bool {
 	if !utf8.ValidString(s) {
 		return false
@@ -238,7 +239,7 @@ func printable(s string) bool {
 	return true
 }
 
-// printableText is printable with spaces, tabs and line breaks allowed.
+// printableText is printable but allows spaces, tabs and line breaks.
 func printableText(s string) bool {
 	if !utf8.ValidString(s) {
 		return false
@@ -251,18 +252,18 @@ func printableText(s string) bool {
 	return true
 }
 
-// Clean makes text of what strangers control fit to be stored and shown: valid UTF-8 without NUL and other control
-// characters, at most max bytes.
-func Clean(s string, max int) string {
-	if len(s) <= max && printableText(s) {
+// Clean returns s fit to be stored and shown even if an attacker wrote it: valid UTF-8 without control characters other
+// than line breaks and tabs, truncated to limit bytes.
+func Clean(s string, limit int) string {
+	if len(s) <= limit && printableText(s) {
 		return s
 	}
-	b := make([]byte, 0, min(len(s), max))
+	b := make([]byte, 0, min(len(s), limit))
 	for _, r := range s {
 		if r != '\n' && r != '\t' && !unicode.IsGraphic(r) {
 			r = utf8.RuneError
 		}
-		if len(b)+utf8.RuneLen(r) > max {
+		if len(b)+utf8.RuneLen(r) > limit {
 			break
 		}
 		b = utf8.AppendRune(b, r)
@@ -270,19 +271,19 @@ func Clean(s string, max int) string {
 	return string(b)
 }
 
-// CleanLine is [Clean] for what must stay in one line, such as the value of a header: line breaks and tabs become
+// CleanLine is [Clean] for text that must stay on one line, such as the value of a header. Line breaks and tabs become
 // spaces.
-func CleanLine(s string, max int) string {
+func CleanLine(s string, limit int) string {
 	return Clean(strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\r' || r == '\t' {
 			return ' '
 		}
 		return r
-	}, s), max)
+	}, s), limit)
 }
 
-// ValidPath says whether the path of a request can name anything: it is UTF-8 without control characters. Ask before a
-// database sees it; PostgreSQL fails on what is not.
+// ValidPath reports whether p is UTF-8 without control characters, as the path of a request must be before it is looked
+// up: PostgreSQL fails on other text.
 func ValidPath(p string) bool {
 	return utf8.ValidString(p) && !strings.ContainsFunc(p, func(r rune) bool { return r < 0x20 || r == 0x7f })
 }

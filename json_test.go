@@ -21,7 +21,7 @@ func TestCheckJSONDepth(t *testing.T) {
 	}
 }
 
-// FuzzCheckJSON holds the scanner to what encoding/json takes for JSON.
+// FuzzCheckJSON compares the scanner with encoding/json.
 func FuzzCheckJSON(f *testing.F) {
 	for _, seed := range []string{`{"a":[1,2.5e-3,"x\n\u00e9",true,false,null,{}],"":{}}`, `[]`, `0`, `-0.1E+5`, `01`,
 		`1.`, `"\x"`, `"`, `{"a"}`, `[1,]`, `{,}`,

@@ -14,8 +14,8 @@ import (
 
 const module = "github.com/hookyard/hookyard"
 
-// imports says which of our packages a package may import; tests may import more. A new package or arrow is a decision
-// and is made here. "" is the root package. What is marked with std imports the standard library only.
+// imports lists which of our packages a package may import; tests may import more. "" is the root package. A package
+// marked with std imports nothing outside the standard library. To add a package or an import is a decision, made here.
 var imports = map[string][]string{
 	"":                  {std},
 	"client":            {""},
@@ -36,12 +36,13 @@ var imports = map[string][]string{
 	"internal/gitpush":  {"", "client"},
 	"internal/rabbitmq": {"", "internal/egress"},
 	"internal/control":  {"", "signature", "internal/auth", "internal/filter", "internal/format", "internal/store"},
-	"internal/api":      {"", "client", "internal/auth", "internal/control", "internal/filter", "internal/format", "signature"},
-	"internal/web": {"", "client", "internal/api", "internal/auth", "internal/control", "internal/dispatch", "internal/filter",
-		"internal/format", "internal/oidc", "signature", "internal/store"},
-	"internal/app": {"", "client", "internal/api", "internal/auth", "internal/bin", "internal/control", "internal/dispatch",
-		"internal/egress", "internal/filter", "internal/ingest", "internal/oidc", "internal/rabbitmq", "internal/relay",
-		"internal/store", "internal/stream", "internal/web"},
+	"internal/api": {"", "client", "internal/auth", "internal/control", "internal/filter", "internal/format",
+		"signature"},
+	"internal/web": {"", "client", "internal/api", "internal/auth", "internal/control", "internal/dispatch",
+		"internal/filter", "internal/format", "internal/oidc", "signature", "internal/store"},
+	"internal/app": {"", "client", "internal/api", "internal/auth", "internal/bin", "internal/control",
+		"internal/dispatch", "internal/egress", "internal/filter", "internal/ingest", "internal/oidc",
+		"internal/rabbitmq", "internal/relay", "internal/store", "internal/stream", "internal/web"},
 	"internal/bench": {"", "client", "internal/store"},
 	"internal/cli": {"", "client", "internal/app", "internal/bench", "internal/format", "internal/gitpush",
 		"signature"},
@@ -56,7 +57,7 @@ var imports = map[string][]string{
 
 const std = "the standard library only"
 
-// TestImportMap holds every package to the map, and to one package comment.
+// TestImportMap checks the imports of every package against the map, and that it has exactly one package comment.
 func TestImportMap(t *testing.T) {
 	t.Parallel()
 	comments := map[string]int{}

@@ -2,23 +2,23 @@ package hookyard
 
 import "time"
 
-// Limits are the sizes beyond which input is refused. Each is a setting; a refusal names it.
+// Limits are the limits beyond which input is refused. Each is a setting, which the refusal names.
 type Limits struct {
 	Body            int64 // bytes of an event's body
 	URL             int   // bytes of a hook's URL
 	Secret          int   // bytes of a secret
 	Description     int   // bytes of a hook's description
-	Headers         int   // headers a hook may add
+	Headers         int   // headers of a hook
 	HooksPerProject int
 	EventType       int           // bytes of an event type
-	ResponseBody    int           // bytes kept of a receiver's answer
+	ResponseBody    int           // bytes of a response that are stored
 	RequestHeader   int           // bytes of a request's header
 	JSONDepth       int           // nesting of a published event
 	Batch           int           // events in one publish request
-	Timeout         time.Duration // longest exchange a hook may ask for
+	Timeout         time.Duration // longest timeout of a hook
 }
 
-// DefaultLimits returns the limits as shipped.
+// DefaultLimits returns the default limits.
 func DefaultLimits() Limits {
 	return Limits{
 		Body:            25 << 20,

@@ -7,22 +7,22 @@ import (
 	"time"
 )
 
-// Project is owner/name; hooks, sources and events belong to one. Names keep the case they were made with and are
-// compared without it. Values are shared between goroutines once loaded and must not be changed.
+// Project is a project, owner/name. Every hook, source and event belongs to one. Names preserve case but are compared
+// without it. Loaded projects are shared between goroutines and must not be modified.
 type Project struct {
 	Key           int64
 	Owner         string
 	Name          string
 	Description   string
 	Preset        string        // "webgme", "github", "yobi", "netbeans" or ""
-	EventTypes    []string      // its catalogue; empty: any name goes
-	Format        string        // default of its hooks; "" means the preset's, then raw
-	Relay         string        // who may signal and register at lively4's relay: off, signed, token, open
-	RelaySecret   Secret        // GitHub's secret for relay "signed"
+	EventTypes    []string      // its catalogue; empty means the preset's, or any
+	Format        string        // default of its hooks; "" means the preset's, or else raw
+	Relay         string        // who may use the project's relay: RelayOff and so on
+	RelaySecret   Secret        // verifies signals when Relay is RelaySigned
 	ModelEvents   bool          // a Git push also publishes COMMIT, BRANCH_… and TAG_… events
-	Retention     time.Duration // of event bodies; 0 means the server's
-	Public        bool          // guests may read
-	AllowRequests bool          // messages and bins may name their own webhooks
+	Retention     time.Duration // of event bodies; 0 means the server's default
+	Public        bool          // anyone may read
+	AllowRequests bool          // publishers may name webhooks in their messages
 	Revision      int64
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
@@ -48,7 +48,7 @@ func (p *Project) EffectiveFormat(h *Hook) string {
 	return FormatRaw
 }
 
-// Catalogue returns the event types a hook may name; empty means any.
+// Catalogue returns the event types that a hook may select; empty means any.
 func (p *Project) Catalogue() []string {
 	if len(p.EventTypes) > 0 {
 		return p.EventTypes
@@ -59,7 +59,7 @@ func (p *Project) Catalogue() []string {
 	return nil
 }
 
-// The settings of Project.Relay.
+// The values of Project.Relay: off; signals signed as by GitHub; a token; anyone.
 const (
 	RelayOff    = "off"
 	RelaySigned = "signed"
@@ -67,7 +67,7 @@ const (
 	RelayOpen   = "open"
 )
 
-// Validate refuses a project whose fields cannot work.
+// Validate returns an [Invalid] error if a field of the project cannot work.
 func (p *Project) Validate(limits Limits) error {
 	for field, v := range map[string]string{"owner": p.Owner, "name": p.Name} {
 		if len(v) > 100 || !isName(v) {
@@ -100,17 +100,16 @@ func (p *Project) Validate(limits Limits) error {
 	return CheckSecret(p.RelaySecret.Value, limits)
 }
 
-// Preset is a ready-made catalogue and format, so that a client written for that system need not name them.
+// Preset is the catalogue and format of another system, so that its clients need not set them.
 type Preset struct {
 	EventTypes []string
 	Format     string
 	Off        OffPolicy
 }
 
-// Presets returns the presets by name.
+// Presets returns the presets by name. The map must not be modified.
 func Presets() map[string]Preset { return presets }
 
-// presets is never written after start.
 var presets = map[string]Preset{
 	"webgme": {Format: "webgme", EventTypes: []string{
 		"BRANCH_DELETED", "BRANCH_CREATED", "BRANCH_HASH_UPDATED", "TAG_DELETED", "TAG_CREATED", "COMMIT",
@@ -140,8 +139,8 @@ var presets = map[string]Preset{
 	}},
 }
 
-// hasFeature says whether one of the hook's ticked features is the event's: the data's "feature" member (NetBeans'
-// short name, e.g. git3), the event's type, or the type's part before the first dot.
+// hasFeature reports whether the hook selects the feature of the event: the member "feature" of its data (the short
+// name that NetBeans uses, such as git3), its type, or the part of the type before the first dot.
 func hasFeature(h *Hook, e *Event) bool {
 	group, _, _ := strings.Cut(e.Type, ".")
 	if slices.Contains(h.Features, e.Type) || slices.Contains(h.Features, group) {
@@ -153,10 +152,10 @@ func hasFeature(h *Hook, e *Event) bool {
 	return json.Unmarshal(e.Data(), &data) == nil && data.Feature != "" && slices.Contains(h.Features, data.Feature)
 }
 
-// Role is what a user may do in a project: each includes the one before.
+// Role is what a user may do in a project. Each role includes the lower ones.
 type Role string
 
-// The roles. RoleNone and a project that does not exist look the same from outside.
+// The roles, from the lowest. To a user without a role, a project looks as if it did not exist.
 const (
 	RoleNone  Role = ""
 	RoleRead  Role = "read"  // see everything but secrets
@@ -164,35 +163,35 @@ const (
 	RoleAdmin Role = "admin" // members, settings, deletion
 )
 
-// Allows says whether role r includes what need asks for.
-func (r Role) Allows(need Role) bool { return rank(r) >= rank(need) }
+// Allows reports whether r includes the required role.
+func (r Role) Allows(required Role) bool { return rank(r) >= rank(required) }
 
 func rank(r Role) int {
 	return slices.Index([]Role{RoleNone, RoleRead, RoleWrite, RoleAdmin}, r)
 }
 
-// User is somebody who can sign in.
+// User is a user account.
 type User struct {
 	Key          int64     `json:"-"`
 	Name         string    `json:"name"`
-	PasswordHash string    `json:"-"` // argon2id, PHC string; "" when only tokens or single sign-on work
+	PasswordHash string    `json:"-"` // argon2id, PHC string; "" if only tokens or single sign-on work
 	Admin        bool      `json:"admin"`
 	Disabled     bool      `json:"disabled,omitempty"`
-	Subject      string    `json:"subject,omitempty"` // issuer and subject of an OpenID provider
+	Subject      string    `json:"subject,omitempty"` // issuer and subject at an OpenID provider
 	CreatedAt    time.Time `json:"createdAt"`
 }
 
-// Scope is what a token may do at most, within what its user may.
+// Scope limits a token to a part of what its user may do.
 type Scope string
 
-// The scopes: publish lets events in and nothing else, read sees, manage does everything its user may.
+// The scopes: only publish events; only read; everything that the user may do.
 const (
 	ScopePublish Scope = "publish"
 	ScopeRead    Scope = "read"
 	ScopeManage  Scope = "manage"
 )
 
-// Token is a bearer token. Only its hash is kept.
+// Token is a bearer token. Only its hash is stored.
 type Token struct {
 	Key        int64     `json:"-"`
 	ID         string    `json:"id"` // tok_…; not the secret
@@ -200,7 +199,7 @@ type Token struct {
 	User       string    `json:"user"`
 	Name       string    `json:"name"`
 	Hash       []byte    `json:"-"` // SHA-256 of the token
-	ProjectKey int64     `json:"-"` // 0: every project of its user
+	ProjectKey int64     `json:"-"` // 0 means every project of the user
 	Project    string    `json:"project,omitempty"`
 	Scope      Scope     `json:"scope"`
 	ExpiresAt  time.Time `json:"expiresAt,omitzero"`
@@ -208,7 +207,7 @@ type Token struct {
 	LastUsedAt time.Time `json:"lastUsedAt,omitzero"`
 }
 
-// Session is a browser's sign-in. Only the hash of its cookie is kept.
+// Session is a browser's session. Only the hash of its cookie is stored.
 type Session struct {
 	Hash      []byte    `json:"-"`
 	ID        string    `json:"id"`
@@ -226,33 +225,33 @@ type Member struct {
 	Role Role   `json:"role"`
 }
 
-// AuditEntry says who changed what.
+// AuditEntry records who changed what.
 type AuditEntry struct {
 	Key     int64     `json:"id"`
 	Time    time.Time `json:"time"`
 	Project string    `json:"project,omitempty"`
 	Actor   string    `json:"actor"`
-	Action  string    `json:"action"`  // e.g. hook.update
-	Subject string    `json:"subject"` // e.g. the hook's id
+	Action  string    `json:"action"`  // for example hook.update
+	Subject string    `json:"subject"` // for example the id of the hook
 	Detail  string    `json:"detail,omitempty"`
 }
 
-// Replay is a bulk job: it opens deliveries again, or makes them for a hook that did not exist when the events came.
+// Replay is a bulk job that reopens deliveries, and creates those of a hook that did not exist when the events arrived.
 type Replay struct {
 	ID         string    `json:"id"` // rpl_…
 	ProjectKey int64     `json:"-"`
-	HookKey    int64     `json:"-"` // 0: every hook that was owed the event
+	HookKey    int64     `json:"-"` // 0 means every hook that was owed the event
 	Hook       string    `json:"hook,omitempty"`
 	Since      time.Time `json:"since,omitzero"`
 	Until      time.Time `json:"until,omitzero"`
 	Type       string    `json:"type,omitempty"`  // a pattern
-	State      State     `json:"state,omitempty"` // only deliveries in this state; "" also makes missing ones for Hook
+	State      State     `json:"state,omitempty"` // only deliveries in this state; "" also creates those of Hook
 	Status     string    `json:"status"`          // running, done, canceled
-	Total      int64     `json:"total"`           // events to look at, as counted when it began
-	Seen       int64     `json:"seen"`            // events looked at
-	Opened     int64     `json:"opened"`          // deliveries opened
-	Cursor     int64     `json:"-"`               // seq up to which events were looked at
-	Last       int64     `json:"-"`               // seq at which it ends
+	Total      int64     `json:"total"`           // events to examine, counted at the start
+	Seen       int64     `json:"seen"`            // events examined
+	Opened     int64     `json:"opened"`          // deliveries reopened or created
+	Cursor     int64     `json:"-"`               // seq up to which events have been examined
+	Last       int64     `json:"-"`               // seq of the last event to examine
 	Actor      string    `json:"actor"`
 	CreatedAt  time.Time `json:"createdAt"`
 	UpdatedAt  time.Time `json:"updatedAt"`

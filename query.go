@@ -2,43 +2,43 @@ package hookyard
 
 import "time"
 
-// EventQuery asks for events of a project. Zero fields do not restrict.
+// EventQuery selects events of a project. A zero field does not restrict the result.
 type EventQuery struct {
 	ProjectKey int64
 	Source     string
 	Type       string // a name or a pattern with *
 	Since      time.Time
 	Until      time.Time
-	HookKey    int64  // only events owed to this hook …
-	State      State  // … or to any hook, in this state
-	ID         string // this event
-	Text       string // bytes that stand somewhere in the body, compared without ASCII case
-	Path       string // JSON path into the body, as gjson has it (data.order.id) …
-	Value      string // … and the value it must have there
-	Before     int64  // only seq below, newest first; 0: from the newest
-	After      int64  // with Ascending: only seq above, oldest first
+	HookKey    int64  // only events owed to this hook;
+	State      State  // with a delivery, to HookKey or any hook, in this state
+	ID         string // only this event
+	Text       string // only if the body contains it, ignoring ASCII case
+	Path       string // JSON path into the body, in the syntax of gjson (data.order.id),
+	Value      string // and the value required there
+	Before     int64  // only lower seq, newest first; 0 starts at the newest
+	After      int64  // with Ascending: only higher seq, oldest first
 	Ascending  bool
 	Limit      int
-	Bodies     bool // read bodies and headers, too
+	Bodies     bool // also read bodies and headers
 }
 
-// EventPage is what a query found.
+// EventPage is one page of the result of an [EventQuery].
 type EventPage struct {
 	Events []*Event
-	Counts []map[State]int // per event: its deliveries by state
-	Next   int64           // seq to go on from (Before, or After when ascending); 0: that is all
-	Cut    bool            // the search stopped at its bound on work; go on from Next
+	Counts []map[State]int // for each event, its deliveries by state
+	Next   int64           // Before, or After when ascending, of the next page; 0 after the last page
+	Cut    bool            // the search reached its limit on work; continue from Next
 }
 
-// Tail is what came into a project after some seq, oldest first.
+// Tail is the events of a project after some seq, oldest first.
 type Tail struct {
 	Events     []*Event  // without headers and bodies
-	UpTo       int64     // nothing of the project that is not in Events will ever appear at or below it
-	Pruned     int64     // highest seq of the project that is past retention, or 0
-	PrunedTime time.Time // when that event came in
+	UpTo       int64     // the project has no further event at or below this seq, and will get none
+	Pruned     int64     // highest seq of the project deleted after its retention, or 0
+	PrunedTime time.Time // when that event arrived
 }
 
-// DeliveryQuery asks for deliveries, the newest event first. Zero fields do not restrict.
+// DeliveryQuery selects deliveries, newest event first. A zero field does not restrict the result.
 type DeliveryQuery struct {
 	ProjectKey int64
 	HookKey    int64
@@ -46,6 +46,6 @@ type DeliveryQuery struct {
 	State      State
 	Since      time.Time
 	Until      time.Time
-	Before     string // id of a delivery: only those after it in the list
+	Before     string // id of a delivery: only those that follow it
 	Limit      int
 }

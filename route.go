@@ -71,7 +71,8 @@ func newDelivery(e *Event, h *Hook) NewDelivery {
 		d.Due = e.Time.Add(wait)
 	}
 	if reason, off := h.IsOff(); off {
-		d.State, d.Reason, d.Due = Skipped, reason, time.Time{}
+		d.State, d.Reason = Skipped, reason
+		d.Due = time.Time{}
 	}
 	return d
 }

@@ -2,22 +2,22 @@ package hookyard
 
 import "time"
 
-// Masked stands where a secret would be.
+// Masked replaces secrets in output.
 const Masked = "***"
 
-// Secret is one signing secret of a hook or a verifying secret of a source. It prints and marshals as ***.
+// Secret is a secret of a hook, to sign with, or of a source, to verify with. It prints and marshals as [Masked].
 type Secret struct {
-	Value   string    // as the user gave it: any text, whsec_…, whsk_… (ed25519 private) or whpk_… (ed25519 public)
-	Expires time.Time // zero: does not. After a rotation the old secret signs along until then
+	Value   string    // as the user entered it: any text, whsec_…, whsk_… (ed25519 private) or whpk_… (ed25519 public)
+	Expires time.Time // after a rotation, when the old secret ends; zero means never
 }
 
-// String returns ***, so that a secret does not slip into a log.
+// String returns [Masked], so that logs never contain a secret.
 func (Secret) String() string { return Masked }
 
-// MarshalJSON writes "***".
+// MarshalJSON encodes s as [Masked].
 func (Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + Masked + `"`), nil }
 
-// Live returns the values of the secrets that have not expired at now, the newest first.
+// Live returns the values of the secrets that have not expired at now, newest first.
 func Live(secrets []Secret, now time.Time) []string {
 	out := make([]string, 0, len(secrets))
 	for _, s := range secrets {
@@ -28,11 +28,11 @@ func Live(secrets []Secret, now time.Time) []string {
 	return out
 }
 
-// MaxSecrets is how many secrets of one hook may sign at the same time: the current one and those being rotated out.
+// MaxSecrets is how many secrets of a hook sign at the same time: the current one and those being rotated out.
 const MaxSecrets = 5
 
-// Rotate puts value first and lets the earlier secrets sign along until now+overlap; a zero overlap drops them at once
-// (a compromised secret). The oldest go when there are more than [MaxSecrets].
+// Rotate returns secrets with value in front. The earlier ones stay valid until now+overlap at the latest; with a zero
+// overlap, for a compromised secret, they are dropped. So are the oldest beyond [MaxSecrets].
 func Rotate(secrets []Secret, value string, overlap time.Duration, now time.Time) []Secret {
 	out := []Secret{{Value: value}}
 	if overlap <= 0 {

@@ -6,20 +6,20 @@ import (
 	"strings"
 )
 
-// Selector says which event types a hook wants: all of them, or those that match one of a list of names. A name matches
-// exactly, or with * for any run of characters ("order.*"). The zero Selector wants none.
+// Selector selects event types: all, or those that match one of a list of names. In a name, * matches any run of
+// characters ("order.*"). The zero Selector selects none.
 //
-// In JSON it is the string "all" or an array of names, as WebGME has it.
+// In JSON it is the string "all" or an array of names, as in WebGME.
 type Selector struct {
 	All   bool
 	Names []string
 }
 
-// SelectAll wants every event.
+// SelectAll returns the Selector of all event types.
 func SelectAll() Selector { return Selector{All: true} }
 
-// Match says whether the selector wants an event of type t. "all" and patterns that could mean anything do not include
-// hookyard's own events: those must be named (hookyard.*), or every hook would hear of every other's troubles.
+// Match reports whether s selects event type t. Neither "all" nor a pattern selects hookyard's own events unless it
+// begins with "hookyard.": otherwise every hook would receive the failures of all others.
 func (s Selector) Match(t string) bool {
 	meta := strings.HasPrefix(t, "hookyard.")
 	if s.All {
@@ -36,13 +36,14 @@ func (s Selector) Match(t string) bool {
 	return false
 }
 
-// MatchGlob says whether name matches pattern, in which * stands for any run of characters, also none. It takes time
-// proportional to len(pattern)·len(name) at worst, without recursion.
+// MatchGlob reports whether name matches pattern, in which * matches any run of characters, including none. It takes at
+// most time proportional to len(pattern)·len(name) and does not recurse.
 func MatchGlob(pattern, name string) bool {
 	if strings.IndexByte(pattern, '*') < 0 {
 		return pattern == name
 	}
-	p, n, star, mark := 0, 0, -1, 0
+	p, n := 0, 0
+	star, mark := -1, 0 // the last * in pattern, and where in name the text after it was tried
 	for n < len(name) {
 		switch {
 		case p < len(pattern) && pattern[p] == '*':
@@ -64,7 +65,7 @@ func MatchGlob(pattern, name string) bool {
 	return p == len(pattern)
 }
 
-// MarshalJSON writes "all" or the list.
+// MarshalJSON encodes s as "all" or an array of names.
 func (s Selector) MarshalJSON() ([]byte, error) {
 	if s.All {
 		return []byte(`"all"`), nil
@@ -75,7 +76,7 @@ func (s Selector) MarshalJSON() ([]byte, error) {
 	return json.Marshal(s.Names)
 }
 
-// UnmarshalJSON reads "all" or a list of names. ["*"] is "all" too, as at GitHub.
+// UnmarshalJSON decodes "all" or an array of names. ["*"] is "all", as in GitHub.
 func (s *Selector) UnmarshalJSON(b []byte) error {
 	var one string
 	if json.Unmarshal(b, &one) == nil {
@@ -96,8 +97,8 @@ func (s *Selector) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Check refuses names that are not printable or too long, and, when the project has a catalogue, names that are not in
-// it. A pattern must match at least one of the catalogue.
+// Check returns an [Invalid] error for names that are not printable or too long and, unless the catalogue is empty, for
+// names that match no event type in it.
 func (s Selector) Check(catalogue []string, limits Limits) error {
 	if s.All {
 		return nil

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Source is a way in. Values are shared between goroutines once loaded and must not be changed.
+// Source is a way into a project. Loaded sources are shared between goroutines and must not be modified.
 type Source struct {
 	Key         int64 `json:"-"`
 	ProjectKey  int64 `json:"-"`
@@ -16,13 +16,13 @@ type Source struct {
 	Name        string // unique in the project; part of the inbound URL
 	Type        string // how a sender is verified: none, token, basic, hmac, github, stripe, …; or rabbitmq
 	Secrets     []Secret
-	Scheme      json.RawMessage // settings of type hmac; signature defines and checks them
-	EventType   string          // fixed type of its events; "" means as the provider does it
-	TypeHeader  string          // header that holds the type
-	TypeField   string          // JSON path into the body that holds the type, e.g. action or event.name
-	DedupHeader string          // header that holds the provider's id; "" means as the provider does it
+	Scheme      json.RawMessage // a signature.Scheme; the package signature checks it
+	EventType   string          // type of its events; "" means the provider's
+	TypeHeader  string          // header that holds the event type
+	TypeField   string          // JSON path of the event type in the body, for example event.name
+	DedupHeader string          // header that identifies duplicates; "" means the provider's id
 	Ack         string          // "after-commit"
-	Answer      *Answer         // what to answer instead of 200 and an empty JSON object
+	Answer      *Answer         // the response; nil means 200 and an empty JSON object
 	RabbitMQ    *QueueSource    // for type rabbitmq
 	Description string
 	Active      bool
@@ -31,7 +31,7 @@ type Source struct {
 	UpdatedAt   time.Time
 }
 
-// Answer is a fixed reply of a source or a bin.
+// Answer is the fixed response of a source or a bin.
 type Answer struct {
 	Status  int               `json:"status,omitempty"`
 	Headers map[string]string `json:"headers,omitempty"`
@@ -39,28 +39,28 @@ type Answer struct {
 	Delay   Duration          `json:"delay,omitempty"`
 }
 
-// QueueSource says which RabbitMQ queue a source reads.
+// QueueSource describes the RabbitMQ queue that a source reads.
 type QueueSource struct {
 	URL       string         `json:"url"` // amqp:// or amqps://; shown with its password masked
 	Queue     string         `json:"queue"`
-	Declare   bool           `json:"declare,omitempty"`   // declare it durable with Arguments; else it must exist
-	Arguments map[string]any `json:"arguments,omitempty"` // e.g. {"x-queue-type": "quorum"}
+	Declare   bool           `json:"declare,omitempty"`   // declare it durable with Arguments; otherwise it must exist
+	Arguments map[string]any `json:"arguments,omitempty"` // for example {"x-queue-type": "quorum"}
 	Prefetch  int            `json:"prefetch,omitempty"`  // unacknowledged messages at once; 0 means 500
 	TypeFrom  string         `json:"typeFrom,omitempty"`  // routingKey, header:NAME or field:PATH; "" means EventType
 	Exclusive bool           `json:"exclusive,omitempty"`
-	// what a message must be: "" anything, json, or comments (see ExpectComments)
+	// the messages accepted: "" for any, ExpectJSON or ExpectComments
 	Expect string `json:"expect,omitempty"`
 }
 
-// What a queue's messages must be; others are refused.
+// The messages that a queue accepts. Others are refused.
 const (
 	ExpectJSON = "json"
-	// ExpectComments takes the messages of the guestbook's queue: a comment object, the same as JSON text in a JSON
-	// string, or {"comment": …, "webhooks": [{"url": …}]}. The event is the comment, in each case.
+	// ExpectComments accepts what the guestbook example publishes: a comment object, the same as JSON text in a JSON
+	// string, or {"comment": …, "webhooks": [{"url": …}]}. The event is always the comment.
 	ExpectComments = "comments"
 )
 
-// Validate refuses settings that cannot work. The URL is checked by those who dial it.
+// Validate returns an [Invalid] error if the settings cannot work. It does not check the URL.
 func (q *QueueSource) Validate() error {
 	switch q.Expect {
 	case "", ExpectJSON, ExpectComments:
@@ -77,10 +77,11 @@ func (q *QueueSource) Validate() error {
 	return nil
 }
 
-// AckAfterCommit answers the sender once the event and its deliveries are committed; the only mode there is.
+// AckAfterCommit acknowledges an event once it and its deliveries are committed. It is the only mode.
 const AckAfterCommit = "after-commit"
 
-// Validate refuses a source whose own fields cannot work. Type, Scheme and secrets are checked by signature.
+// Validate returns an [Invalid] error if the source cannot work. It does not check Type, Scheme, and whether the
+// secrets go with them; signature.New does.
 func (s *Source) Validate(limits Limits) error {
 	if s.Name == "" || len(s.Name) > 100 || !isName(s.Name) {
 		return FieldErrorf("name", "source name must be 1 to 100 of the characters A-Z a-z 0-9 . _ -")
@@ -125,16 +126,16 @@ func (s *Source) Validate(limits Limits) error {
 	return nil
 }
 
-// originHeaders act on more of our origin than the URL that answers with them: they end or fix sessions, pin browsers,
-// ask for passwords in our name; or they switch off what keeps an answer from being a page of ours.
+// originHeaders lists response headers that affect the whole origin and not one URL: they end or fix sessions, pin
+// browsers or ask for passwords. Others disable the protection against responses that a browser would run as a page.
 var originHeaders = []string{
 	"Set-Cookie", "Clear-Site-Data", "Strict-Transport-Security", "Service-Worker-Allowed", "Public-Key-Pins", "Nel",
 	"Report-To", "Alt-Svc",
 	"Www-Authenticate", "Content-Encoding", "Content-Security-Policy", "X-Content-Type-Options",
 }
 
-// Validate refuses answers that are not HTTP, would hold a sender for ever, or do something to the rest of our origin:
-// who chooses an answer owns a source or a bin, and not the server.
+// Validate returns an [Invalid] error if the answer is not valid HTTP, delays the sender too long, or would affect the
+// rest of the origin: its author owns a source or a bin, but not the server.
 func (a *Answer) Validate(limits Limits) error {
 	if a.Status != 0 && (a.Status < 200 || a.Status > 599) {
 		return FieldErrorf("answer.status", "answer.status must be between 200 and 599")
@@ -153,6 +154,7 @@ func (a *Answer) Validate(limits Limits) error {
 	return CheckHeaders(a.Headers, limits)
 }
 
+// isName reports whether s may name a project, an owner or a source.
 func isName(s string) bool {
 	for i := range len(s) {
 		c := s[i]
@@ -163,7 +165,7 @@ func isName(s string) bool {
 	return s != "" && s != "." && s != ".."
 }
 
-// Refusal is a request that a source did not accept, kept apart from the events with its reason.
+// Refusal is a request that a source refused. It is stored apart from the events.
 type Refusal struct {
 	Key        int64     `json:"id"`
 	ProjectKey int64     `json:"-"`
@@ -173,7 +175,7 @@ type Refusal struct {
 	Method     string    `json:"method"`
 	Target     string    `json:"target"`
 	Remote     string    `json:"remote"`
-	Header     []byte    `json:"-"` // as EncodeHeader writes it
+	Header     []byte    `json:"-"` // encoded by EncodeHeader
 	Body       []byte    `json:"-"` // its first 64 KiB
 	Size       int64     `json:"size"`
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// TestAnswerHeaders: an answer of a source or a bin does nothing to the rest of the server's origin.
+// TestAnswerHeaders checks that the answer of a source or a bin cannot affect the rest of the server's origin.
 func TestAnswerHeaders(t *testing.T) {
 	t.Parallel()
 	for name, ok := range map[string]bool{

@@ -19,8 +19,8 @@ func (v *View) Hook(id string) *Hook {
 	return nil
 }
 
-// RoutedEvent is an event with the deliveries it gives rise to. The store keeps both in one transaction before the sender
-// gets its 2xx. [Route] makes it; [RoutedEvent.Add] adds to it.
+// RoutedEvent is an event with the deliveries it gives rise to. The store keeps both in one transaction before the
+// sender gets its 2xx. [Route] makes it; [RoutedEvent.Add] adds to it.
 type RoutedEvent struct {
 	Event      *Event
 	Deliveries []NewDelivery

@@ -9,8 +9,8 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// CreateBin keeps a new bin, unless there are total bins already, or perAddress of whoever makes it; it then fails with
-// [hookyard.Unavailable] or [hookyard.TooMany].
+// CreateBin stores a new bin. It fails with [hookyard.Unavailable] if there are total bins, and with
+// [hookyard.TooMany] if there are perAddress bins from b.Remote.
 func (db *DB) CreateBin(ctx context.Context, b *hookyard.Bin, perAddress, total int) error {
 	answer, err := answerText(b.Answer)
 	if err != nil {
@@ -26,12 +26,15 @@ func (db *DB) CreateBin(ctx context.Context, b *hookyard.Bin, perAddress, total 
 			return err
 		case all >= total:
 			return hookyard.Errorf(hookyard.Unavailable,
-				"there are %d bins, which is as many as this server keeps; the oldest go after two days (setting: --max-bins)", all)
+				"there are %d bins, which is as many as this server keeps; the oldest go after two days "+
+					"(setting: --max-bins)", all)
 		case own >= perAddress:
 			return hookyard.Errorf(hookyard.TooMany,
-				"there are %d bins made from your address, which is as many as one gets; delete one, or wait (setting: --max-bins-per-address)", own)
+				"there are %d bins made from your address, which is as many as one gets; delete one, or wait "+
+					"(setting: --max-bins-per-address)", own)
 		}
-		_, err = tx.ExecContext(ctx, `insert into bins (name, secret, private, color, answer, remote, requests, created, expires)
+		_, err = tx.ExecContext(ctx, `insert into bins (name, secret, private, color, answer, remote, requests, created,
+				expires)
 			values ($1, $2, $3, $4, $5, $6, 0, $7, $8)`,
 			b.Name, b.Secret, b.Private, b.Color, answer, b.Remote, micros(b.CreatedAt), micros(b.ExpiresAt))
 		return err
@@ -46,7 +49,7 @@ func answerText(a *hookyard.Answer) (string, error) {
 	return string(text), err
 }
 
-// SetBinAnswer changes what a bin answers; nil makes it ok again.
+// SetBinAnswer changes what a bin answers. With nil it answers 200 and "ok".
 func (db *DB) SetBinAnswer(ctx context.Context, name string, a *hookyard.Answer) error {
 	answer, err := answerText(a)
 	if err != nil {
@@ -63,8 +66,8 @@ func (db *DB) Bin(ctx context.Context, name string, now time.Time) (*hookyard.Bi
 	b := &hookyard.Bin{}
 	var answer string
 	var created, expires int64
-	err := db.read.QueryRowContext(ctx, `select name, secret, private, color, answer, remote, requests, created, expires from bins
-		where name = $1 and expires > $2`, name, micros(now)).Scan(
+	err := db.read.QueryRowContext(ctx, `select name, secret, private, color, answer, remote, requests, created,
+		expires from bins where name = $1 and expires > $2`, name, micros(now)).Scan(
 		&b.Name, &b.Secret, &b.Private, &b.Color, &answer, &b.Remote, &b.Requests, &created, &expires)
 	if err != nil {
 		return nil, db.translate(err)
@@ -79,8 +82,8 @@ func (db *DB) Bin(ctx context.Context, name string, now time.Time) (*hookyard.Bi
 	return b, nil
 }
 
-// KeepBinRequest keeps a request, and drops the oldest of its bin beyond the newest keep. It fails with
-// [hookyard.ErrNotFound] when the bin has gone meanwhile.
+// KeepBinRequest stores a request to a bin and counts it. Only the newest keep requests of the bin stay. It fails with
+// [hookyard.ErrNotFound] if there is no such bin.
 func (db *DB) KeepBinRequest(ctx context.Context, r *hookyard.BinRequest, keep int) error {
 	return db.tx(ctx, func(tx *sql.Tx) error {
 		var n int64
@@ -88,7 +91,8 @@ func (db *DB) KeepBinRequest(ctx context.Context, r *hookyard.BinRequest, keep i
 			r.Bin).Scan(&n); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `insert into bin_requests (id, bin, time, method, path, remote, header, body, size)
+		_, err := tx.ExecContext(ctx, `insert into bin_requests (id, bin, time, method, path, remote, header,
+				body, size)
 			values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 			r.ID, r.Bin, micros(r.Time), r.Method, r.Path, r.Remote, hookyard.EncodeHeader([]byte{}, r.Header),
 			notNil(r.Body), r.Size)
@@ -103,7 +107,7 @@ func (db *DB) KeepBinRequest(ctx context.Context, r *hookyard.BinRequest, keep i
 
 const binRequestColumns = "id, bin, time, method, path, remote, header, body, size"
 
-func scanBinRequest(row interface{ Scan(...any) error }) (*hookyard.BinRequest, error) {
+func scanBinRequest(row scanner) (*hookyard.BinRequest, error) {
 	r := &hookyard.BinRequest{}
 	var at int64
 	var header []byte
@@ -112,26 +116,17 @@ func scanBinRequest(row interface{ Scan(...any) error }) (*hookyard.BinRequest, 
 	return r, err
 }
 
-// BinRequests lists what is kept of a bin, the newest first.
+// BinRequests returns the stored requests of a bin, newest first.
 func (db *DB) BinRequests(ctx context.Context, bin string) ([]*hookyard.BinRequest, error) {
 	rows, err := db.read.QueryContext(ctx,
 		"select "+binRequestColumns+" from bin_requests where bin = $1 order by key desc", bin)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }()
-	var out []*hookyard.BinRequest
-	for rows.Next() {
-		r, err := scanBinRequest(rows)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, r)
-	}
-	return out, rows.Err()
+	return collect(rows, scanBinRequest)
 }
 
-// BinRequest returns one request of a bin, or [hookyard.ErrNotFound].
+// BinRequest returns a request of a bin by its id, or [hookyard.ErrNotFound].
 func (db *DB) BinRequest(ctx context.Context, bin, id string) (*hookyard.BinRequest, error) {
 	r, err := scanBinRequest(db.read.QueryRowContext(ctx,
 		"select "+binRequestColumns+" from bin_requests where bin = $1 and id = $2", bin, id))
@@ -141,7 +136,7 @@ func (db *DB) BinRequest(ctx context.Context, bin, id string) (*hookyard.BinRequ
 	return r, nil
 }
 
-// DeleteBin deletes a bin with its requests. It is no error when there is none.
+// DeleteBin deletes a bin with its requests. It is not an error if there is none.
 func (db *DB) DeleteBin(ctx context.Context, name string) error {
 	return db.txPlain(ctx, func(c conn) error { return deleteBin(ctx, c, name) })
 }
@@ -154,23 +149,19 @@ func deleteBin(ctx context.Context, c conn, name string) error {
 	return err
 }
 
-// PruneBins deletes some of the bins that have expired at now, and returns how many; 0 means that none is left.
+// PruneBins deletes some of the bins that have expired at now with their requests, and returns how many. 0 means that
+// no expired bin is left.
 func (db *DB) PruneBins(ctx context.Context, now time.Time) (int, error) {
 	rows, err := db.read.QueryContext(ctx, "select name from bins where expires <= $1 order by expires limit 20",
 		micros(now))
 	if err != nil {
 		return 0, err
 	}
-	defer func() { _ = rows.Close() }()
-	var names []string
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return 0, err
-		}
-		names = append(names, name)
-	}
-	if err := rows.Err(); err != nil || len(names) == 0 {
+	names, err := collect(rows, func(row scanner) (name string, err error) {
+		err = row.Scan(&name)
+		return name, err
+	})
+	if err != nil || len(names) == 0 {
 		return 0, err
 	}
 	return len(names), db.txPlain(ctx, func(c conn) error {

@@ -61,7 +61,8 @@ func encodeHealth(h *hookyard.Health) (string, error) {
 	return string(b), err
 }
 
-// Hook returns a project's hook as the database has it now, its health included.
+// Hook returns a hook of a project, with its health, or [hookyard.ErrNotFound]. It reads the database and not the
+// cache.
 func (db *DB) Hook(ctx context.Context, projectKey int64, id string) (*hookyard.Hook, error) {
 	hooks, err := db.hooksWhere(ctx, "project_key = $1 and id = $2 and deleted = 0", projectKey, id)
 	if err != nil {
@@ -73,13 +74,14 @@ func (db *DB) Hook(ctx context.Context, projectKey int64, id string) (*hookyard.
 	return hooks[0], nil
 }
 
-// Hooks lists a project's hooks as the database has them now, in the order in which they were made.
+// Hooks returns the hooks of a project, with their health, in the order in which they were created. It reads the
+// database and not the cache.
 func (db *DB) Hooks(ctx context.Context, projectKey int64) ([]*hookyard.Hook, error) {
 	return db.hooksWhere(ctx, "project_key = $1 and deleted = 0", projectKey)
 }
 
-// CreateHook makes a hook. It fails with [hookyard.Conflict] when the project has one of that id, and with
-// [hookyard.Invalid] when it would have more than max.
+// CreateHook creates a hook and sets its key, revision and times. It fails with [hookyard.Conflict] if the project has
+// a hook with that id, and with [hookyard.Invalid] if the project would have more than max hooks.
 func (db *DB) CreateHook(ctx context.Context, h *hookyard.Hook, max int) error {
 	return db.change(ctx, func(tx *sql.Tx) error {
 		var n int
@@ -117,8 +119,10 @@ func (db *DB) createHook(ctx context.Context, tx *sql.Tx, h *hookyard.Hook) erro
 	return audit(ctx, tx, h.ProjectKey, hookyard.Actor(ctx), "hook.create", h.ID, origin(h.URL))
 }
 
-// UpdateHook reads a hook, lets f change it, and keeps it, with nothing in between: two changes at once both take
-// effect. f may fail, and then nothing is changed. ifRevision 0 means any.
+// UpdateHook reads a hook, calls f to change it and stores the result, in one transaction. Of two calls at the same
+// time the second sees the change of the first. If f fails, nothing is changed. It fails with [hookyard.ErrNotFound]
+// if there is no such hook, and with [hookyard.Conflict] if its revision is not ifRevision; 0 means any revision.
+// action is entered into the audit log.
 func (db *DB) UpdateHook(ctx context.Context, projectKey int64, id string, ifRevision int64, action string,
 	f func(h *hookyard.Hook) error) (*hookyard.Hook, error) {
 	var out *hookyard.Hook
@@ -145,7 +149,7 @@ func (db *DB) UpdateHook(ctx context.Context, projectKey int64, id string, ifRev
 	return out, err
 }
 
-// updateHook writes a hook at its next revision.
+// updateHook stores a hook under its next revision.
 func (db *DB) updateHook(ctx context.Context, tx *sql.Tx, h *hookyard.Hook) error {
 	settings, sealed, err := db.encodeHook(h)
 	if err != nil {
@@ -161,11 +165,13 @@ func (db *DB) updateHook(ctx context.Context, tx *sql.Tx, h *hookyard.Hook) erro
 	h.ExpiresAt = fromMicros(expires)
 	_, err = tx.ExecContext(ctx, `update hooks set settings = $1, secrets = $2, expires = $3, active = $4,
 			off_reason = $5, health = $6, revision = $7, updated = $8
-		where key = $9`, settings, sealed, expires, h.Active, h.OffReason, health, h.Revision, micros(h.UpdatedAt), h.Key)
+		where key = $9`, settings, sealed, expires, h.Active, h.OffReason, health, h.Revision, micros(h.UpdatedAt),
+		h.Key)
 	return err
 }
 
-// DeleteHook deletes a hook. Its deliveries stay as history; what it is still owed is canceled by the dispatcher.
+// DeleteHook deletes a hook, or fails with [hookyard.ErrNotFound]. Its deliveries stay as history. The dispatcher
+// cancels those that are pending.
 func (db *DB) DeleteHook(ctx context.Context, projectKey int64, id string) error {
 	return db.change(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx,
@@ -181,7 +187,7 @@ func (db *DB) DeleteHook(ctx context.Context, projectKey int64, id string) error
 	})
 }
 
-// Thread returns what was remembered for a hook and a resource, or "".
+// Thread returns the value that [DB.SetThread] stored for a hook and a resource, or "".
 func (db *DB) Thread(ctx context.Context, hookKey int64, resource string) (string, error) {
 	var thread string
 	err := db.read.QueryRowContext(ctx, "select thread from threads where hook_key = $1 and resource = $2", hookKey,
@@ -192,7 +198,7 @@ func (db *DB) Thread(ctx context.Context, hookKey int64, resource string) (strin
 	return thread, err
 }
 
-// SetThread remembers a value for a hook and a resource.
+// SetThread stores a value for a hook and a resource, such as the thread of a chat that is about one issue.
 func (db *DB) SetThread(ctx context.Context, hookKey int64, resource, thread string) error {
 	return db.txPlain(ctx, func(c conn) error {
 		_, err := c.ExecContext(ctx, `insert into threads (hook_key, resource, thread, updated) values ($1, $2, $3, $4)

@@ -8,9 +8,9 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// PutListener makes the hook of a listener, or gives the one there is a new URL and time to live; h then has its key.
-// Hooks that have expired go. It fails with [hookyard.Conflict] when a hook of that id is no listener's, and with
-// [hookyard.Invalid] when the project would have more than max hooks.
+// PutListener creates the hook of a listener, or gives the one that exists a new URL and time to live. It fills h with
+// what is stored. Before it creates one it deletes hooks that have expired. It fails with [hookyard.Conflict] if the
+// hook of that id is not a listener's, and with [hookyard.Invalid] if the project would have more than max hooks.
 func (db *DB) PutListener(ctx context.Context, h *hookyard.Hook, max int) error {
 	renewed, err := db.renewListener(ctx, h)
 	if err != nil || renewed {
@@ -22,8 +22,8 @@ func (db *DB) PutListener(ctx context.Context, h *hookyard.Hook, max int) error 
 	return db.CreateHook(ctx, h, max)
 }
 
-// renewListener leaves the version of the configuration alone: routing does not ask a hook without events for more, and
-// every node would read every project again each minute.
+// renewListener does not change the version of the configuration: listeners renew each minute, and every node would
+// read every project again. Routing needs nothing of a hook without events.
 func (db *DB) renewListener(ctx context.Context, h *hookyard.Hook) (renewed bool, err error) {
 	err = db.tx(ctx, func(tx *sql.Tx) error {
 		had, err := db.scanHook(tx.QueryRowContext(ctx,
@@ -53,8 +53,8 @@ func (db *DB) renewListener(ctx context.Context, h *hookyard.Hook) (renewed bool
 	return renewed, err
 }
 
-// DeleteListener deletes the hook of a listener. What it recorded stays. It fails with [hookyard.ErrNotFound] when
-// there is none, or when the hook of that id is no listener's.
+// DeleteListener deletes the hook of a listener. Its deliveries stay. It fails with [hookyard.ErrNotFound] if there is
+// none, or if the hook of that id is not a listener's.
 func (db *DB) DeleteListener(ctx context.Context, projectKey int64, id string) error {
 	h, err := db.Hook(ctx, projectKey, id)
 	if err != nil {
@@ -66,8 +66,7 @@ func (db *DB) DeleteListener(ctx context.Context, projectKey int64, id string) e
 	return db.DeleteHook(ctx, projectKey, id)
 }
 
-// expireHooks deletes the hooks whose time has passed: those of listeners that were not renewed, as their command was
-// killed, and those that were made for a while.
+// expireHooks deletes the hooks that have expired at now. Among them are those of listeners that were killed.
 func (db *DB) expireHooks(ctx context.Context, now time.Time) error {
 	hooks, err := db.hooksWhere(ctx, "deleted = 0 and expires <> 0 and expires < $1", micros(now))
 	if err != nil {
@@ -81,7 +80,7 @@ func (db *DB) expireHooks(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// expireHook deletes a hook unless it was changed, perhaps renewed, since it was read.
+// expireHook deletes a hook unless it was changed since it was read: it may have been renewed.
 func (db *DB) expireHook(ctx context.Context, h *hookyard.Hook) error {
 	return db.change(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx,
@@ -97,13 +96,13 @@ func (db *DB) expireHook(ctx context.Context, h *hookyard.Hook) error {
 	})
 }
 
-// RecordForwarded keeps a try that a listener made, a.EventSeq to a.HookKey, and the delivery it belongs to, in one
-// transaction: the first try makes the delivery, each further one is the next of its attempts, and the last says its
-// state. a.N is filled. It fails with [hookyard.ErrNotFound] when the event or the hook is gone.
+// RecordForwarded stores an attempt that a listener made, of event a.EventSeq to hook a.HookKey, and sets a.N. In the
+// same transaction it creates the delivery with the first attempt, and gives it the state of this one. It fails with
+// [hookyard.ErrNotFound] if the event or the hook does not exist.
 func (db *DB) RecordForwarded(ctx context.Context, projectKey int64, a *hookyard.Attempt, state hookyard.State,
 	reason string) error {
 	return db.txPlain(ctx, func(c conn) error {
-		// The event's row is held, so that it is not taken away between this look and the commit.
+		// locks the event's row, so that the pruner does not delete it before the commit
 		var seq int64
 		err := c.QueryRowContext(ctx, "select seq from events where seq = $1 and project_key = $2"+db.dialect.forUpdate,
 			a.EventSeq, projectKey).Scan(&seq)
@@ -114,11 +113,13 @@ func (db *DB) RecordForwarded(ctx context.Context, projectKey int64, a *hookyard
 			a.HookKey, projectKey).Scan(&seq); err != nil {
 			return err
 		}
-		err = c.QueryRowContext(ctx, `insert into deliveries (event_seq, hook_key, project_key, state, reason, due, node, attempts, tries, updated)
+		err = c.QueryRowContext(ctx, `insert into deliveries (event_seq, hook_key, project_key, state, reason, due, node,
+				attempts, tries, updated)
 			values ($1, $2, $3, $4, $5, 0, 0, 1, 1, $6)
-			on conflict (event_seq, hook_key) do update set state = excluded.state, reason = excluded.reason, due = 0, node = 0,
-				attempts = deliveries.attempts + 1, tries = deliveries.tries + 1, updated = excluded.updated
-			returning attempts`, a.EventSeq, a.HookKey, projectKey, string(state), reason, micros(a.StartedAt.Add(a.Duration))).Scan(&a.N)
+			on conflict (event_seq, hook_key) do update set state = excluded.state, reason = excluded.reason, due = 0,
+				node = 0, attempts = deliveries.attempts + 1, tries = deliveries.tries + 1, updated = excluded.updated
+			returning attempts`, a.EventSeq, a.HookKey, projectKey, string(state), reason,
+			micros(a.StartedAt.Add(a.Duration))).Scan(&a.N)
 		if err != nil {
 			return err
 		}

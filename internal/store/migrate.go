@@ -16,15 +16,15 @@ import (
 //go:embed schema/*.sql
 var schemaFiles embed.FS
 
-// step brings the database from one version to the next. One of sql, change and outside is set.
+// step upgrades the database by one version. One of sql, change and outside is set.
 type step struct {
 	version int
 	sql     string                                              // in the form of the schema files
 	change  func(db *DB, ctx context.Context, tx *sql.Tx) error // in the transaction of the migration
-	outside func(db *DB, ctx context.Context) error             // after its commit; may run again after a crash
+	outside func(db *DB, ctx context.Context) error             // after its commit; is repeated after a crash
 }
 
-// steps returns the numbered files of the schema folder and the steps in Go, in order.
+// steps returns the numbered files of the schema folder and the steps in Go, by version.
 func steps() ([]step, error) {
 	all := []step{{version: 6, change: (*DB).sealRows}, {version: 7, outside: (*DB).compact}}
 	names, err := fs.Glob(schemaFiles, "schema/*.sql")
@@ -47,9 +47,9 @@ func steps() ([]step, error) {
 	return all, nil
 }
 
-// migrate brings the schema up to date: numbered steps, forward only, one node at a time. The steps up to one that needs
-// to be outside of a transaction are one transaction. The SQL is one text for both databases, which is why this is not
-// left to a library: they all want a folder for each.
+// migrate upgrades the database to the newest version: numbered steps, forward only, one node at a time. All steps up
+// to one that must be outside of a transaction are one transaction. Libraries for migrations want a folder for each
+// database; the SQL here is one text for both.
 func (db *DB) migrate(ctx context.Context) error {
 	all, err := steps()
 	if err != nil {
@@ -58,10 +58,10 @@ func (db *DB) migrate(ctx context.Context) error {
 	return db.migrateBy(ctx, all)
 }
 
-// migrateBy is migrate with the given steps.
+// migrateBy is migrate with a part of the steps.
 func (db *DB) migrateBy(ctx context.Context, all []step) error {
 	for {
-		next, err := db.takeSteps(ctx, all)
+		next, err := db.applySteps(ctx, all)
 		if err != nil {
 			return fmt.Errorf("migrate: %w", err)
 		}
@@ -77,9 +77,9 @@ func (db *DB) migrateBy(ctx context.Context, all []step) error {
 	}
 }
 
-// takeSteps takes the steps that the database has not taken, in one transaction. It stops before one that is not for a
-// transaction, and returns it. In a new database there is nothing for such a step to do.
-func (db *DB) takeSteps(ctx context.Context, all []step) (next *step, err error) {
+// applySteps applies the steps that the database lacks, in one transaction. It stops before a step that must be
+// outside of it, and returns that step. A new database does not need such a step.
+func (db *DB) applySteps(ctx context.Context, all []step) (next *step, err error) {
 	tx, err := db.write.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, err
@@ -100,15 +100,14 @@ func (db *DB) takeSteps(ctx context.Context, all []step) (next *step, err error)
 		if s.outside != nil && have > 0 {
 			return &s, tx.Commit()
 		}
-		if err := db.take(ctx, tx, s); err != nil {
+		if err := db.apply(ctx, tx, s); err != nil {
 			return nil, fmt.Errorf("to version %d: %w", s.version, err)
 		}
 	}
 	return nil, tx.Commit()
 }
 
-// lockVersion keeps other nodes from migrating until the end of the transaction, and returns the version of the
-// database.
+// lockVersion keeps other nodes from migrating until the transaction ends, and returns the version of the database.
 func (db *DB) lockVersion(ctx context.Context, tx *sql.Tx) (version int, err error) {
 	if db.dialect.migrateLock != "" {
 		if _, err := tx.ExecContext(ctx, db.dialect.migrateLock); err != nil {
@@ -124,7 +123,7 @@ func (db *DB) lockVersion(ctx context.Context, tx *sql.Tx) (version int, err err
 	return version, err
 }
 
-func (db *DB) take(ctx context.Context, tx *sql.Tx, s step) error {
+func (db *DB) apply(ctx context.Context, tx *sql.Tx, s step) error {
 	if s.sql != "" {
 		if _, err := tx.ExecContext(ctx, db.dialect.schema.Replace(s.sql)); err != nil {
 			return err

@@ -49,8 +49,8 @@ func (db *DB) projectWhere(ctx context.Context, where string, args ...any) (*hoo
 		"select "+projectColumns+" from projects where deleted = 0 and "+where, args...))
 }
 
-// Projects lists projects whose path comes after the given one (compared in lower case), in order. With a user, only
-// those the user owns or is a member of.
+// Projects returns at most limit projects by path, beginning after a path that is compared in lower case. With a user
+// it returns only the projects that the user owns or is a member of.
 func (db *DB) Projects(ctx context.Context, user *hookyard.User, after string, limit int) ([]*hookyard.Project, error) {
 	where, args := "path > $1 order by path limit $2", []any{strings.ToLower(after), limit}
 	if user != nil {
@@ -66,8 +66,8 @@ func (db *DB) Projects(ctx context.Context, user *hookyard.User, after string, l
 	return collect(rows, db.scanProject)
 }
 
-// CreateProject makes a project with the given hooks, at once. It fails with [hookyard.Conflict] when there is one of
-// that name. It fills the keys and times.
+// CreateProject creates a project and its hooks in one transaction, and sets their keys, revisions and times. It fails
+// with [hookyard.Conflict] if there is a project of that name.
 func (db *DB) CreateProject(ctx context.Context, p *hookyard.Project, hooks []*hookyard.Hook) error {
 	return db.change(ctx, func(tx *sql.Tx) error { return db.createProject(ctx, tx, p, hooks) })
 }
@@ -88,7 +88,8 @@ func (db *DB) createProject(ctx context.Context, tx *sql.Tx, p *hookyard.Project
 		}
 		return err
 	}
-	p.Revision, p.CreatedAt, p.UpdatedAt = 1, now, now
+	p.Revision = 1
+	p.CreatedAt, p.UpdatedAt = now, now
 	if err := audit(ctx, tx, p.Key, hookyard.Actor(ctx), "project.create", p.Path(), ""); err != nil {
 		return err
 	}
@@ -101,8 +102,8 @@ func (db *DB) createProject(ctx context.Context, tx *sql.Tx, p *hookyard.Project
 	return nil
 }
 
-// UpdateProject keeps p's settings; its owner, name and key stay. It fails with [hookyard.ErrStale] when the project is
-// not at p.Revision any more.
+// UpdateProject stores the settings of a project, but not its owner and name, and sets its new revision. It fails with
+// [hookyard.ErrStale] if the stored project is not at p.Revision.
 func (db *DB) UpdateProject(ctx context.Context, p *hookyard.Project) error {
 	settings, secret, err := db.encodeProject(p)
 	if err != nil {
@@ -124,14 +125,15 @@ func (db *DB) UpdateProject(ctx context.Context, p *hookyard.Project) error {
 	})
 }
 
-// DeleteProject deletes a project with its hooks, sources, members and tokens. Its events go with the pruner; its path
-// is free at once. What is owed to its hooks is canceled by the dispatcher.
+// DeleteProject deletes a project with its hooks, sources, members and tokens, or fails with [hookyard.ErrNotFound].
+// Its name can be used again at once. The pruner deletes its events, and the dispatcher cancels its pending
+// deliveries.
 func (db *DB) DeleteProject(ctx context.Context, p *hookyard.Project) error {
 	return db.change(ctx, func(tx *sql.Tx) error { return db.deleteProject(ctx, tx, p, "") })
 }
 
-// deleteProject enters the end of a project, and why it came, where administrators read it: nobody can read the audit
-// log of a project that is gone.
+// deleteProject logs the deletion, and the reason, in the server's audit log: the log of a deleted project cannot be
+// read.
 func (db *DB) deleteProject(ctx context.Context, tx *sql.Tx, p *hookyard.Project, why string) error {
 	now := time.Now().UnixMicro()
 	res, err := tx.ExecContext(ctx,
@@ -142,12 +144,10 @@ func (db *DB) deleteProject(ctx context.Context, tx *sql.Tx, p *hookyard.Project
 	if n, err := res.RowsAffected(); err != nil || n == 0 {
 		return hookyard.ErrNotFound
 	}
-	for _, text := range []string{
-		"update hooks set deleted = $1, active = false, revision = revision + 1 where project_key = $2 and deleted = 0",
-	} {
-		if _, err := tx.ExecContext(ctx, text, now, p.Key); err != nil {
-			return err
-		}
+	_, err = tx.ExecContext(ctx, `update hooks set deleted = $1, active = false, revision = revision + 1
+		where project_key = $2 and deleted = 0`, now, p.Key)
+	if err != nil {
+		return err
 	}
 	for _, table := range []string{"sources", "members", "tokens", "refused", "replays"} {
 		if _, err := tx.ExecContext(ctx, "delete from "+table+" where project_key = $1", p.Key); err != nil {
@@ -157,11 +157,10 @@ func (db *DB) deleteProject(ctx context.Context, tx *sql.Tx, p *hookyard.Project
 	return audit(ctx, tx, 0, hookyard.Actor(ctx), "project.delete", p.Path(), why)
 }
 
-// CopyProject makes a project with the settings, hooks and sources of another; events are not copied. With move, the
-// old one is deleted in the same transaction (a transfer). hooksOf the copy are copies: they keep ids, secrets and
-// times.
+// CopyProject creates a project with copies of the hooks and sources of another, which keep their ids and secrets. The
+// settings are those of to. Events are not copied. With move it also copies the members and deletes the other project,
+// in the same transaction. It fails as [DB.CreateProject] does.
 func (db *DB) CopyProject(ctx context.Context, from *hookyard.View, to *hookyard.Project, move bool) error {
-	members := "insert into members (project_key, user_key, role) select $1, user_key, role from members where project_key = $2"
 	return db.change(ctx, func(tx *sql.Tx) error {
 		hooks := make([]*hookyard.Hook, len(from.Hooks))
 		for i, h := range from.Hooks {
@@ -182,50 +181,44 @@ func (db *DB) CopyProject(ctx context.Context, from *hookyard.View, to *hookyard
 		if !move {
 			return nil
 		}
-		if _, err := tx.ExecContext(ctx, members, to.Key, from.Project.Key); err != nil {
+		_, err := tx.ExecContext(ctx, `insert into members (project_key, user_key, role)
+			select $1, user_key, role from members where project_key = $2`, to.Key, from.Project.Key)
+		if err != nil {
 			return err
 		}
 		return db.deleteProject(ctx, tx, from.Project, "transferred to "+to.Path())
 	})
 }
 
-// SetMember gives a user a role in a project; [hookyard.RoleNone] takes it away.
+// SetMember gives a user a role in a project in place of the one before. [hookyard.RoleNone] removes the member.
 func (db *DB) SetMember(ctx context.Context, p *hookyard.Project, u *hookyard.User, role hookyard.Role) error {
 	return db.change(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "delete from members where project_key = $1 and user_key = $2", p.Key,
-			u.Key); err != nil {
-			return err
+		_, err := tx.ExecContext(ctx, "delete from members where project_key = $1 and user_key = $2", p.Key, u.Key)
+		if err == nil && role != hookyard.RoleNone {
+			_, err = tx.ExecContext(ctx, "insert into members (project_key, user_key, role) values ($1, $2, $3)",
+				p.Key, u.Key, string(role))
 		}
-		if role != hookyard.RoleNone {
-			if _, err := tx.ExecContext(ctx, "insert into members (project_key, user_key, role) values ($1, $2, $3)",
-				p.Key, u.Key, string(role)); err != nil {
-				return err
-			}
+		if err != nil {
+			return err
 		}
 		return audit(ctx, tx, p.Key, hookyard.Actor(ctx), "member.set", u.Name, string(role))
 	})
 }
 
-// Members lists who has a role in a project, by name.
+// Members returns the users who have a role in a project, by name. The owner is not among them.
 func (db *DB) Members(ctx context.Context, projectKey int64) ([]hookyard.Member, error) {
 	rows, err := db.read.QueryContext(ctx, `select u.name, m.role from members m join users u on u.key = m.user_key
 		where m.project_key = $1 order by u.name`, projectKey)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }()
-	var out []hookyard.Member
-	for rows.Next() {
-		var m hookyard.Member
-		if err := rows.Scan(&m.User, &m.Role); err != nil {
-			return nil, err
-		}
-		out = append(out, m)
-	}
-	return out, rows.Err()
+	return collect(rows, func(row scanner) (m hookyard.Member, err error) {
+		err = row.Scan(&m.User, &m.Role)
+		return m, err
+	})
 }
 
-// RoleIn returns the role a user was given in a project, [hookyard.RoleNone] when there is none.
+// RoleIn returns the role of a member of a project, or [hookyard.RoleNone] for a user who is none.
 func (db *DB) RoleIn(ctx context.Context, userKey, projectKey int64) (hookyard.Role, error) {
 	var role string
 	err := db.read.QueryRowContext(ctx, "select role from members where user_key = $1 and project_key = $2", userKey,

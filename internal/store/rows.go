@@ -2,10 +2,10 @@ package store
 
 import "database/sql"
 
-// scanner is the row of a query.
+// scanner is one row of a result.
 type scanner interface{ Scan(dest ...any) error }
 
-// collect reads all rows, and closes them.
+// collect calls scan with each row, returns the results and closes rows.
 func collect[T any](rows *sql.Rows, scan func(scanner) (T, error)) ([]T, error) {
 	defer func() { _ = rows.Close() }()
 	var out []T

@@ -16,8 +16,9 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// sealer makes secrets unreadable in the database file and its backups: AES-256-GCM, a new nonce for each value. A
-// sealed value begins with its version: 0 in clear, as there is no key, 1 encrypted.
+// sealer encrypts what must not be readable in the database file and its backups: AES-256-GCM, with a random nonce for
+// each value. The first byte of a sealed value is its version: 0 is plain text, which is what a sealer without a key
+// writes, and 1 is encrypted.
 type sealer struct{ aead cipher.AEAD }
 
 func newSealer(key []byte) *sealer {
@@ -27,11 +28,11 @@ func newSealer(key []byte) *sealer {
 	sum := sha256.Sum256(key)
 	block, err := aes.NewCipher(sum[:])
 	if err != nil {
-		panic(err) // cannot be: the key has 32 bytes
+		panic(err) // cannot happen: the key has 32 bytes
 	}
 	aead, err := cipher.NewGCM(block)
 	if err != nil {
-		panic(err) // cannot be: AES has blocks of 16 bytes
+		panic(err) // cannot happen: AES has blocks of 16 bytes
 	}
 	return &sealer{aead: aead}
 }
@@ -67,7 +68,7 @@ func (s *sealer) open(sealed []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// checkKey fails when the newest hook was sealed with another key: no delivery could be sent.
+// checkKey fails if the newest hook was sealed with another key, with which no delivery could be sent.
 func (db *DB) checkKey(ctx context.Context) error {
 	var sealed []byte
 	err := db.read.QueryRowContext(ctx, "select secrets from hooks where deleted = 0 order by key desc limit 1").
@@ -81,7 +82,7 @@ func (db *DB) checkKey(ctx context.Context) error {
 	return err
 }
 
-// encode returns settings as JSON, and secrets as JSON that is sealed.
+// encode returns settings as JSON and secrets as sealed JSON.
 func (s *sealer) encode(settings, secrets any) (text string, sealed []byte, err error) {
 	clear, err := json.Marshal(settings)
 	if err != nil {
@@ -94,7 +95,7 @@ func (s *sealer) encode(settings, secrets any) (text string, sealed []byte, err 
 	return string(clear), s.seal(hidden), nil
 }
 
-// decode reads what encode returned.
+// decode is the inverse of encode.
 func (s *sealer) decode(text string, sealed []byte, settings, secrets any) error {
 	if err := json.Unmarshal([]byte(text), settings); err != nil {
 		return err
@@ -106,16 +107,16 @@ func (s *sealer) decode(text string, sealed []byte, settings, secrets any) error
 	return json.Unmarshal(hidden, secrets)
 }
 
-// sealRequest seals where an attempt was sent, and with which header: the path and query of a hook's URL and the
-// headers of the hook may be credentials. One value holds both, as this is done for each attempt.
+// sealRequest seals the URL and the header of an attempt, which may hold the credentials of its hook. They are one
+// value because encrypting once per attempt is cheaper.
 func (s *sealer) sealRequest(url string, header http.Header) []byte {
 	b := make([]byte, 0, 1024)
 	b = append(b, url...)
-	b = append(b, '\n') // no URL has one: CheckURL
+	b = append(b, '\n') // CheckURL refuses URLs with line breaks
 	return s.seal(hookyard.EncodeHeader(b, header))
 }
 
-// openRequest reads what sealRequest returned.
+// openRequest is the inverse of sealRequest.
 func (s *sealer) openRequest(sealed []byte) (url string, header http.Header, err error) {
 	plain, err := s.open(sealed)
 	if err != nil {

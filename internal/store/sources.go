@@ -40,25 +40,22 @@ func (db *DB) sourcesOf(ctx context.Context, projectKey int64) ([]*hookyard.Sour
 	if err != nil {
 		return nil, err
 	}
-	return db.collectSources(rows)
-}
-
-func (db *DB) collectSources(rows *sql.Rows) ([]*hookyard.Source, error) {
 	return collect(rows, db.scanSource)
 }
 
-// QueueSources lists the sources of every project that read a queue.
+// QueueSources returns the sources of all projects that read a queue, in the order in which they were created.
 func (db *DB) QueueSources(ctx context.Context) ([]*hookyard.Source, error) {
 	rows, err := db.read.QueryContext(ctx,
 		"select "+sourceColumns+" from sources where type = 'rabbitmq' order by key")
 	if err != nil {
 		return nil, err
 	}
-	return db.collectSources(rows)
+	return collect(rows, db.scanSource)
 }
 
-// PutSource makes a source whose Revision is 0, or else replaces the project's source of that name. created says which.
-// It fails with [hookyard.ErrStale] when there is one already, or it is not at s.Revision any more.
+// PutSource creates a source if s.Revision is 0, and otherwise replaces the source of that name in the project.
+// created says which. It sets the key, revision and times of s. It fails with [hookyard.ErrStale] if the source to
+// create exists, or the one to replace is not at s.Revision.
 func (db *DB) PutSource(ctx context.Context, s *hookyard.Source) (created bool, err error) {
 	created = s.Revision == 0
 	err = db.change(ctx, func(tx *sql.Tx) error {
@@ -104,11 +101,12 @@ func (db *DB) createSource(ctx context.Context, tx *sql.Tx, s *hookyard.Source) 
 	if err != nil {
 		return err
 	}
-	s.Revision, s.CreatedAt, s.UpdatedAt = 1, now, now
+	s.Revision = 1
+	s.CreatedAt, s.UpdatedAt = now, now
 	return audit(ctx, tx, s.ProjectKey, hookyard.Actor(ctx), "source.create", s.Name, s.Type)
 }
 
-// DeleteSource deletes a source. Its events stay.
+// DeleteSource deletes a source with its refused requests, or fails with [hookyard.ErrNotFound]. Its events stay.
 func (db *DB) DeleteSource(ctx context.Context, projectKey int64, name string) error {
 	return db.change(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, "delete from sources where project_key = $1 and name = $2", projectKey, name)
@@ -126,13 +124,14 @@ func (db *DB) DeleteSource(ctx context.Context, projectKey int64, name string) e
 	})
 }
 
-// refusedKept is how many refused requests of a source are kept, the newest.
+// refusedKept is the number of refused requests that are stored of a source.
 const refusedKept = 100
 
-// Refuse keeps a request that a source did not accept, and drops the oldest beyond a hundred of that source.
+// Refuse stores a request that a source refused, and sets its key. Only the newest hundred of a source are kept.
 func (db *DB) Refuse(ctx context.Context, r *hookyard.Refusal) error {
 	return db.txPlain(ctx, func(c conn) error {
-		err := c.QueryRowContext(ctx, `insert into refused (project_key, source, time, reason, method, target, remote, header, body, size)
+		err := c.QueryRowContext(ctx, `insert into refused (project_key, source, time, reason, method, target, remote,
+				header, body, size)
 			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning key`,
 			r.ProjectKey, r.Source, micros(r.Time), r.Reason, r.Method, r.Target, r.Remote, notNil(r.Header),
 			notNil(r.Body), r.Size).Scan(&r.Key)
@@ -146,24 +145,19 @@ func (db *DB) Refuse(ctx context.Context, r *hookyard.Refusal) error {
 	})
 }
 
-// Refused lists the refused requests of a source, or of all when source is "", the newest first.
+// Refused returns at most limit refused requests of a source, newest first. An empty source means all sources.
 func (db *DB) Refused(ctx context.Context, projectKey int64, source string, limit int) ([]hookyard.Refusal, error) {
-	rows, err := db.read.QueryContext(ctx, `select key, source, time, reason, method, target, remote, header, body, size from refused
-		where project_key = $1 and ($2 = '' or source = $2) order by key desc limit $3`, projectKey, source, limit)
+	rows, err := db.read.QueryContext(ctx, `select key, source, time, reason, method, target, remote, header, body, size
+		from refused where project_key = $1 and ($2 = '' or source = $2) order by key desc limit $3`,
+		projectKey, source, limit)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }()
-	var out []hookyard.Refusal
-	for rows.Next() {
+	return collect(rows, func(row scanner) (hookyard.Refusal, error) {
 		r := hookyard.Refusal{ProjectKey: projectKey}
 		var at int64
-		if err := rows.Scan(&r.Key, &r.Source, &at, &r.Reason, &r.Method, &r.Target, &r.Remote, &r.Header, &r.Body,
-			&r.Size); err != nil {
-			return nil, err
-		}
+		err := row.Scan(&r.Key, &r.Source, &at, &r.Reason, &r.Method, &r.Target, &r.Remote, &r.Header, &r.Body, &r.Size)
 		r.Time = fromMicros(at)
-		out = append(out, r)
-	}
-	return out, rows.Err()
+		return r, err
+	})
 }

@@ -7,12 +7,12 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// What the database has of projects, hooks and sources. A row has three parts: columns for what SQL asks for, settings
-// as JSON, and credentials as JSON that is sealed. The names of members are those of databases that exist: a new field
-// may be added, and a member is never renamed or given another meaning without a migration. A field of a noun that is in
-// none of the three is lost; TestFieldsAreStored finds it.
+// How projects, hooks and sources are stored. A row has three parts: columns for what SQL selects by, settings as
+// JSON, and credentials as sealed JSON. Existing databases have these member names, so a member can be added, but not
+// renamed or given another meaning without a migration. TestFieldsAreStored fails for a field that is in none of the
+// three parts.
 
-// storedProject is the settings column of a project. Its owner, name and retention are columns.
+// storedProject is the settings column of a project. Owner, name and retention have columns of their own.
 type storedProject struct {
 	Description   string   `json:"description,omitempty"`
 	Preset        string   `json:"preset,omitempty"`
@@ -38,7 +38,7 @@ func (s *storedProject) fill(p *hookyard.Project) {
 	p.Public, p.AllowRequests = s.Public, s.AllowRequests
 }
 
-// storedHook is the settings column of a hook. Its id, state, health and time to live are columns.
+// storedHook is the settings column of a hook. Id, state, health and expiry have columns of their own.
 type storedHook struct {
 	Events      hookyard.Selector  `json:"events"`
 	Features    []string           `json:"features,omitzero"`
@@ -57,7 +57,7 @@ type storedHook struct {
 	RabbitMQ    *hookyard.RabbitMQ `json:"rabbitmq,omitempty"`
 }
 
-// hookSecrets is the sealed column of a hook. The URL is there as a whole: for a chat it is the credential.
+// hookSecrets is the sealed column of a hook. The URL is sealed as a whole: that of a chat is a credential.
 type hookSecrets struct {
 	URL     string            `json:"url"`
 	Headers map[string]string `json:"headers,omitzero"`
@@ -91,7 +91,7 @@ func (s *hookSecrets) fill(h *hookyard.Hook) {
 	h.Secrets = loadSecrets(s.Secrets)
 }
 
-// storedSource is the settings column of a source. Its name and type are columns.
+// storedSource is the settings column of a source. Name and type have columns of their own.
 type storedSource struct {
 	EventType   string                `json:"eventType,omitempty"`
 	TypeHeader  string                `json:"typeHeader,omitempty"`
@@ -108,7 +108,7 @@ type storedSource struct {
 type sourceSecrets struct {
 	RabbitMQURL   string            `json:"rabbitmqUrl,omitempty"`
 	AnswerHeaders map[string]string `json:"answerHeaders,omitzero"`
-	Scheme        json.RawMessage   `json:"scheme,omitempty"` // may hold the token that a provider asks to verify
+	Scheme        json.RawMessage   `json:"scheme,omitempty"` // may hold a verify token
 	Secrets       []storedSecret    `json:"secrets,omitempty"`
 }
 
@@ -139,7 +139,7 @@ func (s *storedSource) fill(out *hookyard.Source) {
 	out.Description = s.Description
 }
 
-// fill adds to what the settings say: it comes after them.
+// fill completes the answer and the queue, which storedSource.fill must have set.
 func (s *sourceSecrets) fill(out *hookyard.Source) {
 	out.Scheme, out.Secrets = s.Scheme, loadSecrets(s.Secrets)
 	if out.Answer != nil {
@@ -150,7 +150,7 @@ func (s *sourceSecrets) fill(out *hookyard.Source) {
 	}
 }
 
-// storedSecret is a hookyard.Secret before it is sealed; the type itself marshals as ***.
+// storedSecret is a hookyard.Secret, which itself marshals as ***.
 type storedSecret struct {
 	Value   string    `json:"v"`
 	Expires time.Time `json:"e,omitzero"`

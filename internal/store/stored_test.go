@@ -238,8 +238,8 @@ func TestVersion3(t *testing.T) {
 		if in.Scheme != nil || in.Answer != nil || in.RabbitMQ != nil {
 			t.Errorf("source in = %+v", in)
 		}
-		same(&hookyard.Hook{URL: "http://127.0.0.1:9/LEAKplain", Events: hookyard.SelectAll(), Active: true, Revision: 2,
-			Health: hookyard.Health{Failures: 3, LastStatus: 500,
+		same(&hookyard.Hook{URL: "http://127.0.0.1:9/LEAKplain", Events: hookyard.SelectAll(), Active: true,
+			Revision: 2, Health: hookyard.Health{Failures: 3, LastStatus: 500,
 				LastAttempt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}}, view.Hook("plain"))
 		if h := view.Hook("plain"); h.Secrets != nil || h.Headers != nil || h.Schedule != nil || !h.ExpiresAt.IsZero() {
 			t.Errorf("hook plain = %+v", h)
@@ -314,8 +314,8 @@ func checkExpiry(t *testing.T, db *store.DB, view *hookyard.View) {
 	}
 }
 
-// TestWrongKey holds that hookyard does not start with another key than the one that hooks were sealed with, and changes
-// nothing.
+// TestWrongKey holds that hookyard does not start with another key than the one that hooks were sealed with, and
+// changes nothing.
 func TestWrongKey(t *testing.T) {
 	t.Parallel()
 	storetest.EachDSN(t, func(t *testing.T, dsn string) {

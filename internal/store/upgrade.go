@@ -11,15 +11,15 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// Until version 6 the settings of projects, hooks and sources were their Go types as JSON, with the URL and the headers
-// of a hook in clear; attempts had the URL and the request's header in clear, and the audit log had the URL. Names of
-// members are matched without case, so the types of today read the settings of then.
+// Before version 6 the settings of projects, hooks and sources were their Go types as JSON. The URL and headers of
+// hooks and attempts were plain text, and the audit log held the URL. encoding/json matches names without case, so
+// that the current types can read the old settings.
 
-// upgradeRows is how many rows a step of an upgrade reads before it writes.
+// upgradeRows is the number of rows that are read before they are written.
 const upgradeRows = 100
 
-// sealRows brings every row to the form of version 6. It fails when a secret cannot be opened: with another key than
-// before, what is sealed now could not be read together with what is sealed already.
+// sealRows rewrites all rows in the form of version 6. It fails if a secret cannot be opened: with the wrong key, one
+// part of the database would be sealed with it and the other with the right one.
 func (db *DB) sealRows(ctx context.Context, tx *sql.Tx) error {
 	for _, f := range []func(context.Context, *sql.Tx) error{
 		db.upgradeProjects, db.upgradeHooks, db.upgradeSources, db.upgradeAudit, db.upgradeAttempts,
@@ -56,7 +56,7 @@ func (db *DB) upgradeProjects(ctx context.Context, tx *sql.Tx) error {
 func (db *DB) upgradeHooks(ctx context.Context, tx *sql.Tx) error {
 	r := rewrite{
 		query: `select key, settings, case when deleted = 0 then secrets end from hooks where key > $1
-			order by key limit $2`, // a hook that was deleted signs nothing
+			order by key limit $2`, // a deleted hook needs no secrets
 		update: "update hooks set settings = $2, secrets = $3, expires = $4 where key = $1",
 	}
 	return r.run(ctx, tx, func(row scanner) (key int64, values []any, err error) {
@@ -109,7 +109,7 @@ func (db *DB) upgradeSources(ctx context.Context, tx *sql.Tx) error {
 		if old.Answer != nil {
 			old.AnswerHeaders, old.Answer.Headers = old.Answer.Headers, nil
 		}
-		if old.RabbitMQ != nil && len(old.Secrets) > 0 { // the broker's URL was the first of the secrets
+		if old.RabbitMQ != nil && len(old.Secrets) > 0 { // the first secret was the URL of the broker
 			old.RabbitMQURL, old.Secrets = old.Secrets[0].Value, old.Secrets[1:]
 		}
 		settings, sealed, err := db.seal.encode(old.storedSource, old.sourceSecrets)
@@ -117,7 +117,7 @@ func (db *DB) upgradeSources(ctx context.Context, tx *sql.Tx) error {
 	})
 }
 
-// openList reads a sealed column that is a list of secrets, or null.
+// openList opens a column with a sealed list of secrets, or null.
 func (db *DB) openList(sealed []byte) ([]storedSecret, error) {
 	plain, err := db.seal.open(sealed)
 	if err != nil || plain == nil {
@@ -127,7 +127,7 @@ func (db *DB) openList(sealed []byte) ([]storedSecret, error) {
 	return out, json.Unmarshal(plain, &out)
 }
 
-// upgradeAudit hides what the audit log tells of the URLs of hooks.
+// upgradeAudit masks the URLs of hooks in the audit log.
 func (db *DB) upgradeAudit(ctx context.Context, tx *sql.Tx) error {
 	r := rewrite{
 		query: "select key, detail from audit where key > $1 and action = 'hook.create' and detail <> ''" +
@@ -141,15 +141,15 @@ func (db *DB) upgradeAudit(ctx context.Context, tx *sql.Tx) error {
 	})
 }
 
-// attemptRow is what an upgrade changes of an attempt.
+// attemptRow is the part of an attempt that is rewritten.
 type attemptRow struct {
 	seq, hook, n int64
 	url          string
 	request      []byte
 }
 
-// upgradeAttempts seals the requests of attempts. There may be millions, so a statement updates many, and the one for as
-// many as are read at a time is prepared once.
+// upgradeAttempts seals the requests of attempts. There may be millions, so that one prepared statement updates a
+// whole batch.
 func (db *DB) upgradeAttempts(ctx context.Context, tx *sql.Tx) error {
 	full, err := tx.PrepareContext(ctx, db.sealAttemptsText(upgradeRows))
 	if err != nil {
@@ -173,7 +173,7 @@ func (db *DB) upgradeAttempts(ctx context.Context, tx *sql.Tx) error {
 		}
 		var args []any
 		for _, a := range batch {
-			host, tail := splitURL(a.url) // a password before a path with an @ in it was not masked
+			host, tail := splitURL(a.url) // was not masked if the path had an @
 			sealed := db.seal.sealRequest(host+tail, hookyard.DecodeHeader(a.request))
 			args = append(args, a.seq, a.hook, a.n, origin(a.url), sealed)
 		}
@@ -191,7 +191,7 @@ func (db *DB) upgradeAttempts(ctx context.Context, tx *sql.Tx) error {
 	}
 }
 
-// sealAttemptsText updates n attempts; the parameters are the members of attemptRow, row by row.
+// sealAttemptsText returns a statement that updates n attempts. Its parameters are those of attemptRow, row by row.
 func (db *DB) sealAttemptsText(n int) string {
 	rows := make([]string, n)
 	for i := range rows {
@@ -204,11 +204,11 @@ func (db *DB) sealAttemptsText(n int) string {
 		where attempts.event_seq = v.event_seq and attempts.hook_key = v.hook_key and attempts.n = v.n`)
 }
 
-// compactBytes is the size up to which a database is compacted at the start.
+// compactBytes is the size of the largest database that is compacted at the start.
 const compactBytes = 1 << 30
 
-// compact takes out of the file what rows held that were changed or deleted before they were sealed. A failure is no
-// reason not to start.
+// compact rewrites the database file without its unused space, which may hold what rows were before they were sealed.
+// If that fails, a warning is logged and hookyard starts nevertheless.
 func (db *DB) compact(ctx context.Context) error {
 	if db.dialect.compact == nil {
 		return nil
@@ -227,13 +227,13 @@ func (db *DB) compact(ctx context.Context) error {
 	return nil
 }
 
-// rewrite passes over a table that has a key, and updates each row.
+// rewrite updates each row of a table that has a key.
 type rewrite struct {
-	query  string // what is read of the rows with a key over $1, at most $2 of them, by key
-	update string // sets the row with key $1
+	query  string // selects, by key, at most $2 rows with a key over $1
+	update string // updates the row with key $1
 }
 
-// run calls f with each row. values are $2 and on of the update.
+// run calls f with each row. The values that f returns are $2 and following of the update.
 func (r rewrite) run(ctx context.Context, tx *sql.Tx, f func(scanner) (key int64, values []any, err error)) error {
 	for last := int64(0); ; {
 		rows, err := tx.QueryContext(ctx, r.query, last, upgradeRows)

@@ -13,15 +13,19 @@ import (
 const userColumns = "key, name, password, admin, disabled, subject, created"
 
 func (db *DB) userWhere(ctx context.Context, where string, args ...any) (*hookyard.User, error) {
-	u := &hookyard.User{}
-	var created int64
-	err := db.read.QueryRowContext(ctx, "select "+userColumns+" from users where "+where, args...).
-		Scan(&u.Key, &u.Name, &u.PasswordHash, &u.Admin, &u.Disabled, &u.Subject, &created)
-	u.CreatedAt = fromMicros(created)
+	u, err := scanUser(db.read.QueryRowContext(ctx, "select "+userColumns+" from users where "+where, args...))
 	return u, db.translate(err)
 }
 
-// UserByName returns a user, or [hookyard.ErrNotFound].
+func scanUser(row scanner) (*hookyard.User, error) {
+	u := &hookyard.User{}
+	var created int64
+	err := row.Scan(&u.Key, &u.Name, &u.PasswordHash, &u.Admin, &u.Disabled, &u.Subject, &created)
+	u.CreatedAt = fromMicros(created)
+	return u, err
+}
+
+// UserByName returns the user of exactly that name, or [hookyard.ErrNotFound].
 func (db *DB) UserByName(ctx context.Context, name string) (*hookyard.User, error) {
 	return db.userWhere(ctx, "name = $1", name)
 }
@@ -36,27 +40,17 @@ func (db *DB) UserBySubject(ctx context.Context, subject string) (*hookyard.User
 	return db.userWhere(ctx, "subject = $1 and subject <> ''", subject)
 }
 
-// Users lists all users by name.
+// Users returns all users by name.
 func (db *DB) Users(ctx context.Context) ([]*hookyard.User, error) {
 	rows, err := db.read.QueryContext(ctx, "select "+userColumns+" from users order by name")
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }()
-	var out []*hookyard.User
-	for rows.Next() {
-		u := &hookyard.User{}
-		var created int64
-		if err := rows.Scan(&u.Key, &u.Name, &u.PasswordHash, &u.Admin, &u.Disabled, &u.Subject, &created); err != nil {
-			return nil, err
-		}
-		u.CreatedAt = fromMicros(created)
-		out = append(out, u)
-	}
-	return out, rows.Err()
+	return collect(rows, scanUser)
 }
 
-// CreateUser makes a user. It fails with [hookyard.Conflict] when there is one of that name, whatever its case.
+// CreateUser creates a user and sets its key and time. It fails with [hookyard.Conflict] if there is a user of that
+// name, compared without case.
 func (db *DB) CreateUser(ctx context.Context, u *hookyard.User) error {
 	return db.change(ctx, func(tx *sql.Tx) error { return db.createUser(ctx, tx, u) })
 }
@@ -64,7 +58,8 @@ func (db *DB) CreateUser(ctx context.Context, u *hookyard.User) error {
 func (db *DB) createUser(ctx context.Context, tx *sql.Tx, u *hookyard.User) error {
 	u.CreatedAt = stamp()
 	err := tx.QueryRowContext(ctx, `insert into users (name, password, admin, disabled, subject, created)
-		values ($1, $2, $3, $4, $5, $6) returning key`, u.Name, u.PasswordHash, u.Admin, u.Disabled, u.Subject, micros(u.CreatedAt)).Scan(&u.Key)
+		values ($1, $2, $3, $4, $5, $6) returning key`,
+		u.Name, u.PasswordHash, u.Admin, u.Disabled, u.Subject, micros(u.CreatedAt)).Scan(&u.Key)
 	if db.dialect.isDuplicate(err) {
 		return hookyard.Errorf(hookyard.Conflict, "user %s exists already", u.Name)
 	}
@@ -74,9 +69,9 @@ func (db *DB) createUser(ctx context.Context, tx *sql.Tx, u *hookyard.User) erro
 	return audit(ctx, tx, 0, hookyard.Actor(ctx), "user.create", u.Name, "")
 }
 
-// JoinUser makes a user for an account at a provider. Nobody here chose the name, so it must give no right to anything
-// that is here already: when u.Name is a user's, or owns a project, u becomes the first of Name-2, Name-3 … that is
-// free.
+// JoinUser creates a user for an account at a provider. The provider chose the name, so it must not give rights to
+// what exists: if u.Name is the name of a user or the owner of a project, u.Name becomes the first of Name-2, Name-3
+// and so on that is free.
 func (db *DB) JoinUser(ctx context.Context, u *hookyard.User) error {
 	wanted := u.Name
 	return db.change(ctx, func(tx *sql.Tx) error {
@@ -99,9 +94,10 @@ func (db *DB) JoinUser(ctx context.Context, u *hookyard.User) error {
 	})
 }
 
-// UpdateUser keeps a user's password, rights and subject. All the user's sessions end when the password changes, as
-// somebody else may have known it, and when the user is disabled. Tokens stay: programs hold them, and each is revoked
-// by itself. It fails with [hookyard.Conflict] when the subject is another user's.
+// UpdateUser stores a user's password, rights and subject. It deletes the user's sessions if the password changed,
+// which another person may have known, or if the user is disabled. Tokens stay: programs hold them, and each can be
+// revoked on its own. It fails with [hookyard.ErrNotFound] if there is no such user, and with [hookyard.Conflict] if
+// the subject is another user's.
 func (db *DB) UpdateUser(ctx context.Context, u *hookyard.User) error {
 	return db.change(ctx, func(tx *sql.Tx) error {
 		var password string
@@ -128,7 +124,8 @@ func (db *DB) UpdateUser(ctx context.Context, u *hookyard.User) error {
 	})
 }
 
-// DeleteUser deletes a user with tokens, sessions and roles. Projects the user owns stay, for admins.
+// DeleteUser deletes a user with tokens, sessions and roles, or fails with [hookyard.ErrNotFound]. The user's projects
+// stay, and admins can reach them.
 func (db *DB) DeleteUser(ctx context.Context, u *hookyard.User) error {
 	return db.change(ctx, func(tx *sql.Tx) error {
 		for _, table := range []string{"tokens", "sessions", "members"} {
@@ -147,10 +144,11 @@ func (db *DB) DeleteUser(ctx context.Context, u *hookyard.User) error {
 	})
 }
 
-const tokenQuery = `select t.key, t.id, t.user_key, u.name, t.name, t.hash, t.project_key, coalesce(p.owner || '/' || p.name, ''), t.scope,
-	t.expires, t.created, t.used from tokens t join users u on u.key = t.user_key left join projects p on p.key = t.project_key `
+const tokenQuery = `select t.key, t.id, t.user_key, u.name, t.name, t.hash, t.project_key,
+	coalesce(p.owner || '/' || p.name, ''), t.scope, t.expires, t.created, t.used
+	from tokens t join users u on u.key = t.user_key left join projects p on p.key = t.project_key `
 
-func scanToken(row interface{ Scan(...any) error }) (*hookyard.Token, error) {
+func scanToken(row scanner) (*hookyard.Token, error) {
 	t := &hookyard.Token{}
 	var expires, created, used int64
 	err := row.Scan(&t.Key, &t.ID, &t.UserKey, &t.User, &t.Name, &t.Hash, &t.ProjectKey, &t.Project, &t.Scope, &expires,
@@ -159,36 +157,28 @@ func scanToken(row interface{ Scan(...any) error }) (*hookyard.Token, error) {
 	return t, err
 }
 
-// TokenByHash returns a token by the hash of its secret, or [hookyard.ErrNotFound].
+// TokenByHash returns a token by its SHA-256, or [hookyard.ErrNotFound].
 func (db *DB) TokenByHash(ctx context.Context, hash []byte) (*hookyard.Token, error) {
 	t, err := scanToken(db.read.QueryRowContext(ctx, tokenQuery+"where t.hash = $1", hash))
 	return t, db.translate(err)
 }
 
-// Tokens lists a user's tokens, or a project's, the newest first. One of the keys is 0.
+// Tokens returns the tokens of a user, or those for a project, newest first. The other key is 0.
 func (db *DB) Tokens(ctx context.Context, userKey, projectKey int64) ([]*hookyard.Token, error) {
-	rows, err := db.read.QueryContext(ctx, tokenQuery+`where ($1 = 0 or t.user_key = $1) and ($2 = 0 or t.project_key = $2)
-		order by t.key desc`, userKey, projectKey)
+	rows, err := db.read.QueryContext(ctx, tokenQuery+`where ($1 = 0 or t.user_key = $1)
+		and ($2 = 0 or t.project_key = $2) order by t.key desc`, userKey, projectKey)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }()
-	var out []*hookyard.Token
-	for rows.Next() {
-		t, err := scanToken(rows)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, t)
-	}
-	return out, rows.Err()
+	return collect(rows, scanToken)
 }
 
-// CreateToken keeps a token.
+// CreateToken stores a token and sets its key, id and time.
 func (db *DB) CreateToken(ctx context.Context, t *hookyard.Token) error {
 	t.ID, t.CreatedAt = hookyard.NewID("tok"), stamp()
 	return db.change(ctx, func(tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, `insert into tokens (id, user_key, name, hash, project_key, scope, expires, created, used)
+		err := tx.QueryRowContext(ctx, `insert into tokens (id, user_key, name, hash, project_key, scope, expires,
+				created, used)
 			values ($1, $2, $3, $4, $5, $6, $7, $8, 0) returning key`,
 			t.ID, t.UserKey, t.Name, t.Hash, t.ProjectKey, string(t.Scope), micros(t.ExpiresAt),
 			micros(t.CreatedAt)).Scan(&t.Key)
@@ -199,7 +189,7 @@ func (db *DB) CreateToken(ctx context.Context, t *hookyard.Token) error {
 	})
 }
 
-// DeleteToken deletes a user's token by id.
+// DeleteToken deletes a user's token by id, or fails with [hookyard.ErrNotFound].
 func (db *DB) DeleteToken(ctx context.Context, userKey int64, id string) error {
 	return db.change(ctx, func(tx *sql.Tx) error {
 		var project int64
@@ -212,7 +202,7 @@ func (db *DB) DeleteToken(ctx context.Context, userKey int64, id string) error {
 	})
 }
 
-// TouchToken notes when a token was last used.
+// TouchToken stores when a token was last used.
 func (db *DB) TouchToken(ctx context.Context, key int64, at time.Time) error {
 	return db.txPlain(ctx, func(c conn) error {
 		_, err := c.ExecContext(ctx, "update tokens set used = $1 where key = $2", micros(at), key)
@@ -220,7 +210,7 @@ func (db *DB) TouchToken(ctx context.Context, key int64, at time.Time) error {
 	})
 }
 
-// CreateSession keeps a session; its ID is made from the hash, for lists.
+// CreateSession stores a session and sets its id.
 func (db *DB) CreateSession(ctx context.Context, s *hookyard.Session) error {
 	s.ID = hookyard.NewID("ses")
 	return db.txPlain(ctx, func(c conn) error {
@@ -233,7 +223,7 @@ func (db *DB) CreateSession(ctx context.Context, s *hookyard.Session) error {
 
 const sessionColumns = "hash, id, user_key, created, seen, expires, agent, remote"
 
-func scanSession(row interface{ Scan(...any) error }) (*hookyard.Session, error) {
+func scanSession(row scanner) (*hookyard.Session, error) {
 	s := &hookyard.Session{}
 	var created, seen, expires int64
 	err := row.Scan(&s.Hash, &s.ID, &s.UserKey, &created, &seen, &expires, &s.Agent, &s.Remote)
@@ -247,26 +237,17 @@ func (db *DB) SessionByHash(ctx context.Context, hash []byte) (*hookyard.Session
 	return s, db.translate(err)
 }
 
-// Sessions lists a user's sessions, the newest first.
+// Sessions returns a user's sessions, newest first.
 func (db *DB) Sessions(ctx context.Context, userKey int64) ([]*hookyard.Session, error) {
 	rows, err := db.read.QueryContext(ctx,
 		"select "+sessionColumns+" from sessions where user_key = $1 order by created desc", userKey)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }()
-	var out []*hookyard.Session
-	for rows.Next() {
-		s, err := scanSession(rows)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, s)
-	}
-	return out, rows.Err()
+	return collect(rows, scanSession)
 }
 
-// TouchSession notes when a session was last seen.
+// TouchSession stores when a session was last seen.
 func (db *DB) TouchSession(ctx context.Context, hash []byte, seen time.Time) error {
 	return db.txPlain(ctx, func(c conn) error {
 		_, err := c.ExecContext(ctx, "update sessions set seen = $1 where hash = $2", micros(seen), hash)
@@ -274,7 +255,7 @@ func (db *DB) TouchSession(ctx context.Context, hash []byte, seen time.Time) err
 	})
 }
 
-// DeleteSession ends a user's session by id.
+// DeleteSession deletes a user's session by id. It is not an error if there is none.
 func (db *DB) DeleteSession(ctx context.Context, userKey int64, id string) error {
 	return db.txPlain(ctx, func(c conn) error {
 		_, err := c.ExecContext(ctx, "delete from sessions where user_key = $1 and id = $2", userKey, id)

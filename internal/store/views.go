@@ -9,36 +9,43 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// views remembers projects with their hooks and sources, as long as nobody changes the configuration. Every event asks
-// for one, so a look-up is a map access.
+// views caches projects with their hooks and sources until the configuration changes. Each event needs one, so a hit
+// is one access to a map.
 type views struct {
-	version atomic.Int64 // of the configuration as last seen in the database
+	version atomic.Int64 // of the configuration, as last read from the database
 
 	mu         sync.RWMutex // guards what follows
-	generation int64        // counts resets: what was read before one is not remembered after it
+	generation int64        // counts resets, so that what was read before one is not cached after it
 	byPath     map[string]*hookyard.View
 	byKey      map[int64]*hookyard.View
 	hooks      map[int64]*hookyard.Hook
 }
 
-// maxViews bounds what is remembered; beyond it everything is forgotten and read again as needed.
+// maxViews is the capacity of the cache, in projects. When it is full it is emptied.
 const maxViews = 10_000
 
 func (v *views) reset() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.generation++
-	v.byPath, v.byKey, v.hooks = map[string]*hookyard.View{}, map[int64]*hookyard.View{}, map[int64]*hookyard.Hook{}
+	v.empty()
+}
+
+// empty needs v.mu.
+func (v *views) empty() {
+	v.byPath = map[string]*hookyard.View{}
+	v.byKey = map[int64]*hookyard.View{}
+	v.hooks = map[int64]*hookyard.Hook{}
 }
 
 func (v *views) remember(generation int64, view *hookyard.View) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if generation != v.generation {
-		return // changed while it was read
+		return // the configuration changed while it was read
 	}
 	if len(v.byKey) >= maxViews {
-		v.byPath, v.byKey, v.hooks = map[string]*hookyard.View{}, map[int64]*hookyard.View{}, map[int64]*hookyard.Hook{}
+		v.empty()
 	}
 	v.byPath[strings.ToLower(view.Project.Path())] = view
 	v.byKey[view.Project.Key] = view
@@ -47,8 +54,9 @@ func (v *views) remember(generation int64, view *hookyard.View) {
 	}
 }
 
-// View returns a project by owner and name, compared without case, with its hooks and sources. It fails with
-// [hookyard.ErrNotFound]. After a change on this node it is never older than the change.
+// View returns a project by owner and name, which are compared without case, with its hooks and sources. It fails with
+// [hookyard.ErrNotFound]. The value is cached and shared, and must not be changed. It has every change that this node
+// made; those of other nodes arrive within a second.
 func (db *DB) View(ctx context.Context, owner, name string) (*hookyard.View, error) {
 	path := strings.ToLower(owner + "/" + name)
 	db.views.mu.RLock()
@@ -64,7 +72,7 @@ func (db *DB) View(ctx context.Context, owner, name string) (*hookyard.View, err
 	return db.loadView(ctx, generation, p)
 }
 
-// ViewByKey is View by the project's internal key.
+// ViewByKey is [DB.View] by the internal key of the project.
 func (db *DB) ViewByKey(ctx context.Context, key int64) (*hookyard.View, error) {
 	db.views.mu.RLock()
 	view, generation := db.views.byKey[key], db.views.generation
@@ -100,7 +108,8 @@ func (db *DB) loadView(ctx context.Context, generation int64, p *hookyard.Projec
 	return view, nil
 }
 
-// HookByKey returns a hook by its internal key, also a deleted one: deliveries still point at it.
+// HookByKey returns a hook by its internal key, or [hookyard.ErrNotFound]. It also returns deleted hooks, because
+// deliveries refer to them. The value is cached and shared, and must not be changed.
 func (db *DB) HookByKey(ctx context.Context, key int64) (*hookyard.Hook, error) {
 	db.views.mu.RLock()
 	h, generation := db.views.hooks[key], db.views.generation
@@ -124,7 +133,7 @@ func (db *DB) HookByKey(ctx context.Context, key int64) (*hookyard.Hook, error) 
 		db.views.mu.Unlock()
 		return h, nil
 	}
-	view, err := db.ViewByKey(ctx, h.ProjectKey) // remembers it with its siblings
+	view, err := db.ViewByKey(ctx, h.ProjectKey) // caches all hooks of the project
 	if err != nil {
 		return nil, err
 	}

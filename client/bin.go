@@ -9,24 +9,24 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// BinKeyHeader carries the key of a bin: it opens a private one, and deletes any.
+// BinKeyHeader is the header for the key of a bin, which is needed to read a private bin and to change or delete any.
 const BinKeyHeader = "X-Bin-Key"
 
-// Bin is a throw-away URL that keeps what somebody sends to it. The first four members are RequestBin's.
+// Bin is a throw-away URL that stores the requests sent to it. The first four members are RequestBin's.
 type Bin struct {
 	Private      bool             `json:"private"`
 	Color        [3]int           `json:"color"`
 	Name         string           `json:"name"`
 	RequestCount int64            `json:"request_count"`
-	URL          string           `json:"url" doc:"where to send"`
-	Key          string           `json:"key,omitempty" doc:"shown once, to whoever made the bin"`
+	URL          string           `json:"url" doc:"to send requests to"`
+	Key          string           `json:"key,omitempty" doc:"shown once, to the creator of the bin"`
 	Answer       *hookyard.Answer `json:"answer,omitempty"`
 	CreatedAt    time.Time        `json:"createdAt"`
 	ExpiresAt    time.Time        `json:"expiresAt"`
 }
 
-// BinWish says what a new bin is to be, or what one is to answer. The zero value answers 200 and ok.
-type BinWish struct {
+// BinSettings are the settings of a new bin, or the answer of an existing one. The zero value answers 200 and "ok".
+type BinSettings struct {
 	Private bool              `json:"private,omitempty"`
 	Status  int               `json:"status,omitempty"`
 	Headers map[string]string `json:"headers,omitempty"`
@@ -34,7 +34,7 @@ type BinWish struct {
 	Delay   hookyard.Duration `json:"delay,omitempty"`
 }
 
-// BinRequest is one request to a bin, as RequestBin shows it, and its exact bytes.
+// BinRequest is one request to a bin in the form of RequestBin, with its exact bytes.
 type BinRequest struct {
 	ID            string            `json:"id"`
 	Time          float64           `json:"time" doc:"seconds since 1970"`
@@ -49,26 +49,26 @@ type BinRequest struct {
 	ContentLength int64             `json:"content_length"`
 	ContentType   string            `json:"content_type"`
 	RawBase64     []byte            `json:"rawBase64"`
-	Truncated     bool              `json:"truncated,omitempty" doc:"raw is not all that came"`
+	Truncated     bool              `json:"truncated,omitempty" doc:"the request was longer than raw"`
 }
 
-// BinSourceWish asks for a source for what sends to a bin.
-type BinSourceWish struct {
+// BinSourceRequest asks for a source for the sender of a bin's requests.
+type BinSourceRequest struct {
 	Project string `json:"project"` // owner/name
 	Name    string `json:"name"`
-	Type    string `json:"type,omitempty"` // "": found out from the request
+	Type    string `json:"type,omitempty"` // "" means to guess it from the request
 	Secret  string `json:"secret,omitempty"`
-	Request string `json:"request,omitempty"` // to try it on; "" means the newest
+	Request string `json:"request,omitempty"` // to verify with the new source; "" means the newest
 }
 
-// BinSource is a source that was made from a bin.
+// BinSource is a source created from a bin.
 type BinSource struct {
 	Project  string `json:"project"`
 	Name     string `json:"name"`
 	Type     string `json:"type"`
 	URL      string `json:"url"`
 	Request  string `json:"request,omitempty"`
-	Verified bool   `json:"verified" doc:"it would have taken that request"`
+	Verified bool   `json:"verified" doc:"whether the source accepts that request"`
 	Reason   string `json:"reason,omitempty"`
 }
 
@@ -79,34 +79,34 @@ func binKey(key string) http.Header {
 	return http.Header{http.CanonicalHeaderKey(BinKeyHeader): {key}}
 }
 
-// CreateBin makes a bin. Its Key is in this answer only.
-func (c *Client) CreateBin(ctx context.Context, w BinWish) (Bin, error) {
+// CreateBin creates a bin. No other response contains its Key.
+func (c *Client) CreateBin(ctx context.Context, s BinSettings) (Bin, error) {
 	var out Bin
-	_, err := c.call(ctx, http.MethodPost, path("bins"), w, &out)
+	_, err := c.call(ctx, http.MethodPost, path("bins"), s, &out)
 	return out, err
 }
 
-// Bin returns a bin. key may be "" for one that is not private, as with the methods below.
+// Bin returns a bin. Like the other methods that read a bin, it needs the key only if the bin is private.
 func (c *Client) Bin(ctx context.Context, name, key string) (Bin, error) {
 	var out Bin
 	_, err := c.callWith(ctx, http.MethodGet, path("bins", name), binKey(key), nil, &out)
 	return out, err
 }
 
-// SetBinAnswer changes what a bin answers from now on; the key is needed for that. Whether it is private stays.
-func (c *Client) SetBinAnswer(ctx context.Context, name, key string, w BinWish) (Bin, error) {
+// SetBinAnswer changes the answer of a bin. It needs the key and ignores Private.
+func (c *Client) SetBinAnswer(ctx context.Context, name, key string, s BinSettings) (Bin, error) {
 	var out Bin
-	_, err := c.callWith(ctx, http.MethodPut, path("bins", name, "answer"), binKey(key), w, &out)
+	_, err := c.callWith(ctx, http.MethodPut, path("bins", name, "answer"), binKey(key), s, &out)
 	return out, err
 }
 
-// DeleteBin deletes a bin; the key is needed for that.
+// DeleteBin deletes a bin. It needs the key.
 func (c *Client) DeleteBin(ctx context.Context, name, key string) error {
 	_, err := c.callWith(ctx, http.MethodDelete, path("bins", name), binKey(key), nil, nil)
 	return err
 }
 
-// BinRequests returns what a bin has kept, the newest first.
+// BinRequests returns the stored requests of a bin, newest first.
 func (c *Client) BinRequests(ctx context.Context, name, key string) ([]BinRequest, error) {
 	var out []BinRequest
 	_, err := c.callWith(ctx, http.MethodGet, path("bins", name, "requests"), binKey(key), nil, &out)
@@ -131,13 +131,13 @@ func (c *Client) BinCurl(ctx context.Context, name, key, id string) (string, err
 		return "", err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	b, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse))
 	return string(b), err
 }
 
-// BinSource makes a source for what sends to a bin.
-func (c *Client) BinSource(ctx context.Context, name, key string, w BinSourceWish) (BinSource, error) {
+// BinSource creates a source for the sender of a bin's requests.
+func (c *Client) BinSource(ctx context.Context, name, key string, r BinSourceRequest) (BinSource, error) {
 	var out BinSource
-	_, err := c.callWith(ctx, http.MethodPost, path("bins", name, "source"), binKey(key), w, &out)
+	_, err := c.callWith(ctx, http.MethodPost, path("bins", name, "source"), binKey(key), r, &out)
 	return out, err
 }

@@ -1,10 +1,19 @@
-// Package client speaks hookyard's REST API: one method for each route, and the types of everything that goes over the
-// wire. The server uses the same types, so there is one definition of each shape.
+// Package client is a client of hookyard's REST API. A [Client] has one method for each route. The package also defines
+// the JSON that requests and responses hold, and the server encodes and decodes these types; nouns that look the same
+// inside the server, such as [hookyard.Member], are those of the root package.
 //
 //	c, err := client.New("http://localhost:8080", os.Getenv("HOOKYARD_TOKEN"))
+//	if err != nil {
+//		return err
+//	}
 //	receipt, err := c.Publish(ctx, "shop/orders", client.Publication{Type: "order.created", Data: order})
 //
-// Projects are named "owner/name". Every error that the server answered is an [*Error].
+// Projects are named "owner/name". Ids of events and deliveries are as hookyard.NewID and hookyard.DeliveryID describe
+// them; ids of hooks are chosen by the user.
+//
+// A response other than 2xx is an [*Error], which errors.Is compares with hookyard.ErrNotFound and its siblings. Any
+// other error comes from the connection, and the request may or may not have been carried out. Set
+// [Publication.IdempotencyKey] to publish again safely.
 package client
 
 import (
@@ -20,15 +29,15 @@ import (
 	"time"
 )
 
-// MediaType is what every answer carries in the header X-WebGME-Media-Type.
+// MediaType is the value of the header X-WebGME-Media-Type of every response.
 const MediaType = "webgme.v1"
 
-// maxAnswer bounds what is read of one answer that is kept in memory.
-const maxAnswer = 256 << 20
+// maxResponse bounds a response that is read into memory.
+const maxResponse = 256 << 20
 
-// Client speaks to one server. It is safe for concurrent use.
+// Client sends requests to one server. It is safe for concurrent use.
 type Client struct {
-	base      string // without a slash at the end
+	base      string // without a trailing slash
 	token     string
 	user      string
 	password  string
@@ -36,22 +45,22 @@ type Client struct {
 	http      *http.Client
 }
 
-// Option changes a [Client] that is being made.
+// Option configures a [Client].
 type Option func(*Client)
 
-// WithHTTPClient sends through h instead of [http.DefaultClient].
+// WithHTTPClient makes the client send requests with h instead of [http.DefaultClient].
 func WithHTTPClient(h *http.Client) Option { return func(c *Client) { c.http = h } }
 
-// WithPassword signs in by name and password with every request, for want of a token.
+// WithPassword authenticates every request by user name and password. A token has precedence.
 func WithPassword(user, password string) Option {
 	return func(c *Client) { c.user, c.password = user, password }
 }
 
-// WithUserAgent names the program that speaks.
+// WithUserAgent sets the header User-Agent, which defaults to hookyard-client.
 func WithUserAgent(name string) Option { return func(c *Client) { c.userAgent = name } }
 
-// New makes a client of the server at baseURL, such as https://hooks.example.com, without /api. token is a bearer
-// token, or "" where none is needed. It fails when baseURL is not an http or https URL; it does not connect.
+// New returns a client of the server at baseURL, such as https://hooks.example.com, without /api. The token is a bearer
+// token, or "" for none. New fails if baseURL is not an http or https URL. It does not connect.
 func New(baseURL, token string, opts ...Option) (*Client, error) {
 	u, err := url.Parse(baseURL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
@@ -65,10 +74,10 @@ func New(baseURL, token string, opts ...Option) (*Client, error) {
 	return c, nil
 }
 
-// Page says which part of a list is wanted.
+// Page selects a part of a list.
 type Page struct {
-	Limit  int    // entries; 0 means 50
-	Cursor string // of the page before, or ""
+	Limit  int    // number of entries; 0 means 50
+	Cursor string // of the previous page, or "" for the first
 }
 
 func (p Page) query() url.Values {
@@ -86,7 +95,7 @@ func (p Page) add(q url.Values) {
 	}
 }
 
-// addTimes adds since and until where they are set.
+// addTimes adds since and until unless they are zero.
 func addTimes(q url.Values, since, until time.Time) {
 	if !since.IsZero() {
 		q.Set("since", since.UTC().Format(time.RFC3339Nano))
@@ -96,6 +105,7 @@ func addTimes(q url.Values, since, until time.Time) {
 	}
 }
 
+// addText adds pairs of name and value, except those with an empty value.
 func addText(q url.Values, pairs ...string) {
 	for i := 0; i+1 < len(pairs); i += 2 {
 		if pairs[i+1] != "" {
@@ -104,7 +114,7 @@ func addText(q url.Values, pairs ...string) {
 	}
 }
 
-// path joins the segments below /api, each escaped.
+// path returns /api and the escaped segments.
 func path(segments ...string) string {
 	var b strings.Builder
 	b.WriteString("/api")
@@ -115,19 +125,20 @@ func path(segments ...string) string {
 	return b.String()
 }
 
-// in is path below a project. A name without a slash gives a path that the server does not know.
+// in returns the path of a project and the segments below it. A name without a slash gives a path that the server does
+// not know.
 func in(project string, segments ...string) string {
 	owner, name, _ := strings.Cut(project, "/")
 	return path(append([]string{"projects", owner, name}, segments...)...)
 }
 
-// call sends a request whose body is the JSON of body, unless that is nil, and reads the JSON of the answer into out,
-// unless that is nil. It returns the status of a 2xx, and an [*Error] for every other.
+// call sends body as JSON, unless it is nil, and decodes the JSON of the response into out, unless that is nil. It
+// returns the status of a 2xx response, and an [*Error] for any other.
 func (c *Client) call(ctx context.Context, method, path string, body, out any) (int, error) {
 	return c.callWith(ctx, method, path, nil, body, out)
 }
 
-// callWith is call with headers of one's own.
+// callWith is call with additional headers.
 func (c *Client) callWith(ctx context.Context, method, path string, header http.Header, body, out any) (int, error) {
 	var sent []byte
 	if body != nil {
@@ -141,19 +152,19 @@ func (c *Client) callWith(ctx context.Context, method, path string, header http.
 		return 0, err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	content, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse))
 	if err != nil {
 		return 0, fmt.Errorf("%s %s: %w", method, path, err)
 	}
-	if out != nil && len(answer) > 0 {
-		if err := json.Unmarshal(answer, out); err != nil {
-			return resp.StatusCode, fmt.Errorf("%s %s: the answer is not what hookyard answers: %w", method, path, err)
+	if out != nil && len(content) > 0 {
+		if err := json.Unmarshal(content, out); err != nil {
+			return resp.StatusCode, fmt.Errorf("%s %s: the response is not hookyard's: %w", method, path, err)
 		}
 	}
 	return resp.StatusCode, nil
 }
 
-// encode writes JSON and leaves <, > and & alone, so that what is published arrives as it was.
+// encode encodes v as JSON. It does not escape <, > and &, so that published data arrives unchanged.
 func encode(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -164,7 +175,7 @@ func encode(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// send returns the answer when it is a 2xx; the caller closes its body.
+// send returns a 2xx response, whose body the caller must close, and an [*Error] for any other.
 func (c *Client) send(ctx context.Context, method, path string, body []byte, header http.Header) (*http.Response,
 	error) {
 	var reader io.Reader

@@ -18,7 +18,7 @@ func TestNew(t *testing.T) {
 	t.Parallel()
 	for _, bad := range []string{"", "localhost:8080", "ftp://x", "http://", "http://a b"} {
 		if _, err := New(bad, ""); err == nil {
-			t.Errorf("New(%q) made a client", bad)
+			t.Errorf("New(%q) returned a client", bad)
 		}
 	}
 	if _, err := New("http://localhost:8080/", ""); err != nil {
@@ -26,7 +26,7 @@ func TestNew(t *testing.T) {
 	}
 }
 
-// TestRequests holds what goes over the wire.
+// TestRequests checks what goes over the wire.
 func TestRequests(t *testing.T) {
 	t.Parallel()
 	var got string
@@ -45,13 +45,14 @@ func TestRequests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	const search = "hook=h&limit=5&path=data.a&since=2026-01-02T03%3A04%3A05Z&type=a.%2A&value="
+	const patch = `{"active":false,"headers":{"X":null},"timeout":"1m30s"}`
 	for want, do := range map[string]func() error{
 		`GET /api/projects/o/p/hooks/a%2Fb%3F%20c Bearer tok `: func() error {
-			_,
-				err := c.Hook(ctx, "o/p", "a/b? c")
+			_, err := c.Hook(ctx, "o/p", "a/b? c")
 			return err
 		},
-		`PATCH /api/projects/o/p/hooks/h Bearer tok {"active":false,"headers":{"X":null},"timeout":"1m30s"}`: func() error {
+		"PATCH /api/projects/o/p/hooks/h Bearer tok " + patch: func() error {
 			_, err := c.PatchHook(ctx, "o/p", "h",
 				HookPatch{Active: new(false), Headers: map[string]*string{"X": nil},
 					Timeout: new(hookyard.Duration(90 * time.Second))})
@@ -61,14 +62,13 @@ func TestRequests(t *testing.T) {
 			_, err := basic.Publish(ctx, "o/p", Publication{Type: "t", Data: []byte(`"<&>"`)})
 			return err
 		},
-		`GET /api/projects/o/p/events?hook=h&limit=5&path=data.a&since=2026-01-02T03%3A04%3A05Z&type=a.%2A&value= Bearer tok `: func() error {
+		"GET /api/projects/o/p/events?" + search + " Bearer tok ": func() error {
 			_, err := c.Events(ctx, "o/p", EventQuery{Page: Page{Limit: 5}, Type: "a.*", Hook: "h", Path: "data.a",
 				Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)})
 			return err
 		},
 		`POST /api/projects/o/p/events/e/replay Bearer tok {"hooks":["a","b"]}`: func() error {
-			_,
-				err := c.ReplayEvent(ctx, "o/p", "e", "a", "b")
+			_, err := c.ReplayEvent(ctx, "o/p", "e", "a", "b")
 			return err
 		},
 	} {
@@ -127,6 +127,6 @@ func TestErrors(t *testing.T) {
 	}
 	if _, err := c.User(t.Context()); err == nil || StatusOf(err) != 0 ||
 		!strings.Contains(err.Error(), "127.0.0.1:1") {
-		t.Errorf("nobody there: %v", err)
+		t.Errorf("no server: %v", err)
 	}
 }

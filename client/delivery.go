@@ -9,38 +9,38 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// Delivery is one event owed to one hook. Lists leave out the history.
+// Delivery is one event owed to one hook. Lists omit the history.
 type Delivery struct {
 	hookyard.Delivery
-	History []Attempt `json:"history,omitempty" doc:"the attempts, the first first"`
+	History []Attempt `json:"history,omitempty" doc:"the attempts, oldest first"`
 }
 
-// Attempt is one try of a delivery.
+// Attempt is one attempt of a delivery.
 type Attempt struct {
 	N         int                `json:"n" doc:"1 is the first"`
 	StartedAt time.Time          `json:"startedAt"`
 	Duration  hookyard.Duration  `json:"duration"`
 	URL       string             `json:"url"`
 	Request   Message            `json:"request"`
-	Status    int                `json:"status,omitempty" doc:"none: no answer came"`
+	Status    int                `json:"status,omitempty" doc:"absent if there was no response"`
 	Response  *Message           `json:"response,omitempty"`
 	Error     string             `json:"error,omitempty"`
 	ErrorKind hookyard.ErrorKind `json:"errorKind,omitempty"`
-	Remote    string             `json:"remote,omitempty" doc:"address that was dialled"`
+	Remote    string             `json:"remote,omitempty" doc:"address that was dialed"`
 	Timing    Timing             `json:"timing,omitzero"`
 }
 
-// Message is what was sent or received.
+// Message is a request or a response.
 type Message struct {
 	Header    map[string][]string `json:"header,omitempty" doc:"secrets are shown as ***"`
-	Text      string              `json:"text,omitempty" doc:"the body, when it is text"`
-	Base64    []byte              `json:"base64,omitempty" doc:"the body, when it is not"`
+	Text      string              `json:"text,omitempty" doc:"the body, if it is text"`
+	Base64    []byte              `json:"base64,omitempty" doc:"the body, if it is not text"`
 	Size      int64               `json:"size,omitempty"`
-	AsEvent   bool                `json:"asEvent,omitempty" doc:"the body was the event's own bytes"`
-	Truncated bool                `json:"truncated,omitempty" doc:"more was received than is kept"`
+	AsEvent   bool                `json:"asEvent,omitempty" doc:"the body was that of the event"`
+	Truncated bool                `json:"truncated,omitempty" doc:"the body was longer"`
 }
 
-// Timing splits an attempt's duration; parts that did not happen are left out.
+// Timing breaks down the duration of an attempt. What did not happen is zero.
 type Timing struct {
 	DNS     hookyard.Duration `json:"dns,omitempty"`
 	Connect hookyard.Duration `json:"connect,omitempty"`
@@ -48,13 +48,13 @@ type Timing struct {
 	Wait    hookyard.Duration `json:"wait,omitempty"`
 }
 
-// DeliveryPage is a part of the list of deliveries, those of the newest event first.
+// DeliveryPage is a page of deliveries, newest event first.
 type DeliveryPage struct {
 	Deliveries []Delivery `json:"deliveries"`
 	Cursor     string     `json:"cursor,omitempty"`
 }
 
-// DeliveryQuery asks for deliveries. Zero fields do not restrict.
+// DeliveryQuery selects deliveries. A zero field does not restrict the result.
 type DeliveryQuery struct {
 	Page
 	Hook  string
@@ -64,21 +64,21 @@ type DeliveryQuery struct {
 	Until time.Time
 }
 
-// ReplayRequest begins a bulk replay.
+// ReplayRequest starts a bulk replay.
 type ReplayRequest struct {
-	Hook  string         `json:"hook,omitempty" doc:"only this hook; with no state it also gets events that it was not owed"`
-	Since time.Time      `json:"since,omitzero" doc:"a time, or a duration such as 24h or 7d that means so long ago"`
+	Hook  string         `json:"hook,omitempty" doc:"only this hook; without state also events it was not owed"`
+	Since time.Time      `json:"since,omitzero" doc:"a time, or an age such as 24h or 7d"`
 	Until time.Time      `json:"until,omitzero" doc:"likewise"`
 	Type  string         `json:"type,omitempty" doc:"a name or a pattern with *"`
 	State hookyard.State `json:"state,omitempty" doc:"only deliveries in this state"`
 }
 
-// Replays are a project's bulk replays, the newest first.
+// Replays lists the bulk replays of a project, newest first.
 type Replays struct {
 	Replays []hookyard.Replay `json:"replays"`
 }
 
-// Deliveries lists deliveries.
+// Deliveries lists deliveries, newest event first.
 func (c *Client) Deliveries(ctx context.Context, project string, q DeliveryQuery) (DeliveryPage, error) {
 	v := q.query()
 	addTimes(v, q.Since, q.Until)
@@ -95,21 +95,21 @@ func (c *Client) Delivery(ctx context.Context, project, id string) (Delivery, er
 	return out, err
 }
 
-// RetryDelivery sends a delivery again at once, whatever its state.
+// RetryDelivery reopens a delivery in any state and sends it at once.
 func (c *Client) RetryDelivery(ctx context.Context, project, id string) (Delivery, error) {
 	var out Delivery
 	_, err := c.call(ctx, http.MethodPost, in(project, "deliveries", id, "retry"), nil, &out)
 	return out, err
 }
 
-// CancelDelivery ends a pending delivery.
+// CancelDelivery cancels a pending delivery.
 func (c *Client) CancelDelivery(ctx context.Context, project, id string) (Delivery, error) {
 	var out Delivery
 	_, err := c.call(ctx, http.MethodPost, in(project, "deliveries", id, "cancel"), nil, &out)
 	return out, err
 }
 
-// Replays lists a project's bulk replays, the newest first, at most limit (0: 50).
+// Replays lists the bulk replays of a project, newest first. It returns at most limit; 0 means 50.
 func (c *Client) Replays(ctx context.Context, project string, limit int) ([]hookyard.Replay, error) {
 	var out Replays
 	_, err := c.call(ctx, http.MethodGet, in(project, "replays")+"?limit="+strconv.Itoa(max(limit, 0)), nil, &out)
@@ -123,14 +123,14 @@ func (c *Client) Replay(ctx context.Context, project, id string) (hookyard.Repla
 	return out, err
 }
 
-// CreateReplay begins a bulk replay; it goes on by itself.
+// CreateReplay starts a bulk replay and returns without waiting for it.
 func (c *Client) CreateReplay(ctx context.Context, project string, r ReplayRequest) (hookyard.Replay, error) {
 	var out hookyard.Replay
 	_, err := c.call(ctx, http.MethodPost, in(project, "replays"), r, &out)
 	return out, err
 }
 
-// CancelReplay stops a bulk replay. What it has opened stays open.
+// CancelReplay stops a bulk replay. Deliveries that it has reopened stay open.
 func (c *Client) CancelReplay(ctx context.Context, project, id string) (hookyard.Replay, error) {
 	var out hookyard.Replay
 	_, err := c.call(ctx, http.MethodPost, in(project, "replays", id, "cancel"), nil, &out)

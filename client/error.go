@@ -12,20 +12,20 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// Error is what the server answers instead of a 2xx. Message is fixed for some statuses, as WebGME has it; Detail
-// always says what is wrong and what to do.
+// Error is a response other than 2xx. Detail says what is wrong and what to do. Message is the same, except that for
+// some statuses it is a fixed text, as in WebGME.
 type Error struct {
 	Status           int           `json:"-"`
 	Message          string        `json:"message"`
-	DocumentationURL string        `json:"documentation_url"` // always there, and empty, as WebGME has it
+	DocumentationURL string        `json:"documentation_url"` // always present and empty, as in WebGME
 	Detail           string        `json:"error"`
 	Code             hookyard.Code `json:"code"`
 	Field            string        `json:"field,omitempty"`
 	Index            *int          `json:"index,omitempty"` // of the publication in a batch
-	RetryAfter       time.Duration `json:"-"`               // asked for by the server, or 0
+	RetryAfter       time.Duration `json:"-"`               // requested by the server, or 0
 }
 
-// Error says what is wrong.
+// Error returns Detail, or Message if that is empty.
 func (e *Error) Error() string {
 	if e.Detail != "" {
 		return e.Detail
@@ -33,13 +33,13 @@ func (e *Error) Error() string {
 	return e.Message
 }
 
-// Is makes errors.Is(err, hookyard.ErrNotFound) and its siblings match by code.
+// Is reports whether target is a sentinel of package hookyard, such as hookyard.ErrNotFound, with the same code.
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*hookyard.Error)
 	return ok && t.Code == e.Code && t.Message == ""
 }
 
-// StatusOf returns the HTTP status of an error of this package, or 0.
+// StatusOf returns the HTTP status of an error of this package, or 0 if err is not an [*Error].
 func StatusOf(err error) int {
 	var e *Error
 	if errors.As(err, &e) {

@@ -12,58 +12,58 @@ import (
 
 // Publication is one event to publish.
 type Publication struct {
-	ID        string          `json:"id,omitempty" doc:"the publisher's own id: the same one again is a duplicate and not kept"`
+	ID        string          `json:"id,omitempty" doc:"the publisher's id; a repeat of one is a duplicate"`
 	Type      string          `json:"type" doc:"such as order.created"`
-	Timestamp time.Time       `json:"timestamp,omitzero" doc:"when it happened; now unless given"`
-	Data      json.RawMessage `json:"data" doc:"any JSON, kept byte for byte"`
+	Timestamp time.Time       `json:"timestamp,omitzero" doc:"when it happened; default now"`
+	Data      json.RawMessage `json:"data" doc:"any JSON, stored byte for byte"`
 
-	// IdempotencyKey is sent as a header with [Client.Publish]: a repeat with the same one is a duplicate. "" sends
+	// IdempotencyKey is sent as a header by [Client.Publish]. A repeat with the same key is a duplicate. Empty sends
 	// none.
 	IdempotencyKey string `json:"-"`
 }
 
-// Receipt says that an event is kept.
+// Receipt confirms that an event is stored.
 type Receipt struct {
 	ID         string `json:"id"`
 	Deliveries int    `json:"deliveries" doc:"hooks that are owed it"`
-	Duplicate  bool   `json:"duplicate,omitempty" doc:"it came before: id and deliveries are the earlier one's"`
+	Duplicate  bool   `json:"duplicate,omitempty" doc:"a duplicate: id and deliveries are those of the first"`
 }
 
-// BatchReceipt is what became of one event of a batch: kept, or the error.
+// BatchReceipt is the result for one event of a batch: its receipt, or why it was not stored.
 type BatchReceipt struct {
 	Receipt
 	Error string        `json:"error,omitempty"`
 	Code  hookyard.Code `json:"code,omitempty"`
 }
 
-// Event is one thing that came in. Lists leave out header and body.
+// Event is one received or published event. Lists omit header and body.
 type Event struct {
 	ID          string                 `json:"id"`
 	Type        string                 `json:"type"`
 	Source      string                 `json:"source"`
 	Time        time.Time              `json:"time"`
 	ContentType string                 `json:"contentType"`
-	Size        int64                  `json:"size" doc:"of the body as it came, in bytes"`
+	Size        int64                  `json:"size" doc:"of the body as received, in bytes"`
 	Method      string                 `json:"method,omitempty"`
-	Target      string                 `json:"target,omitempty" doc:"what followed the source in the URL"`
+	Target      string                 `json:"target,omitempty" doc:"path and query after the source in the URL"`
 	Remote      string                 `json:"remote,omitempty"`
 	Verified    string                 `json:"verified,omitempty" doc:"how the sender was verified"`
 	Deliveries  map[hookyard.State]int `json:"deliveries,omitempty" doc:"by state"`
 	Header      map[string][]string    `json:"header,omitempty"`
-	Body        json.RawMessage        `json:"body,omitempty" doc:"when it is JSON"`
-	Text        string                 `json:"text,omitempty" doc:"the body, when it is other text"`
-	Base64      []byte                 `json:"base64,omitempty" doc:"the body, when it is not text"`
-	BodyLeftOut string                 `json:"bodyLeftOut,omitempty" doc:"why there is no body here"`
+	Body        json.RawMessage        `json:"body,omitempty" doc:"if it is JSON"`
+	Text        string                 `json:"text,omitempty" doc:"the body, if it is other text"`
+	Base64      []byte                 `json:"base64,omitempty" doc:"the body, if it is not text"`
+	BodyLeftOut string                 `json:"bodyLeftOut,omitempty" doc:"why the body is omitted"`
 }
 
-// EventPage is a part of the list of events, the newest first.
+// EventPage is a page of events, newest first.
 type EventPage struct {
 	Events []Event `json:"events"`
-	Cursor string  `json:"cursor,omitempty"` // of the next page; "" when this is the last
-	Cut    bool    `json:"cut,omitempty" doc:"the search stopped at its bound on work; go on with the cursor"`
+	Cursor string  `json:"cursor,omitempty"` // of the next page; "" on the last
+	Cut    bool    `json:"cut,omitempty" doc:"the search reached its limit on work; continue with the cursor"`
 }
 
-// EventQuery asks for events. Zero fields do not restrict.
+// EventQuery selects events. A zero field does not restrict the result.
 type EventQuery struct {
 	Page
 	Type   string // a name or a pattern with *
@@ -71,25 +71,25 @@ type EventQuery struct {
 	Hook   string
 	State  hookyard.State
 	ID     string
-	Text   string // stands somewhere in the body
-	Path   string // into a JSON body, such as data.order.id …
-	Value  string // … and what must be there
+	Text   string // contained in the body
+	Path   string // into a JSON body, such as data.order.id
+	Value  string // required at Path
 	Since  time.Time
 	Until  time.Time
 }
 
-// EventReplay says which hooks are to get an event again; none: all that were owed it.
+// EventReplay names the hooks to send an event to again; none means all that were owed it.
 type EventReplay struct {
 	Hook  string   `json:"hook,omitempty"`
 	Hooks []string `json:"hooks,omitempty"`
 }
 
-// Reopened lists the deliveries that a replay opened.
+// Reopened lists the deliveries that a replay reopened or created.
 type Reopened struct {
 	Deliveries []string `json:"deliveries" doc:"their ids"`
 }
 
-// Explanation says, for each hook of the project, why it did or did not get an event.
+// Explanation says for each hook of the project why it did or did not get an event.
 type Explanation struct {
 	Event Event         `json:"event"`
 	Hooks []HookVerdict `json:"hooks"`
@@ -100,13 +100,13 @@ type HookVerdict struct {
 	Hook       string         `json:"hook"`
 	URL        string         `json:"url"`
 	Wanted     bool           `json:"wanted" doc:"whether the hook, as it is now, wants the event"`
-	Reason     string         `json:"reason" doc:"in words"`
+	Reason     string         `json:"reason" doc:"why, for people"`
 	DeliveryID string         `json:"deliveryId,omitempty"`
-	State      hookyard.State `json:"state,omitempty" doc:"of the delivery; empty when there is none"`
+	State      hookyard.State `json:"state,omitempty" doc:"of the delivery; absent if there is none"`
 	Attempts   int            `json:"attempts,omitempty"`
 }
 
-// Publish publishes one event. When it returns nil, the event is kept and what is owed will be sent.
+// Publish publishes one event. If the error is nil, the event and its deliveries are committed.
 func (c *Client) Publish(ctx context.Context, project string, p Publication) (Receipt, error) {
 	header := http.Header{}
 	if p.IdempotencyKey != "" {
@@ -117,15 +117,15 @@ func (c *Client) Publish(ctx context.Context, project string, p Publication) (Re
 	return out, err
 }
 
-// PublishAll publishes several events. When one of them is malformed none is kept, and the [*Error] has its index; else
-// each has its own receipt.
+// PublishAll publishes several events. If one is malformed, none is stored and the [*Error] has its index. Otherwise
+// each event has its own receipt, in the order of all.
 func (c *Client) PublishAll(ctx context.Context, project string, all []Publication) ([]BatchReceipt, error) {
 	var out []BatchReceipt
 	_, err := c.call(ctx, http.MethodPost, in(project, "events"), all, &out)
 	return out, err
 }
 
-// Events lists and searches, the newest first.
+// Events lists and searches events, newest first.
 func (c *Client) Events(ctx context.Context, project string, q EventQuery) (EventPage, error) {
 	v := q.query()
 	addTimes(v, q.Since, q.Until)
@@ -146,7 +146,7 @@ func (c *Client) Event(ctx context.Context, project, id string) (Event, error) {
 	return out, err
 }
 
-// EventBody returns the bytes of an event as they came; the caller closes them.
+// EventBody returns the body of an event as received. The caller must close it.
 func (c *Client) EventBody(ctx context.Context, project, id string) (io.ReadCloser, error) {
 	resp, err := c.send(ctx, http.MethodGet, in(project, "events", id, "body"), nil, http.Header{"Accept": {"*/*"}})
 	if err != nil {
@@ -155,7 +155,8 @@ func (c *Client) EventBody(ctx context.Context, project, id string) (io.ReadClos
 	return resp.Body, nil
 }
 
-// ReplayEvent sends an event again, to the named hooks or to all that were owed it. It returns the deliveries' ids.
+// ReplayEvent sends an event again to the named hooks, or to all that were owed it. It returns the ids of the
+// deliveries.
 func (c *Client) ReplayEvent(ctx context.Context, project, id string, hooks ...string) ([]string, error) {
 	var out Reopened
 	_, err := c.call(ctx, http.MethodPost, in(project, "events", id, "replay"), EventReplay{Hooks: hooks}, &out)

@@ -8,7 +8,7 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// Hook is a way out of a project. Where the hook leaves a setting to a default, the default is shown.
+// Hook is a way out of a project. A setting that the hook leaves to its default has the default's value.
 type Hook struct {
 	ID          string              `json:"id"`
 	URL         string              `json:"url"`
@@ -17,16 +17,16 @@ type Hook struct {
 	Active      bool                `json:"active"`
 	CreatedAt   time.Time           `json:"createdAt"`
 	UpdatedAt   time.Time           `json:"updatedAt"`
-	Format      string              `json:"format" doc:"how the body is shaped"`
+	Format      string              `json:"format" doc:"of the body"`
 	ContentType string              `json:"contentType" doc:"json, form or, for format text, text"`
 	Template    string              `json:"template,omitempty" doc:"text of format template"`
-	Features    []string            `json:"features,omitempty" doc:"names of features to track; none: no restriction"`
-	Secret      string              `json:"secret,omitempty" doc:"*** when there is one"`
-	Headers     map[string]string   `json:"headers,omitempty" doc:"sent along; credentials are shown as ***"`
+	Features    []string            `json:"features,omitempty" doc:"names of features to send; none means all"`
+	Secret      string              `json:"secret,omitempty" doc:"*** if there is one"`
+	Headers     map[string]string   `json:"headers,omitempty" doc:"additional headers; credentials are shown as ***"`
 	Schedule    []hookyard.Duration `json:"schedule" doc:"waits before each attempt"`
-	Timeout     hookyard.Duration   `json:"timeout" doc:"of the whole exchange"`
-	InFlight    int                 `json:"inFlight" doc:"deliveries under way at once"`
-	Rate        float64             `json:"rate" doc:"attempts a second; 0: no limit"`
+	Timeout     hookyard.Duration   `json:"timeout" doc:"for the whole exchange"`
+	InFlight    int                 `json:"inFlight" doc:"concurrent deliveries"`
+	Rate        float64             `json:"rate" doc:"attempts per second; 0 means no limit"`
 	Ordered     bool                `json:"ordered" doc:"one at a time, in event order"`
 	Filter      string              `json:"filter,omitempty" doc:"expression over type, headers and body"`
 	Off         hookyard.OffPolicy  `json:"off" doc:"when a failing hook is switched off"`
@@ -38,7 +38,7 @@ type Hook struct {
 	Revision    int64               `json:"revision"`
 }
 
-// HookPatch holds what to set of a hook; nil leaves a setting as it is, or at its default where the hook is made.
+// HookPatch holds the settings to change. Nil leaves a setting as it is; in a new hook, at its default.
 type HookPatch struct {
 	URL         *string              `json:"url,omitempty"`
 	Events      *hookyard.Selector   `json:"events,omitempty"`
@@ -48,8 +48,8 @@ type HookPatch struct {
 	ContentType *string              `json:"contentType,omitempty"`
 	Template    *string              `json:"template,omitempty"`
 	Features    *[]string            `json:"features,omitempty"`
-	Secret      *string              `json:"secret,omitempty" doc:"empty: do not sign"`
-	Headers     map[string]*string   `json:"headers,omitempty" doc:"merged with those there are; null takes one away"`
+	Secret      *string              `json:"secret,omitempty" doc:"empty means do not sign"`
+	Headers     map[string]*string   `json:"headers,omitempty" doc:"merged with the present ones; null removes one"`
 	Schedule    *[]hookyard.Duration `json:"schedule,omitempty"`
 	Timeout     *hookyard.Duration   `json:"timeout,omitempty"`
 	InFlight    *int                 `json:"inFlight,omitempty"`
@@ -60,29 +60,29 @@ type HookPatch struct {
 	InsecureTLS *bool                `json:"insecureTls,omitempty"`
 	RabbitMQ    *hookyard.RabbitMQ   `json:"rabbitmq,omitempty"`
 	ExpiresAt   *time.Time           `json:"expiresAt,omitempty"`
-	Revision    *int64               `json:"revision,omitempty" doc:"the change is refused unless the hook is still at this one"`
+	Revision    *int64               `json:"revision,omitempty" doc:"the change is refused if the hook has another"`
 }
 
-// HookTest is what became of asking for a test delivery.
+// HookTest describes a test delivery.
 type HookTest struct {
 	ID         string         `json:"id" doc:"of the event"`
 	DeliveryID string         `json:"deliveryId"`
-	State      hookyard.State `json:"state" doc:"skipped when the hook is off"`
+	State      hookyard.State `json:"state" doc:"skipped if the hook is off"`
 	Reason     string         `json:"reason,omitempty"`
 }
 
 // Rotation asks for a new secret.
 type Rotation struct {
-	Secret  string             `json:"secret,omitempty" doc:"empty: hookyard makes one"`
-	Overlap *hookyard.Duration `json:"overlap,omitempty" doc:"how long the old one stays good; 24h unless given, 0s for one that leaked"`
+	Secret  string             `json:"secret,omitempty" doc:"empty: hookyard creates one"`
+	Overlap *hookyard.Duration `json:"overlap,omitempty" doc:"how long the old one stays valid; default 24h"`
 }
 
-// NewSecret is a secret that was just set. It is not shown again.
+// NewSecret is a secret that has just been set. No other response contains it.
 type NewSecret struct {
 	Secret string `json:"secret"`
 }
 
-// Hooks returns a project's hooks by id.
+// Hooks returns the hooks of a project by id.
 func (c *Client) Hooks(ctx context.Context, project string) (map[string]Hook, error) {
 	var out map[string]Hook
 	_, err := c.call(ctx, http.MethodGet, in(project, "hooks"), nil, &out)
@@ -96,7 +96,7 @@ func (c *Client) DefaultHooks(ctx context.Context, project string) (map[string]H
 	return out, err
 }
 
-// AddDefaultHooks makes the default hooks that a project lacks, and returns all its hooks.
+// AddDefaultHooks creates the default hooks that a project lacks and returns all its hooks.
 func (c *Client) AddDefaultHooks(ctx context.Context, project string) (map[string]Hook, error) {
 	var out map[string]Hook
 	_, err := c.call(ctx, http.MethodPost, in(project, "default-hooks"), nil, &out)
@@ -110,21 +110,21 @@ func (c *Client) Hook(ctx context.Context, project, id string) (Hook, error) {
 	return out, err
 }
 
-// PutHook makes a hook. As at WebGME it fails with status 403 when there is one of that id.
+// PutHook creates a hook. As in WebGME, it fails with status 403 if the id is in use.
 func (c *Client) PutHook(ctx context.Context, project, id string, h HookPatch) (Hook, error) {
 	var out Hook
 	_, err := c.call(ctx, http.MethodPut, in(project, "hooks", id), h, &out)
 	return out, err
 }
 
-// PatchHook changes a hook and leaves alone what is not named.
+// PatchHook changes the settings of a hook that are not nil in h.
 func (c *Client) PatchHook(ctx context.Context, project, id string, h HookPatch) (Hook, error) {
 	var out Hook
 	_, err := c.call(ctx, http.MethodPatch, in(project, "hooks", id), h, &out)
 	return out, err
 }
 
-// DeleteHook deletes a hook and returns those that are left.
+// DeleteHook deletes a hook and returns the remaining ones by id.
 func (c *Client) DeleteHook(ctx context.Context, project, id string) (map[string]Hook, error) {
 	var out map[string]Hook
 	_, err := c.call(ctx, http.MethodDelete, in(project, "hooks", id), nil, &out)
@@ -138,14 +138,14 @@ func (c *Client) TestHook(ctx context.Context, project, id string) (HookTest, er
 	return out, err
 }
 
-// RotateHookSecret sets a new secret; the old one signs along for the overlap.
+// RotateHookSecret sets a new secret. For the overlap, deliveries are signed with both.
 func (c *Client) RotateHookSecret(ctx context.Context, project, id string, r Rotation) (NewSecret, error) {
 	var out NewSecret
 	_, err := c.call(ctx, http.MethodPost, in(project, "hooks", id, "rotate-secret"), r, &out)
 	return out, err
 }
 
-// EnableHook switches a hook on and forgets its failures.
+// EnableHook switches a hook on and resets its health.
 func (c *Client) EnableHook(ctx context.Context, project, id string) (Hook, error) {
 	var out Hook
 	_, err := c.call(ctx, http.MethodPost, in(project, "hooks", id, "enable"), nil, &out)

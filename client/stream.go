@@ -14,24 +14,24 @@ import (
 	"github.com/tmaxmax/go-sse"
 )
 
-// StreamQuery says what a listener wants and where it begins. Zero fields do not restrict.
+// StreamQuery selects the events of a stream and where it starts. A zero field does not restrict the result.
 type StreamQuery struct {
 	Types  []string // names and patterns with *
 	Source string
-	Filter string // as hooks have it
-	After  string // cursor to go on from; it wins over Since
-	Since  string // now (the default), all, an age such as 10m, a time, or an event's id
+	Filter string // in the syntax of a hook's filter
+	After  string // cursor to continue from; has precedence over Since
+	Since  string // now (the default), all, an age such as 10m, a time, or the id of an event
 }
 
-// StreamEvent is an event as listeners get it. Base64 always holds the body's very bytes.
+// StreamEvent is an event on a stream. Base64 always holds the bytes of the body.
 type StreamEvent struct {
 	Event
-	Cursor string          `json:"cursor"` // to go on from
+	Cursor string          `json:"cursor"` // to continue after this event
 	Data   json.RawMessage `json:"data,omitempty"`
-	Gap    *StreamGap      `json:"gap,omitempty"` // not nil: there is no event here, but a gap
+	Gap    *StreamGap      `json:"gap,omitempty"` // if not nil, this is a gap and not an event
 }
 
-// StreamGap says that events which a listener had not seen are past retention.
+// StreamGap says that events which the listener has not seen were deleted after their retention.
 type StreamGap struct {
 	MissingFrom      string    `json:"missingFrom"`
 	MissingUntil     string    `json:"missingUntil"`
@@ -46,10 +46,12 @@ const streamIdle = 45 * time.Second
 // maxStreamEvent bounds one event on a stream: a body of 25 MiB twice, once as base64.
 const maxStreamEvent = 128 << 20
 
-// Stream follows a project's events and calls each for every one, in order. It returns the cursor to go on from when
-// the stream ends: with each's error, the context's, or nil when the server ended it or the connection broke, which is
-// the time to come back. opened is called once the server has agreed, and may be nil. A client with an overall timeout
-// cannot stream for longer than that.
+// Stream follows the events of a project and calls each for every one, in order. It calls opened, unless that is nil,
+// once the server has accepted the request.
+//
+// When the stream ends, Stream returns the cursor to continue from. The error is that of each, or the cause of ctx, or
+// nil if the server ended the stream or the connection broke: then call Stream again with the cursor. An [http.Client]
+// with a Timeout ends the stream after that time.
 func (c *Client) Stream(ctx context.Context, project string, q StreamQuery, opened func(),
 	each func(StreamEvent) error) (cursor string, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -73,7 +75,7 @@ func (c *Client) Stream(ctx context.Context, project string, q StreamQuery, open
 		if e.Data != "" {
 			out := StreamEvent{Cursor: e.LastEventID}
 			if err := json.Unmarshal([]byte(e.Data), &out); err != nil {
-				return cursor, fmt.Errorf("the stream holds what hookyard does not send: %w", err)
+				return cursor, fmt.Errorf("the stream holds an event that is not as hookyard sends it: %w", err)
 			}
 			if err := each(out); err != nil {
 				return cursor, err
@@ -88,7 +90,7 @@ func (c *Client) Stream(ctx context.Context, project string, q StreamQuery, open
 
 var errSilent = errors.New("the stream was silent")
 
-// streamEnd tells the caller's end of a stream from the connection's.
+// streamEnd returns the cause of ctx, or nil if the connection ended the stream.
 func streamEnd(ctx context.Context) error {
 	if err := context.Cause(ctx); err != nil && !errors.Is(err, errSilent) {
 		return err
@@ -105,7 +107,7 @@ func (q *StreamQuery) values() url.Values {
 	return v
 }
 
-// watchedReader puts its timer off with everything that is read.
+// watchedReader resets its timer at every read.
 type watchedReader struct {
 	r     io.Reader
 	timer *time.Timer

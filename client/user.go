@@ -8,59 +8,60 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// CurrentUser is who the caller is to the server.
+// CurrentUser describes the caller.
 type CurrentUser struct {
 	Name  string          `json:"name"`
 	Admin bool            `json:"admin" doc:"may administer the whole server"`
-	Guest bool            `json:"guest,omitempty" doc:"nobody signed in"`
+	Guest bool            `json:"guest,omitempty" doc:"not signed in"`
 	Token *hookyard.Token `json:"token,omitempty" doc:"the token that was used"`
 }
 
-// UserToken is WebGME's answer to a request for a token.
+// UserToken is the response of WebGME to a request for a token.
 type UserToken struct {
 	WebgmeToken string `json:"webgmeToken"`
 }
 
-// UserPatch holds what to set of a user; nil leaves it as it is.
+// UserPatch holds the settings to change. Nil leaves a setting as it is.
 type UserPatch struct {
 	Name     *string `json:"name,omitempty" doc:"of a new user; cannot be changed later"`
-	Password *string `json:"password,omitempty" doc:"10 to 200 characters; empty: only tokens or single sign-on work"`
+	Password *string `json:"password,omitempty" doc:"10 to 200 characters; empty allows only tokens and single sign-on"`
 	Admin    *bool   `json:"admin,omitempty"`
 	Disabled *bool   `json:"disabled,omitempty"`
 }
 
-// Users are all users, by name.
+// Users lists users, sorted by name.
 type Users struct {
 	Users []hookyard.User `json:"users"`
 }
 
 // TokenRequest asks for a token.
 type TokenRequest struct {
-	Name      string            `json:"name,omitempty" doc:"what it is for"`
-	Scope     hookyard.Scope    `json:"scope,omitempty" doc:"publish, read or manage; read unless given"`
-	Project   string            `json:"project,omitempty" doc:"owner/name; none: every project of its user"`
-	ExpiresIn hookyard.Duration `json:"expiresIn,omitempty" doc:"none: does not expire"`
+	Name      string            `json:"name,omitempty" doc:"the purpose of the token"`
+	Scope     hookyard.Scope    `json:"scope,omitempty" doc:"publish, read or manage; default read"`
+	Project   string            `json:"project,omitempty" doc:"owner/name; none means every project of its user"`
+	ExpiresIn hookyard.Duration `json:"expiresIn,omitempty" doc:"none means never"`
 }
 
-// NewToken is a token that was just made. Its secret is not shown again.
+// NewToken is a token that has just been created. No other response contains its secret.
 type NewToken struct {
 	hookyard.Token
 	Secret string `json:"secret"`
 }
 
-// Tokens are a user's tokens, the newest first.
+// Tokens lists the tokens of a user, newest first.
 type Tokens struct {
 	Tokens []hookyard.Token `json:"tokens"`
 }
 
-// User says who the caller is.
+// User returns the caller.
 func (c *Client) User(ctx context.Context) (CurrentUser, error) {
 	var out CurrentUser
 	_, err := c.call(ctx, http.MethodGet, path("user"), nil, &out)
 	return out, err
 }
 
-// UserToken makes a token of scope manage that lasts 7 days. It fails with status 404 when authentication is off.
+// UserToken creates a token of scope manage that expires after 7 days. It fails with status 404 if authentication is
+// off.
 func (c *Client) UserToken(ctx context.Context) (string, error) {
 	var out UserToken
 	_, err := c.call(ctx, http.MethodGet, path("user", "token"), nil, &out)
@@ -74,7 +75,7 @@ func (c *Client) Tokens(ctx context.Context) ([]hookyard.Token, error) {
 	return out.Tokens, err
 }
 
-// CreateToken makes a token of the caller.
+// CreateToken creates a token of the caller.
 func (c *Client) CreateToken(ctx context.Context, t TokenRequest) (NewToken, error) {
 	var out NewToken
 	_, err := c.call(ctx, http.MethodPost, path("tokens"), t, &out)
@@ -87,14 +88,14 @@ func (c *Client) DeleteToken(ctx context.Context, id string) error {
 	return err
 }
 
-// Users lists all users. Administrators only, as with the methods below.
+// Users lists all users. Only administrators may call it and the other methods that manage users.
 func (c *Client) Users(ctx context.Context) ([]hookyard.User, error) {
 	var out Users
 	_, err := c.call(ctx, http.MethodGet, path("users"), nil, &out)
 	return out.Users, err
 }
 
-// CreateUser makes a user.
+// CreateUser creates a user.
 func (c *Client) CreateUser(ctx context.Context, u UserPatch) (hookyard.User, error) {
 	var out hookyard.User
 	_, err := c.call(ctx, http.MethodPost, path("users"), u, &out)
@@ -108,13 +109,13 @@ func (c *Client) UpdateUser(ctx context.Context, name string, u UserPatch) (hook
 	return out, err
 }
 
-// DeleteUser deletes a user with tokens, sessions and roles. Projects stay.
+// DeleteUser deletes a user with all tokens, sessions and roles. Projects remain.
 func (c *Client) DeleteUser(ctx context.Context, name string) error {
 	_, err := c.call(ctx, http.MethodDelete, path("users", name), nil, nil)
 	return err
 }
 
-// ServerInfo is what the server says of itself.
+// ServerInfo describes the server.
 type ServerInfo struct {
 	Name    string    `json:"name"`
 	Version string    `json:"version"`
@@ -123,7 +124,7 @@ type ServerInfo struct {
 	Limits  Limits    `json:"limits"`
 }
 
-// Limits are the sizes beyond which input is refused.
+// Limits are the limits beyond which the server refuses input, in bytes or by number.
 type Limits struct {
 	Body            int64 `json:"body"`
 	URL             int   `json:"url"`
@@ -135,7 +136,7 @@ type Limits struct {
 	Batch           int   `json:"batch"`
 }
 
-// Info says what the server is. It needs no credentials.
+// Info describes the server. It needs no credentials.
 func (c *Client) Info(ctx context.Context) (ServerInfo, error) {
 	var out ServerInfo
 	_, err := c.call(ctx, http.MethodGet, path(), nil, &out)

@@ -36,7 +36,7 @@ for two days. The names and keys of the bins that you create are stored in
 
 // binAnswer holds the flags that set a bin's response.
 type binAnswer struct {
-	wish   client.BinWish
+	wish   client.BinSettings
 	header []string
 	delay  time.Duration
 }
@@ -48,7 +48,7 @@ func (a *binAnswer) flags(fs *pflag.FlagSet) {
 	fs.Var((*hookyard.Duration)(&a.delay), "delay", "delay before the response")
 }
 
-func (a *binAnswer) read() (client.BinWish, error) {
+func (a *binAnswer) read() (client.BinSettings, error) {
 	parsed, err := parseHeader(a.header)
 	if err != nil {
 		return a.wish, err
@@ -328,7 +328,7 @@ func newBinReplay(s *session) *cobra.Command {
 }
 
 func newBinSource(s *session) *cobra.Command {
-	var w client.BinSourceWish
+	var w client.BinSourceRequest
 	c := &cobra.Command{
 		Use: "source BIN SOURCE", Short: "Create a source for the sender of a bin's requests, and test it on one",
 		Example: "  hookyard bin source binabcdefghijklmnop github -p shop/orders --secret s3cret",

@@ -151,12 +151,12 @@ func (v *visit) readBinForm() binForm {
 }
 
 // settings makes the body for the API of bins.
-func (f *binForm) settings() (*client.BinWish, error) {
+func (f *binForm) settings() (*client.BinSettings, error) {
 	status, err := number("answer.status", f.Status)
 	if err != nil {
 		return nil, err
 	}
-	out := &client.BinWish{Private: f.Private, Status: int(status), Body: f.Body}
+	out := &client.BinSettings{Private: f.Private, Status: int(status), Body: f.Body}
 	if f.Type != "" {
 		out.Headers = map[string]string{"Content-Type": f.Type}
 	}

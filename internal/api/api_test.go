@@ -29,6 +29,7 @@ type bundle struct {
 	t     *testing.T
 	db    *store.DB
 	api   *api.API
+	ctl   *control.Control
 	url   string
 	admin *client.Client // administrator
 	alice *client.Client // owner of alice/…
@@ -37,19 +38,27 @@ type bundle struct {
 	bobs  string         // bob's
 }
 
+// options are what a test changes of the server's.
+type options struct {
+	api.Options
+	DefaultHooks []hookyard.Hook
+	CreateOnUse  bool
+	Guests       bool
+}
+
 // each runs f against a server on each database.
-func each(t *testing.T, change func(*api.Options), f func(t *testing.T, b *bundle)) {
+func each(t *testing.T, change func(*options), f func(t *testing.T, b *bundle)) {
 	t.Helper()
 	storetest.Each(t, func(t *testing.T, db *store.DB) { f(t, serve(t, db, change)) })
 }
 
 // one runs f against a server on SQLite, for what does not depend on the database.
-func one(t *testing.T, change func(*api.Options)) *bundle {
+func one(t *testing.T, change func(*options)) *bundle {
 	t.Helper()
 	return serve(t, storetest.Open(t, storetest.SQLite(t)), change)
 }
 
-func serve(t *testing.T, db *store.DB, change func(*api.Options)) *bundle {
+func serve(t *testing.T, db *store.DB, change func(*options)) *bundle {
 	t.Helper()
 	b := &bundle{t: t, db: db}
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
@@ -62,32 +71,28 @@ func serve(t *testing.T, db *store.DB, change func(*api.Options)) *bundle {
 	limits := hookyard.DefaultLimits()
 	dispatcher := dispatch.New(dispatch.Options{Store: db, Client: out, Filter: accepts, Log: log, Limits: limits,
 		BaseURL: "http://hooks.test", UserAgent: "hookyard/test", Poll: 100 * time.Millisecond, Grace: time.Second})
-	o := api.Options{
-		Store: db, Dispatcher: dispatcher, Targets: out, Filter: accepts, Limits: limits, Log: log,
-		BaseURL: "http://hooks.test", Version: "test",
-	}
-	o.Auth = auth.New(db, auth.Options{})
+	o := options{Options: api.Options{Limits: limits, Log: log, BaseURL: "http://hooks.test", Version: "test"}}
 	if change != nil {
 		change(&o)
 	}
-	if o.Dev {
-		o.Auth = auth.New(db, auth.Options{Dev: true})
-	}
+	who := auth.New(db, auth.Options{Dev: o.Dev, Guests: o.Guests})
+	o.Auth = who
 	o.Ingest = ingest.New(ingest.Options{Store: db, Dispatcher: dispatcher, Filter: accepts, Limits: o.Limits, Log: log,
 		BaseURL: o.BaseURL})
 	o.Control, err = control.New(control.Options{
-		Store: db, Ingest: o.Ingest, Dispatcher: dispatcher, Auth: o.Auth, Targets: out, Filter: accepts,
+		Store: db, Ingest: o.Ingest, Dispatcher: dispatcher, Auth: who, Targets: out, Filter: accepts,
 		Limits: o.Limits, Log: log, DefaultHooks: o.DefaultHooks, CreateOnUse: o.CreateOnUse, Dev: o.Dev,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := api.New(o)
+	a, err := api.New(o.Options)
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(a)
 	b.url, b.api = server.URL, a
+	b.ctl = o.Control
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = dispatcher.Run(ctx) })

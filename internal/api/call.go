@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -21,8 +20,7 @@ type call struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	id      *auth.Identity   // who asks; nil on routes that are open to all
-	view    *hookyard.View   // the project of the path; nil on routes without one
-	project *control.Project // likewise
+	project *control.Project // of the path; nil on routes without one
 	q       url.Values       // the query, checked
 	body    []byte           // of settings, once it was read
 }
@@ -47,23 +45,22 @@ func (a *API) serve(rt *route, w http.ResponseWriter, r *http.Request) error {
 	if err := c.readQuery(rt); err != nil {
 		return err
 	}
-	if rt.need == open {
+	if rt.access == control.Public || rt.live {
 		return rt.do(c)
 	}
-	id, err := a.identify(r)
-	if err != nil {
+	var err error
+	if c.id, err = a.identify(r); err != nil {
 		return err
 	}
-	c.id, c.r = id, r.WithContext(hookyard.WithActor(r.Context(), id.User.Name))
 	if err := c.admit(rt); err != nil {
 		return err
 	}
-	c.renew()
+	c.renewToken()
 	return rt.do(c)
 }
 
-// identify finds out who asks. What a browser sends along by itself, a cookie or, without authentication, nothing at
-// all, is no proof that its user wants the change: then the request must come from our own pages.
+// identify returns the caller. What a browser sends by itself, a cookie or, without authentication, nothing at all,
+// does not prove that its user wants the change: then the request must come from our own pages.
 func (a *API) identify(r *http.Request) (*auth.Identity, error) {
 	if in := insideOf(r.Context()); in != nil {
 		return in.id, nil
@@ -77,111 +74,70 @@ func (a *API) identify(r *http.Request) (*auth.Identity, error) {
 	return a.o.Auth.Identify(r)
 }
 
-// admit lets in who may use the route, and fills view.
+// admit checks that the caller may use the route, and finds the project of the path.
 func (c *call) admit(rt *route) error {
-	switch rt.need {
-	case signedIn:
-		if c.id.Guest {
-			return authenticationRequired()
-		}
-		return nil
-	case administrator:
-		if c.id.Guest {
-			return authenticationRequired()
-		}
-		if !c.id.IsAdmin() {
-			return hookyard.Errorf(hookyard.Forbidden,
-				"only an administrator may do this, with a token of scope manage if with a token")
-		}
-		return nil
-	case anybody:
-		return nil
+	if !rt.access.InProject() {
+		return c.a.o.Control.Admit(c.id, rt.access)
 	}
-	if rt.need == byItself {
-		return nil
-	}
-	enter := c.a.o.Control.Project
+	find := c.a.o.Control.Project
 	if rt.creates {
-		enter = c.a.o.Control.ProjectOnUse
+		find = c.a.o.Control.ProjectOnUse
 	}
-	p, err := enter(c.ctx(), c.id, c.param("owner"), c.param("project"), rt.need.access())
-	if err != nil {
-		return err
-	}
-	c.project, c.view = p, p.View
-	return nil
+	var err error
+	c.project, err = find(c.r.Context(), c.id, c.param("owner"), c.param("project"), rt.access)
+	return err
 }
 
-// enter finds a project. No project and no right look the same, unless the caller would own it.
-func (a *API) enter(ctx context.Context, id *auth.Identity, owner, name string, need hookyard.Role,
-	creates bool) (*hookyard.View, error) {
-	view, err := a.project(ctx, owner, name)
-	if err != nil {
-		return nil, err
-	}
-	role, err := a.o.Auth.Role(ctx, id, view.Project)
-	if err != nil {
-		return nil, err
-	}
-	if !role.Allows(need) {
-		return nil, notAuthorized(id, view.Project, need)
-	}
-	if view.Project.Key == 0 {
-		return a.onUse(ctx, view.Project, creates)
-	}
-	return view, nil
-}
-
-// Authorize returns the project when whoever sent r may read it, and else the error to answer with. It looks at r anew
+// Authorize returns the project if the sender of r may read it, and else the error to answer with. It looks at r again
 // each time, so a listener that stays can be asked about again.
 func (a *API) Authorize(r *http.Request, owner, project string) (*hookyard.View, error) {
-	if err := checkPath(owner + project); err != nil {
+	id, err := a.identify(r)
+	if err != nil {
 		return nil, err
+	}
+	p, err := a.o.Control.Project(r.Context(), id, owner, project, control.Read)
+	if err != nil {
+		return nil, err
+	}
+	return p.View, nil
+}
+
+// AuthorizePublish returns the project if the sender of r may publish into it, and else the error to answer with.
+func (a *API) AuthorizePublish(r *http.Request, owner, project string) (*hookyard.View, error) {
+	if !hookyard.ValidPath(owner + project) {
+		return nil, hookyard.Errorf(hookyard.NotFound,
+			"no such project: its name holds control characters or is not UTF-8")
 	}
 	id, err := a.identify(r)
 	if err != nil {
 		return nil, err
 	}
-	return a.enter(r.Context(), id, owner, project, hookyard.RoleRead, false)
+	return a.o.Control.Publish(r.Context(), id, owner, project)
 }
 
-// project returns a project, or one with key 0 when there is none of that name.
-func (a *API) project(ctx context.Context, owner, name string) (*hookyard.View, error) {
-	view, err := a.o.Store.View(ctx, owner, name)
-	if errors.Is(err, hookyard.ErrNotFound) {
-		return &hookyard.View{Project: &hookyard.Project{Owner: owner, Name: name}}, nil
-	}
-	return view, err
-}
-
-// onUse makes the project that is not there, where the operator wants that and the route puts something into it.
-func (a *API) onUse(ctx context.Context, p *hookyard.Project, creates bool) (*hookyard.View, error) {
-	if !creates || !a.o.CreateOnUse {
-		return nil, hookyard.Errorf(hookyard.NotFound, "no such project [%s]", hookyard.Clean(p.ID(), 200))
-	}
-	if err := p.Validate(a.o.Limits); err != nil {
+// AuthorizeManage returns the project if the sender of r may change its hooks and sources.
+func (a *API) AuthorizeManage(r *http.Request, owner, project string) (*hookyard.View, error) {
+	id, err := a.identify(r)
+	if err != nil {
 		return nil, err
 	}
-	if err := a.createProject(ctx, p); err != nil && !errors.Is(err, hookyard.ErrConflict) {
+	p, err := a.o.Control.ProjectOnUse(r.Context(), id, owner, project, control.Write)
+	if err != nil {
 		return nil, err
 	}
-	return a.o.Store.View(ctx, p.Owner, p.Name)
+	return p.View, nil
 }
 
-// notAuthorized says what right is missing, or to who showed no credential that one is.
-func notAuthorized(id *auth.Identity, p *hookyard.Project, need hookyard.Role) error {
+// AuthorizeSignedIn fails when the sender of r is a guest.
+func (a *API) AuthorizeSignedIn(r *http.Request) error {
+	id, err := a.identify(r)
+	if err != nil {
+		return err
+	}
 	if id.Guest {
-		return authenticationRequired()
+		return hookyard.Errorf(hookyard.Unauthenticated, "sign in first")
 	}
-	verb := "modify"
-	if need == hookyard.RoleRead {
-		verb = "read"
-	}
-	return hookyard.Errorf(hookyard.Forbidden, "Not authorized to %s project [%s]", verb, hookyard.Clean(p.ID(), 200))
-}
-
-func authenticationRequired() error {
-	return hookyard.Errorf(hookyard.Unauthenticated, "Authentication required")
+	return nil
 }
 
 // checkPath refuses what no name may hold, before a database sees it.
@@ -222,14 +178,11 @@ func (c *call) readQuery(rt *route) error {
 	return nil
 }
 
-// ctx is the request's context; it names who makes a change.
+// ctx is the request's context.
 func (c *call) ctx() context.Context { return c.r.Context() }
 
 // param is a part of the path.
 func (c *call) param(name string) string { return c.r.PathValue(name) }
-
-// key is the project's.
-func (c *call) key() int64 { return c.view.Project.Key }
 
 // reply answers with the JSON of v.
 func (c *call) reply(status int, v any) error {
@@ -237,8 +190,8 @@ func (c *call) reply(status int, v any) error {
 	return nil
 }
 
-// nothing answers that it is done.
-func (c *call) nothing() error {
+// noContent answers that it is done.
+func (c *call) noContent() error {
 	c.w.WriteHeader(http.StatusNoContent)
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/control"
 )
 
 // Bounds on what a CloudEvent carries beside its data.
@@ -50,7 +51,8 @@ func (a *API) cloudEventBatch(contentType string, body []byte, at time.Time) ([]
 
 func unknownFormat(contentType string) error {
 	return hookyard.Errorf(hookyard.Unsupported,
-		"CloudEvents come as application/cloudevents+json, as application/cloudevents-batch+json or with ce- headers, not as %s",
+		"CloudEvents come as application/cloudevents+json, as application/cloudevents-batch+json or with ce- headers, "+
+			"not as %s",
 		hookyard.Clean(contentType, 100))
 }
 
@@ -209,7 +211,7 @@ func (ce attributes) check() (time.Time, error) {
 		return time.Time{}, nil
 	}
 	t, err := time.Parse(time.RFC3339Nano, ce["time"])
-	if err != nil || !storable(t) {
+	if err != nil || !control.Storable(t) {
 		return time.Time{}, hookyard.FieldErrorf("time", "time must be RFC 3339, such as 2026-01-31T12:00:00Z")
 	}
 	return t, nil

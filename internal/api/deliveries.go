@@ -1,19 +1,19 @@
 package api
 
 import (
-	"errors"
 	"net/http"
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
+	"github.com/hookyard/hookyard/internal/control"
 )
 
 func listDeliveries(c *call) error {
-	q, err := c.deliveryQuery()
+	q, err := c.deliverySearch()
 	if err != nil {
 		return err
 	}
-	list, next, err := c.a.o.Store.Deliveries(c.ctx(), q)
+	list, next, err := c.project.Deliveries(c.ctx(), q)
 	if err != nil {
 		return err
 	}
@@ -22,50 +22,33 @@ func listDeliveries(c *call) error {
 		out.Deliveries = append(out.Deliveries, client.Delivery{Delivery: d})
 	}
 	if next != "" {
-		out.Cursor = makeCursor(cursorDeliveries, c.key(), next)
+		out.Cursor = makeCursor(cursorDeliveries, c.project.Key(), next)
 	}
 	return c.reply(http.StatusOK, out)
 }
 
-func (c *call) deliveryQuery() (q hookyard.DeliveryQuery, err error) {
-	q.ProjectKey = c.key()
-	if q.Before, err = readCursor(c.q.Get("cursor"), cursorDeliveries, c.key()); err != nil {
+func (c *call) deliverySearch() (q control.DeliverySearch, err error) {
+	q.Hook, q.Event = c.q.Get("hook"), c.q.Get("event")
+	q.State = hookyard.State(c.q.Get("state"))
+	if q.Before, err = readCursor(c.q.Get("cursor"), cursorDeliveries, c.project.Key()); err != nil {
 		return q, err
 	}
 	if q.Limit, err = c.limit(); err != nil {
 		return q, err
 	}
-	if q.Since, err = c.time("since"); err != nil {
+	if q.Since, err = timeOrAgo("since", c.q.Get("since")); err != nil {
 		return q, err
 	}
-	if q.Until, err = c.time("until"); err != nil {
-		return q, err
-	}
-	if q.State, err = c.state(); err != nil {
-		return q, err
-	}
-	if q.HookKey, err = c.hookParam(); err != nil {
-		return q, err
-	}
-	if id := c.q.Get("event"); id != "" {
-		e, err := c.a.o.Store.Event(c.ctx(), c.key(), id)
-		if errors.Is(err, hookyard.ErrNotFound) {
-			return q, hookyard.Errorf(hookyard.NotFound, "no such event [%s]", hookyard.Clean(id, 100))
-		}
-		if err != nil {
-			return q, err
-		}
-		q.EventSeq = e.Seq
-	}
-	return q, nil
+	q.Until, err = timeOrAgo("until", c.q.Get("until"))
+	return q, err
 }
 
 func showDelivery(c *call) error {
-	d, err := c.delivery()
+	d, err := c.project.Delivery(c.ctx(), c.param("id"))
 	if err != nil {
 		return err
 	}
-	attempts, err := c.a.o.Store.Attempts(c.ctx(), d.EventSeq, d.HookKey)
+	attempts, err := c.project.Attempts(c.ctx(), &d)
 	if err != nil {
 		return err
 	}
@@ -76,60 +59,20 @@ func showDelivery(c *call) error {
 	return c.reply(http.StatusOK, out)
 }
 
-// retryDelivery makes a delivery due at once, whatever its state, with a fresh schedule.
 func retryDelivery(c *call) error {
-	d, err := c.delivery()
+	d, err := c.project.RetryDelivery(c.ctx(), c.param("id"))
 	if err != nil {
 		return err
 	}
-	h, err := c.a.o.Store.HookByKey(c.ctx(), d.HookKey)
-	if err != nil {
-		return err
-	}
-	if err := mustBeOn(h); err != nil {
-		return err
-	}
-	e, err := c.a.o.Store.Event(c.ctx(), c.key(), d.EventID)
-	if err != nil {
-		return err
-	}
-	if gone(e) {
-		return bodyGone(e)
-	}
-	if err := c.a.o.Store.Reopen(c.ctx(), d.EventSeq, d.HookKey); err != nil {
-		return err
-	}
-	c.a.o.Dispatcher.Wake(d.HookKey)
-	return c.replyDelivery(http.StatusAccepted)
+	return c.reply(http.StatusAccepted, client.Delivery{Delivery: d})
 }
 
 func cancelDelivery(c *call) error {
-	d, err := c.delivery()
+	d, err := c.project.CancelDelivery(c.ctx(), c.param("id"))
 	if err != nil {
 		return err
 	}
-	if err := c.a.o.Store.Cancel(c.ctx(), d.EventSeq, d.HookKey, "canceled by "+c.id.User.Name); err != nil {
-		return err
-	}
-	return c.replyDelivery(http.StatusOK)
-}
-
-// delivery returns the delivery of the path.
-func (c *call) delivery() (hookyard.Delivery, error) {
-	d, err := c.a.o.Store.Delivery(c.ctx(), c.key(), c.param("id"))
-	if errors.Is(err, hookyard.ErrNotFound) {
-		return d, hookyard.Errorf(hookyard.NotFound, "no such delivery [%s]", hookyard.Clean(c.param("id"), 100))
-	}
-	return d, err
-}
-
-// replyDelivery answers with the delivery of the path as it is now.
-func (c *call) replyDelivery(status int) error {
-	d, err := c.delivery()
-	if err != nil {
-		return err
-	}
-	return c.reply(status, client.Delivery{Delivery: d})
+	return c.reply(http.StatusOK, client.Delivery{Delivery: d})
 }
 
 func attemptJSON(a *hookyard.Attempt) client.Attempt {

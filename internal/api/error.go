@@ -80,8 +80,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	write(w, e.Status, e)
 }
 
-// describe puts an error into the shape that every error has. message is fixed for the statuses for which WebGME fixes
-// it.
+// describe puts an error into the shape that every error has.
 func describe(err error) *client.Error {
 	out := &client.Error{Status: http.StatusInternalServerError, Code: "internal",
 		Detail: "internal error: the server's log says more"}
@@ -96,14 +95,7 @@ func describe(err error) *client.Error {
 	if errors.As(err, &s) {
 		out.Status, out.Index = s.status, s.index
 	}
-	switch out.Status {
-	case http.StatusUnauthorized:
-		out.Message = "Authentication required"
-	case http.StatusForbidden:
-		out.Message = "Forbidden"
-	case http.StatusNotFound:
-		out.Message = "Not found"
-	default:
+	if out.Message = webgmeMessage(out.Status); out.Message == "" {
 		out.Message = out.Detail
 	}
 	if s != nil && s.message != "" {

@@ -14,7 +14,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hookyard/hookyard/client"
-	"github.com/hookyard/hookyard/internal/api"
 )
 
 var update = flag.Bool("update", false, "write what the server answers into testdata/*.golden")
@@ -60,8 +59,8 @@ func TestGolden(t *testing.T) {
 }
 
 // optionsOf are the settings for one conversation.
-func optionsOf(name string) func(*api.Options) {
-	return func(o *api.Options) {
+func optionsOf(name string) func(*options) {
+	return func(o *options) {
 		if name == "dev" {
 			o.Dev, o.CreateOnUse = true, true
 		}

@@ -27,7 +27,7 @@ func showHook(c *call) error {
 }
 
 func createHook(c *call) error {
-	body, err := c.members()
+	body, err := c.object()
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func createHook(c *call) error {
 }
 
 func updateHook(c *call) error {
-	body, err := c.members()
+	body, err := c.object()
 	if err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func addDefaultHooks(c *call) error {
 
 // rotation reads what a new secret is to be.
 func (c *call) rotation() (in control.Rotation, err error) {
-	body, err := c.members()
+	body, err := c.object()
 	if err != nil {
 		return in, err
 	}

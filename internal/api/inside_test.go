@@ -54,7 +54,7 @@ func TestDo(t *testing.T) {
 func TestLive(t *testing.T) {
 	t.Parallel()
 	var a *api.API
-	b := one(t, func(o *api.Options) {
+	b := one(t, func(o *options) {
 		o.Stream = func(w http.ResponseWriter, r *http.Request, owner, project string) error {
 			view, err := a.Authorize(r, owner, project)
 			if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
+	"github.com/hookyard/hookyard/internal/control"
 )
 
 // The resources that project_href and feature_href of format netbeans lead to. As at Kenai, whose clients read them,
@@ -31,14 +32,14 @@ type kenaiProject struct {
 // .json is first taken as it stands.
 func showProject(c *call) error {
 	name := c.param("project")
-	view, err := c.a.enter(c.ctx(), c.id, c.param("owner"), name, hookyard.RoleRead, false)
+	found, err := c.readable(name)
 	if short, ok := strings.CutSuffix(name, ".json"); ok && err != nil {
-		view, err = c.a.enter(c.ctx(), c.id, c.param("owner"), short, hookyard.RoleRead, false)
+		found, err = c.readable(short)
 	}
 	if err != nil {
 		return err
 	}
-	p := view.Project
+	p := found.View.Project
 	c.w.Header().Set("ETag", etag(p.Revision))
 	if !c.accepts(typeKenaiProject) {
 		return c.reply(http.StatusOK, projectJSON(p))
@@ -49,6 +50,11 @@ func showProject(c *call) error {
 	})
 }
 
+// readable returns a project of the path's owner if the caller may read it.
+func (c *call) readable(name string) (*control.Project, error) {
+	return c.a.o.Control.Project(c.ctx(), c.id, c.param("owner"), name, control.Read)
+}
+
 // showFeature answers any feature that an event could name: publishers make them up, and a link that was sent must
 // lead somewhere.
 func showFeature(c *call) error {
@@ -57,7 +63,7 @@ func showFeature(c *call) error {
 		return hookyard.Errorf(hookyard.NotFound,
 			"no such feature: its name must have 1 to %d bytes (setting: --max-event-type)", c.a.o.Limits.EventType)
 	}
-	project := c.a.projectHref(c.view.Project)
+	project := c.a.projectHref(c.project.View.Project)
 	feature := client.Feature{ContentType: typeKenaiFeature, Href: project + "/features/" + url.PathEscape(name),
 		Name: name, ProjectHref: project}
 	if !c.accepts(typeKenaiFeature) {

@@ -10,13 +10,12 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
-	"github.com/hookyard/hookyard/internal/api"
 )
 
 // TestForwardedBounds holds how much of a listener's answer is kept.
 func TestForwardedBounds(t *testing.T) {
 	t.Parallel()
-	b := one(t, func(o *api.Options) { o.Limits.ResponseBody, o.Limits.RequestHeader = 10, 100 })
+	b := one(t, func(o *options) { o.Limits.ResponseBody, o.Limits.RequestHeader = 10, 100 })
 	ctx := t.Context()
 	p := b.project("p", client.ProjectPatch{})
 	const id = hookyard.ListenerPrefix + "x"

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
+	"github.com/hookyard/hookyard/internal/control"
 )
 
 // spec is the description of the API, made once from the table of routes and the wire types. huma makes the schemas;
@@ -33,7 +34,8 @@ func (s *spec) build(routes []route, version string) error {
 		OpenAPI: "3.1.0",
 		Info: &huma.Info{Title: "hookyard", Version: version,
 			Description: "Receives, keeps, routes, sends and streams webhooks. " +
-				"Everything is served under /api/v1, too. Times are RFC 3339 in UTC, durations are strings such as 5m."},
+				"Everything is served under /api/v1, too. " +
+				"Times are RFC 3339 in UTC, durations are strings such as 5m."},
 		Servers:    []*huma.Server{{URL: "/api"}},
 		Components: &huma.Components{Schemas: registry, SecuritySchemes: security()},
 		Security:   []map[string][]string{{"bearer": {}}, {"basic": {}}, {"query": {}}, {"session": {}}},
@@ -99,7 +101,7 @@ func operation(registry huma.Registry, rt *route) *huma.Operation {
 	op.Responses["default"] = &huma.Response{
 		Description: "An error: message is fixed for 401, 403 and 404; error says what is wrong and what to do",
 		Content:     map[string]*huma.MediaType{"application/json": {Schema: schemaOf(registry, client.Error{})}}}
-	if rt.need == open && !rt.live {
+	if rt.access == control.Public {
 		op.Security = []map[string][]string{}
 	}
 	return op
@@ -117,7 +119,8 @@ func describePublish(op *huma.Operation) {
 	op.RequestBody.Content["application/cloudevents+json"] = &huma.MediaType{Schema: object}
 	op.RequestBody.Content["application/cloudevents-batch+json"] = &huma.MediaType{
 		Schema: &huma.Schema{Type: huma.TypeArray, Items: object}}
-	op.Description = "A list is answered with a list of receipts. CloudEvents in binary mode come with ce- headers and any body."
+	op.Description = "A list is answered with a list of receipts. " +
+		"CloudEvents in binary mode come with ce- headers and any body."
 }
 
 func schemaOf(registry huma.Registry, v any) *huma.Schema {

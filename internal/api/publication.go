@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/control"
 )
 
 // parsePublication reads {"id","type","timestamp","data"}. It finds where each member begins and ends, and leaves the
@@ -66,7 +67,7 @@ func timestamp(value []byte) (time.Time, error) {
 		return time.Time{}, err
 	}
 	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil || !storable(t) {
+	if err != nil || !control.Storable(t) {
 		return time.Time{}, hookyard.FieldErrorf("timestamp", "timestamp must be a time such as 2026-01-31T12:00:00Z")
 	}
 	return t, nil

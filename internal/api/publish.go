@@ -1,8 +1,6 @@
 package api
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -17,7 +15,11 @@ import (
 // publish is the hot path: tens of thousands of events a second come this way. It answers once the events are
 // committed.
 func (a *API) publish(w http.ResponseWriter, r *http.Request) error {
-	view, err := a.publishInto(r)
+	id, err := a.identify(r)
+	if err != nil {
+		return err
+	}
+	view, err := a.o.Control.Publish(r.Context(), id, r.PathValue("owner"), r.PathValue("project"))
 	if err != nil {
 		return err
 	}
@@ -33,7 +35,7 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request) error {
 		receipts, errs := a.o.Ingest.AcceptAll(r.Context(), view, events)
 		for i := range events {
 			if errs[i] == nil {
-				errs[i] = a.checkRepeat(r.Context(), events[i], receipts[i])
+				errs[i] = a.o.Control.CheckRepeat(r.Context(), events[i], receipts[i])
 			}
 		}
 		return a.replyBatch(w, events, receipts, errs)
@@ -42,108 +44,13 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := a.checkRepeat(r.Context(), events[0], receipt); err != nil {
+	if err := a.o.Control.CheckRepeat(r.Context(), events[0], receipt); err != nil {
 		return err
 	}
 	h := w.Header()
 	h["Content-Type"] = a.contentType
 	w.WriteHeader(http.StatusAccepted)
 	_, _ = w.Write(append(appendReceipt(make([]byte, 0, 96), receipt), '\n'))
-	return nil
-}
-
-// checkRepeat refuses what says that it repeats an event and is another: telling its publisher that it was kept would
-// lose it. What cannot be compared any more is believed, and so are CloudEvents, whose id and source are their
-// identity.
-func (a *API) checkRepeat(ctx context.Context, e *hookyard.Event, receipt hookyard.Receipt) error {
-	if !receipt.Duplicate || strings.HasPrefix(e.DedupKey, "ce:") {
-		return nil
-	}
-	first, err := a.o.Store.Event(ctx, e.ProjectKey, receipt.ID)
-	if errors.Is(err, hookyard.ErrNotFound) || err == nil && first.Body == nil {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if first.Type == e.Type && bytes.Equal(first.Data(), e.Data()) {
-		return nil
-	}
-	field := "id"
-	if strings.HasPrefix(e.DedupKey, "idem:") {
-		field = "Idempotency-Key"
-	}
-	return &hookyard.Error{Code: hookyard.Conflict, Field: field,
-		Message: "this " + field + " was used for another event, " + receipt.ID +
-			": nothing was kept; give each event its own"}
-}
-
-// publishInto finds out who publishes and into which project.
-func (a *API) publishInto(r *http.Request) (*hookyard.View, error) {
-	id, err := a.identify(r)
-	if err != nil {
-		return nil, err
-	}
-	ctx := r.Context()
-	view, err := a.project(ctx, r.PathValue("owner"), r.PathValue("project"))
-	if err != nil {
-		return nil, err
-	}
-	may, err := a.o.Auth.MayPublish(ctx, id, view.Project)
-	if err != nil {
-		return nil, err
-	}
-	if !may {
-		return nil, notAuthorized(id, view.Project, hookyard.RoleWrite)
-	}
-	if view.Project.Key == 0 {
-		return a.onUse(hookyard.WithActor(ctx, id.User.Name), view.Project, true)
-	}
-	return view, nil
-}
-
-// AuthorizePublish returns the project when whoever sent r may publish into it, and else the error to answer with.
-func (a *API) AuthorizePublish(r *http.Request, owner, project string) (*hookyard.View, error) {
-	if !hookyard.ValidPath(owner + project) {
-		return nil, hookyard.Errorf(hookyard.NotFound,
-			"no such project: its name holds control characters or is not UTF-8")
-	}
-	r = r.Clone(r.Context())
-	r.SetPathValue("owner", owner)
-	r.SetPathValue("project", project)
-	return a.publishInto(r)
-}
-
-// EnsureProject returns a project, and makes it on its first use where Options.CreateOnUse.
-func (a *API) EnsureProject(ctx context.Context, owner, name string) (*hookyard.View, error) {
-	view, err := a.project(ctx, owner, name)
-	if err != nil || view.Project.Key != 0 {
-		return view, err
-	}
-	return a.onUse(ctx, view.Project, true)
-}
-
-// AuthorizeManage returns the project when whoever sent r may change its hooks and sources.
-func (a *API) AuthorizeManage(r *http.Request, owner, project string) (*hookyard.View, error) {
-	if err := checkPath(owner + project); err != nil {
-		return nil, err
-	}
-	id, err := a.identify(r)
-	if err != nil {
-		return nil, err
-	}
-	return a.enter(r.Context(), id, owner, project, hookyard.RoleWrite, true)
-}
-
-// AuthorizeSignedIn fails when whoever sent r is nobody in particular.
-func (a *API) AuthorizeSignedIn(r *http.Request) error {
-	id, err := a.identify(r)
-	if err != nil {
-		return err
-	}
-	if id.Guest {
-		return hookyard.Errorf(hookyard.Unauthenticated, "sign in first")
-	}
 	return nil
 }
 

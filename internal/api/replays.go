@@ -1,13 +1,12 @@
 package api
 
 import (
-	"encoding/json"
-	"errors"
 	"net/http"
 	"time"
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
+	"github.com/hookyard/hookyard/internal/control"
 )
 
 func listReplays(c *call) error {
@@ -15,7 +14,7 @@ func listReplays(c *call) error {
 	if err != nil {
 		return err
 	}
-	found, err := c.a.o.Store.Replays(c.ctx(), c.key(), limit)
+	found, err := c.project.Replays(c.ctx(), limit)
 	if err != nil {
 		return err
 	}
@@ -27,79 +26,70 @@ func listReplays(c *call) error {
 }
 
 func showReplay(c *call) error {
-	r, err := c.a.o.Store.Replay(c.ctx(), c.key(), c.param("id"))
-	if errors.Is(err, hookyard.ErrNotFound) {
-		return hookyard.Errorf(hookyard.NotFound, "no such replay [%s]", hookyard.Clean(c.param("id"), 100))
-	}
+	r, err := c.project.Replay(c.ctx(), c.param("id"))
 	if err != nil {
 		return err
 	}
 	return c.reply(http.StatusOK, r)
 }
 
-// createReplay begins a bulk job; the dispatcher does it, step by step.
 func createReplay(c *call) error {
-	var in client.ReplayRequest
-	body, err := c.object()
+	in, err := c.replaySpec()
 	if err != nil {
 		return err
 	}
-	err = body.read(map[string]field{"hook": into(&in.Hook), "since": instant("since", &in.Since),
-		"until": instant("until", &in.Until), "type": into(&in.Type), "state": into(&in.State)})
+	r, err := c.project.CreateReplay(c.ctx(), in)
 	if err != nil {
 		return err
 	}
-	if in.State, err = checkState(in.State); err != nil {
-		return err
-	}
-	switch {
-	case in.State == hookyard.Pending:
-		return hookyard.FieldErrorf("state",
-			"what is pending is sent anyway; replay delivered, failed, skipped or canceled")
-	case len(in.Type) > c.a.o.Limits.EventType || hookyard.Clean(in.Type, 1000) != in.Type:
-		return hookyard.FieldErrorf("type", "type must be printable text of at most %d bytes", c.a.o.Limits.EventType)
-	case !in.Since.IsZero() && !storable(in.Since), !in.Until.IsZero() && !storable(in.Until):
-		return hookyard.FieldErrorf("since", "since and until must be between the years 1 and 9999")
-	case !in.Since.IsZero() && !in.Until.IsZero() && !in.Since.Before(in.Until):
-		return hookyard.FieldErrorf("until", "until must be after since")
-	}
-	r := &hookyard.Replay{ProjectKey: c.key(), Since: in.Since, Until: in.Until, Type: in.Type, State: in.State}
-	if in.Hook != "" {
-		h, err := c.hookNamed(in.Hook)
-		if err != nil {
-			return err
-		}
-		if err := mustBeOn(h); err != nil {
-			return err
-		}
-		r.HookKey, r.Hook = h.Key, h.ID
-	}
-	if err := c.a.o.Store.CreateReplay(c.ctx(), r); err != nil {
-		return err
-	}
-	c.a.o.Dispatcher.WakeReplays()
 	return c.reply(http.StatusAccepted, r)
 }
 
-// instant is the field of a time, or of a duration that means so long ago, as the lists have it.
-func instant(name string, dst *time.Time) field {
-	return func(raw json.RawMessage) error {
-		var text string
-		err := into(&text)(raw)
-		if err != nil || text == "" {
-			return err
-		}
-		*dst, err = readTime(name, text)
+func cancelReplay(c *call) error {
+	r, err := c.project.CancelReplay(c.ctx(), c.param("id"))
+	if err != nil {
 		return err
 	}
+	return c.reply(http.StatusOK, r)
 }
 
-func cancelReplay(c *call) error {
-	if err := c.a.o.Store.CancelReplay(c.ctx(), c.key(), c.param("id")); err != nil {
-		if _, none := c.a.o.Store.Replay(c.ctx(), c.key(), c.param("id")); errors.Is(none, hookyard.ErrNotFound) {
-			return showReplay(c)
-		}
-		return err
+// replaySpec reads which events to send again. Each time may be a duration that means so long ago, as in the lists.
+func (c *call) replaySpec() (spec control.ReplaySpec, err error) {
+	var in struct {
+		Hook  string         `json:"hook"`
+		Since string         `json:"since"`
+		Until string         `json:"until"`
+		Type  string         `json:"type"`
+		State hookyard.State `json:"state"`
 	}
-	return showReplay(c)
+	body, err := c.object()
+	if err != nil {
+		return spec, err
+	}
+	if err := body.Decode(&in); err != nil {
+		return spec, err
+	}
+	spec = control.ReplaySpec{Hook: in.Hook, Type: in.Type, State: in.State}
+	if spec.Since, err = timeOrAgo("since", in.Since); err != nil {
+		return spec, err
+	}
+	spec.Until, err = timeOrAgo("until", in.Until)
+	return spec, err
+}
+
+// timeOrAgo reads a time, or a duration such as 24h that means so long ago. The zero time is that of no text.
+func timeOrAgo(name, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if ago, err := hookyard.ParseDuration(text); err == nil && ago >= 0 {
+		return now().Add(-ago), nil
+	}
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil || !control.Storable(t) {
+		return time.Time{}, hookyard.FieldErrorf(name,
+			"%s must be a time such as 2026-01-31T12:00:00Z, or a duration such as 24h or 7d that means so long ago",
+			name)
+	}
+	return t, nil
 }

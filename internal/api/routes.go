@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 
@@ -9,44 +10,10 @@ import (
 	"github.com/hookyard/hookyard/internal/control"
 )
 
-// need says who may use a route.
-type need int
-
-const (
-	open          need = iota // everybody, without saying who
-	anybody                   // whoever may be here at all, guests included where they are let in
-	signedIn                  // no guests
-	administrator             // of the whole server
-	toRead                    // role read in the project of the path
-	toWrite                   // role write
-	toRule                    // role admin
-	byItself                  // the handler decides
-)
-
-func (n need) role() hookyard.Role {
-	switch n {
-	case toRead:
-		return hookyard.RoleRead
-	case toWrite:
-		return hookyard.RoleWrite
-	}
-	return hookyard.RoleAdmin
-}
-
-func (n need) access() control.Access {
-	switch n {
-	case toRead:
-		return control.Read
-	case toWrite:
-		return control.Write
-	}
-	return control.Admin
-}
-
 // route is one method of one path, with what the documentation says of it.
 type route struct {
 	method, path string
-	need         need
+	access       control.Access
 	do           func(*call) error
 	summary      string
 	query        []string // parameters it takes
@@ -57,13 +24,26 @@ type route struct {
 	publish      bool     // the hot path, past everything that the others share
 }
 
+// checkRoutes fails when a route does not say who may use it.
+func checkRoutes(routes []route) error {
+	for i := range routes {
+		if rt := &routes[i]; !rt.access.Valid() {
+			return fmt.Errorf("route %s %s does not say who may use it", rt.method, rt.path)
+		}
+	}
+	return nil
+}
+
 func (rt *route) takes(name string) bool { return slices.Contains(rt.query, name) }
 
 // routes lists everything below /api, top to bottom.
 func (a *API) routes() []route {
 	const (
-		get, put, patch, post, del = http.MethodGet, http.MethodPut, http.MethodPatch, http.MethodPost,
-			http.MethodDelete
+		get   = http.MethodGet
+		put   = http.MethodPut
+		patch = http.MethodPatch
+		post  = http.MethodPost
+		del   = http.MethodDelete
 
 		project   = "/projects/{owner}/{project}"
 		hook      = project + "/hooks/{id}"
@@ -78,151 +58,166 @@ func (a *API) routes() []route {
 	)
 	page, revision := []string{"limit", "cursor"}, []string{"revision"}
 	list := []route{
-		{method: get, path: "", need: open, do: showServer, summary: "What the server is", out: client.ServerInfo{}},
-		{method: get, path: "/openapi.json", need: open, do: showSpecJSON, summary: "This description as JSON",
-			out: map[string]any{}},
-		{method: get, path: "/openapi.yaml", need: open, do: showSpecYAML, summary: "This description as YAML",
-			out: ""},
-		{method: get, path: "/source-types", need: open, do: listSourceTypes, summary: "The ways to verify a sender",
-			out: client.SourceTypes{}},
+		{method: get, path: "", access: control.Public, do: showServer, summary: "What the server is",
+			out: client.ServerInfo{}},
+		{method: get, path: "/openapi.json", access: control.Public, do: showSpecJSON,
+			summary: "This description as JSON",
+			out:     map[string]any{}},
+		{method: get, path: "/openapi.yaml", access: control.Public, do: showSpecYAML,
+			summary: "This description as YAML",
+			out:     ""},
+		{method: get, path: "/source-types", access: control.Public, do: listSourceTypes,
+			summary: "The ways to verify a sender",
+			out:     client.SourceTypes{}},
 
-		{method: get, path: "/user", need: anybody, do: showCurrentUser, summary: "Who the caller is",
+		{method: get, path: "/user", access: control.Anyone, do: showCurrentUser, summary: "Who the caller is",
 			out: client.CurrentUser{}},
-		{method: get, path: "/user/token", need: anybody, do: makeUserToken,
+		{method: get, path: "/user/token", access: control.Anyone, do: makeUserToken,
 			summary: "Make a token that manages everything its user may, for 7 days", out: client.UserToken{}},
-		{method: get, path: "/tokens", need: signedIn, do: listTokens, summary: "The caller's tokens",
+		{method: get, path: "/tokens", access: control.SignedIn, do: listTokens, summary: "The caller's tokens",
 			out: client.Tokens{}},
-		{method: post, path: "/tokens", need: signedIn, do: createToken,
+		{method: post, path: "/tokens", access: control.SignedIn, do: createToken,
 			summary: "Make a token; its secret is shown once", in: client.TokenRequest{}, out: client.NewToken{},
 			status: created},
-		{method: del, path: "/tokens/{id}", need: signedIn, do: removeToken, summary: "Revoke a token",
+		{method: del, path: "/tokens/{id}", access: control.SignedIn, do: removeToken, summary: "Revoke a token",
 			status: noContent},
 
-		{method: get, path: "/users", need: administrator, do: listUsers, summary: "All users", out: client.Users{}},
-		{method: post, path: "/users", need: administrator, do: createUser, summary: "Make a user",
+		{method: get, path: "/users", access: control.Administrator, do: listUsers, summary: "All users",
+			out: client.Users{}},
+		{method: post, path: "/users", access: control.Administrator, do: createUser, summary: "Make a user",
 			in: client.UserPatch{}, out: hookyard.User{}, status: created},
-		{method: patch, path: "/users/{user}", need: administrator, do: updateUser, summary: "Change a user",
+		{method: patch, path: "/users/{user}", access: control.Administrator, do: updateUser, summary: "Change a user",
 			in: client.UserPatch{}, out: hookyard.User{}},
-		{method: del, path: "/users/{user}", need: administrator, do: removeUser,
+		{method: del, path: "/users/{user}", access: control.Administrator, do: removeUser,
 			summary: "Delete a user; projects stay", status: noContent},
-		{method: get, path: "/audit", need: administrator, do: listServerAudit,
+		{method: get, path: "/audit", access: control.Administrator, do: listServerAudit,
 			summary: "Who changed what outside of projects", query: page, out: client.AuditPage{}},
 
-		{method: get, path: "/projects", need: anybody, do: listProjects, summary: "Projects that the caller may read",
-			query: page, out: client.ProjectPage{}},
-		{method: get, path: project, need: byItself, do: showProject, summary: "A project", out: client.Project{}},
-		{method: put, path: project, need: byItself, do: putProject, query: revision,
+		{method: get, path: "/projects", access: control.Anyone, do: listProjects,
+			summary: "Projects that the caller may read",
+			query:   page, out: client.ProjectPage{}},
+		{method: get, path: project, access: control.Custom, do: showProject, summary: "A project",
+			out: client.Project{}},
+		{method: put, path: project, access: control.Own, do: putProject, query: revision,
 			summary: "Make a project, or replace its settings", in: client.ProjectPatch{}, out: client.Project{},
 			status: created},
-		{method: patch, path: project, need: toRule, do: updateProject, query: revision,
+		{method: patch, path: project, access: control.Admin, do: updateProject, query: revision,
 			summary: "Change a project's settings", in: client.ProjectPatch{}, out: client.Project{}},
-		{method: del, path: project, need: toRule, do: removeProject, query: revision,
+		{method: del, path: project, access: control.Admin, do: removeProject, query: revision,
 			summary: "Delete a project with everything in it", status: noContent},
-		{method: post, path: project + "/duplicate", need: toWrite, do: duplicateProject,
+		{method: post, path: project + "/duplicate", access: control.Write, do: duplicateProject,
 			summary: "Copy settings, hooks and sources to another owner or name", in: client.ProjectTarget{},
 			out: client.Project{}, status: created},
-		{method: post, path: project + "/transfer", need: toRule, do: transferProject,
+		{method: post, path: project + "/transfer", access: control.Admin, do: transferProject,
 			summary: "Give a project to another owner", in: client.ProjectTarget{}, out: client.Project{}},
-		{method: get, path: project + "/members", need: toRead, do: listMembers,
+		{method: get, path: project + "/members", access: control.Read, do: listMembers,
 			summary: "Who has a role in the project", out: client.Members{}},
-		{method: put, path: project + "/members/{user}", need: toRule, do: setMember, summary: "Give a user a role",
-			in: client.RoleGrant{}, out: hookyard.Member{}},
-		{method: del, path: project + "/members/{user}", need: toRule, do: removeMember,
+		{method: put, path: project + "/members/{user}", access: control.Admin, do: setMember,
+			summary: "Give a user a role",
+			in:      client.RoleGrant{}, out: hookyard.Member{}},
+		{method: del, path: project + "/members/{user}", access: control.Admin, do: removeMember,
 			summary: "Take a user's role away", status: noContent},
-		{method: get, path: project + "/features/{feature}", need: toRead, do: showFeature,
+		{method: get, path: project + "/features/{feature}", access: control.Read, do: showFeature,
 			summary: "A feature that hooks can track, as NetBeans' payloads link to it", out: client.Feature{}},
-		{method: get, path: project + "/audit", need: toRead, do: listAudit, summary: "Who changed what", query: page,
-			out: client.AuditPage{}},
+		{method: get, path: project + "/audit", access: control.Read, do: listAudit, summary: "Who changed what",
+			query: page,
+			out:   client.AuditPage{}},
 
-		{method: get, path: project + "/hooks", need: toRead, do: listHooks, summary: "The project's hooks by id",
-			out: map[string]client.Hook{}},
-		{method: get, path: project + "/default-hooks", need: toRead, do: listDefaultHooks,
+		{method: get, path: project + "/hooks", access: control.Read, do: listHooks,
+			summary: "The project's hooks by id",
+			out:     map[string]client.Hook{}},
+		{method: get, path: project + "/default-hooks", access: control.Read, do: listDefaultHooks,
 			summary: "The hooks that every new project gets, by id", out: map[string]client.Hook{}},
-		{method: post, path: project + "/default-hooks", need: toWrite, do: addDefaultHooks,
+		{method: post, path: project + "/default-hooks", access: control.Write, do: addDefaultHooks,
 			summary: "Add the default hooks that the project lacks; answers all its hooks",
 			out:     map[string]client.Hook{}},
-		{method: get, path: hook, need: toRead, do: showHook, summary: "A hook", out: client.Hook{}},
-		{method: put, path: hook, need: toWrite, do: createHook, creates: true,
+		{method: get, path: hook, access: control.Read, do: showHook, summary: "A hook", out: client.Hook{}},
+		{method: put, path: hook, access: control.Write, do: createHook, creates: true,
 			summary: "Make a hook; 403 when there is one of that id", in: client.HookPatch{}, out: client.Hook{}},
-		{method: patch, path: hook, need: toWrite, do: updateHook, query: revision,
+		{method: patch, path: hook, access: control.Write, do: updateHook, query: revision,
 			summary: "Change a hook; what is not named stays", in: client.HookPatch{}, out: client.Hook{}},
-		{method: del, path: hook, need: toWrite, do: removeHook, query: revision,
+		{method: del, path: hook, access: control.Write, do: removeHook, query: revision,
 			summary: "Delete a hook; answers those that are left", out: map[string]client.Hook{}},
-		{method: post, path: hook + "/test", need: toWrite, do: testHook,
+		{method: post, path: hook + "/test", access: control.Write, do: testHook,
 			summary: "Send an event of type test to this hook only", out: client.HookTest{}, status: accepted},
-		{method: post, path: hook + "/rotate-secret", need: toWrite, do: rotateHookSecret,
+		{method: post, path: hook + "/rotate-secret", access: control.Write, do: rotateHookSecret,
 			summary: "Set a new secret; the old one signs along for a while", in: client.Rotation{},
 			out: client.NewSecret{}},
-		{method: post, path: hook + "/enable", need: toWrite, do: enableHook,
+		{method: post, path: hook + "/enable", access: control.Write, do: enableHook,
 			summary: "Switch a hook on and forget its failures", out: client.Hook{}},
 
-		{method: get, path: project + "/sources", need: toRead, do: listSources, summary: "The project's sources",
-			out: client.Sources{}},
-		{method: get, path: source, need: toRead, do: showSource, summary: "A source", out: client.Source{}},
-		{method: put, path: source, need: toWrite, do: putSource, query: revision, creates: true,
+		{method: get, path: project + "/sources", access: control.Read, do: listSources,
+			summary: "The project's sources",
+			out:     client.Sources{}},
+		{method: get, path: source, access: control.Read, do: showSource, summary: "A source", out: client.Source{}},
+		{method: put, path: source, access: control.Write, do: putSource, query: revision, creates: true,
 			summary: "Make a source, or replace it", in: client.SourcePatch{}, out: client.Source{}, status: created},
-		{method: patch, path: source, need: toWrite, do: updateSource, query: revision,
+		{method: patch, path: source, access: control.Write, do: updateSource, query: revision,
 			summary: "Change a source; what is not named stays", in: client.SourcePatch{}, out: client.Source{}},
-		{method: del, path: source, need: toWrite, do: removeSource, query: revision,
+		{method: del, path: source, access: control.Write, do: removeSource, query: revision,
 			summary: "Delete a source; its events stay", status: noContent},
-		{method: post, path: source + "/rotate-secret", need: toWrite, do: rotateSourceSecret,
+		{method: post, path: source + "/rotate-secret", access: control.Write, do: rotateSourceSecret,
 			summary: "Set a new secret; the old one is good for a while", in: client.Rotation{},
 			out: client.NewSecret{}},
-		{method: get, path: source + "/refused", need: toRead, do: listRefused,
+		{method: get, path: source + "/refused", access: control.Read, do: listRefused,
 			summary: "Requests that were not accepted, and why", query: []string{"limit"}, out: client.Refusals{}},
 
-		{method: post, path: project + "/events", publish: true,
+		{method: post, path: project + "/events", access: control.Custom, publish: true,
 			summary: "Publish one event or a list of them, or CloudEvents in any of the three modes",
 			in:      client.Publication{}, out: client.Receipt{}, status: accepted},
-		{method: get, path: project + "/events", need: toRead, do: listEvents,
+		{method: get, path: project + "/events", access: control.Read, do: listEvents,
 			summary: "List and search events, the newest first",
 			query: []string{"limit", "cursor", "type", "source", "hook", "state", "since", "until", "id", "text",
 				"path", "value"}, out: client.EventPage{}},
-		{method: get, path: event, need: toRead, do: showEvent, summary: "An event with header and body",
+		{method: get, path: event, access: control.Read, do: showEvent, summary: "An event with header and body",
 			out: client.Event{}},
-		{method: get, path: event + "/body", need: toRead, do: showEventBody,
+		{method: get, path: event + "/body", access: control.Read, do: showEventBody,
 			summary: "The bytes of an event as they came", out: ""},
-		{method: post, path: event + "/replay", need: toWrite, do: replayEvent,
+		{method: post, path: event + "/replay", access: control.Write, do: replayEvent,
 			summary: "Send an event again, to some hooks or to all that were owed it", in: client.EventReplay{},
 			out: client.Reopened{}, status: accepted},
-		{method: get, path: event + "/explain", need: toRead, do: explainEvent,
+		{method: get, path: event + "/explain", access: control.Read, do: explainEvent,
 			summary: "Why each hook did or did not get an event", out: client.Explanation{}},
 
-		{method: get, path: project + "/deliveries", need: toRead, do: listDeliveries,
+		{method: get, path: project + "/deliveries", access: control.Read, do: listDeliveries,
 			summary: "List deliveries, those of the newest event first",
-			query:   []string{"limit", "cursor", "hook", "event", "state", "since", "until"}, out: client.DeliveryPage{}},
-		{method: get, path: delivery, need: toRead, do: showDelivery, summary: "A delivery with its attempts",
+			query:   []string{"limit", "cursor", "hook", "event", "state", "since", "until"},
+			out:     client.DeliveryPage{}},
+		{method: get, path: delivery, access: control.Read, do: showDelivery, summary: "A delivery with its attempts",
 			out: client.Delivery{}},
-		{method: post, path: delivery + "/retry", need: toWrite, do: retryDelivery,
+		{method: post, path: delivery + "/retry", access: control.Write, do: retryDelivery,
 			summary: "Send a delivery again at once", out: client.Delivery{}, status: accepted},
-		{method: post, path: delivery + "/cancel", need: toWrite, do: cancelDelivery, summary: "End a pending delivery",
-			out: client.Delivery{}},
+		{method: post, path: delivery + "/cancel", access: control.Write, do: cancelDelivery,
+			summary: "End a pending delivery",
+			out:     client.Delivery{}},
 
-		{method: put, path: listener, need: toWrite, do: putListener,
+		{method: put, path: listener, access: control.Write, do: putListener,
 			summary: "Make or renew the hook of a listener that forwards events by itself; it lives for two minutes",
 			in:      client.Listener{}, out: client.Hook{}},
-		{method: del, path: listener, need: toWrite, do: removeListener,
+		{method: del, path: listener, access: control.Write, do: removeListener,
 			summary: "End a listener's hook; what it recorded stays", status: noContent},
-		{method: post, path: listener + "/attempts", need: toWrite, do: recordForwarded,
+		{method: post, path: listener + "/attempts", access: control.Write, do: recordForwarded,
 			summary: "Record what a listener's URL answered to an event", in: client.Forwarded{},
 			out: client.Delivery{}, status: created},
 
-		{method: get, path: project + "/replays", need: toRead, do: listReplays,
+		{method: get, path: project + "/replays", access: control.Read, do: listReplays,
 			summary: "Bulk replays, the newest first", query: []string{"limit"}, out: client.Replays{}},
-		{method: post, path: project + "/replays", need: toWrite, do: createReplay, summary: "Begin a bulk replay",
-			in: client.ReplayRequest{}, out: hookyard.Replay{}, status: accepted},
-		{method: get, path: replay, need: toRead, do: showReplay, summary: "A bulk replay with its progress",
+		{method: post, path: project + "/replays", access: control.Write, do: createReplay,
+			summary: "Begin a bulk replay",
+			in:      client.ReplayRequest{}, out: hookyard.Replay{}, status: accepted},
+		{method: get, path: replay, access: control.Read, do: showReplay, summary: "A bulk replay with its progress",
 			out: hookyard.Replay{}},
-		{method: post, path: replay + "/cancel", need: toWrite, do: cancelReplay,
+		{method: post, path: replay + "/cancel", access: control.Write, do: cancelReplay,
 			summary: "Stop a bulk replay; what it opened stays open", out: hookyard.Replay{}},
 	}
 	if a.o.Stream != nil {
-		list = append(list, route{method: get, path: project + "/stream", need: open, do: serveLive(a.o.Stream),
-			live:    true,
+		list = append(list, route{method: get, path: project + "/stream", access: control.Custom,
+			do: serveLive(a.o.Stream), live: true,
 			summary: "Events as they come: SSE, NDJSON or WebSocket", out: ""})
 	}
 	if a.o.Poll != nil {
-		list = append(list, route{method: get, path: project + "/poll", need: open, do: serveLive(a.o.Poll), live: true,
+		list = append(list, route{method: get, path: project + "/poll", access: control.Custom,
+			do: serveLive(a.o.Poll), live: true,
 			summary: "The next events after a cursor, waiting for them if need be", out: map[string]any{}})
 	}
 	return list

@@ -112,9 +112,7 @@ func TestRoles(t *testing.T) {
 
 func TestGuests(t *testing.T) {
 	t.Parallel()
-	b := one(t, func(o *api.Options) {
-		o.Auth = auth.New(o.Store.(auth.Store), auth.Options{Guests: true})
-	})
+	b := one(t, func(o *options) { o.Guests = true })
 	ctx := t.Context()
 	open := b.project("open", client.ProjectPatch{Public: new(true)})
 	b.project("closed", client.ProjectPatch{})
@@ -241,7 +239,7 @@ func TestSwitchedOff(t *testing.T) {
 
 func TestDefaultHooks(t *testing.T) {
 	t.Parallel()
-	b := one(t, func(o *api.Options) {
+	b := one(t, func(o *options) {
 		o.DefaultHooks = []hookyard.Hook{{ID: "central", URL: "http://127.0.0.1:1/", Events: hookyard.SelectAll(),
 			Active: true}}
 	})
@@ -345,7 +343,7 @@ func (busy) Accept(context.Context, *hookyard.View, *hookyard.Event) (hookyard.R
 
 func TestErrors(t *testing.T) {
 	t.Parallel()
-	b := one(t, func(o *api.Options) { o.Limits.Body = 100 })
+	b := one(t, func(o *options) { o.Limits.Body = 100 })
 	p := b.project("p", client.ProjectPatch{})
 	big := strings.Repeat("x", 200)
 	for _, c := range []struct {
@@ -394,7 +392,7 @@ func TestUnavailable(t *testing.T) {
 	t.Parallel()
 	b := one(t, nil)
 	p := b.project("p", client.ProjectPatch{})
-	a, err := api.New(api.Options{Store: b.db, Ingest: busy{realIngest(b)}, Auth: auth.New(b.db, auth.Options{}),
+	a, err := api.New(api.Options{Control: b.ctl, Ingest: busy{realIngest(b)}, Auth: auth.New(b.db, auth.Options{}),
 		Limits: hookyard.DefaultLimits()})
 	if err != nil {
 		t.Fatal(err)

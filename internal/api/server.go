@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/hookyard/hookyard/client"
+	"github.com/hookyard/hookyard/internal/control"
 	"github.com/hookyard/hookyard/signature"
 )
 
@@ -24,7 +25,7 @@ func listSourceTypes(c *call) error {
 		out.Types = append(out.Types, client.SourceType{Type: name, Title: info.Title, NeedsSecret: info.NeedsSecret,
 			SecretHint: info.SecretHint, Setup: info.Setup})
 	}
-	out.Types = append(out.Types, client.SourceType{Type: typeRabbitMQ, Title: "RabbitMQ queue",
+	out.Types = append(out.Types, client.SourceType{Type: control.TypeRabbitMQ, Title: "RabbitMQ queue",
 		Setup: "Give the broker's URL and the queue as rabbitmq; messages are acknowledged once they are kept."})
 	return c.reply(http.StatusOK, out)
 }

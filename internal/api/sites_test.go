@@ -7,7 +7,6 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
-	"github.com/hookyard/hookyard/internal/api"
 )
 
 // TestOtherSites holds that a page of another site changes nothing, where nothing but the browser says who asks: with a
@@ -59,7 +58,7 @@ func TestOtherSites(t *testing.T) {
 		t.Errorf("another site may publish by the relay: %v", err)
 	}
 
-	dev := one(t, func(o *api.Options) { o.Dev, o.CreateOnUse = true, true })
+	dev := one(t, func(o *options) { o.Dev, o.CreateOnUse = true, true })
 	for _, query := range []string{"", "?xtoken=1", "?token=anything"} {
 		if status, _, body := dev.do("", http.MethodPost, events+query, event,
 			foreign...); status != http.StatusForbidden {

@@ -123,11 +123,8 @@ func New(ctx context.Context, config Config, version string, log *slog.Logger) (
 	}
 	live := a.live()
 	a.api, err = api.New(api.Options{
-		Control: a.control, Stream: live.Stream, Poll: live.Poll,
-		Store: a.db, Ingest: a.ingest, Dispatcher: a.dispatcher, Auth: a.auth, Targets: a.client, Filter: a.accepts,
-		Limits: config.Limits,
-		Log:    log, BaseURL: a.config.BaseURL, Version: version, Dev: config.Dev, CreateOnUse: config.Dev,
-		DefaultHooks: defaults,
+		Control: a.control, Ingest: a.ingest, Auth: a.auth, Limits: config.Limits, Log: log, BaseURL: a.config.BaseURL,
+		Version: version, Dev: config.Dev, Stream: live.Stream, Poll: live.Poll,
 	})
 	if err != nil {
 		return fail(err)

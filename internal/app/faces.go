@@ -1,7 +1,6 @@
 package app
 
 import (
-	"context"
 	"net/http"
 	"time"
 
@@ -28,7 +27,7 @@ func (a *App) live() *stream.Listeners {
 		Hub: a.hub, Gate: a.gate, Log: a.log,
 		Authorize: func(r *http.Request, owner, project string) (*hookyard.View, error) {
 			if a.config.Dev { // who listens before the first event must not be told to come back later
-				return a.api.EnsureProject(r.Context(), owner, project)
+				return a.control.EnsureProject(r.Context(), owner, project)
 			}
 			return a.api.Authorize(r, owner, project)
 		},
@@ -55,9 +54,7 @@ func (a *App) others() {
 		},
 	}
 	if a.config.Dev {
-		ro.Ensure = func(ctx context.Context, owner, project string) (*hookyard.View, error) {
-			return a.api.EnsureProject(ctx, owner, project)
-		}
+		ro.Ensure = a.control.EnsureProject
 	}
 	a.relay = relay.New(ro)
 	a.bins = bin.New(bin.Options{

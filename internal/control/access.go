@@ -26,6 +26,9 @@ const (
 	Custom               // the handler checks
 )
 
+// Valid reports whether a is one of the kinds of access.
+func (a Access) Valid() bool { return Public <= a && a <= Custom }
+
 // InProject reports whether the access is to a project, and so needs its name.
 func (a Access) InProject() bool { return a == Read || a == Write || a == Admin || a == Own }
 

@@ -26,7 +26,7 @@ type TokenSpec struct {
 
 // Tokens lists the caller's tokens, the newest first.
 func (c *Control) Tokens(ctx context.Context, id *auth.Identity) ([]*hookyard.Token, error) {
-	if err := c.manageTokens(id); err != nil {
+	if err := c.MayManageTokens(id); err != nil {
 		return nil, err
 	}
 	return c.store.Tokens(ctx, id.User.Key, 0)
@@ -36,7 +36,7 @@ func (c *Control) Tokens(ctx context.Context, id *auth.Identity) ([]*hookyard.To
 // again.
 func (c *Control) CreateToken(ctx context.Context, id *auth.Identity, in TokenSpec) (t *hookyard.Token, secret string,
 	err error) {
-	if err := c.manageTokens(id); err != nil {
+	if err := c.MayManageTokens(id); err != nil {
 		return nil, "", err
 	}
 	if t, err = in.token(); err != nil {
@@ -54,7 +54,7 @@ func (c *Control) CreateToken(ctx context.Context, id *auth.Identity, in TokenSp
 
 // DeleteToken revokes a token of the caller's.
 func (c *Control) DeleteToken(ctx context.Context, id *auth.Identity, tokenID string) error {
-	if err := c.manageTokens(id); err != nil {
+	if err := c.MayManageTokens(id); err != nil {
 		return err
 	}
 	err := c.store.DeleteToken(actor(ctx, id), id.User.Key, tokenID)
@@ -68,8 +68,9 @@ func (c *Control) DeleteToken(ctx context.Context, id *auth.Identity, tokenID st
 	return nil
 }
 
-// manageTokens keeps a token from creating one that may do more than itself.
-func (c *Control) manageTokens(id *auth.Identity) error {
+// MayManageTokens reports, by an error, whether the caller may not list, create and delete tokens. It keeps a token
+// from creating one that may do more than itself.
+func (c *Control) MayManageTokens(id *auth.Identity) error {
 	switch t := id.Token; {
 	case c.dev:
 		return hookyard.Errorf(hookyard.NotFound, "Authentication is turned off")

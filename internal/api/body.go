@@ -1,0 +1,26 @@
+package api
+
+import (
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/control"
+)
+
+// maxSettings is the most bytes that the JSON of anything but events may have.
+const maxSettings = 1 << 20
+
+// object reads the request's body; an empty one is an object without members.
+func (c *call) object() (control.Object, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, maxSettings))
+	var over *http.MaxBytesError
+	if errors.As(err, &over) {
+		return nil, hookyard.Errorf(hookyard.TooLarge, "body is larger than %d bytes; settings never are", maxSettings)
+	}
+	if err != nil {
+		return nil, hookyard.Errorf(hookyard.Invalid, "the body broke off before its end")
+	}
+	return control.ParseObject(body)
+}

@@ -6,8 +6,8 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// Accept keeps an event and its deliveries, or fails and keeps nothing: when it returns nil they are committed and
-// survive a crash. An event whose DedupKey was seen before in its project and source is not kept again; the receipt
+// Accept stores an event and its deliveries, or fails and stores nothing: when it returns nil they are committed and
+// survive a crash. An event whose DedupKey was seen before in its project and source is not stored again; the receipt
 // then names the earlier one. Many calls share a transaction, and each gets its own result. It fills r.Event.Seq.
 //
 // ctx bounds the wait for a place in a batch; once there, Accept waits for the commit whatever becomes of the caller.
@@ -44,11 +44,12 @@ func (db *DB) AcceptAll(ctx context.Context, all []*hookyard.RoutedEvent) ([]hoo
 type acceptOp struct {
 	routed  *hookyard.RoutedEvent
 	receipt hookyard.Receipt
-	meta    bool // comes with a result: nobody waits for it
-	done    chan error
+	done    chan error // nil: it comes with a result, whose op is told
 }
 
 func (o *acceptOp) end(err error) { o.done <- err }
+
+func (o *acceptOp) join(t *sharedTx) { t.accepts = append(t.accepts, o) }
 
 var (
 	eventsTable = newTable("events", `seq:i id:s project_key:i source:s type:s time:i method:s target:s remote:s verified:s
@@ -58,32 +59,32 @@ var (
 	seenTable = newTable("seen", "project_key:i source:s dedup:s event_id:s time:i")
 )
 
-// keepAccepts writes the events of a batch: duplicates' guards, then the numbers, then events and deliveries.
-func (c *committer) keepAccepts(ctx context.Context, ops []*acceptOp) error {
-	if len(ops) == 0 {
+// applyAccepts writes the events of a batch: the rows that tell duplicates, then the numbers, then events and deliveries.
+func (t *sharedTx) applyAccepts(ctx context.Context) error {
+	if len(t.accepts) == 0 {
 		return nil
 	}
-	fresh, repeats, err := c.guard(ctx, ops)
+	fresh, repeats, err := t.guard(ctx, t.accepts)
 	if err != nil {
 		return err
 	}
 	if len(fresh) > 0 {
-		last, err := c.drawSeq(ctx, len(fresh))
+		last, err := t.drawSeq(ctx, len(fresh))
 		if err != nil {
 			return err
 		}
 		for i, o := range fresh {
 			o.routed.Event.Seq = last - int64(len(fresh)-1-i)
 		}
-		if err := c.insertEvents(ctx, fresh); err != nil {
+		if err := t.insertEvents(ctx, fresh); err != nil {
 			return err
 		}
-		if err := c.insertDeliveries(ctx, fresh); err != nil {
+		if err := t.insertDeliveries(ctx, fresh); err != nil {
 			return err
 		}
 	}
 	for _, o := range repeats {
-		if err := c.recall(ctx, o); err != nil {
+		if err := t.recall(ctx, o); err != nil {
 			return err
 		}
 	}
@@ -92,23 +93,23 @@ func (c *committer) keepAccepts(ctx context.Context, ops []*acceptOp) error {
 
 // guard sorts out the events that came before. It writes first and looks only when a row was left out, so that two
 // nodes cannot both find nothing.
-func (c *committer) guard(ctx context.Context, ops []*acceptOp) (fresh, repeats []*acceptOp, err error) {
-	v := c.stmts.values[:0]
+func (t *sharedTx) guard(ctx context.Context, ops []*acceptOp) (fresh, repeats []*acceptOp, err error) {
+	v := t.stmts.values[:0]
 	for _, o := range ops {
 		o.receipt = hookyard.Receipt{ID: o.routed.Event.ID, Deliveries: len(o.routed.Deliveries)}
 		if e := o.routed.Event; e.DedupKey != "" {
 			v = append(v, e.ProjectKey, e.Source, e.DedupKey, e.ID, micros(e.Time))
 		}
 	}
-	c.stmts.values = v
+	t.stmts.values = v
 	if len(v) == 0 {
 		return ops, nil, nil
 	}
-	c.stmts.ignored = 0
-	if err := c.insert(ctx, seenTable, v, true); err != nil {
+	t.stmts.ignored = 0
+	if err := t.insert(ctx, seenTable, v, true); err != nil {
 		return nil, nil, err
 	}
-	if c.stmts.ignored == 0 {
+	if t.stmts.ignored == 0 {
 		return ops, nil, nil
 	}
 	for _, o := range ops {
@@ -118,7 +119,7 @@ func (c *committer) guard(ctx context.Context, ops []*acceptOp) (fresh, repeats 
 			continue
 		}
 		var id string
-		err := c.stmts.conn.QueryRowContext(ctx,
+		err := t.stmts.conn.QueryRowContext(ctx,
 			"select event_id from seen where project_key = $1 and source = $2 and dedup = $3",
 			e.ProjectKey, e.Source, e.DedupKey).Scan(&id)
 		if err != nil {
@@ -136,8 +137,8 @@ func (c *committer) guard(ctx context.Context, ops []*acceptOp) (fresh, repeats 
 
 // drawSeq takes the next n numbers and returns the last of them. The row stays locked until the commit, on every node:
 // numbers are committed in the order in which they were drawn.
-func (c *committer) drawSeq(ctx context.Context, n int) (int64, error) {
-	stmt, err := c.stmts.prepare(ctx, "drawSeq", func() string {
+func (t *sharedTx) drawSeq(ctx context.Context, n int) (int64, error) {
+	stmt, err := t.stmts.prepare(ctx, "drawSeq", func() string {
 		return "update counters set value = value + $1 where name = 'event_seq' returning value"
 	})
 	if err != nil {
@@ -147,8 +148,8 @@ func (c *committer) drawSeq(ctx context.Context, n int) (int64, error) {
 	return last, stmt.QueryRowContext(ctx, n).Scan(&last)
 }
 
-func (c *committer) insertEvents(ctx context.Context, ops []*acceptOp) error {
-	v := c.stmts.values[:0]
+func (t *sharedTx) insertEvents(ctx context.Context, ops []*acceptOp) error {
+	v := t.stmts.values[:0]
 	for _, o := range ops {
 		e := o.routed.Event
 		o.receipt.Seq = e.Seq
@@ -156,39 +157,35 @@ func (c *committer) insertEvents(ctx context.Context, ops []*acceptOp) error {
 			e.Verified,
 			hookyard.EncodeHeader([]byte{}, e.Header), e.ContentType, int64(e.DataOffset), e.Size, notNil(e.Body))
 	}
-	c.stmts.values = v
-	return c.insert(ctx, eventsTable, v, false)
+	t.stmts.values = v
+	return t.insert(ctx, eventsTable, v, false)
 }
 
-func (c *committer) insertDeliveries(ctx context.Context, ops []*acceptOp) error {
-	v := c.stmts.values[:0]
+func (t *sharedTx) insertDeliveries(ctx context.Context, ops []*acceptOp) error {
+	v := t.stmts.values[:0]
 	for _, o := range ops {
 		for i := range o.routed.Deliveries {
 			d := &o.routed.Deliveries[i]
 			d.EventSeq = o.routed.Event.Seq
 			node := int64(0)
 			if d.InMemory {
-				node = c.db.node
+				node = t.db.node
 			}
 			v = append(v, d.EventSeq, d.HookKey, d.ProjectKey, string(d.State), d.Reason, micros(d.Due), node,
 				int64(0), int64(0), micros(d.UpdatedAt), placeOf(d.Hook, d.EventSeq))
 		}
 	}
-	c.stmts.values = v
+	t.stmts.values = v
 	if len(v) == 0 {
 		return nil
 	}
-	return c.insert(ctx, deliveriesTable, v, false)
+	return t.insert(ctx, deliveriesTable, v, false)
 }
 
 // recall fills the receipt of a repeat from the event that came first.
-func (c *committer) recall(ctx context.Context, o *acceptOp) error {
-	return c.stmts.conn.QueryRowContext(ctx, `select coalesce(max(e.seq), 0), count(d.hook_key) from events e
+func (t *sharedTx) recall(ctx context.Context, o *acceptOp) error {
+	return t.stmts.conn.QueryRowContext(ctx, `select coalesce(max(e.seq), 0), count(d.hook_key) from events e
 		left join deliveries d on d.event_seq = e.seq where e.id = $1`, o.receipt.ID).Scan(&o.receipt.Seq, &o.receipt.Deliveries)
-}
-
-func (c *committer) insert(ctx context.Context, t *table, values []any, ignore bool) error {
-	return c.db.dialect.insert(ctx, c.stmts.conn, &rowSet{table: t, values: values, ignore: ignore, scratch: &c.stmts})
 }
 
 // notNil makes an empty body an empty blob: null means that the bytes are gone.
@@ -197,4 +194,61 @@ func notNil(b []byte) []byte {
 		return []byte{}
 	}
 	return b
+}
+
+// endCommitted ends the ops that stored an event although the connection broke before the answer to the commit. Ids of
+// events are unique, so an event with the id of an op is its event. What cannot be looked up now stays in the batch.
+func (t *sharedTx) endCommitted(batch []op) []op {
+	stored, err := t.storedEvents(batch)
+	if err != nil || len(stored) == 0 {
+		return batch
+	}
+	var accepts []*acceptOp
+	left := batch[:0]
+	for _, o := range batch {
+		a, ok := o.(*acceptOp)
+		if !ok || stored[a.routed.Event.ID] == 0 {
+			left = append(left, o)
+			continue
+		}
+		seq := stored[a.routed.Event.ID]
+		a.routed.Event.Seq, a.receipt.Seq = seq, seq
+		for i := range a.routed.Deliveries {
+			a.routed.Deliveries[i].EventSeq = seq
+		}
+		accepts = append(accepts, a)
+	}
+	t.wakeReaders(accepts)
+	for _, a := range accepts {
+		a.end(nil)
+	}
+	return left
+}
+
+// storedEvents returns the seqs of the events of a batch that are in the database, by id.
+func (t *sharedTx) storedEvents(batch []op) (map[string]int64, error) {
+	var ids []any
+	for _, o := range batch {
+		if a, ok := o.(*acceptOp); ok {
+			ids = append(ids, a.routed.Event.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	rows, err := t.db.read.Query("select id, seq from events where id in ("+placeholders(len(ids))+")", ids...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	stored := map[string]int64{}
+	for rows.Next() {
+		var id string
+		var seq int64
+		if err := rows.Scan(&id, &seq); err != nil {
+			return nil, err
+		}
+		stored[id] = seq
+	}
+	return stored, rows.Err()
 }

@@ -26,7 +26,7 @@ func (db *DB) Claim(ctx context.Context, hookKey int64, now time.Time, limit int
 		return nil, err
 	}
 	o := &claimOp{hook: hookKey, ordered: h.Ordered, now: micros(now), limit: limit, done: make(chan error, 1)}
-	if err := db.ends.put(ctx, o); err != nil {
+	if err := db.finishes.put(ctx, o); err != nil {
 		return nil, err
 	}
 	if err := <-o.done; err != nil { // not ctx: what was taken must not be forgotten
@@ -86,16 +86,30 @@ type claimOp struct {
 
 func (o *claimOp) end(err error) { o.done <- err }
 
-// claimDue does one claim of a batch.
-func (c *committer) claimDue(ctx context.Context, o *claimOp) error {
+func (o *claimOp) join(t *sharedTx) {
+	t.claims = append(t.claims, o)
+	t.lockHook(o.hook)
+}
+
+// applyClaims does the claims of a batch, one by one.
+func (t *sharedTx) applyClaims(ctx context.Context) error {
+	for _, o := range t.claims {
+		if err := t.claimDue(ctx, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *sharedTx) claimDue(ctx context.Context, o *claimOp) error {
 	o.taken = o.taken[:0]
-	if may, err := c.mayClaim(ctx, o); err != nil || !may {
+	if may, err := t.mayClaim(ctx, o); err != nil || !may {
 		return err
 	}
 	var sizes map[int64]int64
 	var err error
 	if o.ordered {
-		if sizes, err = c.markTaken(ctx, o, "place > 0 order by place"); err != nil {
+		if sizes, err = t.markTaken(ctx, o, "place > 0 order by place"); err != nil {
 			return err
 		}
 		slices.SortFunc(o.taken, func(a, b hookyard.Work) int {
@@ -103,7 +117,7 @@ func (c *committer) claimDue(ctx context.Context, o *claimOp) error {
 		})
 	}
 	if len(o.taken) == 0 { // rows of an ordered hook have no place when they are older than its being ordered
-		if sizes, err = c.markTaken(ctx, o, "due <= $4 order by due, event_seq", o.now); err != nil {
+		if sizes, err = t.markTaken(ctx, o, "due <= $4 order by due, event_seq", o.now); err != nil {
 			return err
 		}
 		slices.SortFunc(o.taken, func(a, b hookyard.Work) int {
@@ -114,7 +128,7 @@ func (c *committer) claimDue(ctx context.Context, o *claimOp) error {
 	for i := range o.taken {
 		sum += sizes[o.taken[i].Delivery.EventSeq]
 		if i > 0 && sum > claimBytes {
-			return c.giveBack(ctx, o, i)
+			return t.giveBack(ctx, o, i)
 		}
 	}
 	return nil
@@ -123,15 +137,15 @@ func (c *committer) claimDue(ctx context.Context, o *claimOp) error {
 // markTaken claims the first rows of which, a condition with its order, and returns the sizes of their events. The
 // parameters of which begin with $4. The rows are materialized first: PostgreSQL may run a subquery again for each row,
 // and each time it would lock others, beyond the limit.
-func (c *committer) markTaken(ctx context.Context, o *claimOp, which string, args ...any) (sizes map[int64]int64,
+func (t *sharedTx) markTaken(ctx context.Context, o *claimOp, which string, args ...any) (sizes map[int64]int64,
 	err error) {
-	rows, err := c.stmts.conn.QueryContext(ctx, `with ready as materialized (
+	rows, err := t.stmts.conn.QueryContext(ctx, `with ready as materialized (
 			select event_seq from deliveries where node = 0 and hook_key = $2 and state = 'pending' and `+which+`
-			limit $3`+c.db.dialect.skipLocked+`)
+			limit $3`+t.db.dialect.skipLocked+`)
 		update deliveries set node = $1
 		where hook_key = $2 and state || '' = 'pending' and node + 0 = 0 and event_seq in (select event_seq from ready)
 		returning event_seq, project_key, due, attempts, tries, (select size from events where seq = event_seq)`,
-		append([]any{c.db.node, o.hook, o.limit}, args...)...)
+		append([]any{t.db.node, o.hook, o.limit}, args...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -154,13 +168,13 @@ func (c *committer) markTaken(ctx context.Context, o *claimOp, which string, arg
 }
 
 // giveBack leaves all but the first n of what was taken for the next claim.
-func (c *committer) giveBack(ctx context.Context, o *claimOp, n int) error {
+func (t *sharedTx) giveBack(ctx context.Context, o *claimOp, n int) error {
 	args := []any{o.hook}
 	for i := range o.taken[n:] {
 		args = append(args, o.taken[n+i].Delivery.EventSeq)
 	}
 	o.taken = o.taken[:n]
-	_, err := c.stmts.conn.ExecContext(ctx,
+	_, err := t.stmts.conn.ExecContext(ctx,
 		"update deliveries set node = 0 where hook_key + 0 = $1 and event_seq in ("+placeholdersFrom(2,
 			len(args)-1)+")", args...)
 	return err
@@ -169,12 +183,12 @@ func (c *committer) giveBack(ctx context.Context, o *claimOp, n int) error {
 // mayClaim says whether something of a hook may be taken: not while it is to rest, which another node may have found,
 // and of an ordered hook not while some node has a delivery. The hook's row is locked until the commit, so that two
 // nodes do not both find none.
-func (c *committer) mayClaim(ctx context.Context, o *claimOp) (bool, error) {
-	if c.db.dialect.writers == 1 && !o.ordered {
-		return true, nil // the lane knows
+func (t *sharedTx) mayClaim(ctx context.Context, o *claimOp) (bool, error) {
+	if t.db.dialect.oneProcess && !o.ordered {
+		return true, nil // nobody but the lane that asks decides when the hook rests
 	}
 	var text string
-	if err := c.stmts.conn.QueryRowContext(ctx, "select health from hooks where key = $1",
+	if err := t.stmts.conn.QueryRowContext(ctx, "select health from hooks where key = $1",
 		o.hook).Scan(&text); err != nil {
 		return false, err
 	}
@@ -188,7 +202,7 @@ func (c *committer) mayClaim(ctx context.Context, o *claimOp) (bool, error) {
 		return micros(health.RestUntil) <= o.now, nil
 	}
 	var n int
-	err := c.stmts.conn.QueryRowContext(ctx, `select count(*) from (select 1 from nodes n join deliveries d on d.node = n.key
+	err := t.stmts.conn.QueryRowContext(ctx, `select count(*) from (select 1 from nodes n join deliveries d on d.node = n.key
 		where d.state = 'pending' and d.hook_key = $1 limit 1) as one`, o.hook).Scan(&n)
 	return n == 0, err
 }

@@ -9,7 +9,11 @@ import (
 // dialect is all that differs between the databases.
 type dialect struct {
 	name        string
-	writers     int               // connections that may write at once
+	oneWriter   bool              // one transaction may write at a time: all go through one group
+	oneProcess  bool              // no other process has the database open: there is one node
+	local       bool              // a statement costs no round trip
+	checkpoints bool              // the write-ahead log is to be copied back by [DB.Run]
+	begin       string            // begins a transaction that writes
 	schema      *strings.Replacer // types of the schema's text
 	skipLocked  string            // ends a select that takes rows
 	forUpdate   string            // ends a select that locks a row
@@ -17,15 +21,16 @@ type dialect struct {
 	migrateLock string            // taken in the migrating transaction
 	size        string            // query for the bytes the database takes
 	now         string            // expression for the time, in µs, by the clock that all nodes share
-	used        string            // query for the bytes in use, as far as the database knows
+	used        string            // query for the bytes in use
+	usedIsBound bool              // used counts what deleted rows left behind: the live rows are at most that many bytes
 	version     string            // expression that says which database it is
 	open        func(ctx context.Context, dsn string) (*pools, error)
 	insert      func(ctx context.Context, c conn, t *rowSet) error
 	compact     func(ctx context.Context, db *sql.DB) error // leave nothing of deleted rows in the file; nil: it cannot
 	isDuplicate func(err error) bool
 	isLost      func(err error) bool // the connection is gone: nothing is wrong with the rows
-	isPassing   func(err error) bool // the database cannot do it now, whatever the rows: disk full, read only, too busy
-	isClash     func(err error) bool // another transaction stood in the way, and the same again may do
+	isTransient func(err error) bool // the database cannot do it now, whatever the rows: disk full, read only, too busy
+	isConflict  func(err error) bool // another transaction stood in the way, and trying again may help
 }
 
 // conn is a transaction, or whatever runs statements.

@@ -10,8 +10,9 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// Finish keeps an attempt and what was decided from it, in one transaction shared with others: the delivery's state,
-// the hook's health, and the events that tell of it. It returns [hookyard.ErrLost] as described there.
+// Finish stores an attempt and what was decided from it, in one transaction shared with others: the delivery's state, the
+// hook's health, and the events about them. It returns [hookyard.ErrLost] as described there; the attempt is stored all
+// the same.
 func (db *DB) Finish(ctx context.Context, r *hookyard.Result) error {
 	done := make(chan error, 1)
 	if err := db.FinishThen(ctx, r, func(err error) { done <- err }); err != nil {
@@ -20,43 +21,54 @@ func (db *DB) Finish(ctx context.Context, r *hookyard.Result) error {
 	return <-done
 }
 
-// FinishThen is Finish for those who do not wait: then is called once, from the committer, and must not block. It is
-// not called when FinishThen itself fails.
+// FinishThen is Finish for callers that do not wait: then is called once, from the goroutine that commits, and must not
+// block. It is not called when FinishThen itself fails.
 func (db *DB) FinishThen(ctx context.Context, r *hookyard.Result, then func(error)) error {
-	return db.ends.put(ctx, &endOp{result: r, then: then})
+	return db.finishes.put(ctx, &finishOp{result: r, then: then})
 }
 
-type endOp struct {
+type finishOp struct {
 	result *hookyard.Result
 	lost   bool
 	then   func(error)
 }
 
-func (o *endOp) end(err error) {
+func (o *finishOp) end(err error) {
 	if err == nil && o.lost {
 		err = hookyard.ErrLost
 	}
 	o.then(err)
 }
 
+func (o *finishOp) join(t *sharedTx) {
+	t.finishes = append(t.finishes, o)
+	if o.result.Health != nil || o.result.HookOff != "" {
+		t.lockHook(o.result.Work.Delivery.HookKey)
+	}
+	for _, r := range o.result.Meta {
+		t.accepts = append(t.accepts, &acceptOp{routed: r})
+	}
+}
+
 var attemptsTable = newTable("attempts", `event_seq:i hook_key:i n:i started:i duration:i url:s request_header:b request_body:b
 	request_size:i status:i response_header:b response_body:b truncated:t error:s kind:s remote:s timing:s`)
 
-// endsTable has the columns by which deliveries are updated.
-var endsTable = newTable("deliveries", "event_seq:i hook_key:i state:s reason:s due:i attempts:i tries:i updated:i")
+// finishTable has the columns by which deliveries are updated.
+var finishTable = newTable("deliveries", "event_seq:i hook_key:i state:s reason:s due:i attempts:i tries:i updated:i")
 
-// keepEnds writes the results of a batch: deliveries, attempts and, where it changed, the hook.
-func (c *committer) keepEnds(ctx context.Context, ops []*endOp) error {
+// applyFinishes writes the results of a batch: deliveries, attempts and, where it changed, the hook.
+func (t *sharedTx) applyFinishes(ctx context.Context) error {
+	ops := t.finishes
 	if len(ops) == 0 {
 		return nil
 	}
-	if err := c.endDeliveries(ctx, ops); err != nil {
+	if err := t.updateDeliveries(ctx, ops); err != nil {
 		return err
 	}
-	if err := c.insertAttempts(ctx, ops); err != nil {
+	if err := t.insertAttempts(ctx, ops); err != nil {
 		return err
 	}
-	newest := make(map[int64]*endOp) // of each hook's health, the last counts
+	newest := make(map[int64]*finishOp) // of several results for one hook, the last has its health
 	for _, o := range ops {
 		if o.result.Health != nil {
 			newest[o.result.Work.Delivery.HookKey] = o
@@ -64,12 +76,12 @@ func (c *committer) keepEnds(ctx context.Context, ops []*endOp) error {
 	}
 	for _, o := range ops {
 		if newest[o.result.Work.Delivery.HookKey] == o {
-			if err := c.keepHealth(ctx, o.result); err != nil {
+			if err := t.updateHealth(ctx, o.result); err != nil {
 				return err
 			}
 		}
 		if o.result.HookOff != "" {
-			if err := c.switchOff(ctx, o.result); err != nil {
+			if err := t.switchOff(ctx, o.result); err != nil {
 				return err
 			}
 		}
@@ -77,8 +89,8 @@ func (c *committer) keepEnds(ctx context.Context, ops []*endOp) error {
 	return nil
 }
 
-func (c *committer) endDeliveries(ctx context.Context, ops []*endOp) error {
-	v := c.stmts.values[:0]
+func (t *sharedTx) updateDeliveries(ctx context.Context, ops []*finishOp) error {
+	v := t.stmts.values[:0]
 	for _, o := range ops {
 		r := o.result
 		d, made := &r.Work.Delivery, 0
@@ -89,21 +101,21 @@ func (c *committer) endDeliveries(ctx context.Context, ops []*endOp) error {
 		v = append(v, d.EventSeq, d.HookKey, string(r.Decision.State), r.Decision.Reason, micros(r.Decision.Due),
 			int64(d.Attempts+made), int64(d.Tries+made), micros(updated))
 	}
-	c.stmts.values = v
-	if c.db.dialect.writers == 1 {
-		return c.endOneByOne(ctx, ops, v)
+	t.stmts.values = v
+	if t.db.dialect.local {
+		return t.updateOneByOne(ctx, ops, v)
 	}
-	return c.endTogether(ctx, ops, v)
+	return t.updateTogether(ctx, ops, v)
 }
 
-const endOne = `update deliveries set state = $3, reason = $4, due = $5, node = 0, attempts = $6, tries = $7, updated = $8
+const updateOne = `update deliveries set state = $3, reason = $4, due = $5, node = 0, attempts = $6, tries = $7, updated = $8
 	where event_seq = $1 and hook_key = $2 and state = 'pending' and node = $9`
 
-// endOneByOne suits SQLite, where a prepared statement costs no round trip.
-func (c *committer) endOneByOne(ctx context.Context, ops []*endOp, v []any) error {
-	width := len(endsTable.columns)
+// updateOneByOne suits SQLite, where a prepared statement costs no round trip.
+func (t *sharedTx) updateOneByOne(ctx context.Context, ops []*finishOp, v []any) error {
+	width := len(finishTable.columns)
 	for i, o := range ops {
-		res, err := c.stmts.exec(ctx, endOne, append(v[i*width:(i+1)*width:(i+1)*width], c.db.node)...)
+		res, err := t.stmts.exec(ctx, updateOne, append(v[i*width:(i+1)*width:(i+1)*width], t.db.node)...)
 		if err != nil {
 			return err
 		}
@@ -116,17 +128,17 @@ func (c *committer) endOneByOne(ctx context.Context, ops []*endOp, v []any) erro
 	return nil
 }
 
-// endTogether suits PostgreSQL: one round trip for all. The conditions on state and node are written so that no index
+// updateTogether suits PostgreSQL: one round trip for all. The conditions on state and node are written so that no index
 // fits them: on a table without statistics the planner takes the index of what is pending for a good way in, and walks
 // all of it for every row.
-func (c *committer) endTogether(ctx context.Context, ops []*endOp, v []any) error {
-	args := (&rowSet{table: endsTable, values: v}).arrays()
-	rows, err := c.stmts.conn.QueryContext(ctx, `update deliveries d set state = v.state, reason = v.reason, due = v.due, node = 0,
+func (t *sharedTx) updateTogether(ctx context.Context, ops []*finishOp, v []any) error {
+	args := (&rowSet{table: finishTable, values: v}).arrays()
+	rows, err := t.stmts.conn.QueryContext(ctx, `update deliveries d set state = v.state, reason = v.reason, due = v.due, node = 0,
 		attempts = v.attempts, tries = v.tries, updated = v.updated
 		from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[])
 			as v(event_seq, hook_key, state, reason, due, attempts, tries, updated)
 		where d.event_seq = v.event_seq and d.hook_key = v.hook_key and d.state || '' = 'pending' and d.node + 0 = $9
-		returning d.event_seq, d.hook_key`, append(args, c.db.node)...)
+		returning d.event_seq, d.hook_key`, append(args, t.db.node)...)
 	if err != nil {
 		return err
 	}
@@ -147,22 +159,22 @@ func (c *committer) endTogether(ctx context.Context, ops []*endOp, v []any) erro
 	return rows.Err()
 }
 
-// insertAttempts keeps attempts, also of deliveries that were lost meanwhile: a request was made. When another node has
-// made the attempt of that number, its record stands.
-func (c *committer) insertAttempts(ctx context.Context, ops []*endOp) error {
-	v := c.stmts.values[:0]
+// insertAttempts stores the attempts, also those of deliveries that this node has lost: a request was made. When another
+// node has stored an attempt of that number, its record stands.
+func (t *sharedTx) insertAttempts(ctx context.Context, ops []*finishOp) error {
+	v := t.stmts.values[:0]
 	for _, o := range ops {
 		a := o.result.Attempt
 		if a == nil {
 			continue
 		}
-		v = c.db.appendAttempt(v, a)
+		v = t.db.appendAttempt(v, a)
 	}
-	c.stmts.values = v
+	t.stmts.values = v
 	if len(v) == 0 {
 		return nil
 	}
-	return c.insert(ctx, attemptsTable, v, true)
+	return t.insert(ctx, attemptsTable, v, true)
 }
 
 // appendAttempt adds an attempt's row, in the order of attemptsTable.
@@ -177,30 +189,31 @@ func (db *DB) appendAttempt(v []any, a *hookyard.Attempt) []any {
 		string(a.ErrorKind), a.Remote, encodeTiming(a.Timing))
 }
 
-func (c *committer) keepHealth(ctx context.Context, r *hookyard.Result) error {
+func (t *sharedTx) updateHealth(ctx context.Context, r *hookyard.Result) error {
 	text, err := encodeHealth(r.Health)
 	if err != nil {
 		return err
 	}
-	_, err = c.stmts.exec(ctx, "update hooks set health = $1 where key = $2", text, r.Work.Delivery.HookKey)
+	_, err = t.stmts.exec(ctx, "update hooks set health = $1 where key = $2", text, r.Work.Delivery.HookKey)
 	return err
 }
 
-func (c *committer) switchOff(ctx context.Context, r *hookyard.Result) error {
+func (t *sharedTx) switchOff(ctx context.Context, r *hookyard.Result) error {
 	now := micros(time.Now())
-	_, err := c.stmts.conn.ExecContext(ctx, `update hooks set active = $1, off_reason = $2, revision = revision + 1, updated = $3
+	_, err := t.stmts.conn.ExecContext(ctx, `update hooks set active = $1, off_reason = $2, revision = revision + 1, updated = $3
 		where key = $4 and active`, false, r.HookOff, now, r.Work.Delivery.HookKey)
 	if err != nil {
 		return fmt.Errorf("switch hook off: %w", err)
 	}
-	if err := c.db.bump(ctx, c.stmts.conn); err != nil {
+	t.configChanged = true
+	if err := t.db.bump(ctx, t.stmts.conn); err != nil {
 		return err
 	}
-	return audit(ctx, c.stmts.conn, r.Work.Delivery.ProjectKey, "hookyard", "hook.off", r.Work.Delivery.HookID,
+	return audit(ctx, t.stmts.conn, r.Work.Delivery.ProjectKey, "hookyard", "hook.off", r.Work.Delivery.HookID,
 		r.HookOff)
 }
 
-// encodeTiming writes the four parts in µs, or "" when there is nothing to tell.
+// encodeTiming writes the four parts in µs, or "" when all are zero.
 func encodeTiming(t hookyard.Timing) string {
 	if t == (hookyard.Timing{}) {
 		return ""

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -26,8 +27,8 @@ func (db *DB) register(ctx context.Context) error {
 			return err
 		}
 		silent := deadAfter
-		if db.dialect.writers == 1 {
-			silent = -time.Hour // everybody
+		if db.dialect.oneProcess {
+			silent = -time.Hour // all others are gone
 		}
 		_, err = tx.ExecContext(ctx,
 			"delete from nodes where key <> $1 and (name = $2 or seen < "+db.dialect.now+" - $3)", db.node, db.name,
@@ -66,10 +67,11 @@ func (db *DB) Run(ctx context.Context) error {
 		case <-beat.C:
 			err = db.beat(ctx)
 		case <-look.C:
-			if db.dialect.writers == 1 {
+			if db.dialect.checkpoints {
 				err = db.checkpoint(ctx)
-			} else {
-				err = db.watchConfig(ctx)
+			}
+			if !db.dialect.oneProcess {
+				err = errors.Join(err, db.watchConfig(ctx))
 			}
 		}
 		if err != nil && ctx.Err() == nil {
@@ -79,8 +81,8 @@ func (db *DB) Run(ctx context.Context) error {
 }
 
 func (db *DB) beat(ctx context.Context) error {
-	if db.dialect.writers == 1 {
-		return nil // nobody else looks
+	if db.dialect.oneProcess {
+		return nil // no other node looks
 	}
 	return db.inTx(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, "update nodes set seen = "+db.dialect.now+" where key = $1", db.node)
@@ -141,13 +143,9 @@ func (db *DB) checkpoint(ctx context.Context) error {
 	if pages < walPages {
 		return nil
 	}
-	l := &loner{done: make(chan error, 1), run: func() error {
+	return db.accepts.solo(ctx, func() error {
 		return db.write.QueryRowContext(ctx, row).Scan(&busy, &pages, &done)
-	}}
-	if err := db.accepts.put(ctx, l); err != nil {
-		return err
-	}
-	return <-l.done
+	})
 }
 
 // NodeInfo describes a node for the status page.

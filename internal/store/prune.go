@@ -194,7 +194,7 @@ func lockUnowed(ctx context.Context, c conn, seqs []any, forUpdate string) ([]an
 func (db *DB) used(ctx context.Context, bound int64) (int64, error) {
 	var n int64
 	if err := db.read.QueryRowContext(ctx, db.dialect.used).Scan(&n); err != nil || n <= bound ||
-		db.dialect.writers == 1 {
+		!db.dialect.usedIsBound {
 		return n, err
 	}
 	live := int64(0)

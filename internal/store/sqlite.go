@@ -16,8 +16,12 @@ import (
 
 func sqlite() *dialect {
 	return &dialect{
-		name:    "sqlite",
-		writers: 1,
+		name:        "sqlite",
+		oneWriter:   true,
+		oneProcess:  true,
+		local:       true,
+		checkpoints: true,
+		begin:       "begin immediate",
 		schema: strings.NewReplacer("{int}", "integer", "{text}", "text", "{blob}", "blob", "{bool}", "integer",
 			"{key}", "integer primary key autoincrement", "{rows}", " strict", "{norowid}", " strict, without rowid"),
 		size: "select page_count * page_size from pragma_page_count(), pragma_page_size()",
@@ -30,8 +34,8 @@ func sqlite() *dialect {
 		compact:     compactSQLite,
 		isDuplicate: isDuplicateSQLite,
 		isLost:      func(error) bool { return false },
-		isPassing:   isPassingSQLite,
-		isClash:     func(error) bool { return false }, // there is one writer
+		isTransient: isTransientSQLite,
+		isConflict:  func(error) bool { return false }, // there is one writer
 	}
 }
 
@@ -102,8 +106,8 @@ func isDuplicateSQLite(err error) bool {
 		e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
 }
 
-// isPassingSQLite takes only what the statement or its values can be to blame for as their fault.
-func isPassingSQLite(err error) bool {
+// isTransientSQLite takes only what the statement or its values can be to blame for as their fault.
+func isTransientSQLite(err error) bool {
 	var e *sqlitedriver.Error
 	if !errors.As(err, &e) {
 		return false

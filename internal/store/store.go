@@ -31,15 +31,15 @@ type Options struct {
 // DB is the store. Safe for concurrent use.
 type DB struct {
 	*pools
-	dialect *dialect
-	seal    *sealer
-	log     *slog.Logger
-	node    int64
-	name    string
-	views   views
-	accepts *committer
-	ends    *committer // the same as accepts on SQLite, which has one writer
-	opened  time.Time
+	dialect  *dialect
+	seal     *sealer
+	log      *slog.Logger
+	node     int64
+	name     string
+	views    views
+	accepts  *group
+	finishes *group // and claims; the same as accepts where one connection writes
+	opened   time.Time
 
 	tell  teller
 	peers atomic.Bool // other nodes are alive
@@ -98,19 +98,19 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	if err := db.openTeller(ctx); err != nil {
 		return nil, errors.Join(err, db.close())
 	}
-	db.accepts = newCommitter(db, o.MaxBatch)
-	db.ends = db.accepts
-	if d.writers > 1 {
-		db.ends = newCommitter(db, o.MaxBatch)
+	db.accepts = newGroup(&sharedTx{db: db}, o.Log, o.MaxBatch)
+	db.finishes = db.accepts
+	if !d.oneWriter {
+		db.finishes = newGroup(&sharedTx{db: db}, o.Log, o.MaxBatch)
 	}
 	return db, nil
 }
 
-// Close ends the committers, after what was handed to them is done, and closes the pools. Calls that come later fail.
+// Close commits what callers wait for and closes the pools. Later calls fail.
 func (db *DB) Close() error {
 	db.accepts.close()
-	if db.ends != db.accepts {
-		db.ends.close()
+	if db.finishes != db.accepts {
+		db.finishes.close()
 	}
 	return db.close()
 }
@@ -163,8 +163,8 @@ func (db *DB) bump(ctx context.Context, c conn) error {
 
 // tx runs f in a transaction of its own.
 func (db *DB) tx(ctx context.Context, f func(tx *sql.Tx) error) error {
-	if db.dialect.writers == 1 {
-		return db.accepts.alone(ctx, f)
+	if db.dialect.oneWriter {
+		return db.accepts.solo(ctx, func() error { return db.inTx(ctx, f) })
 	}
 	return db.inTx(ctx, f)
 }
@@ -190,7 +190,7 @@ func (db *DB) translate(err error) error {
 		return hookyard.ErrNotFound
 	case db.dialect.isDuplicate(err):
 		return &hookyard.Error{Code: hookyard.Conflict, Message: "it exists already"}
-	case db.dialect.isPassing(err):
+	case db.dialect.isTransient(err):
 		db.log.Error("database cannot do what is asked", "error", err)
 		return &hookyard.Error{Code: hookyard.Unavailable,
 			Message: "the database cannot do this at the moment: try again"}

@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// TestPassing tells what is a row's fault from what the database cannot do at the moment.
-func TestPassing(t *testing.T) {
+// TestTransient tells what is a row's fault from what the database cannot do at the moment.
+func TestTransient(t *testing.T) {
 	t.Parallel()
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "small.db")+"?_pragma=max_page_count(8)")
 	if err != nil {
@@ -29,14 +29,14 @@ func TestPassing(t *testing.T) {
 		if err == nil {
 			t.Errorf("%s: no error", text)
 		}
-		if got := isPassingSQLite(err); got != want {
-			t.Errorf("%s: %v is passing: %t, want %t", text, err, got, want)
+		if got := isTransientSQLite(err); got != want {
+			t.Errorf("%s: %v is transient: %t, want %t", text, err, got, want)
 		}
 	}
 	for code, want := range map[string]bool{"53100": true, "53300": true, "25006": true, "57014": true, "40P01": true,
 		"23505": false, "22021": false, "42601": false, "54000": false} {
-		if got := isPassingPostgres(&pgconn.PgError{Code: code}); got != want {
-			t.Errorf("SQLSTATE %s is passing: %t, want %t", code, got, want)
+		if got := isTransientPostgres(&pgconn.PgError{Code: code}); got != want {
+			t.Errorf("SQLSTATE %s is transient: %t, want %t", code, got, want)
 		}
 	}
 }

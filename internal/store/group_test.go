@@ -1,0 +1,146 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hookyard/hookyard"
+)
+
+// script is a transactor whose transactions fail as a test says.
+type script struct {
+	batches [][]string
+	fail    func(n int, batch []string) error // n counts from 1; nil means committed
+	fault   fault
+}
+
+type namedOp struct {
+	name string
+	done chan error
+}
+
+func (o *namedOp) end(err error) { o.done <- err }
+
+func (s *script) run(batch []op) error {
+	var names []string
+	for _, o := range batch {
+		names = append(names, o.(*namedOp).name)
+	}
+	s.batches = append(s.batches, names)
+	return s.fail(len(s.batches), names)
+}
+
+func (s *script) faultOf(error) fault          { return s.fault }
+func (s *script) endCommitted(batch []op) []op { return batch }
+func (s *script) translate(err error) error    { return err }
+func (s *script) release()                     {}
+func (s *script) close()                       {}
+
+// commitAll commits ops of these names as one batch, and returns the error of each.
+func (s *script) commitAll(names ...string) map[string]error {
+	g := &group{tx: s, log: slog.New(slog.DiscardHandler), max: 100}
+	var batch []op
+	for _, name := range names {
+		batch = append(batch, &namedOp{name, make(chan error, 1)})
+	}
+	all := slices.Clone(batch)
+	g.do(batch)
+	errs := map[string]error{}
+	for _, o := range all {
+		o := o.(*namedOp)
+		errs[o.name] = <-o.done
+	}
+	return errs
+}
+
+// TestGroupFaults holds what becomes of a batch whose transaction fails.
+func TestGroupFaults(t *testing.T) {
+	t.Parallel()
+	bad := errors.New("bad")
+	always := func(int, []string) error { return bad }
+	for name, c := range map[string]struct {
+		script  script
+		batches string
+		failed  []string
+		code    hookyard.Code // of those errors
+	}{
+		"none": {script{fail: func(int, []string) error { return nil }}, "[[a b c d]]", nil, ""},
+		"an op": {script{fault: faultOp, fail: func(_ int, batch []string) error {
+			if slices.Contains(batch, "c") {
+				return bad
+			}
+			return nil
+		}}, "[[a b c d] [a b] [c d] [c] [d]]", []string{"c"}, ""},
+		"lost once": {script{fault: faultLost, fail: func(n int, _ []string) error {
+			if n == 1 {
+				return bad
+			}
+			return nil
+		}}, "[[a b c d] [a b c d]]", nil, ""},
+		"lost twice": {script{fault: faultLost, fail: always}, "[[a b c d] [a b c d]]", []string{"a", "b", "c", "d"},
+			hookyard.Unavailable},
+		"conflicts": {script{fault: faultConflict, fail: func(n int, _ []string) error {
+			if n <= maxConflicts {
+				return bad
+			}
+			return nil
+		}}, "[[a b c d] [a b c d] [a b c d] [a b c d] [a b c d] [a b c d]]", nil, ""},
+		"disk full": {script{fault: faultTransient, fail: always}, "[[a b c d]]", []string{"a", "b", "c", "d"},
+			hookyard.Unavailable},
+	} {
+		errs := c.script.commitAll("a", "b", "c", "d")
+		if got := fmt.Sprint(c.script.batches); got != c.batches {
+			t.Errorf("%s: transactions %s, want %s", name, got, c.batches)
+		}
+		for op, err := range errs {
+			if slices.Contains(c.failed, op) != (err != nil) || err != nil && hookyard.CodeOf(err) != c.code {
+				t.Errorf("%s: op %s gets %v", name, op, err)
+			}
+		}
+	}
+}
+
+// TestGroupWaits holds that a caller who comes alone does not wait, and that a crowd shares transactions.
+func TestGroupWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{fail: func(int, []string) error { return nil }}
+		g := newGroup(s, slog.New(slog.DiscardHandler), 100)
+		put := func() {
+			o := &namedOp{"x", make(chan error, 1)}
+			if err := g.put(context.Background(), o); err != nil {
+				t.Error(err)
+			}
+			if err := <-o.done; err != nil {
+				t.Error(err)
+			}
+		}
+		began := time.Now()
+		put()
+		put()
+		if took := time.Since(began); took != 0 {
+			t.Errorf("callers one by one waited %s", took)
+		}
+		for range 3 {
+			var crowd sync.WaitGroup
+			for range 40 {
+				crowd.Go(put)
+			}
+			crowd.Wait()
+		}
+		if took := time.Since(began); took > 3*lingerSteps*lingerStep {
+			t.Errorf("three crowds took %s", took)
+		}
+		g.close()
+		if err := g.put(context.Background(), &namedOp{}); !errors.Is(err, hookyard.ErrUnavailable) {
+			t.Errorf("put after close = %v", err)
+		}
+	})
+}

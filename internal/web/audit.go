@@ -19,15 +19,12 @@ func showAudit(v *visit) error {
 	p.Tab = "audit"
 	before, _ := strconv.ParseInt(v.get("before"), 10, 64)
 	var err error
-	if p.Entries, err = v.web.o.Store.Audit(v.ctx(), v.key(), before, eventsShown+1); err != nil {
+	if p.Entries, err = v.project.Audit(v.ctx(), before, eventsShown+1); err != nil {
 		return err
 	}
 	if len(p.Entries) > eventsShown {
 		p.Entries = p.Entries[:eventsShown]
 		p.Older = "?before=" + strconv.FormatInt(p.Entries[eventsShown-1].Key, 10)
-	}
-	for i := range p.Entries {
-		p.Entries[i].Detail = hideURL(p.Entries[i].Detail)
 	}
 	return v.show(http.StatusOK, "Who changed what", p)
 }

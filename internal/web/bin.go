@@ -58,7 +58,7 @@ func binAction(v *visit) error {
 			err = v.bins(http.MethodPut, path+"/answer", in, nil)
 		}
 		if hookyard.CodeOf(err) == hookyard.Forbidden {
-			err = hookyard.FieldErrorf("answer.status", "Only the browser that made the bin can change it.")
+			err = hookyard.FieldErrorf("answer.status", "Only the browser that created the bin can change it.")
 		}
 		if err != nil {
 			return v.bin(&binPage{Form: f}, err)

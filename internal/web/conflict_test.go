@@ -69,7 +69,7 @@ func TestEditedWhenGone(t *testing.T) {
 		a := s.post(c.path, "do", "update", "ours", "1", "revision", "1", "type", "github", "payloadUrl", receiver,
 			"description", "Typed for long")
 		if a.StatusCode != http.StatusBadRequest || !strings.Contains(a.body, `value="Typed for long"`) ||
-			!strings.Contains(a.body, c.button) || !strings.Contains(a.body, "deleted meanwhile") {
+			!strings.Contains(a.body, c.button) || !strings.Contains(a.body, "has been deleted") {
 			t.Errorf("%s: status %d: %s", c.path, a.StatusCode, faultsOf(a.body))
 		}
 	}

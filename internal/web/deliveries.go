@@ -5,6 +5,7 @@ import (
 	"net/url"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/control"
 )
 
 // deliveriesPage lists and searches deliveries.
@@ -28,15 +29,16 @@ func listDeliveries(v *visit) error {
 			p.Searched = p.Searched || name != "tz"
 		}
 	}
-	eq, err := v.eventQuery()
+	eq, err := v.eventSearch()
 	if err != nil {
 		return v.showInvalid(err, "Deliveries", p)
 	}
-	q := hookyard.DeliveryQuery{ProjectKey: v.key(), HookKey: eq.HookKey, State: eq.State, Since: eq.Since,
-		Until: eq.Until, Before: v.get("after"), Limit: eventsShown}
+	q := control.DeliverySearch{Hook: eq.Hook, DeliveryQuery: hookyard.DeliveryQuery{
+		State: eq.State, Since: eq.Since, Until: eq.Until, Before: v.get("after"), Limit: eventsShown,
+	}}
 	var next string
-	if p.Deliveries, next, err = v.web.o.Store.Deliveries(v.ctx(), q); err != nil {
-		return v.showInvalid(err, "Deliveries", p)
+	if p.Deliveries, next, err = v.project.Deliveries(v.ctx(), q); err != nil {
+		return v.showInvalid(searchFault(err), "Deliveries", p)
 	}
 	if q.Before != "" {
 		p.Newest = "?" + keep.Encode()

@@ -162,17 +162,22 @@ func lineChanges(what, was, is string) []change {
 
 // deliveryAction retries or cancels a delivery.
 func deliveryAction(v *visit) error {
-	id, what := v.r.PathValue("id"), v.get("do")
-	if what != "retry" && what != "cancel" {
+	id := v.r.PathValue("id")
+	var err error
+	note := "replayed"
+	switch v.get("do") {
+	case "retry":
+		_, err = v.project.RetryDelivery(v.ctx(), id)
+	case "cancel":
+		_, err = v.project.CancelDelivery(v.ctx(), id)
+		note = "canceled"
+	default:
 		return hookyard.Errorf(hookyard.Invalid, "The form does not say what to do.")
 	}
-	if err := v.do(http.MethodPost, nil, nil, "deliveries", id, what); err != nil {
+	if err != nil {
 		return v.delivery(err)
 	}
-	if what == "cancel" {
-		return v.redirect(v.home("deliveries", id), "canceled")
-	}
-	return v.redirect(v.home("deliveries", id), "replayed")
+	return v.redirect(v.home("deliveries", id), note)
 }
 
 // asError reports whether err may be shown to the caller, and copies it.

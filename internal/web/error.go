@@ -44,7 +44,7 @@ func (v *visit) fail(err error) {
 func titleOf(status int) string {
 	switch status {
 	case http.StatusForbidden:
-		return "Not for you, or not there"
+		return "Not allowed, or not found"
 	case http.StatusNotFound:
 		return "Nothing here"
 	case http.StatusInternalServerError:

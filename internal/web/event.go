@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/hookyard/hookyard"
-	"github.com/hookyard/hookyard/client"
 	"github.com/hookyard/hookyard/internal/control"
 )
 
@@ -21,9 +20,9 @@ type eventPage struct {
 	Header   []headerLine
 	Curl     string
 	Outcomes []hookOutcome
-	Missed   []client.HookVerdict // hooks without a delivery, and why
-	Older    bool                 // there are more deliveries than are shown
-	URL      string               // in the form that sends the event to a new URL
+	Missed   []control.Verdict // hooks without a delivery, and why
+	Older    bool              // there are more deliveries than are shown
+	URL      string            // in the form that sends the event to a new URL
 
 	MayEdit bool // its body can be edited on a page
 }
@@ -86,17 +85,18 @@ func (v *visit) event(p *eventPage, fault error) error {
 	p.Tab, p.Event = "events", e
 	p.Body, p.Header = viewBody(e.Body, e.Size), headerLines(e.Header)
 	p.Curl, p.MayEdit = v.curl(e), editable(e) == nil
-	var why client.Explanation
-	if err := v.do(http.MethodGet, nil, &why, "events", e.ID, "explain"); err != nil {
+	why, err := v.project.Explain(v.ctx(), e.ID)
+	if err != nil {
 		return err
 	}
-	p.Counts = why.Event.Deliveries
+	p.Counts = why.Counts
 	urls := map[string]string{}
-	for _, h := range why.Hooks {
-		if h.DeliveryID == "" {
-			p.Missed = append(p.Missed, h)
+	for _, verdict := range why.Verdicts {
+		if verdict.Delivery == nil {
+			p.Missed = append(p.Missed, verdict)
+		} else if verdict.Hook != nil {
+			urls[verdict.Delivery.ID] = verdict.Hook.URL
 		}
-		urls[h.DeliveryID] = h.URL
 	}
 	list, next, err := v.web.o.Store.Deliveries(v.ctx(),
 		hookyard.DeliveryQuery{ProjectKey: v.key(), EventSeq: e.Seq, Limit: maxOutcomes})
@@ -113,7 +113,8 @@ func (v *visit) event(p *eventPage, fault error) error {
 		return err
 	}
 	for _, d := range slices.Backward(list) {
-		o := hookOutcome{Delivery: d, URL: urls[d.ID], Deleted: urls[d.ID] == "", Attempts: outcomes[d.HookKey]}
+		to := urls[d.ID]
+		o := hookOutcome{Delivery: d, URL: to, Deleted: to == "", Attempts: outcomes[d.HookKey]}
 		o.Picture = attemptsPicture(d, o.Attempts)
 		p.Outcomes = append(p.Outcomes, o)
 	}
@@ -139,7 +140,7 @@ func replayEvent(v *visit) error {
 	if err != nil {
 		return err
 	}
-	in := client.EventReplay{}
+	var hooks []string
 	switch to := v.get("to"); to {
 	case "all", "":
 	case "url":
@@ -147,11 +148,11 @@ func replayEvent(v *visit) error {
 		if err != nil {
 			return v.event(&eventPage{URL: v.get("url")}, err)
 		}
-		in.Hooks = []string{hook}
+		hooks = []string{hook}
 	default:
-		in.Hooks = []string{to}
+		hooks = []string{to}
 	}
-	if err := v.do(http.MethodPost, in, nil, "events", e.ID, "replay"); err != nil {
+	if _, err := v.project.ReplayEvent(v.ctx(), e.ID, hooks); err != nil {
 		return v.event(&eventPage{URL: v.get("url")}, err)
 	}
 	return v.redirect(v.home("events", id), "replayed")
@@ -171,5 +172,8 @@ func (v *visit) createReplayHook() (string, error) {
 		ExpiresAt:   control.Value(time.Now().UTC().Add(24 * time.Hour)),
 		Schedule:    control.Value([]hookyard.Duration{0, hookyard.Duration(5 * time.Second)}),
 	})
-	return id, err
+	if err != nil {
+		return "", err
+	}
+	return id, v.project.Reload(v.ctx())
 }

@@ -5,9 +5,9 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/control"
 )
 
 // eventsPage lists and searches events. The search is the query of the URL, by the names of the REST API.
@@ -34,12 +34,12 @@ func listEvents(v *visit) error {
 		p.Query[name] = v.get(name)
 		p.Searched = p.Searched || p.Query[name] != "" && name != "tz"
 	}
-	q, err := v.eventQuery()
+	q, err := v.eventSearch()
 	if err == nil {
-		p.Events, err = v.web.o.Store.Events(v.ctx(), q)
+		p.Events, err = v.project.Events(v.ctx(), q)
 	}
 	if err != nil {
-		return v.showInvalid(err, "Events", p)
+		return v.showInvalid(searchFault(err), "Events", p)
 	}
 	p.Live = q.Before == 0 && p.Query["until"] == ""
 	if len(p.Events.Events) > 0 {
@@ -82,42 +82,29 @@ func asReplay(search map[string]string) template.URL {
 // eventsShown is how many events a page lists.
 const eventsShown = 50
 
-func (v *visit) eventQuery() (q hookyard.EventQuery, err error) {
-	q = hookyard.EventQuery{
-		ProjectKey: v.key(), Limit: eventsShown, ID: v.get("id"), Source: v.get("source"), Type: v.get("type"),
-		Text: v.get("text"), Path: v.get("path"), Value: v.get("value"), State: hookyard.State(v.get("state")),
+// eventSearch reads the search in the URL.
+func (v *visit) eventSearch() (q control.EventSearch, err error) {
+	q.EventQuery = hookyard.EventQuery{
+		Limit: eventsShown, ID: v.get("id"), Source: v.get("source"), Type: v.get("type"), Text: v.get("text"),
+		Path: v.get("path"), Value: v.get("value"), State: hookyard.State(v.get("state")),
 	}
+	q.Hook = v.get("hook")
 	if b := v.get("before"); b != "" {
 		if q.Before, err = strconv.ParseInt(b, 10, 64); err != nil || q.Before <= 0 {
-			return q, hookyard.FieldErrorf("before", "The address was cut; begin again from the newest events.")
+			return q, hookyard.FieldErrorf("before", "The address was cut off; start again from the newest events.")
 		}
 	}
 	if q.Since, err = v.time("since"); err != nil {
 		return q, err
 	}
-	if q.Until, err = v.time("until"); err != nil {
-		return q, err
+	q.Until, err = v.time("until")
+	return q, err
+}
+
+// searchFault returns err as the fault of a field of the search, if it is one.
+func searchFault(err error) error {
+	if hookyard.CodeOf(err) == hookyard.NotFound {
+		return hookyard.FieldErrorf("hook", "There is no such hook in this project.")
 	}
-	switch {
-	case len(q.Text) > 1000 || len(q.Path) > 200 || len(q.Value) > 1000 || len(q.Type) > 1000:
-		return q, hookyard.FieldErrorf("text", "Text, value and type may have 1000 bytes, the path 200.")
-	case q.Value != "" && q.Path == "":
-		return q, hookyard.FieldErrorf("path",
-			"A value needs a path: where in the body it must stand, such as data.order.id.")
-	case strings.ContainsAny(q.Path, "#@|*?"):
-		return q, hookyard.FieldErrorf("path", "The path names members and positions only, such as data.items.0.sku.")
-	}
-	switch q.State {
-	case "", hookyard.Pending, hookyard.Delivered, hookyard.Failed, hookyard.Skipped, hookyard.Canceled:
-	default:
-		return q, hookyard.FieldErrorf("state", "There is no such state.")
-	}
-	if id := v.get("hook"); id != "" {
-		h := v.project.View.Hook(id)
-		if h == nil {
-			return q, hookyard.FieldErrorf("hook", "There is no such hook in this project.")
-		}
-		q.HookKey = h.Key
-	}
-	return q, nil
+	return err
 }

@@ -1,22 +1,12 @@
 package web
 
 import (
-	"encoding/json"
 	"net/http"
 )
 
 // export answers with the project's settings, hooks, sources and members as the API shows them.
 func export(v *visit) error {
-	out := map[string]json.RawMessage{}
-	for name, parts := range map[string][]string{"project": nil, "hooks": {"hooks"}, "sources": {"sources"},
-		"members": {"members"}} {
-		var one json.RawMessage
-		if err := v.do(http.MethodGet, nil, &one, parts...); err != nil {
-			return err
-		}
-		out[name] = one
-	}
-	b, err := json.MarshalIndent(out, "", "  ")
+	b, err := v.web.o.Export(v.ctx(), v.project)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/hookyard/hookyard"
-	"github.com/hookyard/hookyard/client"
 	"github.com/hookyard/hookyard/internal/control"
 )
 
@@ -193,7 +192,7 @@ func catchUp(v *visit, id string) error {
 	if state != hookyard.Skipped && state != hookyard.Failed {
 		return hookyard.Errorf(hookyard.Invalid, "The form does not say what to catch up on.")
 	}
-	if err := v.do(http.MethodPost, client.ReplayRequest{Hook: id, State: state}, nil, "replays"); err != nil {
+	if _, err := v.project.CreateReplay(v.ctx(), control.ReplaySpec{Hook: id, State: state}); err != nil {
 		return v.hook(id, &hookPage{}, err)
 	}
 	return v.redirect(v.home("replays"), "replaying")

@@ -82,5 +82,5 @@ func (v *visit) offerDeletedHook(id string, f *hookForm) error {
 	f.New, f.ID = true, id
 	f.edition = edition{}
 	return v.hooks(f, hookyard.FieldErrorf("id",
-		"The hook was deleted meanwhile. What you typed is below: adding it makes the hook again."))
+		"The hook has been deleted. What you typed is still below: add it to create the hook again."))
 }

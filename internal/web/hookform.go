@@ -310,7 +310,7 @@ func number(field, text string) (float64, error) {
 	}
 	n, err := strconv.ParseFloat(text, 64)
 	if err != nil || n != n || n < 0 || n > 1e9 {
-		return 0, hookyard.FieldErrorf(field, "%q is not a number that can stand here.", hookyard.Clean(text, 50))
+		return 0, hookyard.FieldErrorf(field, "%q is not a number that is allowed here.", hookyard.Clean(text, 50))
 	}
 	return n, nil
 }

@@ -164,7 +164,7 @@ func createHook(v *visit) error {
 	}
 	if _, err := v.project.CreateHook(v.ctx(), id, in); err != nil {
 		if hookyard.CodeOf(err) == hookyard.Conflict {
-			err = hookyard.FieldErrorf("id", "There is a hook of this id already.")
+			err = hookyard.FieldErrorf("id", "There is already a hook with this id.")
 		}
 		return v.hooks(f, err)
 	}

@@ -244,9 +244,9 @@ func noteOf(name string) string {
 	case "revoked":
 		return "The token is revoked."
 	case "linked":
-		return "The account is yours to sign in with."
+		return "You can sign in with the account now."
 	case "unlinked":
-		return "The account does not sign you in any more."
+		return "You can no longer sign in with the account."
 	case "password":
 		return "The password is changed. Your other sessions have ended."
 	}

@@ -137,7 +137,7 @@ func TestPassword(t *testing.T) {
 	s, _ := signedIn(t)
 	if a := s.post("/profile/password", "current", "wrong", "password", password+"2", "again",
 		password+"2"); a.StatusCode != http.StatusBadRequest ||
-		!strings.Contains(a.body, "That is not your password.") {
+		!strings.Contains(a.body, "That is not your current password.") {
 		t.Errorf("the wrong old password: status %d", a.StatusCode)
 	}
 	other := s.as("")

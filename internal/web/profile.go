@@ -5,7 +5,7 @@ import (
 	"net/http"
 
 	"github.com/hookyard/hookyard"
-	"github.com/hookyard/hookyard/client"
+	"github.com/hookyard/hookyard/internal/control"
 )
 
 // profilePage is where users change their own password, tokens and sessions.
@@ -32,7 +32,7 @@ func (v *visit) profile(status int, p *profilePage, err error) error {
 	if p.Tokens, e = v.web.o.Store.Tokens(v.ctx(), v.id.User.Key, 0); e != nil {
 		return e
 	}
-	if p.Sessions, e = v.web.o.Store.Sessions(v.ctx(), v.id.User.Key); e != nil {
+	if p.Sessions, e = v.web.o.Control.Sessions(v.ctx(), v.id); e != nil {
 		return e
 	}
 	if v.id.Session != nil {
@@ -53,18 +53,18 @@ func changePassword(v *visit) error {
 	if _, err := v.web.o.Auth.SignIn(v.ctx(), v.id.User.Name, v.form.Get("current"), v.r.RemoteAddr); err != nil {
 		var e *hookyard.Error
 		if errors.As(err, &e) && e.Code == hookyard.Unauthenticated {
-			err = hookyard.FieldErrorf("current", "That is not your password.")
+			err = hookyard.FieldErrorf("current", "That is not your current password.")
 		}
 		return v.profile(0, &profilePage{}, err)
 	}
-	u, err := v.web.o.Store.UserByName(v.ctx(), v.id.User.Name)
+	password, err := v.newPassword()
 	if err != nil {
-		return err
-	}
-	if err := v.newPassword(u); err != nil {
 		return v.profile(0, &profilePage{}, err)
 	}
-	v.web.o.Auth.Forget()
+	u, err := v.web.o.Control.SetPassword(v.ctx(), v.id, password)
+	if err != nil {
+		return v.profile(0, &profilePage{}, err)
+	}
 	if err := v.renewSession(u); err != nil {
 		return err
 	}
@@ -85,26 +85,26 @@ func createToken(v *visit) error {
 	p := &profilePage{
 		Name: v.get("name"), Scope: v.get("scope"), ForProject: v.get("project"), ExpiresIn: v.get("expiresIn"),
 	}
-	in := client.TokenRequest{Name: p.Name, Scope: hookyard.Scope(p.Scope), Project: p.ForProject}
+	in := control.TokenSpec{Name: p.Name, Scope: hookyard.Scope(p.Scope), Project: p.ForProject}
 	if p.ExpiresIn != "" {
 		d, err := hookyard.ParseDuration(p.ExpiresIn)
 		if err != nil {
-			return v.profile(0, p, hookyard.FieldErrorf("expiresIn", "Choose how long the token is good."))
+			return v.profile(0, p, hookyard.FieldErrorf("expiresIn", "Choose how long the token is valid."))
 		}
 		in.ExpiresIn = hookyard.Duration(d)
 	}
-	var made client.NewToken
-	if err := v.web.o.API.Do(v.ctx(), v.id, http.MethodPost, "/tokens", in, &made); err != nil {
+	_, secret, err := v.web.o.Control.CreateToken(v.ctx(), v.id, in)
+	if err != nil {
 		if hookyard.CodeOf(err) == hookyard.Forbidden {
 			err = hookyard.FieldErrorf("project", "There is no such project, or you may not see it.")
 		}
 		return v.profile(0, p, err)
 	}
-	return v.showOnce("/profile", made.Secret, "")
+	return v.showOnce("/profile", secret, "")
 }
 
 func deleteToken(v *visit) error {
-	err := v.web.o.API.Do(v.ctx(), v.id, http.MethodDelete, "/tokens"+join(v.get("id")), nil, nil)
+	err := v.web.o.Control.DeleteToken(v.ctx(), v.id, v.get("id"))
 	if err != nil && hookyard.CodeOf(err) != hookyard.NotFound {
 		return err
 	}
@@ -112,7 +112,7 @@ func deleteToken(v *visit) error {
 }
 
 func deleteSession(v *visit) error {
-	if err := v.web.o.Store.DeleteSession(v.ctx(), v.id.User.Key, v.get("id")); err != nil {
+	if err := v.web.o.Control.DeleteSession(v.ctx(), v.id, v.get("id")); err != nil {
 		return err
 	}
 	return v.redirect("/profile", "ended")

@@ -130,9 +130,9 @@ func createProject(v *visit) error {
 	project, err := v.web.o.Control.Project(v.ctx(), v.id, p.Owner, p.Name, control.Own)
 	switch {
 	case hookyard.CodeOf(err) == hookyard.Forbidden:
-		err = hookyard.FieldErrorf("owner", "You may not make projects of this owner; yours is %s.", v.id.User.Name)
+		err = hookyard.FieldErrorf("owner", "You may not create projects of this owner; yours is %s.", v.id.User.Name)
 	case err == nil && project.Key() != 0:
-		err = hookyard.FieldErrorf("name", "You have a project %s already.", project.View.Project.Path())
+		err = hookyard.FieldErrorf("name", "You already have a project %s.", project.View.Project.Path())
 	}
 	if err == nil {
 		in := control.ProjectPatch{Description: control.Value(p.About), Preset: control.Value(p.Preset)}

@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/hookyard/hookyard"
-	"github.com/hookyard/hookyard/client"
+	"github.com/hookyard/hookyard/internal/control"
 	"github.com/hookyard/hookyard/internal/store"
 )
 
@@ -39,7 +39,7 @@ func listReplays(v *visit) error {
 func (v *visit) replays(p *replaysPage, fault error) error {
 	p.Tab, p.Hooks = "replays", v.project.View.Hooks
 	var err error
-	if p.Replays, err = v.web.o.Store.Replays(v.ctx(), v.key(), 30); err != nil {
+	if p.Replays, err = v.project.Replays(v.ctx(), 30); err != nil {
 		return err
 	}
 	p.Running = slices.ContainsFunc(p.Replays, func(r *hookyard.Replay) bool { return r.Status == "running" })
@@ -55,7 +55,7 @@ func createReplay(v *visit) error {
 		form[name] = v.get(name)
 	}
 	p := &replaysPage{Form: form}
-	in := client.ReplayRequest{Hook: form["hook"], Type: form["type"], State: hookyard.State(form["state"])}
+	in := control.ReplaySpec{Hook: form["hook"], Type: form["type"], State: hookyard.State(form["state"])}
 	var err error
 	if in.Since, err = v.time("since"); err != nil {
 		return v.replays(p, err)
@@ -66,7 +66,7 @@ func createReplay(v *visit) error {
 	if in.Hook == "" && in.Type == "" && in.Since.IsZero() && !v.has("confirm") {
 		return v.askToReplayAll(p)
 	}
-	if err := v.do(http.MethodPost, in, nil, "replays"); err != nil {
+	if _, err := v.project.CreateReplay(v.ctx(), in); err != nil {
 		return v.replays(p, err)
 	}
 	return v.redirect(v.home("replays"), "replaying")
@@ -87,8 +87,8 @@ func (v *visit) askToReplayAll(p *replaysPage) error {
 }
 
 func cancelReplay(v *visit) error {
-	if err := v.do(http.MethodPost, nil, nil, "replays", v.r.PathValue("id"), "cancel"); err != nil &&
-		hookyard.CodeOf(err) != hookyard.Conflict {
+	_, err := v.project.CancelReplay(v.ctx(), v.r.PathValue("id"))
+	if err != nil && hookyard.CodeOf(err) != hookyard.Conflict { // a conflict: it has ended by itself
 		return err
 	}
 	return v.redirect(v.home("replays"), "canceled")

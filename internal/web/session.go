@@ -7,17 +7,14 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/auth"
+	"github.com/hookyard/hookyard/internal/control"
 )
 
 // startSession creates a session and gives its cookie to the browser.
 func (v *visit) startSession(user *hookyard.User) error {
-	cookie, hash := auth.NewSession()
-	now := time.Now().UTC()
-	s := &hookyard.Session{
-		Hash: hash, UserKey: user.Key, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(auth.SessionLife),
-		Agent: hookyard.Clean(v.r.UserAgent(), 200), Remote: hookyard.Clean(v.r.RemoteAddr, 100),
-	}
-	if err := v.web.o.Store.CreateSession(v.ctx(), s); err != nil {
+	cookie, err := v.web.o.Control.CreateSession(v.ctx(), user,
+		control.Browser{Agent: v.r.UserAgent(), Remote: v.r.RemoteAddr})
+	if err != nil {
 		return err
 	}
 	http.SetCookie(v.w, v.web.cookie(cookie, int(auth.SessionLife/time.Second)))
@@ -31,7 +28,7 @@ func (w *Web) cookie(value string, age int) *http.Cookie {
 
 func logout(v *visit) error {
 	if v.id != nil && v.id.Session != nil {
-		if err := v.web.o.Store.DeleteSession(v.ctx(), v.id.User.Key, v.id.Session.ID); err != nil {
+		if err := v.web.o.Control.DeleteSession(v.ctx(), v.id, v.id.Session.ID); err != nil {
 			return err
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/hookyard/hookyard"
-	"github.com/hookyard/hookyard/client"
 	"github.com/hookyard/hookyard/internal/control"
 	"github.com/hookyard/hookyard/internal/format"
 )
@@ -60,7 +59,7 @@ func (v *visit) settings(p *settingsPage, fault error) error {
 	p.Tab, p.Formats = "settings", format.Names()
 	p.Presets = presets()
 	var err error
-	if p.Members, err = v.web.o.Store.Members(v.ctx(), v.key()); err != nil {
+	if p.Members, err = v.project.Members(v.ctx()); err != nil {
 		return err
 	}
 	if p.Tokens, err = v.web.o.Store.Tokens(v.ctx(), 0, v.key()); err != nil {
@@ -139,7 +138,7 @@ func (f *settingsForm) patch() (in control.ProjectPatch, err error) {
 		d, err := hookyard.ParseDuration(f.Retention)
 		if err != nil {
 			return in, hookyard.FieldErrorf("retention",
-				"Write a duration such as 30d or 12h, or nothing for the server's.")
+				"Write a duration such as 30d or 12h, or leave the field empty for the server's.")
 		}
 		in.Retention = control.Value(hookyard.Duration(d))
 	}
@@ -157,12 +156,12 @@ func setMember(v *visit) error {
 	case name == "":
 		err = hookyard.FieldErrorf("user", "Name a user.")
 	case v.get("role") == "none":
-		err = v.do(http.MethodDelete, nil, nil, "members", name)
+		err = v.project.RemoveMember(v.ctx(), name)
 	default:
-		err = v.do(http.MethodPut, client.RoleGrant{Role: hookyard.Role(v.get("role"))}, nil, "members", name)
+		_, err = v.project.SetMember(v.ctx(), name, hookyard.Role(v.get("role")))
 	}
 	if hookyard.CodeOf(err) == hookyard.NotFound {
-		err = hookyard.FieldErrorf("user", "There is no user of this name.")
+		err = hookyard.FieldErrorf("user", "There is no user with this name.")
 	}
 	if err != nil {
 		p := &settingsPage{Form: settingsOf(v.project.View.Project), MemberName: name, MemberRole: v.get("role")}

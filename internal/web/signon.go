@@ -3,11 +3,11 @@ package web
 import (
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/url"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/control"
 	"github.com/hookyard/hookyard/internal/oidc"
 )
 
@@ -90,7 +90,9 @@ func finishSignOn(v *visit) error {
 	}
 	var user *hookyard.User
 	if err == nil {
-		user, err = v.userOf(person)
+		user, err = v.web.o.Control.SignOn(v.ctx(), control.Account{
+			Provider: v.web.o.SignOn.Host(), Subject: person.Subject, Name: person.Name, Admin: person.Admin,
+		})
 	}
 	if err != nil {
 		return v.loginFailed(err, "oidc", &loginPage{Next: safeNext(s.Next)})
@@ -99,29 +101,6 @@ func finishSignOn(v *visit) error {
 		return err
 	}
 	return v.redirect(safeNext(s.Next), "in")
-}
-
-// userOf returns the user of an account at the provider. It creates the user if there is none.
-func (v *visit) userOf(p *oidc.Person) (*hookyard.User, error) {
-	ctx := hookyard.WithActor(v.ctx(), v.web.o.SignOn.Host())
-	u, err := v.web.o.Store.UserBySubject(ctx, p.Subject)
-	if errors.Is(err, hookyard.ErrNotFound) {
-		u = &hookyard.User{Name: p.Name, Subject: p.Subject, Admin: p.Admin != nil && *p.Admin}
-		return u, v.web.o.Store.JoinUser(ctx, u)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if u.Disabled {
-		return nil, hookyard.Errorf(hookyard.Forbidden, "User %s is disabled. Ask an administrator.", u.Name)
-	}
-	// The rules are about accounts at the provider. An administrator who has a password stays one.
-	if p.Admin != nil && *p.Admin != u.Admin && (*p.Admin || u.PasswordHash == "") {
-		u.Admin = *p.Admin
-		err = v.web.o.Store.UpdateUser(ctx, u)
-		v.web.o.Auth.Forget()
-	}
-	return u, err
 }
 
 // link links the account to the user of the session that asked for it.
@@ -135,26 +114,15 @@ func (v *visit) link(p *oidc.Person, session string) error {
 
 // unlink removes the account from the user.
 func unlink(v *visit) error {
-	if v.id.User.PasswordHash == "" {
-		return v.profile(http.StatusOK, &profilePage{},
-			hookyard.FieldErrorf("oidc",
-				"It is the only way you can sign in. An administrator can give you a password first."))
-	}
 	return v.setSubject("", "unlinked")
 }
 
 func (v *visit) setSubject(subject, note string) error {
-	u, err := v.web.o.Store.UserByName(v.ctx(), v.id.User.Name)
-	if err != nil {
-		return err
-	}
-	u.Subject = subject
-	if err := v.web.o.Store.UpdateUser(v.ctx(), u); err != nil {
+	if _, err := v.web.o.Control.SetSubject(v.ctx(), v.id, subject); err != nil {
 		if hookyard.CodeOf(err) == hookyard.Conflict {
 			err = hookyard.FieldErrorf("oidc", "That account signs in another user of this server.")
 		}
 		return v.profile(http.StatusOK, &profilePage{}, err)
 	}
-	v.web.o.Auth.Forget()
 	return v.redirect("/profile", note)
 }

@@ -236,7 +236,7 @@ func (s *server) linkAccount(t *testing.T) {
 	}
 	s.sent("/users", "/users/Admin-2", "do", "delete")
 	if a := throughDex(t, c, s.url+"/profile/oidc", "root@example.com"); a.StatusCode != http.StatusOK ||
-		!strings.Contains(a.body, "The account is yours to sign in with.") {
+		!strings.Contains(a.body, "You can sign in with the account now.") {
 		t.Errorf("linking: status %d: %s", a.StatusCode, faultsOf(a.body))
 	}
 	if name, _ := s.viaProvider(t, "root@example.com"); name != "admin" {

@@ -4,7 +4,7 @@ import (
 	"net/http"
 
 	"github.com/hookyard/hookyard"
-	"github.com/hookyard/hookyard/client"
+	"github.com/hookyard/hookyard/internal/control"
 )
 
 // sourcePage shows a source: how to set up its sender, and which requests were refused.
@@ -68,16 +68,16 @@ func sourceAction(v *visit) error {
 	name := v.r.PathValue("name")
 	switch v.get("do") {
 	case "delete":
-		if err := v.do(http.MethodDelete, nil, nil, "sources", name); err != nil {
+		if err := v.project.DeleteSource(v.ctx(), name, 0); err != nil {
 			return err
 		}
 		return v.redirect(v.home("sources"), "deleted")
 	case "rotate":
-		var made client.NewSecret
-		if err := v.do(http.MethodPost, map[string]any{}, &made, "sources", name, "rotate-secret"); err != nil {
+		secret, err := v.project.RotateSourceSecret(v.ctx(), name, control.Rotation{})
+		if err != nil {
 			return v.source(&sourcePage{}, err)
 		}
-		return v.showOnce(v.home("sources", name), made.Secret, "")
+		return v.showOnce(v.home("sources", name), secret, "")
 	case "update", "overwrite":
 		return updateSource(v, name)
 	}
@@ -87,12 +87,13 @@ func sourceAction(v *visit) error {
 func updateSource(v *visit, name string) error {
 	f := v.readSourceForm()
 	f.Name = name
-	if s := v.project.View.Sources[name]; s != nil {
-		f.Type = s.Type
+	before := v.project.View.Sources[name]
+	if before != nil {
+		f.Type = before.Type
 	}
-	settings, err := f.settings(false)
+	in, err := f.patch(before)
 	if err == nil {
-		err = v.doAt(f.Revision, http.MethodPatch, settings, "sources", name)
+		_, err = v.project.UpdateSource(v.ctx(), name, in)
 	}
 	if err == nil {
 		return v.redirect(v.home("sources", name), "saved")
@@ -103,7 +104,7 @@ func updateSource(v *visit, name string) error {
 	s := v.project.View.Sources[name]
 	if s == nil {
 		return v.sources(f, hookyard.FieldErrorf("name",
-			"The source was deleted meanwhile. What you typed is below: adding it makes the source again."))
+			"The source has been deleted. What you typed is still below: add it to create the source again."))
 	}
 	f.noteConflict(err, s.Revision)
 	return v.source(&sourcePage{Form: f, Typed: true}, err)

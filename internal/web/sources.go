@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/control"
 	"github.com/hookyard/hookyard/signature"
 )
 
@@ -92,39 +93,50 @@ func (v *visit) readSourceForm() sourceForm {
 	}
 }
 
-// settings makes the body for the API.
-func (f *sourceForm) settings(fresh bool) (map[string]any, error) {
-	out := map[string]any{"type": f.Type, "description": f.Description, "active": f.Active, "eventType": f.EventType,
-		"typeHeader": f.TypeHeader, "typeField": f.TypeField}
+// patch returns what the form sets. before is the source that is changed, or nil for a new one.
+func (f *sourceForm) patch(before *hookyard.Source) (in control.SourcePatch, err error) {
+	in = control.SourcePatch{
+		Type:        control.Value(f.Type),
+		Description: control.Value(f.Description),
+		Active:      control.Value(f.Active),
+		EventType:   control.Value(f.EventType),
+		TypeHeader:  control.Value(f.TypeHeader),
+		TypeField:   control.Value(f.TypeField),
+		Scheme:      control.Null[json.RawMessage](),
+	}
 	if f.Secret != "" {
-		out["secret"] = f.Secret
+		in.Secret = control.Value(f.Secret)
 	}
 	if f.Scheme != "" {
 		if !json.Valid([]byte(f.Scheme)) {
-			return nil, hookyard.FieldErrorf("scheme", "The scheme is not JSON.")
+			return in, hookyard.FieldErrorf("scheme", "The scheme is not JSON.")
 		}
-		out["scheme"] = json.RawMessage(f.Scheme)
-	} else if !fresh {
-		out["scheme"] = nil
+		in.Scheme = control.Value(json.RawMessage(f.Scheme))
 	}
-	if f.Type == "rabbitmq" {
-		out["rabbitmq"] = map[string]any{"url": f.QueueURL, "queue": f.Queue}
+	if f.Type == control.TypeRabbitMQ {
+		var q hookyard.QueueSource
+		if before != nil && before.RabbitMQ != nil {
+			q = *before.RabbitMQ // the form shows some of its settings only
+		}
+		q.URL, q.Queue = f.QueueURL, f.Queue
+		in.RabbitMQ = control.Value(&q)
 	}
-	return out, nil
+	in.Revision, err = f.revision()
+	return in, err
 }
 
 func createSource(v *visit) error {
 	f := v.readSourceForm()
 	f.Active = true
-	settings, err := f.settings(true)
+	in, err := f.patch(nil)
 	if err == nil && v.project.View.Sources[f.Name] != nil {
-		err = hookyard.FieldErrorf("name", "There is a source of this name already.")
+		err = hookyard.FieldErrorf("name", "There is already a source with this name.")
 	}
 	if err == nil && f.Name == "" {
-		err = hookyard.FieldErrorf("name", "Name the source; the name becomes a part of its address.")
+		err = hookyard.FieldErrorf("name", "Name the source: the name becomes part of its URL.")
 	}
 	if err == nil {
-		err = v.do(http.MethodPut, settings, nil, "sources", f.Name)
+		_, _, err = v.project.PutSource(v.ctx(), f.Name, in)
 	}
 	if err != nil {
 		return v.sources(f, err)

@@ -25,7 +25,7 @@ func (v *visit) time(name string) (time.Time, error) {
 		}
 	}
 	return time.Time{}, hookyard.FieldErrorf(name,
-		"Write a time such as 2026-01-31 12:00, or a duration such as 24h or 7d that means so long ago.")
+		"Write a time such as 2026-01-31 12:00, or a duration before now such as 24h or 7d.")
 }
 
 // zone is a zone by its IANA name; UTC when there is none of that name, and never the server's own.

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/control"
 )
 
 // usersPage is where administrators create, change and delete users.
@@ -19,7 +20,7 @@ func showUsers(v *visit) error { return v.users(&usersPage{}, nil) }
 
 func (v *visit) users(p *usersPage, err error) error {
 	var e error
-	if p.Users, e = v.web.o.Store.Users(v.ctx()); e != nil {
+	if p.Users, e = v.web.o.Control.Users(v.ctx(), v.id); e != nil {
 		return e
 	}
 	if err != nil {
@@ -29,39 +30,45 @@ func (v *visit) users(p *usersPage, err error) error {
 }
 
 func createUser(v *visit) error {
-	in := map[string]any{"name": v.get("name"), "admin": v.has("admin")}
+	in := control.UserPatch{Name: v.get("name"), Admin: control.Value(v.has("admin"))}
 	if password := v.form.Get("password"); password != "" {
-		in["password"] = password
+		in.Password = control.Value(password)
 	}
-	if err := v.web.o.API.Do(v.ctx(), v.id, http.MethodPost, "/users", in, nil); err != nil {
+	if _, err := v.web.o.Control.CreateUser(v.ctx(), v.id, in); err != nil {
 		return v.users(&usersPage{NewName: v.get("name"), NewAdmin: v.has("admin")}, err)
 	}
 	return v.redirect("/users", "created")
 }
 
+// userAction does what the pressed button of a user's form says.
 func userAction(v *visit) error {
-	path, in := "/users"+join(v.r.PathValue("user")), map[string]any{}
+	name := v.r.PathValue("user")
+	var in control.UserPatch
 	var err error
-	switch v.get("do") {
+	do := v.get("do")
+	switch do {
 	case "delete":
-		err = v.web.o.API.Do(v.ctx(), v.id, http.MethodDelete, path, nil, nil)
 	case "disable", "enable":
-		in["disabled"] = v.get("do") == "disable"
-		err = v.web.o.API.Do(v.ctx(), v.id, http.MethodPatch, path, in, nil)
+		in.Disabled = control.Value(do == "disable")
 	case "admin", "plain":
-		in["admin"] = v.get("do") == "admin"
-		err = v.web.o.API.Do(v.ctx(), v.id, http.MethodPatch, path, in, nil)
+		in.Admin = control.Value(do == "admin")
 	case "password":
-		in["password"] = v.form.Get("password")
-		err = v.web.o.API.Do(v.ctx(), v.id, http.MethodPatch, path, in, nil)
-		if err == nil && v.r.PathValue("user") == v.id.User.Name {
-			err = v.renewSession(v.id.User)
-		}
+		in.Password = control.Value(v.form.Get("password"))
 	default:
 		err = hookyard.Errorf(hookyard.Invalid, "The form does not say what to do.")
 	}
+	switch {
+	case err != nil:
+	case do == "delete":
+		err = v.web.o.Control.DeleteUser(v.ctx(), v.id, name)
+	default:
+		_, err = v.web.o.Control.UpdateUser(v.ctx(), v.id, name, in)
+	}
+	if err == nil && do == "password" && name == v.id.User.Name {
+		err = v.renewSession(v.id.User)
+	}
 	if err != nil {
-		return v.users(&usersPage{Changed: v.r.PathValue("user")}, err)
+		return v.users(&usersPage{Changed: name}, err)
 	}
 	return v.redirect("/users", "saved")
 }

@@ -83,7 +83,7 @@ func (v *visit) admit(access control.Access) error {
 	}
 	if t := v.id.Token; t != nil && (t.Scope != hookyard.ScopeManage || t.ProjectKey != 0) {
 		return hookyard.Errorf(hookyard.Forbidden,
-			"This page is for people, or for a token that may do everything its user may.")
+			"This page is for people, or for a token with all rights of its user.")
 	}
 	return nil
 }
@@ -95,7 +95,7 @@ func (v *visit) admitToProject(access control.Access) error {
 	p, err := v.web.o.Control.Project(v.ctx(), v.id, owner, name, access)
 	switch hookyard.CodeOf(err) {
 	case hookyard.Unauthenticated:
-		return hookyard.Errorf(hookyard.Unauthenticated, "There is no such project, or only who signs in may do this.")
+		return hookyard.Errorf(hookyard.Unauthenticated, "There is no such project, or you must sign in to do this.")
 	case hookyard.Forbidden, hookyard.NotFound:
 		if p, err := v.web.o.Control.Project(v.ctx(), v.id, owner, name, control.Read); err == nil {
 			v.project = p
@@ -149,20 +149,6 @@ func (v *visit) has(name string) bool { return v.form.Get(name) != "" }
 
 // key is the key of the project.
 func (v *visit) key() int64 { return v.project.Key() }
-
-// do changes something through the API. parts are joined to its path below the project, "" being the project itself.
-func (v *visit) do(method string, in, out any, parts ...string) error {
-	return v.web.o.API.Do(v.ctx(), v.id, method, "/projects"+v.home(parts...), in, out)
-}
-
-// doAt is do for a change that is meant for one revision of what it changes, "" for any.
-func (v *visit) doAt(revision, method string, in any, parts ...string) error {
-	path := "/projects" + v.home(parts...)
-	if revision != "" {
-		path += "?revision=" + url.QueryEscape(revision)
-	}
-	return v.web.o.API.Do(v.ctx(), v.id, method, path, in, nil)
-}
 
 // join returns a path of segments, which it escapes.
 func join(parts ...string) string {

@@ -20,11 +20,6 @@ import (
 	"github.com/hookyard/hookyard/internal/store"
 )
 
-// API makes changes. See [api.API.Do].
-type API interface {
-	Do(ctx context.Context, id *auth.Identity, method, path string, in, out any) error
-}
-
 // Ingest stores events that a page publishes. See internal/ingest for the contract.
 type Ingest interface {
 	Accept(ctx context.Context, view *hookyard.View, e *hookyard.Event) (hookyard.Receipt, error)
@@ -33,17 +28,15 @@ type Ingest interface {
 // Auth identifies callers and says what they may do. See internal/auth for the contract.
 type Auth interface {
 	Identify(r *http.Request) (*auth.Identity, error)
-	Role(ctx context.Context, id *auth.Identity, p *hookyard.Project) (hookyard.Role, error)
 	SignIn(ctx context.Context, name, password, remote string) (*hookyard.User, error)
-	Forget()
 }
 
 // Options are what a [Web] is made of. All but SignOn, Bins, Targets and Dev are required.
 type Options struct {
 	Store     *store.DB // for reads only
 	Control   *control.Control
-	API       API
 	Ingest    Ingest
+	Export    func(context.Context, *control.Project) ([]byte, error) // a project as the API shows it, in JSON
 	Stats     func() dispatch.Stats
 	Listeners func() int // how many are connected to this node
 	Auth      Auth

@@ -83,10 +83,13 @@ func (b *tab) js(expression string) string {
 	return v
 }
 
-// until waits for an expression to be true.
+// until waits for an expression to be true. It cannot be evaluated while the browser is between two pages.
 func (b *tab) until(expression string) {
 	b.t.Helper()
-	testenv.Until(b.t, expression, func() bool { return b.js(expression) == "true" })
+	testenv.Until(b.t, expression, func() bool {
+		v, err := chromedp.Run(b.ctx, chromedp.Evaluate[string]("String("+expression+")"))
+		return err == nil && v == "true"
+	})
 }
 
 // submit fills in the form that a selector finds, and presses its main button. pairs are names and values.

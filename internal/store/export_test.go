@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql"
 	"encoding/json"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -10,7 +11,8 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// OpenOld makes a database with the schema as it was at a version, and returns its writing pool. Close gives it back.
+// OpenOld creates a database of an older version, or upgrades one to it, and returns the pool that writes. The caller
+// calls closeAll.
 func OpenOld(t *testing.T, dsn string, version int) (pool *sql.DB, closeAll func()) {
 	t.Helper()
 	d := dialectOf(dsn)
@@ -23,7 +25,8 @@ func OpenOld(t *testing.T, dsn string, version int) (pool *sql.DB, closeAll func
 		t.Fatal(err)
 	}
 	all = slices.DeleteFunc(all, func(s step) bool { return s.version > version })
-	if err := (&DB{pools: p, dialect: d}).migrateBy(t.Context(), all); err != nil {
+	db := &DB{pools: p, dialect: d, seal: newSealer([]byte("a key for tests only")), log: slog.New(slog.DiscardHandler)}
+	if err := db.migrateBy(t.Context(), all); err != nil {
 		t.Fatal(err)
 	}
 	return p.write, func() {

@@ -261,6 +261,21 @@ func TestVersion3(t *testing.T) {
 	})
 }
 
+// TestCompactAgain holds that a start that was killed between two steps of the migration is completed by the next one.
+func TestCompactAgain(t *testing.T) {
+	t.Parallel()
+	storetest.EachDSN(t, func(t *testing.T, dsn string) {
+		createVersion3(t, dsn)
+		_, closeAll := store.OpenOld(t, dsn, 6)
+		closeAll()
+		db := storetest.Open(t, dsn)
+		if _, version, err := db.Version(t.Context()); err != nil || version < 7 {
+			t.Errorf("Version = %d, %v", version, err)
+		}
+		checkSealed(t, db, dsn)
+	})
+}
+
 // checkHistory looks at what version3.sql has of attempts and of the audit log.
 func checkHistory(t *testing.T, db *store.DB, view *hookyard.View) {
 	t.Helper()

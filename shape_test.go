@@ -89,7 +89,6 @@ var unshaped = map[string]bool{
 	"internal/auth":     true,
 	"internal/bin":      true,
 	"internal/dispatch": true,
-	"internal/egress":   true,
 	"internal/filter":   true,
 	"internal/format":   true,
 	"internal/gitpush":  true,

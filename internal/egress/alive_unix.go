@@ -4,8 +4,8 @@ package egress
 
 import "syscall"
 
-// alive says whether an idle connection looks usable: open, and with nothing to read, since whatever a server sends
-// unasked (a 408, a TLS alert) comes before it hangs up.
+// alive reports whether an idle connection looks usable: open, and with nothing to read. What a server sends unasked, a
+// 408 or a TLS alert, precedes the end of the connection.
 func (cn *conn) alive() bool {
 	sc, ok := cn.raw.(syscall.Conn)
 	if !ok {

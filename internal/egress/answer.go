@@ -14,14 +14,15 @@ const (
 	errHeaderSize  = protocolError("the answer's header is larger than 64 KiB or 1,000 lines")
 )
 
-// head is a status line and header.
+// head is the status line and header of a response.
 type head struct {
 	status int
 	minor  byte // of HTTP/1.x, '0' or '1'
 	header http.Header
 }
 
-// head reads up to the empty line that ends a header and parses it. All strings of the result are cut from one.
+// head reads and parses a status line and header, including the empty line. All strings of the result share one
+// allocation.
 func (b *reader) head() (head, error) {
 	n, err := b.headBlock()
 	if err != nil {
@@ -32,10 +33,10 @@ func (b *reader) head() (head, error) {
 	return parseHead(text)
 }
 
-// headBlock finds the header's length and puts spaces where RFC 9112 section 5.2 and RFC 9110 section 5.5 allow it: for
-// the line break of a folded line, and for control characters, so that what is kept and shown later is one line.
+// headBlock reads until the header is complete and returns its length. It replaces the line breaks of folded lines (RFC
+// 9112 section 5.2) and control characters (RFC 9110 section 5.5) by spaces, so that every value is one line.
 func (b *reader) headBlock() (int, error) {
-	i := 0         // next byte to look at, from b.r
+	i := 0         // next byte to examine, relative to b.r
 	lineStart := 0 // of the line that i is in
 	lines := 0
 	for {
@@ -52,7 +53,7 @@ func (b *reader) headBlock() (int, error) {
 				if c != '\r' || i+1 < len(buf) && buf[i+1] != '\n' {
 					buf[i] = ' '
 				} else if i+1 == len(buf) {
-					break // the next byte says whether it is a line break
+					break // whether it is a line break depends on the next byte
 				}
 				continue
 			}
@@ -64,7 +65,7 @@ func (b *reader) headBlock() (int, error) {
 			}
 			lineStart = i + 1
 		}
-		if len(buf) > maxAnswerHeader {
+		if len(buf) > maxResponseHeader {
 			return 0, errHeaderSize
 		}
 		if err := b.fill(); err == errLimit {
@@ -75,7 +76,7 @@ func (b *reader) headBlock() (int, error) {
 	}
 }
 
-// unfold overwrites the line break at the end of b.
+// unfold replaces the line break at the end of b by spaces.
 func unfold(b []byte) {
 	n := len(b)
 	b[n-1] = ' '
@@ -84,6 +85,7 @@ func unfold(b []byte) {
 	}
 }
 
+// parseHead parses a status line and header.
 func parseHead(text string) (head, error) {
 	statusLine, rest, _ := strings.Cut(text, "\n")
 	h, err := parseStatusLine(strings.TrimSuffix(statusLine, "\r"))
@@ -92,7 +94,7 @@ func parseHead(text string) (head, error) {
 	}
 	lines := strings.Count(rest, "\n") - 1 // without the empty one
 	h.header = make(http.Header, max(lines, 0))
-	values := make([]string, 0, max(lines, 0)) // one allocation for the usual header with one value
+	values := make([]string, 0, max(lines, 0)) // one allocation for all headers with one value
 	for {
 		var line string
 		line, rest, _ = strings.Cut(rest, "\n")
@@ -115,7 +117,7 @@ func parseHead(text string) (head, error) {
 	}
 }
 
-// parseStatusLine reads "HTTP/1.1 200 OK"; the reason may be missing.
+// parseStatusLine parses "HTTP/1.1 200 OK". The reason may be missing.
 func parseStatusLine(line string) (head, error) {
 	const start = "HTTP/1."
 	if len(line) < len(start)+len("1 200") || !strings.HasPrefix(line, start) {
@@ -133,7 +135,7 @@ func parseStatusLine(line string) (head, error) {
 	return head{status: int(status), minor: minor}, nil
 }
 
-// isToken says whether s is a token of RFC 9110 section 5.6.2.
+// isToken reports whether s is a token of RFC 9110 section 5.6.2.
 func isToken(s string) bool {
 	for i := range len(s) {
 		c := s[i]
@@ -146,13 +148,14 @@ func isToken(s string) bool {
 	return s != ""
 }
 
-// framing says where an answer's body ends, as RFC 9112 section 6.3 has it.
+// framing says where the body of a response ends (RFC 9112 section 6.3).
 type framing struct {
 	chunked   bool
 	length    int64 // -1: until the connection is closed
 	keepAlive bool
 }
 
+// framing returns the framing of the body that follows h in the response to a request with the given method.
 func (h *head) framing(method string) (framing, error) {
 	f := framing{length: -1, keepAlive: h.minor == '1' && !hasToken(h.header["Connection"], "close")}
 	if method == http.MethodHead || h.status == http.StatusNoContent || h.status == http.StatusNotModified {
@@ -165,7 +168,7 @@ func (h *head) framing(method string) (framing, error) {
 			return f, protocolError("the answer's Transfer-Encoding is not chunked, which is all that can be read")
 		}
 		f.chunked = true
-		// Both, or in HTTP/1.0, is faulty; the next answer on this connection might be read wrong (section 6.1).
+		// With both headers, or in HTTP/1.0, the next response on this connection might be misread (section 6.1).
 		f.keepAlive = f.keepAlive && lengths == nil
 		return f, nil
 	}
@@ -186,7 +189,7 @@ func (h *head) framing(method string) (framing, error) {
 	return f, nil
 }
 
-// hasToken looks for a word in the comma-separated values of a header.
+// hasToken reports whether the comma-separated values of a header contain word.
 func hasToken(values []string, word string) bool {
 	for _, v := range values {
 		for part := range strings.SplitSeq(v, ",") {

@@ -6,20 +6,21 @@ import (
 	"strings"
 )
 
-// maxFramingLine is more than any chunk extension or trailer line that means something.
+// maxFramingLine bounds chunk sizes with their extensions, and trailers. Meaningful ones are shorter.
 const maxFramingLine = 4 << 10
 
-// body gives an answer's body in the pieces in which it is in the buffer.
+// body reads the body of a response piece by piece from the buffer.
 type body struct {
 	framing
 	b       *reader
 	left    int64 // of the content, or of the current chunk
-	inChunk bool  // the line break after the current chunk is still to be read
+	inChunk bool  // the line break after the current chunk has not been read
 }
 
 func newBody(f framing, b *reader) *body { return &body{framing: f, b: b, left: f.length} }
 
-// next returns the next piece, at most limit bytes long and valid until the next call, or io.EOF at the body's end.
+// next returns the next piece, at most limit bytes long and valid until the next call, or io.EOF at the end of the
+// body.
 func (d *body) next(limit int) ([]byte, error) {
 	if d.chunked && d.left <= 0 {
 		if err := d.nextChunk(); err != nil {
@@ -46,8 +47,8 @@ func (d *body) next(limit int) ([]byte, error) {
 	return piece, nil
 }
 
-// nextChunk reads a chunk's size line, and after the last chunk the trailers, which it leaves out. It sets left, to 0
-// at the body's end.
+// nextChunk reads the size of the next chunk and, after the last chunk, skips the trailers. It sets left, to 0 at the
+// end of the body.
 func (d *body) nextChunk() error {
 	if d.inChunk {
 		if l, err := d.b.line(1); err != nil || len(l) > 0 {
@@ -74,6 +75,7 @@ func (d *body) nextChunk() error {
 	return nil
 }
 
+// orBadChunk returns err, or the error for malformed chunks if err is nil.
 func orBadChunk(err error) error {
 	if err != nil {
 		return err
@@ -81,12 +83,12 @@ func orBadChunk(err error) error {
 	return protocolError("the answer's chunks are malformed")
 }
 
-// readBody reads at most limit bytes. whole says that the body's end was read too, so that the connection can be used
-// again; truncated, that there was more than limit. What comes beyond the limit is only looked at if it is there
-// already: an endless body ends here, and is no error.
+// readBody reads at most limit bytes. truncated reports whether there was more. whole reports whether the end of the
+// body was read, so that the connection can be used again. Beyond the limit, readBody only examines what is in the
+// buffer: an endless body is truncated and not an error.
 func readBody(d *body, limit int) (kept []byte, truncated, whole bool, err error) {
 	for {
-		// At the limit one byte more is asked for: only then is it known whether the body goes on.
+		// At the limit, one more byte shows whether the body continues.
 		piece, err := d.next(max(limit-len(kept), 1))
 		if err == io.EOF {
 			return kept, false, true, nil
@@ -110,7 +112,7 @@ func readBody(d *body, limit int) (kept []byte, truncated, whole bool, err error
 	}
 }
 
-// sizeHint spares small bodies a second allocation without believing a Content-Length.
+// sizeHint returns the initial capacity for a body: enough for small ones, without trusting a Content-Length.
 func sizeHint(d *body, have, limit int) int {
 	if d.chunked || d.length < 0 {
 		return have

@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// quietTime is how long a connection may have been idle to be used without asking whether it is still there. Servers
-// close idle connections after seconds.
+// quietTime is how long a connection may have been idle and still be used without a check. Servers keep idle
+// connections open for seconds.
 const quietTime = time.Second
 
-// conn is a connection and what is known of it. While an exchange is under way it belongs to the exchange's goroutine;
-// while idle, to the pool.
+// conn is a connection with its state. During an exchange it belongs to the goroutine of the exchange; while idle, to
+// the pool.
 type conn struct {
 	key
-	nc     net.Conn // TLS or plain: what is written to and read from
+	nc     net.Conn // TLS or plain, to write to and read from
 	raw    net.Conn // the transport below
 	remote string
-	// proxyAuth and absolute say how to ask a proxy that speaks HTTP on this connection.
+	// absolute and proxyAuth are for a connection to a proxy without a tunnel: request lines hold the whole URL.
 	absolute  bool
 	proxyAuth string
 
@@ -25,11 +25,11 @@ type conn struct {
 	limit int64 // bytes that may still be read
 	first time.Time
 
-	idleSince    time.Time // the pool's
+	idleSince    time.Time // guarded by the pool, like older and newer
 	older, newer *conn
 }
 
-// Read counts and limits what a receiver can make us read.
+// Read counts and limits the bytes read.
 func (cn *conn) Read(b []byte) (int, error) {
 	if cn.limit <= 0 {
 		return 0, errLimit
@@ -53,16 +53,16 @@ const (
 	errCut   = protocolError("the answer's rest is not there yet")
 )
 
-// reader is a buffer over a connection. Its zero value must be given a source; it is used by one goroutine.
+// reader is a buffer over a connection. It is not safe for concurrent use.
 type reader struct {
-	src  io.Reader // nil: only what is in the buffer may be used, fill fails with errCut
+	src  io.Reader // nil: only the buffer may be used, and fill fails with errCut
 	buf  []byte
 	r, w int // buf[r:w] is unread
 }
 
 const readerSize = 4 << 10
 
-// fill reads more, once. A source that gives nothing over and over is an error.
+// fill reads once into the buffer. A source that repeatedly returns nothing is an error.
 func (b *reader) fill() error {
 	if b.src == nil {
 		return errCut
@@ -89,7 +89,7 @@ func (b *reader) fill() error {
 	return io.ErrNoProgress
 }
 
-// line returns the next line without its line break. It is valid until the next call.
+// line returns the next line without its line break, valid until the next call.
 func (b *reader) line(limit int) ([]byte, error) {
 	seen := 0
 	for {
@@ -114,7 +114,7 @@ func (b *reader) line(limit int) ([]byte, error) {
 	}
 }
 
-// unexpected turns the end of a connection into one in the middle of an answer.
+// unexpected turns io.EOF into io.ErrUnexpectedEOF.
 func unexpected(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF
@@ -122,9 +122,9 @@ func unexpected(err error) error {
 	return err
 }
 
-// interrupt ends reads and writes under way. It may be called from any goroutine.
+// interrupt aborts reads and writes. It is safe for concurrent use.
 func (cn *conn) interrupt() { _ = cn.raw.SetDeadline(time.Unix(1, 0)) }
 
-// hangUp closes the connection without a word. TLS would send a last alert, and may wait seconds to get rid of it; an
-// exchange's end is known from HTTP's own framing.
+// hangUp closes the transport without a TLS alert, whose write can block for seconds. HTTP's framing already marks the
+// end of the exchange.
 func (cn *conn) hangUp() { _ = cn.raw.Close() }

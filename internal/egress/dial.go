@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// maxAddresses is how many of a name's addresses are tried.
+// maxAddresses is how many addresses of a name are tried.
 const maxAddresses = 8
 
-// dial opens a connection to the target, through the proxy if there is one for it, and makes TLS on it.
+// dial opens a connection to the target, through its proxy if there is one, and performs the TLS handshake.
 func (x *exchange) dial() (*conn, *Error) {
 	ctx, cancel := context.WithDeadline(x.ctx, x.deadline)
 	defer cancel()
@@ -46,7 +46,7 @@ func (x *exchange) dial() (*conn, *Error) {
 	return cn, nil
 }
 
-// connect opens the transport: to the proxy, which the operator named, or to a checked address.
+// connect opens the transport, to the operator's proxy or to a checked address.
 func (x *exchange) connect(ctx context.Context, proxy *url.URL) (net.Conn, *Error) {
 	ctx, cancel := context.WithTimeout(ctx, x.c.dialTimeout)
 	defer cancel()
@@ -66,8 +66,8 @@ func (x *exchange) connect(ctx context.Context, proxy *url.URL) (net.Conn, *Erro
 	return x.connectAny(ctx, addrs)
 }
 
-// resolve returns the addresses that may be dialled. The caller dials these and not the name, which could resolve to
-// something else the next time.
+// resolve returns the addresses that may be dialed. The caller must dial these and not the name, which could resolve to
+// another address the next time.
 func (x *exchange) resolve(ctx context.Context) ([]netip.Addr, *Error) {
 	t := &x.target
 	if t.addr.IsValid() { // prepare has checked it
@@ -82,12 +82,13 @@ func (x *exchange) resolve(ctx context.Context) ([]netip.Addr, *Error) {
 	return x.c.guard.choose(t, addrs)
 }
 
+// lookupError returns the Error for a failed lookup.
 func (x *exchange) lookupError(ctx context.Context, err error) *Error {
 	var d *net.DNSError
 	if ctx.Err() != nil || !errors.As(err, &d) {
 		return x.fail(KindDNS, "looking up "+x.target.host, "", err)
 	}
-	// Not through fail: a name server that does not answer is the name's fault, not our limit.
+	// Not by fail: a name server that does not answer is not the limit of the exchange.
 	why := d.Err
 	if d.IsTimeout {
 		why = "no name server answered"
@@ -95,7 +96,7 @@ func (x *exchange) lookupError(ctx context.Context, err error) *Error {
 	return &Error{Kind: KindDNS, Message: "looking up " + x.target.host + " failed: " + why, Err: err}
 }
 
-// connectAny tries the addresses in order; each gets its share of the time that is left.
+// connectAny dials the addresses in order. Each gets an equal share of the remaining time.
 func (x *exchange) connectAny(ctx context.Context, addrs []netip.Addr) (net.Conn, *Error) {
 	start := time.Now()
 	defer func() { x.timing.Connect = time.Since(start) }()
@@ -121,7 +122,7 @@ func (x *exchange) connectAny(ctx context.Context, addrs []netip.Addr) (net.Conn
 	return nil, first
 }
 
-// handshake makes TLS on cn. The certificate is for the URL's host, also when an address was dialled.
+// handshake performs the TLS handshake on cn. The certificate must be for the host of the URL, not for its address.
 func (x *exchange) handshake(ctx context.Context, cn *conn) *Error {
 	ctx, cancel := context.WithTimeout(ctx, x.c.tlsTimeout)
 	defer cancel()
@@ -129,7 +130,7 @@ func (x *exchange) handshake(ctx context.Context, cn *conn) *Error {
 	config := x.c.tls.Clone()
 	config.ServerName = x.target.host
 	config.InsecureSkipVerify = x.target.insecure
-	_ = cn.raw.SetDeadline(time.Time{}) // ctx has it
+	_ = cn.raw.SetDeadline(time.Time{}) // ctx has the deadline
 	tc := tls.Client(cn.raw, config)
 	err := tc.HandshakeContext(ctx)
 	x.timing.TLS = time.Since(start)
@@ -140,7 +141,7 @@ func (x *exchange) handshake(ctx context.Context, cn *conn) *Error {
 	return nil
 }
 
-// limit is the time limit that a step of this kind runs into.
+// limit returns the time limit for a step that fails with the given kind.
 func (x *exchange) limit(kind string) string {
 	d := x.deadline.Sub(x.start)
 	switch kind {

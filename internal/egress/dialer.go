@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Dial opens a TCP connection to "host:port" under the rules of [Client.Do], for what does not speak HTTP: names are
-// resolved once, every address is held against the guard, and the checked address is dialled. The proxy is not used.
-// The connection is the caller's, who closes it. The error is always an [*Error].
+// Dial opens a TCP connection to "host:port" for protocols other than HTTP. As in [Client.Do], a name is resolved once,
+// every address is checked by the guard, and a checked address is dialed. Dial does not use the proxy. The caller must
+// close the connection. The error is always an [*Error].
 func (c *Client) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	x := exchange{c: c, ctx: ctx, start: time.Now()}
 	x.deadline = x.start.Add(c.dialTimeout)

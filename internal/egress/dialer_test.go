@@ -20,7 +20,7 @@ func TestDial(t *testing.T) {
 	for _, c := range []struct {
 		allow []string
 		addr  string
-		kind  string // "" when it is dialled
+		kind  string // "" if it is dialed
 	}{
 		{nil, l.Addr().String(), KindBlocked},
 		{nil, "localhost:" + port, KindBlocked},

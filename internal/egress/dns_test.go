@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// fakeDNS answers A questions with what answer says for the n-th of them (from 1), and other questions with nothing.
-// No addresses at all means that the name does not exist.
+// fakeDNS answers the n-th question (from 1) for A records with the addresses that answer returns, and other questions
+// with none. If answer returns none, the name does not exist.
 func fakeDNS(t *testing.T, answer func(name string, n int) []string) *net.Resolver {
 	t.Helper()
 	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -48,7 +48,7 @@ func fakeDNS(t *testing.T, answer func(name string, n int) []string) *net.Resolv
 	}}
 }
 
-// dnsName reads the question's name and returns where it ends.
+// dnsName parses the name in a question and returns where it ends.
 func dnsName(q []byte) (string, int) {
 	var labels []string
 	i := 12
@@ -76,7 +76,7 @@ func dnsReply(question []byte, addrs []string, exists bool) []byte {
 	return b
 }
 
-// at replaces the host of a raw server's URL.
+// at replaces the host in the URL of a raw server.
 func (s *rawServer) at(host string) string {
 	_, port, _ := net.SplitHostPort(s.addr)
 	return "http://" + host + ":" + port + "/"
@@ -87,7 +87,7 @@ func TestRebinding(t *testing.T) {
 	lookups := make(chan int, 10)
 	r := fakeDNS(t, func(_ string, n int) []string {
 		lookups <- n
-		return []string{"127.0.0." + string(rune('0'+n))} // .1, then .2 and .3, where nobody must dial
+		return []string{"127.0.0." + string(rune('0'+n))} // .1, then .2 and .3, which must not be dialed
 	})
 	s := serveRaw(t, answerOnce("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"))
 	c := newClient(t, Options{Resolver: r, Allow: []string{"127.0.0.1"}})
@@ -101,7 +101,7 @@ func TestRebinding(t *testing.T) {
 		t.Errorf("second: %s %v", e.Kind, e)
 	}
 	if n := len(lookups); n != 2 {
-		t.Errorf("%d lookups for two dials: a name must be asked for once, and its answer be dialled", n)
+		t.Errorf("%d lookups for two dials: a name must be looked up once, and the result be dialed", n)
 	}
 	if n := s.conns.Load(); n != 1 {
 		t.Errorf("%d connections, want 1", n)

@@ -1,13 +1,13 @@
 // Package egress is the only dialer to addresses that users typed: guarded, capped and timed.
 //
-// A [Client] makes one HTTP/1.1 exchange at a time on a connection and does it in the caller's goroutine, without the
-// two goroutines per connection of net/http: at thousands of small requests a second those are most of the cost. What
-// makes that possible is that a request's body is always in memory and an answer's body is always cut at a limit.
+// A [Client] runs an HTTP/1.1 exchange in the caller's goroutine, without the two goroutines that net/http keeps for
+// each connection: at thousands of small requests per second those are most of the cost. It can do so because the body
+// of a request is always in memory and the body of a response is always truncated at a limit.
 //
-// The guard sits between the name's resolution and the dial: every address a name resolves to is held against the
-// IANA special-purpose registries, and the checked address itself is dialled, so that a name cannot be private the
-// second time it is asked for. Redirects are never followed, content is never decompressed, the environment's proxy
-// is ignored unless asked for.
+// The guard stands between resolving a name and dialing. It checks every address of the name against the IANA
+// special-purpose registries, and the client dials a checked address and not the name, which could resolve to a private
+// address the second time. The client never follows redirects, never decompresses content, and ignores the proxy of the
+// environment unless told to use it.
 //
 // The package imports the standard library only.
 package egress
@@ -24,7 +24,7 @@ import (
 	"time"
 )
 
-// What a zero value in [Options] or [Request] means.
+// Defaults for zero values in [Options] and [Request].
 const (
 	defaultTimeout     = 15 * time.Second
 	defaultDialTimeout = 10 * time.Second
@@ -32,31 +32,31 @@ const (
 	defaultIdlePerHost = 128
 	defaultIdle        = 1024
 	idleTimeout        = 60 * time.Second
-	maxAnswerHeader    = 64 << 10
+	maxResponseHeader  = 64 << 10
 )
 
-// Options configure a [Client]. The zero value is the safe default.
+// Options configure a [Client]. The zero value is safe.
 type Options struct {
-	// Allow lists what may be dialled although the guard would refuse it (--allow-target): an address, a CIDR range,
-	// a host name, or *.suffix for every name below suffix. A name allows whatever address it resolves to.
+	// Allow lists exceptions from the guard (--allow-target): an address, a CIDR range, a host name, or *.suffix for
+	// every name below suffix. A name is allowed with any address that it resolves to.
 	Allow []string
-	// Proxy is "" for none (the environment is ignored), "env" for HTTP_PROXY, HTTPS_PROXY and NO_PROXY, or an
-	// http:// URL. The proxy resolves names and must do the filtering; literal addresses are still refused here.
+	// Proxy is "" for none, "env" for HTTP_PROXY, HTTPS_PROXY and NO_PROXY, or an http:// URL. The proxy resolves names
+	// and must filter them; literal addresses are still checked here.
 	Proxy     string
-	UserAgent string         // sent unless the request has its own
+	UserAgent string         // default for requests without one
 	RootCAs   *x509.CertPool // nil means the system's
 	Resolver  *net.Resolver  // nil means the system's
 
-	MaxIdlePerHost int           // idle connections kept to one host and port; 0 means 128, less than 0 none
-	MaxIdle        int           // idle connections kept in all; 0 means 1024, less than 0 none
+	MaxIdlePerHost int           // idle connections to one host and port; 0 means 128, negative none
+	MaxIdle        int           // idle connections in all; 0 means 1024, negative none
 	DialTimeout    time.Duration // for lookup and connecting, within the request's timeout; 0 means 10 s
 	TLSTimeout     time.Duration // for the handshake, within the request's timeout; 0 means 10 s
 }
 
 // Client sends requests. It is safe for concurrent use.
 type Client struct {
-	targets sync.Map // URL -> target, read before
-	known   atomic.Int32
+	targets sync.Map     // of URL to target, a cache
+	known   atomic.Int32 // entries in targets
 
 	userAgent   string
 	guard       guard
@@ -75,7 +75,7 @@ type Client struct {
 	writers sync.Pool // *[]byte
 }
 
-// New makes a client. Its error names the entry of Allow, or the proxy, that is wrong.
+// New returns a client. The error names the wrong entry of Allow, or the proxy.
 func New(o Options) (*Client, error) {
 	g, err := newGuard(o.Allow)
 	if err != nil {
@@ -89,7 +89,7 @@ func New(o Options) (*Client, error) {
 		userAgent:   o.UserAgent,
 		guard:       g,
 		proxy:       proxy,
-		dialer:      net.Dialer{KeepAlive: -1}, // idle connections end after a minute anyway
+		dialer:      net.Dialer{KeepAlive: -1}, // the pool closes idle connections after a minute
 		resolver:    net.DefaultResolver,
 		dialTimeout: orDefault(o.DialTimeout, defaultDialTimeout),
 		tlsTimeout:  orDefault(o.TLSTimeout, defaultTLSTimeout),
@@ -116,52 +116,52 @@ func orDefault[T int | time.Duration](v, otherwise T) T {
 	return v
 }
 
-// Close closes idle connections and ends exchanges under way, whose errors then match [ErrClosed]. Later calls of
+// Close closes idle connections and aborts exchanges in flight, whose errors then match [ErrClosed]. Later calls of
 // [Client.Do] fail the same way. Close may be called more than once.
 func (c *Client) Close() {
 	c.end(ErrClosed)
 	c.pool.close()
 }
 
-// Request is one request to send. It is only read, and not kept after [Client.Do] returns.
+// Request is one request to send. [Client.Do] does not modify it and keeps no reference to it.
 type Request struct {
 	Method string // "" means POST
 	URL    string // http or https; user:password@ becomes an Authorization header unless Header has one
-	// Header is sent as given, capitalisation kept, sorted by name. Framing is not the caller's: Host, Content-Length,
-	// Transfer-Encoding, Connection and the other hop-by-hop names in it are left out.
+	// Header is sent sorted by name, with the given capitalization. Host, Content-Length, Transfer-Encoding, Connection
+	// and the other hop-by-hop headers in it are ignored: the client does the framing.
 	Header      http.Header
 	Body        []byte
-	Timeout     time.Duration // of the whole exchange, from lookup to the answer's last byte; 0 means 15 s
-	MaxBody     int           // bytes kept of the answer's body
-	InsecureTLS bool          // take any certificate
+	Timeout     time.Duration // for the exchange, from lookup to the last byte of the response; 0 means 15 s
+	MaxBody     int           // bytes of the response's body to return
+	InsecureTLS bool          // accept any certificate
 }
 
-// Response is what the receiver answered.
+// Response is the receiver's response.
 type Response struct {
 	Status    int
 	Header    http.Header   // names in canonical form; control characters in values are replaced by spaces
-	Body      []byte        // at most MaxBody bytes, still encoded as Content-Encoding says
+	Body      []byte        // at most MaxBody bytes; Content-Encoding is not decoded
 	Truncated bool          // the body was longer than Body
-	Remote    string        // address and port that were dialled
+	Remote    string        // address and port that were dialed
 	Duration  time.Duration // of the whole exchange
 	Timing    Timing
 }
 
-// Timing splits the duration of an exchange; parts that did not happen (a reused connection) are zero.
+// Timing breaks down the duration of an exchange. What did not happen, because the connection was reused, is zero.
 type Timing struct {
 	DNS     time.Duration
 	Connect time.Duration
 	TLS     time.Duration
-	Wait    time.Duration // from the request's last byte written to the answer's first byte read
+	Wait    time.Duration // from writing the last byte of the request to reading the first byte of the response
 }
 
-// Do sends r and reads the answer, whatever its status. The error is always an [*Error]. When it came about after the
-// answer's header, the response is not nil either and holds what was read.
+// Do sends r and returns the response, whatever its status. The error is always an [*Error]. After an error that
+// occurred behind the header of the response, the response is not nil and holds what was read.
 //
-// When ctx ends, the exchange ends at once.
+// The exchange ends as soon as ctx does.
 func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
 	x := exchange{c: c, ctx: ctx, r: r, start: time.Now()}
-	// All checks also for a pooled connection: what is refused must be refused the same way every time.
+	// Every request is checked, including one for an idle connection: refusals must not depend on the pool.
 	if e := x.prepare(); e != nil {
 		return nil, e
 	}
@@ -169,15 +169,15 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
 	if resp != nil {
 		resp.Duration = time.Since(x.start)
 	}
-	if e != nil { // not just "return resp, e": a nil *Error in an error is not nil
+	if e != nil { // a nil *Error in an error would not be nil
 		return resp, e
 	}
 	return resp, nil
 }
 
-// CheckURL refuses what [Client.Do] would refuse without asking the DNS: a URL that is not http or https, a literal
-// address or a spelling of localhost that the guard does not let through. It is for saying so when a URL is saved,
-// with the same text. The error is an [*Error] of kind [KindBlocked].
+// CheckURL returns the error, of kind [KindBlocked], with which [Client.Do] would refuse the URL before any DNS lookup:
+// when it is not http or https, or when its host is a literal address or a form of localhost that the guard refuses.
+// Use it to report such an error when a URL is saved.
 func (c *Client) CheckURL(_ context.Context, rawURL string) error {
 	t, e := parseTarget(rawURL)
 	if e == nil {

@@ -14,12 +14,12 @@ import (
 	"time"
 )
 
-// rawServer answers with whatever bytes a test wants.
+// rawServer is a server that sends arbitrary bytes.
 type rawServer struct {
 	url      string
 	addr     string
 	conns    atomic.Int32 // accepted
-	requests atomic.Int32 // read whole by readRequest
+	requests atomic.Int32 // completely read
 }
 
 // peer is the server's side of one connection.
@@ -45,7 +45,7 @@ func (p *peer) request() (*http.Request, string, error) {
 
 func (p *peer) say(s string) { _, _ = io.WriteString(p.Conn, s) }
 
-// serveRaw runs handle for each connection, and closes them all when the test ends.
+// serveRaw runs handle for each connection and closes all connections when the test ends.
 func serveRaw(t testing.TB, handle func(*peer)) *rawServer {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -92,11 +92,12 @@ func okForever(p *peer) {
 		if err != nil || n == 0 {
 			return
 		}
-		p.say("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Length: 2\r\n\r\nok")
+		p.say("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\n" +
+			"Content-Length: 2\r\n\r\nok")
 	}
 }
 
-// newClient makes a client that may dial loopback, and closes it with the test.
+// newClient returns a client that may dial loopback. It is closed when the test ends.
 func newClient(t testing.TB, o Options) *Client {
 	t.Helper()
 	if o.Allow == nil {
@@ -110,7 +111,7 @@ func newClient(t testing.TB, o Options) *Client {
 	return c
 }
 
-// answerOnce reads a request, says s and hangs up.
+// answerOnce reads a request, sends s and closes the connection.
 func answerOnce(s string) func(*peer) {
 	return func(p *peer) {
 		if _, _, err := p.request(); err == nil {
@@ -128,7 +129,7 @@ func asError(t *testing.T, err error) *Error {
 	return e
 }
 
-// TestAnswers holds what each kind of answer becomes. All servers hang up after they said it.
+// TestAnswers checks the result for each kind of response. All servers close the connection after it.
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -158,7 +159,8 @@ func TestAnswers(t *testing.T) {
 		{name: "304", answer: "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", status: 304},
 		{name: "HEAD", method: "HEAD", answer: "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", status: 200},
 		{name: "1xx",
-			answer: "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", status: 200, body: "ok"},
+			answer: "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" +
+				"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", status: 200, body: "ok"},
 		{name: "101", answer: "HTTP/1.1 101 Switching Protocols\r\n\r\n", kind: KindProtocol},
 		{name: "redirect",
 			answer: "HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n",

@@ -14,22 +14,23 @@ import (
 // The kinds of [Error].
 const (
 	KindDNS      = "dns"      // the name could not be resolved
-	KindConnect  = "connect"  // no connection, or it broke before an answer
-	KindTLS      = "tls"      // the handshake failed, or the certificate is not good
-	KindTimeout  = "timeout"  // a time limit ran out
-	KindProtocol = "protocol" // the answer was not HTTP, or broke off
-	KindBlocked  = "blocked"  // nothing was dialled: the address is not allowed, or the request cannot be sent as it is
-	KindCanceled = "canceled" // the caller's context ended, or the client was closed; says nothing of the receiver
+	KindConnect  = "connect"  // no connection, or it ended before a response
+	KindTLS      = "tls"      // the handshake failed, or the certificate is invalid
+	KindTimeout  = "timeout"  // a time limit was exceeded
+	KindProtocol = "protocol" // the response was not HTTP, or incomplete
+	KindBlocked  = "blocked"  // nothing was dialed: the address is not allowed, or the request is malformed
+	KindCanceled = "canceled" // the caller's context was canceled, or the client was closed
 )
 
 // ErrClosed is matched by the errors of exchanges that [Client.Close] ended.
 var ErrClosed = errors.New("egress: client closed")
 
-// Error says why there is no whole answer. Message is safe to show to the owner of the URL: it holds no credentials.
+// Error says why there is no complete response. Message is safe to show to the owner of the URL: it contains no
+// credentials.
 type Error struct {
 	Kind    string
 	Message string
-	Remote  string // address and port that were dialled, or ""
+	Remote  string // address and port that were dialed, or ""
 	Err     error  // the cause, for errors.Is; may be nil
 }
 
@@ -39,24 +40,27 @@ func (e *Error) Error() string { return e.Message }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// blocked returns an Error of kind KindBlocked.
 func blocked(format string, args ...any) *Error {
 	return &Error{Kind: KindBlocked, Message: fmt.Sprintf(format, args...)}
 }
 
-// protocolError is what a receiver's answer did wrong, in words.
+// protocolError says what is wrong with a response.
 type protocolError string
 
 func (e protocolError) Error() string { return string(e) }
 
-// fail turns what a step of the exchange met into an Error. kind and doing say what the step was; whether time ran
-// out, the caller gave up or the client was closed goes before it.
+// fail returns the Error for a failed step of the exchange. kind and doing describe the step, but a closed client, a
+// canceled context and a timeout have precedence.
 func (x *exchange) fail(kind, doing, remote string, err error) *Error {
 	e := &Error{Kind: kind, Remote: remote, Err: err}
 	switch {
 	case context.Cause(x.c.life) != nil:
-		e.Kind, e.Err, e.Message = KindCanceled, ErrClosed, "stopped "+doing+": hookyard is shutting down"
+		e.Kind, e.Err = KindCanceled, ErrClosed
+		e.Message = "stopped " + doing + ": hookyard is shutting down"
 	case errors.Is(x.ctx.Err(), context.Canceled):
-		e.Kind, e.Err, e.Message = KindCanceled, x.ctx.Err(), "stopped "+doing+": canceled"
+		e.Kind, e.Err = KindCanceled, x.ctx.Err()
+		e.Message = "stopped " + doing + ": canceled"
 	case isTimeout(err) || x.ctx.Err() != nil:
 		e.Kind = KindTimeout
 		e.Message = fmt.Sprintf("%s took too long: the limit is %s", doing, x.limit(kind))
@@ -74,7 +78,7 @@ func isTimeout(err error) bool {
 	return errors.As(err, &n) && n.Timeout()
 }
 
-// reason says an error without the layers that Go wraps it in.
+// reason returns the text of the innermost useful error in err.
 func reason(err error) string {
 	var p protocolError
 	if errors.As(err, &p) {

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// oneWrite is the body size up to which header and body go out in one write, from a copy. Such a write does not wait
-// for the receiver: a socket takes this much at once. Larger bodies are written beside the reading, as a receiver may
-// answer, and stop reading, before it has all.
+// oneWrite is the size up to which a body is copied behind the header and sent in one write. A socket buffers this
+// much, so the write does not wait for the receiver. A larger body is written concurrently with reading, because a
+// receiver may respond, and stop reading, before it has received everything.
 const oneWrite = 32 << 10
 
 // exchange is one call of Do.
@@ -26,14 +26,14 @@ type exchange struct {
 	sending  sending
 }
 
-// sending is the writing of the request. While done is open, err and at belong to the goroutine that writes.
+// sending is the state of writing the request. Until done is closed, err and at belong to the writing goroutine.
 type sending struct {
-	done chan struct{} // nil when it was written at once
+	done chan struct{} // nil if the request was sent in one write
 	err  error
 	at   time.Time // of the last byte
 }
 
-// prepare refuses what cannot be sent, before anything is.
+// prepare parses and checks the request.
 func (x *exchange) prepare() *Error {
 	var e *Error
 	if x.target, e = x.c.target(x.r.URL); e != nil {
@@ -62,14 +62,14 @@ func (x *exchange) prepare() *Error {
 	return nil
 }
 
-// run makes the exchange on an idle connection, or else on a new one.
+// run performs the exchange on an idle connection, or on a new one if there is none.
 //
-// An idle connection may be closed by the other side at any moment, also just when it is used. When it ends before the
-// answer's first byte, the request is sent once more on a new connection. The receiver may have seen the first: that
-// is within the promise of at least once, and it knows a repeat by its webhook-id.
+// The receiver may close an idle connection at any moment. If the connection ends before the first byte of the
+// response, run sends the request once more on a new connection. The receiver may have processed the first: delivery is
+// at least once, and the webhook-id identifies the repeat.
 func (x *exchange) run() (*Response, *Error) {
 	if cn := x.c.pool.take(x.target.key, x.start); cn != nil {
-		resp, e := x.on(cn)
+		resp, e := x.perform(cn)
 		if e == nil || e.Kind != KindConnect {
 			return resp, e
 		}
@@ -78,13 +78,13 @@ func (x *exchange) run() (*Response, *Error) {
 	if e != nil {
 		return nil, e
 	}
-	return x.on(cn)
+	return x.perform(cn)
 }
 
-// on makes the exchange on cn, and keeps cn or closes it.
-func (x *exchange) on(cn *conn) (*Response, *Error) {
-	cn.read, cn.limit = 0, maxAnswerHeader
-	_ = cn.raw.SetDeadline(x.deadline) // fails on a closed connection only, as the write then does
+// perform performs the exchange on cn and then returns cn to the pool or closes it.
+func (x *exchange) perform(cn *conn) (*Response, *Error) {
+	cn.read, cn.limit = 0, maxResponseHeader
+	_ = cn.raw.SetDeadline(x.deadline) // fails only on a closed connection, and then the write fails too
 	stop := func() bool { return true }
 	if x.ctx.Done() != nil {
 		stop = context.AfterFunc(x.ctx, cn.interrupt)
@@ -93,12 +93,12 @@ func (x *exchange) on(cn *conn) (*Response, *Error) {
 	x.send(cn)
 	resp, keep, e := x.receive(cn, b)
 	sent := x.sent(cn)
-	calm := stop() // else interrupt may come at any time
+	uninterrupted := stop() // otherwise interrupt may still be called
 	if resp != nil {
 		resp.Timing = x.timing
 		resp.Timing.Wait = max(cn.first.Sub(x.sending.at), 0)
 	}
-	if keep && sent && calm && e == nil {
+	if keep && sent && uninterrupted && e == nil {
 		x.c.pool.put(cn, time.Now())
 	} else {
 		x.c.pool.drop(cn)
@@ -107,8 +107,8 @@ func (x *exchange) on(cn *conn) (*Response, *Error) {
 	return resp, e
 }
 
-// send writes the request, or starts to. A failure shows in sent; the answer is read even then, because a receiver
-// that refuses a request may answer and hang up.
+// send writes the request, or starts writing it. It does not return an error, because a receiver that refuses a request
+// may respond and close the connection: the response is read anyway, and sent reports the failure.
 func (x *exchange) send(cn *conn) {
 	x.sending = sending{}
 	buf := x.c.writer()
@@ -131,7 +131,8 @@ func (x *exchange) send(cn *conn) {
 	}()
 }
 
-// sent says whether the whole request was written. It ends a writing that is still under way: nobody reads the rest.
+// sent reports whether the whole request was written. It aborts a write that is still in progress: the receiver does
+// not read the rest.
 func (x *exchange) sent(cn *conn) bool {
 	if x.sending.done == nil {
 		return x.sending.err == nil
@@ -146,7 +147,7 @@ func (x *exchange) sent(cn *conn) bool {
 	}
 }
 
-// receive reads the answer. keep says that the connection is ready for another exchange.
+// receive reads the response. keep reports whether the connection is ready for another exchange.
 func (x *exchange) receive(cn *conn, b *reader) (resp *Response, keep bool, e *Error) {
 	h, err := b.head()
 	for err == nil && h.status < 200 {
@@ -154,7 +155,7 @@ func (x *exchange) receive(cn *conn, b *reader) (resp *Response, keep bool, e *E
 			err = protocolError("the answer is 101, which was not asked for")
 			break
 		}
-		h, err = b.head() // 100 and 103 announce the real one
+		h, err = b.head() // 100 and 103 precede the final response
 	}
 	if err != nil && cn.read == 0 {
 		return nil, false, x.fail(KindConnect, "waiting for the answer", cn.remote, err)
@@ -164,8 +165,8 @@ func (x *exchange) receive(cn *conn, b *reader) (resp *Response, keep bool, e *E
 	}
 	resp = &Response{Status: h.status, Header: h.header, Remote: cn.remote}
 	limit := max(x.r.MaxBody, 0)
-	// Chunks of one byte cost six on the wire; more than that is no honest framing.
-	cn.limit = 8*int64(limit) + maxAnswerHeader
+	// A chunk of one byte takes six on the wire. A receiver that needs more is misbehaving.
+	cn.limit = 8*int64(limit) + maxResponseHeader
 	f, err := h.framing(x.method)
 	whole := false
 	if err == nil {
@@ -177,16 +178,18 @@ func (x *exchange) receive(cn *conn, b *reader) (resp *Response, keep bool, e *E
 	return resp, whole && f.keepAlive && b.r == b.w, nil
 }
 
+// reader returns a buffer over cn.
 func (c *Client) reader(cn *conn) *reader {
 	b, ok := c.readers.Get().(*reader)
 	if !ok {
 		b = &reader{}
 	}
-	b.src, b.r, b.w = cn, 0, 0
+	b.src = cn
+	b.r, b.w = 0, 0
 	return b
 }
 
-// recycle keeps a buffer of usual size for another exchange.
+// recycle returns a buffer to the pool, unless it has grown too large.
 func (c *Client) recycle(b *reader) {
 	b.src = nil
 	if len(b.buf) <= 4*readerSize {
@@ -194,6 +197,7 @@ func (c *Client) recycle(b *reader) {
 	}
 }
 
+// writer returns a buffer to write a request into.
 func (c *Client) writer() *[]byte {
 	if buf, ok := c.writers.Get().(*[]byte); ok {
 		return buf

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// endless writes head, then piece over and over.
+// endless writes head and then piece repeatedly.
 func endless(head, piece string) func(*peer) {
 	return func(p *peer) {
 		if _, _, err := p.request(); err != nil {
@@ -29,7 +29,7 @@ func endless(head, piece string) func(*peer) {
 	}
 }
 
-// drip writes a byte now and then, so that no single read takes long.
+// drip writes single bytes at intervals, so that no single read takes long.
 func drip(head, piece string) func(*peer) {
 	return func(p *peer) {
 		if _, _, err := p.request(); err != nil {
@@ -46,7 +46,7 @@ func drip(head, piece string) func(*peer) {
 	}
 }
 
-// silent reads and never answers.
+// silent reads and never responds.
 func silent(p *peer) { _, _ = io.Copy(io.Discard, p.Reader) }
 
 func TestHostile(t *testing.T) {
@@ -56,7 +56,7 @@ func TestHostile(t *testing.T) {
 		name   string
 		handle func(*peer)
 		status int
-		kind   string // "" for an answer that is only cut
+		kind   string // "" for a response that is only truncated
 	}{
 		{"silent", silent, 0, KindTimeout},
 		{"drips header", drip(head, "x"), 0, KindTimeout},
@@ -149,8 +149,8 @@ func TestKeepAlive(t *testing.T) {
 	}
 }
 
-// TestDeadIdle has the server hang up after each answer without saying so. The second request meets the dead
-// connection and goes out once more on a new one; on that, a hang-up is an error.
+// TestDeadIdle has the server close the connection after each response without announcing it. The second request is
+// sent on the dead connection and once more on a new one. If that one is closed too, the result is an error.
 func TestDeadIdle(t *testing.T) {
 	t.Parallel()
 	closed := make(chan struct{})
@@ -165,7 +165,7 @@ func TestDeadIdle(t *testing.T) {
 			close(closed)
 			return
 		}
-		_, _, _ = p.request() // the second connection takes another request and hangs up on it
+		_, _, _ = p.request() // the second connection reads another request and closes
 	})
 	c := newClient(t, Options{})
 	if _, err := c.Do(t.Context(), &Request{URL: s.url}); err != nil {
@@ -184,7 +184,7 @@ func TestDeadIdle(t *testing.T) {
 	}
 }
 
-// TestNoRetryAfterAnswer has a reused connection break off in an answer: that must not be sent again.
+// TestNoRetryAfterAnswer has a reused connection end within a response: the request must not be sent again.
 func TestNoRetryAfterAnswer(t *testing.T) {
 	t.Parallel()
 	s := serveRaw(t, func(p *peer) {
@@ -304,7 +304,7 @@ func TestLargeBody(t *testing.T) {
 	}
 }
 
-// TestEarlyAnswer has a receiver that answers from the header alone and reads no body.
+// TestEarlyAnswer has a receiver that responds after the header and reads no body.
 func TestEarlyAnswer(t *testing.T) {
 	t.Parallel()
 	done := make(chan struct{})
@@ -346,7 +346,8 @@ func TestRequestOnTheWire(t *testing.T) {
 	}
 	want := "PUT /hook/a%20b?q=%C3%BC%20z HTTP/1.1\r\nHost: " + s.addr +
 		"\r\nX-GitHub-Event: push\r\nX-Two: b\r\nX-Two: a\r\n" +
-		"webhook-id: evt_1\r\nUser-Agent: hookyard/1\r\nAuthorization: Basic dXNlcjpwYXNz\r\nContent-Length: 2\r\n\r\n{}"
+		"webhook-id: evt_1\r\nUser-Agent: hookyard/1\r\nAuthorization: Basic dXNlcjpwYXNz\r\n" +
+		"Content-Length: 2\r\n\r\n{}"
 	if g := <-got; g != want {
 		t.Errorf("sent\n%q, want\n%q", g, want)
 	}
@@ -400,7 +401,8 @@ func TestAnswerHeader(t *testing.T) {
 	t.Parallel()
 	s := serveRaw(t,
 		answerOnce(
-			"HTTP/1.1 200 OK\r\nx-a: 1\r\nX-A:2\t\r\nX-Fold: one\r\n  two\r\n\tthree\r\nX-Nul: a\x00b\rc\x7f\r\nX-Empty:\r\nContent-Length: 0\r\n\r\n"))
+			"HTTP/1.1 200 OK\r\nx-a: 1\r\nX-A:2\t\r\nX-Fold: one\r\n  two\r\n\tthree\r\n"+
+				"X-Nul: a\x00b\rc\x7f\r\nX-Empty:\r\nContent-Length: 0\r\n\r\n"))
 	resp, err := newClient(t, Options{}).Do(t.Context(), &Request{URL: s.url})
 	if err != nil {
 		t.Fatal(err)

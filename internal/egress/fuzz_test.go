@@ -13,12 +13,13 @@ import (
 	"time"
 )
 
-// FuzzAnswer gives the bytes of a hostile server to a whole exchange, in pieces, and compares with net/http where both
-// take the answer.
+// FuzzAnswer runs an exchange with the bytes of a hostile server, in pieces, and compares the result with that of
+// net/http where both accept the response.
 func FuzzAnswer(f *testing.F) {
 	for _, s := range []string{
 		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
-		"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nX: y\r\n\r\n",
+		"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" +
+			"5;a=b\r\nhello\r\n0\r\nX: y\r\n\r\n",
 		"HTTP/1.0 404 Not Found\r\nX: a\r\n b\r\n\r\nrest", "HTTP/1.1 204\r\n\r\n", "HTTP/1.1 200 OK\n\nx",
 		"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "\r\n\r\n",
 		"HTTP/1.1 200 \r\n\r\r\n\n",
@@ -53,7 +54,7 @@ func FuzzAnswer(f *testing.F) {
 		}
 		cn := &conn{nc: near, raw: near, remote: "pipe"}
 		c.pool.add(cn)
-		resp, e := x.on(cn)
+		resp, e := x.perform(cn)
 		if idle := c.pool.take(cn.key, x.start); idle != nil {
 			c.pool.drop(idle)
 		}
@@ -78,13 +79,13 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-// compare holds an answer that was taken whole against net/http's reading of the same bytes.
+// compare compares a complete response with what net/http reads from the same bytes.
 func compare(t *testing.T, answer []byte, got *Response) {
 	r := bufio.NewReader(bytes.NewReader(answer))
 	for {
 		want, err := http.ReadResponse(r, &http.Request{Method: "POST"})
 		if err != nil {
-			return // net/http is stricter here and there
+			return // net/http is stricter in places
 		}
 		if want.StatusCode < 200 {
 			continue
@@ -100,8 +101,8 @@ func compare(t *testing.T, answer []byte, got *Response) {
 	}
 }
 
-// FuzzURL holds that what the guard lets through is a public address or a clean name, and that nothing of a URL can
-// leave its place in the request.
+// FuzzURL checks that the guard passes only public addresses and clean names, and that no part of a URL can escape its
+// place in the request.
 func FuzzURL(f *testing.F) {
 	for _, s := range []string{
 		"http://127.0.0.1/", "http://0x7f.1/", "https://[::ffff:10.0.0.1]:8/x?y", "http://u:p@example.com:80/a b?c d#e",

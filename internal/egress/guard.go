@@ -6,19 +6,19 @@ import (
 	"strings"
 )
 
-// special is one range that is not a receiver on the public internet.
+// special is a range of addresses that are not public receivers.
 type special struct {
 	prefix netip.Prefix
 	what   string
 }
 
-// guard says which addresses may be dialled. It is not changed after newGuard.
+// guard decides which addresses may be dialed. It is immutable.
 type guard struct {
 	v4, v6   []special
 	nat64    netip.Prefix
 	global   netip.Prefix
-	prefixes []netip.Prefix  // allowed although special
-	hosts    map[string]bool // names allowed wherever they point
+	prefixes []netip.Prefix  // allowed although they are special
+	hosts    map[string]bool // names allowed with any address
 	suffixes []string        // ".suffix" for *.suffix
 }
 
@@ -32,15 +32,14 @@ func newGuard(allow []string) (guard, error) {
 	}
 	for _, entry := range allow {
 		if !g.allow(strings.TrimSpace(entry)) {
-			return guard{},
-				fmt.Errorf("--allow-target %q: want an address, a range such as 10.0.0.0/8, a host name, or *.suffix",
-					entry)
+			return guard{}, fmt.Errorf("--allow-target %q: want an address, a range such as 10.0.0.0/8, a host name, "+
+				"or *.suffix", entry)
 		}
 	}
 	return g, nil
 }
 
-// allow adds one entry and says whether it could be read.
+// allow adds one entry and reports whether it is valid.
 func (g *guard) allow(entry string) bool {
 	if p, err := netip.ParsePrefix(entry); err == nil {
 		if p.Addr().Is4In6() {
@@ -70,7 +69,7 @@ func (g *guard) allow(entry string) bool {
 	return true
 }
 
-// allowsHost says whether a name may point anywhere.
+// allowsHost reports whether a name is allowed with any address.
 func (g *guard) allowsHost(name string) bool {
 	if g.hosts[name] {
 		return true
@@ -83,7 +82,7 @@ func (g *guard) allowsHost(name string) bool {
 	return false
 }
 
-// refuse says what speaks against dialling an address, or "" when nothing does.
+// refuse returns what an address that must not be dialed is used for, or "" if it may be dialed.
 func (g *guard) refuse(a netip.Addr) string {
 	a = a.WithZone("").Unmap()
 	for _, p := range g.prefixes {
@@ -94,6 +93,7 @@ func (g *guard) refuse(a netip.Addr) string {
 	return g.classify(a)
 }
 
+// classify returns the special use of an address, or "" for a public one.
 func (g *guard) classify(a netip.Addr) string {
 	if !a.IsValid() {
 		return "not an address"
@@ -112,7 +112,7 @@ func (g *guard) classify(a netip.Addr) string {
 	if what := find(g.v6, a); what != "" {
 		return what
 	}
-	// IANA has given out global unicast addresses from 2000::/3 only; all else is reserved.
+	// IANA has allocated global unicast addresses from 2000::/3 only. All others are reserved.
 	if !g.global.Contains(a) {
 		return "reserved use"
 	}
@@ -128,7 +128,7 @@ func find(ranges []special, a netip.Addr) string {
 	return ""
 }
 
-// checkTarget refuses what can be refused without asking the DNS.
+// checkTarget refuses targets that can be refused without a DNS lookup.
 func (g *guard) checkTarget(t *target) *Error {
 	if t.addr.IsValid() {
 		if what := g.refuse(t.addr); what != "" {
@@ -140,14 +140,14 @@ func (g *guard) checkTarget(t *target) *Error {
 	if t.host != "localhost" && !strings.HasSuffix(t.host, ".localhost") || g.allowsHost(t.host) {
 		return nil
 	}
-	// RFC 6761 section 6.3: these names are this machine, whatever a resolver or proxy makes of them.
+	// RFC 6761 section 6.3: these names are this machine, whatever a resolver or proxy says.
 	if g.refuse(netip.AddrFrom4([4]byte{127, 0, 0, 1})) == "" || g.refuse(netip.IPv6Loopback()) == "" {
 		return nil
 	}
 	return blocked("%s is this machine and is not sent to; --allow-target %s would allow it", t.host, t.host)
 }
 
-// choose returns those of a name's addresses that may be dialled.
+// choose returns the addresses that may be dialed, and an error if there are none.
 func (g *guard) choose(t *target, addrs []netip.Addr) ([]netip.Addr, *Error) {
 	if g.allowsHost(t.host) {
 		return addrs, nil
@@ -163,18 +163,17 @@ func (g *guard) choose(t *target, addrs []netip.Addr) ([]netip.Addr, *Error) {
 		}
 	}
 	if len(ok) == 0 {
-		return nil,
-			blocked("%s resolves to %s and is not sent to; --allow-target %s, or the address or its range, would allow it",
-				t.host, strings.Join(why, ", "), t.host)
+		return nil, blocked("%s resolves to %s and is not sent to; --allow-target %s, or the address or its range, "+
+			"would allow it", t.host, strings.Join(why, ", "), t.host)
 	}
 	return ok, nil
 }
 
-// range text of the IANA registries, one "prefix what" a line, the narrower before the wider.
+// The ranges of the IANA registries, a line "prefix use" for each, narrower ranges first.
 const (
 	// https://www.iana.org/assignments/iana-ipv4-special-registry, and multicast (RFC 5771). Ranges that the registry
-	// calls globally reachable (AS112, AMT, the anycast addresses in 192.0.0.0/24) are infrastructure, no receivers.
-	// The last is public in form, but from a virtual machine in Azure it is the host's control channel.
+	// calls globally reachable (AS112, AMT, the anycast addresses in 192.0.0.0/24) are infrastructure and not
+	// receivers. The last one is formally public, but on a virtual machine in Azure it is the host's control channel.
 	ipv4Ranges = `
 0.0.0.0/8 this network (RFC 791)
 10.0.0.0/8 private use (RFC 1918)
@@ -198,7 +197,7 @@ const (
 168.63.129.16/32 Azure's host services`
 
 	// https://www.iana.org/assignments/iana-ipv6-special-registry, site-local (RFC 3879), multicast (RFC 4291) and
-	// IPv4-compatible addresses (RFC 4291). 64:ff9b::/96 is looked through, see classify.
+	// IPv4-compatible addresses (RFC 4291). In 64:ff9b::/96 the embedded IPv4 address counts.
 	ipv6Ranges = `
 ::1/128 loopback (RFC 4291)
 ::/128 no host (RFC 4291)

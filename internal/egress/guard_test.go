@@ -58,11 +58,12 @@ func TestRefuse(t *testing.T) {
 		}
 	}
 	if g.refuse(netip.Addr{}) == "" {
-		t.Error("the zero address is let through")
+		t.Error("the zero address is allowed")
 	}
 }
 
-// TestRefuseOracle compares with an independent table made from the registries: what it denies we must.
+// TestRefuseOracle compares the guard with an independent table of the registries: what the table denies, it must
+// refuse.
 func TestRefuseOracle(t *testing.T) {
 	t.Parallel()
 	oracle := ssrf.New(ssrf.WithAnyPort())
@@ -72,7 +73,7 @@ func TestRefuseOracle(t *testing.T) {
 		denied, refused := oracle.SafeAddr(a) != nil, g.refuse(a) != ""
 		azure := a.Unmap() == netip.MustParseAddr("168.63.129.16")
 		switch {
-		case a.Is4In6(): // denied as a form by the oracle, looked through by us
+		case a.Is4In6(): // the table denies the form, the guard checks the embedded address
 			if refused != (g.refuse(a.Unmap()) != "") {
 				t.Errorf("%s is not treated as %s", a, a.Unmap())
 			}
@@ -106,7 +107,7 @@ func TestRefuseOracle(t *testing.T) {
 	}
 }
 
-// edges yields the first and last address of a prefix and the ones outside of them.
+// edges yields the first and last address of a prefix and their neighbors outside it.
 func edges(p netip.Prefix) func(func(netip.Addr) bool) {
 	return func(yield func(netip.Addr) bool) {
 		first := p.Masked().Addr()
@@ -159,10 +160,11 @@ func TestAllowBad(t *testing.T) {
 func TestCheckURL(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, Options{Allow: []string{"10.1.0.0/16", "dev.localhost"}})
-	for url, want := range map[string]string{ // part of the message, "" for fine
+	for url, want := range map[string]string{ // part of the message, "" if allowed
 		"https://example.com/x": "", "http://example.com:8080": "", "https://1.1.1.1/": "",
 		"https://[2606:4700::1]:8443/": "",
-		"http://10.1.2.3/":             "", "http://dev.localhost/": "", "https://bücher.example/": "", "http://a_b.example/": "",
+		"http://10.1.2.3/":             "", "http://dev.localhost/": "", "https://bücher.example/": "",
+		"http://a_b.example/":              "",
 		"https://user:secret@example.com/": "",
 
 		"http://127.0.0.1/":             "--allow-target 127.0.0.1",
@@ -226,7 +228,7 @@ func TestPunycode(t *testing.T) {
 	for in, want := range map[string]string{ // samples of RFC 3492 section 7.1, and names in use
 		"bücher":            "xn--bcher-kva",
 		"münchen":           "xn--mnchen-3ya",
-		"ليهمابتكلموشعربي؟": "", // its question mark is no letter
+		"ليهمابتكلموشعربي؟": "", // its question mark is not a letter
 		"他们为什么不说中文":         "xn--ihqwcrb4cv8a8dqg056pqjye",
 		"почемужеонинеговорятпорусски": "xn--b1abfaaepdrnnbgefbadotcwatmq2g4l",
 		"MajiでKoiする5秒前":                "xn--majikoi5-783gue6qz075azm5e",

@@ -80,7 +80,13 @@ func asciiLabel(label string) (string, bool) {
 
 // punycode encodes a label as RFC 3492 section 6.3 says, whose names it keeps.
 func punycode(label []rune) string {
-	const base, tMin, tMax, skew, damp = 36, 1, 26, 38, 700
+	const (
+		base = 36
+		tMin = 1
+		tMax = 26
+		skew = 38
+		damp = 700
+	)
 	digit := func(d int) byte {
 		if d < 26 {
 			return byte('a' + d)
@@ -97,7 +103,8 @@ func punycode(label []rune) string {
 	if basic > 0 {
 		out = append(out, '-')
 	}
-	n, delta, bias := rune(utf8.RuneSelf), 0, 72
+	n := rune(utf8.RuneSelf)
+	delta, bias := 0, 72
 	for handled := basic; handled < len(label); {
 		next := rune(unicode.MaxRune)
 		for _, r := range label {

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// pool keeps idle connections and knows all open ones, so that Close can end them.
+// pool holds the idle connections, and tracks all open ones so that Close can end them.
 //
-// Idle connections stand in two orders: by key, newest last, for taking the one most likely still alive; and in a list
-// by age, for closing the oldest when there are too many or their time is over.
+// Idle connections are in two structures: by key, newest last, because the newest is most likely still alive; and in a
+// list by age, to close the oldest when there are too many or they have expired.
 type pool struct {
 	perHost, max int // set before use
 
@@ -19,10 +19,10 @@ type pool struct {
 	oldest *conn
 	newest *conn
 	idle   int
-	reaper *time.Timer // closes what was idle too long; nil while nothing is
+	reaper *time.Timer // closes expired connections; nil while none is idle
 }
 
-// add makes a new connection known; it says no when the pool is closed.
+// add tracks a new connection. It returns false if the pool is closed.
 func (p *pool) add(cn *conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -37,7 +37,7 @@ func (p *pool) add(cn *conn) bool {
 	return true
 }
 
-// take returns the idle connection used last, or nil.
+// take removes and returns the most recently used idle connection for k, or nil.
 func (p *pool) take(k key, now time.Time) *conn {
 	p.mu.Lock()
 	for {
@@ -58,7 +58,7 @@ func (p *pool) take(k key, now time.Time) *conn {
 	}
 }
 
-// put keeps a connection for later use.
+// put adds a connection to the idle ones and closes those beyond the limits.
 func (p *pool) put(cn *conn, now time.Time) {
 	p.mu.Lock()
 	var surplus [2]*conn
@@ -92,7 +92,7 @@ func (p *pool) drop(cn *conn) {
 	cn.hangUp()
 }
 
-// link and unlink are called with mu held.
+// link adds cn to both structures. The caller holds mu.
 func (p *pool) link(cn *conn, now time.Time) {
 	cn.idleSince = now
 	p.byKey[cn.key] = append(p.byKey[cn.key], cn)
@@ -109,14 +109,15 @@ func (p *pool) link(cn *conn, now time.Time) {
 	}
 }
 
+// unlink removes cn from both structures. The caller holds mu.
 func (p *pool) unlink(cn *conn) {
 	list := p.byKey[cn.key]
 	last := len(list) - 1
 	if list[last] != cn {
-		copy(list, list[1:]) // whatever is not taken from the end is the oldest of its key
+		copy(list, list[1:]) // a connection that is not the last is the oldest of its key
 	}
 	list[last] = nil
-	p.byKey[cn.key] = list[:last] // kept when empty, as it is filled again in a moment; see reap
+	p.byKey[cn.key] = list[:last] // reap deletes empty lists: this one is likely to be used again soon
 	if cn.older != nil {
 		cn.older.newer = cn.newer
 	} else {
@@ -131,13 +132,13 @@ func (p *pool) unlink(cn *conn) {
 	p.idle--
 }
 
-// reap closes what has been idle too long and comes back when the next is due.
+// reap closes expired connections and schedules its next run.
 func (p *pool) reap() {
 	now := time.Now()
-	var over []*conn
+	var expired []*conn
 	p.mu.Lock()
 	for p.oldest != nil && now.Sub(p.oldest.idleSince) >= idleTimeout {
-		over = append(over, p.oldest)
+		expired = append(expired, p.oldest)
 		p.unlink(p.oldest)
 	}
 	for k, list := range p.byKey {
@@ -150,17 +151,20 @@ func (p *pool) reap() {
 		p.reaper = time.AfterFunc(idleTimeout-now.Sub(p.oldest.idleSince), p.reap)
 	}
 	p.mu.Unlock()
-	for _, cn := range over {
+	for _, cn := range expired {
 		p.drop(cn)
 	}
 }
 
-// close closes every connection, idle or not, for good.
+// close closes every connection, idle or not. The pool accepts no more.
 func (p *pool) close() {
 	p.mu.Lock()
 	p.closed = true
 	open := p.open
-	p.open, p.byKey, p.oldest, p.newest, p.idle = nil, nil, nil, nil, 0
+	p.open = nil
+	p.byKey = nil
+	p.oldest, p.newest = nil, nil
+	p.idle = 0
 	if p.reaper != nil {
 		p.reaper.Stop()
 	}

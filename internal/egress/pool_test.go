@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// idleConn returns a connection and a function that says whether it is open still.
+// idleConn returns a connection and a function that reports whether it is open.
 func idleConn(t *testing.T, p *pool, host string) (*conn, func() bool) {
 	t.Helper()
 	near, far := net.Pipe()
@@ -45,17 +45,17 @@ func TestPoolOrderAndBounds(t *testing.T) {
 		p.put(a2, now)
 		p.put(a3, now)
 		if a1Open() {
-			t.Error("the oldest beyond the bound for its host was kept")
+			t.Error("the oldest beyond the limit for its host was kept")
 		}
 		b1, _ := idleConn(t, p, "b")
 		c1, _ := idleConn(t, p, "c")
 		p.put(b1, now)
-		p.put(c1, now) // a2 is the oldest of all and goes
+		p.put(c1, now) // a2 is the oldest of all and is closed
 		if got := p.take(key{host: "a"}, now); got != a3 {
 			t.Error("not the newest of its host")
 		}
 		if got := p.take(key{host: "a"}, now); got != nil {
-			t.Error("the oldest beyond the bound for all was kept")
+			t.Error("the oldest beyond the limit for all was kept")
 		}
 		if got := p.take(key{host: "a", tls: true}, now); got != nil {
 			t.Error("plain for TLS")
@@ -66,7 +66,7 @@ func TestPoolOrderAndBounds(t *testing.T) {
 		p.put(a3, now)
 		p.close()
 		if p.add(b1) {
-			t.Error("a closed pool takes connections")
+			t.Error("a closed pool accepts connections")
 		}
 	})
 }
@@ -86,7 +86,7 @@ func TestPoolReaps(t *testing.T) {
 		}
 		p.mu.Lock()
 		if _, ok := p.byKey[key{host: "a"}]; ok {
-			t.Error("an empty list stays")
+			t.Error("an empty list remains")
 		}
 		p.mu.Unlock()
 		time.Sleep(idleTimeout)
@@ -119,7 +119,7 @@ func TestPoolOff(t *testing.T) {
 	}
 }
 
-// TestQuietConnection ages an idle connection by hand: when its server hung up, or spoke, it is not used.
+// TestQuietConnection backdates an idle connection. One that the server closed or sent data on must not be used.
 func TestQuietConnection(t *testing.T) {
 	t.Parallel()
 	for parting, reused := range map[string]bool{"": false, "HTTP/1.1 408 Request Timeout\r\n\r\n": false,

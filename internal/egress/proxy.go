@@ -10,7 +10,7 @@ import (
 	"strconv"
 )
 
-// proxyFunc reads the Proxy option.
+// proxyFunc parses the option Proxy. The result is nil for no proxy.
 func proxyFunc(option string) (func(*http.Request) (*url.URL, error), error) {
 	switch option {
 	case "":
@@ -20,13 +20,13 @@ func proxyFunc(option string) (func(*http.Request) (*url.URL, error), error) {
 	}
 	u, err := url.Parse(option)
 	if err != nil || u.Scheme != "http" || u.Hostname() == "" {
-		// not quoted: it may hold a password
+		// not quoted: it may contain a password
 		return nil, errors.New(`--proxy: want "env" or a URL such as http://proxy.example:3128`)
 	}
 	return http.ProxyURL(u), nil
 }
 
-// proxyFor returns the proxy for a target with its port filled in, or nil for none.
+// proxyFor returns the proxy for a target, with a port, or nil for none.
 func (c *Client) proxyFor(t *target) (*url.URL, *Error) {
 	if c.proxy == nil {
 		return nil, nil
@@ -49,8 +49,8 @@ func (c *Client) proxyFor(t *target) (*url.URL, *Error) {
 	return &url.URL{Scheme: "http", User: u.User, Host: net.JoinHostPort(u.Hostname(), port)}, nil
 }
 
-// throughProxy makes a fresh connection to a proxy one to the target: a tunnel for https; for http the proxy is told
-// the whole URL with each request.
+// throughProxy prepares a new connection to a proxy. For https it opens a tunnel; for http, each request will contain
+// the whole URL.
 func (x *exchange) throughProxy(ctx context.Context, cn *conn, proxy *url.URL) *Error {
 	auth := ""
 	if proxy.User != nil {
@@ -75,7 +75,7 @@ func (x *exchange) throughProxy(ctx context.Context, cn *conn, proxy *url.URL) *
 	return nil
 }
 
-// tunnel asks for one (RFC 9110 section 9.3.6) and returns the proxy's answer.
+// tunnel requests a tunnel (RFC 9110 section 9.3.6) and returns the status of the response.
 func (x *exchange) tunnel(cn *conn, auth string) (status int, err error) {
 	dest := net.JoinHostPort(x.target.host, x.target.port)
 	req := appendField([]byte("CONNECT "+dest+" HTTP/1.1\r\n"), "Host", dest)
@@ -85,7 +85,7 @@ func (x *exchange) tunnel(cn *conn, auth string) (status int, err error) {
 	if _, err := cn.raw.Write(append(req, "\r\n"...)); err != nil {
 		return 0, err
 	}
-	cn.limit = maxAnswerHeader
+	cn.limit = maxResponseHeader
 	b := reader{src: cn}
 	h, err := b.head()
 	if err == nil && b.r != b.w && h.status < 300 {

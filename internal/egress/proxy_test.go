@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// proxy speaks to all targets as if they were at one address, and notes what it was asked.
+// proxy connects every target to one address and records the requests.
 func proxy(t *testing.T, target string, asked chan<- string) *rawServer {
 	return serveRaw(t, func(p *peer) {
 		for {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// checkHeader refuses names and values that would change what a request says, line breaks above all.
+// checkHeader refuses names and values that would break the syntax of the request, such as line breaks.
 func checkHeader(h http.Header) *Error {
 	for name, values := range h {
 		if !isToken(name) {
@@ -24,7 +24,7 @@ func checkHeader(h http.Header) *Error {
 	return nil
 }
 
-// appendHeader writes the request line and header as cn's other side wants them. The header was checked.
+// appendHeader appends the request line and the checked header, in the form that the peer of cn expects.
 func (x *exchange) appendHeader(b []byte, cn *conn) []byte {
 	t := &x.target
 	b = append(b, x.method...)
@@ -38,8 +38,8 @@ func (x *exchange) appendHeader(b []byte, cn *conn) []byte {
 	if cn.proxyAuth != "" {
 		b = appendField(b, "Proxy-Authorization", cn.proxyAuth)
 	}
-	var room [32]string
-	names := room[:0]
+	var buf [32]string
+	names := buf[:0]
 	agent, auth := false, false
 	for name := range x.r.Header {
 		switch {
@@ -76,7 +76,7 @@ func appendField(b []byte, name, value string) []byte {
 	return append(b, "\r\n"...)
 }
 
-// isFraming names the fields that say where a request ends or what becomes of its connection (RFC 9110 section 7.6.1).
+// isFraming reports whether a header belongs to the framing or the connection (RFC 9110 section 7.6.1).
 func isFraming(name string) bool {
 	switch len(name) {
 	case len("TE"):

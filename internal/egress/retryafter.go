@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// maxRetryAfter is the longest wait that is believed; a receiver that is gone for longer is a matter for its owner.
+// maxRetryAfter bounds the wait that a receiver can request.
 const maxRetryAfter = 7 * 24 * time.Hour
 
-// RetryAfter returns how long a receiver asks to be left alone, from the Retry-After header: seconds or a date (RFC
-// 9110 section 10.2.3). Garbage, zero and the past are 0; the result is at most a week.
+// RetryAfter returns the wait that the header Retry-After requests, in seconds or as a date (RFC 9110 section 10.2.3).
+// It is 0 if the header is missing, malformed or in the past, and at most a week.
 func RetryAfter(h http.Header, now time.Time) time.Duration {
 	v := strings.TrimSpace(h.Get("Retry-After"))
 	if v == "" {
@@ -19,7 +19,7 @@ func RetryAfter(h http.Header, now time.Time) time.Duration {
 	}
 	if strings.Trim(v, "0123456789") == "" {
 		n, err := strconv.ParseInt(v, 10, 64)
-		if err != nil || n > int64(maxRetryAfter/time.Second) { // all digits: too many of them
+		if err != nil || n > int64(maxRetryAfter/time.Second) { // overflow
 			return maxRetryAfter
 		}
 		return time.Duration(n) * time.Second

@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// key says which connections are alike. The name, not the address, is in it: an open connection was checked when it
-// was dialled.
+// key identifies interchangeable connections. It holds the name and not the address, because an open connection was
+// checked when it was dialed.
 type key struct {
-	host     string // lower case ASCII, without a dot at the end, or an address in its canonical form
+	host     string // lower-case ASCII without a trailing dot, or a canonical address
 	port     string
 	tls      bool
 	insecure bool
 }
 
-// target is a URL taken apart.
+// target is a parsed URL.
 type target struct {
 	key
 	addr       netip.Addr // of a literal address, without zone
@@ -26,10 +26,10 @@ type target struct {
 	auth       string // value of the Authorization header for the URL's user and password, or ""
 }
 
-// maxTargets bounds what is remembered of URLs.
+// maxTargets bounds the cache of URLs.
 const maxTargets = 4096
 
-// target is parseTarget for URLs that come again and again, as hooks' do.
+// target is parseTarget with a cache, because most URLs are those of hooks and repeat.
 func (c *Client) target(raw string) (target, *Error) {
 	if t, ok := c.targets.Load(raw); ok {
 		return t.(target), nil
@@ -45,7 +45,7 @@ func (c *Client) target(raw string) (target, *Error) {
 	return t, e
 }
 
-// parseTarget reads a URL. Messages do not quote the URL: it may hold a password.
+// parseTarget parses a URL. Errors do not quote it, because it may contain a password.
 func parseTarget(raw string) (target, *Error) {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -70,8 +70,8 @@ func parseTarget(raw string) (target, *Error) {
 	return t, nil
 }
 
-// setHost takes a literal address or a name. A name whose last label is a number would be read as an IPv4 address by
-// some resolvers and proxies (0177.0.0.1, 2130706433, 0x7f.1), so it is refused as the WHATWG URL standard does.
+// setHost sets the host to a literal address or a name. Some resolvers and proxies parse a name whose last label is a
+// number as an IPv4 address (0177.0.0.1, 2130706433, 0x7f.1), so it is refused, as in the WHATWG URL standard.
 func (t *target) setHost(host string) *Error {
 	host = strings.TrimSuffix(host, ".")
 	if a, err := netip.ParseAddr(host); err == nil {
@@ -90,7 +90,7 @@ func (t *target) setHost(host string) *Error {
 	return nil
 }
 
-// isNumeric says whether a label is a number in one of the forms of inet_aton.
+// isNumeric reports whether a label is a number in one of the forms of inet_aton.
 func isNumeric(label string) bool {
 	if len(label) >= 2 && label[0] == '0' && label[1] == 'x' {
 		return strings.Trim(label[2:], "0123456789abcdef") == ""
@@ -98,6 +98,7 @@ func isNumeric(label string) bool {
 	return strings.Trim(label, "0123456789") == ""
 }
 
+// setPort sets the port, "" for that of the scheme, and the value of the header Host.
 func (t *target) setPort(port string) *Error {
 	standard := "80"
 	if t.tls {
@@ -124,8 +125,8 @@ func (t *target) setPort(port string) *Error {
 	return nil
 }
 
-// requestURI is the path and query as typed, where they can be sent so. [url.URL.RequestURI] would take %2F for a slash
-// when another character of the path has to be escaped.
+// requestURI returns path and query as the user wrote them, if possible. [url.URL.RequestURI] would decode %2F when
+// another character of the path needs escaping.
 func requestURI(u *url.URL) string {
 	path := u.RawPath
 	if path == "" {
@@ -140,7 +141,7 @@ func requestURI(u *url.URL) string {
 	return escapeRest(path)
 }
 
-// escapeRest percent-encodes what must not stand in a request line. net/url does it for the path, not for the query.
+// escapeRest percent-encodes bytes that must not appear in a request line. net/url does so in paths but not in queries.
 func escapeRest(uri string) string {
 	bad := func(c byte) bool { return c <= ' ' || c >= 0x7f || c == '"' || c == '<' || c == '>' }
 	clean := true

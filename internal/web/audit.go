@@ -26,5 +26,5 @@ func showAudit(v *visit) error {
 		p.Entries = p.Entries[:eventsShown]
 		p.Older = "?before=" + strconv.FormatInt(p.Entries[eventsShown-1].Key, 10)
 	}
-	return v.show(http.StatusOK, "Who changed what", p)
+	return v.show(http.StatusOK, "Audit log", p)
 }

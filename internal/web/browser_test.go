@@ -401,9 +401,9 @@ func (w *walk) preview(t *testing.T) {
 	s, b := w.s, w.b.in(t)
 	b.open(s.url + "/acme/shop/webhooks/billing/edit")
 	b.fill("[name=filter]", "data.amount = 207")
-	b.until(`document.getElementById("preview").textContent.includes("It would get 1 of the newest")`)
+	b.until(`document.getElementById("preview").textContent.includes("Matches 1 of the last")`)
 	b.fill("[name=filter]", "((")
-	b.until(`document.getElementById("preview").textContent.includes("It would get 0 of the newest")`)
+	b.until(`document.getElementById("preview").textContent.includes("Matches 0 of the last")`)
 }
 
 // withoutScripts checks that forms work without scripts.

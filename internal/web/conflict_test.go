@@ -38,7 +38,7 @@ func TestEditedTwice(t *testing.T) {
 			}
 			late := send("update", "revision", first, "description", "Theirs")
 			if late.StatusCode != http.StatusBadRequest || !strings.Contains(late.body, `value="Theirs"`) ||
-				!strings.Contains(late.body, "See what is there now") ||
+				!strings.Contains(late.body, "See the current version") ||
 				strings.Contains(late.body, `value="update"`) {
 				t.Errorf("%s: a stale form: status %d, %s", c.to, late.StatusCode, faultsOf(late.body))
 			}
@@ -61,8 +61,8 @@ func TestEditedWhenGone(t *testing.T) {
 	t.Parallel()
 	s, receiver := start(t, true)
 	s.stock(receiver)
-	for _, c := range []struct{ path, button string }{{"/acme/shop/webhooks/billing", "Add the hook"},
-		{"/acme/shop/sources/github", "Add the source"}} {
+	for _, c := range []struct{ path, button string }{{"/acme/shop/webhooks/billing", "Add hook"},
+		{"/acme/shop/sources/github", "Add source"}} {
 		if a := s.post(c.path, "do", "delete"); a.StatusCode != http.StatusSeeOther {
 			t.Fatalf("deleting %s: status %d", c.path, a.StatusCode)
 		}
@@ -106,7 +106,7 @@ func TestManyHooks(t *testing.T) {
 		strings.Contains(found, "<b>hook-58</b>") || !strings.Contains(found, "1 of 60 hooks") {
 		t.Error("a hook is not found by a part of its id")
 	}
-	if none := s.page(hooks + "?q=nothing"); !strings.Contains(none, "No hook of this project is like that.") {
+	if none := s.page(hooks + "?q=nothing"); !strings.Contains(none, "No matching hooks.") {
 		t.Error("finding nothing says nothing")
 	}
 }

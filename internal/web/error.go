@@ -46,7 +46,7 @@ func titleOf(status int) string {
 	case http.StatusForbidden:
 		return "Not allowed, or not found"
 	case http.StatusNotFound:
-		return "Nothing here"
+		return "Not found"
 	case http.StatusInternalServerError:
 		return "Something went wrong"
 	}

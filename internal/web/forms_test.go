@@ -180,10 +180,11 @@ func (v *visitor) sendAll(owner string, x shop, receiver string) {
 	v.send(hooks, hooks, "", map[string]string{"q": "acc"}, `document.querySelectorAll(".rows tbody tr").length === 1`)
 	made := hooks + "/made"
 	v.send(hooks, made, "test", nil, is(made)+` && document.querySelector(".note") !== null`)
-	v.send(hooks, made, "disable", nil, note("The hook is off. What it misses is kept and can be caught up on."))
+	v.send(hooks, made, "disable", nil,
+		note("The hook is disabled. Its events are recorded as skipped and can be resent."))
 	missed := v.s.publish(owner+"/shop", "order.missed", `{}`)
 	v.s.deliveryOf(owner+"/shop", missed, "made", "skipped")
-	v.send(hooks, made, "enable", nil, note("The hook is on."))
+	v.send(hooks, made, "enable", nil, note("The hook is enabled."))
 	v.send(made, made, "catchup", map[string]string{"state": "skipped"}, is(p+"/replays"))
 	v.send(made, made, "rotate", map[string]string{"leaked": "on"},
 		`document.getElementById("secret").textContent.startsWith("whsec_")`)
@@ -201,13 +202,13 @@ func (v *visitor) sendAll(owner string, x shop, receiver string) {
 	v.send(p+"/publish", "", "", map[string]string{"type": "order.typed", "body": `{"typed": true}`},
 		note("Published."))
 	event := p + "/events/" + x.event
-	v.send(event, "", "", map[string]string{}, note("On its way again."))
-	v.send(event, "", "", map[string]string{"url": receiver + "/new"}, note("On its way again."))
+	v.send(event, "", "", map[string]string{}, note("Queued for delivery."))
+	v.send(event, "", "", map[string]string{"url": receiver + "/new"}, note("Queued for delivery."))
 	v.send(event+"/edit", "", "", map[string]string{"body": `{"edited": true}`}, note("Published."))
 	v.send(p+"/deliveries", p+"/deliveries", "", map[string]string{"state": "delivered", "hook": "billing"},
 		`document.querySelectorAll(".st.delivered").length > 5`)
 	delivery := p + "/deliveries/" + x.failing
-	v.send(delivery, "", "retry", nil, note("On its way again."))
+	v.send(delivery, "", "retry", nil, note("Queued for delivery."))
 	v.send(delivery, "", "cancel", nil, note("Canceled."))
 	v.send(p+"/replays", p+"/replays", "", map[string]string{"hook": "billing", "since": "1h", "type": "order.*"},
 		note("The replay is running; this page shows its progress."))
@@ -254,7 +255,7 @@ func (v *visitor) sendPeople(owner string) {
 	v.send("/users", "/users/"+owner, "delete", nil, note("Saved."))
 	v.send("/profile", "/profile/tokens", "", map[string]string{"name": "ci", "scope": "publish"},
 		`document.getElementById("secret").textContent.startsWith("hky_")`)
-	v.send("/profile", "/profile/revoke", "", nil, note("The token is revoked."))
+	v.send("/profile", "/profile/revoke", "", nil, note("Token revoked."))
 	v.send("/profile", "/profile/password", "",
 		map[string]string{"current": password, "password": password, "again": password},
 		`document.querySelector(".note") !== null`)

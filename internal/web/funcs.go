@@ -58,7 +58,7 @@ func next(d hookyard.Delivery) template.HTML {
 	case ahead(d.Due):
 		return "next " + when(d.Due)
 	}
-	return "under way"
+	return "due now"
 }
 
 func ahead(t time.Time) bool { return t.After(time.Now()) }

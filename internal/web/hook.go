@@ -130,8 +130,8 @@ func (v *visit) fillCharts(p *hookPage, h *hookyard.Hook) error {
 			rows[at].Parts[1]++
 		}
 	}
-	title := "The newest " + plural(len(marks), "attempt") + " over time, in UTC"
-	p.Attempts = stacked(title, []string{"taken", "not taken"}, []string{"good", "bad"}, rows)
+	title := "The last " + plural(len(marks), "attempt") + " over time, in UTC"
+	p.Attempts = stacked(title, []string{"accepted", "rejected"}, []string{"good", "bad"}, rows)
 	return nil
 }
 

@@ -30,9 +30,9 @@ func (v *visit) edit(h *hookyard.Hook, f *hookForm, fault error) error {
 		return err
 	}
 	if fault != nil {
-		return v.showInvalid(fault, "Change "+h.ID, p)
+		return v.showInvalid(fault, "Edit "+h.ID, p)
 	}
-	return v.show(http.StatusOK, "Change "+h.ID, p)
+	return v.show(http.StatusOK, "Edit "+h.ID, p)
 }
 
 func (v *visit) findHook(id string) (*hookyard.Hook, error) {

@@ -129,7 +129,8 @@ func TestManyMissed(t *testing.T) {
 			"hook-"+strconv.Itoa(i), "payloadUrl", receiver+"/bad")
 	}
 	page := s.page("/a/p/events/" + s.publish("a/p", "order.created", `{}`))
-	if !strings.Contains(page, "<summary>7 hooks got nothing</summary>") || !strings.Contains(page, "Edit and send") {
+	if !strings.Contains(page, "<summary>7 hooks did not get it</summary>") ||
+		!strings.Contains(page, "Edit and send") {
 		t.Error("the hooks that got nothing are not folded, or the event cannot be edited")
 	}
 	s.sent("/a/p/sources/open", "/a/p/sources", "type", "none", "name", "open")
@@ -187,7 +188,7 @@ func TestBinsForGuests(t *testing.T) {
 	t.Parallel()
 	s, _ := startIn(t, t.TempDir(), false, func(c *app.Config) { c.Guests = true })
 	if page := s.page("/bins"); strings.Contains(page, `action="/bins"`) ||
-		!strings.Contains(page, "Bins are made by people who are signed in.") {
+		!strings.Contains(page, "Only signed-in users can create bins.") {
 		t.Error("a guest is given the form")
 	}
 }

@@ -43,7 +43,8 @@ func serveLogin(v *visit) error {
 func (v *visit) showLogin(status int, err error) error {
 	p := &loginPage{Next: v.returnURL(), Why: err.Error()}
 	if v.r.Method == http.MethodPost && v.r.URL.Path != "/login" {
-		p.Next, p.Why = v.r.URL.RequestURI(), "Your session has ended. Sign in, and what you typed is still there."
+		p.Next = v.r.URL.RequestURI()
+		p.Why = "Your session has ended. Sign in to continue; what you typed is still there."
 		for name, values := range v.r.PostForm {
 			if strings.Contains(strings.ToLower(name), "password") {
 				continue
@@ -83,7 +84,7 @@ func login(v *visit) error {
 		return v.redirect(next, "in")
 	}
 	v.id = &auth.Identity{User: user}
-	return v.show(http.StatusOK, "Go on where you were", &resumePage{Next: next, Fields: kept})
+	return v.show(http.StatusOK, "Continue", &resumePage{Next: next, Fields: kept})
 }
 
 // loginFailed shows the sign-in page with the reason why signing in failed.

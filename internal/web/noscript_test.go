@@ -30,7 +30,7 @@ const (
 func (s *server) hookActions(t *testing.T, receiver string) {
 	t.Helper()
 	if body := s.post(shopPage+"/webhooks", "ours", "1", "which", "all", "payloadUrl", receiver, "do", "preview",
-		"filter", "data.amount = 207").body; !strings.Contains(body, "It would get 1 of the newest") {
+		"filter", "data.amount = 207").body; !strings.Contains(body, "Matches 1 of the last") {
 		t.Errorf("the preview does not say what the filter would do: %s", faultsOf(body))
 	}
 	s.sent(hookPage, hookPage, "do", "test")
@@ -88,7 +88,7 @@ func (s *server) eventForms(t *testing.T, receiver string, x shop) {
 	for query, want := range map[string]string{"?type=order.*&since=1h": "/replays?since=1h&amp;type=order.%2A",
 		"?text=ann": "", "?source=api&type=order.*": ""} {
 		page := s.page(shopPage + "/events" + query)
-		if got := strings.Contains(page, "Replay what was found"); got != (want != "") ||
+		if got := strings.Contains(page, "Replay these events"); got != (want != "") ||
 			!strings.Contains(page, want) {
 			t.Errorf("search %s offers a replay: %t, want %q", query, got, want)
 		}

@@ -63,7 +63,7 @@ func (b *base) SignIn() string { return b.signInURL }
 func (b *base) Tabs() [][2]string {
 	tabs := [][2]string{{"project", "Overview"}, {"events", "Events"}, {"deliveries", "Deliveries"},
 		{"webhooks", "Hooks"},
-		{"sources", "Sources"}, {"replays", "Replays"}, {"audit", "Changes"}}
+		{"sources", "Sources"}, {"replays", "Replays"}, {"audit", "Audit log"}}
 	if b.MayAdmin() {
 		tabs = append(tabs, [2]string{"settings", "Settings"})
 	}
@@ -222,13 +222,13 @@ func noteOf(name string) string {
 	case "deleted":
 		return "Deleted."
 	case "tested":
-		return "A test event is on its way; its delivery is the first below."
+		return "Test event sent. Its delivery is the first one below."
 	case "on":
-		return "The hook is on."
+		return "The hook is enabled."
 	case "off":
-		return "The hook is off. What it misses is kept and can be caught up on."
+		return "The hook is disabled. Its events are recorded as skipped and can be resent."
 	case "replayed":
-		return "On its way again."
+		return "Queued for delivery."
 	case "replaying":
 		return "The replay is running; this page shows its progress."
 	case "canceled":
@@ -240,15 +240,15 @@ func noteOf(name string) string {
 	case "out":
 		return "Signed out."
 	case "ended":
-		return "The session has ended."
+		return "Session ended."
 	case "revoked":
-		return "The token is revoked."
+		return "Token revoked."
 	case "linked":
 		return "You can sign in with the account now."
 	case "unlinked":
 		return "You can no longer sign in with the account."
 	case "password":
-		return "The password is changed. Your other sessions have ended."
+		return "Password changed. Your other sessions have ended."
 	}
 	return ""
 }

@@ -109,8 +109,8 @@ func TestCharts(t *testing.T) {
 	if c.Rows[0].Parts[0] != 1 || c.Rows[1].Parts[0] != 1 || c.Rows[len(c.Rows)-1].Parts[1] != 1 {
 		t.Errorf("the bars are %v", c.Rows)
 	}
-	for _, want := range []string{`role="img"`, `aria-label="How long attempts took: 3 in all, at most 1 in one bar"`,
-		"<title>up to 5.0 ms: 1 taken</title>"} {
+	for _, want := range []string{`role="img"`, `aria-label="Duration of attempts: 3 in all, at most 1 in one bar"`,
+		"<title>up to 5.0 ms: 1 accepted</title>"} {
 		if !strings.Contains(string(c.Picture), want) {
 			t.Errorf("the histogram lacks %s: %s", want, c.Picture)
 		}

@@ -158,7 +158,7 @@ func histogram(ok, failed []time.Duration) chart {
 	}
 	put(0, ok)
 	put(1, failed)
-	return stacked("How long attempts took", []string{"taken", "not taken"}, []string{"good", "bad"}, rows)
+	return stacked("Duration of attempts", []string{"accepted", "rejected"}, []string{"good", "bad"}, rows)
 }
 
 // mark is an attempt on a timeline.
@@ -192,11 +192,11 @@ func ratioBar(good, all int) template.HTML {
 	if all == 0 {
 		return ""
 	}
-	d := newDrawing("ratio", fmt.Sprintf("%s taken: %d of %d", percent(good, all), good, all), 100, 6)
+	d := newDrawing("ratio", fmt.Sprintf("%s accepted: %d of %d", percent(good, all), good, all), 100, 6)
 	w := 100 * float64(good) / float64(all)
-	d.bar("good", 0, 0, w, 6, fmt.Sprintf("%d taken", good))
+	d.bar("good", 0, 0, w, 6, fmt.Sprintf("%d accepted", good))
 	if good < all {
-		d.bar("bad", w, 0, 100-w, 6, fmt.Sprintf("%d not taken", all-good))
+		d.bar("bad", w, 0, 100-w, 6, fmt.Sprintf("%d rejected", all-good))
 	}
 	return d.done()
 }

@@ -1,4 +1,4 @@
-// Keys. They do what a link or a button on the page does, and nothing while somebody types.
+// Keyboard shortcuts for links and buttons of the page. They are off while the user types.
 
 const go = { e: "events", d: "deliveries", w: "webhooks", s: "sources", r: "replays" };
 let leader = 0;
@@ -21,7 +21,7 @@ function move(by) {
 function press(key) {
   const it = document.querySelector(`[data-key="${key}"]`);
   if (!it) return false;
-  if (key === "r" || it.matches("input, select, textarea")) it.focus(); // r sends something: that takes a second key
+  if (key === "r" || it.matches("input, select, textarea")) it.focus(); // r only focuses: sending needs a second key
   else it.click();
   return true;
 }

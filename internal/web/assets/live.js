@@ -1,5 +1,5 @@
-// Rows that come by themselves. A stream says that something came; the rows are asked of the page itself, so they are the
-// same with and without this script. Without a stream the page is asked every few seconds.
+// Live rows. A stream signals new events. The rows are then requested from the page itself, so they are the same with and
+// without this script. If there is no stream, the page is polled every few seconds.
 
 import { rowsOf, signedOut, sync } from "./rows.js";
 
@@ -62,7 +62,7 @@ function start() {
     source = new EventSource(table.dataset.stream);
     source.onopen = () => {
       say("live", "on");
-      every(5000); // for what becomes of deliveries
+      every(5000); // for the states of deliveries
       look();
     };
     const came = () => paused || look();
@@ -70,7 +70,7 @@ function start() {
     source.addEventListener("event", came);
     source.onerror = () => {
       const closed = source.readyState === EventSource.CLOSED;
-      say(closed ? "asking every 2 s" : "reconnecting", closed ? "on" : "gap");
+      say(closed ? "polling every 2 s" : "reconnecting", closed ? "on" : "gap");
       every(2000);
     };
   }
@@ -79,7 +79,7 @@ function start() {
   pause.addEventListener("click", () => {
     paused = !paused;
     pause.setAttribute("aria-pressed", paused);
-    pause.textContent = paused ? "Go on" : "Pause";
+    pause.textContent = paused ? "Resume" : "Pause";
     if (paused) say("paused", "gap");
     else {
       say("live", "on");

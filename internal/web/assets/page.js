@@ -1,11 +1,11 @@
-// What every page has: times in the viewer's zone, copy buttons, previews while typing.
+// Code for every page: times in the viewer's time zone, copy buttons, previews while typing.
 
 import { rowsOf, signedOut, sync } from "./rows.js";
 
 const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const today = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 
-/** Shows the times within a part of the page in the viewer's zone, with UTC on hover. */
+/** Shows the times in a part of the page in the viewer's time zone, with UTC on hover. */
 function localTimes(root) {
   const day = new Date().toDateString();
   for (const t of root.querySelectorAll("time[datetime]:not([title])")) {
@@ -37,12 +37,12 @@ document.addEventListener("click", async (e) => {
   setTimeout(() => (button.textContent = said), 1500);
 });
 
-// On a phone the tabs scroll; the one that is shown must be seen.
+// On a phone the tabs scroll. Scroll to the current one.
 const tab = document.querySelector(".tabs [aria-current]");
 if (tab) tab.parentElement.scrollLeft = tab.offsetLeft - 40;
 
-// What is asked for again: how far a replay is, what came to a bin, what became of a delivery. Where nothing changes the
-// questions grow rare; where it says while, they end with what is under way.
+// Polls the parts of a page that change: the progress of a replay, the requests to a bin, the state of a delivery. The
+// pause grows while nothing changes. With data-while, polling ends when no element matches that selector.
 const polled = document.querySelector("[data-poll]");
 if (polled) {
   const rows = rowsOf(polled);
@@ -51,8 +51,8 @@ if (polled) {
   const look = async () => {
     if (polled.dataset.while && !rows.querySelector(polled.dataset.while)) return;
     if (!document.hidden) {
-      const answer = await fetch(polled.dataset.poll).catch(() => ({ ok: false })); // the server comes back
-      if (signedOut(answer.status) || answer.status === 404) return; // or it was deleted
+      const answer = await fetch(polled.dataset.poll).catch(() => ({ ok: false })); // the server may be restarting
+      if (signedOut(answer.status) || answer.status === 404) return; // 404: deleted
       if (answer.ok) pause = sync(rows, await answer.text()) ? often : Math.min(pause * 1.5, rare);
     }
     setTimeout(look, pause);
@@ -60,10 +60,10 @@ if (polled) {
   setTimeout(look, often);
 }
 
-// What needs scripts is hidden until here.
+// Shows the elements that need scripts.
 document.documentElement.classList.add("scripts");
 
-// Times that somebody types are in their zone, as those that are shown. Empty fields stay out of addresses.
+// Typed times are in the viewer's time zone, like the displayed ones. Empty fields are not put into the URL.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 for (const form of document.forms) {
   const times = form.matches("[data-times]");
@@ -78,7 +78,7 @@ for (const form of document.forms) {
   });
 }
 
-// A note in the address is shown once.
+// A note in the URL is shown once.
 const here = new URL(location.href);
 if (here.searchParams.has("done")) {
   here.searchParams.delete("done");
@@ -89,14 +89,14 @@ for (const select of document.querySelectorAll("select[data-submit]")) {
   select.addEventListener("change", () => select.form.requestSubmit());
 }
 
-// The address of a source follows its name.
+// The URL of a source follows its name.
 const named = document.querySelector("input[data-address]");
 if (named) {
   const address = document.getElementById(named.dataset.address);
   named.addEventListener("input", () => (address.textContent = address.textContent.replace(/[^/]*$/, encodeURIComponent(named.value))));
 }
 
-// The form of a hook shows what it would do while somebody types.
+// The form of a hook shows a preview while the user types.
 for (const form of document.querySelectorAll("form[data-preview]")) {
   const box = form.querySelector("#preview");
   let timer, asked = 0;
@@ -107,7 +107,7 @@ for (const form of document.querySelectorAll("form[data-preview]")) {
     body.set("part", "preview");
     const answer = await fetch(form.action, { method: "POST", body });
     if (!answer.ok || mine !== asked) return;
-    box.innerHTML = await answer.text(); // our own page's part, escaped by the server
+    box.innerHTML = await answer.text(); // part of our own page, escaped by the server
     localTimes(box);
   };
   form.addEventListener("input", (e) => {

@@ -1,15 +1,15 @@
-// Lists that the server sends anew. Only what differs from what it sent before changes in the page, so that a selection,
-// the focus and what was opened stay. Compared is what was received: the page itself differs from it by the times in the
-// viewer's zone, by what is open, and by which row is chosen.
+// Updates lists from HTML of the server. Only the parts that differ from the HTML received before are changed in the page,
+// so that the selection, the focus and open details stay. The comparison uses the received HTML, because the page differs
+// from it: times are in the viewer's time zone, details are open, a row is selected.
 
-const received = new WeakMap(); // of a list: by key, the element here and as it was received
+const received = new WeakMap(); // list -> map from key to the element in the page and as received
 
 for (const list of document.querySelectorAll("[data-poll], .live[data-stream]")) {
   const rows = rowsOf(list);
   received.set(rows, new Map([...rows.children].map((row, i) => [keyOf(row, i), { here: row, was: asReceived(row) }])));
 }
 
-/** The element whose children are a list's rows. */
+/** Returns the element whose children are the rows of a list. */
 export function rowsOf(list) {
   return list.querySelector(":scope > tbody") ?? list;
 }
@@ -24,11 +24,11 @@ function asReceived(row) {
   return copy;
 }
 
-/** Makes a list what the server sent, and says whether that was something new. */
+/** Updates a list to the HTML and returns whether that changed anything. */
 export function sync(rows, html) {
   const fresh = document.createElement("template");
   const table = rows.matches("tbody");
-  fresh.innerHTML = table ? `<table><tbody>${html}</tbody></table>` : html; // our own page's part, escaped by the server
+  fresh.innerHTML = table ? `<table><tbody>${html}</tbody></table>` : html; // part of our own page, escaped by the server
   const come = [...(table ? fresh.content.querySelector("tbody") : fresh.content).children];
   const before = received.get(rows), now = arrange(rows, before, come);
   received.set(rows, now);
@@ -38,7 +38,7 @@ export function sync(rows, html) {
   return changed;
 }
 
-// arrange makes the rows those that came, and returns them by key.
+// arrange updates the rows to the received ones, and returns them by key.
 function arrange(rows, before, come) {
   const now = new Map(), keys = new Set(come.map(keyOf));
   for (const [key, { here }] of before) {
@@ -61,8 +61,8 @@ function arrange(rows, before, come) {
   return now;
 }
 
-// update changes the smallest parts of here that tell what was received before from what is now, and returns what stands
-// in its place. row is what is now, with what is open.
+// update changes the smallest parts of here in which the received elements was and is differ, and returns the element that
+// is now in its place. row is the new element including the open attributes.
 function update(here, was, is, row) {
   if (was.isEqualNode(is)) return here;
   const parts = here.children;
@@ -85,18 +85,18 @@ function update(here, was, is, row) {
   return next;
 }
 
-// named says whether an element holds nothing but rows of a list.
+// named returns whether all children of an element have ids, like the rows of a list.
 function named(e) {
   return e.children.length > 0 && [...e.children].every((part) => part.id);
 }
 
-// sameFrame says whether two elements differ at most within their children.
+// sameFrame returns whether two elements are equal except within their children.
 function sameFrame(a, b) {
   const words = (e) => [...e.childNodes].map((n) => (n.nodeType === Node.TEXT_NODE ? n.data.trim() : n.nodeName)).filter((w) => w !== "").join("\n");
   return a.cloneNode(false).isEqualNode(b.cloneNode(false)) && words(a) === words(b);
 }
 
-/** Says that the session has ended, where status is what the server answers then. */
+/** Tells the user that the session has ended, if status says so. Returns whether it does. */
 export function signedOut(status) {
   if (status !== 401 && status !== 403) return false;
   if (document.getElementById("signed-out")) return true;
@@ -107,7 +107,7 @@ export function signedOut(status) {
   const link = document.createElement("a");
   link.href = "/login?next=" + encodeURIComponent(location.pathname + location.search);
   link.textContent = "Sign in";
-  said.append(status === 401 ? "You are signed out, so nothing new appears here. " : "You may not see this page any more; perhaps you are signed out. ", link);
+  said.append(status === 401 ? "You are signed out, so this page no longer updates. " : "You can no longer see this page. You may be signed out. ", link);
   document.getElementById("main").prepend(said);
   return true;
 }

@@ -287,7 +287,7 @@ func checkHistory(t *testing.T, db *store.DB, view *hookyard.View) {
 	for i, a := range attempts {
 		if a.N != i+1 || a.URL != "https://***@hooks.example.com:8443/services/LEAKpath?token=LEAKquery" ||
 			a.RequestHeader.Get("X-Team") != "LEAKteam" || a.RequestHeader.Get("Authorization") != hookyard.Masked ||
-			a.ResponseHeader.Get("X-A") != "1" {
+			a.RequestHeader.Get("X-Auth-Token") != hookyard.Masked || a.ResponseHeader.Get("X-A") != "1" {
 			t.Errorf("attempt = %+v", a)
 		}
 	}

@@ -173,8 +173,9 @@ func (db *DB) upgradeAttempts(ctx context.Context, tx *sql.Tx) error {
 		}
 		var args []any
 		for _, a := range batch {
-			host, tail := splitURL(a.url) // was not masked if the path had an @
-			sealed := db.seal.sealRequest(host+tail, hookyard.DecodeHeader(a.request))
+			host, tail := splitURL(a.url)                                   // was not masked if the path had an @
+			header := hookyard.MaskHeader(hookyard.DecodeHeader(a.request)) // more names are masked than before
+			sealed := db.seal.sealRequest(host+tail, header)
 			args = append(args, a.seq, a.hook, a.n, origin(a.url), sealed)
 		}
 		if len(batch) < upgradeRows {

@@ -36,9 +36,9 @@ values (1, 2, 1, 'delivered', '', 0, 0, 1, 1, 1767323043000000);
 insert into deliveries (event_seq, hook_key, project_key, state, reason, due, node, attempts, tries, updated)
 values (1, 4, 1, 'skipped', 'hook is not active', 0, 0, 0, 0, 1795773980431018);
 insert into attempts (event_seq, hook_key, n, started, duration, url, request_header, request_body, request_size, status, response_header, response_body, truncated, error, kind, remote, timing)
-values (1, 1, 1, 1767323040000000, 1000000, 'https://***@hooks.example.com:8443/services/LEAKpath?token=LEAKquery', {x:417574686f72697a6174696f6e3a202a2a2a0a582d5465616d3a204c45414b7465616d0a}, null, 10, 500, {x:582d413a20310a}, {x:626f6479}, false, 'answered 500', '', '', '');
+values (1, 1, 1, 1767323040000000, 1000000, 'https://***@hooks.example.com:8443/services/LEAKpath?token=LEAKquery', {x:417574686f72697a6174696f6e3a202a2a2a0a582d417574682d546f6b656e3a204c45414b6f6c640a582d5465616d3a204c45414b7465616d0a}, null, 10, 500, {x:582d413a20310a}, {x:626f6479}, false, 'answered 500', '', '', '');
 insert into attempts (event_seq, hook_key, n, started, duration, url, request_header, request_body, request_size, status, response_header, response_body, truncated, error, kind, remote, timing)
-values (1, 1, 2, 1767323041000000, 1000000, 'https://***@hooks.example.com:8443/services/LEAKpath?token=LEAKquery', {x:417574686f72697a6174696f6e3a202a2a2a0a582d5465616d3a204c45414b7465616d0a}, null, 10, 204, {x:582d413a20310a}, {x:626f6479}, false, '', '', '', '');
+values (1, 1, 2, 1767323041000000, 1000000, 'https://***@hooks.example.com:8443/services/LEAKpath?token=LEAKquery', {x:417574686f72697a6174696f6e3a202a2a2a0a582d417574682d546f6b656e3a204c45414b6f6c640a582d5465616d3a204c45414b7465616d0a}, null, 10, 204, {x:582d413a20310a}, {x:626f6479}, false, '', '', '', '');
 insert into attempts (event_seq, hook_key, n, started, duration, url, request_header, request_body, request_size, status, response_header, response_body, truncated, error, kind, remote, timing)
 values (1, 2, 1, 1767323042000000, 1000000, 'http://bob:LEAKold@127.0.0.1:9/users/me@LEAKplain', {x:}, null, 10, 0, {x:582d413a20310a}, {x:626f6479}, false, 'no', '', '', '');
 insert into audit (key, time, project_key, actor, action, subject, detail)

@@ -179,13 +179,3 @@ func deliveryAction(v *visit) error {
 	}
 	return v.redirect(v.home("deliveries", id), note)
 }
-
-// asError reports whether err may be shown to the caller, and copies it.
-func asError(err error, to *hookyard.Error) bool {
-	var e *hookyard.Error
-	if !errors.As(err, &e) {
-		return false
-	}
-	*to = *e
-	return true
-}

@@ -62,19 +62,19 @@ func updateHook(v *visit, id string) error {
 	if err != nil {
 		return v.edit(h, f, err)
 	}
-	_, err = v.project.UpdateHook(v.ctx(), id, in)
-	if err == nil {
+	_, fault := v.project.UpdateHook(v.ctx(), id, in)
+	if fault == nil {
 		return v.redirect(v.home("webhooks", id), "saved")
 	}
-	now, again := v.findHook(id)
-	if hookyard.CodeOf(again) == hookyard.NotFound {
+	h, err = v.findHook(id)
+	if hookyard.CodeOf(err) == hookyard.NotFound {
 		return v.offerDeletedHook(id, f)
 	}
-	if again != nil {
-		return again
+	if err != nil {
+		return err
 	}
-	f.noteConflict(err, now.Revision)
-	return v.edit(now, f, err)
+	f.noteConflict(fault, h.Revision)
+	return v.edit(h, f, fault)
 }
 
 // offerDeletedHook shows what was typed for a hook that has been deleted in the form of a new hook.

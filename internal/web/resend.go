@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"errors"
 	"maps"
 	"net/http"
 	"strings"
@@ -79,15 +80,15 @@ func sendEdited(v *visit) error {
 	return v.redirect(v.home("events", receipt.ID), "published")
 }
 
+// edited returns the event of the form. An error about no field in particular is about its body.
 func (v *visit) edited(p *resendPage) (*hookyard.Event, error) {
 	now := time.Now()
 	if p.New || p.Event.DataOffset > 0 {
 		e, err := hookyard.Publish(hookyard.Publication{Type: p.Type, Data: []byte(strings.TrimSpace(p.Body))}, now,
 			v.web.o.Limits)
-		if err != nil && hookyard.CodeOf(err) == hookyard.Invalid {
-			if own := new(hookyard.Error); asError(err, own) && own.Field == "" {
-				return nil, hookyard.FieldErrorf("data", "%s", own.Message)
-			}
+		var invalid *hookyard.Error
+		if errors.As(err, &invalid) && invalid.Code == hookyard.Invalid && invalid.Field == "" {
+			return nil, hookyard.FieldErrorf("data", "%s", invalid.Message)
 		}
 		return e, err
 	}

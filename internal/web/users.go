@@ -43,29 +43,25 @@ func createUser(v *visit) error {
 // userAction does what the pressed button of a user's form says.
 func userAction(v *visit) error {
 	name := v.r.PathValue("user")
-	var in control.UserPatch
+	update := func(in control.UserPatch) error {
+		_, err := v.web.o.Control.UpdateUser(v.ctx(), v.id, name, in)
+		return err
+	}
 	var err error
-	do := v.get("do")
-	switch do {
+	switch do := v.get("do"); do {
 	case "delete":
+		err = v.web.o.Control.DeleteUser(v.ctx(), v.id, name)
 	case "disable", "enable":
-		in.Disabled = control.Value(do == "disable")
+		err = update(control.UserPatch{Disabled: control.Value(do == "disable")})
 	case "admin", "plain":
-		in.Admin = control.Value(do == "admin")
+		err = update(control.UserPatch{Admin: control.Value(do == "admin")})
 	case "password":
-		in.Password = control.Value(v.form.Get("password"))
+		err = update(control.UserPatch{Password: control.Value(v.form.Get("password"))})
+		if err == nil && name == v.id.User.Name {
+			err = v.renewSession(v.id.User)
+		}
 	default:
 		err = hookyard.Errorf(hookyard.Invalid, "The form does not say what to do.")
-	}
-	switch {
-	case err != nil:
-	case do == "delete":
-		err = v.web.o.Control.DeleteUser(v.ctx(), v.id, name)
-	default:
-		_, err = v.web.o.Control.UpdateUser(v.ctx(), v.id, name, in)
-	}
-	if err == nil && do == "password" && name == v.id.User.Name {
-		err = v.renewSession(v.id.User)
 	}
 	if err != nil {
 		return v.users(&usersPage{Changed: name}, err)

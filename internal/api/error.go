@@ -55,10 +55,6 @@ func StatusOf(code hookyard.Code) int {
 
 // fail writes err: the one place where errors become answers. What is not a [hookyard.Error] is logged and not shown.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
-	if in := insideOf(r.Context()); in != nil {
-		in.err = err
-		return
-	}
 	if r.Context().Err() != nil && errors.Is(err, context.Cause(r.Context())) {
 		// The client has gone, or has only closed its side and still reads: no answer of ours would be a 200 of
 		// net/http's.

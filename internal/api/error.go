@@ -82,7 +82,8 @@ func describe(err error) *client.Error {
 		Detail: "internal error: the server's log says more"}
 	var e *hookyard.Error
 	if errors.As(err, &e) {
-		out.Status, out.Code, out.Detail, out.Field = StatusOf(e.Code), e.Code, e.Message, e.Field
+		out.Status, out.Code = StatusOf(e.Code), e.Code
+		out.Detail, out.Field = e.Message, e.Field
 		if out.Detail == "" {
 			out.Detail = string(e.Code)
 		}

@@ -36,9 +36,11 @@ func listEvents(c *call) error {
 }
 
 func (c *call) eventSearch() (q control.EventSearch, err error) {
-	q.Source, q.Type, q.Hook = c.q.Get("source"), c.q.Get("type"), c.q.Get("hook")
-	q.ID, q.State = c.q.Get("id"), hookyard.State(c.q.Get("state"))
-	q.Text, q.Path, q.Value = c.q.Get("text"), c.q.Get("path"), c.q.Get("value")
+	q.EventQuery = hookyard.EventQuery{
+		Source: c.q.Get("source"), Type: c.q.Get("type"), ID: c.q.Get("id"), State: hookyard.State(c.q.Get("state")),
+		Text: c.q.Get("text"), Path: c.q.Get("path"), Value: c.q.Get("value"),
+	}
+	q.Hook = c.q.Get("hook")
 	if q.Before, err = readNumber(c.q.Get("cursor"), cursorEvents, c.project.Key()); err != nil {
 		return q, err
 	}

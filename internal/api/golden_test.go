@@ -64,7 +64,8 @@ func optionsOf(name string) func(*options) {
 		if name == "dev" {
 			o.Dev, o.CreateOnUse = true, true
 		}
-		o.Limits.Batch, o.Limits.HooksPerProject, o.Limits.Body = 3, 4, 4096
+		o.Limits.Batch, o.Limits.HooksPerProject = 3, 4
+		o.Limits.Body = 4096
 	}
 }
 

@@ -194,7 +194,10 @@ func (c *call) deleteUserTokens() error {
 // cookie is, as WebGME does. The request does not depend on it.
 func (c *call) renewToken() {
 	t := c.id.Token
-	if t == nil || t.Name != userTokenName || time.Until(t.ExpiresAt) > renewWithin || !c.a.renewals.due(t.Key) {
+	if t == nil || t.Name != userTokenName || c.a.o.Control.MayManageTokens(c.id) != nil {
+		return // any token may have that name
+	}
+	if time.Until(t.ExpiresAt) > renewWithin || !c.a.renewals.due(t.Key) {
 		return
 	}
 	secret, err := c.newUserToken()

@@ -78,3 +78,63 @@ func MaskHeader(h http.Header, also ...string) http.Header {
 	}
 	return out
 }
+
+// hopByHop are the fields that concern one connection or the framing of one message (RFC 9110, section 7.6.1, and
+// Proxy-Connection, which clients send all the same).
+var hopByHop = [...]string{"Connection", "Content-Length", "Keep-Alive", "Proxy-Connection", "Te", "Trailer",
+	"Transfer-Encoding", "Upgrade"}
+
+// IsHopByHop reports whether a header concerns only the connection a message came by. It is not stored with an event,
+// and not sent on.
+func IsHopByHop(name string) bool { return containsFold(hopByHop[:], name) }
+
+// clientFields are the fields beside the hop-by-hop ones that an HTTP client writes itself.
+var clientFields = [...]string{"Expect", "Host", "Proxy-Authorization"}
+
+// IsFraming reports whether an HTTP client writes the header itself, so that no request may bring one along: the
+// hop-by-hop fields, Host, Expect and Proxy-Authorization.
+func IsFraming(name string) bool { return IsHopByHop(name) || containsFold(clientFields[:], name) }
+
+// ForwardedHeader returns a stored header as it can be sent on: without what the next client writes itself, and without
+// Accept-Encoding, which says what the first sender could read. The values are shared with h.
+func ForwardedHeader(h http.Header) http.Header {
+	out := make(http.Header, len(h))
+	for name, values := range h {
+		if !IsFraming(name) && !strings.EqualFold(name, "Accept-Encoding") {
+			out[name] = values
+		}
+	}
+	return out
+}
+
+// containsFold is on the way of every header of every delivery: the lengths are compared first.
+func containsFold(list []string, name string) bool {
+	for _, s := range list {
+		if len(s) == len(name) && strings.EqualFold(s, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// Media types of the bodies that are looked into.
+const (
+	TypeJSON = "application/json"
+	TypeForm = "application/x-www-form-urlencoded"
+)
+
+// MediaType returns the media type of a Content-Type in lower case, without parameters.
+func MediaType(contentType string) string {
+	t, _, _ := strings.Cut(contentType, ";")
+	return strings.ToLower(strings.TrimSpace(t))
+}
+
+// IsJSONType reports whether a Content-Type says that the body is JSON: application/json or any type that ends in
+// +json.
+func IsJSONType(contentType string) bool {
+	t := MediaType(contentType)
+	return t == TypeJSON || strings.HasSuffix(t, "+json")
+}
+
+// IsFormType reports whether a Content-Type says that the body is an URL-encoded form.
+func IsFormType(contentType string) bool { return MediaType(contentType) == TypeForm }

@@ -3,7 +3,6 @@ package hookyard
 import (
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 )
@@ -260,14 +259,6 @@ func CheckSecret(s string, limits Limits) error {
 	return nil
 }
 
-// reservedHeaders lists headers that a hook may not set: hop-by-hop (RFC 9110, section 7.6.1), framing, and hookyard's
-// own.
-var reservedHeaders = []string{
-	"Connection", "Content-Length", "Host", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
-	"Proxy-Connection",
-	"Te", "Trailer", "Transfer-Encoding", "Upgrade", "Expect", "Content-Encoding",
-}
-
 // CheckHeaders returns an [Invalid] error for too many headers, for names that are not tokens or that belong to the
 // connection or to hookyard, and for values that are too long or contain line breaks.
 func CheckHeaders(headers map[string]string, limits Limits) error {
@@ -276,11 +267,11 @@ func CheckHeaders(headers map[string]string, limits Limits) error {
 			len(headers), limits.Headers)
 	}
 	for name, value := range headers {
-		if !isToken(name) || len(name) > 200 {
+		if !IsToken(name) || len(name) > 200 {
 			return FieldErrorf("headers", "header name %q is not a token", name)
 		}
 		canon := http.CanonicalHeaderKey(name)
-		if slices.Contains(reservedHeaders, canon) || strings.HasPrefix(canon, "Webhook-") ||
+		if IsFraming(name) || canon == "Proxy-Authenticate" || canon == "Content-Encoding" || strings.HasPrefix(canon, "Webhook-") ||
 			strings.HasPrefix(canon, "X-Hub-Signature") || strings.HasPrefix(canon, "X-Github-") {
 			return FieldErrorf("headers", "header %s is set by hookyard and cannot be chosen", canon)
 		}
@@ -289,14 +280,4 @@ func CheckHeaders(headers map[string]string, limits Limits) error {
 		}
 	}
 	return nil
-}
-
-func isToken(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if c <= ' ' || c >= 0x7f || strings.IndexByte(`()<>@,;:\"/[]?={}`, c) >= 0 {
-			return false
-		}
-	}
-	return s != ""
 }

@@ -2,7 +2,6 @@ package hookyard
 
 import (
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -223,67 +222,4 @@ func AppendJSONString(b []byte, s string) []byte {
 		}
 	}
 	return append(b, '"')
-}
-
-// printable reports whether s is valid UTF-8 and consists of visible characters: no control characters, no spaces of
-// any width, and no direction overrides, which let one name look like another.
-func printable(s string) bool {
-	if !utf8.ValidString(s) {
-		return false
-	}
-	for _, r := range s {
-		if !unicode.IsGraphic(r) || unicode.IsSpace(r) {
-			return false
-		}
-	}
-	return true
-}
-
-// printableText is printable but allows spaces, tabs and line breaks.
-func printableText(s string) bool {
-	if !utf8.ValidString(s) {
-		return false
-	}
-	for _, r := range s {
-		if !unicode.IsGraphic(r) && r != '\n' && r != '\r' && r != '\t' {
-			return false
-		}
-	}
-	return true
-}
-
-// Clean returns s fit to be stored and shown even if an attacker wrote it: valid UTF-8 without control characters other
-// than line breaks and tabs, truncated to limit bytes.
-func Clean(s string, limit int) string {
-	if len(s) <= limit && printableText(s) {
-		return s
-	}
-	b := make([]byte, 0, min(len(s), limit))
-	for _, r := range s {
-		if r != '\n' && r != '\t' && !unicode.IsGraphic(r) {
-			r = utf8.RuneError
-		}
-		if len(b)+utf8.RuneLen(r) > limit {
-			break
-		}
-		b = utf8.AppendRune(b, r)
-	}
-	return string(b)
-}
-
-// CleanLine is [Clean] for text that must stay on one line, such as the value of a header. Line breaks and tabs become
-// spaces.
-func CleanLine(s string, limit int) string {
-	return Clean(strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\r' || r == '\t' {
-			return ' '
-		}
-		return r
-	}, s), limit)
-}
-
-// ValidPath reports whether p is UTF-8 without control characters, as the path of a request must be before it is looked
-// up: PostgreSQL fails on other text.
-func ValidPath(p string) bool {
-	return utf8.ValidString(p) && !strings.ContainsFunc(p, func(r rune) bool { return r < 0x20 || r == 0x7f })
 }

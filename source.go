@@ -100,7 +100,7 @@ func (s *Source) Validate(limits Limits) error {
 		}
 	}
 	for field, name := range map[string]string{"typeHeader": s.TypeHeader, "dedupHeader": s.DedupHeader} {
-		if name != "" && (!isToken(name) || len(name) > 200) {
+		if name != "" && (!IsToken(name) || len(name) > 200) {
 			return FieldErrorf(field, "%s must be the name of a header", field)
 		}
 	}

@@ -112,7 +112,7 @@ func structuredData(members map[string]json.RawMessage, contentType string) ([]b
 		return b, contentType, nil
 	}
 	var s string
-	if !isJSON(contentType) && json.Unmarshal(data, &s) == nil && string(data) != "null" {
+	if !hookyard.IsJSONType(contentType) && json.Unmarshal(data, &s) == nil && string(data) != "null" {
 		return []byte(s), contentType, nil
 	}
 	if data == nil {
@@ -161,7 +161,7 @@ func (a *API) fromCloudEvent(ce attributes, header http.Header, data []byte, con
 		return nil, err
 	}
 	var e *hookyard.Event
-	if isJSON(contentType) {
+	if hookyard.IsJSONType(contentType) {
 		e, err = hookyard.Publish(hookyard.Publication{Type: ce["type"], Timestamp: happened, Data: data,
 			Header: header}, at, a.o.Limits)
 	} else if err = hookyard.CheckType(ce["type"], a.o.Limits); err == nil {
@@ -215,12 +215,6 @@ func (ce attributes) check() (time.Time, error) {
 		return time.Time{}, hookyard.FieldErrorf("time", "time must be RFC 3339, such as 2026-01-31T12:00:00Z")
 	}
 	return t, nil
-}
-
-func isJSON(contentType string) bool {
-	t, _, _ := strings.Cut(contentType, ";")
-	t = strings.ToLower(strings.TrimSpace(t))
-	return t == "application/json" || strings.HasSuffix(t, "+json")
 }
 
 // percentEncode writes an attribute as a header's value (HTTP binding 1.0.2, 3.1.3.2).

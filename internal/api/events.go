@@ -132,7 +132,7 @@ func explainEvent(c *call) error {
 	for _, v := range why.Verdicts {
 		one := client.HookVerdict{Hook: v.HookID, Wanted: v.Wanted, Reason: v.Reason}
 		if v.Hook != nil {
-			one.URL = showURL(v.Hook.URL)
+			one.URL = hookyard.MaskURL(v.Hook.URL)
 		}
 		if d := v.Delivery; d != nil {
 			one.DeliveryID, one.State = d.ID, d.State

@@ -162,7 +162,7 @@ func hooksJSON(p *hookyard.Project, hooks []*hookyard.Hook) map[string]client.Ho
 
 func hookJSON(p *hookyard.Project, h *hookyard.Hook) client.Hook {
 	out := client.Hook{
-		ID: h.ID, URL: showURL(h.URL), Events: h.Events, Description: h.Description, Active: h.Active,
+		ID: h.ID, URL: hookyard.MaskURL(h.URL), Events: h.Events, Description: h.Description, Active: h.Active,
 		CreatedAt: h.CreatedAt, UpdatedAt: h.UpdatedAt,
 		Format: p.EffectiveFormat(h), ContentType: h.ContentType, Template: h.Template, Features: h.Features,
 		Timeout: hookyard.Duration(h.EffectiveTimeout()), InFlight: h.InFlight, Rate: h.Rate, Ordered: h.Ordered,

@@ -61,7 +61,7 @@ func (a *API) eventsOf(r *http.Request, body []byte) (events []*hookyard.Event, 
 		return nil, false, err
 	}
 	at := time.Now()
-	switch contentType := mediaOf(r.Header); {
+	switch contentType := hookyard.MediaType(r.Header.Get("Content-Type")); {
 	case strings.HasPrefix(contentType, "application/cloudevents-batch"):
 		events, err = a.cloudEventBatch(contentType, body, at)
 		many = true
@@ -150,16 +150,6 @@ func idempotencyKey(r *http.Request) (string, error) {
 			"Idempotency-Key must stand once, with 1 to %d bytes of printable text", maxIdempotencyKey)
 	}
 	return key, nil
-}
-
-// mediaOf is the media type of a request, in lower case and without parameters.
-func mediaOf(h http.Header) string {
-	values := h["Content-Type"]
-	if len(values) == 0 {
-		return ""
-	}
-	t, _, _ := strings.Cut(values[0], ";")
-	return strings.ToLower(strings.TrimSpace(t))
 }
 
 // appendReceipt writes {"id","deliveries"}, and duplicate when it was one.

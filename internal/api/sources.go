@@ -139,7 +139,7 @@ func (a *API) sourceJSON(p *hookyard.Project, s *hookyard.Source) client.Source 
 		return out
 	}
 	q := *s.RabbitMQ
-	q.URL = showURL(q.URL)
+	q.URL = hookyard.MaskURL(q.URL)
 	out.RabbitMQ = &q
 	return out
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/inbound"
 )
 
 // outer is what every request passes before it is routed: whose it is, and in --dev, for which host.
@@ -27,48 +28,11 @@ func (a *App) outer(next http.Handler) http.Handler {
 // anybody can have written.
 func behind(proxies []netip.Prefix, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if client, ok := forwardedFor(proxies, r); ok {
+		if client, ok := inbound.ForwardedFor(proxies, r); ok {
 			r.RemoteAddr = netip.AddrPortFrom(client, 0).String()
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// forwardedFor walks from the peer to the client, as long as who says where it goes on is trusted. A malformed entry
-// ends the walk. It is not ok when the peer itself is the client.
-func forwardedFor(proxies []netip.Prefix, r *http.Request) (client netip.Addr, ok bool) {
-	client, known := addressOf(r.RemoteAddr)
-	if !known {
-		return client, false
-	}
-	entries := strings.Join(r.Header.Values("X-Forwarded-For"), ",")
-	for entries != "" && isOneOf(proxies, client) {
-		last := strings.LastIndexByte(entries, ',')
-		further, known := addressOf(strings.TrimSpace(entries[last+1:]))
-		if !known {
-			break
-		}
-		client, ok, entries = further, true, entries[:max(last, 0)]
-	}
-	return client, ok
-}
-
-// addressOf reads an address, with or without a port.
-func addressOf(s string) (netip.Addr, bool) {
-	if ap, err := netip.ParseAddrPort(s); err == nil {
-		return ap.Addr().Unmap(), true
-	}
-	addr, err := netip.ParseAddr(strings.Trim(s, "[]"))
-	return addr.Unmap(), err == nil
-}
-
-func isOneOf(proxies []netip.Prefix, addr netip.Addr) bool {
-	for _, p := range proxies {
-		if p.Contains(addr.WithZone("")) {
-			return true
-		}
-	}
-	return false
 }
 
 // parseProxies reads --trust-proxy.

@@ -1,9 +1,10 @@
 package auth
 
 import (
-	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/hookyard/hookyard/internal/inbound"
 )
 
 const (
@@ -86,20 +87,15 @@ func (s *slowdown) makeRoom(now time.Time) {
 	delete(s.keys, victim)
 }
 
-// addressKey returns what failures from an address are counted under: the address, or the /64 of an IPv6 address, as a
-// single host commonly has one. It is empty when there is no address: behind a unix socket all senders would be one.
+// addressKey returns what failures from an address are counted under. It is empty when there is no address: behind a
+// Unix socket all senders would be one.
 func addressKey(remote string) string {
-	addr, err := netip.ParseAddr(remote)
-	if port, perr := netip.ParseAddrPort(remote); perr == nil {
-		addr, err = port.Addr(), nil
-	}
-	if err != nil {
+	network := inbound.Network(remote)
+	switch {
+	case !network.IsValid():
 		return ""
+	case network.IsSingleIP():
+		return network.Addr().String()
 	}
-	addr = addr.Unmap().WithZone("")
-	if addr.Is4() {
-		return addr.String()
-	}
-	prefix, _ := addr.Prefix(64) // 64 bits are always there
-	return prefix.String()
+	return network.String()
 }

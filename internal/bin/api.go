@@ -15,6 +15,7 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
+	"github.com/hookyard/hookyard/internal/inbound"
 )
 
 func (b *Bins) toJSON(bin *hookyard.Bin) client.Bin {
@@ -48,8 +49,7 @@ func toJSON(r *hookyard.BinRequest) client.BinRequest {
 
 // formOf returns the fields of a form in their order.
 func formOf(r *hookyard.BinRequest) ([][2]string, bool) {
-	t, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	if !strings.EqualFold(strings.TrimSpace(t), "application/x-www-form-urlencoded") {
+	if !hookyard.IsFormType(r.Header.Get("Content-Type")) {
 		return nil, false
 	}
 	fields := [][2]string{}
@@ -81,7 +81,7 @@ func (b *Bins) create(w http.ResponseWriter, r *http.Request) error {
 	if err := b.o.MayCreate(r); err != nil {
 		return err
 	}
-	if err := b.slow(w, "create "+address(r), createRate, createBurst); err != nil {
+	if err := b.slow(w, "create "+inbound.Address(r), createRate, createBurst); err != nil {
 		return err
 	}
 	in, err := readWish(w, r)
@@ -92,7 +92,7 @@ func (b *Bins) create(w http.ResponseWriter, r *http.Request) error {
 	key := draw(26)
 	sum := sha256.Sum256([]byte(key))
 	bin := &hookyard.Bin{Name: namePrefix + draw(nameRandom), Secret: sum[:], Private: in.Private,
-		Color: rand.IntN(1 << 24), Remote: address(r),
+		Color: rand.IntN(1 << 24), Remote: inbound.Address(r),
 		CreatedAt: now, ExpiresAt: now.Add(b.o.Life)}
 	if bin.Answer, err = in.answer(b.o.Limits); err != nil {
 		return err

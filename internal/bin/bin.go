@@ -11,7 +11,6 @@ import (
 	"encoding/base32"
 	"html/template"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -245,13 +244,4 @@ func mayOpen(r *http.Request, b *hookyard.Bin) bool {
 		}
 	}
 	return false
-}
-
-// address is the client's address without its port.
-func address(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return hookyard.Clean(r.RemoteAddr, 100)
-	}
-	return host
 }

@@ -1,7 +1,6 @@
 package bin
 
 import (
-	"context"
 	"embed"
 	"errors"
 	"io"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
+	"github.com/hookyard/hookyard/internal/inbound"
 )
 
 //go:embed templates/inspect.html
@@ -34,7 +34,7 @@ func (b *Bins) catch(w http.ResponseWriter, r *http.Request, name, rest string) 
 	}
 	kept := &hookyard.BinRequest{ID: hookyard.NewID("req"), Bin: name, Time: now.UTC(),
 		Method: hookyard.Clean(r.Method, 20), Path: rest,
-		Remote: address(r), Header: keptHeader(r)}
+		Remote: inbound.Address(r), Header: keptHeader(r)}
 	if r.URL.RawQuery != "" {
 		kept.Path += "?" + r.URL.RawQuery
 	}
@@ -52,7 +52,7 @@ func (b *Bins) catch(w http.ResponseWriter, r *http.Request, name, rest string) 
 	if bin.Answer == nil {
 		return writeText(w, http.StatusOK, "ok\n")
 	}
-	writeAnswer(r.Context(), w, bin.Answer)
+	inbound.WriteAnswer(r.Context(), w, bin.Answer)
 	return nil
 }
 
@@ -96,30 +96,6 @@ func keptHeader(r *http.Request) http.Header {
 		h.Set("Cookie", strings.Join(foreign, "; "))
 	}
 	return h
-}
-
-// writeAnswer writes what the bin's maker chose. Whatever it is, on our origin it is no page: the sandbox takes its
-// scripts and its origin away.
-func writeAnswer(ctx context.Context, w http.ResponseWriter, a *hookyard.Answer) {
-	if a.Delay > 0 {
-		wait := time.NewTimer(time.Duration(a.Delay))
-		defer wait.Stop()
-		select {
-		case <-wait.C:
-		case <-ctx.Done():
-			return
-		}
-	}
-	h := w.Header()
-	h.Set("Content-Type", "text/plain; charset=utf-8")
-	for name, value := range a.Headers {
-		h.Set(name, value)
-	}
-	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
-	if a.Status != 0 {
-		w.WriteHeader(a.Status)
-	}
-	_, _ = io.WriteString(w, a.Body) // whoever hung up does not want it
 }
 
 func writeText(w http.ResponseWriter, status int, text string) error {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/egress"
+	"github.com/hookyard/hookyard/internal/inbound"
 	"github.com/hookyard/hookyard/signature"
 )
 
@@ -20,7 +21,7 @@ func (b *Bins) replay(w http.ResponseWriter, r *http.Request) error {
 	if kept == nil || err != nil {
 		return err
 	}
-	if err := b.slow(w, "create "+address(r), createRate, createBurst); err != nil {
+	if err := b.slow(w, "create "+inbound.Address(r), createRate, createBurst); err != nil {
 		return err
 	}
 	var in struct {
@@ -35,14 +36,8 @@ func (b *Bins) replay(w http.ResponseWriter, r *http.Request) error {
 	if err := whole(kept); err != nil {
 		return err
 	}
-	header := http.Header{}
-	for name, values := range kept.Header {
-		if !isFraming(name) {
-			header[name] = values
-		}
-	}
-	resp, err := b.o.Client.Do(r.Context(), &egress.Request{Method: kept.Method, URL: in.URL, Header: header,
-		Body: kept.Body, MaxBody: b.o.Limits.ResponseBody})
+	resp, err := b.o.Client.Do(r.Context(), &egress.Request{Method: kept.Method, URL: in.URL,
+		Header: hookyard.ForwardedHeader(kept.Header), Body: kept.Body, MaxBody: b.o.Limits.ResponseBody})
 	var e *egress.Error
 	if errors.As(err, &e) && e.Kind == egress.KindBlocked {
 		return hookyard.FieldErrorf("url", "%s", e.Message)

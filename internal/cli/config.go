@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"net/url"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -67,7 +66,7 @@ func settingsOf(fs *pflag.FlagSet, from map[string]string) []setting {
 		if f.Name == "help" {
 			return
 		}
-		o := setting{Name: f.Name, Env: app.EnvName(f.Name), Value: maskURL(f.Value.String()), From: from[f.Name],
+		o := setting{Name: f.Name, Env: app.EnvName(f.Name), Value: hookyard.MaskPassword(f.Value.String()), From: from[f.Name],
 			Help: f.Usage}
 		if strings.HasSuffix(f.Name, "-secret") && f.Value.String() != "" && f.Value.Type() == "string" {
 			o.Value = hookyard.Masked
@@ -81,21 +80,4 @@ func settingsOf(fs *pflag.FlagSet, from map[string]string) []setting {
 		out = append(out, o)
 	})
 	return out
-}
-
-// maskURL hides the password of a URL, including one in the query.
-func maskURL(text string) string {
-	u, err := url.Parse(text)
-	if err != nil || u.Scheme == "" || u.Host == "" && u.RawQuery == "" {
-		return text
-	}
-	if _, ok := u.User.Password(); ok {
-		u.User = url.UserPassword(u.User.Username(), hookyard.Masked)
-	}
-	q := u.Query()
-	if q.Has("password") {
-		q.Set("password", hookyard.Masked)
-		u.RawQuery = q.Encode()
-	}
-	return strings.ReplaceAll(u.String(), "%2A%2A%2A", hookyard.Masked)
 }

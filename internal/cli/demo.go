@@ -245,7 +245,7 @@ func (d *demo) follow(ctx context.Context, event string) error {
 		return failf(exitFailed, "the event was not delivered")
 	}
 	d.step(green, "●", "delivered after %s, all with the same webhook-id, so a receiver can drop duplicates",
-		plural(all[0].Attempts, "attempt"))
+		hookyard.Count(all[0].Attempts, "attempt"))
 	return nil
 }
 

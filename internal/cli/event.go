@@ -182,7 +182,7 @@ code is 6 unless the response is a 2xx.`,
 			if s.quiet {
 				return s.printLines(ids)
 			}
-			return s.println("resending %s", plural(len(ids), "delivery"))
+			return s.println("resending %s", hookyard.Count(len(ids), "delivery"))
 		})
 	}
 	return takes(c, 1, 1)

@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,12 +11,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
+	"github.com/hookyard/hookyard/internal/curl"
 )
 
 func newEventShow(s *session) *cobra.Command {
@@ -168,56 +167,17 @@ func (s *session) original(ctx context.Context, cl *client.Client, project, id s
 
 // forwardedHeader is the header of an event without what the next connection sets itself.
 func forwardedHeader(header map[string][]string, contentType string) http.Header {
-	out := http.Header{}
-	for name, values := range header {
-		switch http.CanonicalHeaderKey(name) {
-		case "Connection", "Content-Length", "Host", "Keep-Alive", "Proxy-Connection", "Te", "Trailer",
-			"Transfer-Encoding", "Upgrade", "Expect", "Accept-Encoding":
-			continue
-		}
-		out[name] = slices.Clone(values)
-	}
+	out := hookyard.ForwardedHeader(header)
 	if out.Get("Content-Type") == "" && contentType != "" {
 		out.Set("Content-Type", contentType)
 	}
 	return out
 }
 
-// writeCurl writes a command for a POSIX shell. Text goes into the command, other bytes as base64 through a pipe.
+// writeCurl writes the request as a command.
 func (r *request) writeCurl(w io.Writer) error {
-	var b strings.Builder
-	asText := utf8.Valid(r.body) && !bytes.ContainsFunc(r.body,
-		func(c rune) bool { return c < ' ' && c != '\n' && c != '\t' || c == 0x7f })
-	if !asText {
-		fmt.Fprintf(&b, "printf %%s %s | base64 -d | ", quoteShell(base64.StdEncoding.EncodeToString(r.body)))
-	}
-	fmt.Fprintf(&b, "curl -sS -i -X %s %s", quoteShell(r.method), quoteShell(r.url))
-	for _, name := range sortedNames(r.header) {
-		for _, v := range r.header[name] {
-			line := name + ": " + v
-			if v == "" {
-				line = name + ";" // how curl sends an empty one
-			}
-			fmt.Fprintf(&b, " \\\n  -H %s", quoteShell(line))
-		}
-	}
-	for _, name := range []string{"Content-Type", "Accept", "User-Agent"} {
-		if r.header.Values(name) == nil {
-			fmt.Fprintf(&b, " \\\n  -H %s", quoteShell(name+":")) // or curl adds its own
-		}
-	}
-	if asText {
-		fmt.Fprintf(&b, " \\\n  --data-raw %s\n", quoteShell(string(r.body)))
-	} else {
-		fmt.Fprintf(&b, " \\\n  --data-binary @-\n")
-	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, curl.Command(curl.Request{Method: r.method, URL: r.url, Header: r.header, Body: r.body}))
 	return err
-}
-
-// quoteShell quotes for POSIX shells.
-func quoteShell(text string) string {
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 // writeTest writes the test file that the help of event show describes.

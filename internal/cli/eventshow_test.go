@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"io"
 	"net/http"
-	"os/exec"
 	"strings"
 	"testing"
 )
@@ -41,22 +40,6 @@ func FuzzAsTest(f *testing.F) {
 			t.Errorf("read %s %v %q, %v", got.Method, got.Header, b, err)
 		}
 	})
-}
-
-// Received text cannot escape from the quotes of a shell command.
-func TestQuoteShell(t *testing.T) {
-	t.Parallel()
-	sh, err := exec.LookPath("sh")
-	if err != nil {
-		t.Skip("sh is not installed")
-	}
-	for _, text := range []string{"", "plain", "it's", `'; echo broken; '`, "$(echo broken) `echo broken` $HOME \\",
-		"line\nbreak", `"quoted"`, "'''", "-n", "%s"} {
-		out, err := exec.CommandContext(t.Context(), sh, "-c", "printf '%s' "+quoteShell(text)).Output()
-		if err != nil || string(out) != text {
-			t.Errorf("%q became %q, %v", text, out, err)
-		}
-	}
 }
 
 func TestCurlKeepsBytes(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/gitpush"
 )
 
@@ -100,7 +101,7 @@ func newGitFlush(s *session) *cobra.Command {
 		did, err := gitpush.Flush(c.Context(), s.gitEnv(args))
 		if err != nil {
 			if did.Waiting > 0 {
-				s.say("waiting: %s", plural(did.Waiting, "push"))
+				s.say("waiting: %s", hookyard.Count(did.Waiting, "push"))
 			}
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
 )
 
@@ -264,7 +265,7 @@ the command does not ask for confirmation, like WebGME's tool.`,
 		if t.webgme || s.asJSON {
 			return s.json(left)
 		}
-		s.say("deleted hook %s, %s left", t.args[0], plural(len(left), "hook"))
+		s.say("deleted hook %s, %s left", t.args[0], hookyard.Count(len(left), "hook"))
 		return nil
 	})
 }

@@ -77,7 +77,7 @@ func cleanText(text string) string { return hookyard.Clean(text, 1<<30) }
 
 // cell returns the cleaned text on one line.
 func cell(text string) string {
-	return strings.NewReplacer("\n", " ", "\t", " ").Replace(cleanText(text))
+	return hookyard.CleanLine(text, 1<<30)
 }
 
 func (s *session) paint(color, text string) painted    { return painted(s.paintOn(s.out, color, text)) }
@@ -239,28 +239,10 @@ func (s *session) card(fields ...field) error {
 // more tells the user how to get the next page, or that the list is empty.
 func (s *session) more(shown int, what, cursor string) {
 	if cursor != "" {
-		s.say("%s shown; next page: --cursor %s", plural(shown, what), cursor)
+		s.say("%s shown; next page: --cursor %s", hookyard.Count(shown, what), cursor)
 	} else if shown == 0 {
-		s.say("no %s", manyOf(what))
+		s.say("no %s", hookyard.Plural(what))
 	}
-}
-
-// plural formats a count: 1 hook, 2 hooks.
-func plural(n int, one string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, manyOf(one))
-}
-
-func manyOf(one string) string {
-	if before, ok := strings.CutSuffix(one, "y"); ok {
-		return before + "ies"
-	}
-	if strings.HasSuffix(one, "sh") {
-		return one + "es"
-	}
-	return one + "s"
 }
 
 // bar returns a progress bar that shows only on a terminal. A total of -1 means unknown.

@@ -92,9 +92,9 @@ func (s *session) publish(ctx context.Context, eventType string, f *publishFlags
 
 func (s *session) receiptLine(r client.Receipt) string {
 	if r.Duplicate {
-		return fmt.Sprintf("%s  duplicate of an earlier event with %s", r.ID, plural(r.Deliveries, "delivery"))
+		return fmt.Sprintf("%s  duplicate of an earlier event with %s", r.ID, hookyard.Count(r.Deliveries, "delivery"))
 	}
-	return fmt.Sprintf("%s  stored, %s", r.ID, plural(r.Deliveries, "delivery"))
+	return fmt.Sprintf("%s  stored, %s", r.ID, hookyard.Count(r.Deliveries, "delivery"))
 }
 
 // waited is the result of publish --wait.
@@ -124,12 +124,12 @@ func (s *session) waitFor(ctx context.Context, cl *client.Client, project string
 		}
 	}
 	if pending > 0 {
-		return failf(exitNotAccepted, "%d of %s still pending after %s", pending, plural(len(all), "delivery"),
+		return failf(exitNotAccepted, "%d of %s still pending after %s", pending, hookyard.Count(len(all), "delivery"),
 			hookyard.FormatDuration(s.patience())).
 			then("to follow them: hookyard delivery list --event %s; to wait longer: --timeout", receipt.ID)
 	}
 	if failed > 0 {
-		return failf(exitNotAccepted, "%d of %s failed", failed, plural(len(all), "delivery")).
+		return failf(exitNotAccepted, "%d of %s failed", failed, hookyard.Count(len(all), "delivery")).
 			then("for the reason: hookyard delivery show ID")
 	}
 	return nil
@@ -241,14 +241,14 @@ func (s *session) publishMany(ctx context.Context, cl *client.Client, project st
 	_ = bar.Finish()
 	result.Published, result.Seconds = len(result.IDs), time.Since(start).Seconds()
 	if err != nil {
-		s.say("%s published before the error", plural(result.Published, "event"))
+		s.say("%s published before the error", hookyard.Count(result.Published, "event"))
 		return err
 	}
 	if err := s.show(result, func() error {
 		if s.quiet {
 			return s.printLines(result.IDs)
 		}
-		return s.println("%s published in %.1f s, %.0f a second", plural(result.Published, "event"), result.Seconds,
+		return s.println("%s published in %.1f s, %.0f a second", hookyard.Count(result.Published, "event"), result.Seconds,
 			float64(result.Published)/result.Seconds)
 	}); err != nil || !f.wait {
 		return err
@@ -282,7 +282,7 @@ func (s *session) waitForAll(ctx context.Context, cl *client.Client, project str
 	}
 	_ = bar.Finish()
 	if failed > 0 {
-		return failf(exitNotAccepted, "%s failed", plural(failed, "delivery")).
+		return failf(exitNotAccepted, "%s failed", hookyard.Count(failed, "delivery")).
 			then("for the list: hookyard delivery list --state failed")
 	}
 	s.say("all delivered")

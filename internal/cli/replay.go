@@ -102,8 +102,8 @@ func (s *session) showReplay(r *hookyard.Replay) error {
 			return s.println("%s", r.ID)
 		}
 		return s.card(field{"replay", r.ID}, field{"status", r.Status},
-			field{"seen", fmt.Sprintf("%d of %s", r.Seen, plural(int(r.Total), "event"))},
-			field{"opened", plural(int(r.Opened), "delivery")}, field{"hook", r.Hook}, field{"type", r.Type},
+			field{"seen", fmt.Sprintf("%d of %s", r.Seen, hookyard.Count(int(r.Total), "event"))},
+			field{"opened", hookyard.Count(int(r.Opened), "delivery")}, field{"hook", r.Hook}, field{"type", r.Type},
 			field{"state", string(r.State)},
 			field{"by", r.Actor}, field{"begun", localTime(r.CreatedAt)})
 	})

@@ -30,7 +30,7 @@ func (c *Control) audit(ctx context.Context, projectKey, before int64, limit int
 	list, err := c.store.Audit(ctx, projectKey, before, limit)
 	for i := range list {
 		if list[i].Action == "hook.create" {
-			list[i].Detail = maskURL(list[i].Detail)
+			list[i].Detail = hookyard.MaskURL(list[i].Detail)
 		}
 	}
 	return list, err

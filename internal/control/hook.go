@@ -277,7 +277,7 @@ func (in *HookPatch) apply(h, before *hookyard.Hook) error {
 		return err
 	}
 	in.URL.SetTo(&h.URL)
-	if before != nil && h.URL == maskURL(before.URL) {
+	if before != nil && h.URL == hookyard.MaskURL(before.URL) {
 		h.URL = before.URL
 	}
 	in.Events.SetTo(&h.Events)

@@ -1,7 +1,6 @@
 package control
 
 import (
-	"strings"
 	"time"
 
 	"github.com/hookyard/hookyard"
@@ -35,18 +34,4 @@ func (in *Rotation) settle(limits hookyard.Limits) (secret string, overlap time.
 		return signature.NewSecret(), overlap, nil
 	}
 	return in.Secret, overlap, hookyard.CheckSecret(in.Secret, limits)
-}
-
-// maskURL hides the user and password in a URL.
-func maskURL(raw string) string {
-	scheme, rest, ok := strings.Cut(raw, "://")
-	host, path := rest, ""
-	if at := strings.IndexAny(rest, "/?#"); at >= 0 {
-		host, path = rest[:at], rest[at:]
-	}
-	at := strings.LastIndexByte(host, '@')
-	if !ok || at < 0 {
-		return raw
-	}
-	return scheme + "://" + hookyard.Masked + host[at:] + path
 }

@@ -195,7 +195,7 @@ func (in *SourcePatch) apply(s, old *hookyard.Source) error {
 	if s.Type == TypeRabbitMQ && in.URL != "" || in.Queue != "" {
 		s.RabbitMQ = withQueue(s.RabbitMQ, in.URL, in.Queue)
 	}
-	if q := s.RabbitMQ; q != nil && old != nil && old.RabbitMQ != nil && q.URL == maskURL(old.RabbitMQ.URL) {
+	if q := s.RabbitMQ; q != nil && old != nil && old.RabbitMQ != nil && q.URL == hookyard.MaskURL(old.RabbitMQ.URL) {
 		c := *q
 		c.URL = old.RabbitMQ.URL
 		s.RabbitMQ = &c

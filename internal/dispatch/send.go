@@ -158,7 +158,7 @@ func (d *Dispatcher) attempt(ctx context.Context, h *hookyard.Hook, w *hookyard.
 	hookyard.Outcome, error) {
 	started := time.Now()
 	a := &hookyard.Attempt{EventSeq: w.Delivery.EventSeq, HookKey: h.Key, N: w.Delivery.Attempts + 1,
-		StartedAt: started, URL: showURL(h.URL)}
+		StartedAt: started, URL: hookyard.MaskURL(h.URL)}
 	shaped, resourceKey, err := d.shape(ctx, h, w.Event)
 	if unread := (*unreadError)(nil); errors.As(err, &unread) {
 		return nil, hookyard.Outcome{}, unread.err
@@ -352,7 +352,7 @@ func (d *Dispatcher) metaEvents(ctx context.Context, h *hookyard.Hook, w *hookya
 	}
 	hooks := except(view.Hooks, h.Key)
 	route := func(kind string, data map[string]any) *hookyard.RoutedEvent {
-		data["hookId"], data["url"], data["project"] = h.ID, showURL(h.URL), view.Project.Path()
+		data["hookId"], data["url"], data["project"] = h.ID, hookyard.MaskURL(h.URL), view.Project.Path()
 		b, _ := json.Marshal(data) // of strings and numbers: cannot fail
 		e := hookyard.NewMeta(h.ProjectKey, kind, b, time.Now())
 		return hookyard.Route(e, hooks, d.o.Filter)
@@ -386,17 +386,4 @@ func except(hooks []*hookyard.Hook, key int64) []*hookyard.Hook {
 
 func sameBytes(a, b []byte) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
-}
-
-// showURL leaves the password out of a URL.
-func showURL(raw string) string {
-	at := strings.LastIndexByte(raw, '@')
-	if at < 0 {
-		return raw
-	}
-	scheme, rest, ok := strings.Cut(raw, "://")
-	if !ok || strings.ContainsAny(rest[:strings.LastIndexByte(rest, '@')], "/?#") {
-		return raw
-	}
-	return scheme + "://" + hookyard.Masked + rest[strings.LastIndexByte(rest, '@'):]
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -286,5 +287,31 @@ func runStore(t *testing.T, db *store.DB) {
 	t.Cleanup(func() {
 		cancel()
 		<-done
+	})
+}
+
+// TestPasswordsOfURLsAreNotStored has an @ in the path, after the one that ends the password.
+func TestPasswordsOfURLsAreNotStored(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		y := start(t, db)
+		gone := receive(t, func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusGone) })
+		host := strings.TrimPrefix(gone.URL, "http://")
+		view := storetest.Project(t, db, "acme", "shop", "http://bob:PASS@"+host+"/users/me@example.com")
+		y.publish(view, "a")
+		d := y.settled(view)[0]
+		want := "http://***@" + host + "/users/me@example.com"
+		attempts, err := db.Attempts(t.Context(), d.EventSeq, d.HookKey)
+		if err != nil || len(attempts) != 1 || attempts[0].URL != want {
+			t.Errorf("attempts = %+v, %v; want one at %s", attempts, err, want)
+		}
+		page, err := db.Events(t.Context(), hookyard.EventQuery{ProjectKey: view.Project.Key,
+			Type: "hookyard.hook.disabled", Limit: 10, Bodies: true})
+		if err != nil || len(page.Events) != 1 {
+			t.Fatalf("events = %+v, %v; want one that the hook is off", page, err)
+		}
+		if body := string(page.Events[0].Body); !strings.Contains(body, `"url":"`+want+`"`) {
+			t.Errorf("the event says %s, want %s in it", body, want)
+		}
 	})
 }

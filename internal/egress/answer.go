@@ -1,11 +1,12 @@
 package egress
 
 import (
-	"bytes"
 	"net/http"
 	"net/textproto"
 	"strconv"
 	"strings"
+
+	"github.com/hookyard/hookyard"
 )
 
 const (
@@ -103,7 +104,7 @@ func parseHead(text string) (head, error) {
 			return h, nil
 		}
 		name, value, ok := strings.Cut(line, ":")
-		if !ok || !isToken(name) {
+		if !ok || !hookyard.IsToken(name) {
 			return head{}, errHeader
 		}
 		name = textproto.CanonicalMIMEHeaderKey(name)
@@ -133,19 +134,6 @@ func parseStatusLine(line string) (head, error) {
 		return head{}, protocolError("the answer's status code is not a number from 100 to 999")
 	}
 	return head{status: int(status), minor: minor}, nil
-}
-
-// isToken reports whether s is a token of RFC 9110 section 5.6.2.
-func isToken(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-':
-		case c >= 0x80 || bytes.IndexByte([]byte("!#$%&'*+.^_`|~"), c) < 0:
-			return false
-		}
-	}
-	return s != ""
 }
 
 // framing says where the body of a response ends (RFC 9112 section 6.3).

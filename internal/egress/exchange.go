@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/hookyard/hookyard"
 )
 
 // oneWrite is the size up to which a body is copied behind the header and sent in one write. A socket buffers this
@@ -43,7 +45,7 @@ func (x *exchange) prepare() *Error {
 	if x.method = x.r.Method; x.method == "" {
 		x.method = http.MethodPost
 	}
-	if !isToken(x.method) || x.method == http.MethodConnect {
+	if !hookyard.IsToken(x.method) || x.method == http.MethodConnect {
 		return blocked("the method %q cannot be sent", x.method)
 	}
 	if e := checkHeader(x.r.Header); e != nil {

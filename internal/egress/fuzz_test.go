@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hookyard/hookyard"
 )
 
 // FuzzAnswer runs an exchange with the bytes of a hostile server, in pieces, and compares the result with that of
@@ -69,7 +71,7 @@ func FuzzAnswer(f *testing.F) {
 			t.Fatalf("response %+v", resp)
 		}
 		for n, vs := range resp.Header {
-			if !isToken(n) || strings.ContainsAny(strings.Join(vs, ""), "\r\n\x00") {
+			if !hookyard.IsToken(n) || strings.ContainsAny(strings.Join(vs, ""), "\r\n\x00") {
 				t.Fatalf("header %q: %q", n, vs)
 			}
 		}

@@ -5,12 +5,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/hookyard/hookyard"
 )
 
 // checkHeader refuses names and values that would break the syntax of the request, such as line breaks.
 func checkHeader(h http.Header) *Error {
 	for name, values := range h {
-		if !isToken(name) {
+		if !hookyard.IsToken(name) {
 			return blocked("the header name %q cannot be sent", name)
 		}
 		for _, v := range values {
@@ -43,7 +45,7 @@ func (x *exchange) appendHeader(b []byte, cn *conn) []byte {
 	agent, auth := false, false
 	for name := range x.r.Header {
 		switch {
-		case isFraming(name):
+		case hookyard.IsFraming(name):
 			continue
 		case strings.EqualFold(name, "User-Agent"):
 			agent = true
@@ -74,29 +76,4 @@ func appendField(b []byte, name, value string) []byte {
 	b = append(b, ": "...)
 	b = append(b, value...)
 	return append(b, "\r\n"...)
-}
-
-// isFraming reports whether a header belongs to the framing or the connection (RFC 9110 section 7.6.1).
-func isFraming(name string) bool {
-	switch len(name) {
-	case len("TE"):
-		return strings.EqualFold(name, "TE")
-	case len("Host"):
-		return strings.EqualFold(name, "Host")
-	case len("Expect"):
-		return strings.EqualFold(name, "Expect")
-	case len("Trailer"): // and Upgrade
-		return strings.EqualFold(name, "Trailer") || strings.EqualFold(name, "Upgrade")
-	case len("Connection"): // and Keep-Alive
-		return strings.EqualFold(name, "Connection") || strings.EqualFold(name, "Keep-Alive")
-	case len("Content-Length"):
-		return strings.EqualFold(name, "Content-Length")
-	case len("Proxy-Connection"):
-		return strings.EqualFold(name, "Proxy-Connection")
-	case len("Transfer-Encoding"):
-		return strings.EqualFold(name, "Transfer-Encoding")
-	case len("Proxy-Authorization"):
-		return strings.EqualFold(name, "Proxy-Authorization")
-	}
-	return false
 }

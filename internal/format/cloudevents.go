@@ -48,7 +48,7 @@ func shapeCloudEvents(in Input) (Shaped, error) {
 // appendData appends the data member: JSON as it is, text as a string, anything else as data_base64. Bytes that claim
 // to be JSON and are not go as base64, because a string would mean a JSON string.
 func (c *cloudEvent) appendData(b []byte) []byte {
-	isJSON := isJSONType(c.dataType)
+	isJSON := hookyard.IsJSONType(c.dataType)
 	switch {
 	case len(c.data) == 0:
 		return b
@@ -69,7 +69,7 @@ func shapeCloudEventsBinary(in Input) (Shaped, error) {
 	for name, value := range c.attributes {
 		h.Set("ce-"+name, percentEncode(value))
 	}
-	t := headerText(c.dataType)
+	t := hookyard.HeaderText(c.dataType)
 	if t == "" {
 		t = typeOctet // a request with a body must have one
 	}
@@ -129,8 +129,7 @@ func (c *cloudEvent) unpack(e *hookyard.Event) map[string]string {
 			keepAttribute(came, attribute, v)
 		}
 	}
-	t, _, _ := strings.Cut(e.ContentType, ";")
-	if e.DataOffset > 0 || !strings.EqualFold(strings.TrimSpace(t), "application/cloudevents+json") {
+	if e.DataOffset > 0 || hookyard.MediaType(e.ContentType) != "application/cloudevents+json" {
 		return came
 	}
 	var members map[string]json.RawMessage
@@ -165,7 +164,7 @@ func (c *cloudEvent) takeMembers(members map[string]json.RawMessage, came map[st
 	}
 	c.data = members["data"]
 	var text string
-	if !isJSONType(c.dataType) && json.Unmarshal(c.data, &text) == nil {
+	if !hookyard.IsJSONType(c.dataType) && json.Unmarshal(c.data, &text) == nil {
 		c.data = []byte(text)
 	}
 }
@@ -213,15 +212,8 @@ func isURIReference(s string) bool {
 	return err == nil && !strings.ContainsAny(s, " \"<>\\^`{|}\n\r\t")
 }
 
-func isJSONType(contentType string) bool {
-	t, _, _ := strings.Cut(contentType, ";")
-	t = strings.ToLower(strings.TrimSpace(t))
-	return t == typeJSON || strings.HasSuffix(t, "+json")
-}
-
 func isTextType(contentType string) bool {
-	t, _, _ := strings.Cut(contentType, ";")
-	t = strings.ToLower(strings.TrimSpace(t))
+	t := hookyard.MediaType(contentType)
 	return strings.HasPrefix(t, "text/") || t == "application/xml" || strings.HasSuffix(t, "+xml") || t == typeForm
 }
 

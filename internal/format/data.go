@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/url"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -32,22 +31,16 @@ func payload(e *hookyard.Event) ([]byte, bool) {
 	if data, ok := jsonData(e); ok {
 		return data, true
 	}
-	form, ok := formData(e)
-	if !ok {
+	if !hookyard.IsFormType(e.ContentType) {
 		return nil, false
 	}
-	for _, name := range []string{"payload", "data"} {
-		if v := form.Get(name); v != "" && utf8.ValidString(v) && json.Valid([]byte(v)) {
-			return []byte(v), true
-		}
-	}
-	return nil, false
+	data := hookyard.FormJSON(e.Data())
+	return data, data != nil
 }
 
 // formData returns the fields of a form body.
 func formData(e *hookyard.Event) (url.Values, bool) {
-	t, _, _ := strings.Cut(e.ContentType, ";")
-	if !strings.EqualFold(strings.TrimSpace(t), typeForm) {
+	if !hookyard.IsFormType(e.ContentType) {
 		return nil, false
 	}
 	form, err := url.ParseQuery(string(e.Data()))
@@ -98,14 +91,4 @@ func marshal(v any) ([]byte, error) {
 		return nil, err
 	}
 	return bytes.TrimSuffix(buf.Bytes(), []byte{'\n'}), nil
-}
-
-// headerText makes s fit for a header's value: line breaks and control characters become spaces.
-func headerText(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, s)
 }

@@ -26,10 +26,10 @@ func shapeGitHub(in Input) (Shaped, error) {
 // may have put behind it (issues.opened).
 func gitHubEvent(e *hookyard.Event) string {
 	if name := e.Header.Get("X-Github-Event"); name != "" {
-		return headerText(name)
+		return hookyard.HeaderText(name)
 	}
 	if name, _, ok := strings.Cut(e.Type, "."); ok && slices.Contains(hookyard.Presets()["github"].EventTypes, name) {
 		return name
 	}
-	return headerText(e.Type)
+	return hookyard.HeaderText(e.Type)
 }

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +13,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/inbound"
 	"github.com/hookyard/hookyard/signature"
 )
 
@@ -82,8 +81,8 @@ func (in *Ingest) event(r *http.Request, s *hookyard.Source, verified *signature
 	hide []string, now time.Time) *hookyard.Event {
 	e := hookyard.NewEvent(s.Name, in.typeOf(r, s, verified, body), body, now)
 	e.ContentType = hookyard.Clean(r.Header.Get("Content-Type"), 200)
-	e.Header, e.Method, e.Target = keptHeader(r.Header, hide), r.Method, hookyard.Clean(target, 4096)
-	e.Remote, e.Verified = RemoteAddr(r), verified.Method
+	e.Header, e.Method, e.Target = inbound.StoredHeader(r.Header, hide...), r.Method, hookyard.Clean(target, 4096)
+	e.Remote, e.Verified = inbound.Address(r), verified.Method
 	e.DedupKey = verified.DeliveryID
 	if s.DedupHeader != "" {
 		e.DedupKey = r.Header.Get(s.DedupHeader)
@@ -163,7 +162,7 @@ func (in *Ingest) refuse(r *http.Request, s *hookyard.Source, body []byte, targe
 	}
 	rf := &hookyard.Refusal{ProjectKey: s.ProjectKey, Source: s.Name, Time: now, Reason: hookyard.Clean(reason, 500),
 		Method: hookyard.Clean(r.Method, 20),
-		Target: hookyard.Clean(target, 4096), Remote: RemoteAddr(r),
+		Target: hookyard.Clean(target, 4096), Remote: inbound.Address(r),
 		Header: hookyard.EncodeHeader(nil, hookyard.MaskHeader(r.Header)), Size: int64(len(body))}
 	rf.Body = body[:min(len(body), 64<<10)]
 	if err := in.o.Store.Refuse(context.WithoutCancel(r.Context()), rf); err != nil {
@@ -183,65 +182,17 @@ func answer(ctx context.Context, w http.ResponseWriter, a *hookyard.Answer, rece
 		_, err := w.Write(append(b, "}\n"...))
 		return ignoreGone(err)
 	}
-	return WriteAnswer(ctx, w, a)
-}
-
-// WriteAnswer writes a fixed reply after its delay, unless the client has gone. Whatever it is, on our origin it is no
-// page: the sandbox takes its scripts and its origin away.
-func WriteAnswer(ctx context.Context, w http.ResponseWriter, a *hookyard.Answer) error {
-	if a.Delay > 0 {
-		wait := time.NewTimer(time.Duration(a.Delay))
-		defer wait.Stop()
-		select {
-		case <-wait.C:
-		case <-ctx.Done():
-			return nil
-		}
-	}
-	h := w.Header()
-	h.Set("Content-Type", "text/plain; charset=utf-8")
-	for name, value := range a.Headers {
-		h.Set(name, value)
-	}
-	noPage(h)
-	if a.Status != 0 {
-		w.WriteHeader(a.Status)
-	}
-	_, err := io.WriteString(w, a.Body)
-	return ignoreGone(err)
+	inbound.WriteAnswer(ctx, w, a)
+	return nil
 }
 
 func reply(w http.ResponseWriter, a *signature.Response) error {
-	noPage(w.Header())
+	inbound.Sandbox(w.Header())
 	return ignoreGone(a.Write(w))
-}
-
-// noPage takes scripts and origin from an answer that strangers had a part in.
-func noPage(h http.Header) {
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
 }
 
 // ignoreGone drops the error of writing to somebody who hung up: the event is kept, and they will ask again.
 func ignoreGone(error) error { return nil }
-
-// keptHeader leaves out what says something of one connection, and masks the credentials of the way in.
-func keptHeader(h http.Header, hide []string) http.Header {
-	out := make(http.Header, len(h))
-	for name, values := range h {
-		switch name {
-		case "Connection", "Content-Length", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
-			"Proxy-Connection":
-			continue
-		}
-		if hookyard.IsSensitive(name) || slices.ContainsFunc(hide,
-			func(n string) bool { return strings.EqualFold(n, name) }) {
-			values = []string{hookyard.Masked}
-		}
-		out[name] = values
-	}
-	return out
-}
 
 // hideToken is a query as it is kept: untouched, but without the token that lets a sender in.
 func hideToken(u *url.URL, params []string) string {
@@ -257,13 +208,4 @@ func hideToken(u *url.URL, params []string) string {
 		return u.RawQuery
 	}
 	return q.Encode()
-}
-
-// RemoteAddr is the sender's address without the port.
-func RemoteAddr(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return hookyard.Clean(r.RemoteAddr, 100)
-	}
-	return host
 }

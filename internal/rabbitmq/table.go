@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/textproto"
 	"strconv"
-	"strings"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -75,14 +74,14 @@ func headerOf(d *amqp.Delivery, limit int) http.Header {
 	room := limit
 	set := func(name, value string) {
 		name = textproto.CanonicalMIMEHeaderKey(name)
-		if value == "" || !isToken(name) || len(name) > 200 {
+		if value == "" || !hookyard.IsToken(name) || len(name) > 200 {
 			return
 		}
 		if hookyard.IsSensitive(name) {
 			value = hookyard.Masked
 		}
 		if room -= len(name) + len(value) + 4; room >= 0 {
-			h[name] = []string{oneLine(value)}
+			h[name] = []string{hookyard.HeaderText(value)}
 		}
 	}
 	set("Amqp-Exchange", d.Exchange)
@@ -124,24 +123,4 @@ func headerValue(v any) string {
 		return fmt.Sprint(v)
 	}
 	return string(b)
-}
-
-// oneLine makes text fit for a header that is kept line by line.
-func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(s, "\uFFFD"))
-}
-
-// isToken says whether a header can have this name (RFC 9110, 5.6.2).
-func isToken(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`()<>@,;:\"/[]?={}`, c) >= 0 {
-			return false
-		}
-	}
-	return s != ""
 }

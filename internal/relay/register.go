@@ -208,8 +208,8 @@ func (p *poll) beat() error {
 // are not for this relay's clients.
 func object(e *hookyard.Event) []byte {
 	data := e.Data()
-	if isForm(e.ContentType) {
-		data = payloadOf(data)
+	if hookyard.IsFormType(e.ContentType) {
+		data = hookyard.FormJSON(data)
 	}
 	if first := bytes.TrimLeft(data, " \t\r\n"); len(first) == 0 || first[0] != '{' || !utf8.Valid(data) ||
 		!gjson.ValidBytes(data) {

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -155,17 +154,6 @@ func errOff(owner, name string) error {
 		owner, name)
 }
 
-// keptHeader is a request's header as an event keeps it: without what says something of one connection, and with
-// credentials masked.
-func keptHeader(h http.Header) http.Header {
-	out := hookyard.MaskHeader(h)
-	for _, name := range []string{"Connection", "Content-Length", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding",
-		"Upgrade", "Proxy-Connection"} {
-		delete(out, name)
-	}
-	return out
-}
-
 // keptQuery is a request's query as an event keeps it: untouched, unless it holds a token.
 func keptQuery(u *url.URL) string {
 	if u.RawQuery == "" {
@@ -191,22 +179,4 @@ func typeOf(r *http.Request, otherwise string, limits hookyard.Limits) string {
 		}
 	}
 	return otherwise
-}
-
-// isForm says whether a request's body is a form.
-func isForm(contentType string) bool {
-	t, _, _ := strings.Cut(contentType, ";")
-	return strings.EqualFold(strings.TrimSpace(t), "application/x-www-form-urlencoded")
-}
-
-// payloadOf returns the JSON in a form: GitHub's field payload, or data.
-func payloadOf(form []byte) []byte {
-	values, err := url.ParseQuery(string(form))
-	if err != nil {
-		return nil
-	}
-	if i := slices.IndexFunc([]string{"payload", "data"}, values.Has); i >= 0 {
-		return []byte(values.Get([]string{"payload", "data"}[i]))
-	}
-	return nil
 }

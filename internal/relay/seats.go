@@ -1,13 +1,13 @@
 package relay
 
 import (
-	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/inbound"
 )
 
 // print is how a client without a cursor is recognised when it does not come on the same connection.
@@ -40,7 +40,7 @@ type seats struct {
 const maxSeats = 20_000
 
 func printOf(r *http.Request, projectKey int64) print {
-	return print{project: projectKey, address: address(r), agent: hookyard.Clean(r.UserAgent(), 300),
+	return print{project: projectKey, address: inbound.Address(r), agent: hookyard.Clean(r.UserAgent(), 300),
 		origin: hookyard.Clean(r.Header.Get("Origin"), 200)}
 }
 
@@ -106,13 +106,4 @@ func (s *seats) tidy(now time.Time) {
 			delete(s.by, p)
 		}
 	}
-}
-
-// address is the client's address without its port.
-func address(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return hookyard.Clean(r.RemoteAddr, 100)
-	}
-	return host
 }

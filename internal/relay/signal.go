@@ -10,6 +10,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/inbound"
 	"github.com/hookyard/hookyard/signature"
 )
 
@@ -25,8 +26,8 @@ func (rl *Relay) signal(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	payload, contentType := body, "application/json"
-	if !json.Valid(body) && isForm(r.Header.Get("Content-Type")) {
-		payload, contentType = payloadOf(body), "application/x-www-form-urlencoded"
+	if !json.Valid(body) && hookyard.IsFormType(r.Header.Get("Content-Type")) {
+		payload, contentType = hookyard.FormJSON(body), hookyard.TypeForm
 	}
 	if !utf8.Valid(payload) || !json.Valid(payload) {
 		return couldNotParse(w, body)
@@ -43,8 +44,8 @@ func (rl *Relay) signal(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	e := hookyard.NewEvent(SourceRelay, typeOf(r, "signal", rl.o.Limits), body, now)
-	e.ContentType, e.Header, e.Method, e.Verified = contentType, keptHeader(r.Header), r.Method, by
-	e.Remote, e.Target = address(r), hookyard.Clean(keptQuery(r.URL), 4096)
+	e.ContentType, e.Header, e.Method, e.Verified = contentType, inbound.StoredHeader(r.Header), r.Method, by
+	e.Remote, e.Target = inbound.Address(r), hookyard.Clean(keptQuery(r.URL), 4096)
 	e.DedupKey = hookyard.Clean(r.Header.Get("X-Github-Delivery"), 200)
 	if _, err := rl.o.Accept(r.Context(), view, e); err != nil {
 		return err

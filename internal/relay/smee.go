@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/inbound"
 	"github.com/hookyard/hookyard/internal/stream"
 )
 
@@ -70,9 +71,9 @@ func (rl *Relay) smeeIn(w http.ResponseWriter, r *http.Request, owner, project s
 		return err
 	}
 	e := hookyard.NewEvent(SourceSmee, typeOf(r, SourceSmee, rl.o.Limits), body, time.Now())
-	e.ContentType, e.Header, e.Method = hookyard.Clean(r.Header.Get("Content-Type"), 200), keptHeader(r.Header),
+	e.ContentType, e.Header, e.Method = hookyard.Clean(r.Header.Get("Content-Type"), 200), inbound.StoredHeader(r.Header),
 		r.Method
-	e.Remote, e.Target = address(r), hookyard.Clean(keptQuery(r.URL), 4096)
+	e.Remote, e.Target = inbound.Address(r), hookyard.Clean(keptQuery(r.URL), 4096)
 	e.DedupKey = hookyard.Clean(r.Header.Get("X-Github-Delivery"), 200)
 	if _, err := rl.o.Accept(r.Context(), view, e); err != nil {
 		return err
@@ -179,7 +180,7 @@ func appendBody(b []byte, e *hookyard.Event) []byte {
 	if utf8.Valid(data) && json.Valid(data) {
 		return appendCompact(b, data)
 	}
-	if isForm(e.ContentType) {
+	if hookyard.IsFormType(e.ContentType) {
 		if values, err := url.ParseQuery(string(data)); err == nil {
 			return appendValues(b, values)
 		}

@@ -1,12 +1,12 @@
 package stream
 
 import (
-	"net"
 	"net/http"
 	"net/netip"
 	"sync"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/inbound"
 )
 
 // Gate bounds how many requests are held open at a time, in all and for each address; /64 networks count as one address
@@ -14,9 +14,9 @@ import (
 type Gate struct {
 	perAddress, total int
 
-	mu   sync.Mutex // guards what follows
+	mu   sync.Mutex // guards open and by
 	open int
-	by   map[netip.Addr]int
+	by   map[netip.Prefix]int
 }
 
 // Bounds as shipped: a listener takes about 25 kB.
@@ -33,13 +33,13 @@ func NewGate(perAddress, total int) *Gate {
 	if total <= 0 {
 		total = DefaultTotal
 	}
-	return &Gate{perAddress: perAddress, total: total, by: map[netip.Addr]int{}}
+	return &Gate{perAddress: perAddress, total: total, by: map[netip.Prefix]int{}}
 }
 
 // Enter lets a request in, to be held open until leave is called, once. It fails with TooMany or Unavailable, and has
 // then set Retry-After.
 func (g *Gate) Enter(w http.ResponseWriter, r *http.Request) (leave func(), err error) {
-	addr := addressOf(r.RemoteAddr)
+	network := inbound.Network(r.RemoteAddr)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.open >= g.total {
@@ -47,22 +47,22 @@ func (g *Gate) Enter(w http.ResponseWriter, r *http.Request) (leave func(), err 
 		return nil, hookyard.Errorf(hookyard.Unavailable,
 			"%d listeners are connected, which is as many as this server takes (setting: --max-listeners)", g.open)
 	}
-	if g.by[addr] >= g.perAddress {
+	if g.by[network] >= g.perAddress {
 		w.Header().Set("Retry-After", "10")
 		return nil, hookyard.Errorf(hookyard.TooMany,
-			"%d listeners are connected from your address, which is as many as one gets (setting: --max-listeners-per-address)", g.by[addr])
+			"%d listeners are connected from your address, which is as many as one gets (setting: --max-listeners-per-address)", g.by[network])
 	}
 	g.open++
-	g.by[addr]++
-	return func() { g.leave(addr) }, nil
+	g.by[network]++
+	return func() { g.leave(network) }, nil
 }
 
-func (g *Gate) leave(addr netip.Addr) {
+func (g *Gate) leave(network netip.Prefix) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.open--
-	if g.by[addr]--; g.by[addr] == 0 {
-		delete(g.by, addr)
+	if g.by[network]--; g.by[network] == 0 {
+		delete(g.by, network)
 	}
 }
 
@@ -71,23 +71,4 @@ func (g *Gate) Open() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.open
-}
-
-// addressOf is what counts as one address. Whatever cannot be read counts as one, too.
-func addressOf(remote string) netip.Addr {
-	host, _, err := net.SplitHostPort(remote)
-	if err != nil {
-		host = remote
-	}
-	addr, err := netip.ParseAddr(host)
-	if err != nil {
-		return netip.Addr{}
-	}
-	addr = addr.Unmap().WithZone("")
-	if addr.Is6() {
-		if p, err := addr.Prefix(64); err == nil {
-			return p.Addr()
-		}
-	}
-	return addr
 }

@@ -3,54 +3,31 @@ package web
 import (
 	"net/http"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/curl"
 )
 
-// curl is a command that sends the event again as it arrived, or "" when copying the command would change the event.
+// curl returns the command that sends the event again as it came. It is "" when the body is past retention or too long
+// to copy, and when the command holds characters that do not show.
 func (v *visit) curl(e *hookyard.Event) string {
-	s := v.curlOf(e)
-	if !utf8.ValidString(s) || strings.ContainsFunc(s, hidden) {
+	if e.Body == nil && e.Size > 0 || len(e.Body) > 32<<10 {
 		return ""
 	}
-	return s
-}
-
-func (v *visit) curlOf(e *hookyard.Event) string {
-	if e.Body == nil && e.Size > 0 || len(e.Body) > 32<<10 || !utf8.Valid(e.Body) {
-		return ""
-	}
-	var b strings.Builder
 	p := v.project.View.Project
-	method, to := "POST", v.web.o.BaseURL+"/api/projects"+join(p.Owner, p.Name, "events")
-	if s := v.project.View.Sources[e.Source]; s != nil && e.Method != "" {
-		method, to = e.Method, v.web.o.BaseURL+"/in"+join(p.Owner, p.Name, e.Source)+e.Target
-	}
-	b.WriteString("curl -X " + quote(method) + " " + quote(to))
+	r := curl.Request{Method: http.MethodPost, URL: v.web.o.BaseURL + "/api/projects" + join(p.Owner, p.Name, "events")}
 	if e.Method == "" {
-		b.WriteString(" \\\n  -H \"Authorization: Bearer $HOOKYARD_TOKEN\" \\\n  -H 'Content-Type: application/json'")
-		b.WriteString(" \\\n  --data-binary " +
-			quote(`{"type":`+string(hookyard.AppendJSONString(nil, e.Type))+`,"data":`+string(e.Data())+`}`))
-		return b.String()
-	}
-	for _, h := range headerLines(e.Header) {
-		switch http.CanonicalHeaderKey(h.Name) {
-		case "Content-Length", "Host", "Connection", "Accept-Encoding", "X-Forwarded-For", "X-Real-Ip":
-			continue
+		r.Token, r.Header = "HOOKYARD_TOKEN", http.Header{"Content-Type": {hookyard.TypeJSON}}
+		r.Body = []byte(`{"type":` + string(hookyard.AppendJSONString(nil, e.Type)) + `,"data":` + string(e.Data()) + `}`)
+	} else {
+		r.Header, r.Body = e.Header, e.Body
+		if v.project.View.Sources[e.Source] != nil {
+			r.Method = e.Method
+			r.URL = v.web.o.BaseURL + "/in" + join(p.Owner, p.Name, e.Source) + e.Target
 		}
-		b.WriteString(" \\\n  -H " + quote(h.Name+": "+h.Value))
 	}
-	if len(e.Body) > 0 {
-		b.WriteString(" \\\n  --data-binary " + quote(string(e.Body)))
-	}
-	return b.String()
-}
-
-// quote makes a word of a shell.
-func quote(s string) string {
-	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=") == "" {
+	if s := curl.Command(r); !strings.ContainsFunc(s, hidden) {
 		return s
 	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	return ""
 }

@@ -108,7 +108,7 @@ func changes(was, is *hookyard.Attempt) []change {
 		}
 	}
 	add("outcome", outcome(was), outcome(is))
-	add("URL", hideURL(was.URL), hideURL(is.URL))
+	add("URL", hookyard.MaskURL(was.URL), hookyard.MaskURL(is.URL))
 	add("address", was.Remote, is.Remote)
 	out = append(out, headerChanges("request header ", was.RequestHeader, is.RequestHeader)...)
 	out = append(out, headerChanges("answer's header ", was.ResponseHeader, is.ResponseHeader)...)

@@ -34,7 +34,7 @@ func functions() template.FuncMap {
 		"plural":   plural,
 		"percent":  percent,
 		"join2":    strings.Fields,
-		"hide":     hideURL,
+		"hide":     hookyard.MaskURL,
 		"segment":  template.URLQueryEscaper,
 		"path":     func(parts ...string) string { return join(parts...) },
 	}
@@ -121,14 +121,12 @@ func num(n int) string {
 	return s
 }
 
-func plural(n int, one string) string {
-	if n == 1 {
-		return "1 " + one
+// plural counts with the thousands apart: 1 hook, 2 hooks.
+func plural(n int, noun string) string {
+	if n != 1 {
+		noun = hookyard.Plural(noun)
 	}
-	if strings.HasSuffix(one, "y") {
-		return num(n) + " " + strings.TrimSuffix(one, "y") + "ies"
-	}
-	return num(n) + " " + one + "s"
+	return num(n) + " " + noun
 }
 
 func percent(part, whole int) string {
@@ -249,20 +247,6 @@ func headerLines(h http.Header) []headerLine {
 	}
 	slices.SortFunc(out, func(a, b headerLine) int { return strings.Compare(a.Name, b.Name) })
 	return out
-}
-
-// hideURL hides the user and password in a URL.
-func hideURL(raw string) string {
-	scheme, rest, ok := strings.Cut(raw, "://")
-	host, path := rest, ""
-	if at := strings.IndexAny(rest, "/?#"); at >= 0 {
-		host, path = rest[:at], rest[at:]
-	}
-	at := strings.LastIndexByte(host, '@')
-	if !ok || at < 0 {
-		return raw
-	}
-	return scheme + "://" + hookyard.Masked + host[at:] + path
 }
 
 // ptr is the address of a value, for patches.

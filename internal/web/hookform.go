@@ -104,7 +104,7 @@ const noDescription = "No description given"
 func formOf(h *hookyard.Hook) *hookForm {
 	f := &hookForm{
 		ID:          h.ID,
-		URL:         hideURL(h.URL),
+		URL:         hookyard.MaskURL(h.URL),
 		HasSecret:   len(h.Secrets) > 0,
 		Type:        h.Format,
 		All:         h.Events.All,

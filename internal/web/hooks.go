@@ -115,7 +115,7 @@ func (p *hooksPage) part(hooks []*hookyard.Hook, q, after string) []*hookyard.Ho
 		keep.Set("q", q)
 		hooks = slices.DeleteFunc(hooks, func(h *hookyard.Hook) bool {
 			return !strings.Contains(strings.ToLower(h.ID), low) &&
-				!strings.Contains(strings.ToLower(hideURL(h.URL)), low)
+				!strings.Contains(strings.ToLower(hookyard.MaskURL(h.URL)), low)
 		})
 	}
 	slices.SortStableFunc(hooks, func(a, b *hookyard.Hook) int { return cmp.Compare(rank(a), rank(b)) })

@@ -128,12 +128,3 @@ func TestCharts(t *testing.T) {
 		}
 	}
 }
-
-func TestQuote(t *testing.T) {
-	t.Parallel()
-	for in, want := range map[string]string{"": "''", "abc": "abc", "it's": `'it'\''s'`, "$(x) `y`": "'$(x) `y`'"} {
-		if got := quote(in); got != want {
-			t.Errorf("quote(%q) = %s, want %s", in, got, want)
-		}
-	}
-}

@@ -47,7 +47,7 @@ func (v *visit) source(p *sourcePage, fault error) error {
 			p.Form.Scheme = "" // how the store keeps a source without a scheme
 		}
 		if s.RabbitMQ != nil {
-			p.Form.Queue, p.Form.QueueURL = s.RabbitMQ.Queue, hideURL(s.RabbitMQ.URL)
+			p.Form.Queue, p.Form.QueueURL = s.RabbitMQ.Queue, hookyard.MaskURL(s.RabbitMQ.URL)
 		}
 	}
 	found, err := v.web.o.Store.Refused(v.ctx(), v.key(), s.Name, 20)

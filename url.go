@@ -1,0 +1,69 @@
+package hookyard
+
+import (
+	"net/url"
+	"strings"
+)
+
+// MaskURL returns a URL as it may be shown, logged or stored: its user and password become ***. Of a URL that cannot be
+// parsed only the scheme is left, because where its password ends is unknown. Text that is no URL is returned as it is.
+func MaskURL(raw string) string {
+	before, userinfo, after := splitUserinfo(raw)
+	if userinfo == "" {
+		return before + after
+	}
+	return before + Masked + after
+}
+
+// MaskPassword is [MaskURL] for an operator's own settings: the user stays, the password becomes ***, and so does a
+// password in the query, where PostgreSQL's URLs may have one.
+func MaskPassword(raw string) string {
+	before, userinfo, after := splitUserinfo(raw)
+	if user, _, found := strings.Cut(userinfo, ":"); found {
+		userinfo = user + ":" + Masked
+	}
+	before, after = maskQuery(before), maskQuery(after)
+	return before + userinfo + after
+}
+
+// splitUserinfo splits a URL around its user and password. userinfo is "" when there is none. Of a URL that cannot be
+// parsed and could hold one, before is the scheme followed by *** and the rest is "".
+func splitUserinfo(raw string) (before, userinfo, after string) {
+	scheme, rest, ok := strings.Cut(raw, "://")
+	if !ok || strings.IndexByte(rest, '@') < 0 {
+		return raw, "", ""
+	}
+	if _, err := url.Parse(raw); err != nil {
+		return scheme + "://" + Masked, "", ""
+	}
+	authority := rest
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		authority = rest[:end]
+	}
+	at := strings.LastIndexByte(authority, '@')
+	if at < 0 {
+		return raw, "", ""
+	}
+	return scheme + "://", rest[:at], rest[at:]
+}
+
+// maskQuery replaces the value of the parameter password in the query of a URL, or of the end of one.
+func maskQuery(s string) string {
+	path, query, ok := strings.Cut(s, "?")
+	if !ok {
+		return s
+	}
+	query, fragment, hasFragment := strings.Cut(query, "#")
+	params := strings.Split(query, "&")
+	for i, param := range params {
+		name, _, _ := strings.Cut(param, "=")
+		if name, err := url.QueryUnescape(name); err == nil && name == "password" {
+			params[i] = "password=" + Masked
+		}
+	}
+	out := path + "?" + strings.Join(params, "&")
+	if hasFragment {
+		out += "#" + fragment
+	}
+	return out
+}

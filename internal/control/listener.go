@@ -133,7 +133,8 @@ func (in *Forwarded) attempt(h *hookyard.Hook, e *hookyard.Event, limits hookyar
 		in.URL = h.URL
 	}
 	a := &hookyard.Attempt{
-		EventSeq: e.Seq, HookKey: h.Key, StartedAt: in.StartedAt.UTC(), Duration: in.Duration, URL: hookyard.MaskURL(in.URL),
+		EventSeq: e.Seq, HookKey: h.Key, StartedAt: in.StartedAt.UTC(), Duration: in.Duration,
+		URL:           hookyard.MaskURL(in.URL),
 		RequestHeader: hookyard.MaskHeader(in.RequestHeader), RequestSize: e.Size, Status: in.Status,
 		ResponseHeader: hookyard.MaskHeader(in.ResponseHeader), ResponseBody: in.ResponseBody,
 		ResponseTruncated: in.Truncated, Error: hookyard.Clean(in.Error, 1000),

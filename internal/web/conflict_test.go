@@ -146,3 +146,31 @@ func TestErrorsKnowTheVisitor(t *testing.T) {
 		}
 	}
 }
+
+// TestQueueKeepsWhatItsPageDoesNotShow changes the description of a RabbitMQ source on its page.
+func TestQueueKeepsWhatItsPageDoesNotShow(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *server, _ string) {
+		s.sent("/a/p", "/", "owner", "a", "name", "p")
+		const source = "/api/projects/a/p/sources/queue"
+		const settings = `"declare":true,"arguments":{"x-queue-type":"quorum"},"prefetch":7,` +
+			`"typeFrom":"header:kind","expect":"json"`
+		r := s.request(http.MethodPut, source, strings.NewReader(
+			`{"type":"rabbitmq","active":false,"rabbitmq":{"url":"amqp://bob:PASS@127.0.0.1/","queue":"in",`+settings+`}}`))
+		if a := s.do(r); a.StatusCode != http.StatusCreated {
+			t.Fatalf("status %d: %s", a.StatusCode, a.body)
+		}
+		page := "/a/p/sources/queue"
+		shown := regexp.MustCompile(`name="queueUrl" value="([^"]*)"`).FindStringSubmatch(s.page(page))
+		if shown == nil || shown[1] != "amqp://***@127.0.0.1/" {
+			t.Fatalf("the form shows the broker as %q", shown)
+		}
+		s.sent(page, page, "do", "update", "description", "Ours", "queueUrl", shown[1], "queue", "in")
+		body := s.get(source).body
+		for _, want := range []string{`"description":"Ours"`, settings, `"url":"amqp://***@127.0.0.1/","queue":"in"`} {
+			if !strings.Contains(body, want) {
+				t.Errorf("after saving the page the source is %s; want %s in it", body, want)
+			}
+		}
+	})
+}

@@ -18,7 +18,8 @@ func (v *visit) curl(e *hookyard.Event) string {
 	r := curl.Request{Method: http.MethodPost, URL: v.web.o.BaseURL + "/api/projects" + join(p.Owner, p.Name, "events")}
 	if e.Method == "" {
 		r.Token, r.Header = "HOOKYARD_TOKEN", http.Header{"Content-Type": {hookyard.TypeJSON}}
-		r.Body = []byte(`{"type":` + string(hookyard.AppendJSONString(nil, e.Type)) + `,"data":` + string(e.Data()) + `}`)
+		r.Body = hookyard.AppendJSONString([]byte(`{"type":`), e.Type)
+		r.Body = append(append(append(r.Body, `,"data":`...), e.Data()...), '}')
 	} else {
 		r.Header, r.Body = e.Header, e.Body
 		if v.project.View.Sources[e.Source] != nil {

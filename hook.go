@@ -271,8 +271,9 @@ func CheckHeaders(headers map[string]string, limits Limits) error {
 			return FieldErrorf("headers", "header name %q is not a token", name)
 		}
 		canon := http.CanonicalHeaderKey(name)
-		if IsFraming(name) || canon == "Proxy-Authenticate" || canon == "Content-Encoding" || strings.HasPrefix(canon, "Webhook-") ||
-			strings.HasPrefix(canon, "X-Hub-Signature") || strings.HasPrefix(canon, "X-Github-") {
+		if IsFraming(name) || canon == "Proxy-Authenticate" || canon == "Content-Encoding" ||
+			strings.HasPrefix(canon, "Webhook-") || strings.HasPrefix(canon, "X-Hub-Signature") ||
+			strings.HasPrefix(canon, "X-Github-") {
 			return FieldErrorf("headers", "header %s is set by hookyard and cannot be chosen", canon)
 		}
 		if len(value) > 4096 || strings.ContainsAny(value, "\r\n\x00") {

@@ -66,8 +66,8 @@ func settingsOf(fs *pflag.FlagSet, from map[string]string) []setting {
 		if f.Name == "help" {
 			return
 		}
-		o := setting{Name: f.Name, Env: app.EnvName(f.Name), Value: hookyard.MaskPassword(f.Value.String()), From: from[f.Name],
-			Help: f.Usage}
+		o := setting{Name: f.Name, Env: app.EnvName(f.Name), Value: hookyard.MaskPassword(f.Value.String()),
+			From: from[f.Name], Help: f.Usage}
 		if strings.HasSuffix(f.Name, "-secret") && f.Value.String() != "" && f.Value.Type() == "string" {
 			o.Value = hookyard.Masked
 		}

@@ -176,7 +176,8 @@ func forwardedHeader(header map[string][]string, contentType string) http.Header
 
 // writeCurl writes the request as a command.
 func (r *request) writeCurl(w io.Writer) error {
-	_, err := io.WriteString(w, curl.Command(curl.Request{Method: r.method, URL: r.url, Header: r.header, Body: r.body}))
+	command := curl.Command(curl.Request{Method: r.method, URL: r.url, Header: r.header, Body: r.body})
+	_, err := io.WriteString(w, command)
 	return err
 }
 

@@ -248,8 +248,8 @@ func (s *session) publishMany(ctx context.Context, cl *client.Client, project st
 		if s.quiet {
 			return s.printLines(result.IDs)
 		}
-		return s.println("%s published in %.1f s, %.0f a second", hookyard.Count(result.Published, "event"), result.Seconds,
-			float64(result.Published)/result.Seconds)
+		return s.println("%s published in %.1f s, %.0f a second", hookyard.Count(result.Published, "event"),
+			result.Seconds, float64(result.Published)/result.Seconds)
 	}); err != nil || !f.wait {
 		return err
 	}

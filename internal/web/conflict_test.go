@@ -156,7 +156,8 @@ func TestQueueKeepsWhatItsPageDoesNotShow(t *testing.T) {
 		const settings = `"declare":true,"arguments":{"x-queue-type":"quorum"},"prefetch":7,` +
 			`"typeFrom":"header:kind","expect":"json"`
 		r := s.request(http.MethodPut, source, strings.NewReader(
-			`{"type":"rabbitmq","active":false,"rabbitmq":{"url":"amqp://bob:PASS@127.0.0.1/","queue":"in",`+settings+`}}`))
+			`{"type":"rabbitmq","active":false,"rabbitmq":{"url":"amqp://bob:PASS@127.0.0.1/","queue":"in",`+
+				settings+`}}`))
 		if a := s.do(r); a.StatusCode != http.StatusCreated {
 			t.Fatalf("status %d: %s", a.StatusCode, a.body)
 		}

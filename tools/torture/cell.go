@@ -90,6 +90,7 @@ func (c *cell) torture(ctx context.Context, res *result) error {
 	loading.Go(func() {
 		(&load{nodes: c.nodes, ledger: c.ledger, rate: c.o.rate, seed: c.o.seed}).run(loadCtx)
 	})
+	c.queueLoad(loadCtx, ctx, &loading, &work)
 	work.Go(func() { c.watch(ctx) })
 	err := c.underLoad(ctx, res)
 	endLoad()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -23,6 +24,7 @@ type fault struct {
 	during func(context.Context, *rig) error // called over and over until the window ends; nil: nothing
 	out    func(context.Context, *rig) error // nil: nothing
 
+	broker    bool          // events also come from a queue, and go to one
 	smallDisk bool          // the database lies on a disk that can be filled
 	old       bool          // the nodes begin with an older version
 	clock     time.Duration // by which a node's clock is wrong
@@ -53,7 +55,7 @@ func faults(soak time.Duration) []fault {
 		{name: "locks", window: 20 * time.Second, on: everywhere, during: lockTables},
 		{name: "dump", window: 15 * time.Second, on: everywhere, during: dump},
 	}
-	return append(append(all, databaseFaults()...), clockFaults()...)
+	return slices.Concat(all, databaseFaults(), clockFaults(), brokerFaults())
 }
 
 // anyNode picks a node that runs.

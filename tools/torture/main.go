@@ -168,6 +168,14 @@ func missing(o cellOptions) string {
 			return err.Error()
 		}
 	}
+	if o.fault.broker {
+		if _, err := rabbitServer(); err != nil {
+			return err.Error()
+		}
+		if _, err := serviceUser(); err != nil {
+			return err.Error()
+		}
+	}
 	if o.fault.smallDisk && os.Getuid() != 0 {
 		return "a small disk is mounted as root"
 	}

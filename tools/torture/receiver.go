@@ -36,7 +36,7 @@ type receiver struct {
 	mu       sync.Mutex // guards what follows
 	mood     mood
 	random   *rand.Rand
-	server   *http.Server
+	server   *http.Server // nil for what a queue's consumer takes
 	served   map[key]bool // answered with a 2xx
 	highest  int
 	repeated int      // came again after a 2xx
@@ -74,7 +74,9 @@ func (r *receiver) close() {
 	r.mu.Lock()
 	s := r.server
 	r.mu.Unlock()
-	_ = s.Close()
+	if s != nil {
+		_ = s.Close()
+	}
 }
 
 // become changes how the receiver behaves.

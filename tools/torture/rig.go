@@ -57,7 +57,9 @@ type rig struct {
 	nodes     []*node
 	cluster   *cluster // nil with SQLite
 	bouncer   *bouncer // nil without
+	broker    *broker  // nil without
 	receivers []*receiver
+	consumed  *receiver // the one of a queue, nil without a broker
 	ledger    *ledger
 	random    *rand.Rand
 	binary    string
@@ -108,7 +110,13 @@ func newRig(ctx context.Context, o cellOptions) (*rig, error) {
 			return r, fmt.Errorf("hookyard did not start: %w", err)
 		}
 	}
-	return r, r.hooks(ctx)
+	if err := r.hooks(ctx); err != nil {
+		return r, err
+	}
+	if o.fault.broker {
+		return r, r.queues(ctx)
+	}
+	return r, nil
 }
 
 // diskSize is the size of the small disk, by database: PostgreSQL has 40 MB before the first event.
@@ -184,23 +192,26 @@ func (r *rig) databaseOf(back *proxy) string {
 
 // hooks makes a hook for each receiver.
 func (r *rig) hooks(ctx context.Context) error {
+	for _, rc := range r.receivers {
+		if err := r.hook(ctx, rc, rc.url(), nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hook makes the hook of a receiver. queue is set when the URL is a broker's.
+func (r *rig) hook(ctx context.Context, rc *receiver, url string, queue *hookyard.RabbitMQ) error {
 	schedule := make([]hookyard.Duration, retries)
 	for i := range schedule[1:] {
 		schedule[i+1] = hookyard.Duration(retryEvery)
 	}
-	timeout := hookyard.Duration(hookTimeout)
-	for _, rc := range r.receivers {
-		url, isOrdered, inFlight := rc.url(), rc.flow == ordered, hookInFlight
-		patch := client.HookPatch{URL: &url, Events: &hookyard.Selector{Names: []string{eventType(rc.flow)}},
-			Schedule: &schedule, Timeout: &timeout, Ordered: &isOrdered, InFlight: &inFlight,
-			Off: &hookyard.OffPolicy{Policy: hookyard.OffNever}}
-		err := until(ctx, 10*time.Second, func() error {
-			_, err := r.nodes[0].client.PutHook(ctx, project, rc.hook, patch)
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("make hook %s: %w", rc.hook, err)
-		}
+	timeout, inFlight, isOrdered := hookyard.Duration(hookTimeout), hookInFlight, rc.flow == ordered
+	patch := client.HookPatch{URL: &url, Events: &hookyard.Selector{Names: []string{eventType(rc.flow)}},
+		Schedule: &schedule, Timeout: &timeout, Ordered: &isOrdered, InFlight: &inFlight, RabbitMQ: queue,
+		Off: &hookyard.OffPolicy{Policy: hookyard.OffNever}}
+	if _, err := r.nodes[0].client.PutHook(ctx, project, rc.hook, patch); err != nil {
+		return fmt.Errorf("make hook %s: %w", rc.hook, err)
 	}
 	return nil
 }
@@ -215,6 +226,9 @@ func (r *rig) close() error {
 	}
 	if r.cluster != nil {
 		r.cluster.close()
+	}
+	if r.broker != nil {
+		r.broker.stop()
 	}
 	for _, rc := range r.receivers {
 		rc.close()

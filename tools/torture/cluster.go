@@ -33,16 +33,19 @@ const role = "hookyard"
 
 // postgresBin returns the folder of PostgreSQL's programs, the newest where there are several.
 func postgresBin() (string, error) {
-	if path, err := exec.LookPath("initdb"); err == nil {
-		return filepath.Dir(path), nil
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb") // Debian's
+	if err == nil && len(found) > 0 {
+		slices.Sort(found)
+		return filepath.Dir(found[len(found)-1]), nil
 	}
-	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
-	if err != nil || len(found) == 0 {
+	path, err := exec.LookPath("initdb")
+	if err == nil {
+		path, err = filepath.EvalSymlinks(path) // the others lie beside it
+	}
+	if err != nil {
 		return "", errors.New("PostgreSQL's initdb is not installed")
 	}
-	slices.SortFunc(found, func(a, b string) int { return len(a) - len(b) })
-	slices.Sort(found)
-	return filepath.Dir(found[len(found)-1]), nil
+	return filepath.Dir(path), nil
 }
 
 // serviceUser returns the user that PostgreSQL and PgBouncer run as, for they refuse to run as root; nil when we are

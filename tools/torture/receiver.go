@@ -24,8 +24,12 @@ const (
 	dead         // does not listen
 )
 
-// slowness is how long a slow receiver takes to answer; hookTimeout is longer.
-const slowness = 700 * time.Millisecond
+// How long receivers take to answer; hookTimeout is longer. A healthy one takes up to quickness, so that at any moment
+// some deliveries are under way.
+const (
+	quickness = 50 * time.Millisecond
+	slowness  = 700 * time.Millisecond
+)
 
 // receiver is what a hook sends to. It is safe for concurrent use.
 type receiver struct {
@@ -107,15 +111,16 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	r.mu.Lock()
 	mood := r.mood
-	trick := r.random.IntN(6)
+	trick, wait := r.random.IntN(6), time.Duration(r.random.Int64N(int64(quickness)))
 	r.mu.Unlock()
 	switch mood {
 	case hostile:
 		torment(w, req, trick)
 		return
 	case slow:
-		pause(req.Context(), slowness)
+		wait = slowness
 	}
+	pause(req.Context(), wait)
 	if req.Context().Err() != nil {
 		return // the sender is gone, and has not seen a 2xx
 	}

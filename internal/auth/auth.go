@@ -1,11 +1,11 @@
-// Package auth says who sends a request and what they may do: users with passwords, bearer tokens, sessions of
-// browsers, guests, and the role each has in a project.
+// Package auth authenticates requests, by password, bearer token or browser session, and determines the role of the
+// caller in a project.
 //
-// A credential that is given and wrong is refused, never taken for a guest: whoever sends one means to be somebody.
+// A wrong credential is an error. Its sender is never treated as a guest.
 //
-// Guessing is made slow and cheap to refuse: passwords are argon2id, two are computed at a time, and failures for a
-// name or from an address are answered with a growing wait. What was right before stays quick, so a flood of wrong
-// guesses at a name does not lock out the client that knows the password.
+// Guessing passwords is slow, and refusing a guess is cheap: hashes are argon2id, at most two are computed at a time,
+// and after failures for a name or from an address the caller must wait, longer each time. A password that has recently
+// been verified is accepted at once, so a flood of wrong guesses does not lock out the user.
 package auth
 
 import (
@@ -19,36 +19,36 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// How long answers are believed without asking the store again. Another node's change is seen after that at the latest;
-// this node's own at once, by [Auth.Forget].
+// How long lookups are cached. A change by another node takes effect after that at the latest, a change by this node at
+// once, by [Auth.Forget].
 const (
 	tokenLife    = 5 * time.Second
 	roleLife     = 5 * time.Second
 	passwordLife = 5 * time.Minute
-	touchEvery   = time.Minute // how often at most a time of last use is written
+	touchEvery   = time.Minute // minimum interval between writes of a time of last use
 )
 
-// Store is what auth asks of the store. Each method fails with hookyard.ErrNotFound when there is no such row, and
-// must be safe for concurrent use.
+// Store reads users, tokens, sessions and roles. Its methods return hookyard.ErrNotFound if there is no such row, and
+// are safe for concurrent use.
 type Store interface {
 	UserByName(ctx context.Context, name string) (*hookyard.User, error)
 	UserByKey(ctx context.Context, key int64) (*hookyard.User, error)
 	TokenByHash(ctx context.Context, hash []byte) (*hookyard.Token, error)
 	SessionByHash(ctx context.Context, hash []byte) (*hookyard.Session, error)
 	RoleIn(ctx context.Context, userKey, projectKey int64) (hookyard.Role, error)
-	// TouchToken and TouchSession note a use; each is called about once a minute for one token or session.
+	// TouchToken and TouchSession record a use. They are called at most about once a minute for a token or session.
 	TouchToken(ctx context.Context, key int64, at time.Time) error
 	TouchSession(ctx context.Context, hash []byte, seen time.Time) error
 }
 
-// Options are the operator's choices.
+// Options configure an [Auth].
 type Options struct {
-	Dev    bool             // no authentication: everybody is user guest and owns every project
-	Guests bool             // who gives no credential may read public projects
+	Dev    bool             // no authentication: every caller is the user guest and owns every project
+	Guests bool             // callers without a credential may read public projects
 	Now    func() time.Time // nil means time.Now
 }
 
-// Auth identifies the senders of requests. It is safe for concurrent use.
+// Auth authenticates and authorizes callers. It is safe for concurrent use.
 type Auth struct {
 	store  Store
 	dev    bool
@@ -57,16 +57,16 @@ type Auth struct {
 
 	tokens    *cache[[sha256.Size]byte, *Identity] // by hash
 	roles     *cache[roleKey, hookyard.Role]
-	passwords *cache[[sha256.Size]byte, struct{}] // by proof: what was right
-	touched   *cache[int64, struct{}]             // keys of tokens whose use was written of late
+	passwords *cache[[sha256.Size]byte, struct{}] // by proof: verified passwords
+	touched   *cache[int64, struct{}]             // keys of tokens whose use was recorded recently
 
-	key       []byte        // of proofs, drawn at start
-	computing chan struct{} // one slot for each password being computed
+	key       []byte        // for proofs, random
+	computing chan struct{} // a slot for each hash being computed
 	byName    *slowdown
 	byAddress *slowdown
 }
 
-// New makes an Auth over a store.
+// New returns an Auth that reads from s.
 func New(s Store, o Options) *Auth {
 	a := &Auth{
 		store: s, dev: o.Dev, guests: o.Guests, now: o.Now,
@@ -76,32 +76,33 @@ func New(s Store, o Options) *Auth {
 		touched:   newCache[int64, struct{}](10_000, touchEvery),
 		key:       make([]byte, sha256.Size),
 		computing: make(chan struct{}, maxComputing),
-		// A name's wait stays short, as anybody can cause it.
+		// The wait for a name stays short, because anyone can cause it.
 		byName:    newSlowdown(5, time.Minute),
 		byAddress: newSlowdown(20, 15*time.Minute),
 	}
-	_, _ = rand.Read(a.key) // never fails (crypto/rand)
+	_, _ = rand.Read(a.key) // cannot fail
 	if a.now == nil {
 		a.now = time.Now
 	}
 	return a
 }
 
-// Forget drops what is remembered of users, tokens and members. Call it after every change to one of them; a lookup
-// that began before the call is not remembered.
+// Forget clears the caches. Call it after every change of a user, token or member. The result of a lookup that began
+// before the call is not cached.
 func (a *Auth) Forget() {
 	a.tokens.clear()
 	a.roles.clear()
 	a.passwords.clear()
 }
 
-// Identify says who sends r. The first credential found counts: the Authorization header (Basic or Bearer), the query
-// parameter token, the cookie hookyard_session, the cookie access_token (WebGME's, holding a token). Without one it is
-// a guest if guests are let in. It fails with Unauthenticated, or TooMany when it is too early to try again.
+// Identify returns the identity of the caller. It uses the first credential of: the header Authorization (Basic or
+// Bearer), the query parameter token, the cookie hookyard_session, the cookie access_token (WebGME's, holding a token).
+// A caller without one is a guest, if guests are allowed. The error is Unauthenticated, or TooMany if the caller must
+// wait after failures, or the store's.
 //
-// The sender's address is r.RemoteAddr: behind a proxy that is trusted, set it from the proxy's header before.
+// The caller's address is r.RemoteAddr. Behind a trusted proxy, set it from the proxy's header first.
 //
-// The identity is shared with other requests and must not be changed.
+// The identity is shared between requests and must not be modified.
 func (a *Auth) Identify(r *http.Request) (*Identity, error) {
 	if a.dev {
 		return devIdentity(), nil
@@ -128,7 +129,7 @@ func (a *Auth) Identify(r *http.Request) (*Identity, error) {
 	return nil, unauthenticated("Authentication required")
 }
 
-// byToken is on the way of every published event: one hash and one look into a map when the token was seen of late.
+// byToken runs for every published event. A cached token takes one hash and one map lookup.
 func (a *Auth) byToken(ctx context.Context, secret string) (*Identity, error) {
 	now := a.now()
 	hash := sha256.Sum256([]byte(secret))
@@ -145,6 +146,7 @@ func (a *Auth) byToken(ctx context.Context, secret string) (*Identity, error) {
 	return id, nil
 }
 
+// loadToken reads a token and its user from the store and caches them.
 func (a *Auth) loadToken(ctx context.Context, hash [sha256.Size]byte, now time.Time) (*Identity, error) {
 	generation := a.tokens.generation()
 	token, err := a.store.TokenByHash(ctx, hash[:])
@@ -164,7 +166,7 @@ func (a *Auth) loadToken(ctx context.Context, hash [sha256.Size]byte, now time.T
 	return id, nil
 }
 
-// touchToken notes that a token was used. Its failure is nobody's concern: the next use is a minute away at most.
+// touchToken records the use of a token. It ignores errors: a later use will be recorded.
 func (a *Auth) touchToken(ctx context.Context, token *hookyard.Token, now time.Time) {
 	if now.Sub(token.LastUsedAt) < touchEvery || !a.touched.add(token.Key, now) {
 		return
@@ -172,7 +174,7 @@ func (a *Auth) touchToken(ctx context.Context, token *hookyard.Token, now time.T
 	_ = a.store.TouchToken(ctx, token.Key, now)
 }
 
-// activeUser loads the user of a token or session and refuses one who is gone or disabled.
+// activeUser returns the user of a token or session, and an Unauthenticated error for a deleted or disabled user.
 func (a *Auth) activeUser(ctx context.Context, key int64) (*hookyard.User, error) {
 	user, err := a.store.UserByKey(ctx, key)
 	if hookyard.CodeOf(err) == hookyard.NotFound {

@@ -14,7 +14,7 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// memory is a store in maps. Tests may change it between calls; mu guards everything.
+// memory is a store in maps. Tests may change it between calls. mu guards all fields.
 type memory struct {
 	mu       sync.Mutex
 	users    map[int64]*hookyard.User
@@ -25,7 +25,7 @@ type memory struct {
 	lookups     atomic.Int64 // of tokens and roles
 	touches     atomic.Int64
 	beforeToken func() // runs at the end of a token lookup
-	broken      error  // what every lookup fails with
+	broken      error  // the error of every lookup
 }
 
 func (m *memory) UserByName(_ context.Context, name string) (*hookyard.User, error) {
@@ -116,7 +116,7 @@ func (m *memory) TouchSession(_ context.Context, hash []byte, seen time.Time) er
 
 const annPassword = "correct horse battery"
 
-// annHash is computed once: a password takes its time, and the more under the race detector.
+// annHash is computed once: hashing is slow, especially under the race detector.
 var annHash = sync.OnceValues(func() (string, error) { return HashPassword(annPassword) })
 
 // setup returns a store with users root (admin), ann and bob, and the secrets of ann's token and session.
@@ -220,7 +220,7 @@ func TestIdentify(t *testing.T) {
 	a := New(m, Options{Guests: true})
 	for i, tt := range tests {
 		r := request(tt.change)
-		r.RemoteAddr = "192.0.2." + string('0'+rune(i%8)) + ":1" // no slowdown by address here
+		r.RemoteAddr = "192.0.2." + string('0'+rune(i%8)) + ":1" // avoids the slowdown by address
 		id, err := a.Identify(r)
 		switch {
 		case tt.user == "":
@@ -277,7 +277,7 @@ func TestTokenIsRemembered(t *testing.T) {
 	})
 }
 
-// A lookup that read the row before a change must not be remembered after it.
+// A lookup that read the row before a change must not be cached after it.
 func TestForgetDuringLookup(t *testing.T) {
 	t.Parallel()
 	m, token, _ := setup(t)
@@ -323,8 +323,8 @@ func TestSessionEnds(t *testing.T) {
 	day := 24 * time.Hour
 	tests := []struct {
 		name  string
-		every time.Duration // between two pages
-		until time.Duration // it works up to here
+		every time.Duration // between two requests
+		until time.Duration // the session ends here
 	}{
 		{"used daily", day, 89 * day},
 		{"used once a fortnight less an hour", 14*day - time.Hour, 83*day + 18*time.Hour},
@@ -407,7 +407,9 @@ func BenchmarkBearer(b *testing.B) {
 func BenchmarkBearerAndMayPublish(b *testing.B) {
 	m, token, _ := setup(b)
 	m.roles[roleKey{2, 5}] = hookyard.RoleWrite
-	a, r, p := New(m, Options{}), withBearer(token), &hookyard.Project{Key: 5, Owner: "root", Name: "shop"}
+	a := New(m, Options{})
+	r := withBearer(token)
+	p := &hookyard.Project{Key: 5, Owner: "root", Name: "shop"}
 	b.ReportAllocs()
 	for b.Loop() {
 		id, err := a.Identify(r)

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// cache remembers a bounded number of values for a while. It is safe for concurrent use.
+// cache holds a bounded number of values for a limited time. It is safe for concurrent use.
 type cache[K comparable, V any] struct {
 	max  int
 	life time.Duration
@@ -20,8 +20,8 @@ type remembered[V any] struct {
 	until time.Time
 }
 
-func newCache[K comparable, V any](max int, life time.Duration) *cache[K, V] {
-	return &cache[K, V]{max: max, life: life, entries: make(map[K]remembered[V])}
+func newCache[K comparable, V any](size int, life time.Duration) *cache[K, V] {
+	return &cache[K, V]{max: size, life: life, entries: make(map[K]remembered[V])}
 }
 
 func (c *cache[K, V]) get(key K, now time.Time) (V, bool) {
@@ -35,15 +35,15 @@ func (c *cache[K, V]) get(key K, now time.Time) (V, bool) {
 	return e.value, true
 }
 
-// generation names the state before a lookup, for put.
+// generation returns the number of times the cache was cleared, for put.
 func (c *cache[K, V]) generation() uint64 {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.cleared
 }
 
-// put remembers a value looked up since generation, unless the cache was cleared in between: the value may then be from
-// before the change that cleared it.
+// put stores the result of a lookup that began at generation. It does nothing if the cache was cleared since: the value
+// may be older than the change that cleared it.
 func (c *cache[K, V]) put(key K, value V, now time.Time, generation uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -53,7 +53,7 @@ func (c *cache[K, V]) put(key K, value V, now time.Time, generation uint64) {
 	c.set(key, value, now)
 }
 
-// add remembers key and says whether it was not remembered before.
+// add stores key and reports whether it was absent.
 func (c *cache[K, V]) add(key K, now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -65,7 +65,7 @@ func (c *cache[K, V]) add(key K, now time.Time) bool {
 	return true
 }
 
-// set makes room and stores. The caller holds mu. Which entry goes does not matter: it only has to be looked up again.
+// set stores a value, in place of an arbitrary one if the cache is full. The caller holds mu.
 func (c *cache[K, V]) set(key K, value V, now time.Time) {
 	if _, ok := c.entries[key]; !ok && len(c.entries) >= c.max {
 		for other := range c.entries {

@@ -7,18 +7,18 @@ import (
 	"unicode/utf8"
 )
 
-// The cookies and the query parameter that hold credentials.
+// The cookies and the query parameter for credentials.
 const (
 	SessionCookie = "hookyard_session"
 	TokenCookie   = "access_token" // WebGME's name
-	// WebGME's name; for readers that cannot set headers, such as EventSource in a browser
+	// WebGME's name; for clients that cannot set headers, such as EventSource in a browser
 	TokenQuery = "token"
 )
 
-// maxSecret bounds what is hashed: longer than any password or token that could be right.
+// maxSecret bounds what is hashed. Valid passwords and tokens are shorter.
 const maxSecret = 1000 // bytes
 
-// kind says which of the ways a credential came by.
+// kind is the kind of a credential.
 type kind int
 
 const (
@@ -28,17 +28,17 @@ const (
 	session
 )
 
-// credential is what a request gives as proof. It is not yet known to be right.
+// credential is the credential of a request, not yet verified.
 type credential struct {
 	kind   kind
 	name   string // of a user, for basic
 	secret string
 }
 
-// credentialOf finds the credential of a request, or none. A malformed one is an error.
+// credentialOf returns the credential of a request. Its kind is none if there is none. A malformed one is an error.
 //
-// The query parameter is taken with every method: unlike a cookie no browser adds it by itself, so another site's form
-// cannot borrow it.
+// The query parameter is accepted with every method. Unlike a cookie, browsers do not add it to the requests of other
+// sites.
 func credentialOf(r *http.Request) (credential, error) {
 	if values := r.Header["Authorization"]; len(values) > 0 {
 		return parseAuthorization(values)
@@ -61,9 +61,9 @@ func credentialOf(r *http.Request) (credential, error) {
 	return credential{}, nil
 }
 
-// Explicit says whether r's credential, by which [Auth.Identify] goes, was put there by whoever made r: in the
-// Authorization header or the query parameter token. A cookie is none, a browser adds it to another site's requests
-// too; and with [Options.Dev] no credential is looked at, so that there this says nothing.
+// Explicit reports whether the credential that [Auth.Identify] uses is one that the sender of r must know: the header
+// Authorization or the query parameter token. A cookie is not, because a browser adds it to requests that other sites
+// make. With [Options.Dev], Identify uses no credential and the result is meaningless.
 func Explicit(r *http.Request) bool {
 	if len(r.Header["Authorization"]) > 0 {
 		return true
@@ -72,8 +72,8 @@ func Explicit(r *http.Request) bool {
 	return err == nil && c.kind != none
 }
 
-// queryCredential finds the parameter token. It does not use url.ParseQuery, which drops what is malformed: a token
-// that is would be taken for none.
+// queryCredential returns the credential in the parameter token. It does not use url.ParseQuery, which drops malformed
+// parameters: a malformed token must be an error.
 func queryCredential(raw string) (out credential, err error) {
 	for raw != "" {
 		var part string
@@ -95,7 +95,7 @@ func queryCredential(raw string) (out credential, err error) {
 	return out, nil
 }
 
-// parseAuthorization reads the values of the Authorization header (RFC 9110, section 11.6.2).
+// parseAuthorization parses the values of the header Authorization (RFC 9110, section 11.6.2).
 func parseAuthorization(values []string) (credential, error) {
 	if len(values) != 1 {
 		return credential{}, unauthenticated("the Authorization header stands %d times; send one", len(values))

@@ -8,7 +8,7 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// Whatever a request holds, its credential is one of known kind with a bounded secret, or an Unauthenticated error.
+// The credential of any request has a known kind and a bounded secret, or the error is Unauthenticated.
 func FuzzCredential(f *testing.F) {
 	f.Add("Bearer hky_abc", "", "")
 	f.Add("Basic YW5uOnB3", "token=x", "hookyard_session=abc")

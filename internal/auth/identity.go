@@ -6,15 +6,15 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// GuestName is the user name of whoever has not signed in.
+// GuestName is the user name of a caller that is not signed in.
 const GuestName = "guest"
 
-// Identity is who sends a request. It is shared between requests and must not be changed.
+// Identity is an authenticated caller, or a guest. It is shared between requests and must not be modified.
 type Identity struct {
-	User    *hookyard.User    // never nil; of a guest only its name is set
-	Token   *hookyard.Token   // when a token was given: it limits what its user may
-	Session *hookyard.Session // when a browser signed in
-	Guest   bool              // nobody signed in
+	User    *hookyard.User    // never nil; for a guest only Name is set
+	Token   *hookyard.Token   // not nil for a token, which limits what its user may do
+	Session *hookyard.Session // not nil for a browser
+	Guest   bool              // not signed in
 	dev     bool              // authentication is off
 }
 
@@ -26,8 +26,8 @@ func devIdentity() *Identity {
 	return &Identity{User: &hookyard.User{Name: GuestName, Admin: true}, dev: true}
 }
 
-// IsAdmin says whether the request may administer the whole server: an administrator's, and if by a token, then by one
-// that may manage every project. Ask this and not User.Admin, which knows nothing of the token.
+// IsAdmin reports whether the caller may administer the server: an administrator, and with a token only if it has scope
+// manage for every project. Use it instead of User.Admin, which ignores the token.
 func (id *Identity) IsAdmin() bool {
 	if id.Guest || !id.User.Admin {
 		return false
@@ -42,7 +42,7 @@ func With(ctx context.Context, id *Identity) context.Context {
 	return context.WithValue(ctx, contextKey{}, id)
 }
 
-// From returns the identity that ctx carries, or nil when it carries none.
+// From returns the identity that ctx carries, or nil if there is none.
 func From(ctx context.Context) *Identity {
 	id, _ := ctx.Value(contextKey{}).(*Identity)
 	return id

@@ -22,22 +22,24 @@ const (
 )
 
 const (
-	maxName      = 200             // bytes of a name that is looked up
-	maxComputing = 2               // passwords being computed at once, 19 MiB each
-	maxWaiting   = 2 * time.Second // for one of those slots
+	maxName      = 200             // bytes of a name to look up
+	maxComputing = 2               // concurrent hashes, 19 MiB each
+	maxWaiting   = 2 * time.Second // for a slot
 )
 
-// parameters of argon2id: OWASP's second choice (Password Storage Cheat Sheet), 19 MiB, two passes, one lane.
+// parameters returns the parameters of argon2id: OWASP's second choice (Password Storage Cheat Sheet), 19 MiB, two
+// passes, one lane.
 func parameters() *argon2id.Params {
 	return &argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 }
 
-// nobody is a hash with our parameters that no password has: what is computed for a name that does not exist, so that
-// the time taken does not tell whether it does.
-const nobody = "$argon2id$v=19$m=19456,t=2,p=1$aG9va3lhcmQtbm9ib2R5IQ$bm8gcGFzc3dvcmQgaGFzIHRoaXMgYXMgaXRzIGhhc2g"
+// dummyHash is a hash with these parameters that no password has. It is compared with for names that do not exist, so
+// that the time does not reveal whether they do.
+const dummyHash = "$argon2id$v=19$m=19456,t=2,p=1$aG9va3lhcmQtbm9ib2R5IQ$bm8gcGFzc3dvcmQgaGFzIHRoaXMgYXMgaXRzIGhhc2g"
 
-// HashPassword returns the argon2id hash of a new password in PHC form, or an Invalid error on field "password" when it
-// is shorter than [MinPassword], longer than [MaxPassword] or not text. It takes tens of milliseconds and 19 MiB.
+// HashPassword returns the argon2id hash of a new password in PHC form. The error is Invalid on field "password" if the
+// password is shorter than [MinPassword], longer than [MaxPassword] or not text. It takes tens of milliseconds and 19
+// MiB.
 func HashPassword(pw string) (string, error) {
 	switch n := utf8.RuneCountInString(pw); {
 	case !utf8.ValidString(pw):
@@ -54,8 +56,9 @@ func HashPassword(pw string) (string, error) {
 	return argon2id.CreateHash(pw, parameters())
 }
 
-// CheckPassword says whether pw is the password of a hash. An empty hash (tokens or single sign-on only) has none. The
-// error means that the hash is damaged. Requests go through [Auth.SignIn], which bounds how often this runs.
+// CheckPassword reports whether pw is the password of a hash. An empty hash, of a user with only tokens or single
+// sign-on, has none. The error means that the hash is malformed. For requests, use [Auth.SignIn], which limits how
+// often this runs.
 func CheckPassword(hash, pw string) (bool, error) {
 	if hash == "" || utf8.RuneCountInString(pw) > MaxPassword {
 		return false, nil
@@ -63,12 +66,12 @@ func CheckPassword(hash, pw string) (bool, error) {
 	return argon2id.ComparePasswordAndHash(pw, hash)
 }
 
-// SignIn returns the user whose name and password are given; remote is the sender's address, with or without a port.
-// It fails with Unauthenticated, the same for a wrong name, a wrong password and a disabled user, or with TooMany,
-// saying when to try again.
+// SignIn returns the user with the given name and password. remote is the caller's address, with or without a port. The
+// error is Unauthenticated, the same for a wrong name, a wrong password and a disabled user; or TooMany, with the time
+// to wait; or the store's.
 //
-// A success is remembered for five minutes by a keyed hash, so that a client that sends Basic with every request pays
-// for argon2id once.
+// A verified password is cached for five minutes as a keyed hash, so that a client that sends Basic with every request
+// does not pay for argon2id each time.
 func (a *Auth) SignIn(ctx context.Context, name, password, remote string) (*hookyard.User, error) {
 	user, err := a.userByName(ctx, name)
 	if err != nil {
@@ -79,8 +82,9 @@ func (a *Auth) SignIn(ctx context.Context, name, password, remote string) (*hook
 	if a.proved(user, proof) {
 		return user, nil
 	}
-	names, addresses := strings.ToLower(name[:min(len(name), maxName)]), addressKey(remote)
-	if err := a.mayTry(names, addresses); err != nil {
+	nameKey := strings.ToLower(name[:min(len(name), maxName)])
+	address := addressKey(remote)
+	if err := a.mayTry(nameKey, address); err != nil {
 		return nil, err
 	}
 	if err := a.acquire(ctx); err != nil {
@@ -88,11 +92,11 @@ func (a *Auth) SignIn(ctx context.Context, name, password, remote string) (*hook
 	}
 	defer func() { <-a.computing }()
 
-	// While this one waited, others may have proved the same password, or failed too often.
+	// Another request may have verified the password, or failed too often, while this one waited.
 	if a.proved(user, proof) {
 		return user, nil
 	}
-	if err := a.mayTry(names, addresses); err != nil {
+	if err := a.mayTry(nameKey, address); err != nil {
 		return nil, err
 	}
 	ok, err := checkAlways(user, password)
@@ -100,17 +104,17 @@ func (a *Auth) SignIn(ctx context.Context, name, password, remote string) (*hook
 		return nil, err
 	}
 	if !ok {
-		a.byName.failed(names, a.now())
-		a.byAddress.failed(addresses, a.now())
+		a.byName.failed(nameKey, a.now())
+		a.byAddress.failed(address, a.now())
 		return nil, unauthenticated("wrong user name or password")
 	}
 	a.passwords.put(proof, struct{}{}, a.now(), generation)
-	a.byName.forget(names) // but not the address: its owner may have an account here and guess at others
+	a.byName.forget(nameKey) // but not the address: an attacker may have an account and guess others
 	return user, nil
 }
 
-// userByName loads a user; in the place of one who does not exist it returns one whom no password fits. Names that no
-// user can have do not reach the database, which may choke on them (PostgreSQL takes no NUL).
+// userByName returns the named user, or a disabled one without a password if there is none. It does not look up names
+// that no user can have: PostgreSQL fails on some, such as those with NUL.
 func (a *Auth) userByName(ctx context.Context, name string) (*hookyard.User, error) {
 	if name == "" || len(name) > maxName || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
 		return &hookyard.User{Disabled: true}, nil
@@ -122,11 +126,11 @@ func (a *Auth) userByName(ctx context.Context, name string) (*hookyard.User, err
 	return user, err
 }
 
-// checkAlways computes argon2id whether or not there is something to compare with.
+// checkAlways computes argon2id even if the user has no password.
 func checkAlways(user *hookyard.User, password string) (bool, error) {
 	hash := user.PasswordHash
 	if hash == "" {
-		hash = nobody
+		hash = dummyHash
 	}
 	if utf8.RuneCountInString(password) > MaxPassword {
 		password = ""
@@ -135,8 +139,8 @@ func checkAlways(user *hookyard.User, password string) (bool, error) {
 	return ok && password != "" && user.PasswordHash != "" && !user.Disabled, err
 }
 
-// proof identifies a user's password in memory without being it. It covers the stored hash, so that a password that was
-// changed, by any node, is no longer proved.
+// proof returns a keyed hash of a user's password, for the cache. It covers the stored hash, so that it becomes invalid
+// when any node changes the password.
 func (a *Auth) proof(user *hookyard.User, password string) (out [sha256.Size]byte) {
 	mac := hmac.New(sha256.New, a.key)
 	var lengths [16]byte
@@ -149,12 +153,13 @@ func (a *Auth) proof(user *hookyard.User, password string) (out [sha256.Size]byt
 	return out
 }
 
+// proved reports whether the proof is cached and the user is active.
 func (a *Auth) proved(user *hookyard.User, proof [sha256.Size]byte) bool {
 	_, ok := a.passwords.get(proof, a.now())
 	return ok && !user.Disabled
 }
 
-// mayTry refuses a try that comes too early after failures for the name or from the address.
+// mayTry returns a TooMany error during the wait after failures for the name or from the address.
 func (a *Auth) mayTry(name, address string) error {
 	now := a.now()
 	until, what := a.byName.until(name), "for this name"
@@ -170,7 +175,7 @@ func (a *Auth) mayTry(name, address string) error {
 		until.UTC().Format(time.RFC3339))
 }
 
-// acquire waits for a slot to compute in.
+// acquire waits for a slot to compute a hash. The caller must receive from a.computing to release it.
 func (a *Auth) acquire(ctx context.Context) error {
 	timer := time.NewTimer(maxWaiting)
 	defer timer.Stop()
@@ -181,6 +186,7 @@ func (a *Auth) acquire(ctx context.Context) error {
 		return ctx.Err()
 	case <-timer.C:
 		return hookyard.Errorf(hookyard.TooMany,
-			"too many passwords are being checked: try again in a few seconds, or use a token, which needs no such check")
+			"too many passwords are being checked: try again in a few seconds, or use a token, which needs no such "+
+				"check")
 	}
 }

@@ -46,12 +46,12 @@ func TestHashPassword(t *testing.T) {
 	}
 }
 
-// The hash for nobody must cost what a real one does.
+// The dummy hash must cost as much as a real one.
 func TestNobody(t *testing.T) {
 	t.Parallel()
-	p, salt, key, err := argon2id.DecodeHash(nobody)
+	p, salt, key, err := argon2id.DecodeHash(dummyHash)
 	if err != nil || *p != *parameters() || len(salt) != 16 || len(key) != 32 {
-		t.Errorf("nobody: %+v, salt %d, key %d, %v", p, len(salt), len(key), err)
+		t.Errorf("dummy hash: %+v, salt %d, key %d, %v", p, len(salt), len(key), err)
 	}
 }
 
@@ -95,7 +95,7 @@ func TestSignInSlowsDown(t *testing.T) {
 			t.Errorf("the seventh: %v", err)
 		}
 		if err := sign("ann", annPassword, "192.0.2.1:5"); err != nil {
-			t.Errorf("a password that was right before must stay quick: %v", err)
+			t.Errorf("a recently verified password must be accepted at once: %v", err)
 		}
 		time.Sleep(time.Second)
 		if err := sign("ann", "wrong password", "203.0.113.1:1"); hookyard.CodeOf(err) != hookyard.Unauthenticated {
@@ -150,7 +150,7 @@ func TestSignInIsBounded(t *testing.T) {
 		if hookyard.CodeOf(err) != hookyard.TooMany || time.Since(begin) != maxWaiting {
 			t.Errorf("all slots taken: %v after %s", err, time.Since(begin))
 		}
-		// Sixteen clients with one password compute it once or twice when they all wait for a slot.
+		// Sixteen clients with one password compute the hash once or twice if they all wait for a slot.
 		var wg sync.WaitGroup
 		for range 16 {
 			wg.Go(func() {
@@ -179,7 +179,7 @@ func TestSlowdown(t *testing.T) {
 	}
 	s.failed("k", now.Add(slowDecay+time.Second))
 	if !s.until("k").IsZero() {
-		t.Error("an hour later it must begin anew")
+		t.Error("an hour later it must start from the beginning")
 	}
 	for range 100 {
 		s.failed("guessed", now)
@@ -191,7 +191,7 @@ func TestSlowdown(t *testing.T) {
 		t.Errorf("%d keys, want %d", len(s.keys), maxSlow)
 	}
 	if s.until("guessed").IsZero() {
-		t.Error("a flood of names washed out the one that is guessed at")
+		t.Error("a flood of names displaced the one under attack")
 	}
 	s.failed("", now)
 	if len(s.keys) > maxSlow || s.keys[""].count != 0 {

@@ -7,12 +7,12 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// roleKey names a user in a project.
+// roleKey identifies a user in a project.
 type roleKey struct{ user, project int64 }
 
-// Role returns what id may do in p: admin for administrators and the project's owner, a member's role, read for
-// everyone in a public project if guests are let in. A token never gives more than its user has: one for another
-// project gives nothing, scope read at most read, scope publish nothing (see [Auth.MayPublish]). The error is the
+// Role returns the role of id in p: admin for administrators and the owner, otherwise the role as a member, but at
+// least read in a public project if guests are allowed. A token never grants more than its user has: one for another
+// project grants nothing, scope read at most read, and scope publish nothing but [Auth.MayPublish]. The error is the
 // store's.
 func (a *Auth) Role(ctx context.Context, id *Identity, p *hookyard.Project) (hookyard.Role, error) {
 	if t := id.Token; t != nil {
@@ -30,8 +30,8 @@ func (a *Auth) Role(ctx context.Context, id *Identity, p *hookyard.Project) (hoo
 	return role, nil
 }
 
-// MayPublish says whether id may publish events to p: whoever has role write there, by a token only if its scope is
-// publish or manage. The error is the store's.
+// MayPublish reports whether id may publish events to p. It requires role write and, for a token, scope publish or
+// manage. The error is the store's.
 func (a *Auth) MayPublish(ctx context.Context, id *Identity, p *hookyard.Project) (bool, error) {
 	if t := id.Token; t != nil {
 		if !reaches(t, p) || t.Scope != hookyard.ScopePublish && t.Scope != hookyard.ScopeManage {
@@ -42,12 +42,12 @@ func (a *Auth) MayPublish(ctx context.Context, id *Identity, p *hookyard.Project
 	return err == nil && role.Allows(hookyard.RoleWrite), err
 }
 
-// reaches says whether a token is good for a project.
+// reaches reports whether a token is valid for a project.
 func reaches(t *hookyard.Token, p *hookyard.Project) bool {
 	return t.ProjectKey == 0 || t.ProjectKey == p.Key
 }
 
-// userRole returns the role of the user alone, whatever the token.
+// userRole returns the role of the user regardless of the token.
 func (a *Auth) userRole(ctx context.Context, id *Identity, p *hookyard.Project) (hookyard.Role, error) {
 	public := hookyard.RoleNone
 	if p.Public && a.guests {
@@ -56,7 +56,7 @@ func (a *Auth) userRole(ctx context.Context, id *Identity, p *hookyard.Project) 
 	switch {
 	case id.dev:
 		return hookyard.RoleAdmin, nil
-	case id.Guest: // before the owner: a guest is not the user who is named guest
+	case id.Guest: // before the owner: a guest is not a user with the name guest
 		return public, nil
 	case id.User.Admin || sameName(id.User.Name, p.Owner):
 		return hookyard.RoleAdmin, nil
@@ -71,7 +71,7 @@ func (a *Auth) userRole(ctx context.Context, id *Identity, p *hookyard.Project) 
 	return role, nil
 }
 
-// memberRole is on the way of every published event, hence remembered for a few seconds.
+// memberRole returns the role of a member. It is cached, because it runs for every published event.
 func (a *Auth) memberRole(ctx context.Context, user, project int64) (hookyard.Role, error) {
 	key, now := roleKey{user, project}, a.now()
 	if role, known := a.roles.get(key, now); known {
@@ -89,8 +89,8 @@ func (a *Auth) memberRole(ctx context.Context, user, project int64) (hookyard.Ro
 	return role, nil
 }
 
-// sameName compares a user's name with an owner's, without case as projects do it. Of equal length, because Unicode
-// folds the Kelvin sign to k and the long s to s: a look-alike must not own what it looks like.
+// sameName reports whether user is the owner, ignoring case as in names of projects. It requires equal length, because
+// Unicode folds the Kelvin sign to k and the long s to s, and a look-alike must not own the project.
 func sameName(user, owner string) bool {
 	return user != "" && len(user) == len(owner) && strings.EqualFold(user, owner)
 }

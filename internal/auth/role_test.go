@@ -9,7 +9,12 @@ import (
 
 func TestRole(t *testing.T) {
 	t.Parallel()
-	const none, read, write, admin = hookyard.RoleNone, hookyard.RoleRead, hookyard.RoleWrite, hookyard.RoleAdmin
+	const (
+		none  = hookyard.RoleNone
+		read  = hookyard.RoleRead
+		write = hookyard.RoleWrite
+		admin = hookyard.RoleAdmin
+	)
 	private := &hookyard.Project{Key: 5, Owner: "Ann", Name: "shop"}
 	public := &hookyard.Project{Key: 6, Owner: "ann", Name: "site", Public: true}
 	lookalike := &hookyard.Project{Key: 7, Owner: "kim", Name: "x"}
@@ -19,7 +24,10 @@ func TestRole(t *testing.T) {
 		return &Identity{User: id.User, Token: &hookyard.Token{Scope: scope, ProjectKey: project}}
 	}
 	root := &Identity{User: &hookyard.User{Key: 1, Name: "root", Admin: true}}
-	ann, wes, roy, eve := user(2, "ann"), user(3, "wes"), user(4, "roy"), user(9, "eve")
+	ann := user(2, "ann")
+	wes := user(3, "wes")
+	roy := user(4, "roy")
+	eve := user(9, "eve")
 	roles := map[roleKey]hookyard.Role{{3, 5}: write, {4, 5}: read, {3, 6}: write, {9, 7}: "owner"}
 	tests := []struct {
 		name    string

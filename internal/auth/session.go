@@ -12,13 +12,13 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// How long a session lasts: SessionIdle after it was last seen and SessionLife after it began, whichever is first.
+// A session ends SessionIdle after its last use or SessionLife after its start, whichever is first.
 const (
 	SessionIdle = 14 * 24 * time.Hour
 	SessionLife = 90 * 24 * time.Hour
 )
 
-// TokenPrefix begins every token, so that scanners for leaked secrets can know it.
+// TokenPrefix is the prefix of every token, for scanners that search for leaked secrets.
 const TokenPrefix = "hky_"
 
 // tokenEncoding is Crockford's base32 in lower case, as in ids.
@@ -26,23 +26,23 @@ func tokenEncoding() *base32.Encoding {
 	return base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 }
 
-// SetupToken is the name of the token in the link at which the first admin chooses a password.
+// SetupToken is the name of the token in the link by which the first administrator sets a password.
 const SetupToken = "first start"
 
-// NewToken draws a token of 256 random bits. Show secret once and keep hash.
+// NewToken returns a new token of 256 random bits, to be shown once, and its hash, to be stored.
 func NewToken() (secret string, hash []byte) {
 	secret = TokenPrefix + tokenEncoding().EncodeToString(random())
 	return secret, HashToken(secret)
 }
 
-// HashToken returns the SHA-256 of a token or of a session's cookie, under which both are stored. They have 256 random
+// HashToken returns the SHA-256 of a token or a session cookie, the form in which both are stored. They have 256 random
 // bits, so a slow hash would add nothing.
 func HashToken(secret string) []byte {
 	sum := sha256.Sum256([]byte(secret))
 	return sum[:]
 }
 
-// NewSession draws the value of a session's cookie, 256 random bits. Keep hash.
+// NewSession returns a new value of a session cookie, 256 random bits, and its hash, to be stored.
 func NewSession() (cookie string, hash []byte) {
 	cookie = base64.RawURLEncoding.EncodeToString(random())
 	return cookie, HashToken(cookie)
@@ -50,11 +50,11 @@ func NewSession() (cookie string, hash []byte) {
 
 func random() []byte {
 	b := make([]byte, 32)
-	_, _ = rand.Read(b) // never fails (crypto/rand)
+	_, _ = rand.Read(b) // cannot fail
 	return b
 }
 
-// bySession asks the store each time: a page is not a hot path, and a session that was ended is then ended everywhere.
+// bySession reads the store each time, so that a session that has been ended is ended on every node.
 func (a *Auth) bySession(ctx context.Context, cookie string) (*Identity, error) {
 	hash := HashToken(cookie)
 	s, err := a.store.SessionByHash(ctx, hash)
@@ -73,13 +73,13 @@ func (a *Auth) bySession(ctx context.Context, cookie string) (*Identity, error) 
 		return nil, err
 	}
 	if now.Sub(s.SeenAt) >= touchEvery {
-		// A failure is left alone: the next page writes it, long before the session would be idle for too long.
+		// An error is ignored: a later page will record its use long before the session expires.
 		_ = a.store.TouchSession(ctx, hash, now)
 	}
 	return &Identity{User: user, Session: s}, nil
 }
 
-// sessionEnd returns when a session ends if it is not used again.
+// sessionEnd returns when the session ends unless it is used again.
 func sessionEnd(s *hookyard.Session) time.Time {
 	end := s.CreatedAt.Add(SessionLife)
 	if idle := s.SeenAt.Add(SessionIdle); idle.Before(end) {

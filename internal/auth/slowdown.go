@@ -8,12 +8,12 @@ import (
 )
 
 const (
-	maxSlow   = 10_000    // keys that a slowdown remembers
-	slowDecay = time.Hour // after the last failure a key is forgotten
+	maxSlow   = 10_000    // keys in a slowdown
+	slowDecay = time.Hour // a key is dropped this long after its last failure
 )
 
-// slowdown counts failures by key and makes each further try wait longer: the first few cost nothing, then it is 1 s,
-// 2 s, 4 s … up to longest. It holds at most maxSlow keys; the empty key is not counted. It is safe for concurrent use.
+// slowdown counts failures by key and imposes a wait that grows with each: none for the first few, then 1 s, 2 s, 4 s
+// and so on up to longest. It holds at most maxSlow keys and ignores the empty key. It is safe for concurrent use.
 type slowdown struct {
 	free    int
 	longest time.Duration
@@ -25,20 +25,21 @@ type slowdown struct {
 type failures struct {
 	count int
 	last  time.Time
-	until time.Time // no try before
+	until time.Time // end of the wait
 }
 
 func newSlowdown(free int, longest time.Duration) *slowdown {
 	return &slowdown{free: free, longest: longest, keys: make(map[string]failures)}
 }
 
-// until returns the time before which key may not try; the zero time when it may.
+// until returns the end of the wait of key, or the zero time.
 func (s *slowdown) until(key string) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.keys[key].until
 }
 
+// failed counts a failure.
 func (s *slowdown) failed(key string, now time.Time) {
 	if key == "" {
 		return
@@ -60,16 +61,17 @@ func (s *slowdown) failed(key string, now time.Time) {
 	s.keys[key] = f
 }
 
+// forget drops the failures of key.
 func (s *slowdown) forget(key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.keys, key)
 }
 
-// makeRoom drops one of a few keys looked at: one whose time is over, else the one with the fewest failures, so that a
-// flood of new names does not wash out those being guessed at. The caller holds mu.
+// makeRoom drops one of a few arbitrary keys: an expired one, or else the one with the fewest failures, so that a flood
+// of new names does not displace those under attack. The caller holds mu.
 func (s *slowdown) makeRoom(now time.Time) {
-	const look = 16
+	const examined = 16
 	var victim string
 	fewest, seen := -1, 0
 	for key, f := range s.keys {
@@ -80,7 +82,7 @@ func (s *slowdown) makeRoom(now time.Time) {
 		if fewest < 0 || f.count < fewest {
 			victim, fewest = key, f.count
 		}
-		if seen++; seen == look {
+		if seen++; seen == examined {
 			break
 		}
 	}

@@ -7,9 +7,10 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// pushBody has 2 KiB; what the filters ask for stands near its beginning, its middle and its end.
+// pushBody returns a body of 2 KiB. The benchmarks use values near its start, middle and end.
 func pushBody() []byte {
-	commit := `{"id":"0123456789abcdef","message":"Fix the thing\n\nas asked","author":{"name":"octocat","email":"o@example.com"},"added":["a.go","b.go"],"removed":[]}`
+	commit := `{"id":"0123456789abcdef","message":"Fix the thing\n\nas asked",` +
+		`"author":{"name":"octocat","email":"o@example.com"},"added":["a.go","b.go"],"removed":[]}`
 	commits := strings.TrimSuffix(strings.Repeat(commit+",", 11), ",")
 	return []byte(`{"ref":"refs/heads/main","forced":false,"commits":[` + commits +
 		`],"repository":{"id":42,"full_name":"octocat/hello","private":true},"size":11}`)
@@ -41,7 +42,8 @@ func BenchmarkPairsFour(b *testing.B) {
 func BenchmarkCELType(b *testing.B) { benchmark(b, `type.startsWith("pu")`, false) }
 func BenchmarkCELBody(b *testing.B) {
 	benchmark(b,
-		`body.ref.startsWith("refs/heads/") && body.commits[5].author.name == "octocat" && body.repository.id == 42 && body.size != 3`, false)
+		`body.ref.startsWith("refs/heads/") && body.commits[5].author.name == "octocat" && `+
+			`body.repository.id == 42 && body.size != 3`, false)
 }
 func BenchmarkCELLoop(b *testing.B) {
 	benchmark(b, `body.commits.all(c, c.author.name == "octocat")`, false)

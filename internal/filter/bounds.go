@@ -16,25 +16,25 @@ import (
 
 // Bounds on one evaluation of a CEL filter.
 const (
-	MaxCost = 100_000               // steps: about 20 ms when each does the most a step may
-	MaxTime = 50 * time.Millisecond // looked at once a loop; the second line, for a machine that is busy
-	MaxBody = 1 << 20               // bytes of a body that is decoded for CEL
+	MaxCost = 100_000               // steps, about 20 ms if each is as expensive as possible
+	MaxTime = 50 * time.Millisecond // checked once per loop; a second limit for busy machines
+	MaxBody = 1 << 20               // bytes of a body that can be decoded for CEL
 
 	maxDepth     = 1000                  // nesting of a body that is decoded
 	maxRegex     = 1000                  // instructions of a compiled pattern
-	bytesPerStep = 32                    // of a string that a function looks at
+	bytesPerStep = 32                    // of a string argument
 	scanPerStep  = 40                    // instructions times bytes of a text in matches()
-	maxScan      = MaxCost * scanPerStep // of one call, which cannot be interrupted
+	maxScan      = MaxCost * scanPerStep // of one call, because it cannot be interrupted
 )
 
-// checkBounds refuses what would let one step of an evaluation take arbitrarily long, as nothing can interrupt a step,
-// and returns the price list for the rest.
+// checkBounds refuses expressions in which a single step, which cannot be interrupted, could take arbitrarily long. It
+// returns the costs of the calls in the others.
 //
-// A comparison takes as long as its values are large. Values are as large as the body, unless an expression builds
-// them: a loop's variable put twice into a list, thirty times over, is a value of 2^30 elements made in thirty steps.
-// So lists and maps may hold literals only, there is no map() macro, and adding lists has its price in [steps].
+// The time of a comparison grows with its values. Values are at most as large as the body unless the expression builds
+// them: a loop that puts its variable twice into a list makes 2^30 elements in thirty steps. So lists and maps may only
+// contain literals, there is no map() macro, and concatenating lists costs steps.
 //
-// A pattern of matches() must be a literal, or it would be compiled anew for every event at an unknown cost.
+// The pattern of matches() must be a literal. Otherwise it would be compiled for every event, at an unknown cost.
 func checkBounds(a *ast.AST) (*steps, error) {
 	s := &steps{patterns: make(map[string]int), sizes: types.NewSizeCalculator(
 		types.SizeCalculatorMaxDepth(2*maxDepth), types.SizeCalculatorMaxTraversal(MaxCost),
@@ -66,21 +66,23 @@ func checkBounds(a *ast.AST) (*steps, error) {
 	return s, nil
 }
 
+// wrongAt returns the error for the expression e.
 func wrongAt(a *ast.AST, e ast.Expr, what, example string) error {
 	at := a.SourceInfo().GetStartLocation(e.ID())
 	return wrong(max(at.Line(), 1), max(at.Column()+1, 1), what, example)
 }
 
-// fromMacro says whether the list is the [x] by which the filter macro appends to its result.
+// fromMacro reports whether the list is the [x] that the filter macro appends to its result.
 func fromMacro(e ast.NavigableExpr) bool {
 	add, ok := e.Parent()
 	if !ok || add.Kind() != ast.CallKind || add.AsCall().FunctionName() != operators.Add {
 		return false
 	}
 	left := add.AsCall().Args()[0]
-	return left.Kind() == ast.IdentKind && left.AsIdent() == "@result" // a name that no text can hold
+	return left.Kind() == ast.IdentKind && left.AsIdent() == "@result" // not a name in the syntax of CEL
 }
 
+// literalString returns the value of e if it is a string literal.
 func literalString(e ast.Expr) (string, bool) {
 	if e.Kind() != ast.LiteralKind {
 		return "", false
@@ -89,7 +91,8 @@ func literalString(e ast.Expr) (string, bool) {
 	return s, ok
 }
 
-// steps prices calls by the work they do. CEL's own prices take operations on values of unknown type for constant.
+// steps computes the cost of calls from the work they do. CEL's own costs assume that operations on values of unknown
+// type take constant time.
 type steps struct {
 	patterns map[string]int // instructions of each pattern of matches()
 	sizes    *types.SizeCalculator
@@ -115,7 +118,7 @@ func (s *steps) CallCost(function, _ string, args []ref.Val, _ ref.Val) *uint64 
 			price += s.size(args[0]) + s.size(args[1])
 		}
 	case function == operators.Add:
-		price += s.size(args[1]) // the left side has been paid for, or is part of the body
+		price += s.size(args[1]) // the left side is part of the body, or its cost has been counted
 	case function == "matches":
 		text, _ := args[0].(types.String)
 		pattern, _ := args[1].(types.String)
@@ -124,7 +127,7 @@ func (s *steps) CallCost(function, _ string, args []ref.Val, _ ref.Val) *uint64 
 	return &price
 }
 
-// size counts the elements of lists and maps; other values cost nothing more.
+// size returns the number of elements of a list or map, and 0 for other values.
 func (s *steps) size(v ref.Val) uint64 {
 	if _, ok := v.(traits.Sizer); !ok {
 		return 0
@@ -136,8 +139,8 @@ func (s *steps) size(v ref.Val) uint64 {
 	return uint64(s.sizes.AggregateSize(v))
 }
 
-// boundedMatches compiles the pattern of matches() once and refuses texts that would keep it busy: Go's regexp takes
-// time proportional to instructions times bytes.
+// boundedMatches implements matches() with a pattern that is compiled once. It refuses long texts, because Go's regexp
+// takes time proportional to instructions times bytes.
 func boundedMatches() *interpreter.RegexOptimization {
 	return &interpreter.RegexOptimization{Function: "matches", RegexIndex: 1,
 		Factory: func(call interpreter.InterpretableCall, pattern string) (interpreter.InterpretableCall, error) {

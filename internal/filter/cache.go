@@ -6,7 +6,7 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// Cache compiles each filter once and keeps a bounded number of them. It is safe for concurrent use.
+// Cache is a bounded cache of compiled filters. It is safe for concurrent use.
 type Cache struct {
 	max int
 
@@ -14,23 +14,19 @@ type Cache struct {
 	entries map[string]*entry
 }
 
-// entry is one filter, or why it is none.
+// entry is a compiled filter, or the error of compiling it.
 type entry struct {
 	once    sync.Once
 	program *Program
 	err     error
 }
 
-// NewCache returns a cache of at most max filters; max below 1 means 1.
-func NewCache(max int) *Cache {
-	if max < 1 {
-		max = 1
-	}
-	return &Cache{max: max, entries: make(map[string]*entry)}
+// NewCache returns a cache of at most size filters, but at least one.
+func NewCache(size int) *Cache {
+	return &Cache{max: max(size, 1), entries: make(map[string]*entry)}
 }
 
-// Match compiles text, unless it did before, and holds e against it. Its errors are those of [Compile] and
-// [Program.Match].
+// Match reports whether the filter text accepts e. Its errors are those of [Compile] and [Program.Match].
 func (c *Cache) Match(text string, e *hookyard.Event) (bool, error) {
 	one := c.entry(text)
 	one.once.Do(func() { one.program, one.err = Compile(text) })
@@ -52,8 +48,7 @@ func (c *Cache) entry(text string) *entry {
 	if one := c.entries[text]; one != nil {
 		return one
 	}
-	// Any entry may go: which, does not matter unless there are more filters in use than max, and then nothing would
-	// help.
+	// Which entry is dropped matters only if more filters are in use than fit, and then no choice would help.
 	for other := range c.entries {
 		if len(c.entries) < c.max {
 			break

@@ -35,6 +35,6 @@ func TestCache(t *testing.T) {
 		t.Error("a filter was compiled twice")
 	}
 	if NewCache(0).max != 1 {
-		t.Error("a cache must hold one filter at least")
+		t.Error("a cache must hold at least one filter")
 	}
 }

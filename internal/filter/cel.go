@@ -16,7 +16,7 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// environment returns CEL's environment for filters: made once, when the first is compiled, and never changed.
+// environment returns the CEL environment for filters. It is created when the first filter is compiled.
 var environment = sync.OnceValues(func() (*cel.Env, error) {
 	return cel.NewEnv(
 		cel.Variable("type", cel.StringType),
@@ -36,12 +36,13 @@ var environment = sync.OnceValues(func() (*cel.Env, error) {
 	)
 })
 
-// noMap refuses the map macro by name; checkBounds says why there is none.
+// noMap refuses the map macro, for the reason given at checkBounds.
 func noMap(mef cel.MacroExprFactory, target ast.Expr, _ []ast.Expr) (ast.Expr, *cel.Error) {
 	return nil,
 		mef.NewError(target.ID(), "map() is not available in filters; exists(x, …), all(x, …) and filter(x, …) are")
 }
 
+// compileCEL compiles a CEL expression within the bounds.
 func compileCEL(text string) (cel.Program, error) {
 	env, err := environment()
 	if err != nil {
@@ -74,7 +75,7 @@ func compileCEL(text string) (cel.Program, error) {
 	return program, nil
 }
 
-// firstIssue turns what CEL says into our error. Later issues are mostly consequences of the first.
+// firstIssue returns the error for the first issue. Later issues are mostly consequences of it.
 func firstIssue(issues *cel.Issues) error {
 	first := issues.Errors()[0]
 	line, column := first.Location.Line(), first.Location.Column()+1
@@ -82,7 +83,7 @@ func firstIssue(issues *cel.Issues) error {
 	return wrong(max(line, 1), max(column, 1), shortMessage(what), celExample)
 }
 
-// shortMessage cuts a message that quotes much of the filter.
+// shortMessage truncates a message, which may quote much of the filter.
 func shortMessage(s string) string {
 	if r := []rune(s); len(r) > 300 {
 		return string(r[:300]) + "…"
@@ -90,6 +91,7 @@ func shortMessage(s string) string {
 	return s
 }
 
+// evalCEL evaluates a compiled expression for e within the bounds.
 func evalCEL(program cel.Program, e *hookyard.Event) (bool, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), MaxTime)
 	defer cancel()
@@ -119,15 +121,15 @@ func evalCEL(program cel.Program, e *hookyard.Event) (bool, error) {
 		"the filter yielded %s on this event, but it must yield true or false", out.Type().TypeName())
 }
 
-// variables gives an expression its variables, each made when it is first asked for: most filters look at the type
-// before they look at the body, and decoding costs more than all the rest. One evaluation owns it.
+// variables provides the variables of an expression and computes each on first use: most filters check the type before
+// the body, and decoding the body costs more than everything else. It belongs to one evaluation.
 type variables struct {
 	event   *hookyard.Event
 	headers map[string]string
 	body    any
 	decoded bool
 	notJSON error // why body is null
-	err     error // why there can be no answer
+	err     error // why the filter cannot be evaluated
 }
 
 // ResolveName implements CEL's Activation.
@@ -159,6 +161,7 @@ func (v *variables) ResolveName(name string) (any, bool) {
 // Parent implements CEL's Activation.
 func (v *variables) Parent() interpreter.Activation { return nil }
 
+// decode decodes the body into v.
 func (v *variables) decode() {
 	body, err := bodyOf(v.event)
 	if err != nil {
@@ -167,10 +170,11 @@ func (v *variables) decode() {
 	}
 	if len(body) > MaxBody {
 		v.err = hookyard.Errorf(hookyard.TooLarge,
-			"body too large to filter: it has %d bytes, an expression may look into %d; pairs (path = value) have no such limit", len(body), MaxBody)
+			"body too large to filter: it has %d bytes, an expression may look into %d; pairs (path = value) have no "+
+				"such limit", len(body), MaxBody)
 		return
 	}
-	if v.event.DataOffset == 0 { // else checked when it was published
+	if v.event.DataOffset == 0 { // others were checked when they were published
 		if v.notJSON = hookyard.CheckJSON(body, maxDepth); v.notJSON != nil {
 			return
 		}
@@ -180,6 +184,7 @@ func (v *variables) decode() {
 	}
 }
 
+// firstValues returns the first value of each header, by lower-case name.
 func firstValues(h http.Header) map[string]string {
 	out := make(map[string]string, len(h))
 	for name, values := range h {

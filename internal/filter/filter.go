@@ -1,4 +1,4 @@
-// Package filter decides whether a hook wants an event, by the text that its owner wrote.
+// Package filter implements the filters of hooks: texts written by users that select events.
 //
 // # Pairs
 //
@@ -8,22 +8,22 @@
 //	data.order.total = 100 and data.order.currency != "EUR"
 //	header.X-GitHub-Event = push && commits.0.author.name = octocat
 //
-// The left side is "type" (the event's), "header.NAME" (its first value; the name's case does not matter) or a dotted
-// path into the JSON body, where a number counts elements of an array from 0. The body is the whole body as stored and
-// as format raw sends it (of a form, the JSON in its field payload or data): a published event is
-// {"type","timestamp","data"}, so its own members begin with "data.". Of a key that stands twice the first counts. Keys
-// with unusual characters need CEL.
+// The left side is "type" for the type of the event, "header.NAME" for the first value of a header, whose name is
+// case-insensitive, or a dotted path into the JSON body, in which a number is the index of an array. The body is the
+// stored body, as format raw sends it; for a form, it is the JSON in its field payload or data. A published event is
+// {"type","timestamp","data"}, so paths into its data begin with "data.". If a key is repeated, the first counts. Keys
+// with unusual characters require CEL.
 //
 // The right side is
 //
-//   - a bare word: the text of a JSON string; with *, a glob over the text of a string, number or boolean
-//   - "quoted" or 'quoted' text: the text of a JSON string, * meaning itself; \" \' and \\ stand for the character
-//   - a number, true or false: that JSON value, and not the string that looks like it (write "5" for that)
-//   - null: null, or nothing there; so "path != null" asks that there is something
+//   - a bare word: equals a JSON string; with *, a glob that matches a string, number or boolean
+//   - text in "double" or 'single' quotes: equals a JSON string; * is literal, and \" \' and \\ stand for the character
+//   - a number, true or false: equals that JSON value, but not a string such as "5"
+//   - null: equals null and a missing value, so that "path != null" requires a value
 //
-// Types and headers are always text. != is true exactly when = is not, also when the path leads nowhere. Integers are
-// compared digit for digit, other numbers as doubles. A body path finds nothing in a body that is not JSON; the body is
-// searched and not validated, which is what makes pairs cost about a microsecond.
+// Types and headers are always text. != is the negation of =, even if the value is missing. Integers are compared by
+// their digits, other numbers as doubles. In a body that is not JSON every path is missing. The body is searched but
+// not validated, so a pair costs about a microsecond.
 //
 // # CEL
 //
@@ -33,15 +33,16 @@
 //	has(body.data.coupon) && body.data.items.exists(i, i.sku == "A-1")
 //	headers["x-github-event"] == "push" && body.ref.matches("^refs/heads/(main|release-.*)$")
 //
-// Its variables are type, source and id (strings), time (timestamp), headers (map of strings; names in lower case,
-// first values) and body (the whole body decoded, or null when it is not JSON). A member that is missing is an error,
-// and an error means no: ask with has(body.x), or with "x-name" in headers. JSON numbers are doubles: body.n == 5
-// works, integers beyond 2^53 lose digits (pairs do not), arithmetic needs 2.0 or int(body.n). So that a filter cannot
-// keep the server busy there is no map(), lists and maps hold literals only, and the pattern of matches() is a literal.
+// Its variables are type, source and id (strings), time (timestamp), headers (a map of lower-case names to first
+// values) and body (the decoded body, or null if it is not JSON). A missing member is an error, and an error means no:
+// test with has(body.x), or with "x-name" in headers. JSON numbers are doubles: body.n == 5 works, integers beyond 2^53
+// lose digits (not so in pairs), and arithmetic needs 2.0 or int(body.n). To bound the work of a filter, there is no
+// map(), lists and maps may only contain literals, and the pattern of matches() must be a literal.
 //
-// A lone = never occurs in CEL and always marks pairs. A text with != only is CEL if it is valid CEL, else pairs.
+// A text with a single = is always pairs, because CEL has no such operator. A text with only != is CEL if it is valid
+// CEL, and pairs otherwise.
 //
-// Work is bounded: a CEL filter ends with an error after [MaxCost] steps or [MaxTime], and decodes no body beyond
+// The work of a CEL filter is bounded: it fails after [MaxCost] steps or [MaxTime], and on a body larger than
 // [MaxBody].
 package filter
 
@@ -53,21 +54,21 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// Bounds on what a filter may hold.
+// Limits on the text of a filter.
 const (
-	MaxText  = 10_000 // bytes of a filter, as hookyard.Hook.Validate has it
-	MaxPairs = 20     // pairs of one filter: each searches the body once
+	MaxText  = 10_000 // bytes of a filter; hookyard.Hook.Validate checks it too
+	MaxPairs = 20     // pairs in a filter; each searches the body once
 	MaxGlob  = 200    // bytes of a pattern with *
 )
 
 // Program is a compiled filter. It is immutable and safe for concurrent use.
 type Program struct {
-	pairs []pair      // when the filter is pairs
-	expr  cel.Program // else
+	pairs []pair
+	expr  cel.Program // in place of pairs
 }
 
-// Compile reads a filter. Its error is a *[hookyard.Error], Invalid on field "filter", whose message says where
-// (line:column), what is wrong and what would be right.
+// Compile compiles a filter. The error is a *[hookyard.Error], Invalid on field "filter". Its message says where
+// (line:column) and what is wrong, and gives an example of a correct filter.
 func Compile(text string) (*Program, error) {
 	if len(text) > MaxText {
 		return nil, hookyard.FieldErrorf("filter", "filter is %d bytes long, at most %d are allowed", len(text),
@@ -93,8 +94,9 @@ func Compile(text string) (*Program, error) {
 	return nil, err
 }
 
-// Match says whether the filter accepts e. An error, always a *[hookyard.Error], means that it could not decide: a
-// missing member, a value of the wrong kind, too much work, a body too large or past its retention.
+// Match reports whether the filter accepts e. An error, always a *[hookyard.Error], means that it could not decide: a
+// missing member, a value of the wrong type, too much work, a body that is too large or was deleted after its
+// retention.
 func (p *Program) Match(e *hookyard.Event) (bool, error) {
 	if p.expr != nil {
 		return evalCEL(p.expr, e)
@@ -107,14 +109,13 @@ func (p *Program) Match(e *hookyard.Event) (bool, error) {
 	return true, nil
 }
 
-// bodyOf returns the event's body, of a form the JSON in it, or an error when its bytes are gone: to filter without
-// them would be to guess.
+// bodyOf returns the body of the event, or the JSON in it if it is a form. It fails if the body has been deleted.
 func bodyOf(e *hookyard.Event) ([]byte, error) {
 	if e.Body == nil && e.Size > 0 {
 		return nil, hookyard.Errorf(hookyard.Gone,
 			"the event's body is past its retention, so a filter cannot look into it")
 	}
-	if len(e.Body) > MaxBody { // a form is parsed for every pair
+	if len(e.Body) > MaxBody { // too expensive: a form would be parsed for every pair
 		return e.Body, nil
 	}
 	return e.Document(), nil

@@ -10,8 +10,8 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-const orderBody = `{"type":"order.created","timestamp":"2026-01-02T03:04:05Z","data":{"amount":5,"price":12.50,"name":"Ann Lee",` +
-	`"zip":"12345","paid":true,"gone":null,"big":9007199254740993,"ref":"refs/heads/main","q":"a \"b\" \\","a@b":1,` +
+const orderBody = `{"type":"order.created","timestamp":"2026-01-02T03:04:05Z",` +
+	`"data":{"amount":5,"price":12.50,"name":"Ann Lee","zip":"12345","paid":true,"gone":null,"big":9007199254740993,"ref":"refs/heads/main","q":"a \"b\" \\","a@b":1,` +
 	`"items":[{"sku":"A-1","n":1},{"sku":"B-2","n":3}]}}`
 
 func order() *hookyard.Event {
@@ -204,7 +204,7 @@ func TestMatchErrors(t *testing.T) {
 	}
 }
 
-// Each of these ran for seconds, or for ever, before its part of checkBounds and steps was there.
+// Each of these ran for seconds, or forever, before checkBounds and steps bounded it.
 func TestHostile(t *testing.T) {
 	t.Parallel()
 	numbers := &hookyard.Event{Body: []byte(`{"n":[` + strings.Repeat("1,", 299) + `1],"s":"` +
@@ -244,13 +244,13 @@ func TestHostile(t *testing.T) {
 		if ok || hookyard.CodeOf(err) != hookyard.Invalid {
 			t.Errorf("%.60s: Match = %v, %v; want an error", tt.filter, ok, err)
 		}
-		if took > 2*time.Second { // about 60 ms at most; the rest is for the race detector on a busy machine
+		if took > 2*time.Second { // about 60 ms at most, but more with the race detector on a busy machine
 			t.Errorf("%.60s: took %s", tt.filter, took)
 		}
 	}
 }
 
-// A GitHub hook of content type form has its JSON in a field.
+// A webhook of GitHub with content type form has its JSON in a field.
 func TestFormsAreLookedInto(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

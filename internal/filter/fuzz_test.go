@@ -10,7 +10,7 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// A filter and a body are both what strangers wrote: nothing they hold may panic, hang or yield an internal error.
+// Filters and bodies come from users and senders: none may cause a panic, a hang or an internal error.
 func FuzzFilter(f *testing.F) {
 	for _, text := range []string{
 		`type = order.*`, `data.amount = 5 and data.name != "Ann Lee"`, `header.X-A = 'b' && a.0.b = null`,

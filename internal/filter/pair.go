@@ -11,10 +11,11 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// maxGlobText bounds what a glob is held against: its worst case is the product of both lengths.
+// maxGlobText bounds the text that a glob is matched with, which can take time proportional to the product of both
+// lengths.
 const maxGlobText = 64 << 10
 
-// kind says what the right side of a pair is.
+// kind is the kind of the right side of a pair.
 type kind int
 
 const (
@@ -26,17 +27,18 @@ const (
 	isNull
 )
 
-// pair is one comparison. Its left side is a header when header is set, the body when path is, else the type.
+// pair is one comparison. The left side is a header if header is set, a value in the body if path is set, and otherwise
+// the type.
 type pair struct {
 	header string // canonical name
 	path   string // escaped for gjson
 	not    bool
 	kind   kind
-	text   string // the right side as written, without quotes
+	text   string // the right side without quotes
 	num    float64
 }
 
-// setPath reads the left side, which has no empty parts.
+// setPath sets the left side. The path has no empty parts.
 func (p *pair) setPath(path string) {
 	if path == "type" {
 		return
@@ -81,7 +83,7 @@ func (p *pair) equal(e *hookyard.Event) (bool, error) {
 	return p.equalText(e.Type)
 }
 
-// equalText compares with a type or a header, which are text whatever they look like.
+// equalText compares with a type or a header, which are always text.
 func (p *pair) equalText(s string) (bool, error) {
 	if p.kind != isGlob {
 		return s == p.text, nil
@@ -108,15 +110,15 @@ func (p *pair) equalJSON(v gjson.Result) (bool, error) {
 		return p.kind == isTrue || p.kind == isGlob && hookyard.MatchGlob(p.text, "true"), nil
 	case gjson.False:
 		return p.kind == isFalse || p.kind == isGlob && hookyard.MatchGlob(p.text, "false"), nil
-	case gjson.Null: // also when nothing was found
+	case gjson.Null: // or missing
 		return p.kind == isNull, nil
 	}
 	return false, nil
 }
 
-// equalNumber compares digits where doubles would call neighbouring integers equal.
+// equalNumber compares the digits of large integers, because as doubles adjacent ones would be equal.
 func (p *pair) equalNumber(v gjson.Result) bool {
-	const exact = 15 // digits that every double keeps
+	const exact = 15 // digits that every double preserves
 	if (len(p.text) > exact || len(v.Raw) > exact) && isInteger(p.text) && isInteger(v.Raw) {
 		return p.text == v.Raw
 	}
@@ -126,8 +128,8 @@ func (p *pair) equalNumber(v gjson.Result) bool {
 
 func isInteger(s string) bool { return !strings.ContainsAny(s, ".eE") }
 
-// find looks a path up in a body that may be anything. An event's body never changes, so gjson may read it as a string
-// without the copy that gjson.GetBytes makes of every result, be it as large as the body.
+// find returns the value at a path in a body, which may not be JSON. Bodies are immutable, so find passes the body to
+// gjson as a string, without the copy that gjson.GetBytes makes of every result.
 func find(body []byte, path string) gjson.Result {
 	for i, c := range body {
 		switch c {

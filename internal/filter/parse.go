@@ -12,13 +12,14 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// Examples that end the messages about wrong filters.
+// Examples at the end of error messages.
 const (
 	pairExample = `for example: type = order.* and data.total = 100`
 	celExample  = `for example: type == "order.created" && body.data.total > 100`
 )
 
-// hasLoneEquals says whether text holds a = that belongs to no ==, !=, <= or >=, outside CEL's strings and comments.
+// hasLoneEquals reports whether text contains a = that is not part of ==, !=, <= or >=, outside CEL's strings and
+// comments.
 func hasLoneEquals(text string) bool {
 	for i := 0; i < len(text); {
 		switch c := text[i]; {
@@ -42,8 +43,8 @@ func hasLoneEquals(text string) bool {
 	return false
 }
 
-// skipString returns the index behind the CEL string that begins with the quote at i, triple-quoted or not. One that
-// does not end is skipped by its quote only: it is no CEL.
+// skipString returns the index after the CEL string that begins with the quote at i, triple-quoted or not. If the
+// string does not end, the text is not CEL, and skipString returns the index after the quote.
 func skipString(text string, i int, raw bool) int {
 	quote := text[i : i+1]
 	if triple := strings.Repeat(quote, 3); strings.HasPrefix(text[i:], triple) {
@@ -61,13 +62,13 @@ func skipString(text string, i int, raw bool) int {
 	return i + 1
 }
 
-// parser reads pairs from text; pos is where it stands.
+// parser parses pairs. pos is the position in text.
 type parser struct {
 	text string
 	pos  int
 }
 
-// parsePairs reads `path = value` joined by "and" or "&&".
+// parsePairs parses pairs `path = value` joined by "and" or "&&".
 func parsePairs(text string) ([]pair, error) {
 	p := &parser{text: text}
 	var pairs []pair
@@ -90,6 +91,7 @@ func parsePairs(text string) ([]pair, error) {
 	}
 }
 
+// pair parses one pair.
 func (p *parser) pair() (pair, error) {
 	var out pair
 	p.space()
@@ -115,7 +117,8 @@ func (p *parser) pair() (pair, error) {
 	return out, p.value(&out)
 }
 
-// checkPath refuses paths that are empty, begin, end or go on with an empty part, or name no header.
+// checkPath refuses a path that is empty, has an empty part or contains unsupported characters, and a header without a
+// name.
 func (p *parser) checkPath(path string, start int) error {
 	switch {
 	case path == "" && start == len(p.text):
@@ -134,7 +137,7 @@ func (p *parser) checkPath(path string, start int) error {
 	return nil
 }
 
-// value reads the right side of a pair into out.
+// value parses the right side of a pair into out.
 func (p *parser) value(out *pair) error {
 	start := p.pos
 	if start < len(p.text) && (p.text[start] == '"' || p.text[start] == '\'') {
@@ -156,6 +159,7 @@ func (p *parser) value(out *pair) error {
 	return p.bare(out, word, start)
 }
 
+// bare sets the right side of a pair to a word without quotes.
 func (p *parser) bare(out *pair, word string, start int) error {
 	out.text = word
 	switch {
@@ -182,7 +186,7 @@ func (p *parser) bare(out *pair, word string, start int) error {
 	return nil
 }
 
-// quoted reads text in single or double quotes; a backslash stands before a quote or another backslash.
+// quoted parses text in single or double quotes, in which a backslash may precede a quote or another backslash.
 func (p *parser) quoted() (string, error) {
 	start, quote := p.pos, p.text[p.pos]
 	var b strings.Builder
@@ -204,7 +208,7 @@ func (p *parser) quoted() (string, error) {
 	return "", p.errorf(start, "the quote is not closed")
 }
 
-// joined moves past "and" or "&&" and says whether there was one.
+// joined moves past "and" or "&&" and reports whether there was one.
 func (p *parser) joined() bool {
 	if strings.HasPrefix(p.text[p.pos:], "&&") {
 		p.pos += 2
@@ -219,6 +223,7 @@ func (p *parser) joined() bool {
 	return true
 }
 
+// space moves past white space.
 func (p *parser) space() { p.take(unicode.IsSpace) }
 
 // take moves past the runes that ok accepts and returns them.
@@ -232,6 +237,7 @@ func (p *parser) take(ok func(rune) bool) string {
 	return rest[:n]
 }
 
+// errorf returns the error of [Compile] for the position pos.
 func (p *parser) errorf(pos int, format string, args ...any) error {
 	before := p.text[:pos]
 	line := 1 + strings.Count(before, "\n")
@@ -239,7 +245,7 @@ func (p *parser) errorf(pos int, format string, args ...any) error {
 	return wrong(line, column, hookyard.Errorf(hookyard.Invalid, format, args...).Message, pairExample)
 }
 
-// wrong makes the error of [Compile].
+// wrong returns the error of [Compile].
 func wrong(line, column int, what, example string) error {
 	return hookyard.FieldErrorf("filter", "filter %d:%d: %s; %s", line, column, what, example)
 }
@@ -248,18 +254,19 @@ func isPathRune(r rune) bool {
 	return unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsDigit(r) || strings.ContainsRune("._-$@:/", r)
 }
 
-// isBareRune leaves out what might be meant as an operator, so that a slip is an error and not part of a value.
+// isBareRune reports whether r may be part of a word without quotes. Characters of operators may not, so that a typing
+// error is not taken for a value.
 func isBareRune(r rune) bool {
 	return !unicode.IsSpace(r) && unicode.IsGraphic(r) && !strings.ContainsRune("\"'`=<>!&|(),;\\", r)
 }
 
-// isNumber says whether word is a number as JSON writes it.
+// isNumber reports whether word is a number in the syntax of JSON.
 func isNumber(word string) bool {
 	c := word[len(word)-1]
 	return gjson.Valid(word) && gjson.Parse(word).Type == gjson.Number && c >= '0' && c <= '9'
 }
 
-// shorten keeps messages readable when a word is not.
+// shorten truncates a long word for a message.
 func shorten(s string) string {
 	if r := []rune(s); len(r) > 40 {
 		return string(r[:40]) + "…"

@@ -1,6 +1,6 @@
-// Package oidc signs people in by an OpenID Connect provider: the authorization code flow with PKCE, state and nonce
-// (OpenID Connect Core 1.0, section 3.1; RFC 7636). It knows nothing of users here; it says who somebody is there, and
-// whether the operator lets them in.
+// Package oidc implements sign-in with an OpenID Connect provider: the authorization code flow with PKCE, state and
+// nonce (OpenID Connect Core 1.0, section 3.1; RFC 7636). It returns who signed in at the provider and whether the
+// operator's rules admit them. It does not know hookyard's users.
 package oidc
 
 import (
@@ -23,37 +23,37 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// Options are the operator's choices. Issuer, ClientID, RedirectURL and Allow are required.
+// Options configure a [Provider]. Issuer, ClientID, RedirectURL and Allow are required.
 type Options struct {
 	Issuer       string
 	ClientID     string
-	ClientSecret string // "" for a public client
-	RedirectURL  string // ours, as it is registered with the provider
-	Allow        []string
-	Admins       []string // who administers the server; empty leaves that to hookyard's own users
+	ClientSecret string   // "" for a public client
+	RedirectURL  string   // as registered with the provider
+	Allow        []string // who may sign in: addresses, @example.com, group:NAME, or *
+	Admins       []string // who is an administrator; empty means that hookyard's users decide
 }
 
-// Provider is the provider. It is safe for concurrent use. It is asked for nothing before somebody signs in, so that a
-// server starts while its provider is down.
+// Provider is an OpenID Connect provider. It is safe for concurrent use. It is not contacted before the first sign-in,
+// so that the server can start while the provider is down.
 type Provider struct {
 	o    Options
 	http *http.Client
 
 	mu    sync.Mutex // guards found
-	found *discovery // nil until the provider has answered once
+	found *discovery // nil until discovery has succeeded
 }
 
-// discovery is what the provider says of itself.
+// discovery is the configuration that the provider publishes.
 type discovery struct {
 	provider *oidc.Provider
 	verifier *oidc.IDTokenVerifier
 	oauth    oauth2.Config
 }
 
-// answerLimit is how long the provider gets for each answer.
-const answerLimit = 10 * time.Second
+// requestTimeout bounds each request to the provider.
+const requestTimeout = 10 * time.Second
 
-// New makes a Provider. It fails when an option is missing or cannot be meant.
+// New returns a Provider. It fails if an option is missing or malformed. It does not connect.
 func New(o Options) (*Provider, error) {
 	u, err := url.Parse(o.Issuer)
 	switch {
@@ -61,25 +61,22 @@ func New(o Options) (*Provider, error) {
 		return nil, fmt.Errorf("--oidc-issuer %q must be the provider's URL, such as https://accounts.example.com",
 			o.Issuer)
 	case o.ClientID == "":
-		return nil,
-			errors.New(
-				"--oidc-issuer needs --oidc-client-id: register hookyard with the provider, with the redirect URL " +
-					o.RedirectURL)
+		return nil, errors.New("--oidc-issuer needs --oidc-client-id: register hookyard with the provider, with the " +
+			"redirect URL " + o.RedirectURL)
 	case len(o.Allow) == 0:
-		return nil,
-			errors.New(
-				`--oidc-issuer needs --oidc-allow, which says who may sign in: addresses, @example.com, group:NAME, or * for whoever the provider knows`)
+		return nil, errors.New("--oidc-issuer needs --oidc-allow, which says who may sign in: addresses, " +
+			"@example.com, group:NAME, or * for every user of the provider")
 	}
 	for _, rule := range slices.Concat(o.Allow, o.Admins) {
 		if rule != "*" && (!strings.Contains(rule, "@") || rule == "@") && !strings.HasPrefix(rule, "group:") {
-			return nil,
-				fmt.Errorf("--oidc-allow and --oidc-admin take addresses, @example.com, group:NAME and *, not %q", rule)
+			return nil, fmt.Errorf("--oidc-allow and --oidc-admin take addresses, @example.com, group:NAME and *, not %q",
+				rule)
 		}
 	}
-	return &Provider{o: o, http: &http.Client{Timeout: answerLimit}}, nil
+	return &Provider{o: o, http: &http.Client{Timeout: requestTimeout}}, nil
 }
 
-// Host is the provider's name for people.
+// Host returns the host of the issuer, the provider's name for people.
 func (p *Provider) Host() string {
 	u, err := url.Parse(p.o.Issuer)
 	if err != nil {
@@ -88,11 +85,11 @@ func (p *Provider) Host() string {
 	return u.Host
 }
 
-// discover asks the provider for its addresses, once.
+// discover returns the configuration of the provider. After the first success it is cached.
 func (p *Provider) discover(ctx context.Context) (*discovery, error) {
 	p.mu.Lock()
 	found := p.found
-	p.mu.Unlock() // not held while the provider thinks
+	p.mu.Unlock() // not held during the request
 	if found != nil {
 		return found, nil
 	}
@@ -108,7 +105,7 @@ func (p *Provider) discover(ctx context.Context) (*discovery, error) {
 		return nil, hookyard.Errorf(hookyard.Unavailable, "what %s says of itself cannot be read: %v", p.Host(), err)
 	}
 	scopes := []string{oidc.ScopeOpenID, "profile", "email"}
-	if p.byGroup() && slices.Contains(says.Scopes, "groups") { // others send groups when their own settings say so
+	if p.byGroup() && slices.Contains(says.Scopes, "groups") { // others send groups if so configured
 		scopes = append(scopes, "groups")
 	}
 	found = &discovery{
@@ -123,20 +120,20 @@ func (p *Provider) discover(ctx context.Context) (*discovery, error) {
 	return found, nil
 }
 
-// client makes the library use our HTTP client, with its time limit.
+// client returns a context that makes the library use our HTTP client.
 func (p *Provider) client(ctx context.Context) context.Context {
 	return oidc.ClientContext(ctx, p.http)
 }
 
-// Pending is a sign-in under way. The browser keeps it, and nobody else may see it.
+// Pending is an unfinished sign-in. The browser stores it. It is secret.
 type Pending struct {
 	State    string `json:"s"`
 	Nonce    string `json:"n"`
 	Verifier string `json:"v"`
 }
 
-// Begin returns the provider's address to send the browser to, and what [Provider.Finish] needs when it comes back. It
-// fails with Unavailable when the provider does not answer.
+// Begin starts a sign-in. It returns the URL to redirect the browser to, and what [Provider.Finish] needs when the
+// browser returns. The error is Unavailable if the provider does not respond.
 func (p *Provider) Begin(ctx context.Context) (to string, pending Pending, err error) {
 	d, err := p.discover(ctx)
 	if err != nil {
@@ -147,17 +144,17 @@ func (p *Provider) Begin(ctx context.Context) (to string, pending Pending, err e
 		pending, nil
 }
 
-// Person is who signed in, as the provider says.
+// Person is the user who signed in, as described by the provider.
 type Person struct {
-	Subject string // issuer and subject: never given to somebody else
-	Name    string // a name to begin with; not unique, and chosen by the person
-	Email   string // "" unless the provider has verified it
-	Admin   *bool  // whether the operator's rules make them an administrator; nil: there are none
+	Subject string // issuer and subject, which identify a person permanently
+	Name    string // a suggestion for a user name; chosen by the person and not unique
+	Email   string // "" unless verified by the provider
+	Admin   *bool  // whether the rules make them an administrator; nil if there are no rules
 }
 
-// Finish takes the query with which the provider sent the browser back, and returns who it is. It fails with
-// Unauthenticated when that proves nothing, with Forbidden when the operator's rules do not let them in, and with
-// Unavailable when the provider does not answer.
+// Finish completes a sign-in with the query of the URL to which the provider redirected the browser. The error is
+// Unauthenticated if the query proves nothing, Forbidden if the operator's rules do not admit the person, and
+// Unavailable if the provider does not respond.
 func (p *Provider) Finish(ctx context.Context, pending Pending, query url.Values) (*Person, error) {
 	if pending.State == "" || !hmac.Equal([]byte(query.Get("state")), []byte(pending.State)) {
 		return nil, hookyard.Errorf(hookyard.Unauthenticated,
@@ -188,20 +185,20 @@ func (p *Provider) Finish(ctx context.Context, pending Pending, query url.Values
 	return p.admit(claims)
 }
 
-// claims are what we ask of an ID token or of the provider's userinfo.
+// claims are the claims used from an ID token and from userinfo.
 type claims struct {
 	Subject  string `json:"sub"`
 	Username string `json:"preferred_username"`
 	Name     string `json:"name"`
 	Email    string `json:"email"`
-	Verified any    `json:"email_verified"` // true, or "true" from some
+	Verified any    `json:"email_verified"` // true, or from some providers "true"
 	Groups   names  `json:"groups"`
 }
 
-// names is a list, or from some providers a single name.
+// names is an array in JSON, or from some providers a single string.
 type names []string
 
-// UnmarshalJSON reads either.
+// UnmarshalJSON decodes an array or a string.
 func (n *names) UnmarshalJSON(b []byte) error {
 	var one string
 	if json.Unmarshal(b, &one) == nil {
@@ -211,6 +208,7 @@ func (n *names) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]string)(n))
 }
 
+// claims verifies the ID token and returns its claims, completed from userinfo.
 func (p *Provider) claims(ctx context.Context, d *discovery, token *oauth2.Token, nonce string) (*claims, error) {
 	raw, _ := token.Extra("id_token").(string)
 	id, err := d.verifier.Verify(p.client(ctx), raw)
@@ -222,7 +220,7 @@ func (p *Provider) claims(ctx context.Context, d *discovery, token *oauth2.Token
 	if err := id.Claims(c); err != nil {
 		return nil, hookyard.Errorf(hookyard.Unauthenticated, "what %s says of you cannot be read: %v", p.Host(), err)
 	}
-	if c.Email == "" || p.byGroup() && c.Groups == nil { // some tell it only when asked
+	if c.Email == "" || p.byGroup() && c.Groups == nil { // some providers return them only from userinfo
 		if info, err := d.provider.UserInfo(p.client(ctx), oauth2.StaticTokenSource(token)); err == nil &&
 			info.Subject == id.Subject {
 			more := *c
@@ -239,7 +237,7 @@ func (p *Provider) claims(ctx context.Context, d *discovery, token *oauth2.Token
 func (p *Provider) admit(c *claims) (*Person, error) {
 	name := nameOf(c)
 	if c.Verified != true && c.Verified != "true" {
-		c.Email = "" // whoever may type an address into their profile must not become its owner
+		c.Email = "" // users of some providers can enter any address in their profile
 	}
 	if !matches(p.o.Allow, c) {
 		who := c.Email
@@ -257,12 +255,13 @@ func (p *Provider) admit(c *claims) (*Person, error) {
 	return out, nil
 }
 
-// byGroup says whether a rule needs to know of groups.
+// byGroup reports whether a rule is about groups.
 func (p *Provider) byGroup() bool {
 	return slices.ContainsFunc(slices.Concat(p.o.Allow, p.o.Admins),
 		func(rule string) bool { return strings.HasPrefix(rule, "group:") })
 }
 
+// matches reports whether one of the rules matches the claims.
 func matches(rules []string, c *claims) bool {
 	email := strings.ToLower(c.Email)
 	return slices.ContainsFunc(rules, func(rule string) bool {
@@ -279,7 +278,7 @@ func matches(rules []string, c *claims) bool {
 	})
 }
 
-// nameOf makes a user name of what the provider calls somebody.
+// nameOf derives a user name from the claims.
 func nameOf(c *claims) string {
 	for _, s := range []string{c.Username, c.Email, c.Name} {
 		local, _, _ := strings.Cut(s, "@")
@@ -290,7 +289,7 @@ func nameOf(c *claims) string {
 			}
 			return '-'
 		}, local), ".-")
-		if name != "" && !strings.EqualFold(name, "guest") { // who is whoever has not signed in
+		if name != "" && !strings.EqualFold(name, "guest") { // the name of callers who are not signed in
 			return name[:min(len(name), 90)]
 		}
 	}

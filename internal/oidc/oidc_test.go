@@ -32,12 +32,13 @@ func TestOptions(t *testing.T) {
 
 func TestRules(t *testing.T) {
 	t.Parallel()
-	const ann = `{"sub":"1","preferred_username":"ann","email":"Ann@Example.com","email_verified":true,"groups":["crew"]}`
+	const ann = `{"sub":"1","preferred_username":"ann","email":"Ann@Example.com","email_verified":true,
+		"groups":["crew"]}`
 	for _, c := range []struct {
 		claims        string
 		allow, admins []string
-		name          string // "" when not let in
-		admin         string // what is said of it
+		name          string // "" if not admitted
+		admin         string // yes, no, or nothing if there are no rules
 	}{
 		{ann, []string{"*"}, nil, "ann", "nothing"},
 		{ann, []string{"ann@example.com"}, []string{"group:ops"}, "ann", "no"},
@@ -75,7 +76,7 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// FuzzName holds that whatever somebody is called there makes a user name here.
+// FuzzName checks that any name at the provider gives a valid user name.
 func FuzzName(f *testing.F) {
 	f.Add("ann", "ann@example.com", "Ann Lee")
 	f.Add("", "@", "\x00\u202e")

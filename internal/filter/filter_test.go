@@ -11,7 +11,8 @@ import (
 )
 
 const orderBody = `{"type":"order.created","timestamp":"2026-01-02T03:04:05Z",` +
-	`"data":{"amount":5,"price":12.50,"name":"Ann Lee","zip":"12345","paid":true,"gone":null,"big":9007199254740993,"ref":"refs/heads/main","q":"a \"b\" \\","a@b":1,` +
+	`"data":{"amount":5,"price":12.50,"name":"Ann Lee","zip":"12345","paid":true,"gone":null,` +
+	`"big":9007199254740993,"ref":"refs/heads/main","q":"a \"b\" \\","a@b":1,` +
 	`"items":[{"sku":"A-1","n":1},{"sku":"B-2","n":3}]}}`
 
 func order() *hookyard.Event {

@@ -69,8 +69,8 @@ func New(o Options) (*Provider, error) {
 	}
 	for _, rule := range slices.Concat(o.Allow, o.Admins) {
 		if rule != "*" && (!strings.Contains(rule, "@") || rule == "@") && !strings.HasPrefix(rule, "group:") {
-			return nil, fmt.Errorf("--oidc-allow and --oidc-admin take addresses, @example.com, group:NAME and *, not %q",
-				rule)
+			return nil, fmt.Errorf("--oidc-allow and --oidc-admin take addresses, @example.com, group:NAME and *, "+
+				"not %q", rule)
 		}
 	}
 	return &Provider{o: o, http: &http.Client{Timeout: requestTimeout}}, nil

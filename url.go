@@ -26,6 +26,19 @@ func MaskPassword(raw string) string {
 	return before + userinfo + after
 }
 
+// URLOrigin returns the scheme and host of a URL, for where the rest must not be read: the path of a chat's URL is a
+// credential. *** stands for the user and password, and for the path and query.
+func URLOrigin(raw string) string {
+	scheme, rest, ok := strings.Cut(MaskURL(raw), "://")
+	if !ok {
+		return Masked
+	}
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 && i+1 < len(rest) {
+		rest = rest[:i] + "/" + Masked
+	}
+	return scheme + "://" + rest
+}
+
 // splitUserinfo splits a URL around its user and password. userinfo is "" when there is none. Of a URL that cannot be
 // parsed and could hold one, before is the scheme followed by *** and the rest is "".
 func splitUserinfo(raw string) (before, userinfo, after string) {

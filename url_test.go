@@ -63,3 +63,21 @@ func FuzzMaskURL(f *testing.F) {
 		}
 	})
 }
+
+func TestURLOrigin(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]string{
+		"https://hooks.example.com/services/T0/B0?token=x#y": "https://hooks.example.com/***",
+		"https://bob:pw@hooks.example.com:8443/users/a@b":    "https://***@hooks.example.com:8443/***",
+		"https://hooks.example.com?token=x":                  "https://hooks.example.com/***",
+		"https://hooks.example.com/":                         "https://hooks.example.com/",
+		"https://hooks.example.com":                          "https://hooks.example.com",
+		"amqp://bob:pw@mq.example.com":                       "amqp://***@mq.example.com",
+		"http://bob:p%w@host/":                               "http://***",
+		"no URL":                                             "***",
+	} {
+		if got := hookyard.URLOrigin(raw); got != want {
+			t.Errorf("URLOrigin(%q) = %q, want %q", raw, got, want)
+		}
+	}
+}

@@ -352,7 +352,7 @@ func (d *Dispatcher) metaEvents(ctx context.Context, h *hookyard.Hook, w *hookya
 	}
 	hooks := except(view.Hooks, h.Key)
 	route := func(kind string, data map[string]any) *hookyard.RoutedEvent {
-		data["hookId"], data["url"], data["project"] = h.ID, hookyard.MaskURL(h.URL), view.Project.Path()
+		data["hookId"], data["url"], data["project"] = h.ID, hookyard.URLOrigin(h.URL), view.Project.Path()
 		b, _ := json.Marshal(data) // of strings and numbers: cannot fail
 		e := hookyard.NewMeta(h.ProjectKey, kind, b, time.Now())
 		return hookyard.Route(e, hooks, d.o.Filter)

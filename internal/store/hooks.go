@@ -116,7 +116,7 @@ func (db *DB) createHook(ctx context.Context, tx *sql.Tx, h *hookyard.Hook) erro
 	}
 	h.Revision, h.ExpiresAt = 1, fromMicros(expires)
 	h.CreatedAt, h.UpdatedAt = now, now
-	return audit(ctx, tx, h.ProjectKey, hookyard.Actor(ctx), "hook.create", h.ID, origin(h.URL))
+	return audit(ctx, tx, h.ProjectKey, hookyard.Actor(ctx), "hook.create", h.ID, hookyard.URLOrigin(h.URL))
 }
 
 // UpdateHook reads a hook, calls f to change it and stores the result, in one transaction. Of two calls at the same

@@ -11,7 +11,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/hookyard/hookyard"
 )
@@ -124,29 +123,4 @@ func (s *sealer) openRequest(sealed []byte) (url string, header http.Header, err
 	}
 	line, rest, _ := bytes.Cut(plain, []byte("\n"))
 	return string(line), hookyard.DecodeHeader(rest), nil
-}
-
-// origin returns the scheme and host of a URL, which is what the database shows of it in clear. *** stands for a user,
-// and for a path and query.
-func origin(raw string) string {
-	host, tail := splitURL(raw)
-	if len(tail) > 1 {
-		tail = "/" + hookyard.Masked
-	}
-	return host + tail
-}
-
-// splitURL returns a URL up to the end of the host, with *** for a user, and the rest.
-func splitURL(raw string) (host, tail string) {
-	scheme, host, ok := strings.Cut(raw, "://")
-	if !ok {
-		return hookyard.Masked, ""
-	}
-	if i := strings.IndexAny(host, "/?#"); i >= 0 {
-		host, tail = host[:i], host[i:]
-	}
-	if i := strings.LastIndexByte(host, '@'); i >= 0 {
-		host = hookyard.Masked + host[i:]
-	}
-	return scheme + "://" + host, tail
 }

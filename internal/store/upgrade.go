@@ -137,7 +137,7 @@ func (db *DB) upgradeAudit(ctx context.Context, tx *sql.Tx) error {
 	return r.run(ctx, tx, func(row scanner) (key int64, values []any, err error) {
 		var url string
 		err = row.Scan(&key, &url)
-		return key, []any{origin(url)}, err
+		return key, []any{hookyard.URLOrigin(url)}, err
 	})
 }
 
@@ -173,10 +173,9 @@ func (db *DB) upgradeAttempts(ctx context.Context, tx *sql.Tx) error {
 		}
 		var args []any
 		for _, a := range batch {
-			host, tail := splitURL(a.url)                                   // was not masked if the path had an @
 			header := hookyard.MaskHeader(hookyard.DecodeHeader(a.request)) // more names are masked than before
-			sealed := db.seal.sealRequest(host+tail, header)
-			args = append(args, a.seq, a.hook, a.n, origin(a.url), sealed)
+			sealed := db.seal.sealRequest(hookyard.MaskURL(a.url), header)
+			args = append(args, a.seq, a.hook, a.n, hookyard.URLOrigin(a.url), sealed)
 		}
 		if len(batch) < upgradeRows {
 			_, err := tx.ExecContext(ctx, db.sealAttemptsText(len(batch)), args...)

@@ -248,6 +248,3 @@ func headerLines(h http.Header) []headerLine {
 	slices.SortFunc(out, func(a, b headerLine) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }
-
-// ptr is the address of a value, for patches.
-func ptr[T any](v T) *T { return &v }

@@ -14,30 +14,30 @@ type rates struct {
 
 	mu     sync.Mutex // guards what follows
 	marks  map[int64]int64
-	counts map[stretch]store.Count
+	counts map[interval]store.Count
 }
 
-// stretch is a time of a project.
-type stretch struct {
+// interval is an interval of time in a project.
+type interval struct {
 	project     int64
 	start, step int64 // in seconds
 }
 
 const (
-	maxRemembered = 20_000          // marks, and counts
-	settled       = 2 * time.Minute // after which the past is the past: another node's clock may be behind
+	maxCached  = 20_000          // marks, and counts
+	settleTime = 2 * time.Minute // an interval that ended longer ago gets no more events: clocks of nodes may differ
 )
 
 func newRates(db *store.DB) *rates {
-	return &rates{store: db, marks: map[int64]int64{}, counts: map[stretch]store.Count{}}
+	return &rates{store: db, marks: map[int64]int64{}, counts: map[interval]store.Count{}}
 }
 
-// of counts a project's events in the n stretches of step, whole seconds, up to now, the oldest first.
+// of counts a project's events in the n intervals of step, whole seconds, up to now, the oldest first.
 func (r *rates) of(ctx context.Context, project int64, step time.Duration, n int) ([]store.Count, error) {
 	end := time.Now().Truncate(step).Add(step)
 	begin := func(i int) time.Time { return end.Add(-step * time.Duration(n-i)) }
-	key := func(i int) stretch { return stretch{project, begin(i).Unix(), int64(step / time.Second)} }
-	out := r.remembered(n, key)
+	key := func(i int) interval { return interval{project, begin(i).Unix(), int64(step / time.Second)} }
+	out := r.cached(n, key)
 	if len(out) == n {
 		return out, nil
 	}
@@ -59,19 +59,19 @@ func (r *rates) of(ctx context.Context, project int64, step time.Duration, n int
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.counts)+n > maxRemembered {
+	if len(r.counts)+n > maxCached {
 		clear(r.counts)
 	}
 	for i, c := range found {
-		if at := len(out) + i; time.Since(begin(at+1)) > settled {
+		if at := len(out) + i; time.Since(begin(at+1)) > settleTime {
 			r.counts[key(at)] = c
 		}
 	}
 	return append(out, found...), nil
 }
 
-// remembered returns the counts up to the first that is not known.
-func (r *rates) remembered(n int, key func(int) stretch) []store.Count {
+// cached returns the counts up to the first that is not cached.
+func (r *rates) cached(n int, key func(int) interval) []store.Count {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := make([]store.Count, 0, n)
@@ -85,7 +85,7 @@ func (r *rates) remembered(n int, key func(int) stretch) []store.Count {
 	return out
 }
 
-// markAt is the seq at a time that is a whole number of seconds.
+// markAt returns the seq at a time, which must be in whole seconds.
 func (r *rates) markAt(ctx context.Context, t time.Time) (int64, error) {
 	r.mu.Lock()
 	seq, known := r.marks[t.Unix()]
@@ -94,12 +94,12 @@ func (r *rates) markAt(ctx context.Context, t time.Time) (int64, error) {
 		return seq, nil
 	}
 	seq, err := r.store.SeqAt(ctx, t)
-	if err != nil || time.Since(t) < settled {
+	if err != nil || time.Since(t) < settleTime {
 		return seq, err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.marks) >= maxRemembered {
+	if len(r.marks) >= maxCached {
 		clear(r.marks)
 	}
 	r.marks[t.Unix()] = seq

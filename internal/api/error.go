@@ -8,6 +8,7 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
+	"github.com/hookyard/hookyard/internal/inbound"
 )
 
 // statusError is an error with another status than its code's: what WebGME's clients expect.
@@ -24,33 +25,6 @@ func (e *statusError) Unwrap() error { return e.err }
 
 func withStatus(status int, err *hookyard.Error) error {
 	return &statusError{err: err, status: status}
-}
-
-// StatusOf is the HTTP status of each code; 500 for what is none of ours.
-func StatusOf(code hookyard.Code) int {
-	switch code {
-	case hookyard.Invalid:
-		return http.StatusBadRequest
-	case hookyard.Unauthenticated:
-		return http.StatusUnauthorized
-	case hookyard.Forbidden:
-		return http.StatusForbidden
-	case hookyard.NotFound:
-		return http.StatusNotFound
-	case hookyard.Conflict:
-		return http.StatusConflict
-	case hookyard.Gone:
-		return http.StatusGone
-	case hookyard.TooLarge:
-		return http.StatusRequestEntityTooLarge
-	case hookyard.Unsupported:
-		return http.StatusUnsupportedMediaType
-	case hookyard.TooMany:
-		return http.StatusTooManyRequests
-	case hookyard.Unavailable:
-		return http.StatusServiceUnavailable
-	}
-	return http.StatusInternalServerError
 }
 
 // fail writes err: the one place where errors become answers. What is not a [hookyard.Error] is logged and not shown.
@@ -82,7 +56,7 @@ func describe(err error) *client.Error {
 		Detail: "internal error: the server's log says more"}
 	var e *hookyard.Error
 	if errors.As(err, &e) {
-		out.Status, out.Code = StatusOf(e.Code), e.Code
+		out.Status, out.Code = inbound.StatusOf(e.Code), e.Code
 		out.Detail, out.Field = e.Message, e.Field
 		if out.Detail == "" {
 			out.Detail = string(e.Code)

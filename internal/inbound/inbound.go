@@ -1,5 +1,5 @@
-// Package inbound holds what the handlers of requests from strangers have in common: whom a request comes from, what is
-// stored of its header, and an answer that is safe to give on our origin.
+// Package inbound holds what the handlers of requests have in common: whom a request comes from, what is stored of its
+// header, an answer that is safe to give on our origin, and the status of an error.
 package inbound
 
 import (

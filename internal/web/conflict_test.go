@@ -173,5 +173,10 @@ func TestQueueKeepsWhatItsPageDoesNotShow(t *testing.T) {
 				t.Errorf("after saving the page the source is %s; want %s in it", body, want)
 			}
 		}
+		unnamed := s.post(page, "do", "update", "queueUrl", shown[1], "queue", "")
+		if unnamed.StatusCode != http.StatusBadRequest ||
+			!strings.Contains(unnamed.body, "rabbitmq.queue must be a name") {
+			t.Errorf("a queue without a name: status %d: %s", unnamed.StatusCode, faultsOf(unnamed.body))
+		}
 	})
 }

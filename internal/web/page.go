@@ -14,7 +14,7 @@ import (
 	"strings"
 
 	"github.com/hookyard/hookyard"
-	"github.com/hookyard/hookyard/internal/api"
+	"github.com/hookyard/hookyard/internal/inbound"
 )
 
 //go:embed templates
@@ -204,7 +204,7 @@ func (v *visit) showInvalid(err error, title string, p page) error {
 		return err
 	}
 	p.shared().Problem = e
-	status := api.StatusOf(e.Code)
+	status := inbound.StatusOf(e.Code)
 	if e.Code == hookyard.Conflict || e.Code == hookyard.NotFound {
 		status = http.StatusBadRequest
 	}

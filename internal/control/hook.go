@@ -133,6 +133,9 @@ func (p *Project) EnableHook(ctx context.Context, id string) (*hookyard.Hook, er
 
 // RotateHookSecret sets a new secret and returns it. The secrets there are sign along for the overlap.
 func (p *Project) RotateHookSecret(ctx context.Context, id string, in Rotation) (secret string, err error) {
+	if err := p.allow(hookyard.RoleWrite); err != nil {
+		return "", err
+	}
 	secret, overlap, err := in.settle(p.c.limits)
 	if err != nil {
 		return "", err

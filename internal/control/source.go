@@ -91,6 +91,9 @@ func (p *Project) UpdateSource(ctx context.Context, name string, in SourcePatch)
 
 // RotateSourceSecret sets a new secret and returns it. The secrets there are stay good for the overlap.
 func (p *Project) RotateSourceSecret(ctx context.Context, name string, in Rotation) (secret string, err error) {
+	if err := p.allow(hookyard.RoleWrite); err != nil {
+		return "", err
+	}
 	if _, err := p.Source(name); err != nil {
 		return "", err
 	}

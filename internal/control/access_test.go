@@ -1,0 +1,250 @@
+package control_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"maps"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/auth"
+	"github.com/hookyard/hookyard/internal/control"
+	"github.com/hookyard/hookyard/internal/store"
+	"github.com/hookyard/hookyard/internal/store/storetest"
+)
+
+// engines stands in for ingest and dispatch, which have tests of their own, and lets every address be sent to.
+type engines struct{}
+
+func (engines) Accept(context.Context, *hookyard.View, *hookyard.Event) (hookyard.Receipt, error) {
+	return hookyard.Receipt{}, nil
+}
+
+func (engines) Wake(...int64)                          {}
+func (engines) Renew(int64)                            {}
+func (engines) WakeReplays()                           {}
+func (engines) CheckURL(context.Context, string) error { return nil }
+
+// bundle is a Control over a database with alice's project alice/p, in which bob may read and carol may write.
+type bundle struct {
+	*control.Control
+	db *store.DB
+	id map[string]*auth.Identity
+}
+
+func setup(t *testing.T, db *store.DB) *bundle {
+	t.Helper()
+	ctx := t.Context()
+	c, err := control.New(control.Options{
+		Store: db, Ingest: engines{}, Dispatcher: engines{}, Auth: auth.New(db, auth.Options{}), Targets: engines{},
+		Filter: func(*hookyard.Hook, *hookyard.Event) (bool, error) { return true, nil },
+		Limits: hookyard.DefaultLimits(), Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bundle{Control: c, db: db, id: map[string]*auth.Identity{}}
+	for _, name := range []string{"root", "alice", "bob", "carol", "dave"} {
+		u := &hookyard.User{Name: name, Admin: name == "root"}
+		if err := db.CreateUser(ctx, u); err != nil {
+			t.Fatal(err)
+		}
+		b.id[name] = &auth.Identity{User: u}
+	}
+	p, err := b.Project(ctx, b.id["alice"], "alice", "p", control.Own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, created, err := p.Put(ctx, control.ProjectPatch{}); err != nil || !created {
+		t.Fatalf("created %t, %v", created, err)
+	}
+	p = b.project(t, "alice", control.Admin)
+	for name, role := range map[string]hookyard.Role{"bob": hookyard.RoleRead, "carol": hookyard.RoleWrite} {
+		if _, err := p.SetMember(ctx, name, role); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b
+}
+
+// project returns alice/p in the hands of a user.
+func (b *bundle) project(t *testing.T, user string, a control.Access) *control.Project {
+	t.Helper()
+	p, err := b.Project(t.Context(), b.id[user], "alice", "p", a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// operations are all of a project's, with the role that each needs.
+func operations(ctx context.Context) map[hookyard.Role]map[string]func(p *control.Project) error {
+	return map[hookyard.Role]map[string]func(p *control.Project) error{
+		hookyard.RoleRead: {
+			"Attempts":     func(p *control.Project) error { _, err := p.Attempts(ctx, &hookyard.Delivery{}); return err },
+			"Audit":        func(p *control.Project) error { _, err := p.Audit(ctx, 0, 1); return err },
+			"DefaultHooks": func(p *control.Project) error { _, err := p.DefaultHooks(); return err },
+			"Deliveries": func(p *control.Project) error {
+				_, _, err := p.Deliveries(ctx, control.DeliverySearch{})
+				return err
+			},
+			"Delivery": func(p *control.Project) error { _, err := p.Delivery(ctx, "x"); return err },
+			"Event":    func(p *control.Project) error { _, _, err := p.Event(ctx, "x"); return err },
+			"Events":   func(p *control.Project) error { _, err := p.Events(ctx, control.EventSearch{}); return err },
+			"Explain":  func(p *control.Project) error { _, err := p.Explain(ctx, "x"); return err },
+			"Hook":     func(p *control.Project) error { _, err := p.Hook(ctx, "x"); return err },
+			"Hooks":    func(p *control.Project) error { _, err := p.Hooks(ctx); return err },
+			"Members":  func(p *control.Project) error { _, err := p.Members(ctx); return err },
+			"Refused":  func(p *control.Project) error { _, err := p.Refused(ctx, "x", 1); return err },
+			"Replay":   func(p *control.Project) error { _, err := p.Replay(ctx, "x"); return err },
+			"Replays":  func(p *control.Project) error { _, err := p.Replays(ctx, 1); return err },
+			"Source":   func(p *control.Project) error { _, err := p.Source("x"); return err },
+			"Sources":  func(p *control.Project) error { _, err := p.Sources(); return err },
+		},
+		hookyard.RoleWrite: {
+			"AddDefaultHooks": func(p *control.Project) error { return p.AddDefaultHooks(ctx) },
+			"CancelDelivery":  func(p *control.Project) error { _, err := p.CancelDelivery(ctx, "x"); return err },
+			"CancelReplay":    func(p *control.Project) error { _, err := p.CancelReplay(ctx, "x"); return err },
+			"CreateHook": func(p *control.Project) error {
+				_, err := p.CreateHook(ctx, "x", control.HookPatch{})
+				return err
+			},
+			"CreateReplay": func(p *control.Project) error {
+				_, err := p.CreateReplay(ctx, control.ReplaySpec{Hook: "x"})
+				return err
+			},
+			"DeleteHook":     func(p *control.Project) error { return p.DeleteHook(ctx, "x", 0) },
+			"DeleteListener": func(p *control.Project) error { return p.DeleteListener(ctx, "x") },
+			"DeleteSource":   func(p *control.Project) error { return p.DeleteSource(ctx, "x", 0) },
+			"Duplicate":      func(p *control.Project) error { _, err := p.Duplicate(ctx, "alice", "p"); return err },
+			"EnableHook":     func(p *control.Project) error { _, err := p.EnableHook(ctx, "x"); return err },
+			"PutListener":    func(p *control.Project) error { _, err := p.PutListener(ctx, "x", ""); return err },
+			"PutSource": func(p *control.Project) error {
+				_, _, err := p.PutSource(ctx, "x", control.SourcePatch{})
+				return err
+			},
+			"RecordForwarded": func(p *control.Project) error {
+				_, err := p.RecordForwarded(ctx, "x", control.Forwarded{})
+				return err
+			},
+			"ReplayEvent":   func(p *control.Project) error { _, err := p.ReplayEvent(ctx, "x", nil); return err },
+			"RetryDelivery": func(p *control.Project) error { _, err := p.RetryDelivery(ctx, "x"); return err },
+			"RotateHookSecret": func(p *control.Project) error {
+				_, err := p.RotateHookSecret(ctx, "x", control.Rotation{})
+				return err
+			},
+			"RotateSourceSecret": func(p *control.Project) error {
+				_, err := p.RotateSourceSecret(ctx, "x", control.Rotation{})
+				return err
+			},
+			"TestHook": func(p *control.Project) error { _, err := p.TestHook(ctx, "x"); return err },
+			"UpdateHook": func(p *control.Project) error {
+				_, err := p.UpdateHook(ctx, "x", control.HookPatch{})
+				return err
+			},
+			"UpdateSource": func(p *control.Project) error {
+				_, err := p.UpdateSource(ctx, "x", control.SourcePatch{})
+				return err
+			},
+		},
+		hookyard.RoleAdmin: {
+			"Delete": func(p *control.Project) error { return p.Delete(ctx, 1e6) },
+			"Put": func(p *control.Project) error {
+				_, _, err := p.Put(ctx, control.ProjectPatch{Revision: 1e6})
+				return err
+			},
+			"RemoveMember": func(p *control.Project) error { return p.RemoveMember(ctx, "x") },
+			"SetMember": func(p *control.Project) error {
+				_, err := p.SetMember(ctx, "x", hookyard.RoleRead)
+				return err
+			},
+			"Transfer": func(p *control.Project) error { _, err := p.Transfer(ctx, "alice"); return err },
+			"Update": func(p *control.Project) error {
+				_, err := p.Update(ctx, control.ProjectPatch{Revision: 1e6})
+				return err
+			},
+		},
+	}
+}
+
+// TestOperationsCheckTheRole calls each operation as a face would that has not checked who may: a role that is not
+// enough is refused, and one that is enough gets another error or none.
+func TestOperationsCheckTheRole(t *testing.T) {
+	t.Parallel()
+	b := setup(t, storetest.Open(t, storetest.SQLite(t)))
+	all := operations(t.Context())
+	free := []string{"CheckHook", "CheckSource", "Key", "Reload"} // they change and show nothing of the project's
+	known := slices.Concat(free, slices.Collect(maps.Keys(all[hookyard.RoleRead])),
+		slices.Collect(maps.Keys(all[hookyard.RoleWrite])), slices.Collect(maps.Keys(all[hookyard.RoleAdmin])))
+	for m := range reflect.TypeFor[*control.Project]().Methods() {
+		if !slices.Contains(known, m.Name) {
+			t.Errorf("this test does not know which role %s needs", m.Name)
+		}
+	}
+	view := b.project(t, "alice", control.Admin).View
+	for need, operations := range all {
+		for name, call := range operations {
+			for user, role := range map[string]hookyard.Role{"dave": "", "bob": hookyard.RoleRead,
+				"carol": hookyard.RoleWrite, "alice": hookyard.RoleAdmin} {
+				p := b.project(t, "alice", control.Admin)
+				p.View, p.Role = view, role
+				p.Caller = b.id[user]
+				err := call(p)
+				if refused := errors.Is(err, hookyard.ErrForbidden); refused == role.Allows(need) {
+					t.Errorf("%s with role %q: %v; it needs %q", name, role, err, need)
+				}
+			}
+		}
+	}
+}
+
+// TestProject holds that no project and no right look the same, and that only the owner learns the difference.
+func TestProject(t *testing.T) {
+	t.Parallel()
+	b := setup(t, storetest.Open(t, storetest.SQLite(t)))
+	for _, c := range []struct {
+		user, name string
+		access     control.Access
+		want       hookyard.Code
+	}{
+		{"alice", "p", control.Admin, ""},
+		{"alice", "none", control.Read, hookyard.NotFound},
+		{"alice", "none", control.Own, ""},
+		{"root", "none", control.Read, hookyard.NotFound},
+		{"bob", "p", control.Read, ""},
+		{"bob", "p", control.Write, hookyard.Forbidden},
+		{"bob", "none", control.Read, hookyard.Forbidden},
+		{"bob", "none", control.Own, hookyard.Forbidden},
+		{"carol", "p", control.Write, ""},
+		{"carol", "p", control.Own, hookyard.Forbidden},
+		{"dave", "p", control.Read, hookyard.Forbidden},
+		{"alice", "\x00", control.Read, hookyard.Invalid},
+	} {
+		_, err := b.Project(t.Context(), b.id[c.user], "alice", c.name, c.access)
+		if got := hookyard.CodeOf(err); got != c.want || err != nil && got == "" {
+			t.Errorf("%s, access %d to %q: %v, want %q", c.user, c.access, c.name, err, c.want)
+		}
+	}
+	guest := &auth.Identity{User: &hookyard.User{Name: auth.GuestName}, Guest: true}
+	if _, err := b.Project(t.Context(), guest, "alice", "p", control.Read); hookyard.CodeOf(err) !=
+		hookyard.Unauthenticated {
+		t.Errorf("a guest: %v, want unauthenticated", err)
+	}
+	for _, c := range []struct {
+		user   *auth.Identity
+		access control.Access
+		want   hookyard.Code
+	}{
+		{guest, control.Anyone, ""}, {guest, control.SignedIn, hookyard.Unauthenticated},
+		{guest, control.Administrator, hookyard.Unauthenticated}, {b.id["bob"], control.SignedIn, ""},
+		{b.id["bob"], control.Administrator, hookyard.Forbidden}, {b.id["root"], control.Administrator, ""},
+	} {
+		if err := b.Admit(c.user, c.access); hookyard.CodeOf(err) != c.want {
+			t.Errorf("%s, access %d: %v, want %q", c.user.User.Name, c.access, err, c.want)
+		}
+	}
+}

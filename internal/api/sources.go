@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/hookyard/hookyard"
@@ -157,18 +156,4 @@ func notNull(raw json.RawMessage) json.RawMessage {
 		return nil
 	}
 	return raw
-}
-
-// showURL hides the user and password in a URL.
-func showURL(raw string) string {
-	scheme, rest, ok := strings.Cut(raw, "://")
-	host, path := rest, ""
-	if at := strings.IndexAny(rest, "/?#"); at >= 0 {
-		host, path = rest[:at], rest[at:]
-	}
-	at := strings.LastIndexByte(host, '@')
-	if !ok || at < 0 {
-		return raw
-	}
-	return scheme + "://" + hookyard.Masked + host[at:] + path
 }

@@ -85,7 +85,10 @@ func (b *bundle) project(t *testing.T, user string, a control.Access) *control.P
 func operations(ctx context.Context) map[hookyard.Role]map[string]func(p *control.Project) error {
 	return map[hookyard.Role]map[string]func(p *control.Project) error{
 		hookyard.RoleRead: {
-			"Attempts":     func(p *control.Project) error { _, err := p.Attempts(ctx, &hookyard.Delivery{}); return err },
+			"Attempts": func(p *control.Project) error {
+				_, err := p.Attempts(ctx, &hookyard.Delivery{})
+				return err
+			},
 			"Audit":        func(p *control.Project) error { _, err := p.Audit(ctx, 0, 1); return err },
 			"DefaultHooks": func(p *control.Project) error { _, err := p.DefaultHooks(); return err },
 			"Deliveries": func(p *control.Project) error {

@@ -183,8 +183,8 @@ func (db *DB) appendAttempt(v []any, a *hookyard.Attempt) []any {
 	if a.RequestBody != nil {
 		body = a.RequestBody
 	}
-	return append(v, a.EventSeq, a.HookKey, int64(a.N), micros(a.StartedAt), a.Duration.Microseconds(), hookyard.URLOrigin(a.URL),
-		db.seal.sealRequest(a.URL, a.RequestHeader), body, a.RequestSize, int64(a.Status),
+	return append(v, a.EventSeq, a.HookKey, int64(a.N), micros(a.StartedAt), a.Duration.Microseconds(),
+		hookyard.URLOrigin(a.URL), db.seal.sealRequest(a.URL, a.RequestHeader), body, a.RequestSize, int64(a.Status),
 		hookyard.EncodeHeader([]byte{}, a.ResponseHeader), notNil(a.ResponseBody), a.ResponseTruncated, a.Error,
 		string(a.ErrorKind), a.Remote, encodeTiming(a.Timing))
 }

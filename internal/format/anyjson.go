@@ -8,11 +8,11 @@ import (
 	"unicode/utf8"
 )
 
-// doc is a place in decoded JSON of unknown shape. What is missing, or is of another kind than asked for, reads as
-// nothing: strangers write these bodies.
+// doc is a value in decoded JSON of unknown shape. Its methods return zero values for what is missing or of another
+// type, because senders may send anything.
 type doc struct{ v any }
 
-// newDoc decodes JSON; nothing for what is not JSON.
+// newDoc decodes data if it is JSON. Otherwise the doc is empty.
 func newDoc(data []byte, ok bool) doc {
 	if !ok {
 		return doc{}
@@ -20,11 +20,10 @@ func newDoc(data []byte, ok bool) doc {
 	return doc{decode(data)}
 }
 
-// at goes down a dotted path.
+// at returns the value at a dotted path.
 func (d doc) at(path string) doc { return doc{lookup(d.v, path)} }
 
-// text returns a string or a number's digits, the first that is not empty of the paths given; without paths, of d
-// itself.
+// text returns the first non-empty string or number at one of the paths, or d itself without paths.
 func (d doc) text(paths ...string) string {
 	for _, p := range paths {
 		if s := d.at(p).text(); s != "" {
@@ -43,17 +42,19 @@ func (d doc) text(paths ...string) string {
 	return ""
 }
 
-// number returns a number digit for digit, or "" when it is none.
+// number returns the number at path with all digits, or "".
 func (d doc) number(path string) json.Number {
 	n, _ := d.at(path).v.(json.Number)
 	return n
 }
 
+// yes reports whether the value at path is true.
 func (d doc) yes(path string) bool {
 	b, _ := d.at(path).v.(bool)
 	return b
 }
 
+// list returns the array at path, or nil.
 func (d doc) list(path string) []any {
 	l, _ := d.at(path).v.([]any)
 	return l
@@ -64,7 +65,7 @@ func (d doc) isObject() bool {
 	return ok
 }
 
-// person returns the name of whoever stands at one of the paths: as text, or as an object with a login or a name.
+// person returns the first name of a person at one of the paths: a string, or an object with a login or a name.
 func (d doc) person(paths ...string) string {
 	for _, p := range paths {
 		at := d.at(p)
@@ -78,7 +79,8 @@ func (d doc) person(paths ...string) string {
 	return ""
 }
 
-// absolute makes a path of this server a URL and drops what is not a web address: nobody gets a javascript: link.
+// absolute returns link as an absolute http or https URL, relative to base, or "": a javascript: link must not reach
+// a receiver.
 func absolute(base, link string) string {
 	if strings.HasPrefix(link, "/") && !strings.HasPrefix(link, "//") {
 		link = base + link
@@ -90,7 +92,7 @@ func absolute(base, link string) string {
 	return u.String()
 }
 
-// clip cuts s to at most n characters; when it cuts, the last of them is an ellipsis. It never splits a character.
+// clip truncates s to at most n characters. The last character of a truncated text is an ellipsis.
 func clip(s string, n int) string {
 	if len(s) <= n || utf8.RuneCountInString(s) <= n {
 		return s
@@ -107,11 +109,12 @@ func clip(s string, n int) string {
 	return s
 }
 
-// oneLine is clip for text to be read in a line: every run of white space is one space, control characters and
-// overrides of direction are gone. It reads no more of s than it needs.
+// oneLine is clip for one line of text: it replaces each run of white space by one space and removes control characters
+// and direction overrides. It reads no more of s than it needs.
 func oneLine(s string, n int) string {
 	var b strings.Builder
-	count, space := 0, false
+	count := 0
+	space := false
 	for _, r := range s {
 		if unicode.IsSpace(r) {
 			space = b.Len() > 0
@@ -127,7 +130,7 @@ func oneLine(s string, n int) string {
 			b.WriteByte(' ')
 			count, space = count+1, false
 		}
-		b.WriteRune(r) // invalid UTF-8 ranges as U+FFFD
+		b.WriteRune(r) // U+FFFD for invalid UTF-8
 	}
 	return clip(b.String()+strings.Repeat("…", max(0, min(1, count-n))), n)
 }

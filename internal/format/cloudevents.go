@@ -14,20 +14,20 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// Bounds on what is passed on of a CloudEvent that came in: in binary mode it all becomes headers.
+// Limits on the attributes of a received CloudEvent that are passed on. In binary mode they become headers.
 const (
 	maxAttributes     = 64
 	maxAttributeValue = 4096 // bytes
 )
 
-// cloudEvent is an event in the words of CloudEvents 1.0.
+// cloudEvent is an event in terms of CloudEvents 1.0.
 type cloudEvent struct {
-	attributes map[string]string // all but datacontenttype, specversion included
+	attributes map[string]string // includes specversion, but not datacontenttype
 	dataType   string            // datacontenttype, or ""
 	data       []byte
 }
 
-// shapeCloudEvents writes structured mode: one JSON object, attributes and data.
+// shapeCloudEvents formats an event in structured mode: one JSON object of attributes and data.
 func shapeCloudEvents(in Input) (Shaped, error) {
 	c := newCloudEvent(in)
 	b := make([]byte, 0, len(c.data)*4/3+512)
@@ -45,8 +45,8 @@ func shapeCloudEvents(in Input) (Shaped, error) {
 	return Shaped{Body: append(c.appendData(b), '}'), ContentType: "application/cloudevents+json; charset=utf-8"}, nil
 }
 
-// appendData appends the data member: JSON as it is, text as a string, anything else as data_base64. Bytes that claim
-// to be JSON and are not go as base64, because a string would mean a JSON string.
+// appendData appends the member data: JSON unchanged, text as a string, anything else as data_base64. Data that has a
+// JSON type but is not JSON is base64 as well, because a string would denote a JSON string.
 func (c *cloudEvent) appendData(b []byte) []byte {
 	isJSON := hookyard.IsJSONType(c.dataType)
 	switch {
@@ -62,7 +62,7 @@ func (c *cloudEvent) appendData(b []byte) []byte {
 	return append(b, '"')
 }
 
-// shapeCloudEventsBinary writes binary mode: the data as body, the attributes as ce- headers.
+// shapeCloudEventsBinary formats an event in binary mode: the data is the body, the attributes are ce- headers.
 func shapeCloudEventsBinary(in Input) (Shaped, error) {
 	c := newCloudEvent(in)
 	h := make(http.Header, len(c.attributes))
@@ -71,20 +71,20 @@ func shapeCloudEventsBinary(in Input) (Shaped, error) {
 	}
 	t := hookyard.HeaderText(c.dataType)
 	if t == "" {
-		t = typeOctet // a request with a body must have one
+		t = typeOctet // required with a body
 	}
 	return Shaped{Body: c.data, ContentType: t, Header: h}, nil
 }
 
-// newCloudEvent describes the event. One that came as a CloudEvent keeps its source and id (together they are its
-// identity), subject, schema, time and extensions; its type is the event's, which may have been chosen by its source.
+// newCloudEvent returns the event as a CloudEvent. One that was received as a CloudEvent keeps its source and id, which
+// identify it, its subject, schema, time and extensions. Its type is that of the event, which the source may have set.
 func newCloudEvent(in Input) *cloudEvent {
 	e := in.Event
 	c := &cloudEvent{data: e.Data(), dataType: e.ContentType}
 	if e.DataOffset > 0 {
 		c.dataType = typeJSON
 	}
-	came := c.unpack(e)
+	received := c.unpack(e)
 	c.attributes = map[string]string{
 		"specversion": "1.0",
 		"id":          e.ID,
@@ -94,21 +94,21 @@ func newCloudEvent(in Input) *cloudEvent {
 	}
 	if e.Type == "" {
 		c.attributes["type"] = "hookyard.event"
-		if t := came["type"]; t != "" {
+		if t := received["type"]; t != "" {
 			c.attributes["type"] = t
 		}
 	}
-	if source := came["source"]; source != "" && isURIReference(source) {
+	if source := received["source"]; source != "" && isURIReference(source) {
 		c.attributes["source"] = source
-		if id := came["id"]; id != "" {
+		if id := received["id"]; id != "" {
 			c.attributes["id"] = id
 		}
 	}
-	if _, err := time.Parse(time.RFC3339Nano, came["time"]); err == nil {
-		c.attributes["time"] = came["time"]
+	if _, err := time.Parse(time.RFC3339Nano, received["time"]); err == nil {
+		c.attributes["time"] = received["time"]
 	}
-	for _, name := range slices.Sorted(maps.Keys(came)) {
-		if value := came[name]; len(c.attributes) < maxAttributes &&
+	for _, name := range slices.Sorted(maps.Keys(received)) {
+		if value := received[name]; len(c.attributes) < maxAttributes &&
 			!slices.Contains([]string{"specversion", "id", "source", "type", "time", "datacontenttype"}, name) {
 			c.attributes[name] = value
 		}
@@ -116,45 +116,45 @@ func newCloudEvent(in Input) *cloudEvent {
 	return c
 }
 
-// unpack returns the attributes with which the event came: those of its ce- headers (binary mode), or those of its body
-// in structured mode, whose data it takes out.
+// unpack returns the attributes that the event was received with, from its ce- headers (binary mode) or its body
+// (structured mode). In structured mode it also sets the data.
 func (c *cloudEvent) unpack(e *hookyard.Event) map[string]string {
-	came := map[string]string{}
+	received := map[string]string{}
 	for name, values := range e.Header {
 		attribute, ok := strings.CutPrefix(strings.ToLower(name), "ce-")
 		if !ok || len(values) == 0 {
 			continue
 		}
 		if v, ok := percentDecode(values[0]); ok {
-			keepAttribute(came, attribute, v)
+			keepAttribute(received, attribute, v)
 		}
 	}
 	if e.DataOffset > 0 || hookyard.MediaType(e.ContentType) != "application/cloudevents+json" {
-		return came
+		return received
 	}
 	var members map[string]json.RawMessage
 	if json.Unmarshal(e.Body, &members) != nil || members["specversion"] == nil || !utf8.Valid(e.Body) {
-		return came
+		return received
 	}
-	c.takeMembers(members, came)
-	return came
+	c.takeMembers(members, received)
+	return received
 }
 
-// takeMembers reads a CloudEvent in structured mode.
-func (c *cloudEvent) takeMembers(members map[string]json.RawMessage, came map[string]string) {
+// takeMembers sets data and attributes from a CloudEvent in structured mode.
+func (c *cloudEvent) takeMembers(members map[string]json.RawMessage, received map[string]string) {
 	c.dataType, c.data = typeJSON, nil // the JSON format's default
 	for name, raw := range members {
 		if string(raw) == "null" {
 			continue
 		}
-		value := string(raw) // a number or a boolean is its own text
+		value := string(raw) // of a number or a boolean
 		if raw[0] == '"' {
 			value = ""
-			_ = json.Unmarshal(raw, &value) // valid: it is part of a valid document
+			_ = json.Unmarshal(raw, &value) // valid, as part of a valid document
 		}
-		keepAttribute(came, name, value)
+		keepAttribute(received, name, value)
 	}
-	if t := came["datacontenttype"]; t != "" {
+	if t := received["datacontenttype"]; t != "" {
 		c.dataType = t
 	}
 	var encoded []byte
@@ -169,14 +169,15 @@ func (c *cloudEvent) takeMembers(members map[string]json.RawMessage, came map[st
 	}
 }
 
-// keepAttribute notes an attribute that may be passed on.
-func keepAttribute(came map[string]string, name, value string) {
+// keepAttribute stores an attribute if it may be passed on.
+func keepAttribute(received map[string]string, name, value string) {
 	if isAttributeName(name) && name != "data" && value != "" && len(value) <= maxAttributeValue {
-		came[name] = value
+		received[name] = value
 	}
 }
 
-// attributeOrder puts the well-known attributes first, then the rest by name, so that equal events give equal bytes.
+// attributeOrder returns the names of the attributes, well-known ones first and the others sorted, so that equal events
+// give equal bytes.
 func attributeOrder(attributes map[string]string) []string {
 	known := []string{"specversion", "id", "source", "type", "subject", "time", "dataschema"}
 	out := make([]string, 0, len(attributes))
@@ -193,8 +194,8 @@ func attributeOrder(attributes map[string]string) []string {
 	return out
 }
 
-// isAttributeName says whether name can be an attribute: lower-case letters and digits. The bound on its length is
-// ours; the standard asks for at most 20.
+// isAttributeName reports whether name may name an attribute: lower-case letters and digits. The limit on its length is
+// ours; the standard recommends at most 20.
 func isAttributeName(name string) bool {
 	if name == "" || len(name) > 64 {
 		return false
@@ -217,8 +218,8 @@ func isTextType(contentType string) bool {
 	return strings.HasPrefix(t, "text/") || t == "application/xml" || strings.HasSuffix(t, "+xml") || t == typeForm
 }
 
-// percentEncode writes an attribute as a header's value (HTTP binding 1.0.2, 3.1.3.2): space, double quote, percent and
-// everything outside printable ASCII become %XX of their UTF-8 bytes.
+// percentEncode encodes an attribute as the value of a header (HTTP binding 1.0.2, 3.1.3.2): space, double quote,
+// percent and everything outside printable ASCII become %XX of their UTF-8 bytes.
 func percentEncode(s string) string {
 	const hex = "0123456789ABCDEF"
 	s = strings.ToValidUTF8(s, "\uFFFD")
@@ -234,8 +235,8 @@ func percentEncode(s string) string {
 	return string(b)
 }
 
-// percentDecode reads what percentEncode writes, and quoted strings, as the binding asks. What is not UTF-8 after that
-// is refused.
+// percentDecode is the inverse of percentEncode. It also accepts quoted strings, as the binding requires. It returns
+// false if the result is not UTF-8.
 func percentDecode(s string) (string, bool) {
 	if len(s) >= 2 && s[0] == '"' && s[len(s)-1] == '"' {
 		s = strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(s[1 : len(s)-1])

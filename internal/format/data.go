@@ -11,8 +11,8 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// jsonData returns the event's data when it really is JSON in UTF-8, whatever its content type says: senders that
-// forget the content type are common. What only looks like JSON by chance (a text "42") is not taken for it.
+// jsonData returns the data of the event if it is JSON in UTF-8. Many senders omit the content type, so objects and
+// arrays count with any type, but other values only with a JSON type: a text "42" is not JSON.
 func jsonData(e *hookyard.Event) ([]byte, bool) {
 	data := e.Data()
 	if e.DataOffset > 0 {
@@ -25,8 +25,7 @@ func jsonData(e *hookyard.Event) ([]byte, bool) {
 	return data, utf8.Valid(data) && json.Valid(data)
 }
 
-// payload is jsonData, and also looks into a form's payload or data field, where GitHub's form hooks and NetBeans'
-// receivers have the JSON.
+// payload is jsonData, or the JSON in the field payload or data of a form, as GitHub and NetBeans send it.
 func payload(e *hookyard.Event) ([]byte, bool) {
 	if data, ok := jsonData(e); ok {
 		return data, true
@@ -47,8 +46,8 @@ func formData(e *hookyard.Event) (url.Values, bool) {
 	return form, err == nil
 }
 
-// appendData appends the event's data as one JSON value: JSON unchanged, text as a string, other bytes as a string in
-// base64, nothing as null.
+// appendData appends the data of the event as one JSON value: JSON unchanged, text as a string, other bytes as base64
+// in a string, and null for no data.
 func appendData(b []byte, e *hookyard.Event) []byte {
 	if data, ok := jsonData(e); ok {
 		return append(b, data...)
@@ -65,7 +64,7 @@ func appendData(b []byte, e *hookyard.Event) []byte {
 	}
 }
 
-// happened returns when the event happened: the timestamp its publisher gave, else the time it came in.
+// happened returns when the event happened: the timestamp of its publisher, or else the time of receipt.
 func happened(e *hookyard.Event) time.Time {
 	if e.DataOffset <= 0 || e.DataOffset > len(e.Body) {
 		return e.Time
@@ -82,7 +81,7 @@ func happened(e *hookyard.Event) time.Time {
 	return t
 }
 
-// marshal writes v as JSON and leaves <, > and & alone, as receivers who compare bytes expect.
+// marshal encodes v as JSON. It does not escape <, > and &, because some receivers compare bytes.
 func marshal(v any) ([]byte, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)

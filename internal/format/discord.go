@@ -1,6 +1,6 @@
 package format
 
-// Discord's limits, in characters; an embed's fields are bounded by ours.
+// Discord's limits, in characters. The fields of an embed are within them by our own limits.
 const (
 	discordContent     = 2000
 	discordDescription = 4000
@@ -12,7 +12,7 @@ type discordMessage struct {
 	Mentions discordMentions `json:"allowed_mentions"`
 }
 
-// discordMentions with an empty list lets nobody be mentioned, whatever the text says (@everyone).
+// discordMentions with an empty list disables mentions such as @everyone in the text.
 type discordMentions struct {
 	Parse []string `json:"parse"`
 }
@@ -29,6 +29,7 @@ type discordField struct {
 	Inline bool   `json:"inline"`
 }
 
+// shapeDiscord formats an event as a message of Discord's incoming webhooks.
 func shapeDiscord(in Input) (Shaped, error) {
 	n, m := describe(in), discordMarkup()
 	e := discordEmbed{Description: n.detail(m, discordDescription), Color: n.mood.rgb()}

@@ -1,6 +1,6 @@
-// Package format shapes a stored event for one hook on its way out: one file for each format. It never changes the
-// stored event; what it returns may share the event's memory and must not be changed either. Everything here is a pure
-// function of its input and safe for concurrent use.
+// Package format turns a stored event into the body of a request to a hook. Each format has its own file. The functions
+// never modify the event. What they return may share its memory and must not be modified either. They depend only on
+// their input and are safe for concurrent use.
 package format
 
 import (
@@ -30,34 +30,33 @@ const (
 	Yobi              = "yobi"
 )
 
-// The values of Hook.ContentType, besides "" which means JSON.
+// The values of Hook.ContentType. Empty means JSON.
 const (
 	contentJSON = "json"
-	contentForm = "form" // payload=<json>, as GitHub does; data=<json> for NetBeans
+	contentForm = "form" // payload=<json>, as in GitHub; data=<json> for NetBeans
 	contentText = "text" // only for format text
 )
 
-// Input is what a format may look at. Nothing in it is changed.
+// Input is the input of a format. It is not modified.
 type Input struct {
 	Event   *hookyard.Event
 	Hook    *hookyard.Hook
 	Project *hookyard.Project
 	BaseURL string    // public URL of this server, no trailing slash
-	Now     time.Time // tells which of the hook's secrets are live
-	Thread  string    // googlechat: the thread's name remembered for (hook, resource), or ""
+	Now     time.Time // determines which secrets of the hook are live
+	Thread  string    // googlechat: the name of the thread stored for hook and resource, or ""
 }
 
-// Shaped is a request as far as the format decides it. The caller adds the headers that every delivery has and signs
-// Body as it stands here.
+// Shaped is the part of a request that the format determines. The caller adds the common headers and signs Body.
 type Shaped struct {
 	Body        []byte
 	ContentType string
-	Header      http.Header // what the format adds, or nil
-	Resource    string      // chat formats: key of the thing talked about, under which a thread is remembered; or ""
+	Header      http.Header // additional headers, or nil
+	Resource    string      // chat formats: key of the subject, for storing its thread; or ""
 }
 
-// Shape gives the event the named format ("" means raw). It fails with a *hookyard.Error when the event cannot be
-// shaped so: another attempt would fail the same way. No body makes it panic, and what it makes of a body is bounded.
+// Shape formats the event in the named format; "" means raw. A *hookyard.Error means that the event cannot be
+// formatted, and another attempt would fail the same way. Shape does not panic on any body, and its result is bounded.
 func Shape(format string, in Input) (Shaped, error) {
 	if in.Event.Body == nil && in.Event.Size > 0 {
 		return Shaped{}, hookyard.Errorf(hookyard.Gone, "the bytes of event %s are past their retention", in.Event.ID)
@@ -87,7 +86,7 @@ func Names() []string {
 	}
 }
 
-// shaper returns what shapes the named format, or nil.
+// shaper returns the function for the named format, or nil. Raw has none.
 func shaper(format string) func(Input) (Shaped, error) {
 	switch format {
 	case CloudEvents:
@@ -118,8 +117,8 @@ func shaper(format string) func(Input) (Shaped, error) {
 	return nil
 }
 
-// Check says at save time whether the hook can be sent in the format ("" means raw). It returns a *hookyard.Error that
-// names the field.
+// Check returns a *hookyard.Error that names the field if the hook cannot use the format; "" means raw. Call it before
+// saving a hook.
 func Check(h *hookyard.Hook, format string) error {
 	if format == "" {
 		format = Raw
@@ -141,12 +140,13 @@ func Check(h *hookyard.Hook, format string) error {
 	return nil
 }
 
+// unknown returns the error for an unknown format.
 func unknown(format string) error {
 	return hookyard.FieldErrorf("format", "format %q is not known; it must be one of %s", format,
 		strings.Join(Names(), ", "))
 }
 
-// The content types that formats write.
+// The content types of the formats.
 const (
 	typeJSON  = "application/json"
 	typeForm  = "application/x-www-form-urlencoded"
@@ -154,11 +154,11 @@ const (
 	typeOctet = "application/octet-stream"
 )
 
-// takesForm says whether the format means the same inside a form field. A CloudEvent's mode is told by its content
-// type, so a form would not be one.
+// takesForm reports whether the format can be sent in a form. A CloudEvent cannot, because its content type says in
+// which mode it is.
 func takesForm(format string) bool { return format != CloudEvents && format != CloudEventsBinary }
 
-// formField is the field that holds the JSON: GitHub's name, or the one that NetBeans' own sample receiver reads.
+// formField returns the field for the JSON: GitHub's, or the one in the sample receiver of NetBeans.
 func formField(format string) string {
 	if format == NetBeans {
 		return "data"

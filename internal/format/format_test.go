@@ -12,10 +12,10 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// at is when everything in these tests happens.
+// at is the time of every event in these tests.
 func at() time.Time { return time.Date(2026, 3, 4, 17, 30, 50, 0, time.UTC) }
 
-// published makes an event as the publish API does.
+// published returns an event like those of the publish API.
 func published(t testing.TB, eventType, data string) *hookyard.Event {
 	t.Helper()
 	e, err := hookyard.Publish(hookyard.Publication{Type: eventType, Data: []byte(data)}, at(),
@@ -27,10 +27,12 @@ func published(t testing.TB, eventType, data string) *hookyard.Event {
 	return e
 }
 
-// inbound makes an event as an inbound URL does.
+// inbound returns an event like those of an inbound URL.
 func inbound(eventType, contentType, body string) *hookyard.Event {
 	e := hookyard.NewEvent("in", eventType, []byte(body), at())
-	e.ID, e.Seq, e.ContentType = "evt_01", 32, contentType
+	e.ID = "evt_01"
+	e.Seq = 32
+	e.ContentType = contentType
 	return e
 }
 
@@ -147,7 +149,8 @@ func TestWebGME(t *testing.T) {
 		{inbound("COMMIT", "", ""), `null`},
 	} {
 		s, err := Shape(WebGME, input(c.event))
-		want := `{"event":"COMMIT","projectId":"guest+MyProject","owner":"guest","projectName":"MyProject","hookId":"MyWebHook","data":` + c.data + `}`
+		want := `{"event":"COMMIT","projectId":"guest+MyProject","owner":"guest","projectName":"MyProject",` +
+			`"hookId":"MyWebHook","data":` + c.data + `}`
 		if err != nil || string(s.Body) != want || s.ContentType != "application/json" {
 			t.Errorf("webgme = %s, %v\nwant %s", s.Body, err, want)
 		}
@@ -169,7 +172,8 @@ func TestCloudEvents(t *testing.T) {
 		want  string
 	}{
 		{"published", published(t, "order.paid", `{"n":1.50}`), `{"specversion":"1.0","id":"evt_01",` + from +
-			`,"type":"order.paid","time":"2026-03-04T17:30:50Z","datacontenttype":"application/json","data":{"n":1.50}}`},
+			`,"type":"order.paid","time":"2026-03-04T17:30:50Z","datacontenttype":"application/json",` +
+			`"data":{"n":1.50}}`},
 		{"no type", inbound("", "text/plain", "hi"), `{"specversion":"1.0","id":"evt_01",` + from +
 			`,"type":"hookyard.event","time":"2026-03-04T17:30:50Z","datacontenttype":"text/plain","data":"hi"}`},
 		{"bytes", inbound("x", "image/png", "\xff\x00"), `{"specversion":"1.0","id":"evt_01",` + from +
@@ -177,9 +181,12 @@ func TestCloudEvents(t *testing.T) {
 		{"bad JSON", inbound("x", "application/json", "{"), `{"specversion":"1.0","id":"evt_01",` + from +
 			`,"type":"x","time":"2026-03-04T17:30:50Z","datacontenttype":"application/json","data_base64":"ew=="}`},
 		{"came binary", carried,
-			`{"specversion":"1.0","id":"o-1","source":"/orders","type":"order.paid","subject":"4 7é","time":"2026-01-01T00:00:00+02:00","traceparent":"00-1","datacontenttype":"application/json","data":{"a":1}}`},
+			`{"specversion":"1.0","id":"o-1","source":"/orders","type":"order.paid","subject":"4 7é",` +
+				`"time":"2026-01-01T00:00:00+02:00","traceparent":"00-1","datacontenttype":"application/json",` +
+				`"data":{"a":1}}`},
 		{"came structured", structured,
-			`{"specversion":"1.0","id":"o-2","source":"/o","type":"t.x","time":"2026-03-04T17:30:50Z","n":"5","datacontenttype":"text/plain","data":"hi"}`},
+			`{"specversion":"1.0","id":"o-2","source":"/o","type":"t.x","time":"2026-03-04T17:30:50Z","n":"5",` +
+				`"datacontenttype":"text/plain","data":"hi"}`},
 	} {
 		s, err := Shape(CloudEvents, input(c.event))
 		if err != nil || string(s.Body) != c.want || !json.Valid(s.Body) {
@@ -203,8 +210,8 @@ func TestCloudEvents(t *testing.T) {
 	}
 }
 
-// TestHeadlineNeverCut holds the parts' limits to Discord's: with everything at its longest and every character
-// escaped, nothing has to be cut in the middle of a link.
+// TestHeadlineNeverCut checks the limits of the parts against Discord's: with every part at its longest and every
+// character escaped, the headline is not truncated within a link.
 func TestHeadlineNeverCut(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("_", 5000)

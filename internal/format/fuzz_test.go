@@ -13,8 +13,8 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// FuzzShape feeds every format any body of any content type: no panic, valid JSON where JSON is promised, the services'
-// limits kept, the event unchanged.
+// FuzzShape formats any body of any content type in every format. It must not panic, JSON must be valid, the limits of
+// the services must be kept, and the event must not change.
 func FuzzShape(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -103,14 +103,15 @@ func checkShaped(t *testing.T, name string, s Shaped, in Input) {
 	}
 }
 
-// FuzzTemplate runs any template over any body: no panic, an end, a bounded result.
+// FuzzTemplate executes any template for any body. It must not panic, must end, and its result must be bounded.
 func FuzzTemplate(f *testing.F) {
 	for _, text := range hostileTemplates() {
 		f.Add(text, []byte(`{"list":[1,2,3]}`))
 	}
 	f.Add(`{{ if gt .Body.a 1 }}{{ json .Body }}{{ end }}{{ date "2006" .Time }}`, []byte(`{"a":1e400}`))
 	f.Add(`{{ with $x := .Header }}{{ index $x "A" }}{{ else with .Body }}{{ slice "abc" 1 2 }}{{ end }}`, []byte(`x`))
-	f.Add(`{{ block "a" . }}{{ .Type | truncate 3 | upper }}{{ end }}{{ range $i, $e := .Body }}{{ continue }}{{ end }}`, []byte(`[1]`))
+	f.Add(`{{ block "a" . }}{{ .Type | truncate 3 | upper }}{{ end }}{{ range $i, $e := .Body }}{{ continue }}{{ `+
+		`end }}`, []byte(`[1]`))
 	f.Fuzz(func(t *testing.T, text string, body []byte) {
 		in := input(inbound("x", "application/json", string(body)))
 		in.Hook.Template = text

@@ -9,8 +9,8 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// shapeGitHub sends the data as GitHub would: the payload itself, its event named in X-GitHub-Event. A push of a Git
-// source and whatever came from GitHub have GitHub's shape already; other objects go as they are, under their own type.
+// shapeGitHub formats an event as GitHub does: the body is the payload, and X-GitHub-Event names the event. Pushes to
+// Git sources and events from GitHub already have this shape. Other objects are sent unchanged, under their own type.
 func shapeGitHub(in Input) (Shaped, error) {
 	data, ok := payload(in.Event)
 	if !ok || !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte{'{'}) {
@@ -22,8 +22,8 @@ func shapeGitHub(in Input) (Shaped, error) {
 	return Shaped{Body: data, ContentType: typeJSON, Header: h}, nil
 }
 
-// gitHubEvent returns GitHub's name of the event: the one it came with, or its type without the action that a source
-// may have put behind it (issues.opened).
+// gitHubEvent returns GitHub's name of the event: the one it was received with, or its type without the action that a
+// source may have appended (issues.opened).
 func gitHubEvent(e *hookyard.Event) string {
 	if name := e.Header.Get("X-Github-Event"); name != "" {
 		return hookyard.HeaderText(name)

@@ -15,9 +15,8 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// TestGitHubReceiverTakesPush sends our pushes to a receiver that was made for GitHub, with the most used library for
-// that.
-func TestGitHubReceiverTakesPush(t *testing.T) {
+// TestGitHubReceiverAcceptsPush sends pushes to a receiver written for GitHub with the most widely used library.
+func TestGitHubReceiverAcceptsPush(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"push-update", "push-many", "push-branch", "push-delete", "push-tag", "push-refs",
 		"inbound-push", "inbound-push-form"} {
@@ -47,7 +46,7 @@ func TestGitHubReceiverTakesPush(t *testing.T) {
 	}
 }
 
-// receive is the receiver: it checks the signature that a caller of Shape adds, and parses the event.
+// receive is the receiver. It verifies the signature, which the caller of Shape adds, and parses the event.
 func receive(t *testing.T, s Shaped) any {
 	t.Helper()
 	secret := []byte("It's a Secret to Everybody")

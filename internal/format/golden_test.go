@@ -21,8 +21,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// A golden file holds an event and what every format makes of it. Its comment tells how the event came in, a line each:
-// "by: publish" or "by: inbound", "type:", "content-type:" and headers.
+// A golden file holds an event and its form in every format. Its comment describes the event, in lines "by: publish" or
+// "by: inbound", "type:", "content-type:" and headers.
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/*.txt")
@@ -85,7 +85,7 @@ func goldenEvent(t *testing.T, a *txtar.Archive) *hookyard.Event {
 	return e
 }
 
-// render writes what a format made as headers and body.
+// render returns the headers and body that a format produced.
 func render(t *testing.T, format string, in Input) []byte {
 	t.Helper()
 	s, err := Shape(format, in)

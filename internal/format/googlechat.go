@@ -12,23 +12,24 @@ type googleChatMessage struct {
 	Thread googleChatThread `json:"thread"`
 }
 
-// googleChatThread without a name begins a new thread. That replies land in the named one also needs
-// messageReplyOption=REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD in the query of the hook's URL, which is sent as it stands.
+// googleChatThread without a name starts a new thread. For replies to appear in the named thread, the URL of the hook
+// must also have messageReplyOption=REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD in its query.
 type googleChatThread struct {
 	Name string `json:"name,omitempty"`
 }
 
+// shapeGoogleChat formats an event as a message of Google Chat's incoming webhooks.
 func shapeGoogleChat(in Input) (Shaped, error) {
 	n := describe(in)
 	return chat(googleChatMessage{n.message(googleChatMarkup(), googleChatText), googleChatThread{in.Thread}}, n)
 }
 
-// maxThread is as long as Yona let a thread's name be.
+// maxThread bounds the name of a thread, as in Yona.
 const maxThread = 2000
 
-// ThreadOf returns the name of the thread that a 2xx answer says the message went to, to be remembered for (hook,
-// Shaped.Resource) and given as Input.Thread the next time. It is "" for other formats and other answers.
-func ThreadOf(format string, answer []byte) string {
+// ThreadOf returns the name of the thread from the body of a 2xx response. Store it for the hook and Shaped.Resource,
+// and pass it as Input.Thread the next time. It is "" for other formats and responses.
+func ThreadOf(format string, response []byte) string {
 	if format != GoogleChat {
 		return ""
 	}
@@ -37,7 +38,7 @@ func ThreadOf(format string, answer []byte) string {
 			Name string `json:"name"`
 		} `json:"thread"`
 	}
-	if json.Unmarshal(answer, &message) != nil {
+	if json.Unmarshal(response, &message) != nil {
 		return ""
 	}
 	name := message.Thread.Name

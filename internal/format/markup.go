@@ -2,18 +2,18 @@ package format
 
 import "strings"
 
-// markup is how a chat service writes text and links.
+// markup is the syntax of a chat service for text and links.
 type markup struct {
-	escape  func(string) string           // makes text plain: no markup, no mention
-	link    func(text, url string) string // text is escaped; url absolute or ""
+	escape  func(string) string           // escapes markup and mentions
+	link    func(text, url string) string // text is escaped; url is absolute or ""
 	newline string
 	bullet  string
-	bare    bool // a link is only its address and stands at the end of the line
+	bare    bool // a link is its bare URL at the end of the line
 }
 
-// hushed parts what would call a whole channel. Mattermost and Rocket.Chat take Slack's messages and plain ones, and
-// there @channel in a commit's title calls everybody.
-func hushed() []string {
+// mentionBreakers returns replacements that disable mentions of a whole channel. Mattermost and Rocket.Chat accept
+// Slack's messages and plain ones, and @channel in the title of a commit would notify every member.
+func mentionBreakers() []string {
 	var pairs []string
 	for _, name := range []string{"channel", "all", "here", "everyone"} {
 		pairs = append(pairs, "@"+name, "@\u200b"+name)
@@ -21,31 +21,31 @@ func hushed() []string {
 	return pairs
 }
 
-// plainMarkup writes links after their text. What it writes may still be read by Slack: <! would begin a mention.
+// plainMarkup puts links after their text. Its output may still be sent to Slack, where <! would start a mention.
 func plainMarkup() markup {
 	return markup{
-		escape:  strings.NewReplacer(append(hushed(), "<!", "<\u200b!")...).Replace,
+		escape:  strings.NewReplacer(append(mentionBreakers(), "<!", "<\u200b!")...).Replace,
 		link:    func(text, url string) string { return strings.TrimSuffix(text+" "+url, " ") },
 		newline: "\n", bullet: "- ", bare: true,
 	}
 }
 
-// slackMarkup escapes the three characters that Slack's documentation names. With < gone nothing can mention anybody
-// (<!channel>, <@U123>) or make a link.
+// slackMarkup escapes the three characters that Slack's documentation lists. Without <, a text cannot contain mentions
+// (<!channel>, <@U123>) or links.
 func slackMarkup() markup {
-	r := strings.NewReplacer(append(hushed(), "&", "&amp;", "<", "&lt;", ">", "&gt;")...)
+	r := strings.NewReplacer(append(mentionBreakers(), "&", "&amp;", "<", "&lt;", ">", "&gt;")...)
 	return markup{escape: r.Replace, link: angleLink(strings.NewReplacer("&", "&amp;").Replace), newline: "\n",
 		bullet: "• "}
 }
 
-// googleChatMarkup has Slack's links but no way to escape: <users/all> would mention everybody, so angle brackets turn
-// into their look-alikes.
+// googleChatMarkup has Slack's links but no escapes. <users/all> would notify every member, so angle brackets are
+// replaced by similar characters.
 func googleChatMarkup() markup {
 	r := strings.NewReplacer("<", "‹", ">", "›")
 	return markup{escape: r.Replace, link: angleLink(func(s string) string { return s }), newline: "\n", bullet: "• "}
 }
 
-// angleLink writes <url|text>. URLs were made safe by link.
+// angleLink formats links as <url|text>. The function link has made the URL safe.
 func angleLink(escapeURL func(string) string) func(text, url string) string {
 	return func(text, url string) string {
 		if url == "" {
@@ -55,12 +55,12 @@ func angleLink(escapeURL func(string) string) func(text, url string) string {
 	}
 }
 
-// discordMarkup is Markdown with backslashes. The message also forbids mentions altogether.
+// discordMarkup is Markdown with backslash escapes. The message itself disables mentions.
 func discordMarkup() markup {
 	return markup{escape: backslash(`\*_~|<>[]()#-` + "`"), link: markdownLink, newline: "\n", bullet: "• "}
 }
 
-// teamsMarkup is the Markdown of Adaptive Cards. Braces are parted, because {{DATE(…)}} would be evaluated.
+// teamsMarkup is the Markdown of Adaptive Cards. It separates double braces, because {{DATE(…)}} would be evaluated.
 func teamsMarkup() markup {
 	mark := backslash(`\*_~[]()#-` + "`")
 	r := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "{{", "{\u200b{", "${", "$\u200b{")
@@ -68,6 +68,7 @@ func teamsMarkup() markup {
 		bullet: "• "}
 }
 
+// backslash returns a function that escapes the special characters.
 func backslash(special string) func(string) string {
 	return func(s string) string {
 		var b strings.Builder

@@ -10,8 +10,8 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// notification is the payload of a NetBeans (Kenai) web hook, keys in the order of its sample. Project, project_href,
-// event and time are always there.
+// notification is the payload of a webhook of NetBeans (Kenai), with keys in the order of its sample. Project,
+// project_href, event and time are always present.
 type notification struct {
 	Message     string          `json:"message,omitempty"`
 	User        string          `json:"user,omitempty"`
@@ -32,8 +32,8 @@ type revision struct {
 	Changes  [][2]string `json:"changes"` // {"A" added, "M" modified or "D" deleted; path}
 }
 
-// shapeNetBeans writes a notification: a push as event scm, everything else under its own type with what its publisher
-// gave as user, feature, message and data.
+// shapeNetBeans formats an event as a notification: a push as event scm, any other under its own type with the user,
+// feature, message and data of its publisher.
 func shapeNetBeans(in Input) (Shaped, error) {
 	e := in.Event
 	n := notification{
@@ -43,7 +43,9 @@ func shapeNetBeans(in Input) (Shaped, error) {
 	data, ok := payload(e)
 	d := newDoc(data, ok)
 	p, isPush := newPush(d)
-	n.User, n.Feature, n.Message = d.person("user", "actor", "sender", "pusher"), d.text("feature"), d.text("message")
+	n.User = d.person("user", "actor", "sender", "pusher")
+	n.Feature = d.text("feature")
+	n.Message = d.text("message")
 	switch {
 	case isPush:
 		n.describePush(p)
@@ -87,7 +89,7 @@ func (n *notification) describePush(p *push) {
 	for _, c := range p.commits {
 		revisions = append(revisions, newRevision(c))
 	}
-	n.Data, _ = marshal(revisions) // strings only: cannot fail
+	n.Data, _ = marshal(revisions) // only strings: cannot fail
 }
 
 func newRevision(c commit) revision {
@@ -103,7 +105,7 @@ func newRevision(c commit) revision {
 	return r
 }
 
-// describeOther passes the published data on: its "data" member, else all of it.
+// describeOther sets the data to the member "data" of the published data, or to all of it.
 func (n *notification) describeOther(d doc, data []byte) {
 	n.Data = bytes.TrimSpace(data)
 	var members struct {
@@ -117,12 +119,12 @@ func (n *notification) describeOther(d doc, data []byte) {
 	}
 }
 
-// notificationID is a number that stays the same for every attempt: the event's place in the order of commits.
+// notificationID returns a number that is the same for every attempt: the seq of the event, or a hash of its id.
 func notificationID(e *hookyard.Event) int64 {
 	if e.Seq > 0 {
 		return e.Seq
 	}
 	h := fnv.New32a()
-	_, _ = h.Write([]byte(e.ID)) // never fails
+	_, _ = h.Write([]byte(e.ID)) // cannot fail
 	return int64(h.Sum32())
 }

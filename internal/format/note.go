@@ -8,18 +8,18 @@ import (
 	"unicode/utf8"
 )
 
-// note is what a chat format says about an event, before any markup: clean, bounded text.
+// note is the content of a chat message about an event, before markup: clean, bounded text.
 type note struct {
 	project  string
-	head     string // e.g. "alice opened issue"
-	subject  string // what the head is about, e.g. "#3: It broke", or ""
+	head     string // for example "alice opened issue"
+	subject  string // what the head is about, for example "#3: It broke", or ""
 	url      string // of the subject, or ""
 	body     string // an excerpt of a comment or a message, or ""
 	commits  []line
-	more     int // commits not in the list
+	more     int // number of commits not in the list
 	fields   []field
 	mood     mood
-	resource string // key of the thing talked about, or ""
+	resource string // key of the subject, or ""
 }
 
 // line is one commit.
@@ -27,7 +27,7 @@ type line struct{ id, url, title, author string }
 
 type field struct{ title, value string }
 
-// mood picks the colour.
+// mood determines the color.
 type mood int
 
 const (
@@ -37,13 +37,13 @@ const (
 	merged
 )
 
-// rgb returns the colour of a mood.
+// rgb returns the color of a mood.
 func (m mood) rgb() int {
 	return [...]int{neutral: 0x0969DA, good: 0x2EB67D, bad: 0xD1242F, merged: 0x8250DF}[m]
 }
 
-// How much of each part is told. With these no headline is longer than Discord's 2,000 characters, the strictest limit,
-// even when every character has to be escaped.
+// Limits on the parts, in characters. With these no headline exceeds Discord's 2,000 characters, the strictest limit,
+// even if every character is escaped.
 const (
 	maxHead    = 120
 	maxSubject = 250
@@ -54,7 +54,7 @@ const (
 	maxName    = 60
 )
 
-// describe finds the words for an event: a push, a thing in GitHub's shape, something published with the members actor,
+// describe returns the note about an event: a push, an object in GitHub's shape, published data with the members actor,
 // title, url, message and number, or else its type and an excerpt.
 func describe(in Input) note {
 	data, ok := payload(in.Event)
@@ -77,8 +77,8 @@ func describe(in Input) note {
 	return n
 }
 
-// link is an absolute URL without the characters that would end a link early in some markup, or "" when it is none or
-// is too long for a chat.
+// link returns s as an absolute URL without characters that end a link in some markup. It returns "" if s is not a URL
+// or too long.
 func link(in Input, s string) string {
 	if len(s) > maxLink {
 		return ""
@@ -99,7 +99,7 @@ func eventName(eventType string) string {
 	return eventType
 }
 
-// excerpt is the data in a few words: compact JSON, or the text it is.
+// excerpt returns the data as compact JSON or text, or its size.
 func excerpt(in Input, data []byte, isJSON bool) string {
 	if !isJSON {
 		data = in.Event.Data()
@@ -128,11 +128,12 @@ func (n *note) describePush(p *push) {
 	case p.head == nil:
 		n.mood = bad
 	case p.forced:
-		n.mood, n.head = bad, n.head+" (forced)"
+		n.mood = bad
+		n.head += " (forced)"
 	}
 	commits := p.commits
 	if len(commits) == 0 && p.head != nil {
-		commits = []commit{*p.head} // where a new branch or a tag points
+		commits = []commit{*p.head} // the target of a new branch or tag
 	}
 	for _, c := range commits[:min(len(commits), maxCommits)] {
 		n.commits = append(n.commits, newLine(c))
@@ -149,7 +150,7 @@ func newLine(c commit) line {
 		author: oneLine(author, maxName)}
 }
 
-// shortID is a commit's id as people write it.
+// shortID returns the abbreviated id of a commit.
 func shortID(id string) string {
 	if len(id) > 7 && isHex(id[:7]) {
 		return id[:7]
@@ -159,7 +160,7 @@ func shortID(id string) string {
 
 func isHex(s string) bool { return strings.Trim(s, "0123456789abcdefABCDEF") == "" }
 
-// pushed says in words what a push did.
+// pushed describes what a push did.
 func pushed(p *push) string {
 	kind, name := shortRef(p.refs[0])
 	name = oneLine(name, maxName)
@@ -184,14 +185,14 @@ func pushed(p *push) string {
 	return fmt.Sprintf("pushed %d commits to %s", count, name)
 }
 
-// lines renders the commits and then how many are not shown, in at most limit characters.
+// lines renders the commits, and the number of those omitted, in at most limit characters.
 func (n *note) lines(m markup, limit int) string {
 	var b strings.Builder
 	used, shown := 0, 0
 	for _, c := range n.commits {
 		text := c.render(m)
 		size := utf8.RuneCountInString(text) + len(m.newline)
-		if used+size > limit-32 { // 32 leaves room for the last line
+		if used+size > limit-32 { // 32 for the last line
 			break
 		}
 		if used > 0 {
@@ -209,7 +210,7 @@ func (n *note) lines(m markup, limit int) string {
 	return b.String()
 }
 
-// render writes "id title - author", the id linked.
+// render renders "id title - author" with a link on the id.
 func (c line) render(m markup) string {
 	text := m.escape(c.title)
 	if c.author != "" {
@@ -230,19 +231,19 @@ func (n *note) headline(m markup) string {
 	return s
 }
 
-// detail renders what follows the headline: the commits, or the excerpt. It may be empty.
+// detail renders the text below the headline: the commits or the excerpt. It may be empty.
 func (n *note) detail(m markup, limit int) string {
 	if len(n.commits) > 0 || n.more > 0 {
 		return n.lines(m, limit)
 	}
 	s := m.escape(n.body)
 	if utf8.RuneCountInString(s) > limit {
-		return m.escape(clip(n.body, limit/8)) // no escape is longer than 8
+		return m.escape(clip(n.body, limit/8)) // no escape sequence is longer than 8
 	}
 	return s
 }
 
-// message renders the headline and, below it, the detail.
+// message renders the headline and the detail below it.
 func (n *note) message(m markup, limit int) string {
 	head := n.headline(m)
 	if detail := n.detail(m, limit-utf8.RuneCountInString(head)-len(m.newline)); detail != "" {

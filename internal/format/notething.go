@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// describeThing finds the words for an object that is not a push; false when it has none of the members that would
-// tell.
+// describeThing describes an object that is not a push. It returns false if the object has none of the expected
+// members.
 func (n *note) describeThing(eventType string, d doc) bool {
 	actor := d.person("sender", "actor", "user", "pusher")
 	action := verb(eventType, d)
@@ -27,7 +27,7 @@ func (n *note) describeThing(eventType string, d doc) bool {
 	return true
 }
 
-// thingOf returns what an event in GitHub's shape is about.
+// thingOf returns the subject of an event in GitHub's shape and its kind.
 func thingOf(d doc) (kind string, thing doc) {
 	for _, kind := range []string{"pull_request", "issue", "ticket", "discussion", "posting", "release", "milestone",
 		"workflow_run", "check_run"} {
@@ -41,7 +41,7 @@ func thingOf(d doc) (kind string, thing doc) {
 	return "", doc{}
 }
 
-// describeKind is "alice opened issue #3: title", or "alice commented on issue #3: title" when there is a comment.
+// describeKind describes "alice opened issue #3: title", or with a comment "alice commented on issue #3: title".
 func (n *note) describeKind(kind string, thing doc, action string, d doc) {
 	name := strings.ReplaceAll(kind, "_", " ")
 	number := thing.text("number")
@@ -76,33 +76,37 @@ func (n *note) describeKind(kind string, thing doc, action string, d doc) {
 	n.fields = thingFields(kind, thing)
 }
 
-// describeRef is GitHub's create and delete events.
+// describeRef describes GitHub's create and delete events.
 func (n *note) describeRef(eventType string, d doc) {
 	action, tone := "created ", good
 	if strings.HasPrefix(eventType, "delete") {
 		action, tone = "deleted ", bad
 	}
-	n.head, n.mood = action+oneLine(d.text("ref_type"), 20)+" "+oneLine(d.text("ref"), maxName), tone
+	n.head = action + oneLine(d.text("ref_type"), 20) + " " + oneLine(d.text("ref"), maxName)
+	n.mood = tone
 }
 
-// describeRole is "alice added member bob (writer)".
+// describeRole describes "alice added member bob (writer)".
 func (n *note) describeRole(action string, d doc) {
-	member, role := oneLine(d.person("member", "target"), maxName),
-		oneLine(d.text("role", "role_name", "permission"), 40)
+	member := oneLine(d.person("member", "target"), maxName)
+	role := oneLine(d.text("role", "role_name", "permission"), 40)
 	if action == "" {
 		action = "changed"
 	}
-	n.head, n.mood, n.resource = action+" member "+member, moodOf(action), "member/"+member
+	n.head = action + " member " + member
+	n.mood = moodOf(action)
+	n.resource = "member/" + member
 	if role != "" {
 		n.head += " (" + role + ")"
 	}
 	n.body = d.text("message")
 }
 
-// describePublished is for whatever a publisher made up: "order.created by alice: #7: title".
+// describePublished describes events in a publisher's own shape: "order.created by alice: #7: title".
 func (n *note) describePublished(eventType, actor string, d doc) bool {
-	title, message, number := d.text("title", "name", "summary"), d.text("message", "text", "description"),
-		d.text("number")
+	title := d.text("title", "name", "summary")
+	message := d.text("message", "text", "description")
+	number := d.text("number")
 	ofGitHub := d.at("sender").isObject() && d.at("repository").isObject()
 	if title == "" && message == "" && number == "" && !ofGitHub {
 		return false
@@ -111,7 +115,9 @@ func (n *note) describePublished(eventType, actor string, d doc) bool {
 	if actor != "" {
 		n.head += " by " + oneLine(actor, maxName)
 	}
-	n.subject, n.url, n.body = subject(number, title), d.text("url", "html_url", "link"), message
+	n.subject = subject(number, title)
+	n.url = d.text("url", "html_url", "link")
+	n.body = message
 	if n.subject == "" && n.url != "" {
 		n.subject = "open"
 	}
@@ -129,7 +135,7 @@ func (n *note) describePublished(eventType, actor string, d doc) bool {
 	return true
 }
 
-// subject is "#3: title", or the part of it there is.
+// subject returns "#3: title", without what is missing.
 func subject(number, title string) string {
 	switch {
 	case number == "":
@@ -140,7 +146,8 @@ func subject(number, title string) string {
 	return "#" + number + ": " + title
 }
 
-// thingFields are what Yona shows: milestone, assignee and status of an issue, from and to of a pull request.
+// thingFields returns the fields that Yona shows: milestone, assignee and status of an issue, from and to of a pull
+// request.
 func thingFields(kind string, thing doc) []field {
 	paths := []field{{"Milestone", "milestone.title"}, {"Assignee", "assignee"}, {"Status", "state"}}
 	if kind == "pull_request" {
@@ -155,7 +162,8 @@ func thingFields(kind string, thing doc) []field {
 	return out
 }
 
-// verb says what was done: the payload's action, else what Yona's event names mean, else the end of a dotted type.
+// verb returns what was done: the action in the payload, the meaning of Yona's event names, or else the last part of a
+// dotted type.
 func verb(eventType string, d doc) string {
 	if action := d.text("action"); action != "" {
 		return strings.ReplaceAll(oneLine(action, 40), "_", " ")

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// push is a push as GitHub's payload tells it, which is what Git sources publish. refs holds more than one only when
-// the payload has them.
+// push is a push in the shape of GitHub's payload, which Git sources publish too. refs holds more than one only if the
+// payload has a list of them.
 type push struct {
 	doc     doc
 	refs    []string
@@ -15,7 +15,7 @@ type push struct {
 	forced  bool
 	compare string
 	commits []commit // oldest first
-	head    *commit  // nil when only refs were deleted
+	head    *commit  // nil if refs were only deleted
 }
 
 type commit struct {
@@ -29,7 +29,7 @@ type identity struct {
 	Email string `json:"email"`
 }
 
-// newPush reads a push; false when the data is none.
+// newPush returns the push in d, or false if d is not a push.
 func newPush(d doc) (*push, bool) {
 	_, hasCommits := d.at("commits").v.([]any)
 	p := &push{doc: d, refs: refs(d), created: d.yes("created"), deleted: d.yes("deleted"), forced: d.yes("forced"),
@@ -51,7 +51,7 @@ func newPush(d doc) (*push, bool) {
 	return p, true
 }
 
-// refs are the full names of what was pushed: of "refs" (names, or objects with one), else of "ref".
+// refs returns the full names of the pushed refs: those in "refs" (names, or objects with a name), or else "ref".
 func refs(d doc) []string {
 	var out []string
 	for _, r := range d.list("refs") {
@@ -101,7 +101,7 @@ func shortRef(ref string) (kind, name string) {
 	return "ref", ref
 }
 
-// orZero is 0 when a number is missing.
+// orZero returns n, or 0 if it is missing.
 func orZero(n json.Number) json.Number {
 	if n == "" {
 		return "0"

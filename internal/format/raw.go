@@ -1,7 +1,7 @@
 package format
 
-// shapeRaw sends the event's own bytes under its own content type. It is the default and every delivery's cost: without
-// a form it neither copies nor allocates.
+// shapeRaw returns the body of the event with its content type. It is the default format, so it neither copies nor
+// allocates, except for a form.
 func shapeRaw(in Input) Shaped {
 	e := in.Event
 	if in.Hook.ContentType == contentForm && e.IsJSON() {

@@ -11,8 +11,8 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// The samples in the documents of the systems that these formats come from, key order included. Where hookyard means to
-// differ, the test says so and changes the sample.
+// The samples are from the documentation of the systems whose formats these are, including the order of keys. Where
+// hookyard differs on purpose, the test says so and changes the sample.
 
 const webGMESample = `{
   "event": "COMMIT",
@@ -45,9 +45,11 @@ const yobiSample = `{
     "author": {"name": "hello", "email": "hello@hello.com"},
     "committer": {"name": "hello", "email": "hello@hello.com"}
   },
-  "sender": {"login": "hello", "id": 2, "avatar_url": "/assets/images/default-avatar-128.png", "type": "User", "site_admin": false},
+  "sender": {"login": "hello", "id": 2, "avatar_url": "/assets/images/default-avatar-128.png", "type": "User", ` +
+	`"site_admin": false},
   "pusher": {"name": "hello", "email": "hello@hello.com"},
-  "repository": {"id": 33, "name": "dddeeee", "owner": "hello", "html_url": "/hello/dddeeee", "overview": "eee", "private": false}
+  "repository": {"id": 33, "name": "dddeeee", "owner": "hello", "html_url": "/hello/dddeeee", "overview": "eee", ` +
+	`"private": false}
 }`
 
 const netBeansSample = `{
@@ -76,7 +78,7 @@ func compact(t *testing.T, s string) string {
 	return b.String()
 }
 
-// seen shapes an event that was published with the given data.
+// seen formats an event that was published with the given data.
 func seen(t *testing.T, format, eventType, data string, project *hookyard.Project, base string) string {
 	t.Helper()
 	in := input(published(t, eventType, data))
@@ -101,17 +103,20 @@ func TestWebGMESample(t *testing.T) {
 
 func TestYobiSample(t *testing.T) {
 	t.Parallel()
-	const commit = `{"id":"c2f9f27ea16004020d1f4e846217c2825d217a12","message":"test\n","timestamp":"2015-06-12T16:41:21+09:00",
+	const commit = `{"id":"c2f9f27ea16004020d1f4e846217c2825d217a12","message":"test\n",` +
+		`"timestamp":"2015-06-12T16:41:21+09:00",
 		"url":"http://localhost:9000/hello/dddeeee/commit/c2f9f27ea16004020d1f4e846217c2825d217a12","added":["a"],
 		"author":{"name":"hello","email":"hello@hello.com"},"committer":{"name":"hello","email":"hello@hello.com"}}`
 	got := seen(t, Yobi, "push", `{"ref":"refs/heads/master","commits":[`+commit+`],"head_commit":`+commit+`,
-		"repository":{"id":33,"name":"dddeeee","full_name":"hello/dddeeee","owner":{"login":"hello"},"html_url":"/hello/dddeeee","description":"eee","private":false},
+		"repository":{"id":33,"name":"dddeeee","full_name":"hello/dddeeee","owner":{"login":"hello"},`+
+		`"html_url":"/hello/dddeeee","description":"eee","private":false},
 		"pusher":{"name":"hello","email":"hello@hello.com"},
-		"sender":{"login":"hello","id":2,"avatar_url":"/assets/images/default-avatar-128.png","type":"User","site_admin":false}}`,
+		"sender":{"login":"hello","id":2,"avatar_url":"/assets/images/default-avatar-128.png","type":"User",`+
+		`"site_admin":false}}`,
 		&hookyard.Project{Owner: "hello", Name: "dddeeee"}, "http://localhost:9000")
 	want := strings.NewReplacer(
-		"2015-06-12T04:41:21+0900", "2015-06-12T16:41:21+09:00", // 24 hours; the sample's 04:41 was 16:41
-		"9000/dddeeee/commit", "9000/hello/dddeeee/commit", // with its owner
+		"2015-06-12T04:41:21+0900", "2015-06-12T16:41:21+09:00", // 24 hours: 04:41 in the sample was 16:41
+		"9000/dddeeee/commit", "9000/hello/dddeeee/commit", // includes the owner
 		`"/assets`, `"http://localhost:9000/assets`, // absolute
 		`"/hello/dddeeee"`, `"http://localhost:9000/hello/dddeeee"`, // absolute
 	).Replace(compact(t, yobiSample))
@@ -123,11 +128,13 @@ func TestYobiSample(t *testing.T) {
 func TestNetBeansSample(t *testing.T) {
 	t.Parallel()
 	project := &hookyard.Project{Owner: "kenai", Name: "hook-test"}
-	const revision = `{"id":"f7f9cd087568f0db48d8132141d798c01f6f7800","message":"test\n","added":[],"removed":[],"modified":["README.txt"]}`
+	const revision = `{"id":"f7f9cd087568f0db48d8132141d798c01f6f7800","message":"test\n","added":[],"removed":[],` +
+		`"modified":["README.txt"]}`
 	// projects have owners here
 	want := strings.ReplaceAll(compact(t, netBeansSample), "/api/projects/", "/api/projects/kenai/")
 	push := seen(t, NetBeans, "push",
-		`{"ref":"refs/heads/master","feature":"git3","commits":[`+revision+`],"head_commit":`+revision+`,"pusher":{"name":"username"}}`,
+		`{"ref":"refs/heads/master","feature":"git3","commits":[`+revision+`],"head_commit":`+revision+`,`+
+			`"pusher":{"name":"username"}}`,
 		project, "http://netbeans.org")
 	if diff := cmp.Diff(want, push); diff != "" {
 		t.Errorf("from a push: %s", diff)

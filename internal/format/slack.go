@@ -2,7 +2,7 @@ package format
 
 import "fmt"
 
-// slackMessage is the body of Slack's incoming webhooks, which Mattermost and Rocket.Chat take too.
+// slackMessage is the body of Slack's incoming webhooks. Mattermost and Rocket.Chat accept it too.
 type slackMessage struct {
 	Text        string            `json:"text"`
 	Attachments []slackAttachment `json:"attachments,omitempty"`
@@ -20,9 +20,10 @@ type slackField struct {
 	Short bool   `json:"short"`
 }
 
-// slackText is how long Slack advises a text to be.
+// slackText is the length of a text that Slack recommends not to exceed.
 const slackText = 4000
 
+// shapeSlack formats an event as a message of Slack's incoming webhooks.
 func shapeSlack(in Input) (Shaped, error) {
 	n, m := describe(in), slackMarkup()
 	a := slackAttachment{Color: fmt.Sprintf("#%06X", n.mood.rgb()), Text: n.detail(m, slackText)}
@@ -36,7 +37,7 @@ func shapeSlack(in Input) (Shaped, error) {
 	return chat(msg, n)
 }
 
-// chat is what every chat format returns.
+// chat returns the result of a chat format.
 func chat(message any, n note) (Shaped, error) {
 	b, err := marshal(message)
 	return Shaped{Body: b, ContentType: typeJSON, Resource: n.resource}, err

@@ -1,9 +1,9 @@
 package format
 
-// teamsText keeps the whole message well under the 28 KB that Teams takes.
+// teamsText keeps the whole message well below the 28 KB that Teams accepts.
 const teamsText = 3000
 
-// teamsMessage is the envelope that a Teams workflow ("when a webhook request is received") takes a card in.
+// teamsMessage is the envelope of a card for a Teams workflow "when a webhook request is received".
 type teamsMessage struct {
 	Type        string            `json:"type"`
 	Attachments []teamsAttachment `json:"attachments"`
@@ -44,6 +44,7 @@ type teamsAction struct {
 	URL   string `json:"url"`
 }
 
+// shapeTeams formats an event as an Adaptive Card for Teams.
 func shapeTeams(in Input) (Shaped, error) {
 	n, m := describe(in), teamsMarkup()
 	color := [...]string{neutral: "accent", good: "good", bad: "attention", merged: "accent"}[n.mood]

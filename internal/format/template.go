@@ -16,10 +16,8 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// templateData is what a template sees as its dot.
-//
-// It has fields and methods that only read. Header is a copy with one value a name, because http.Header has methods
-// that change it.
+// templateData is the dot of a template. Its exported fields and methods do not allow changes to the event: Header is a
+// copy, with one value for each name, because http.Header has methods that modify it.
 type templateData struct {
 	Type    string
 	ID      string
@@ -28,7 +26,7 @@ type templateData struct {
 	Owner   string
 	Name    string
 	Source  string
-	Hook    string // the hook's id
+	Hook    string // id of the hook
 	Header  map[string]string
 
 	event   *hookyard.Event
@@ -36,11 +34,12 @@ type templateData struct {
 	body    any
 }
 
-// Body is the event's data, decoded when a template first asks for it: JSON with numbers that keep every digit, a form
-// as its fields (or the JSON in its payload field), anything else as text.
+// Body returns the data of the event, decoded on first use: JSON with numbers that keep all digits, the fields of a
+// form (or the JSON in its field payload), or text.
 func (d *templateData) Body() any {
 	if !d.decoded {
-		d.decoded, d.body = true, decodeBody(d.event)
+		d.decoded = true
+		d.body = decodeBody(d.event)
 	}
 	return d.body
 }
@@ -70,7 +69,8 @@ func decode(data []byte) any {
 	return v
 }
 
-// shapeTemplate runs the hook's template over the event. The result is JSON when it parses as JSON, else text.
+// shapeTemplate executes the template of the hook for the event. The content type is JSON if the result is valid JSON,
+// and plain text otherwise.
 func shapeTemplate(in Input) (Shaped, error) {
 	work := newBudget()
 	t, err := parseTemplate(in.Hook.Template, work)
@@ -104,8 +104,8 @@ func newTemplateData(in Input) *templateData {
 	return d
 }
 
-// checkTemplate parses the text as it will be parsed at every delivery, and runs it over an event without data. What
-// that has not another may have, but a field that no event has would fail at every delivery.
+// checkTemplate parses the text as for a delivery and executes it for an event without data. It ignores most errors of
+// execution, because other events have data, but not a field that no event has.
 func checkTemplate(text string) error {
 	work := newBudget()
 	t, err := parseTemplate(text, work)
@@ -121,10 +121,10 @@ func checkTemplate(text string) error {
 	return nil
 }
 
-// parseTemplate parses the text and makes it stoppable. A running text/template cannot be told to stop: it ends only
-// when a function or its writer fails. So every block gets a first action that draws on the budget (a range over a huge
-// number or nested ranges fail there, output or not), every printed value goes through a function that does, every
-// builtin that makes text is replaced by one that does, and templates that call themselves are refused.
+// parseTemplate parses the text and bounds its execution. A running text/template cannot be canceled: it ends early
+// only if a function or its writer fails. So each block gets a first action that spends budget, which ends nested
+// ranges and ranges over huge numbers even without output. Each printed value passes a function that spends budget,
+// each builtin that produces text is replaced by one that does, and recursive templates are refused.
 func parseTemplate(text string, work *budget) (*template.Template, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, hookyard.FieldErrorf("template",
@@ -156,7 +156,8 @@ func parseTemplate(text string, work *budget) (*template.Template, error) {
 	return t, nil
 }
 
-// templateMessage strips the package's own words from an error, and from a function's failure everything but its cause.
+// templateMessage returns the text of an error of text/template without its prefix, or the message of a *hookyard.Error
+// from a function.
 func templateMessage(err error) string {
 	var own *hookyard.Error
 	if errors.As(err, &own) {
@@ -169,10 +170,10 @@ func templateMessage(err error) string {
 	return strings.ToValidUTF8(text, "\uFFFD")
 }
 
-// noSuchField ends text/template's error about a field that templateData has not.
+// noSuchField is the end of text/template's error about a field that templateData does not have.
 const noSuchField = " in type *format.templateData"
 
-// instrument changes one parsed template and notes which others it calls.
+// instrument adds budget actions to one parsed template and records which others it calls.
 type instrument struct {
 	template string
 	calls    map[string][]string
@@ -208,7 +209,7 @@ func (i *instrument) node(n parse.Node) {
 	}
 }
 
-// call is the action {{name}}.
+// call returns the action {{name}}.
 func call(name string) *parse.ActionNode {
 	identifier := parse.NewIdentifier(name)
 	command := &parse.CommandNode{NodeType: parse.NodeCommand, Args: []parse.Node{identifier}}
@@ -216,7 +217,7 @@ func call(name string) *parse.ActionNode {
 	return &parse.ActionNode{NodeType: parse.NodeAction, Pipe: pipe}
 }
 
-// cycle returns a template that can come back to itself, or "".
+// cycle returns the name of a template that can call itself, or "".
 func cycle(calls map[string][]string) string {
 	const busy, done = 1, 2
 	state := map[string]int{}
@@ -248,29 +249,29 @@ func cycle(calls map[string][]string) string {
 	return ""
 }
 
-// What a template may cost. Counting work instead of time makes a template that is too dear fail on every machine and
-// every attempt alike; the deadline is for what counting misses.
+// Limits on the execution of a template. Because they count work and not time, a template that exceeds them does so on
+// every machine and at every attempt. The deadline bounds what the counts miss.
 const (
 	maxTemplate = 64 << 10
 	maxOutput   = 1 << 20
 	maxSteps    = 100_000  // blocks entered, values printed, functions called
-	maxBytes    = 16 << 20 // bytes that functions looked at or made
+	maxBytes    = 16 << 20 // bytes that functions read or produced
 	maxTime     = 2 * time.Second
 )
 
-// budget is what one execution may still cost. Not safe for concurrent use.
+// budget is the remaining budget of one execution. It is not safe for concurrent use.
 type budget struct {
 	steps    int
 	bytes    int
 	deadline time.Time
-	root     *templateData // what get looks into when it is told nothing else
+	root     *templateData // the default for get
 }
 
 func newBudget() *budget {
 	return &budget{steps: maxSteps, bytes: maxBytes, deadline: time.Now().Add(maxTime)}
 }
 
-// spend takes one step and n bytes and fails when there is nothing left.
+// spend takes one step and n bytes from the budget. It fails if the budget is exhausted.
 func (w *budget) spend(n int) error {
 	w.steps--
 	w.bytes -= n
@@ -285,7 +286,7 @@ func (w *budget) spend(n int) error {
 	return nil
 }
 
-// cappedBuffer fails when a template writes too much.
+// cappedBuffer is a buffer whose Write fails beyond maxOutput.
 type cappedBuffer struct{ buf bytes.Buffer }
 
 func (c *cappedBuffer) Write(p []byte) (int, error) {

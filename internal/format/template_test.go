@@ -10,7 +10,8 @@ import (
 
 func TestTemplate(t *testing.T) {
 	t.Parallel()
-	const data = `{"id":12345678901234567890,"amount":1.50,"title":"a \"b\" <c>","items":[{"name":"x"},{"name":"y"}],"labels":["p","q"],"none":null}`
+	const data = `{"id":12345678901234567890,"amount":1.50,"title":"a \"b\" <c>","items":[{"name":"x"},` +
+		`{"name":"y"}],"labels":["p","q"],"none":null}`
 	for _, c := range []struct{ text, want, contentType string }{
 		{`{"text": {{ json .Body.title }}}`, `{"text": "a \"b\" <c>"}`, typeJSON},
 		{`{{ .Type }} {{ .ID }} {{ .Project }} {{ .Owner }} {{ .Name }} {{ .Source }} {{ .Hook }}`,
@@ -21,7 +22,8 @@ func TestTemplate(t *testing.T) {
 		{`{{ get "items.1.name" }}{{ range .Body.items }}{{ get "name" . }}{{ end }}{{ get "no.such.9" }}`, `yxy`,
 			typeText},
 		{`{{ .Body.items }}`, `[{"name":"x"},{"name":"y"}]`, typeJSON},
-		{`{{ upper "é" }}{{ lower "A" }}{{ .Body.missing | default "d" }}{{ .Body.none | default "e" }}{{ truncate 3 "abcdé" }}`, `Éadeab…`, typeText},
+		{`{{ upper "é" }}{{ lower "A" }}{{ .Body.missing | default "d" }}{{ .Body.none | default "e" }}{{ truncate ` +
+			`3 "abcdé" }}`, `Éadeab…`, typeText},
 		{`{{ join ", " .Body.labels }} {{ contains "p" .Body.labels }} {{ contains "z" .Body.title }}`,
 			`p, q true false`, typeText},
 		{`{{ date "2006-01-02" .Time }} {{ date "15:04" 60 }} {{ date "15:04" "no" }}`, `2026-03-04 00:01 no`,
@@ -57,12 +59,13 @@ func TestTemplateBodies(t *testing.T) {
 	}
 }
 
-// hostileTemplates would each run for minutes or fill the memory if nothing stopped them.
+// hostileTemplates would run for minutes or exhaust memory without the budget.
 func hostileTemplates() []string {
 	return []string{
 		`{{ range 9999999999 }}{{ end }}`,
 		`{{ range 1000000 }}{{ range 1000000 }}{{ range 1000000 }}{{ end }}{{ end }}{{ end }}`,
-		`{{ range $.Body.list }}{{ range $.Body.list }}{{ range $.Body.list }}{{ if false }}x{{ end }}{{ end }}{{ end }}{{ end }}`,
+		`{{ range $.Body.list }}{{ range $.Body.list }}{{ range $.Body.list }}{{ if false }}x{{ end }}{{ end }}{{ ` +
+			`end }}{{ end }}`,
 		`{{ range 1000000 }}0123456789012345678901234567890123456789{{ end }}`,
 		`{{ $x := "ab" }}{{ range 100 }}{{ $x = print $x $x }}{{ end }}`,
 		`{{ range 99999 }}{{ range $.Body.list }}{{ break }}{{ end }}{{ end }}`,
@@ -71,7 +74,7 @@ func hostileTemplates() []string {
 	}
 }
 
-// doubling is templates of which each calls the next twice.
+// doubling returns templates each of which calls the next twice.
 func doubling(n int) string {
 	name := func(i int) string { return `"` + strings.Repeat("a", i+1) + `"` }
 	var b strings.Builder
@@ -104,7 +107,8 @@ func TestTemplateRefused(t *testing.T) {
 	for _, c := range []struct{ text, says string }{
 		{``, "empty"},
 		{`{{ define "a" }}{{ template "a" }}{{ end }}{{ template "a" }}`, "calls itself"},
-		{`{{ define "a" }}{{ if .x }}{{ template "b" }}{{ end }}{{ end }}{{ define "b" }}{{ range 3 }}{{ template "a" }}{{ end }}{{ end }}`, "calls itself"},
+		{`{{ define "a" }}{{ if .x }}{{ template "b" }}{{ end }}{{ end }}{{ define "b" }}{{ range 3 }}{{ template ` +
+			`"a" }}{{ end }}{{ end }}`, "calls itself"},
 		{`{{ template "nobody" }}`, "not defined"},
 		{`{{ nosuch 1 }}`, "nosuch"},
 		{`{{ if }}`, "missing value"},

@@ -15,8 +15,8 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// functions are all that a template can call. Those of text/template that make text are replaced by ones that draw on
-// the budget: print in a loop doubles a string with each turn, printf takes a width, js doubles backslashes.
+// functions returns the functions of templates. Builtins that produce text are replaced by ones that spend budget:
+// print in a loop can double a string each time, printf takes a width, and js doubles backslashes.
 func (w *budget) functions() template.FuncMap {
 	return template.FuncMap{
 		"tick": func() (string, error) { return "", w.spend(0) },
@@ -34,9 +34,9 @@ func (w *budget) functions() template.FuncMap {
 		"join":     w.join,
 		"date":     w.date,
 		"contains": w.contains,
-		"print":    w.print,
+		"print":    w.concat,
 
-		"println": func(vs ...any) (string, error) { return w.print(append(vs, "\n")...) },
+		"println": func(vs ...any) (string, error) { return w.concat(append(vs, "\n")...) },
 		"printf":  unavailable("printf", "print"),
 		"js":      unavailable("js", "json"),
 		"call":    unavailable("call", ""),
@@ -50,6 +50,7 @@ func (w *budget) functions() template.FuncMap {
 	}
 }
 
+// unavailable returns a function that fails and names another to use instead, unless that is "".
 func unavailable(name, instead string) func(...any) (string, error) {
 	return func(...any) (string, error) {
 		if instead == "" {
@@ -59,7 +60,7 @@ func unavailable(name, instead string) func(...any) (string, error) {
 	}
 }
 
-// text is how a value prints: text and numbers as they are, nothing as nothing, objects and arrays as JSON.
+// text returns a value as it is printed: strings and numbers unchanged, nil as "", objects and arrays as JSON.
 func (w *budget) text(v any) (string, error) {
 	if v == nil {
 		return "", w.spend(0)
@@ -78,7 +79,7 @@ func (w *budget) text(v any) (string, error) {
 	return w.json(v)
 }
 
-// json writes a value as JSON: {"text": {{ json .Body.title }}} is always valid.
+// json returns a value as JSON, so that {"text": {{ json .Body.title }}} is always valid.
 func (w *budget) json(v any) (string, error) {
 	if _, ok := v.(*templateData); ok {
 		return "", hookyard.FieldErrorf("template", "json: give one of the fields, for example json .Body")
@@ -90,8 +91,8 @@ func (w *budget) json(v any) (string, error) {
 	return string(b), w.spend(len(b))
 }
 
-// get looks a path up in the event's body, {{ get "items.0.name" }}, or in the value given second, {{ get "name" . }}.
-// A step is a member's name or an element's number; what is not there is nil.
+// get returns the value at a path in the body, {{ get "items.0.name" }}, or in another value, {{ get "name" . }}. The
+// parts of a path are names of members and indexes. A missing value is nil.
 func (w *budget) get(path string, from ...any) (any, error) {
 	if err := w.spend(len(path)); err != nil {
 		return nil, err
@@ -105,7 +106,7 @@ func (w *budget) get(path string, from ...any) (any, error) {
 	return lookup(from[0], path), nil
 }
 
-// lookup walks decoded JSON along a dotted path.
+// lookup returns the value at a dotted path in decoded JSON, or nil.
 func lookup(v any, path string) any {
 	for step := range strings.SplitSeq(path, ".") {
 		switch node := v.(type) {
@@ -124,6 +125,7 @@ func lookup(v any, path string) any {
 	return v
 }
 
+// change returns f applied to the text of a value.
 func (w *budget) change(v any, f func(string) string) (string, error) {
 	s, err := w.text(v)
 	if err != nil {
@@ -133,7 +135,7 @@ func (w *budget) change(v any, f func(string) string) (string, error) {
 	return s, w.spend(len(s))
 }
 
-// orDefault returns v unless it is nil or an empty text: {{ .Body.name | default "nobody" }}.
+// orDefault returns v, or fallback if v is nil or "": {{ .Body.name | default "unknown" }}.
 func orDefault(fallback, v any) any {
 	if v == nil || v == "" {
 		return fallback
@@ -141,13 +143,13 @@ func orDefault(fallback, v any) any {
 	return v
 }
 
-// truncate cuts to n characters, the last of which is then an ellipsis: {{ .Body.title | truncate 80 }}.
+// truncate returns at most n characters of a text, ending in an ellipsis if truncated: {{ .Body.title | truncate 80 }}.
 func (w *budget) truncate(n int, v any) (string, error) {
 	s, err := w.text(v)
 	return clip(s, n), err
 }
 
-// join puts the elements of an array together: {{ join ", " .Body.labels }}.
+// join concatenates the elements of an array: {{ join ", " .Body.labels }}.
 func (w *budget) join(separator string, v any) (string, error) {
 	list, ok := v.([]any)
 	if !ok {
@@ -170,8 +172,8 @@ func (w *budget) join(separator string, v any) (string, error) {
 	return b.String(), nil
 }
 
-// date writes a time of RFC 3339, or of seconds since 1970, in Go's layout, in UTC: {{ date "2006-01-02" .Time }}. What
-// is no time stays as it is.
+// date formats a time, given in RFC 3339 or in Unix seconds, in UTC with Go's layout: {{ date "2006-01-02" .Time }}.
+// Other text is returned unchanged.
 func (w *budget) date(layout string, v any) (string, error) {
 	s, err := w.text(v)
 	if err != nil {
@@ -181,7 +183,7 @@ func (w *budget) date(layout string, v any) (string, error) {
 	if err != nil {
 		seconds, numeric := strconv.ParseInt(s, 10, 40)
 		if numeric != nil {
-			return s, nil //nolint:nilerr // what is no time is shown as it is
+			return s, nil //nolint:nilerr // other text is returned unchanged
 		}
 		t = time.Unix(seconds, 0)
 	}
@@ -189,7 +191,7 @@ func (w *budget) date(layout string, v any) (string, error) {
 	return out, w.spend(len(out))
 }
 
-// contains says whether a text holds a part, or an array an element: {{ if contains "urgent" .Body.labels }}.
+// contains reports whether a text contains a part, or an array an element: {{ if contains "urgent" .Body.labels }}.
 func (w *budget) contains(part, v any) (bool, error) {
 	want, err := w.text(part)
 	if err != nil {
@@ -209,8 +211,8 @@ func (w *budget) contains(part, v any) (bool, error) {
 	return false, nil
 }
 
-// print puts values together without spaces between them.
-func (w *budget) print(vs ...any) (string, error) {
+// concat concatenates values without spaces.
+func (w *budget) concat(vs ...any) (string, error) {
 	var b strings.Builder
 	for _, v := range vs {
 		s, err := w.text(v)
@@ -222,7 +224,7 @@ func (w *budget) print(vs ...any) (string, error) {
 	return b.String(), nil
 }
 
-// equalAny says whether a equals any of the others.
+// equalAny reports whether a equals one of the others.
 func (w *budget) equalAny(a any, others ...any) (bool, error) {
 	for _, b := range others {
 		if c, err := w.compare(a, b); err != nil || c == 0 {
@@ -232,8 +234,8 @@ func (w *budget) equalAny(a any, others ...any) (bool, error) {
 	return false, nil
 }
 
-// compare orders two values: as numbers when both are, else as text. Numbers of a body are text to text/template's own
-// comparisons, which would refuse {{ if gt .Body.amount 100 }}.
+// compare compares two values, as numbers if both are numbers and otherwise as text. The comparisons of text/template
+// treat numbers in a body as strings and would refuse {{ if gt .Body.amount 100 }}.
 func (w *budget) compare(a, b any) (int, error) {
 	s, err := w.text(a)
 	if err != nil {

@@ -1,9 +1,9 @@
 package format
 
-// plainText bounds a message that may be read by anything.
+// plainText bounds a plain message, whose receiver is unknown.
 const plainText = 4000
 
-// shapeText writes {"text": …} without markup, or the bare text when the hook's content type is "text".
+// shapeText formats an event as {"text": …} without markup, or as bare text if the content type of the hook is "text".
 func shapeText(in Input) (Shaped, error) {
 	n := describe(in)
 	text := n.message(plainMarkup(), plainText)

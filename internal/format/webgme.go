@@ -7,8 +7,8 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// shapeWebGME writes WebGME's envelope, keys in its order, with the data's bytes unchanged but for what belongs to the
-// publisher's session.
+// shapeWebGME formats an event in WebGME's envelope, with its order of keys. The bytes of the data are unchanged,
+// except that members of the publisher's session are removed.
 func shapeWebGME(in Input) (Shaped, error) {
 	e, p := in.Event, in.Project
 	b := make([]byte, 0, len(e.Body)+len(e.Type)+2*len(p.Owner)+2*len(p.Name)+len(in.Hook.ID)+128)
@@ -23,9 +23,8 @@ func shapeWebGME(in Input) (Shaped, error) {
 	return Shaped{Body: append(b, '}'), ContentType: typeJSON}, nil
 }
 
-// withoutSession drops the members socket and webgmeToken of the JSON object that begins at b[at]. WebGME puts them
-// into an event's data for itself, and its managers take them out before they send it: a token is no receiver's
-// business.
+// withoutSession removes the members socket and webgmeToken from the JSON object at b[at:]. WebGME adds them to events
+// for its own use and removes them before it sends webhooks: the token is a credential.
 func withoutSession(b []byte, at int) []byte {
 	if !bytes.Contains(b[at:], []byte(`"socket"`)) && !bytes.Contains(b[at:], []byte(`"webgmeToken"`)) {
 		return b
@@ -39,7 +38,7 @@ func withoutSession(b []byte, at int) []byte {
 		var value json.RawMessage
 		key, err := d.Token()
 		if err != nil || d.Decode(&value) != nil {
-			return b // cannot be: it was checked to be JSON
+			return b // impossible: the data was checked to be JSON
 		}
 		if key == "socket" || key == "webgmeToken" {
 			continue

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestWebGMESession holds that what WebGME's managers take out of the data is taken out, and nothing else.
+// TestWebGMESession checks that exactly the members that WebGME removes from the data are removed.
 func TestWebGMESession(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ data, want string }{

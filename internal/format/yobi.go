@@ -10,7 +10,7 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// yobiPush is the payload of Yobi's push hook, keys in its order.
+// yobiPush is the payload of Yobi's push webhook, with its order of keys.
 type yobiPush struct {
 	Ref        []string       `json:"ref"` // full names
 	Commits    []yobiCommit   `json:"commits"`
@@ -46,8 +46,8 @@ type yobiRepository struct {
 	Private  bool        `json:"private"`
 }
 
-// shapeYobi writes Yobi's payload for a push and Yona's text message for everything else. It mends what Yobi got wrong:
-// times have 24 hours (and a colon in the zone, as RFC 3339 asks), URLs are absolute and end without a space.
+// shapeYobi formats a push as Yobi's payload and any other event as Yona's text message. It corrects faults of Yobi:
+// times have 24 hours and a colon in the zone (RFC 3339), URLs are absolute and do not end with a space.
 func shapeYobi(in Input) (Shaped, error) {
 	d := newDoc(payload(in.Event))
 	var body any
@@ -72,7 +72,8 @@ func shapeYobi(in Input) (Shaped, error) {
 	return s, nil
 }
 
-// newYobiPush lists the commits newest first, as Yobi does; of a new branch or tag only its tip.
+// newYobiPush returns the payload of a push. As in Yobi, it lists commits newest first, and only the tip of a new
+// branch or tag.
 func newYobiPush(in Input, p *push) yobiPush {
 	out := yobiPush{
 		Ref: p.refs, Commits: []yobiCommit{}, Pusher: identity{p.who(), p.doc.text("pusher.email", "sender.email")},
@@ -136,7 +137,7 @@ func newYobiRepository(in Input, d doc) yobiRepository {
 	return r
 }
 
-// fullTime writes a time as RFC 3339, in its own zone; what is no time stays as it is.
+// fullTime returns a time in RFC 3339, in its own zone, or s unchanged if it is not a time.
 func fullTime(s string) string {
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05Z0700", "2006-01-02 15:04:05 -0700"} {
 		if t, err := time.Parse(layout, s); err == nil {

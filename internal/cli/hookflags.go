@@ -197,7 +197,7 @@ func hookFields(h client.Hook) []field {
 		{"order", map[bool]string{true: "event order, one at a time"}[h.Ordered]}, {"switched off", offText(h.Off)},
 	}
 	if h.Rate > 0 {
-		fields = append(fields, field{"rate", fmt.Sprintf("%g attempts a second", h.Rate)})
+		fields = append(fields, field{"rate", fmt.Sprintf("%g attempts per second", h.Rate)})
 	}
 	if h.InsecureTLS {
 		fields = append(fields, field{"tls", "the receiver's certificate is NOT verified"})

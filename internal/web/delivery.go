@@ -91,7 +91,7 @@ func viewAttempt(a *hookyard.Attempt) attemptView {
 		Got:     headerLines(a.ResponseHeader), GotBody: viewBody(a.ResponseBody, int64(len(a.ResponseBody))),
 	}
 	for _, p := range []phase{{"DNS", a.Timing.DNS}, {"connect", a.Timing.Connect}, {"TLS", a.Timing.TLS},
-		{"wait for the answer", a.Timing.Wait}} {
+		{"waiting for the response", a.Timing.Wait}} {
 		if p.Took > 0 {
 			view.Phases = append(view.Phases, p)
 		}

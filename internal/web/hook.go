@@ -131,7 +131,7 @@ func (v *visit) fillCharts(p *hookPage, h *hookyard.Hook) error {
 		}
 	}
 	title := "The last " + plural(len(marks), "attempt") + " over time, in UTC"
-	p.Attempts = stacked(title, []string{"accepted", "rejected"}, []string{"good", "bad"}, rows)
+	p.Attempts = stacked(title, []string{"accepted", "failed"}, []string{"good", "bad"}, rows)
 	return nil
 }
 

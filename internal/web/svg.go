@@ -158,7 +158,7 @@ func histogram(ok, failed []time.Duration) chart {
 	}
 	put(0, ok)
 	put(1, failed)
-	return stacked("Duration of attempts", []string{"accepted", "rejected"}, []string{"good", "bad"}, rows)
+	return stacked("Duration of attempts", []string{"accepted", "failed"}, []string{"good", "bad"}, rows)
 }
 
 // mark is an attempt on a timeline.
@@ -196,7 +196,7 @@ func ratioBar(good, all int) template.HTML {
 	w := 100 * float64(good) / float64(all)
 	d.bar("good", 0, 0, w, 6, fmt.Sprintf("%d accepted", good))
 	if good < all {
-		d.bar("bad", w, 0, 100-w, 6, fmt.Sprintf("%d rejected", all-good))
+		d.bar("bad", w, 0, 100-w, 6, fmt.Sprintf("%d failed", all-good))
 	}
 	return d.done()
 }

@@ -38,7 +38,7 @@ func Decide(h *Hook, before Health, tries int, o Outcome, now time.Time, jitter 
 	case o.Kind == KindShape:
 		d.State, d.Reason = Failed, what // it would fail the same way again
 	case tries >= len(schedule):
-		d.State, d.Reason = Failed, fmt.Sprintf("%s; given up after %d attempts", what, tries)
+		d.State, d.Reason = Failed, what+"; given up after "+Count(tries, "attempt")
 	default:
 		wait := time.Duration(float64(schedule[tries]) * (0.8 + 0.4*jitter))
 		if o.RetryAfter > 0 {
@@ -95,20 +95,20 @@ func switchOff(h *Hook, n Health, o Outcome, now time.Time) string {
 	switch h.Off.Policy {
 	case OffNetBeans:
 		if a := after(10); n.Failures >= a && o.ConnectionFailure() {
-			return fmt.Sprintf("%d connections failed in a row; change the URL to switch it on again", a)
+			return Count(a, "connection") + " failed in a row; change the URL to switch it on again"
 		}
 	case OffFailures:
 		if a := after(10); n.Failures >= a {
-			return fmt.Sprintf("%d attempts failed in a row", a)
+			return Count(a, "attempt") + " failed in a row"
 		}
 	case OffResting:
 		if a := after(40); n.Failures >= a {
-			return fmt.Sprintf("%d attempts failed in a row", a)
+			return Count(a, "attempt") + " failed in a row"
 		}
 	case "", OffSustained:
 		days := after(5)
 		if n.Failures >= 10 && now.Sub(n.FailingSince) >= time.Duration(days)*24*time.Hour {
-			return fmt.Sprintf("nothing has succeeded for %d days", days)
+			return "nothing has succeeded for " + Count(days, "day")
 		}
 	}
 	return ""

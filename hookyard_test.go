@@ -209,6 +209,21 @@ func TestDecide(t *testing.T) {
 	}
 }
 
+// TestDecideCounts checks that reasons with a count of one are singular.
+func TestDecideCounts(t *testing.T) {
+	t.Parallel()
+	for want, h := range map[string]Hook{
+		"given up after 1 attempt":      {Schedule: []time.Duration{0}},
+		"1 attempt failed in a row":     {Off: OffPolicy{Policy: OffFailures, After: 1}},
+		"1 connection failed in a row;": {Off: OffPolicy{Policy: OffNetBeans, After: 1}},
+	} {
+		d := Decide(&h, Health{}, 1, Outcome{Kind: KindConnect, Error: "connection refused"}, t0, 0.5)
+		if !strings.Contains(d.Reason, want) {
+			t.Errorf("reason %q; want %q", d.Reason, want)
+		}
+	}
+}
+
 func TestDecideRests(t *testing.T) {
 	t.Parallel()
 	h := &Hook{Off: OffPolicy{Policy: OffResting}, Schedule: make([]time.Duration, 100)}

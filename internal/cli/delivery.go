@@ -168,7 +168,7 @@ func (s *session) showMessage(indent string, m *client.Message) error {
 	case m.AsEvent:
 		note = fmt.Sprintf("the event's own %d bytes", m.Size)
 	case len(m.Base64) > 0:
-		note = fmt.Sprintf("%d bytes that are not text", m.Size)
+		note = hookyard.Count(m.Size, "byte") + ", not text"
 	case m.Truncated:
 		note = fmt.Sprintf("truncated: %d bytes in total", m.Size)
 	}

@@ -80,7 +80,7 @@ func (s *session) showEvent(e *client.Event) error {
 		field{"from", e.Remote}, field{"request", strings.TrimSpace(e.Method + " " + e.Target)},
 		field{"verified", e.Verified},
 		field{"deliveries", statesOf(e.Deliveries)},
-		field{"body", fmt.Sprintf("%d bytes of %s", e.Size, orText(e.ContentType, "no content type"))})
+		field{"body", hookyard.Count(e.Size, "byte") + " of " + orText(e.ContentType, "no content type")})
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (s *session) showEvent(e *client.Event) error {
 		return s.println("\n%s", e.Text)
 	case len(e.Base64) > 0:
 		return s.println("\n%s", s.paint(grey,
-			fmt.Sprintf("%d bytes that are not text; to print them: hookyard event body %s", len(e.Base64), e.ID)))
+			hookyard.Count(len(e.Base64), "byte")+", not text; to print the body: hookyard event body "+e.ID))
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/client"
 )
 
 // binPage shows the requests to a bin as they arrive.
@@ -66,8 +67,8 @@ func binAction(v *visit) error {
 		return v.redirect("/bins"+path, "saved")
 	case "source":
 		p := &binPage{Into: v.get("project"), Name: v.get("name"), Secret: v.form.Get("secret")}
-		in := map[string]string{"project": p.Into, "name": p.Name, "secret": p.Secret}
-		var made struct{ Project, Name string }
+		in := client.BinSourceRequest{Project: p.Into, Name: p.Name, Secret: p.Secret}
+		var made client.BinSource
 		if err := v.bins(http.MethodPost, path+"/source", in, &made); err != nil {
 			if hookyard.CodeOf(err) == hookyard.Forbidden {
 				err = hookyard.FieldErrorf("project", "There is no such project, or you may not change it.")

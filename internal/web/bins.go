@@ -26,27 +26,14 @@ type binForm struct {
 	Status, Type, Body, Delay string
 }
 
-// binInfo is a bin as the API of bins shows it.
-type binInfo struct {
-	Name         string           `json:"name"`
-	Private      bool             `json:"private"`
-	RequestCount int              `json:"request_count"`
-	URL          string           `json:"url"`
-	Answer       *hookyard.Answer `json:"answer"`
-	ExpiresAt    time.Time        `json:"expiresAt"`
-}
+// binInfo is a bin as pages show it.
+type binInfo struct{ client.Bin }
 
-// binRequest is a request to a bin, likewise.
-type binRequest struct {
-	ID            string            `json:"id"`
-	Time          float64           `json:"time"` // seconds since 1970
-	Method        string            `json:"method"`
-	Path          string            `json:"path"`
-	RemoteAddr    string            `json:"remote_addr"`
-	Headers       map[string]string `json:"headers"`
-	RawBase64     []byte            `json:"rawBase64"`
-	ContentLength int64             `json:"content_length"`
-}
+// Count is how many requests the bin holds.
+func (b binInfo) Count() int { return int(b.RequestCount) }
+
+// binRequest is a request to a bin as pages show it.
+type binRequest struct{ client.BinRequest }
 
 // When is when the request arrived.
 func (r binRequest) When() time.Time { return time.UnixMicro(int64(r.Time * 1e6)).UTC() }

@@ -21,7 +21,7 @@ var imports = map[string][]string{
 	"client":            {""},
 	"cmd/hookyard":      {"internal/cli"},
 	"signature":         {std},
-	"internal/egress":   {"", std},
+	"internal/egress":   {""},
 	"internal/testenv":  {},
 	"internal/filter":   {""},
 	"internal/format":   {""},

@@ -9,7 +9,7 @@
 // address the second time. The client never follows redirects, never decompresses content, and ignores the proxy of the
 // environment unless told to use it.
 //
-// The package imports the standard library only.
+// Beside the standard library it imports only the root package and the encoding of international host names.
 package egress
 
 import (

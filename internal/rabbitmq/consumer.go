@@ -3,9 +3,9 @@ package rabbitmq
 import (
 	"context"
 	"log/slog"
-	"math/rand/v2"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/hookyard/hookyard"
@@ -40,7 +40,7 @@ type consumer struct {
 
 // run reads until ctx ends, over as many connections as it takes.
 func (c *consumer) run(ctx context.Context) {
-	wait, said := reconnectMin, ""
+	wait, said := backOff(reconnectMin, reconnectMax), ""
 	for {
 		began := time.Now()
 		err := c.session(ctx)
@@ -50,25 +50,27 @@ func (c *consumer) run(ctx context.Context) {
 		why := words(err)
 		c.s.note(c.source.Key, func(st *Status) { st.Connected, st.Since, st.Error = false, time.Now(), why })
 		if time.Since(began) > steady {
-			wait, said = reconnectMin, ""
+			wait.Reset()
+			said = ""
 		}
 		if why != said {
 			c.log.Warn("queue cannot be read; trying again", "error", why)
 			said = why
 		}
-		if !pause(ctx, jittered(wait)) {
+		if !pause(ctx, wait.NextBackOff()) {
 			return
 		}
-		wait = min(2*wait, reconnectMax)
 	}
 }
 
-// jittered spreads a wait by ±20 %, so that nodes do not come back all at once.
-func jittered(d time.Duration) time.Duration {
-	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
+// backOff returns waits that double from first to longest, each spread by ±20 % so that nodes do not reconnect all at
+// once.
+func backOff(first, longest time.Duration) *backoff.ExponentialBackOff {
+	return &backoff.ExponentialBackOff{InitialInterval: first, MaxInterval: longest, Multiplier: 2,
+		RandomizationFactor: 0.2}
 }
 
-// pause waits; false means that ctx ended.
+// pause waits for d and reports whether ctx is still alive.
 func pause(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -197,7 +199,7 @@ func (c *consumer) handle(ctx context.Context, ch *amqp.Channel, batch []amqp.De
 	for i := range batch {
 		items[i].d = &batch[i]
 	}
-	began, wait := time.Now(), retryMin
+	began, wait := time.Now(), backOff(retryMin, retryMax)
 	for {
 		err := c.settle(context.WithoutCancel(ctx), items)
 		if err == nil {
@@ -205,7 +207,7 @@ func (c *consumer) handle(ctx context.Context, ch *amqp.Channel, batch []amqp.De
 			return ch.Ack(batch[len(batch)-1].DeliveryTag, true)
 		}
 		c.log.Warn("messages cannot be kept; they wait", "error", err)
-		again := time.NewTimer(jittered(wait))
+		again := time.NewTimer(wait.NextBackOff())
 		select {
 		case <-again.C:
 		case <-ctx.Done():
@@ -214,7 +216,6 @@ func (c *consumer) handle(ctx context.Context, ch *amqp.Channel, batch []amqp.De
 			return orClosed(err)
 		}
 		again.Stop()
-		wait = min(2*wait, retryMax)
 		if ctx.Err() != nil || time.Since(began) > giveBack {
 			return giveUp(items)
 		}

@@ -33,7 +33,7 @@ func scanJSON(b []byte, depth int) (at int, what string) {
 	i := 0
 	for {
 		// A value begins here.
-		i = skipJSONSpace(b, i)
+		i = SkipJSONSpace(b, i)
 		if i == len(b) {
 			return i, "a value is missing"
 		}
@@ -43,7 +43,7 @@ func scanJSON(b []byte, depth int) (at int, what string) {
 				return tooDeep, ""
 			}
 			open = append(open, c)
-			i = skipJSONSpace(b, i+1)
+			i = SkipJSONSpace(b, i+1)
 			if i < len(b) && b[i] == c+2 { // ']' is '['+2, '}' is '{'+2
 				break // empty: closed below
 			}
@@ -73,7 +73,7 @@ func scanJSON(b []byte, depth int) (at int, what string) {
 		}
 		// A value has ended. Close brackets until another value begins.
 		for more := false; !more; {
-			i = skipJSONSpace(b, i)
+			i = SkipJSONSpace(b, i)
 			if len(open) == 0 {
 				if i < len(b) {
 					return i, "something follows the value"
@@ -91,7 +91,7 @@ func scanJSON(b []byte, depth int) (at int, what string) {
 				i++
 				more = true
 			case b[i] == ',':
-				if i, what = scanKey(b, skipJSONSpace(b, i+1)); what != "" {
+				if i, what = scanKey(b, SkipJSONSpace(b, i+1)); what != "" {
 					return i, what
 				}
 				more = true
@@ -111,20 +111,13 @@ func scanKey(b []byte, i int) (at int, what string) {
 	if end < 0 {
 		return i, "a name does not end, or holds a control character or a wrong escape"
 	}
-	if i = skipJSONSpace(b, end); i == len(b) || b[i] != ':' {
+	if i = SkipJSONSpace(b, end); i == len(b) || b[i] != ':' {
 		return i, "a colon is missing"
 	}
 	return i + 1, ""
 }
 
 // skipJSONSpace returns the position of the first byte from i on that is not white space.
-func skipJSONSpace(b []byte, i int) int {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
-		i++
-	}
-	return i
-}
-
 // scanString returns where the string that begins at i ends, or -1.
 func scanString(b []byte, i int) int {
 	for i++; i < len(b); i++ {

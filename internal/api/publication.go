@@ -45,7 +45,7 @@ func parsePublication(body []byte, depth int) (hookyard.Publication, error) {
 	if err != nil {
 		return p, err
 	}
-	if skipSpace(body, at) != len(body) {
+	if hookyard.SkipJSONSpace(body, at) != len(body) {
 		return p, notJSON("there is something after the event")
 	}
 	return p, nil
@@ -114,18 +114,18 @@ func unquote(b []byte) (string, error) {
 // eachMember calls f for each member of the object at the start of b, and returns where the object ends. Values are
 // delimited, not checked.
 func eachMember(b []byte, depth int, f func(name string, value []byte) error) (end int, err error) {
-	at := skipSpace(b, 0)
+	at := hookyard.SkipJSONSpace(b, 0)
 	if at == len(b) || b[at] != '{' {
 		return 0, notJSON("an event is a JSON object such as {\"type\":\"order.created\",\"data\":{}}")
 	}
-	if at = skipSpace(b, at+1); at < len(b) && b[at] == '}' {
+	if at = hookyard.SkipJSONSpace(b, at+1); at < len(b) && b[at] == '}' {
 		return at + 1, nil
 	}
 	for {
 		if at == len(b) || b[at] != '"' {
 			return 0, notJSON("a name in quotes is missing")
 		}
-		stop := valueEnd(b, at, depth)
+		stop := hookyard.JSONEnd(b, at, depth)
 		if stop < 0 {
 			return 0, notJSON("a name does not end")
 		}
@@ -133,37 +133,37 @@ func eachMember(b []byte, depth int, f func(name string, value []byte) error) (e
 		if err != nil {
 			return 0, err
 		}
-		if at = skipSpace(b, stop); at == len(b) || b[at] != ':' {
+		if at = hookyard.SkipJSONSpace(b, stop); at == len(b) || b[at] != ':' {
 			return 0, notJSON("a colon is missing")
 		}
-		at = skipSpace(b, at+1)
-		if stop = valueEnd(b, at, depth); stop < 0 {
+		at = hookyard.SkipJSONSpace(b, at+1)
+		if stop = hookyard.JSONEnd(b, at, depth); stop < 0 {
 			return 0, valueFault(b, at, depth)
 		}
 		if err := f(name, b[at:stop]); err != nil {
 			return 0, err
 		}
-		at = skipSpace(b, stop)
+		at = hookyard.SkipJSONSpace(b, stop)
 		switch {
 		case at < len(b) && b[at] == '}':
 			return at + 1, nil
 		case at == len(b) || b[at] != ',':
 			return 0, notJSON("a comma or the closing brace is missing")
 		}
-		at = skipSpace(b, at+1)
+		at = hookyard.SkipJSONSpace(b, at+1)
 	}
 }
 
 // splitArray returns the elements of the array that b is, at most max of them.
 func splitArray(b []byte, depth, max int) ([][]byte, error) {
-	at := skipSpace(b, 0)
+	at := hookyard.SkipJSONSpace(b, 0)
 	if at == len(b) || b[at] != '[' {
 		return nil, notJSON("a batch is a JSON array of events")
 	}
 	var out [][]byte
-	at = skipSpace(b, at+1)
+	at = hookyard.SkipJSONSpace(b, at+1)
 	for len(out) > 0 || at == len(b) || b[at] != ']' {
-		stop := valueEnd(b, at, depth)
+		stop := hookyard.JSONEnd(b, at, depth)
 		if stop < 0 {
 			return nil, valueFault(b, at, depth)
 		}
@@ -172,94 +172,22 @@ func splitArray(b []byte, depth, max int) ([][]byte, error) {
 				max)
 		}
 		out = append(out, b[at:stop])
-		at = skipSpace(b, stop)
+		at = hookyard.SkipJSONSpace(b, stop)
 		if at < len(b) && b[at] == ']' {
 			break
 		}
 		if at == len(b) || b[at] != ',' {
 			return nil, notJSON("a comma or the closing bracket is missing")
 		}
-		at = skipSpace(b, at+1)
+		at = hookyard.SkipJSONSpace(b, at+1)
 	}
 	switch {
-	case skipSpace(b, at+1) != len(b):
+	case hookyard.SkipJSONSpace(b, at+1) != len(b):
 		return nil, notJSON("there is something after the list")
 	case len(out) == 0:
 		return nil, hookyard.Errorf(hookyard.Invalid, "the list holds no events")
 	}
 	return out, nil
-}
-
-// valueEnd returns where the value that begins at i ends, or -1 when it does not end, is none or is nested too deep.
-func valueEnd(b []byte, i, depth int) int {
-	level := 0
-	for i < len(b) {
-		switch c := b[i]; c {
-		case '"':
-			if i = stringEnd(b, i); i < 0 {
-				return -1
-			}
-		case '{', '[':
-			if level++; level > depth {
-				return -1
-			}
-			i++
-			continue
-		case '}', ']':
-			if level--; level < 0 {
-				return -1
-			}
-			i++
-		case ',', ':', ' ', '\t', '\r', '\n':
-			if level == 0 {
-				return -1
-			}
-			i++
-			continue
-		default:
-			for i++; i < len(b) && !isDelimiter(b[i]); i++ {
-			}
-		}
-		if level == 0 {
-			return i
-		}
-	}
-	return -1
-}
-
-func isDelimiter(c byte) bool {
-	switch c {
-	case '"', '{', '}', '[', ']', ',', ':', ' ', '\t', '\r', '\n':
-		return true
-	}
-	return false
-}
-
-// stringEnd returns where the string that begins at i ends, or -1: at a quote with an even number of backslashes
-// before.
-func stringEnd(b []byte, i int) int {
-	first := i + 1
-	for at := first; ; {
-		n := bytes.IndexByte(b[at:], '"')
-		if n < 0 {
-			return -1
-		}
-		at += n
-		slash := at
-		for slash > first && b[slash-1] == '\\' {
-			slash--
-		}
-		if at++; (at-1-slash)%2 == 0 {
-			return at
-		}
-	}
-}
-
-func skipSpace(b []byte, i int) int {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '\n' || b[i] == '\r') {
-		i++
-	}
-	return i
 }
 
 // valueFault says why the value at at has no end; where counts from the start of b.

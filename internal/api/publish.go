@@ -89,7 +89,7 @@ func (a *API) eventsOf(r *http.Request, body []byte) (events []*hookyard.Event, 
 
 // ownEvents reads {"type","data"} or a list of them. When one of a list is malformed, none is made.
 func (a *API) ownEvents(body []byte, at time.Time) ([]*hookyard.Event, bool, error) {
-	if first := skipSpace(body, 0); first == len(body) || body[first] != '[' {
+	if first := hookyard.SkipJSONSpace(body, 0); first == len(body) || body[first] != '[' {
 		e, err := a.ownEvent(body, at)
 		return []*hookyard.Event{e}, false, err
 	}

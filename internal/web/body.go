@@ -6,6 +6,8 @@ import (
 	"html/template"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/hookyard/hookyard"
 )
 
 // Bounds on how much of a body a page shows. The whole body can be downloaded.
@@ -74,7 +76,7 @@ func prettyJSON(b []byte) template.HTML {
 		start := i
 		switch c := text[i]; {
 		case c == '"':
-			i = endOfString(text, i)
+			i = hookyard.JSONStringEnd(text, i) // json.Indent has checked that it ends
 			class := "s"
 			if i < len(text) && text[i] == ':' {
 				class = "k"
@@ -97,16 +99,4 @@ func token(out *strings.Builder, class string, text []byte) {
 	out.WriteString(`<b class="` + class + `">`)
 	out.WriteString(string(visible(string(text))))
 	out.WriteString(`</b>`)
-}
-
-func endOfString(text []byte, i int) int {
-	for i++; i < len(text); i++ {
-		switch text[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
-		}
-	}
-	return len(text)
 }

@@ -69,7 +69,8 @@ func serve(t *testing.T, db *store.DB, change func(*options)) *bundle {
 	filters := filter.NewCache(100)
 	accepts := func(h *hookyard.Hook, e *hookyard.Event) (bool, error) { return filters.Match(h.Filter, e) }
 	limits := hookyard.DefaultLimits()
-	dispatcher := dispatch.New(dispatch.Options{Store: db, Client: out, Filter: accepts, Log: log, Limits: limits,
+	dispatcher := dispatch.New(dispatch.Options{Hooks: db, Deliveries: db, Threads: db,
+		Replays: db, Client: out, Filter: accepts, Log: log, Limits: limits,
 		BaseURL: "http://hooks.test", UserAgent: "hookyard/test", Poll: 100 * time.Millisecond, Grace: time.Second})
 	o := options{Options: api.Options{Limits: limits, Log: log, BaseURL: "http://hooks.test", Version: "test"}}
 	if change != nil {

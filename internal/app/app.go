@@ -98,7 +98,8 @@ func New(ctx context.Context, config Config, version string, log *slog.Logger) (
 	watch := watchers{a.metrics, a.tracer}
 	a.broker = rabbitmq.NewBroker(rabbitmq.BrokerOptions{Dial: a.client.Dial})
 	a.dispatcher = dispatch.New(dispatch.Options{
-		Store: a.db, Client: a.client, Broker: a.broker, Filter: a.accepts, Log: log, Limits: config.Limits,
+		Hooks: a.db, Deliveries: a.db, Threads: a.db, Replays: a.db, Client: a.client,
+		Broker: a.broker, Filter: a.accepts, Log: log, Limits: config.Limits,
 		BaseURL:   a.config.BaseURL,
 		UserAgent: a.userAgent(), Poll: config.Poll, Grace: config.Grace, Watch: watch,
 	})

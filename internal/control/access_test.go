@@ -25,7 +25,7 @@ func (engines) Accept(context.Context, *hookyard.View, *hookyard.Event) (hookyar
 }
 
 func (engines) Wake(...int64)                          {}
-func (engines) Renew(int64)                            {}
+func (engines) HookChanged(int64)                      {}
 func (engines) WakeReplays()                           {}
 func (engines) CheckURL(context.Context, string) error { return nil }
 

@@ -26,7 +26,7 @@ type Ingest interface {
 // Dispatcher is told what to look at again. See internal/dispatch for the contract.
 type Dispatcher interface {
 	Wake(hookKeys ...int64)
-	Renew(hookKey int64)
+	HookChanged(hookKey int64)
 	WakeReplays()
 }
 

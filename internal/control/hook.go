@@ -176,7 +176,7 @@ func (p *Project) updateHook(ctx context.Context, u hookChange, change func(h *h
 	if err != nil {
 		return nil, err
 	}
-	p.c.dispatcher.Renew(h.Key)
+	p.c.dispatcher.HookChanged(h.Key)
 	return h, nil
 }
 
@@ -201,7 +201,7 @@ func (p *Project) DeleteHook(ctx context.Context, id string, ifRevision int64) e
 	if err != nil {
 		return err
 	}
-	p.c.dispatcher.Renew(h.Key)
+	p.c.dispatcher.HookChanged(h.Key)
 	return nil
 }
 

@@ -311,6 +311,6 @@ func (p *Project) awaitAttempts(ctx context.Context, seq int64) {
 func (p *Project) forget() {
 	p.c.auth.Forget()
 	for _, h := range p.View.Hooks {
-		p.c.dispatcher.Renew(h.Key)
+		p.c.dispatcher.HookChanged(h.Key)
 	}
 }

@@ -1,9 +1,9 @@
-// Package dispatch sends what is due and records what became of it.
+// Package dispatch sends what is due and records the outcome.
 //
-// Work is taken by hook, never by event: each hook has a lane with its own queue, its own slots and its own clock, so a
-// dead, slow or endlessly answering receiver holds up its own deliveries and nobody else's. What is fresh is handed
-// over in memory, within bounds; beyond them a delivery is only a row, and the lane takes it from there when it has
-// room. All state that matters is in rows: losing a wake-up costs one poll interval, a crash costs nothing.
+// Deliveries are claimed by hook, never by event: each hook has a lane with its own queue, its own workers and its own
+// timer, so a dead, slow or endlessly answering receiver holds up no deliveries but its own. New deliveries are handed
+// over in memory, within bounds; beyond them a delivery is only a row, and the lane claims it when it has room. All
+// state that matters is in rows: losing a wake-up costs one poll interval, a crash costs nothing.
 package dispatch
 
 import (
@@ -17,19 +17,31 @@ import (
 	"github.com/hookyard/hookyard/internal/egress"
 )
 
-// Store is what the dispatcher needs of the store. See internal/store for the contracts.
-type Store interface {
+// Hooks reads the configuration. This interface and the next three are met by internal/store, which has the contracts.
+type Hooks interface {
 	HookByKey(ctx context.Context, key int64) (*hookyard.Hook, error)
 	ViewByKey(ctx context.Context, key int64) (*hookyard.View, error)
+}
+
+// Deliveries are the rows that the lanes work on.
+type Deliveries interface {
 	Claim(ctx context.Context, hookKey int64, now time.Time, limit int) ([]hookyard.Work, error)
 	FinishThen(ctx context.Context, r *hookyard.Result, then func(error)) error
 	Backlog(ctx context.Context) ([]hookyard.HookDue, error)
 	NextDue(ctx context.Context, hookKey int64) (time.Time, bool, error)
 	EndPending(ctx context.Context, hookKey int64, state hookyard.State, reason string, limit int) (int, error)
-	Thread(ctx context.Context, hookKey int64, resource string) (string, error)
-	SetThread(ctx context.Context, hookKey int64, resource, thread string) error
 	Held(ctx context.Context) ([]hookyard.DeliveryKey, error)
 	Free(ctx context.Context, keys []hookyard.DeliveryKey) error
+}
+
+// Threads remembers the threads of chats.
+type Threads interface {
+	Thread(ctx context.Context, hookKey int64, resource string) (string, error)
+	SetThread(ctx context.Context, hookKey int64, resource, thread string) error
+}
+
+// Replays are the bulk replays.
+type Replays interface {
 	RunningReplays(ctx context.Context) ([]*hookyard.Replay, error)
 	StepReplay(ctx context.Context, r *hookyard.Replay, want func(*hookyard.Event) (bool, error)) (hooks []int64,
 		done bool, err error)
@@ -44,18 +56,21 @@ type Broker interface {
 
 // Options are what a [Dispatcher] is made of.
 type Options struct {
-	Store     Store
-	Client    *egress.Client
-	Broker    Broker // nil: hooks to brokers fail with a text that says so
-	Filter    hookyard.Filter
-	Log       *slog.Logger
-	Limits    hookyard.Limits
-	BaseURL   string
-	UserAgent string
-	Poll      time.Duration // how often rows are looked at even if nobody woke us; 0 means 5 s
-	Grace     time.Duration // for attempts under way when Run ends; 0 means 10 s
-	Rand      func() float64
-	Watch     Watcher // nil: nobody looks
+	Hooks      Hooks
+	Deliveries Deliveries
+	Threads    Threads
+	Replays    Replays
+	Client     *egress.Client
+	Broker     Broker // nil: hooks to brokers fail with a text that says so
+	Filter     hookyard.Filter
+	Log        *slog.Logger
+	Limits     hookyard.Limits
+	BaseURL    string // public, for links in what is sent
+	UserAgent  string
+	Poll       time.Duration  // how often rows are looked for without a wake-up; 0 means 5 s
+	Grace      time.Duration  // for attempts under way when Run ends; 0 means 10 s
+	Rand       func() float64 // from 0 to 1, spreads retries; nil means math/rand
+	Watch      Watcher        // may be nil
 }
 
 // Watcher is told of every attempt, for metrics and traces. It must not block.
@@ -109,7 +124,7 @@ func New(o Options) *Dispatcher {
 	return d
 }
 
-// Run looks for due rows until ctx ends; then it lets attempts under way end, within the grace, gives back what it has
+// Run looks for due rows until ctx ends. Then it lets attempts under way end, within the grace, makes rows of what waits
 // in memory, and returns when everything it started has returned.
 func (d *Dispatcher) Run(ctx context.Context) error {
 	replays := sync.WaitGroup{}
@@ -134,9 +149,9 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	}
 }
 
-// look finds every hook that has rows and tells its lane.
+// look tells the lane of every hook that has rows.
 func (d *Dispatcher) look(ctx context.Context) error {
-	backlog, err := d.o.Store.Backlog(ctx)
+	backlog, err := d.o.Deliveries.Backlog(ctx)
 	if err != nil {
 		return err
 	}
@@ -149,12 +164,12 @@ func (d *Dispatcher) look(ctx context.Context) error {
 // reconcileEvery is how many polls lie between two looks at what this node holds.
 const reconcileEvery = 12
 
-// reconcile frees rows that are marked as this node's and that no lane knows of: those of a claim whose answer was
-// lost, say. suspects are what the last look found; only what is found twice is freed, for what is being handed over at
-// the moment looks the same. It returns what to suspect the next time.
+// reconcile frees rows that are marked as this node's and that no lane has: those of a claim whose answer was lost, say.
+// suspects are the rows that the last call found. Only what is found twice is freed, because a delivery that is being
+// handed over looks the same. It returns the suspects for the next call.
 func (d *Dispatcher) reconcile(ctx context.Context,
 	suspects map[hookyard.DeliveryKey]bool) map[hookyard.DeliveryKey]bool {
-	held, err := d.o.Store.Held(ctx)
+	held, err := d.o.Deliveries.Held(ctx)
 	if err != nil {
 		return suspects
 	}
@@ -170,8 +185,8 @@ func (d *Dispatcher) reconcile(ctx context.Context,
 		}
 	}
 	if len(lost) > 0 {
-		d.o.Log.Warn("deliveries were taken and forgotten; they are free again", "deliveries", len(lost))
-		if err := d.o.Store.Free(ctx, lost); err != nil {
+		d.o.Log.Warn("deliveries were claimed and forgotten; they are free again", "deliveries", len(lost))
+		if err := d.o.Deliveries.Free(ctx, lost); err != nil {
 			d.o.Log.Warn("they cannot be freed; trying again", "error", err)
 		}
 	}
@@ -203,6 +218,12 @@ func (d *Dispatcher) start(f func()) bool {
 	return true
 }
 
+func (d *Dispatcher) isStopped() bool {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.stopped
+}
+
 func (d *Dispatcher) lane(hookKey int64) *lane {
 	if l, ok := d.lanes.Load(hookKey); ok {
 		return l.(*lane)
@@ -212,8 +233,8 @@ func (d *Dispatcher) lane(hookKey int64) *lane {
 }
 
 // Reserve asks for a place in memory for a delivery of e to h that is about to be committed. When it returns true the
-// delivery is to be committed as taken, and Push or Release must follow. When it returns false the delivery is to be a
-// row, and Wake must follow.
+// delivery must be committed as InMemory, and Push or Release must follow. When it returns false the delivery will be
+// claimed from its row, and Wake must follow the commit.
 func (d *Dispatcher) Reserve(h *hookyard.Hook, e *hookyard.Event) bool {
 	if h.Ordered || e.Size > bodyInMemory || h.EffectiveSchedule()[0] > 0 {
 		return false
@@ -248,12 +269,10 @@ func (d *Dispatcher) Wake(hookKeys ...int64) {
 	}
 }
 
-// Renew says that somebody changed a hook: what was remembered of its failures is dropped, and its rows are looked at.
-func (d *Dispatcher) Renew(hookKey int64) {
+// HookChanged says that a hook was changed: what was remembered of its failures is dropped, and its rows are looked at.
+func (d *Dispatcher) HookChanged(hookKey int64) {
 	l := d.lane(hookKey)
-	l.mu.Lock()
-	l.known = false
-	l.mu.Unlock()
+	l.forget()
 	l.rowsAt(time.Now())
 }
 
@@ -267,14 +286,14 @@ func (d *Dispatcher) WakeReplays() {
 
 // Stats are numbers for metrics and the status page.
 type Stats struct {
-	Lanes   int   // hooks with something to send, or lately so
+	Lanes   int   // hooks that had something to send since the start
 	Queued  int   // deliveries in memory, not under way
-	Running int   // attempts under way
+	Running int   // workers: attempts under way, and claims
 	Memory  int64 // bytes of events in memory
 	Resting int   // hooks that rest
 }
 
-// Stats counts.
+// Stats returns the numbers of this node.
 func (d *Dispatcher) Stats() Stats {
 	s := Stats{Memory: d.memory.Load()}
 	now := time.Now()
@@ -283,9 +302,9 @@ func (d *Dispatcher) Stats() Stats {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		s.Lanes++
-		s.Queued += len(l.queue) - l.head
-		s.Running += l.running
-		if l.health.RestUntil.After(now) {
+		s.Queued += l.queue.len()
+		s.Running += l.queue.workers
+		if l.queue.pace.health.RestUntil.After(now) {
 			s.Resting++
 		}
 		return true
@@ -299,7 +318,7 @@ const stalledAfter = time.Minute
 // Ready fails when due deliveries have stopped moving: rows that were due a minute ago while no attempt ended since,
 // although their hook is on and does not rest.
 func (d *Dispatcher) Ready(ctx context.Context) error {
-	backlog, err := d.o.Store.Backlog(ctx)
+	backlog, err := d.o.Deliveries.Backlog(ctx)
 	if err != nil {
 		return err
 	}
@@ -310,7 +329,7 @@ func (d *Dispatcher) Ready(ctx context.Context) error {
 		if late < stalledAfter || now.Sub(moved) < stalledAfter {
 			continue
 		}
-		if l := d.lane(h.HookKey); !l.excused(now) {
+		if l := d.lane(h.HookKey); !l.mayBeIdle(now) {
 			return hookyard.Errorf(hookyard.Unavailable,
 				"deliveries have stopped moving: one has been due for %s and none has been attempted for %s",
 				late.Round(time.Second), now.Sub(moved).Round(time.Second))

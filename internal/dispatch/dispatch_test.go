@@ -41,8 +41,8 @@ func start(t testing.TB, db *store.DB) *yard {
 	return startOn(t, db, db)
 }
 
-// startOn is start with a dispatcher that sees another store.
-func startOn(t testing.TB, db *store.DB, seen dispatch.Store) *yard {
+// startOn is start with a dispatcher that reads its threads elsewhere.
+func startOn(t testing.TB, db *store.DB, threads dispatch.Threads) *yard {
 	t.Helper()
 	client, err := egress.New(egress.Options{Allow: []string{"127.0.0.0/8"}})
 	if err != nil {
@@ -52,7 +52,8 @@ func startOn(t testing.TB, db *store.DB, seen dispatch.Store) *yard {
 	accepts := func(h *hookyard.Hook, e *hookyard.Event) (bool, error) { return filters.Match(h.Filter, e) }
 	y := &yard{t: t, db: db}
 	log := slog.New(slog.DiscardHandler)
-	y.dispatcher = dispatch.New(dispatch.Options{Store: seen, Client: client, Filter: accepts, Log: log,
+	y.dispatcher = dispatch.New(dispatch.Options{Hooks: db, Deliveries: db, Threads: threads,
+		Replays: db, Client: client, Filter: accepts, Log: log,
 		Limits:  hookyard.DefaultLimits(),
 		BaseURL: "http://hookyard.example", UserAgent: "hookyard/test", Poll: 100 * time.Millisecond,
 		Rand: func() float64 { return 0.5 }})
@@ -97,7 +98,7 @@ func (y *yard) update(view *hookyard.View, id string, f func(h *hookyard.Hook)) 
 	if err != nil {
 		y.t.Fatal(err)
 	}
-	y.dispatcher.Renew(h.Key)
+	y.dispatcher.HookChanged(h.Key)
 }
 
 // settled waits until every delivery of a project has ended, and returns them.
@@ -386,7 +387,7 @@ func TestDeletedHookCancels(t *testing.T) {
 		if err := db.DeleteHook(context.Background(), view.Project.Key, "h1"); err != nil {
 			t.Fatal(err)
 		}
-		y.dispatcher.Renew(key)
+		y.dispatcher.HookChanged(key)
 		for _, d := range y.settled(view) {
 			if d.State != hookyard.Canceled {
 				t.Errorf("delivery of a deleted hook is %s (%s); want canceled", d.State, d.Reason)

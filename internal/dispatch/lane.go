@@ -5,76 +5,51 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/hookyard/hookyard"
 )
 
-// lane is one hook's queue, slots and clock.
+// lane runs the workers of one hook: each makes one attempt at a time. What they do is decided by the queue.
 type lane struct {
 	d   *Dispatcher
-	key int64
+	key int64 // of the hook
 
-	mu       sync.Mutex // guards what follows
-	queue    []hookyard.Work
-	head     int                // of queue
-	reserved int                // places promised to deliveries that are being committed
-	running  int                // workers
-	sending  int                // of them, those with an attempt under way
-	held     map[int64]struct{} // events' seqs of what this node has taken: queued, under way or being kept
-	window   int                // workers allowed now: halved by a failed connection, grown by a success
-	rows     time.Time          // when rows are due; zero: none that we know of
-	loading  bool               // a worker is taking rows
-	woken    bool               // rows came while it did
-	timer    *time.Timer
-	known    bool // health is what the hook had when the lane first met this revision of it, and all since
-	revision int64
-	health   hookyard.Health
-	limiter  *rate.Limiter
-	paused   time.Time // until then the hook's rate lets nothing go
-	ordered  bool      // as the hook was when last met
-	moved    time.Time // when an attempt last ended
+	mu    sync.Mutex // guards what follows
+	queue queue
+	held  map[int64]struct{} // seqs of the events that this node has claimed: waiting, under way or being stored
+	timer *time.Timer        // schedules when the queue asked for it
 }
 
-func (l *lane) depth() int { return len(l.queue) - l.head + l.reserved }
-
-// reserve promises a place, unless there are rows that come first or no room.
+// reserve asks for a place in memory.
 func (l *lane) reserve() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := time.Now()
-	if l.depth() >= laneQueue || l.loading || !l.rows.IsZero() && !l.rows.After(now) || l.health.RestUntil.After(now) {
-		return false
-	}
-	l.reserved++
-	return true
+	return l.queue.reserve(time.Now())
 }
 
 func (l *lane) release() {
 	l.mu.Lock()
-	l.reserved--
+	l.queue.release()
 	l.mu.Unlock()
 }
 
 func (l *lane) push(w hookyard.Work) {
 	l.mu.Lock()
-	l.reserved--
-	l.queue = append(l.queue, w)
-	l.hold(w.Delivery.EventSeq)
-	l.kick()
+	l.queue.push(w)
+	l.track(w.Delivery.EventSeq)
+	l.schedule()
 	l.mu.Unlock()
 }
 
-// hold notes that this node has a delivery. Call it with mu held.
-func (l *lane) hold(seq int64) {
+// track notes that this node has a delivery. Call it with mu held.
+func (l *lane) track(seq int64) {
 	if l.held == nil {
 		l.held = map[int64]struct{}{}
 	}
 	l.held[seq] = struct{}{}
 }
 
-// letGo notes that it has it no more.
-func (l *lane) letGo(seq int64) {
+// untrack notes that this node has it no more.
+func (l *lane) untrack(seq int64) {
 	l.mu.Lock()
 	delete(l.held, seq)
 	l.mu.Unlock()
@@ -87,76 +62,62 @@ func (l *lane) holds(seq int64) bool {
 	return ok
 }
 
-// rowsAt notes that rows are due at t.
+// rowsAt says that rows are due at t.
 func (l *lane) rowsAt(t time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.woken = true
-	if l.rows.IsZero() || t.Before(l.rows) {
-		l.rows = t
-	}
-	l.kick()
+	l.queue.announce(t)
+	l.schedule()
 }
 
-// kick starts as many workers as there is work and room for, or sets the clock. Call it with mu held.
-func (l *lane) kick() {
-	now := time.Now()
-	if until := l.quiet(); until.After(now) {
-		l.wakeAt(until)
-		return
+// forget drops what is known of the hook, which was changed.
+func (l *lane) forget() {
+	l.mu.Lock()
+	l.queue.pace.known = false
+	l.mu.Unlock()
+}
+
+// schedule starts as many workers as the queue asks for, and sets the timer. Call it with mu held.
+func (l *lane) schedule() {
+	start, again := l.queue.plan(time.Now())
+	if !again.IsZero() {
+		l.scheduleAt(again)
 	}
-	due := !l.rows.IsZero() && !l.rows.After(now)
-	if !l.rows.IsZero() && !due {
-		l.wakeAt(l.rows)
-	}
-	want := len(l.queue) - l.head
-	if due && !l.loading {
-		want++
-	}
-	for l.running-l.sending < want && l.running < max(1, l.window) {
-		if !l.d.start(l.run) {
+	for range start {
+		if !l.d.start(l.work) {
 			return
 		}
-		l.running++
+		l.queue.workers++
 	}
 }
 
-// quiet is until when nothing is sent, because the hook rests or its rate is used up. Call it with mu held.
-func (l *lane) quiet() time.Time {
-	if l.paused.After(l.health.RestUntil) {
-		return l.paused
-	}
-	return l.health.RestUntil
-}
-
-// wakeAt sets the clock. Call it with mu held.
-func (l *lane) wakeAt(t time.Time) {
-	wait := time.Until(t)
+// scheduleAt sets the timer. Call it with mu held.
+func (l *lane) scheduleAt(t time.Time) {
 	if l.timer != nil {
 		l.timer.Stop()
 	}
-	l.timer = time.AfterFunc(wait, func() {
+	l.timer = time.AfterFunc(time.Until(t), func() {
 		l.mu.Lock()
-		l.kick()
+		l.schedule()
 		l.mu.Unlock()
 	})
 }
 
-// run is a worker: it sends what is queued and fetches rows when the queue runs low, until there is nothing to do.
-func (l *lane) run() {
+// work is a worker: it sends what is queued and claims rows when the queue runs low, until there is nothing to do.
+func (l *lane) work() {
 	failing := l.slot()
-	defer l.unslot(failing)
-	_, _ = l.meet(l.d.ctx) // its rate must be known before the first is taken; a failure shows again when sending
+	defer l.releaseSlot(failing)
+	_, _ = l.refreshHook(l.d.ctx) // the rate must be known before the first attempt; a failure shows again when sending
 	for sent := false; ; {
-		w, load := l.next(sent)
-		sent = w != nil
-		switch {
-		case load:
+		do, w := l.next(sent)
+		sent = do == stepSend
+		switch do {
+		case stepLoad:
 			l.load()
-		case w == nil:
-			return
-		default:
+		case stepSend:
 			l.d.send(l, w)
+		case stepEnd:
+			return
 		}
 	}
 }
@@ -164,7 +125,7 @@ func (l *lane) run() {
 // slot takes a place among all attempts, or among those to failing hooks.
 func (l *lane) slot() (failing bool) {
 	l.mu.Lock()
-	failing = l.health.Failures > 0
+	failing = l.queue.pace.health.Failures > 0
 	l.mu.Unlock()
 	if failing {
 		l.d.failing <- struct{}{}
@@ -174,7 +135,7 @@ func (l *lane) slot() (failing bool) {
 	return failing
 }
 
-func (l *lane) unslot(failing bool) {
+func (l *lane) releaseSlot(failing bool) {
 	if failing {
 		<-l.d.failing
 	} else {
@@ -182,190 +143,131 @@ func (l *lane) unslot(failing bool) {
 	}
 }
 
-// next decides what a worker does: take the next of the queue, fetch rows, or end. A worker that ends is no longer
-// counted when next returns. sent says that it comes from sending.
-func (l *lane) next(sent bool) (w *hookyard.Work, load bool) {
+// next asks the queue what a worker is to do. sent says that the worker comes from sending.
+func (l *lane) next(sent bool) (step, *hookyard.Work) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if sent {
-		l.sending--
+		l.queue.sent()
 	}
-	now := time.Now()
-	if until := l.quiet(); l.d.ctx.Err() != nil || l.isStopped() || l.running > max(1, l.window) || until.After(now) {
-		l.running--
-		if until.After(now) {
-			l.wakeAt(until)
-		}
-		return nil, false
+	if l.d.ctx.Err() != nil || l.d.isStopped() {
+		l.queue.stop()
+		return stepEnd, nil
 	}
-	if !l.loading && !l.rows.IsZero() && !l.rows.After(now) && l.isLow() {
-		l.loading, l.woken = true, false
-		return nil, true
+	do, w := l.queue.next(time.Now(), l.d.memory.Load() >= memoryBytes)
+	if do == stepEnd {
+		l.schedule()
 	}
-	if l.head == len(l.queue) {
-		l.queue, l.head = l.queue[:0], 0
-		l.running--
-		if !l.rows.IsZero() && !l.loading {
-			l.kick()
-		}
-		return nil, false
-	}
-	if l.limiter != nil { // here and not in the slot, which others want
-		token := l.limiter.ReserveN(now, 1)
-		if wait := token.DelayFrom(now); wait > 0 {
-			token.CancelAt(now)
-			l.running--
-			l.paused = now.Add(wait)
-			l.wakeAt(l.paused)
-			return nil, false
-		}
-	}
-	l.sending++
-	item := l.queue[l.head]
-	l.queue[l.head] = hookyard.Work{} // lets go of the event
-	if l.head++; l.head >= 2*laneQueue {
-		l.queue, l.head = append(l.queue[:0], l.queue[l.head:]...), 0
-	}
-	return &item, false
+	return do, w
 }
 
-// isLow says whether it is time to fetch rows. An ordered hook gets none while something of it is taken. When the
-// events of all hooks fill the memory that there is for them, each hook may still have what one claim brings. Call it
-// with mu held, from a worker.
-func (l *lane) isLow() bool {
-	queued := len(l.queue) - l.head
-	switch {
-	case l.ordered:
-		return queued == 0
-	case l.d.memory.Load() >= memoryBytes:
-		return queued == 0 && l.running == 1
-	}
-	return queued < claimRows/4
-}
-
-func (l *lane) isStopped() bool {
-	l.d.mu.RLock()
-	defer l.d.mu.RUnlock()
-	return l.d.stopped
-}
-
-// load takes due rows into the queue, or ends them when the hook is off.
+// load claims due rows for the queue, or ends them when the hook is off.
 func (l *lane) load() {
 	ctx := l.d.ctx
-	taken, rows, err := l.takeRows(ctx)
+	claimed, more, err := l.claim(ctx)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.loading = false
-	switch {
-	case err != nil:
+	if err != nil {
 		if ctx.Err() == nil {
-			l.d.o.Log.Warn("taking due deliveries failed; trying again", "hook", l.key, "error", err)
+			l.d.o.Log.Warn("claiming due deliveries failed; trying again", "hook", l.key, "error", err)
 		}
-		l.rows = time.Now().Add(time.Second)
-	case l.woken: // what rows says may be older than what woke us
-		if rows.IsZero() || rows.After(time.Now()) {
-			rows = time.Now()
+		l.queue.loadFailed(time.Now().Add(time.Second))
+	} else {
+		for i := range claimed {
+			l.d.memory.Add(claimed[i].Event.Size)
+			l.track(claimed[i].Delivery.EventSeq)
 		}
-		l.rows = rows
-	default:
-		l.rows = rows
+		l.queue.loaded(time.Now(), claimed, more)
 	}
-	for i := range taken {
-		l.d.memory.Add(taken[i].Event.Size)
-		l.hold(taken[i].Delivery.EventSeq)
-	}
-	l.queue = append(l.queue, taken...)
-	l.kick()
+	l.schedule()
 }
 
-// takeRows returns what it took and when the next row is due.
-func (l *lane) takeRows(ctx context.Context) (taken []hookyard.Work, next time.Time, err error) {
-	h, err := l.meet(ctx)
+// orderedClaimRows is how many deliveries of an ordered hook are claimed at once. They are sent one after the other, and
+// put back when one fails.
+const orderedClaimRows = 16
+
+// claim claims due rows and returns when the next are due, or zero.
+func (l *lane) claim(ctx context.Context) (claimed []hookyard.Work, more time.Time, err error) {
+	h, err := l.refreshHook(ctx)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	if reason, off := h.IsOff(); off {
-		state := hookyard.Skipped
-		if h.Deleted {
-			state = hookyard.Canceled
-		}
-		for n := claimRows * 8; n == claimRows*8; {
-			if n, err = l.d.o.Store.EndPending(ctx, l.key, state, reason, claimRows*8); err != nil {
-				return nil, time.Time{}, err
-			}
-		}
-		return nil, time.Time{}, nil
+	if state, reason, off := endState(h); off {
+		return nil, time.Time{}, l.endRows(ctx, state, reason)
 	}
 	limit := claimRows
 	if h.Ordered {
-		limit = 16
+		limit = orderedClaimRows
 	}
-	taken, err = l.d.o.Store.Claim(ctx, l.key, time.Now(), limit)
+	claimed, err = l.d.o.Deliveries.Claim(ctx, l.key, time.Now(), limit)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	if len(taken) == limit || h.Ordered && len(taken) > 0 {
-		return taken, time.Now(), nil // more may wait; for an ordered hook nothing counts before these are done
+	if len(claimed) == limit || h.Ordered && len(claimed) > 0 {
+		return claimed, time.Now(), nil // more may wait; for an ordered hook nothing counts before these are done
 	}
-	next, _, err = l.d.o.Store.NextDue(ctx, l.key)
-	if soon := time.Now().Add(l.d.o.Poll); len(taken) == 0 && err == nil && !next.IsZero() &&
-		(h.Ordered || next.Before(time.Now())) {
-		next = soon // another node is at it, or has found that the hook is to rest
-	}
+	more, _, err = l.d.o.Deliveries.NextDue(ctx, l.key)
 	if err != nil {
-		next, err = time.Now(), nil // what was taken must not be lost
+		return claimed, time.Now(), nil // what was claimed must not be lost
 	}
-	return taken, next, err
+	if len(claimed) == 0 && !more.IsZero() && (h.Ordered || more.Before(time.Now())) {
+		more = time.Now().Add(l.d.o.Poll) // another node has claimed it, or has found that the hook is to rest
+	}
+	return claimed, more, nil
 }
 
-// meet returns the hook as it is now; the first time, and when somebody has changed it, it also takes over the health
-// that the store has.
-func (l *lane) meet(ctx context.Context) (*hookyard.Hook, error) {
-	h, err := l.d.o.Store.HookByKey(ctx, l.key)
+// endState is the state in which the deliveries of a hook that is off or deleted end.
+func endState(h *hookyard.Hook) (state hookyard.State, reason string, off bool) {
+	reason, off = h.IsOff()
+	if h.Deleted {
+		return hookyard.Canceled, reason, off
+	}
+	return hookyard.Skipped, reason, off
+}
+
+// endRows ends all rows of the hook that wait.
+func (l *lane) endRows(ctx context.Context, state hookyard.State, reason string) error {
+	const limit = claimRows * 8
+	for {
+		n, err := l.d.o.Deliveries.EndPending(ctx, l.key, state, reason, limit)
+		if err != nil || n < limit {
+			return err
+		}
+	}
+}
+
+// refreshHook returns the hook as it is now, and tells the queue.
+func (l *lane) refreshHook(ctx context.Context) (*hookyard.Hook, error) {
+	h, err := l.d.o.Hooks.HookByKey(ctx, l.key)
 	if err != nil {
 		return nil, err
 	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.ordered = h.Ordered
-	if !l.known || l.revision != h.Revision {
-		l.known, l.revision, l.health, l.window, l.paused = true, h.Revision, h.Health, h.EffectiveInFlight(),
-			time.Time{}
-		if h.Rate > 0 {
-			l.limiter = rate.NewLimiter(rate.Limit(h.Rate), max(1, int(h.Rate)))
-		} else {
-			l.limiter = nil
-		}
-	}
+	l.queue.pace.refresh(h)
+	l.mu.Unlock()
 	return h, nil
 }
 
-// ended notes what became of an attempt: health, and how many may be under way.
-func (l *lane) ended(h *hookyard.Hook, o hookyard.Outcome,
+// recordOutcome notes how an attempt ended and returns what decide makes of the hook's health so far. changed says that
+// the health is another now.
+func (l *lane) recordOutcome(h *hookyard.Hook, o hookyard.Outcome,
 	decide func(before hookyard.Health) hookyard.Decision) (d hookyard.Decision, changed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	d = decide(l.health)
-	changed = d.Health != l.health
-	l.health = d.Health
-	l.moved = time.Now()
-	limit := h.EffectiveInFlight()
-	if o.ConnectionFailure() {
-		l.window = max(1, l.window/2)
-	} else if l.window < limit {
-		l.window++
-		l.kick()
-	} else {
-		l.window = limit
+	p := &l.queue.pace
+	d = decide(p.health)
+	changed = d.Health != p.health
+	if p.recordOutcome(o, d.Health, h.EffectiveInFlight(), time.Now()) {
+		l.schedule()
 	}
 	return d, changed
 }
 
-// excused says whether the lane has a reason for due rows that do not move.
-func (l *lane) excused(now time.Time) bool {
+// mayBeIdle says whether the lane has a good reason for due rows that do not move.
+func (l *lane) mayBeIdle(now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.health.RestUntil.After(now) || l.limiter != nil || now.Sub(l.moved) < stalledAfter
+	return l.queue.pace.mayBeIdle(now)
 }
 
 // putBack makes rows of what is queued, so that another node, or this one after its restart, finds them at once. It
@@ -375,26 +277,24 @@ func (l *lane) putBack() {
 	if l.timer != nil {
 		l.timer.Stop()
 	}
-	queue := append([]hookyard.Work(nil), l.queue[l.head:]...)
-	l.queue, l.head = nil, 0
+	queued := l.queue.takeAll()
 	l.mu.Unlock()
-	var kept sync.WaitGroup
-	for i := range queue {
-		w := &queue[i]
+	var stored sync.WaitGroup
+	for i := range queued {
+		w := &queued[i]
 		l.d.memory.Add(-w.Event.Size)
-		r := &hookyard.Result{Work: w,
-			Decision: hookyard.Decision{State: hookyard.Pending, Due: w.Delivery.Due}}
-		kept.Add(1)
+		r := &hookyard.Result{Work: w, Decision: hookyard.Decision{State: hookyard.Pending, Due: w.Delivery.Due}}
+		stored.Add(1)
 		then := func(error) { // a row that is not put back is found by reconcile, or by the restart
-			l.letGo(w.Delivery.EventSeq)
-			kept.Done()
+			l.untrack(w.Delivery.EventSeq)
+			stored.Done()
 		}
-		if err := l.d.o.Store.FinishThen(context.Background(), r, then); err != nil {
+		if err := l.d.o.Deliveries.FinishThen(context.Background(), r, then); err != nil {
 			then(err)
 		}
 	}
-	kept.Wait()
-	if len(queue) > 0 {
+	stored.Wait()
+	if len(queued) > 0 {
 		l.rowsAt(time.Now())
 	}
 }

@@ -8,14 +8,14 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// runReplays does bulk jobs, one step at a time, all in turn, until ctx ends. Their progress is in rows: a crash or
-// another node goes on from there.
+// runReplays runs the bulk replays, one step of each in turn, until ctx ends. Their progress is in rows: after a crash, or
+// on another node, they go on from there.
 func (d *Dispatcher) runReplays(ctx context.Context) {
 	look := time.NewTicker(d.o.Poll)
 	defer look.Stop()
 	for {
 		for busy := true; busy && ctx.Err() == nil; {
-			jobs, err := d.o.Store.RunningReplays(ctx)
+			jobs, err := d.o.Replays.RunningReplays(ctx)
 			if err != nil {
 				if ctx.Err() == nil {
 					d.o.Log.Warn("looking for replays failed; trying again", "error", err)
@@ -38,7 +38,7 @@ func (d *Dispatcher) runReplays(ctx context.Context) {
 
 // stepReplay does one step and says whether there is more.
 func (d *Dispatcher) stepReplay(ctx context.Context, job *hookyard.Replay) (more bool) {
-	hooks, done, err := d.o.Store.StepReplay(ctx, job, d.wanted(ctx, job))
+	hooks, done, err := d.o.Replays.StepReplay(ctx, job, d.wanted(ctx, job))
 	if err != nil {
 		if ctx.Err() == nil && !errors.Is(err, hookyard.ErrConflict) {
 			d.o.Log.Warn("a step of a replay failed; trying again", "replay", job.ID, "error", err)
@@ -49,10 +49,10 @@ func (d *Dispatcher) stepReplay(ctx context.Context, job *hookyard.Replay) (more
 	return !done
 }
 
-// wanted decides which events a job's hook is to get: those it wants by its own events and filter.
+// wanted says which events a replay's hook gets: those that its own events and filter ask for.
 func (d *Dispatcher) wanted(ctx context.Context, job *hookyard.Replay) func(*hookyard.Event) (bool, error) {
 	return func(e *hookyard.Event) (bool, error) {
-		h, err := d.o.Store.HookByKey(ctx, job.HookKey)
+		h, err := d.o.Hooks.HookByKey(ctx, job.HookKey)
 		if err != nil {
 			return false, err
 		}

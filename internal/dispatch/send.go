@@ -17,37 +17,33 @@ import (
 	"github.com/hookyard/hookyard/signature"
 )
 
-// send makes one attempt of a delivery and hands its result to the store. First attempt and hundredth retry are this
-// same way with another number.
+// send makes one attempt of a delivery and hands its result to the store. The first attempt and the hundredth differ in
+// nothing but the number.
 func (d *Dispatcher) send(l *lane, w *hookyard.Work) {
 	defer d.memory.Add(-w.Event.Size)
 	ctx := d.ctx
-	h, err := l.meet(ctx)
+	h, err := l.refreshHook(ctx)
 	if err != nil {
-		d.wait(l, w, err)
+		d.postpone(l, w, err)
 		return
 	}
-	if reason, off := h.IsOff(); off {
-		state := hookyard.Skipped
-		if h.Deleted {
-			state = hookyard.Canceled
-		}
+	if state, reason, off := endState(h); off {
 		d.finish(l, &hookyard.Result{Work: w, Decision: hookyard.Decision{State: state, Reason: reason}}, false)
 		return
 	}
 	attempt, outcome, err := d.attempt(ctx, h, w)
 	if err != nil {
-		d.wait(l, w, err)
+		d.postpone(l, w, err)
 		return
 	}
-	// cut off by our own stop: not the receiver's fault, and not counted
+	// cut off by our own stop: not the receiver's fault, so it does not count
 	if (ctx.Err() != nil || outcome.Kind == egress.KindCanceled) && !outcome.OK() {
 		d.finish(l, &hookyard.Result{Work: w,
 			Decision: hookyard.Decision{State: hookyard.Pending, Due: time.Now()}}, false)
 		return
 	}
 	now := attempt.StartedAt.Add(attempt.Duration)
-	decision, changed := l.ended(h, outcome, func(before hookyard.Health) hookyard.Decision {
+	decision, changed := l.recordOutcome(h, outcome, func(before hookyard.Health) hookyard.Decision {
 		dec := hookyard.Decide(h, before, w.Delivery.Tries+1, outcome, now, d.random())
 		if h.Ordered && dec.State == hookyard.Pending && dec.Due.After(dec.Health.RestUntil) {
 			dec.Health.RestUntil = dec.Due // the wait is the hook's: nothing may overtake
@@ -65,12 +61,12 @@ func (d *Dispatcher) send(l *lane, w *hookyard.Work) {
 	}
 	d.finish(l, r, h.Ordered)
 	if h.Ordered && decision.State == hookyard.Pending {
-		l.putBack() // what was taken after it must wait for it
+		l.putBack() // what was claimed with it must wait for it
 	}
 }
 
-// wait puts a delivery back that could not be sent for want of the database.
-func (d *Dispatcher) wait(l *lane, w *hookyard.Work, err error) {
+// postpone puts a delivery back that could not be sent because the database could not be read.
+func (d *Dispatcher) postpone(l *lane, w *hookyard.Work, err error) {
 	if d.ctx.Err() == nil {
 		d.o.Log.Error("what a delivery needs cannot be read; it waits", "delivery", w.Delivery.ID, "error", err)
 	}
@@ -85,73 +81,6 @@ func (d *Dispatcher) random() float64 {
 	return rand.Float64()
 }
 
-// finish hands a result to the store and, once it is committed, tells the lanes of what is due. An ordered lane waits
-// for the commit: what comes next must not be sent before this is known. A store that cannot be reached is tried again
-// until it can: the result is all there is to know that the receiver has the event.
-func (d *Dispatcher) finish(l *lane, r *hookyard.Result, wait bool) {
-	done := make(chan struct{})
-	d.work.Add(1)
-	var try func()
-	pause := 50 * time.Millisecond
-	then := func(err error) {
-		if retryable(err) {
-			d.o.Log.Warn("result of an attempt cannot be kept; trying again", "delivery", r.Work.Delivery.ID, "error",
-				err)
-			pause = min(pause*2, 5*time.Second)
-			time.AfterFunc(pause, try)
-			return
-		}
-		// the record is to blame: keep at least the state
-		if err != nil && !errors.Is(err, hookyard.ErrLost) && r.Attempt != nil {
-			d.o.Log.Error("record of an attempt was refused by the database", "delivery", r.Work.Delivery.ID, "error",
-				err)
-			r.Attempt, r.Meta = nil, nil
-			r.Decision.Reason = "the attempt's record was refused by the database"
-			go try() // not from here: this is the committer, which must not wait for itself
-			return
-		}
-		l.letGo(r.Work.Delivery.EventSeq)
-		d.after(l, r, err)
-		close(done)
-		d.work.Done()
-	}
-	try = func() {
-		if err := d.o.Store.FinishThen(context.WithoutCancel(d.ctx), r, then); err != nil {
-			d.o.Log.Error("result of an attempt is lost with the stop; the delivery will be repeated", "delivery",
-				r.Work.Delivery.ID, "error", err)
-			l.letGo(r.Work.Delivery.EventSeq)
-			close(done)
-			d.work.Done()
-		}
-	}
-	try()
-	if wait {
-		<-done
-	}
-}
-
-// retryable says whether the store failed for a reason that passes.
-func retryable(err error) bool { return errors.Is(err, hookyard.ErrUnavailable) }
-
-// after follows a committed result: rows that wait, and events that were made.
-func (d *Dispatcher) after(l *lane, r *hookyard.Result, err error) {
-	if err != nil {
-		d.o.Log.Warn("result of an attempt was refused", "delivery", r.Work.Delivery.ID, "error", err)
-		return
-	}
-	if r.Decision.State == hookyard.Pending {
-		l.rowsAt(r.Decision.Due)
-	}
-	if r.HookOff != "" {
-		d.Renew(l.key)
-	}
-	for _, routed := range r.Meta {
-		for i := range routed.Deliveries {
-			d.Wake(routed.Deliveries[i].HookKey)
-		}
-	}
-}
-
 // attempt shapes, signs and sends, and describes what happened. An error means that nothing was attempted, because the
 // database could not be asked.
 func (d *Dispatcher) attempt(ctx context.Context, h *hookyard.Hook, w *hookyard.Work) (*hookyard.Attempt,
@@ -160,8 +89,8 @@ func (d *Dispatcher) attempt(ctx context.Context, h *hookyard.Hook, w *hookyard.
 	a := &hookyard.Attempt{EventSeq: w.Delivery.EventSeq, HookKey: h.Key, N: w.Delivery.Attempts + 1,
 		StartedAt: started, URL: hookyard.MaskURL(h.URL)}
 	shaped, resourceKey, err := d.shape(ctx, h, w.Event)
-	if unread := (*unreadError)(nil); errors.As(err, &unread) {
-		return nil, hookyard.Outcome{}, unread.err
+	if failed := (*storeError)(nil); errors.As(err, &failed) {
+		return nil, hookyard.Outcome{}, failed.err
 	}
 	if err != nil {
 		a.Error, a.ErrorKind, a.Duration = hookyard.Clean(err.Error(), 1000), hookyard.KindShape, time.Since(started)
@@ -191,24 +120,24 @@ func (d *Dispatcher) attempt(ctx context.Context, h *hookyard.Hook, w *hookyard.
 	return a, o, nil
 }
 
-// unreadError is the database's, while something was shaped: it says nothing about the event or the hook.
-type unreadError struct{ err error }
+// storeError is an error of the database while an event is shaped. It says nothing about the event or the hook.
+type storeError struct{ err error }
 
-func (e *unreadError) Error() string { return e.err.Error() }
+func (e *storeError) Error() string { return e.err.Error() }
 
-func unread(err error) error {
+func fromStore(err error) error {
 	if err == nil || errors.Is(err, hookyard.ErrNotFound) {
 		return err
 	}
-	return &unreadError{err}
+	return &storeError{err}
 }
 
 // shape makes the body; for formats that talk in threads it brings the thread along.
 func (d *Dispatcher) shape(ctx context.Context, h *hookyard.Hook, e *hookyard.Event) (shaped format.Shaped,
 	resource string, err error) {
-	view, err := d.o.Store.ViewByKey(ctx, h.ProjectKey)
+	view, err := d.o.Hooks.ViewByKey(ctx, h.ProjectKey)
 	if err != nil {
-		return shaped, "", unread(err)
+		return shaped, "", fromStore(err)
 	}
 	if e.Body == nil && e.Size > 0 {
 		return shaped, "", errors.New("the event's bytes are past retention")
@@ -219,8 +148,8 @@ func (d *Dispatcher) shape(ctx context.Context, h *hookyard.Hook, e *hookyard.Ev
 	if err != nil || name != "googlechat" || shaped.Resource == "" {
 		return shaped, "", err
 	}
-	if in.Thread, err = d.o.Store.Thread(ctx, h.Key, shaped.Resource); err != nil || in.Thread == "" {
-		return shaped, shaped.Resource, unread(err)
+	if in.Thread, err = d.o.Threads.Thread(ctx, h.Key, shaped.Resource); err != nil || in.Thread == "" {
+		return shaped, shaped.Resource, fromStore(err)
 	}
 	again, err := format.Shape(name, in)
 	return again, shaped.Resource, err
@@ -231,7 +160,7 @@ func (d *Dispatcher) remember(ctx context.Context, h *hookyard.Hook, resource st
 	if thread == "" {
 		return
 	}
-	if err := d.o.Store.SetThread(ctx, h.Key, resource, thread); err != nil {
+	if err := d.o.Threads.SetThread(ctx, h.Key, resource, thread); err != nil {
 		d.o.Log.Warn("thread of a conversation cannot be kept", "hook", h.ID, "error", err)
 	}
 }
@@ -346,7 +275,7 @@ func (d *Dispatcher) metaEvents(ctx context.Context, h *hookyard.Hook, w *hookya
 	if w.Event.IsMeta() && dec.HookOff == "" || dec.State != hookyard.Failed && dec.HookOff == "" {
 		return nil
 	}
-	view, err := d.o.Store.ViewByKey(ctx, h.ProjectKey)
+	view, err := d.o.Hooks.ViewByKey(ctx, h.ProjectKey)
 	if err != nil {
 		return nil
 	}

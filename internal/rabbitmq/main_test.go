@@ -129,7 +129,8 @@ func newRig(t *testing.T, change func(*hookyard.Project)) *rig {
 	filter := func(*hookyard.Hook, *hookyard.Event) (bool, error) { return true, nil }
 	limits := hookyard.DefaultLimits()
 	limits.Body = 64 << 10
-	d := dispatch.New(dispatch.Options{Store: db, Client: client, Filter: filter, Log: log, Limits: limits,
+	d := dispatch.New(dispatch.Options{Hooks: db, Deliveries: db, Threads: db,
+		Replays: db, Client: client, Filter: filter, Log: log, Limits: limits,
 		Poll: 50 * time.Millisecond, Grace: time.Second})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

@@ -1,0 +1,150 @@
+package dispatch
+
+import (
+	"time"
+
+	"github.com/hookyard/hookyard"
+)
+
+// queue is the state of one hook's queue: what waits in memory, when more is due in rows, and how many workers are at it.
+// It decides what the workers do, and starts nothing itself: it reads no clock and takes no lock. Its lane does.
+type queue struct {
+	pace     pace
+	items    []hookyard.Work // from head on
+	head     int
+	reserved int       // places promised to deliveries that are being committed
+	workers  int       // running
+	sending  int       // of them, those with an attempt under way
+	rows     time.Time // when rows are due; zero: none that are known
+	loading  bool      // a worker is claiming rows
+	woken    bool      // rows were announced while it did
+}
+
+// step is what a worker does next.
+type step int
+
+const (
+	stepEnd  step = iota // return
+	stepLoad             // claim rows
+	stepSend             // make an attempt
+)
+
+// len is how many deliveries wait in memory.
+func (q *queue) len() int { return len(q.items) - q.head }
+
+// rowsDue says whether rows are known to be due.
+func (q *queue) rowsDue(now time.Time) bool { return !q.rows.IsZero() && !q.rows.After(now) }
+
+// reserve promises a place, unless there is no room or rows come first.
+func (q *queue) reserve(now time.Time) bool {
+	if q.len()+q.reserved >= laneQueue || q.loading || q.rowsDue(now) || q.pace.health.RestUntil.After(now) {
+		return false
+	}
+	q.reserved++
+	return true
+}
+
+// release gives a promised place back.
+func (q *queue) release() { q.reserved-- }
+
+// push fills a promised place.
+func (q *queue) push(w hookyard.Work) {
+	q.reserved--
+	q.items = append(q.items, w)
+}
+
+// pop takes the first of the queue, which must not be empty.
+func (q *queue) pop() *hookyard.Work {
+	item := q.items[q.head]
+	q.items[q.head] = hookyard.Work{} // the event can be collected
+	if q.head++; q.head >= 2*laneQueue {
+		q.items, q.head = append(q.items[:0], q.items[q.head:]...), 0
+	}
+	return &item
+}
+
+// takeAll empties the queue.
+func (q *queue) takeAll() []hookyard.Work {
+	all := q.items[q.head:]
+	q.items, q.head = nil, 0
+	return all
+}
+
+// announce notes that rows are due at t.
+func (q *queue) announce(t time.Time) {
+	q.woken = true
+	if q.rows.IsZero() || t.Before(q.rows) {
+		q.rows = t
+	}
+}
+
+// plan says how many workers to start now, and when to ask again if not before; zero means when something changes.
+func (q *queue) plan(now time.Time) (start int, again time.Time) {
+	if until := q.pace.quietUntil(); until.After(now) {
+		return 0, until
+	}
+	want := q.len()
+	switch {
+	case q.rowsDue(now):
+		if !q.loading {
+			want++
+		}
+	default:
+		again = q.rows
+	}
+	idle := q.workers - q.sending // they will take some of that
+	return max(0, min(want-idle, q.pace.workers()-q.workers)), again
+}
+
+// sent notes that a worker's attempt is over.
+func (q *queue) sent() { q.sending-- }
+
+// next tells a worker what to do. A worker that is told to end no longer counts. memoryFull says that the events of all
+// hooks fill the memory that there is for them.
+func (q *queue) next(now time.Time, memoryFull bool) (step, *hookyard.Work) {
+	switch {
+	case q.workers > q.pace.workers() || q.pace.quietUntil().After(now):
+		q.workers--
+		return stepEnd, nil
+	case !q.loading && q.rowsDue(now) && q.isLow(memoryFull):
+		q.loading, q.woken = true, false
+		return stepLoad, nil
+	case q.len() == 0:
+		q.items, q.head = q.items[:0], 0
+		q.workers--
+		return stepEnd, nil
+	case !q.pace.admit(now): // here and not with a slot in hand, which others want
+		q.workers--
+		return stepEnd, nil
+	}
+	q.sending++
+	return stepSend, q.pop()
+}
+
+// stop ends a worker whatever waits.
+func (q *queue) stop() { q.workers-- }
+
+// isLow says whether it is time to claim rows. An ordered hook gets none while something of it is claimed. When memory is
+// full each hook may still have what one claim brings.
+func (q *queue) isLow(memoryFull bool) bool {
+	switch {
+	case q.pace.ordered:
+		return q.len() == 0
+	case memoryFull:
+		return q.len() == 0 && q.workers == 1
+	}
+	return q.len() < claimRows/4
+}
+
+// loaded adds the rows that a worker claimed. more is when the next is due, or zero; rows that were announced since are
+// due at once, for more may have been read before them.
+func (q *queue) loaded(now time.Time, claimed []hookyard.Work, more time.Time) {
+	if q.woken && (more.IsZero() || more.After(now)) {
+		more = now
+	}
+	q.loading, q.rows = false, more
+	q.items = append(q.items, claimed...)
+}
+
+// loadFailed has the rows claimed later.
+func (q *queue) loadFailed(again time.Time) { q.loading, q.rows = false, again }

@@ -124,8 +124,8 @@ func New(o Options) *Dispatcher {
 	return d
 }
 
-// Run looks for due rows until ctx ends. Then it lets attempts under way end, within the grace, makes rows of what waits
-// in memory, and returns when everything it started has returned.
+// Run looks for due rows until ctx ends. Then it lets attempts under way end, within the grace, makes rows of what
+// waits in memory, and returns when everything it started has returned.
 func (d *Dispatcher) Run(ctx context.Context) error {
 	replays := sync.WaitGroup{}
 	replays.Go(func() { d.runReplays(ctx) })
@@ -164,9 +164,9 @@ func (d *Dispatcher) look(ctx context.Context) error {
 // reconcileEvery is how many polls lie between two looks at what this node holds.
 const reconcileEvery = 12
 
-// reconcile frees rows that are marked as this node's and that no lane has: those of a claim whose answer was lost, say.
-// suspects are the rows that the last call found. Only what is found twice is freed, because a delivery that is being
-// handed over looks the same. It returns the suspects for the next call.
+// reconcile frees rows that are marked as this node's and that no lane has: those of a claim whose answer was lost,
+// say. suspects are the rows that the last call found. Only what is found twice is freed, because a delivery that is
+// being handed over looks the same. It returns the suspects for the next call.
 func (d *Dispatcher) reconcile(ctx context.Context,
 	suspects map[hookyard.DeliveryKey]bool) map[hookyard.DeliveryKey]bool {
 	held, err := d.o.Deliveries.Held(ctx)
@@ -230,50 +230,6 @@ func (d *Dispatcher) lane(hookKey int64) *lane {
 	}
 	l, _ := d.lanes.LoadOrStore(hookKey, &lane{d: d, key: hookKey})
 	return l.(*lane)
-}
-
-// Reserve asks for a place in memory for a delivery of e to h that is about to be committed. When it returns true the
-// delivery must be committed as InMemory, and Push or Release must follow. When it returns false the delivery will be
-// claimed from its row, and Wake must follow the commit.
-func (d *Dispatcher) Reserve(h *hookyard.Hook, e *hookyard.Event) bool {
-	if h.Ordered || e.Size > bodyInMemory || h.EffectiveSchedule()[0] > 0 {
-		return false
-	}
-	if d.memory.Add(e.Size) > memoryBytes {
-		d.memory.Add(-e.Size)
-		return false
-	}
-	if !d.lane(h.Key).reserve() {
-		d.memory.Add(-e.Size)
-		return false
-	}
-	return true
-}
-
-// Push hands over a delivery for which Reserve returned true, after it was committed. The event must not change.
-func (d *Dispatcher) Push(delivery hookyard.Delivery, e *hookyard.Event) {
-	d.lane(delivery.HookKey).push(hookyard.Work{Delivery: delivery, Event: e})
-}
-
-// Release gives back a place for which Reserve returned true, when the commit failed.
-func (d *Dispatcher) Release(hookKey int64, e *hookyard.Event) {
-	d.memory.Add(-e.Size)
-	d.lane(hookKey).release()
-}
-
-// Wake says that hooks have new rows, or changed. It never blocks.
-func (d *Dispatcher) Wake(hookKeys ...int64) {
-	now := time.Now()
-	for _, key := range hookKeys {
-		d.lane(key).rowsAt(now)
-	}
-}
-
-// HookChanged says that a hook was changed: what was remembered of its failures is dropped, and its rows are looked at.
-func (d *Dispatcher) HookChanged(hookKey int64) {
-	l := d.lane(hookKey)
-	l.forget()
-	l.rowsAt(time.Now())
 }
 
 // WakeReplays says that there is a new bulk job.

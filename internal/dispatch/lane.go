@@ -19,6 +19,50 @@ type lane struct {
 	timer *time.Timer        // schedules when the queue asked for it
 }
 
+// Reserve asks for a place in memory for a delivery of e to h that is about to be committed. When it returns true the
+// delivery must be committed as InMemory, and Push or Release must follow. When it returns false the delivery will be
+// claimed from its row, and Wake must follow the commit.
+func (d *Dispatcher) Reserve(h *hookyard.Hook, e *hookyard.Event) bool {
+	if h.Ordered || e.Size > bodyInMemory || h.EffectiveSchedule()[0] > 0 {
+		return false
+	}
+	if d.memory.Add(e.Size) > memoryBytes {
+		d.memory.Add(-e.Size)
+		return false
+	}
+	if !d.lane(h.Key).reserve() {
+		d.memory.Add(-e.Size)
+		return false
+	}
+	return true
+}
+
+// Push hands over a delivery for which Reserve returned true, after it was committed. The event must not change.
+func (d *Dispatcher) Push(delivery hookyard.Delivery, e *hookyard.Event) {
+	d.lane(delivery.HookKey).push(hookyard.Work{Delivery: delivery, Event: e})
+}
+
+// Release gives back a place for which Reserve returned true, when the commit failed.
+func (d *Dispatcher) Release(hookKey int64, e *hookyard.Event) {
+	d.memory.Add(-e.Size)
+	d.lane(hookKey).release()
+}
+
+// Wake says that hooks have new rows, or changed. It never blocks.
+func (d *Dispatcher) Wake(hookKeys ...int64) {
+	now := time.Now()
+	for _, key := range hookKeys {
+		d.lane(key).rowsAt(now)
+	}
+}
+
+// HookChanged says that a hook was changed: what was remembered of its failures is dropped, and its rows are looked at.
+func (d *Dispatcher) HookChanged(hookKey int64) {
+	l := d.lane(hookKey)
+	l.forget()
+	l.rowsAt(time.Now())
+}
+
 // reserve asks for a place in memory.
 func (l *lane) reserve() bool {
 	l.mu.Lock()
@@ -182,8 +226,8 @@ func (l *lane) load() {
 	l.schedule()
 }
 
-// orderedClaimRows is how many deliveries of an ordered hook are claimed at once. They are sent one after the other, and
-// put back when one fails.
+// orderedClaimRows is how many deliveries of an ordered hook are claimed at once. They are sent one after the other,
+// and put back when one fails.
 const orderedClaimRows = 16
 
 // claim claims due rows and returns when the next are due, or zero.

@@ -8,8 +8,8 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// pace is how fast a hook may be sent to: what is known of its health, its rate, and how many attempts may be under way.
-// It reads no clock and takes no lock. The zero pace has not seen its hook yet.
+// pace is how fast a hook may be sent to: what is known of its health, its rate, and how many attempts may be under
+// way. It reads no clock and takes no lock. The zero pace has not seen its hook yet.
 type pace struct {
 	known    bool  // refresh was called
 	revision int64 // of the hook, at that time

@@ -6,8 +6,8 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// queue is the state of one hook's queue: what waits in memory, when more is due in rows, and how many workers are at it.
-// It decides what the workers do, and starts nothing itself: it reads no clock and takes no lock. Its lane does.
+// queue is the state of one hook's queue: what waits in memory, when more is due in rows, and how many workers are at
+// it. It decides what the workers do, and starts nothing itself: it reads no clock and takes no lock. Its lane does.
 type queue struct {
 	pace     pace
 	items    []hookyard.Work // from head on
@@ -124,8 +124,8 @@ func (q *queue) next(now time.Time, memoryFull bool) (step, *hookyard.Work) {
 // stop ends a worker whatever waits.
 func (q *queue) stop() { q.workers-- }
 
-// isLow says whether it is time to claim rows. An ordered hook gets none while something of it is claimed. When memory is
-// full each hook may still have what one claim brings.
+// isLow says whether it is time to claim rows. An ordered hook gets none while something of it is claimed. When memory
+// is full each hook may still have what one claim brings.
 func (q *queue) isLow(memoryFull bool) bool {
 	switch {
 	case q.pace.ordered:

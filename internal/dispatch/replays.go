@@ -8,8 +8,8 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// runReplays runs the bulk replays, one step of each in turn, until ctx ends. Their progress is in rows: after a crash, or
-// on another node, they go on from there.
+// runReplays runs the bulk replays, one step of each in turn, until ctx ends. Their progress is in rows: after a crash,
+// or on another node, they go on from there.
 func (d *Dispatcher) runReplays(ctx context.Context) {
 	look := time.NewTicker(d.o.Poll)
 	defer look.Stop()

@@ -268,8 +268,8 @@ func (d *Dispatcher) publish(ctx context.Context, h *hookyard.Hook, e *hookyard.
 	return d.o.Broker.Send(ctx, h, e.Type, flat, shaped.ContentType, shaped.Body)
 }
 
-// metaEvents returns the events about a hook that was switched off or a delivery that was given up. There are none about
-// a failed delivery of such an event, and those about failed deliveries are made only when a hook wants them.
+// metaEvents returns the events about a hook that was switched off or a delivery that was given up. There are none
+// about a failed delivery of such an event, and those about failed deliveries are made only when a hook wants them.
 func (d *Dispatcher) metaEvents(ctx context.Context, h *hookyard.Hook, w *hookyard.Work,
 	dec hookyard.Decision) []*hookyard.RoutedEvent {
 	if w.Event.IsMeta() && dec.HookOff == "" || dec.State != hookyard.Failed && dec.HookOff == "" {

@@ -59,8 +59,9 @@ func New(o Options) *Ingest {
 	return &Ingest{o: o, refusals: rate.NewLimiter(20, 100), large: newLargeBodies(o.Limits.Body)}
 }
 
-// Accept routes an event of a project and stores it with its deliveries. When it returns nil the event is committed, and
-// its deliveries will be sent; the event must not change any more. A duplicate is not an error: the receipt says so.
+// Accept routes an event of a project and stores it with its deliveries. When it returns nil the event is committed,
+// and its deliveries will be sent; the event must not change any more. A duplicate is not an error: the receipt says
+// so.
 func (in *Ingest) Accept(ctx context.Context, view *hookyard.View, e *hookyard.Event) (hookyard.Receipt, error) {
 	started := time.Now()
 	r := in.route(view, e, nil)

@@ -59,7 +59,8 @@ var (
 	seenTable = newTable("seen", "project_key:i source:s dedup:s event_id:s time:i")
 )
 
-// applyAccepts writes the events of a batch: the rows that tell duplicates, then the numbers, then events and deliveries.
+// applyAccepts writes the events of a batch: the rows that tell duplicates, then the numbers, then events and
+// deliveries.
 func (t *sharedTx) applyAccepts(ctx context.Context) error {
 	if len(t.accepts) == 0 {
 		return nil

@@ -292,8 +292,8 @@ func (db *DB) EndPending(ctx context.Context, hookKey int64, state hookyard.Stat
 	return int(n), err
 }
 
-// Lag returns, by the hook's key, how long the oldest delivery that is due has been waiting to be claimed. Ordered hooks
-// are left out: their deliveries wait for one another.
+// Lag returns, by the hook's key, how long the oldest delivery that is due has been waiting to be claimed. Ordered
+// hooks are left out: their deliveries wait for one another.
 func (db *DB) Lag(ctx context.Context, now time.Time) (map[int64]time.Duration, error) {
 	backlog, err := db.Backlog(ctx)
 	if err != nil {

@@ -10,9 +10,9 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// Finish stores an attempt and what was decided from it, in one transaction shared with others: the delivery's state, the
-// hook's health, and the events about them. It returns [hookyard.ErrLost] as described there; the attempt is stored all
-// the same.
+// Finish stores an attempt and what was decided from it, in one transaction shared with others: the delivery's state,
+// the hook's health, and the events about them. It returns [hookyard.ErrLost] as described there; the attempt is stored
+// all the same.
 func (db *DB) Finish(ctx context.Context, r *hookyard.Result) error {
 	done := make(chan error, 1)
 	if err := db.FinishThen(ctx, r, func(err error) { done <- err }); err != nil {
@@ -128,9 +128,9 @@ func (t *sharedTx) updateOneByOne(ctx context.Context, ops []*finishOp, v []any)
 	return nil
 }
 
-// updateTogether suits PostgreSQL: one round trip for all. The conditions on state and node are written so that no index
-// fits them: on a table without statistics the planner takes the index of what is pending for a good way in, and walks
-// all of it for every row.
+// updateTogether suits PostgreSQL: one round trip for all. The conditions on state and node are written so that no
+// index fits them: on a table without statistics the planner takes the index of what is pending for a good way in, and
+// walks all of it for every row.
 func (t *sharedTx) updateTogether(ctx context.Context, ops []*finishOp, v []any) error {
 	args := (&rowSet{table: finishTable, values: v}).arrays()
 	rows, err := t.stmts.conn.QueryContext(ctx, `update deliveries d set state = v.state, reason = v.reason, due = v.due, node = 0,
@@ -159,8 +159,8 @@ func (t *sharedTx) updateTogether(ctx context.Context, ops []*finishOp, v []any)
 	return rows.Err()
 }
 
-// insertAttempts stores the attempts, also those of deliveries that this node has lost: a request was made. When another
-// node has stored an attempt of that number, its record stands.
+// insertAttempts stores the attempts, also those of deliveries that this node has lost: a request was made. When
+// another node has stored an attempt of that number, its record stands.
 func (t *sharedTx) insertAttempts(ctx context.Context, ops []*finishOp) error {
 	v := t.stmts.values[:0]
 	for _, o := range ops {

@@ -9,8 +9,8 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// op is what one caller wants done in a transaction. It may be run more than once: when a batch fails it is run again in
-// smaller batches, until the op to blame stands alone.
+// op is what one caller wants done in a transaction. It may be run more than once: when a batch fails it is run again
+// in smaller batches, until the op to blame stands alone.
 type op interface {
 	end(err error) // tells the caller, once; nil means committed
 }
@@ -125,9 +125,9 @@ func (g *group) run() {
 // busyBatch is the size from which a batch counts as a crowd.
 const busyBatch = 8
 
-// In a crowd the group waits for more ops, in steps, as long as each step brings some and until there are as many as the
-// last time: every caller waits a little longer, and all together cost fewer commits. Callers who come one by one do
-// not wait at all.
+// In a crowd the group waits for more ops, in steps, as long as each step brings some and until there are as many as
+// the last time: every caller waits a little longer, and all together cost fewer commits. Callers who come one by one
+// do not wait at all.
 const (
 	lingerStep  = 500 * time.Microsecond
 	lingerSteps = 6
@@ -188,8 +188,8 @@ func (g *group) do(batch []op) {
 const maxConflicts = 5
 
 // commit runs a batch in one transaction. When an op is to blame for a failure it halves the batch, so that this op
-// fails alone and the others are committed. Otherwise it tries again, once after a lost connection and a few times after
-// a conflict, or fails all.
+// fails alone and the others are committed. Otherwise it tries again, once after a lost connection and a few times
+// after a conflict, or fails all.
 func (g *group) commit(batch []op, tries int) {
 	err := g.tx.run(batch)
 	if err == nil {

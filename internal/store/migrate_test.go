@@ -12,8 +12,8 @@ import (
 	"github.com/hookyard/hookyard/internal/store/storetest"
 )
 
-// TestOldQueues opens a database of version 3, where the due of an ordered hook's delivery was the seq of its event. Both
-// kinds of hooks must get what they were owed, in their order.
+// TestOldQueues opens a database of version 3, where the due of an ordered hook's delivery was the seq of its event.
+// Both kinds of hooks must get what they were owed, in their order.
 func TestOldQueues(t *testing.T) {
 	t.Parallel()
 	storetest.EachDSN(t, func(t *testing.T, dsn string) {

@@ -50,10 +50,10 @@ func freeTaken(ctx context.Context, c conn) error {
 // Run keeps the node alive and the database in shape until ctx ends: heartbeats, dead nodes, what other nodes say and
 // do, checkpoints. Faults of the database are logged and tried again.
 func (db *DB) Run(ctx context.Context) error {
-	var hearing sync.WaitGroup
-	defer hearing.Wait()
+	var listening sync.WaitGroup
+	defer listening.Wait()
 	if db.listen != nil {
-		hearing.Go(func() { db.hear(ctx) })
+		listening.Go(func() { db.listenToNodes(ctx) })
 	}
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()

@@ -41,8 +41,8 @@ type DB struct {
 	finishes *group // and claims; the same as accepts where one connection writes
 	opened   time.Time
 
-	tell  teller
-	peers atomic.Bool // other nodes are alive
+	notifier notifier
+	peers    atomic.Bool // other nodes are alive
 
 	onCommit atomic.Pointer[func(projectKey int64)]
 	onChange atomic.Pointer[func()]
@@ -95,7 +95,7 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	if err := db.register(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("register node: %w", err), db.close())
 	}
-	if err := db.openTeller(ctx); err != nil {
+	if err := db.openNotifier(ctx); err != nil {
 		return nil, errors.Join(err, db.close())
 	}
 	db.accepts = newGroup(&sharedTx{db: db}, o.Log, o.MaxBatch)

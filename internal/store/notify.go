@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// Nodes on one PostgreSQL tell each other what they committed, by its LISTEN and NOTIFY, so that listeners elsewhere
-// are woken at once and changes of the configuration hold everywhere at once. Nothing depends on it: whoever misses a
-// message looks for itself within a second.
+// Nodes on one PostgreSQL notify each other of what they committed, by its LISTEN and NOTIFY, so that listeners on
+// other nodes are woken at once and changes of the configuration take effect everywhere at once. Nothing depends on it:
+// a node that misses a message looks for itself within a second.
 
-// teller sends messages to the other nodes. It is the zero value where there are none.
-type teller struct {
+// notifier sends messages to the other nodes. The zero notifier sends none.
+type notifier struct {
 	channel string // "" on SQLite
 }
 
@@ -24,8 +24,8 @@ const messageKeys = 300
 // configChanged is the message of a change of the configuration, in the place of projects.
 const configChanged = "config"
 
-// openTeller names the channel by the schema: others in the same database have their own.
-func (db *DB) openTeller(ctx context.Context) error {
+// openNotifier names the channel by the schema: another hookyard in the same database has its own.
+func (db *DB) openNotifier(ctx context.Context) error {
 	if db.listen == nil {
 		return nil
 	}
@@ -35,13 +35,13 @@ func (db *DB) openTeller(ctx context.Context) error {
 	}
 	sum := fnv.New64a()
 	_, _ = sum.Write([]byte(schema))
-	db.tell.channel = fmt.Sprintf("hookyard_%016x", sum.Sum64())
+	db.notifier.channel = fmt.Sprintf("hookyard_%016x", sum.Sum64())
 	return nil
 }
 
-// message is what this node has to say; "" when nobody else is there to hear it.
+// message is what this node sends; "" when no other node is there.
 func (db *DB) message(text string) string {
-	if db.tell.channel == "" || !db.peers.Load() {
+	if db.notifier.channel == "" || !db.peers.Load() {
 		return ""
 	}
 	return strconv.FormatInt(db.node, 10) + " " + text
@@ -57,7 +57,7 @@ func projectsOf(ops []*acceptOp) string {
 			continue
 		}
 		if n++; n > messageKeys {
-			break // the others look for themselves
+			break // the other nodes look for themselves
 		}
 		last = key
 		b.WriteString(strconv.FormatInt(key, 10))
@@ -72,18 +72,18 @@ func (db *DB) notify(ctx context.Context, c conn, text string) error {
 	if m == "" {
 		return nil
 	}
-	_, err := c.ExecContext(ctx, "select pg_notify($1, $2)", db.tell.channel, m)
+	_, err := c.ExecContext(ctx, "select pg_notify($1, $2)", db.notifier.channel, m)
 	return err
 }
 
-// hear takes the other nodes' messages until ctx ends.
-func (db *DB) hear(ctx context.Context) {
+// listenToNodes receives the other nodes' messages until ctx ends.
+func (db *DB) listenToNodes(ctx context.Context) {
 	for ctx.Err() == nil {
-		err := db.listen(ctx, db.tell.channel, func(message string) { db.heard(ctx, message) })
+		err := db.listen(ctx, db.notifier.channel, func(message string) { db.received(ctx, message) })
 		if ctx.Err() != nil {
 			return
 		}
-		db.log.Warn("the other nodes cannot be heard; trying again", "error", err)
+		db.log.Warn("listening to the other nodes failed; trying again", "error", err)
 		select {
 		case <-ctx.Done():
 		case <-time.After(2 * time.Second):
@@ -91,7 +91,8 @@ func (db *DB) hear(ctx context.Context) {
 	}
 }
 
-func (db *DB) heard(ctx context.Context, message string) {
+// received acts on a message of another node.
+func (db *DB) received(ctx context.Context, message string) {
 	from, text, _ := strings.Cut(message, " ")
 	if from == strconv.FormatInt(db.node, 10) {
 		return

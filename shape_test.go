@@ -87,7 +87,6 @@ var unshaped = map[string]bool{
 	"internal/app":      true,
 	"internal/bin":      true,
 	"internal/dispatch": true,
-	"internal/gitpush":  true,
 	"internal/ingest":   true,
 	"internal/rabbitmq": true,
 	"internal/relay":    true,

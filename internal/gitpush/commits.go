@@ -13,22 +13,22 @@ import (
 	"time"
 )
 
-// Time that parts of the reading may take which the push can do without.
+// Limits on the time of optional parts of reading a push.
 const (
 	countTime = 2 * time.Second  // counting the commits of a push that has too many to list
 	filesTime = 10 * time.Second // finding the files that commits touched
 )
 
-// Bytes of what strangers write, each of which could be gigabytes.
+// Limits on texts in commits, in bytes. Each could be gigabytes.
 const (
 	maxMessage = 256 << 10
 	maxName    = 1000
 	maxPath    = 4096
 )
 
-// look finds the push's commits: of refs that moved, what their new values have and none of the earlier values of
-// this push had; of new refs, what no other ref has.
-func (r *reader) look(ctx context.Context, p *Push) error {
+// commits reads the commits of the push: those reachable from a moved ref but not from an earlier value of a ref in
+// this push, and those reachable from a new ref but not from any other ref.
+func (r *reader) commits(ctx context.Context, p *Push) error {
 	if err := r.follow(ctx); err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (r *reader) look(ctx context.Context, p *Push) error {
 		}
 		distinct = slices.Concat(newest, fresh)
 	}
-	ids := slices.Concat(newest, rest) // the made may have moved ones among their ancestors, not the other way round
+	ids := slices.Concat(newest, rest) // a moved commit can be an ancestor of a new one, but not vice versa
 	if p.CommitsTruncated = more1 || more2 || len(ids) > r.o.MaxCommits; p.CommitsTruncated {
 		ids = ids[:min(len(ids), r.o.MaxCommits)]
 		n1, ok1 := r.count(ctx, made, slices.Concat(known, moved))
@@ -75,11 +75,11 @@ func (r *reader) look(ctx context.Context, p *Push) error {
 	return r.fill(ctx, p, ids, distinct)
 }
 
-// follow finds the commits that the new values come to.
+// follow resolves the new values of the refs to commits.
 func (r *reader) follow(ctx context.Context) error {
 	var ask strings.Builder
 	for i := range r.updates {
-		ask.WriteString(r.updates[i].after + "^{commit}\n") // of zeros: missing
+		ask.WriteString(r.updates[i].after + "^{commit}\n") // zeros give "missing"
 	}
 	out, err := r.run(ctx, strings.NewReader(ask.String()), "cat-file", "--batch-check=%(objectname)")
 	if err != nil {
@@ -93,7 +93,7 @@ func (r *reader) follow(ctx context.Context) error {
 	return nil
 }
 
-// otherRefs reads what the refs of the repository point to.
+// otherRefs reads the values of the refs that were not pushed, and of the branches.
 func (r *reader) otherRefs(ctx context.Context) error {
 	pushed := make(map[string]bool, len(r.updates))
 	for i := range r.updates {
@@ -121,8 +121,8 @@ func (r *reader) otherRefs(ctx context.Context) error {
 		})
 }
 
-// list returns the commits that tips have and not does not, newest first and no parent before its child. When there are
-// too many, more is true and the newest by date are returned: sorting them would mean to walk through all of history.
+// list returns the commits reachable from tips but not from not, newest first and children before parents. If there are
+// too many, more is true and the result is the newest by date: sorting them would need the whole history.
 func (r *reader) list(ctx context.Context, tips, not []string) (ids []string, more bool, err error) {
 	if len(tips) == 0 {
 		return nil, false, nil
@@ -144,6 +144,8 @@ func (r *reader) list(ctx context.Context, tips, not []string) (ids []string, mo
 	return lines(out), false, nil
 }
 
+// count returns the number of commits reachable from tips but not from not. It returns false if counting takes too
+// long.
 func (r *reader) count(ctx context.Context, tips, not []string) (n int, ok bool) {
 	if len(tips) == 0 {
 		return 0, true
@@ -158,6 +160,7 @@ func (r *reader) count(ctx context.Context, tips, not []string) (n int, ok bool)
 	return n, err == nil
 }
 
+// revisions returns the input of git rev-list --stdin.
 func revisions(tips, not []string) io.Reader {
 	var b bytes.Buffer
 	for _, hash := range tips {
@@ -169,7 +172,8 @@ func revisions(tips, not []string) io.Reader {
 	return &b
 }
 
-// fill reads the commits, newest first, and puts them into the push as far as its bytes allow, oldest first.
+// fill reads the commits with the given ids, newest first, and adds as many as fit to the push, oldest first. distinct
+// lists those that no ref contained before.
 func (r *reader) fill(ctx context.Context, p *Push, ids, distinct []string) error {
 	head := r.updates[r.subject()].commit
 	all := ids
@@ -200,7 +204,8 @@ func (r *reader) fill(ctx context.Context, p *Push, ids, distinct []string) erro
 	for i := range listed {
 		if left = shrink(&listed[i], left); left < 0 {
 			listed = listed[:i]
-			p.CommitsTruncated, p.TotalCommits = true, cmp.Or(p.TotalCommits, len(ids))
+			p.CommitsTruncated = true
+			p.TotalCommits = cmp.Or(p.TotalCommits, len(ids))
 			break
 		}
 	}
@@ -209,20 +214,24 @@ func (r *reader) fill(ctx context.Context, p *Push, ids, distinct []string) erro
 	return nil
 }
 
-// shrink drops a commit's files when it would take more than a quarter of what is left, and returns what is left then.
+// shrink drops the files of a commit that would take more than a quarter of the remaining bytes. It returns the bytes
+// that remain after the commit.
 func shrink(c *Commit, left int) int {
 	if size(c) > left/4 && len(c.Added)+len(c.Removed)+len(c.Modified) > 0 {
-		c.Added, c.Removed, c.Modified, c.FilesTruncated = []string{}, []string{}, []string{}, true
+		c.Added = []string{}
+		c.Removed = []string{}
+		c.Modified = []string{}
+		c.FilesTruncated = true
 	}
 	return left - size(c)
 }
 
 func size(c *Commit) int {
-	b, _ := json.Marshal(c) // of strings: cannot fail
+	b, _ := json.Marshal(c) // only strings: cannot fail
 	return len(b)
 }
 
-// read reads what commits say of themselves. Git puts the text into UTF-8 where a commit names its encoding.
+// read reads the commits, without their files. Git converts text to UTF-8 if a commit names its encoding.
 func (r *reader) read(ctx context.Context, ids []string) ([]Commit, error) {
 	out := make([]Commit, 0, len(ids))
 	args := []string{"log", "--no-walk=unsorted", "--stdin", "-z", "-s", "--no-color", "--no-notes",
@@ -231,8 +240,8 @@ func (r *reader) read(ctx context.Context, ids []string) ([]Commit, error) {
 	err := r.stream(ctx, revisions(ids, nil), args, func(b *bufio.Reader) error {
 		for {
 			var f [9]string
-			for i, max := range [9]int{64, 64, 64 << 10, maxName, maxName, maxName, maxName, 100, maxMessage} {
-				s, err := token(b, max)
+			for i, limit := range [9]int{64, 64, 64 << 10, maxName, maxName, maxName, maxName, 100, maxMessage} {
+				s, err := token(b, limit)
 				if err == io.EOF && i == 0 {
 					return nil
 				}
@@ -247,19 +256,20 @@ func (r *reader) read(ctx context.Context, ids []string) ([]Commit, error) {
 	return out, err
 }
 
+// commit returns the commit with the fields of read's format.
 func (r *reader) commit(f [9]string) Commit {
 	parent, _, _ := strings.Cut(f[2], " ")
 	c := Commit{ID: f[0], TreeID: f[1], parent: parent, Author: Person{f[3], f[4]}, Committer: Person{f[5], f[6]},
 		Timestamp: f[7], Message: f[8],
 		URL: r.o.URL + "/commit/" + f[0], Added: []string{}, Removed: []string{}, Modified: []string{}}
 	if _, err := time.Parse(time.RFC3339, c.Timestamp); err != nil {
-		c.Timestamp = "1970-01-01T00:00:00Z" // some histories have dates that are none
+		c.Timestamp = "1970-01-01T00:00:00Z" // some histories contain invalid dates
 	}
 	return c
 }
 
-// files finds the files that each commit touched, against its first parent. It ends when time or room is up; the
-// commits it did not come to, or not to the end of, say so.
+// files reads the files that each commit changed relative to its first parent. It stops when time or space runs out and
+// marks the incomplete commits.
 func (r *reader) files(ctx context.Context, commits []Commit) {
 	ctx, cancel := context.WithTimeout(ctx, filesTime)
 	defer cancel()
@@ -271,7 +281,8 @@ func (r *reader) files(ctx context.Context, commits []Commit) {
 	}
 	args := []string{"diff-tree", "--stdin", "-z", "-r", "--root", "--always", "--no-renames", "--name-status",
 		"--no-ext-diff"}
-	done, room := -1, r.o.MaxBytes
+	current := -1
+	room := r.o.MaxBytes
 	err := r.stream(ctx, &ask, args, func(b *bufio.Reader) error {
 		for {
 			word, err := token(b, 64)
@@ -282,34 +293,35 @@ func (r *reader) files(ctx context.Context, commits []Commit) {
 				return err
 			}
 			if i, ok := at[word]; ok {
-				done = i
+				current = i
 				continue
 			}
 			path, err := token(b, maxPath)
-			if err != nil || done < 0 {
+			if err != nil || current < 0 {
 				return cmp.Or(err, io.ErrUnexpectedEOF)
 			}
 			if room -= len(path) + 3; room < 0 {
 				return io.ErrShortBuffer
 			}
-			commits[done].touch(word, text(path))
+			commits[current].touch(word, text(path))
 		}
 	})
 	if err == nil {
 		return
 	}
-	for i := max(done, 0); i < len(commits); i++ {
+	for i := max(current, 0); i < len(commits); i++ {
 		commits[i].FilesTruncated = true
 	}
 }
 
+// touch adds a path to the list for its status.
 func (c *Commit) touch(status, path string) {
 	switch status {
 	case "A":
 		c.Added = append(c.Added, path)
 	case "D":
 		c.Removed = append(c.Removed, path)
-	default: // M, and T when a file became a link
+	default: // M, or T for a file that became a link
 		c.Modified = append(c.Modified, path)
 	}
 }

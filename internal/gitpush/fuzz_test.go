@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// FuzzLines reads back every line that was taken.
+// FuzzLines formats every accepted line again.
 func FuzzLines(f *testing.F) {
 	one := strings.Repeat("1", 40)
 	for _, s := range []string{
@@ -33,14 +33,14 @@ func FuzzLines(f *testing.F) {
 			if !strings.Contains(in, fmt.Sprintf("%s %s %s", u.before, u.after, u.ref)) || u.created() && u.deleted() {
 				t.Fatalf("%+v is not in %q", u, in)
 			}
-			if len(u.before) < 40 || strings.ContainsAny(u.ref, " \n\x00") { // what follows relies on it
+			if len(u.before) < 40 || strings.ContainsAny(u.ref, " \n\x00") { // later code relies on it
 				t.Fatalf("%+v", u)
 			}
 		}
 	})
 }
 
-// FuzzToken holds the reader of NUL-ended words against splitting.
+// FuzzToken compares token with splitting the input.
 func FuzzToken(f *testing.F) {
 	f.Add("a\x00b\x00", 10)
 	f.Add("a\x00\x00b", 1)

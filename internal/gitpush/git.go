@@ -13,15 +13,15 @@ import (
 	"time"
 )
 
-// git runs the git program on one repository.
+// git runs the program git in one repository.
 type git struct {
-	dir     string   // the repository proper (.git, or the bare folder)
-	environ []string // of the programs it runs
+	dir     string   // the Git directory: .git, or the bare repository
+	environ []string // for the program
 }
 
-// newGit cleans the environment. A hook inherits variables that say where its objects are (GIT_QUARANTINE_PATH,
-// GIT_OBJECT_DIRECTORY), that trace, or that come from whoever pushes over a local path; nothing of it may change what
-// we read. Replaced objects are not followed: the receiver has none of our replacements.
+// newGit returns a git with a clean environment. A hook inherits variables that locate its objects
+// (GIT_QUARANTINE_PATH, GIT_OBJECT_DIRECTORY), that enable tracing, or that the pusher set when pushing over a local
+// path. They must not affect what is read. Replacements of objects are ignored, because receivers do not have them.
 func newGit(dir string, environ []string) git {
 	keep := []string{"GIT_EXEC_PATH", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"}
 	clean := slices.DeleteFunc(slices.Clone(environ), func(v string) bool {
@@ -32,10 +32,10 @@ func newGit(dir string, environ []string) git {
 		"GIT_TERMINAL_PROMPT=0", "LC_ALL=C")}
 }
 
-// maxOutput bounds what is read of one program into memory.
+// maxOutput bounds the output of one command that is read into memory.
 const maxOutput = 64 << 20
 
-// run returns what git prints, as far as maxOutput.
+// run returns the output of a command, up to maxOutput.
 func (g git) run(ctx context.Context, stdin io.Reader, args ...string) ([]byte, error) {
 	var out []byte
 	err := g.stream(ctx, stdin, args, func(r *bufio.Reader) (err error) {
@@ -45,19 +45,21 @@ func (g git) run(ctx context.Context, stdin io.Reader, args ...string) ([]byte, 
 	return out, err
 }
 
-// errEnough ends a stream early, and is not an error.
+// errEnough is returned by the function passed to stream to end it early without an error.
 var errEnough = errors.New("enough")
 
-// stream runs git and gives f what it prints. When f returns, git is stopped if it has not ended by itself. A failure
-// of git has what it said in its text.
+// stream runs a command and passes its output to f. If f returns an error, the command is killed. The error of a failed
+// command contains what it printed to stderr.
 func (g git) stream(ctx context.Context, stdin io.Reader, args []string, f func(*bufio.Reader) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "git", args...)
-	cmd.Dir, cmd.Env, cmd.Stdin = g.dir, g.environ, stdin
+	cmd.Dir = g.dir
+	cmd.Env = g.environ
+	cmd.Stdin = stdin
 	cmd.WaitDelay = time.Second
-	var said tail
-	cmd.Stderr = &said
+	var stderr head
+	cmd.Stderr = &stderr
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -76,18 +78,18 @@ func (g git) stream(ctx context.Context, stdin io.Reader, args []string, f func(
 	case err != nil && ctx.Err() == nil, failed == nil:
 		return err
 	}
-	return fmt.Errorf("git %s: %w: %s", args[0], failed, bytes.TrimSpace(said))
+	return fmt.Errorf("git %s: %w: %s", args[0], failed, bytes.TrimSpace(stderr))
 }
 
-// tail keeps the first bytes that are written to it.
-type tail []byte
+// head stores the first bytes written to it.
+type head []byte
 
-func (t *tail) Write(b []byte) (int, error) {
+func (t *head) Write(b []byte) (int, error) {
 	*t = append(*t, b[:min(len(b), max(0, 500-len(*t)))]...)
 	return len(b), nil
 }
 
-// exitCode returns git's exit status, or -1 when it did not exit.
+// exitCode returns the exit status of git, or -1 if it did not exit.
 func exitCode(err error) int {
 	var e *exec.ExitError
 	if errors.As(err, &e) {
@@ -96,8 +98,9 @@ func exitCode(err error) int {
 	return -1
 }
 
-// token reads up to the next NUL and keeps at most max bytes of it. The error is io.EOF only when nothing is left.
-func token(r *bufio.Reader, max int) (string, error) {
+// token reads up to the next NUL and returns at most limit bytes of it. The error is io.EOF only if there is no more
+// input.
+func token(r *bufio.Reader, limit int) (string, error) {
 	var kept []byte
 	for n := 0; ; n++ {
 		b, err := r.ReadSlice(0)
@@ -105,7 +108,7 @@ func token(r *bufio.Reader, max int) (string, error) {
 		if end {
 			b = b[:len(b)-1]
 		}
-		kept = append(kept, b[:min(len(b), max-len(kept))]...)
+		kept = append(kept, b[:min(len(b), limit-len(kept))]...)
 		switch {
 		case end, err == io.EOF && (n > 0 || len(b) > 0):
 			return string(kept), nil
@@ -115,5 +118,5 @@ func token(r *bufio.Reader, max int) (string, error) {
 	}
 }
 
-// lines splits text into its lines.
+// lines returns the lines of a text.
 func lines(b []byte) []string { return strings.Split(strings.TrimRight(string(b), "\n"), "\n") }

@@ -6,7 +6,7 @@ import (
 	"github.com/google/go-github/v75/github"
 )
 
-// TestForGitHubsReceivers gives events to a receiver made for GitHub.
+// TestForGitHubsReceivers parses events with a library for receivers of GitHub's webhooks.
 func TestForGitHubsReceivers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

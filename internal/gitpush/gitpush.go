@@ -1,8 +1,8 @@
-// Package gitpush makes events of Git pushes: it is what runs as a repository's post-receive hook.
+// Package gitpush publishes Git pushes as events. It runs as the post-receive hook of a repository.
 //
-// A push is read from the repository with the git program, written into the repository's spool, and only then sent.
-// A server that is slow, stopped or refuses never blocks or fails the push: what could not be sent is sent in its order
-// by the next push, or by Flush. Every push has an id of its own, so that the server keeps one that comes twice once.
+// It reads a push with the program git, stores it in a spool in the repository, and then sends it. A server that is
+// slow, down or refuses the event neither blocks the push nor makes it fail: the next push, or Flush, sends what is in
+// the spool, in order. Each push has an id, so that the server stores a push that is sent twice only once.
 package gitpush
 
 import (
@@ -20,17 +20,17 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// How long somebody who pushes is kept waiting at most.
+// Limits on how long a push is delayed.
 const (
-	readTime = 30 * time.Second // for a look at a huge repository; mostly it is milliseconds
+	readTime = 30 * time.Second // for reading a huge repository; milliseconds otherwise
 	sendTime = 3 * time.Second
 )
 
-// Env is what the program is run in.
+// Env is the environment of the program.
 type Env struct {
-	Dir     string    // of the repository; git runs a hook in it
-	Stdin   io.Reader // the lines that git gives; [PostReceive] only
-	Stderr  io.Writer // what is said here is shown to whoever pushes; [PostReceive] only
+	Dir     string    // directory of the repository, in which git runs a hook
+	Stdin   io.Reader // the lines that git passes to a hook; only for [PostReceive]
+	Stderr  io.Writer // shown to the pusher; only for [PostReceive]
 	Environ []string  // as os.Environ returns it
 	Agent   string    // User-Agent, such as hookyard/1.0
 }
@@ -39,14 +39,14 @@ func (e Env) connect(s Settings) (*client.Client, error) {
 	return client.New(s.Server, s.Token, client.WithUserAgent(cmp.Or(e.Agent, "hookyard")))
 }
 
-// PostReceive is the program of a post-receive hook. It always returns 0: the push has happened, and nothing here can
-// or may change it. What goes wrong is said in one line on Stderr.
+// PostReceive implements a post-receive hook. It always returns 0, because the push has already happened. It reports an
+// error in one line on Stderr.
 func PostReceive(ctx context.Context, e Env) int {
 	say := func(format string, args ...any) { _, _ = fmt.Fprintf(e.Stderr, "hookyard: "+format+"\n", args...) }
 	settings, config, err := load(ctx, e)
 	if err != nil {
-		_, _ = io.Copy(io.Discard, e.Stdin) // git would be told of a broken pipe
-		say("this push is not told to anybody: %v", err)
+		_, _ = io.Copy(io.Discard, e.Stdin) // avoids a broken pipe in git
+		say("this push is not published: %v", err)
 		return 0
 	}
 	waiting, err := read(ctx, e, settings)
@@ -57,22 +57,24 @@ func PostReceive(ctx context.Context, e Env) int {
 		return 0
 	}
 	s := &sender{settings: settings, spool: newSpool(e.Dir, config), wants: map[string]bool{}}
-	// before anything is said: whoever pushes may be gone, and a write to them the end of us
-	kept := s.spool.add(waiting)
+	// Store it before any output: if the pusher has disconnected, writing to Stderr may end the process.
+	spoolErr := s.spool.add(waiting)
 	ctx, cancel := context.WithTimeout(ctx, sendTime)
 	defer cancel()
-	if s.server, err = e.connect(settings); err == nil && kept == nil {
+	if s.server, err = e.connect(settings); err == nil && spoolErr == nil {
 		err = s.flush(ctx)
 	} else if err == nil {
 		err = s.send(ctx, waiting)
 	}
 	switch {
-	case err != nil && kept != nil:
-		say("this push is not told to %s: it can neither be sent (%v) nor kept (%v)", settings.Server, err, kept)
+	case err != nil && spoolErr != nil:
+		say("this push is not published to %s: it can neither be sent (%v) nor stored (%v)", settings.Server, err,
+			spoolErr)
 	case err != nil:
-		say("%s does not have this push yet: %v; it waits in %s and goes with the next push, or with: hookyard git flush", settings.Server, plain(err), spoolName)
+		say("%s does not have this push yet: %v; it waits in %s and goes with the next push, or with: "+
+			"hookyard git flush", settings.Server, plain(err), spoolName)
 	case s.did.Refused > 0:
-		say("%s refused the event of a push, which is put aside in %s/refused: %s", settings.Server, spoolName,
+		say("%s refused the event of a push, which was moved to %s/refused: %s", settings.Server, spoolName,
 			s.did.Reason)
 	case s.did.Hint != "":
 		say("%s", s.did.Hint)
@@ -80,7 +82,7 @@ func PostReceive(ctx context.Context, e Env) int {
 	return 0
 }
 
-// read reads the push from the repository; nil when there is nothing to tell. An error does not rule out a result.
+// read reads the push from the repository, nil if nothing was pushed. The result may be valid despite an error.
 func read(ctx context.Context, e Env, settings Settings) (*entry, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTime)
 	defer cancel()
@@ -95,7 +97,7 @@ func read(ctx context.Context, e Env, settings Settings) (*entry, error) {
 		errors.Join(err, failed)
 }
 
-// Flush sends the pushes that wait in a repository, in their order. The error says why not all of them could be sent.
+// Flush sends the pushes in the spool of a repository, in order. The error says why not all of them could be sent.
 func Flush(ctx context.Context, e Env) (Flushed, error) {
 	var err error
 	if e.Dir, err = gitDir(ctx, e); err != nil {
@@ -113,7 +115,7 @@ func Flush(ctx context.Context, e Env) (Flushed, error) {
 	return s.did, err
 }
 
-// gitDir finds the repository proper from any folder of it.
+// gitDir returns the Git directory for a directory in a repository.
 func gitDir(ctx context.Context, e Env) (string, error) {
 	dir, err := filepath.Abs(e.Dir)
 	if err != nil {
@@ -123,20 +125,20 @@ func gitDir(ctx context.Context, e Env) (string, error) {
 	g.environ = without(g.environ, "GIT_DIR")
 	out, err := g.run(ctx, nil, "rev-parse", "--absolute-git-dir")
 	if err != nil {
-		return "", fmt.Errorf("%s is no Git repository: %w", dir, err)
+		return "", fmt.Errorf("%s is not a Git repository: %w", dir, err)
 	}
 	return string(bytes.TrimRight(out, "\n")), nil
 }
 
-// plain says that time ran out in words for people.
+// plain replaces the error of a deadline by one for people.
 func plain(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("it did not answer within %s", sendTime)
+		return fmt.Errorf("it did not respond within %s", sendTime)
 	}
 	return err
 }
 
-// marshal writes v as JSON and leaves <, > and & alone, as receivers who compare bytes expect.
+// marshal encodes v as JSON. It does not escape <, > and &, because some receivers compare bytes.
 func marshal(v any) (json.RawMessage, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

@@ -12,35 +12,35 @@ import (
 	"strings"
 )
 
-// Settings connect a repository with a project. They are in the repository's Git configuration, section hookyard; the
-// token is in a file of its own, which may be read by nobody else.
+// Settings connect a repository with a project. They are stored in section hookyard of the repository's Git
+// configuration, and the token in a file that only its owner can read.
 type Settings struct {
 	Server      string // hookyard.server: URL of the server
 	Project     string // hookyard.project: owner/name
-	URL         string // hookyard.url: of the repository's page, for links; "" means the server's page of the project
+	URL         string // hookyard.url: URL of the repository, for links; "" means the page of the project on the server
 	ModelEvents string // hookyard.modelEvents: [ModelAsk] (default), [ModelAlways], [ModelNever]
-	Token       string // HOOKYARD_TOKEN, else the file hookyard-token
+	Token       string // HOOKYARD_TOKEN, or else the file hookyard-token
 
-	Program string // [Install] only: path of the hookyard program that the hook is to run
-	Append  bool   // [Install] only: keep a hook that is there and run it first
+	Program string // only for [Install]: path of the program hookyard for the hook
+	Append  bool   // only for [Install]: keep an existing hook and run it first
 }
 
-// The settings of Settings.ModelEvents.
+// The values of Settings.ModelEvents.
 const (
-	ModelAsk    = "ask" // the project's setting on the server decides
+	ModelAsk    = "ask" // as the project is configured on the server
 	ModelAlways = "always"
 	ModelNever  = "never"
 )
 
 const tokenName = "hookyard-token"
 
-// mark is in every hook that Install writes.
+// mark identifies hooks that Install wrote.
 const mark = "# Written by hookyard git install."
 
-// keptHook is where a hook that was there before goes: beside ours, so that it finds files next to itself as before.
+// keptHook is the new name of an existing hook. It stays in the same directory, where it finds the files beside it.
 const keptHook = "post-receive.before-hookyard"
 
-// load reads a repository's settings.
+// load reads the settings and the configuration of a repository.
 func load(ctx context.Context, e Env) (Settings, map[string]string, error) {
 	config, err := newGit(e.Dir, e.Environ).readConfig(ctx)
 	if err != nil {
@@ -55,14 +55,14 @@ func load(ctx context.Context, e Env) (Settings, map[string]string, error) {
 		return s, config, nil
 	}
 	b, err := readSome(filepath.Join(e.Dir, tokenName), 10_000)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) { // there may be a server that asks for none
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // the server may not need one
 		return s, nil, fmt.Errorf("the token cannot be read: %w", err)
 	}
 	s.Token = strings.TrimSpace(string(b))
 	return s, config, nil
 }
 
-// complete checks settings and fills in defaults.
+// complete checks the settings and sets defaults.
 func (s *Settings) complete() error {
 	owner, name, ok := strings.Cut(s.Project, "/")
 	if !ok || owner == "" || name == "" || strings.Contains(name, "/") {
@@ -88,11 +88,10 @@ func (s *Settings) complete() error {
 	return nil
 }
 
-// Install makes a repository tell the server of every push: it writes the hook, the configuration and the token's file.
-// It can be called again to change settings. A hook that is there already is refused unless s.Append. It returns the
-// path of the hook.
+// Install installs the hook in a repository and stores the settings and the token. Call it again to change settings. It
+// fails if there is another hook, unless s.Append is set. It returns the path of the hook.
 func Install(ctx context.Context, e Env, s Settings) (string, error) {
-	given := s // as they are kept: without defaults
+	given := s // without defaults, to be stored
 	if err := s.complete(); err != nil {
 		return "", err
 	}
@@ -106,9 +105,8 @@ func Install(ctx context.Context, e Env, s Settings) (string, error) {
 		return "", err
 	}
 	if path := config["core.hookspath"]; path != "" {
-		return "",
-			fmt.Errorf(
-				"core.hooksPath is %s, so the repository's own hooks are not run: call \"hookyard git post-receive\" from the hook there, or unset it", path)
+		return "", fmt.Errorf("core.hooksPath is %s, so the repository's own hooks are not run: call "+
+			"\"hookyard git post-receive\" from the hook there, or unset it", path)
 	}
 	hook := filepath.Join(e.Dir, "hooks", "post-receive")
 	if err := writeHook(hook, s); err != nil {
@@ -129,8 +127,7 @@ func Install(ctx context.Context, e Env, s Settings) (string, error) {
 	return hook, writeToken(filepath.Join(e.Dir, tokenName), s.Token, isShared(config))
 }
 
-// writeToken writes the token for its owner alone; in a shared repository its group has to read it, too, or nobody
-// else's push could be sent.
+// writeToken stores the token, readable by its owner, and in a shared repository also by the group, whose members push.
 func writeToken(path, token string, shared bool) error {
 	mode := fs.FileMode(0o600)
 	if shared {
@@ -143,6 +140,7 @@ func writeToken(path, token string, shared bool) error {
 	return os.Rename(part, path)
 }
 
+// writeHook writes the hook and renames an existing one.
 func writeHook(path string, s Settings) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
@@ -153,13 +151,13 @@ func writeHook(path string, s Settings) error {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		return err
-	case strings.Contains(string(old), mark): // ours, and perhaps with one that was kept
+	case strings.Contains(string(old), mark): // ours
 	case !s.Append:
-		return fmt.Errorf(
-			"%s is there already: with --append it is kept as %s and run first, or call \"hookyard git post-receive\" from it", path, keptHook)
+		return fmt.Errorf("%s exists: with --append it is kept as %s and run first, or call "+
+			"\"hookyard git post-receive\" from it", path, keptHook)
 	default:
 		if _, err := os.Lstat(before); err == nil {
-			return fmt.Errorf("%s is there already, and so is %s: bring them together first", path, keptHook)
+			return fmt.Errorf("%s and %s exist: merge them first", path, keptHook)
 		}
 		if err := os.Rename(path, before); err != nil {
 			return err
@@ -173,9 +171,9 @@ func writeHook(path string, s Settings) error {
 	return os.Rename(part, path)
 }
 
-// script is the text of the hook.
+// script returns the text of the hook, which runs keptHook first if chain is set.
 func script(program string, chain bool) string {
-	const head = "#!/bin/sh\n" + mark + "\n# It tells hookyard of every push, and never makes one fail.\n"
+	const head = "#!/bin/sh\n" + mark + "\n# It publishes every push to hookyard and never makes one fail.\n"
 	run := "'" + strings.ReplaceAll(program, "'", `'\''`) + "' git post-receive"
 	if !chain {
 		return head + "exec " + run + "\n"

@@ -26,7 +26,7 @@ func TestInstallKeepsAHook(t *testing.T) {
 		t.Fatalf("the hook changed: %s, %v", b, err)
 	}
 	s.Append = true
-	for range 2 { // again is not a second hook
+	for range 2 { // the second call does not add a hook
 		if _, err := Install(context.Background(), w.env(w.bare), s); err != nil {
 			t.Fatal(err)
 		}
@@ -73,7 +73,7 @@ func TestInstallToken(t *testing.T) {
 	}
 	w.install(Settings{Token: "wrong"})
 	w.environ = append(w.environ, "HOOKYARD_TOKEN="+testToken)
-	w.push("main:c") // the environment wins
+	w.push("main:c") // the environment has precedence
 }
 
 func TestInstallRefuses(t *testing.T) {
@@ -89,7 +89,7 @@ func TestInstallRefuses(t *testing.T) {
 		{"server", "http://", w.bare, func(s *Settings) { s.Server = "ftp://x" }},
 		{"password", "without a password", w.bare, func(s *Settings) { s.Server = "http://u:p@x" }},
 		{"model", "ask, always or never", w.bare, func(s *Settings) { s.ModelEvents = "maybe" }},
-		{"folder", "is no Git repository", t.TempDir(), func(*Settings) {}},
+		{"folder", "is not a Git repository", t.TempDir(), func(*Settings) {}},
 	} {
 		s := good
 		c.change(&s)
@@ -105,7 +105,7 @@ func TestInstallRefuses(t *testing.T) {
 	}
 }
 
-// TestWorkTree installs from a folder of a repository that has a work tree.
+// TestWorkTree installs from a directory in a work tree.
 func TestWorkTree(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -4,6 +4,6 @@ package gitpush
 
 import "os"
 
-// tryLock does nothing where there is no flock: two pushes at once may then send an entry twice, which the server keeps
+// tryLock does nothing on systems without flock: concurrent pushes may send an entry twice, which the server stores
 // once.
 func tryLock(*os.File) bool { return true }

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// tryLock takes the lock on f unless another process has it. It ends when f is closed.
+// tryLock locks f unless another process holds the lock, and reports whether it did. Closing f releases the lock.
 func tryLock(f *os.File) bool {
 	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil
 }

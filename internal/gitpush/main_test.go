@@ -19,7 +19,7 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// asHook makes the test binary the program of the hook, so that git itself runs the whole way.
+// asHook makes the test binary the program of the hook, so that git runs it.
 const asHook = "HOOKYARD_TEST_AS_HOOK=1"
 
 func TestMain(m *testing.M) {
@@ -30,17 +30,17 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// yard is the server: it keeps what is published, once for each id, and can be told to behave badly.
+// yard is the server. It stores publications, once for each id, and can be made to fail.
 type yard struct {
 	*httptest.Server
-	mu       sync.Mutex // guards what follows
+	mu       sync.Mutex // guards the fields below
 	seen     map[string]bool
 	messages []client.Publication
-	refuse   int // status for every request that holds refuseIf
+	refuse   int // status for every request that contains refuseIf
 	refuseIf string
 	model    bool
 	noAsking bool
-	silent   bool // takes requests and does not answer
+	silent   bool // accepts requests but does not respond
 	repeats  int
 }
 
@@ -83,7 +83,7 @@ func (y *yard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// keep is the publish API: one publication or an array of them.
+// keep implements the publish API: one publication or an array of them.
 func (y *yard) keep(w http.ResponseWriter, body []byte) {
 	var one client.Publication
 	if json.Unmarshal(body, &one) == nil {
@@ -114,10 +114,10 @@ func (y *yard) keepOne(p client.Publication) client.Receipt {
 
 func answer(w http.ResponseWriter, status int, v any) {
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // the hook may be gone
+	_ = json.NewEncoder(w).Encode(v) // the hook may have ended
 }
 
-// take returns what came since the last take.
+// take returns the publications since the last call.
 func (y *yard) take() []client.Publication {
 	y.mu.Lock()
 	defer y.mu.Unlock()
@@ -167,7 +167,10 @@ func (w *world) env(dir string) Env {
 
 func (w *world) install(s Settings) {
 	w.t.Helper()
-	s.Server, s.Project, s.URL, s.Program = w.yard.URL, "alice/paint", "https://git.example/alice/paint", program(w.t)
+	s.Server = w.yard.URL
+	s.Project = "alice/paint"
+	s.URL = "https://git.example/alice/paint"
+	s.Program = program(w.t)
 	if _, err := Install(context.Background(), w.env(w.bare), s); err != nil {
 		w.t.Fatal(err)
 	}
@@ -182,7 +185,7 @@ func program(t *testing.T) string {
 	return path
 }
 
-// run runs git in a folder, each time a minute later, and returns what it says on both streams.
+// run runs git in a directory, each time a minute later, and returns its output on both streams.
 func (w *world) run(dir string, args ...string) string {
 	w.t.Helper()
 	out, err := w.try(dir, args...)
@@ -206,7 +209,7 @@ func (w *world) git(args ...string) string {
 	return strings.TrimSpace(w.run(w.work, args...))
 }
 
-// write puts a file into the work tree and the index.
+// write adds a file to the work tree and the index.
 func (w *world) write(path, content string) {
 	w.t.Helper()
 	full := filepath.Join(w.work, path)
@@ -219,7 +222,7 @@ func (w *world) write(path, content string) {
 	w.git("add", "--", path)
 }
 
-// commit writes a file and commits it; it returns the commit's name.
+// commit writes and commits a file. It returns the id of the commit.
 func (w *world) commit(path, message string) string {
 	w.t.Helper()
 	w.write(path, message)
@@ -227,7 +230,7 @@ func (w *world) commit(path, message string) string {
 	return w.git("rev-parse", "HEAD")
 }
 
-// push pushes and returns the one event that came of it.
+// push pushes and returns the one event that results.
 func (w *world) push(args ...string) *Push {
 	w.t.Helper()
 	said := w.git(append([]string{"push", "origin"}, args...)...)

@@ -8,7 +8,7 @@ type ModelEvent struct {
 	Data json.RawMessage `json:"data"`
 }
 
-// WebGME's data, keys in its order. Hashes begin with #.
+// The data of WebGME's events, with its order of keys. Hashes begin with #.
 type (
 	modelCommit struct {
 		ProjectID  string `json:"projectId"`
@@ -18,8 +18,8 @@ type (
 	modelBranch struct {
 		ProjectID  string `json:"projectId"`
 		BranchName string `json:"branchName"`
-		NewHash    string `json:"newHash"` // "" of a deleted branch
-		OldHash    string `json:"oldHash"` // "" of a new one
+		NewHash    string `json:"newHash"` // "" for a deleted branch
+		OldHash    string `json:"oldHash"` // "" for a new one
 		UserID     string `json:"userId"`
 	}
 	modelTag struct {
@@ -30,13 +30,14 @@ type (
 	}
 )
 
-// ModelEvents returns what a push means to a model server: COMMIT for each commit that no ref had before, then what
-// became of each branch and tag. A tag that moved is deleted and created.
+// ModelEvents returns the push as events of a model server: COMMIT for each commit that no ref contained before, then
+// the changes of branches and tags. A moved tag is deleted and created.
 func (p *Push) ModelEvents() []ModelEvent {
-	id, user := p.Repository.Owner.Name+"+"+p.Repository.Name, p.Pusher.Name
+	id := p.Repository.Owner.Name + "+" + p.Repository.Name
+	user := p.Pusher.Name
 	var out []ModelEvent
 	add := func(kind string, data any) {
-		b, _ := marshal(data) // of strings: cannot fail
+		b, _ := marshal(data) // only strings: cannot fail
 		out = append(out, ModelEvent{kind, b})
 	}
 	for i := range p.Commits {

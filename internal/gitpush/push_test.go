@@ -16,12 +16,12 @@ import (
 
 const zeros = "0000000000000000000000000000000000000000"
 
-// brief is what a table says of a push.
+// brief is the expectation of a table for a push.
 type brief struct {
 	Ref, Before, After       string
 	Created, Deleted, Forced bool
 	Base, Compare, Head      string
-	Commits                  []string // first lines, oldest first; * before those that are new to the repository
+	Commits                  []string // first lines, oldest first; * marks those that are new to the repository
 }
 
 func briefly(p *Push) brief {
@@ -52,7 +52,7 @@ func want(t *testing.T, p *Push, b brief) {
 
 func between(a, b string) string { return a[:12] + "..." + b[:12] }
 
-// TestLifeOfABranch pushes what happens to branches, one after the other.
+// TestLifeOfABranch pushes a sequence of changes of branches.
 func TestLifeOfABranch(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -62,7 +62,7 @@ func TestLifeOfABranch(t *testing.T) {
 		Head: c2, Commits: []string{"*one", "*two"}})
 
 	w.git("checkout", "-q", "-b", "side/물감")
-	p := w.push("side/물감") // nothing new but the name
+	p := w.push("side/물감") // only the name is new
 	want(t, p, brief{Ref: "refs/heads/side/물감", Before: zeros, After: c2, Created: true, Base: "refs/heads/main",
 		Compare: "side/%EB%AC%BC%EA%B0%90", Head: c2})
 
@@ -72,7 +72,7 @@ func TestLifeOfABranch(t *testing.T) {
 
 	w.git("checkout", "-q", "main")
 	w.git("merge", "-q", "--ff-only", "side/물감")
-	// the other branch had it
+	// the other branch contained it
 	want(t, w.push("main"), brief{Ref: "refs/heads/main", Before: c2, After: c3, Compare: between(c2, c3), Head: c3,
 		Commits: []string{"three"}})
 
@@ -85,7 +85,7 @@ func TestLifeOfABranch(t *testing.T) {
 	p = w.push("main")
 	want(t, p, brief{Ref: "refs/heads/main", Before: c3, After: m, Compare: between(c3, m), Head: m,
 		Commits: []string{"*four", "*five", "*merge"}})
-	if diff := cmp.Diff([]string{"d"}, p.HeadCommit.Added); diff != "" { // against the first parent
+	if diff := cmp.Diff([]string{"d"}, p.HeadCommit.Added); diff != "" { // relative to the first parent
 		t.Errorf("files of the merge:\n%s", diff)
 	}
 
@@ -166,7 +166,7 @@ func TestSeveralRefs(t *testing.T) {
 	}
 }
 
-// TestOddPathsAndTexts is what strangers put into names and messages.
+// TestOddPathsAndTexts pushes unusual names and messages.
 func TestOddPathsAndTexts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -189,7 +189,7 @@ func TestOddPathsAndTexts(t *testing.T) {
 	w.git("-c", "i18n.commitEncoding=ISO-8859-1", "commit", "-q", "-F", message)
 	w.git("commit", "-q", "--allow-empty", "--allow-empty-message", "-m", "")
 	raw := w.git("cat-file", "commit", "HEAD") + "\n\ncaf\xe9 <b>\n"
-	if err := os.WriteFile(message, []byte(raw), 0o600); err != nil { // git commit would mend it
+	if err := os.WriteFile(message, []byte(raw), 0o600); err != nil { // git commit would correct it
 		t.Fatal(err)
 	}
 	w.git("reset", "-q", "--soft", w.git("hash-object", "-t", "commit", "-w", "--literally", message))
@@ -213,7 +213,7 @@ func TestOddPathsAndTexts(t *testing.T) {
 	}
 }
 
-// TestThousands is an import: the newest 2,048 commits are listed and all are counted.
+// TestThousands pushes an import: the newest 2,048 commits are listed and all are counted.
 func TestThousands(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -246,7 +246,7 @@ func TestThousands(t *testing.T) {
 
 var updateGolden = flag.Bool("update", false, "write the golden files anew")
 
-// TestGolden holds the whole shape of an event, and what it means to a model server.
+// TestGolden checks a whole event and its model events.
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

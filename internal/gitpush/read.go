@@ -15,55 +15,55 @@ import (
 	"time"
 )
 
-// Limits of one push, GitHub's. The bytes leave room for the envelope within a server's default limit on a body.
+// Limits on a push: GitHub's number of commits, and a size that fits into the default limit of a server on bodies.
 const (
 	maxCommits = 2048
 	maxBytes   = 24 << 20
 )
 
-// Options are what [Read] needs to know besides the repository.
+// Options are the options of [Read].
 type Options struct {
 	Project    string   // owner/name
-	URL        string   // of the repository's page, without a slash at the end
-	Environ    []string // of the hook: says who pushes
+	URL        string   // URL of the repository, without a trailing slash
+	Environ    []string // environment of the hook, which names the pusher
 	Now        time.Time
-	MaxCommits int // listed of one push; 0 means 2,048
-	MaxBytes   int // of the push as JSON, roughly; 0 means 24 MiB
+	MaxCommits int // commits to list; 0 means 2,048
+	MaxBytes   int // approximate size of the push as JSON; 0 means 24 MiB
 }
 
-// Read reads the lines that git gives a post-receive hook and looks into the repository. There is one Push for them
-// all, nil when there are no lines. When the repository cannot be looked into, both results are set: the push then says
-// what the lines say.
+// Read reads the input of a post-receive hook and the repository in dir. It returns one Push for all refs, or nil if
+// there are no lines. If the repository cannot be read, the error is not nil and the Push holds what the lines say.
 func Read(ctx context.Context, dir string, lines io.Reader, o Options) (*Push, error) {
 	updates, total, err := parseLines(lines)
 	if err != nil || len(updates) == 0 {
 		return nil, err
 	}
-	o.MaxCommits, o.MaxBytes = cmp.Or(o.MaxCommits, maxCommits), cmp.Or(o.MaxBytes, maxBytes)
+	o.MaxCommits = cmp.Or(o.MaxCommits, maxCommits)
+	o.MaxBytes = cmp.Or(o.MaxBytes, maxBytes)
 	r := reader{git: newGit(dir, o.Environ), o: o, updates: updates}
 	p := &Push{updates: updates, Commits: []Commit{}}
 	if r.config, err = r.readConfig(ctx); err == nil {
-		err = r.look(ctx, p)
+		err = r.commits(ctx, p)
 	}
 	if err != nil {
 		p.CommitsTruncated = true
-		err = fmt.Errorf("the repository cannot be looked into: %w", err)
+		err = fmt.Errorf("the repository cannot be read: %w", err)
 	}
-	r.name(ctx, p, total)
+	r.describe(ctx, p, total)
 	return p, err
 }
 
-// reader looks into one repository for one push.
+// reader reads one push from a repository.
 type reader struct {
 	git
 	o       Options
-	config  map[string]string // keys as git lists them, in lower case
+	config  map[string]string // by lower-case key
 	updates []update
-	others  []string            // what the refs that were not pushed point to
-	heads   map[string][]string // object -> branches that point to it
+	others  []string            // values of the refs that were not pushed
+	heads   map[string][]string // branches by the object that they point to
 }
 
-// readConfig reads the repository's configuration, the user's and the system's included.
+// readConfig reads the configuration of the repository, the user and the system.
 func (g git) readConfig(ctx context.Context) (map[string]string, error) {
 	out, err := g.run(ctx, nil, "config", "-z", "--list")
 	config := map[string]string{}
@@ -74,16 +74,20 @@ func (g git) readConfig(ctx context.Context) (map[string]string, error) {
 	return config, err
 }
 
-// name fills in everything that is not about commits.
-func (r *reader) name(ctx context.Context, p *Push, total int) {
+// describe sets the fields of p that are not about commits.
+func (r *reader) describe(ctx context.Context, p *Push, total int) {
 	main := r.updates[r.subject()]
-	p.Ref, p.Before, p.After = main.ref, main.before, main.after
+	p.Ref = main.ref
+	p.Before, p.After = main.before, main.after
 	p.Created, p.Deleted = main.created(), main.deleted()
 	refs := make([]Ref, len(r.updates))
 	for i := range r.updates {
 		refs[i] = r.ref(ctx, &r.updates[i])
 	}
-	p.Forced, p.BaseRef, p.Compare = refs[r.subject()].Forced, refs[r.subject()].BaseRef, refs[r.subject()].Compare
+	subject := refs[r.subject()]
+	p.Forced = subject.Forced
+	p.BaseRef = subject.BaseRef
+	p.Compare = subject.Compare
 	if len(refs) > 1 {
 		p.Refs = refs
 	}
@@ -95,7 +99,7 @@ func (r *reader) name(ctx context.Context, p *Push, total int) {
 	p.Repository = r.repository(ctx)
 }
 
-// subject is the update that the push is named after: the first that left something there.
+// subject returns the index of the update that the push describes: the first that is not a deletion.
 func (r *reader) subject() int {
 	return max(0, slices.IndexFunc(r.updates, func(u update) bool { return !u.deleted() }))
 }
@@ -112,7 +116,8 @@ func (r *reader) ref(ctx context.Context, u *update) Ref {
 	return out
 }
 
-// forced says whether a ref lost something. A tag that moves always does; a value that is no longer there was lost.
+// forced reports whether a ref lost commits. A moved tag always does, and so does a ref whose old value no longer
+// exists.
 func (r *reader) forced(ctx context.Context, u *update) bool {
 	if u.created() || u.deleted() {
 		return false
@@ -124,7 +129,7 @@ func (r *reader) forced(ctx context.Context, u *update) bool {
 	return exitCode(err) > 0
 }
 
-// baseRef is another branch that points to the same commit, the default branch first.
+// baseRef returns another branch that points to the same commit, preferably the default branch, or nil.
 func (r *reader) baseRef(u *update) *string {
 	for _, head := range r.heads[u.commit] {
 		if head != u.ref {
@@ -134,8 +139,8 @@ func (r *reader) baseRef(u *update) *string {
 	return nil
 }
 
-// pusher is who the server that runs the hook says it is: gitolite, Git over HTTP, the account that ssh let in. What is
-// set in HOOKYARD_PUSHER goes first: a name, or a name with an address in <>.
+// pusher returns the pusher as the environment of the hook names them: HOOKYARD_PUSHER, which is a name or a name with
+// an address in <>, or else the variables of gitolite, Git over HTTP, or the account.
 func (r *reader) pusher() Person {
 	env := map[string]string{}
 	for _, v := range r.o.Environ {
@@ -176,7 +181,7 @@ func (r *reader) defaultBranch(ctx context.Context) string {
 	return text(strings.TrimPrefix(strings.TrimSpace(string(head)), "refs/heads/"))
 }
 
-// description is gitweb's. git init leaves a text in the file that describes nothing.
+// description returns the description for gitweb, without the placeholder of git init.
 func (r *reader) description() string {
 	if d := r.config["gitweb.description"]; d != "" {
 		return text(d)
@@ -188,24 +193,25 @@ func (r *reader) description() string {
 	return strings.TrimSpace(text(string(b)))
 }
 
-func readSome(path string, max int64) ([]byte, error) {
+// readSome reads at most limit bytes of a file.
+func readSome(path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	b, err := io.ReadAll(io.LimitReader(f, max))
+	b, err := io.ReadAll(io.LimitReader(f, limit))
 	return b, errors.Join(err, f.Close())
 }
 
-// number makes a number of a name, for receivers that know things by number.
+// number derives a number from a name, for receivers that expect numeric ids.
 func number(name string) int64 {
 	h := fnv.New32a()
-	_, _ = h.Write([]byte(name)) // never fails
+	_, _ = h.Write([]byte(name)) // cannot fail
 	return int64(h.Sum32())
 }
 
-// text is s with U+FFFD for each run of bytes that is not UTF-8.
+// text returns s with U+FFFD in place of invalid UTF-8.
 func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
-// pathEscape escapes a ref's name for a URL and leaves its slashes.
+// pathEscape escapes the name of a ref for a URL, except slashes.
 func pathEscape(name string) string { return strings.ReplaceAll(url.PathEscape(name), "%2F", "/") }

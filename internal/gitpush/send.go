@@ -12,28 +12,28 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// Flushed says what became of the pushes that waited.
+// Flushed is the result of sending the pushes in the spool.
 type Flushed struct {
 	Sent    int
-	Refused int    // put aside into hookyard-spool/refused
-	Waiting int    // still, because of the error that comes with this
+	Refused int    // moved to hookyard-spool/refused
+	Waiting int    // still in the spool, because of an error
 	Reason  string // of the last refusal
-	Hint    string // something that went well, but not as it could; "" mostly
+	Hint    string // a hint on the configuration, or ""
 }
 
-// chunk is how many publications go in one request.
+// chunk is the number of publications in a request.
 const chunk = 500
 
-// sender sends what waits in one repository.
+// sender sends the pushes in the spool of a repository.
 type sender struct {
 	settings Settings
 	spool    spool
 	server   *client.Client
-	wants    map[string]bool // by project: model events, as the server said
+	wants    map[string]bool // by project: whether the server wants model events
 	did      Flushed
 }
 
-// flush sends the entries in order until there is none or one has to wait; the error says why.
+// flush sends the entries in order. It stops at the first that cannot be sent yet and returns why.
 func (s *sender) flush(ctx context.Context) error {
 	unlock, err := s.spool.lock(ctx)
 	if err != nil {
@@ -55,11 +55,11 @@ func (s *sender) flush(ctx context.Context) error {
 	}
 }
 
-// one sends an entry and takes it away, or puts it aside.
+// one sends an entry and removes it, or moves it to the refused ones.
 func (s *sender) one(ctx context.Context, name string) error {
 	e, err := s.spool.read(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // somebody tidied up
+		return nil // removed by the user
 	}
 	if err == nil {
 		err = s.send(ctx, e)
@@ -76,10 +76,11 @@ func (s *sender) one(ctx context.Context, name string) error {
 	return err
 }
 
-// isFinal says whether the server would say the same thing every time. Who sends, and where to, can be mended.
+// isFinal reports whether the server would always refuse the entry. Errors of authentication, rights and addresses are
+// not final, because the user can correct them.
 func isFinal(err error) bool {
-	var spoiled *spoiledError
-	if errors.As(err, &spoiled) {
+	var corrupt *corruptError
+	if errors.As(err, &corrupt) {
 		return true
 	}
 	switch status := client.StatusOf(err); status {
@@ -91,7 +92,7 @@ func isFinal(err error) bool {
 	}
 }
 
-// send publishes a push, and what it means to a model server where that is wanted.
+// send publishes a push and, if wanted, its model events.
 func (s *sender) send(ctx context.Context, e *entry) error {
 	push := client.Publication{ID: e.ID, Type: "push", Timestamp: e.Time, Data: e.Push}
 	if _, err := s.server.Publish(ctx, e.Project, push); err != nil {
@@ -116,20 +117,20 @@ func (s *sender) send(ctx context.Context, e *entry) error {
 	return nil
 }
 
-// sendAll publishes a batch, of which each has its own answer.
+// sendAll publishes a batch. It returns the last error, of the request or of an event.
 func (s *sender) sendAll(ctx context.Context, project string, all []client.Publication) error {
 	receipts, err := s.server.PublishAll(ctx, project, all)
 	for i, r := range receipts {
 		if err == nil && r.Error != "" {
-			// not malformed: it can be tried again
-			err = fmt.Errorf("%s of this push was not kept: %s", all[i].Type, r.Error)
+			// not malformed, so it can be retried
+			err = fmt.Errorf("%s of this push was not stored: %s", all[i].Type, r.Error)
 		}
 	}
 	return err
 }
 
-// modelEvents says whether an entry's model events are to be sent. A token that may publish and no more cannot ask;
-// then the setting decides, and without one they are left out.
+// modelEvents reports whether to send the model events of an entry. With [ModelAsk] it reads the project. If the token
+// has no right to do so, they are not sent.
 func (s *sender) modelEvents(ctx context.Context, e *entry) (bool, error) {
 	if s.settings.ModelEvents != ModelAsk || len(e.Model) == 0 {
 		return s.settings.ModelEvents == ModelAlways, nil
@@ -142,7 +143,8 @@ func (s *sender) modelEvents(ctx context.Context, e *entry) (bool, error) {
 	if status := client.StatusOf(err); status == http.StatusForbidden || status == http.StatusUnauthorized ||
 		status == http.StatusNotFound {
 		s.did.Hint = fmt.Sprintf(
-			"the token may not ask whether %s wants model events; they are left out (setting: git config hookyard.modelEvents always|never)", e.Project)
+			"the token may not ask whether %s wants model events; they are left out (setting: git config "+
+				"hookyard.modelEvents always|never)", e.Project)
 		wanted, err = false, nil
 	}
 	if err == nil {

@@ -12,27 +12,27 @@ import (
 	"time"
 )
 
-// spoolName is the folder in a repository where pushes wait until the server has them.
+// spoolName is the directory in a repository for pushes that have not been sent.
 const spoolName = "hookyard-spool"
 
-// entry is one push as it stands in its file.
+// entry is a push in the spool.
 type entry struct {
-	ID      string          `json:"id"` // the publication's: the server keeps one that comes twice only once
+	ID      string          `json:"id"` // of the publication, so that the server recognizes duplicates
 	Time    time.Time       `json:"time"`
 	Project string          `json:"project"`
 	Push    json.RawMessage `json:"push"`
 	Model   []ModelEvent    `json:"model"`
 }
 
-// spool keeps entries in files whose names sort by time. Any number of processes may add at once; only the one that has
-// the lock takes away.
+// spool stores entries in files whose names sort by time. Any number of processes may add entries. Only the holder of
+// the lock removes them.
 type spool struct {
 	dir              string
 	folders, entries fs.FileMode
 }
 
-// newSpool gives the files the rights that the repository gives its own: in a shared one another account's push sends
-// what waits.
+// newSpool returns the spool of a repository. Its files have the permissions of the repository: in a shared repository,
+// a push by one account sends the entries of others.
 func newSpool(repo string, config map[string]string) spool {
 	if isShared(config) {
 		return spool{filepath.Join(repo, spoolName), 0o770 | fs.ModeSetgid, 0o660}
@@ -40,7 +40,7 @@ func newSpool(repo string, config map[string]string) spool {
 	return spool{filepath.Join(repo, spoolName), 0o700, 0o600}
 }
 
-// isShared reads core.sharedRepository, see git-config(1).
+// isShared reports the meaning of core.sharedRepository (git-config(1)).
 func isShared(config map[string]string) bool {
 	switch v := strings.ToLower(config["core.sharedrepository"]); v {
 	case "", "false", "no", "off", "0", "umask":
@@ -52,7 +52,7 @@ func isShared(config map[string]string) bool {
 	}
 }
 
-// add writes an entry. When it returns nil the entry survives a crash.
+// add stores an entry. When it returns nil, the entry survives a crash.
 func (s spool) add(e *entry) error {
 	b, err := marshal(e)
 	if err != nil {
@@ -71,6 +71,7 @@ func (s spool) add(e *entry) error {
 	return syncDir(s.dir)
 }
 
+// folder creates a directory unless it exists.
 func (s spool) folder(path string) error {
 	err := os.Mkdir(path, 0o700)
 	if errors.Is(err, fs.ErrExist) {
@@ -79,10 +80,10 @@ func (s spool) folder(path string) error {
 	if err != nil {
 		return err
 	}
-	return os.Chmod(path, s.folders) // not left to the umask
+	return os.Chmod(path, s.folders) // regardless of the umask
 }
 
-// write makes a file and brings it to the disk.
+// write writes a file and syncs it to disk.
 func (s spool) write(path string, b []byte) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, s.entries)
 	if err != nil {
@@ -100,7 +101,7 @@ func syncDir(path string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// waiting lists the entries, the oldest first.
+// waiting returns the names of the entries, oldest first.
 func (s spool) waiting() ([]string, error) {
 	files, err := os.ReadDir(s.dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -115,12 +116,12 @@ func (s spool) waiting() ([]string, error) {
 	return names, err
 }
 
-// spoiledError is what is wrong with a file that holds no push.
-type spoiledError struct{ err error }
+// corruptError is the error of a file that is not a valid entry.
+type corruptError struct{ err error }
 
-func (e *spoiledError) Error() string { return fmt.Sprintf("the file does not hold a push: %v", e.err) }
+func (e *corruptError) Error() string { return fmt.Sprintf("the file does not hold a push: %v", e.err) }
 
-// read reads an entry. The error is a spoiledError when it is about the file's content.
+// read reads an entry. The error is a *corruptError if the content of the file is invalid.
 func (s spool) read(name string) (*entry, error) {
 	b, err := os.ReadFile(filepath.Join(s.dir, name))
 	if err != nil {
@@ -128,17 +129,18 @@ func (s spool) read(name string) (*entry, error) {
 	}
 	e := &entry{}
 	if err := json.Unmarshal(b, e); err != nil {
-		return nil, &spoiledError{err}
+		return nil, &corruptError{err}
 	}
 	if e.ID == "" || len(e.Push) == 0 {
-		return nil, &spoiledError{errors.New("id or push is missing")}
+		return nil, &corruptError{errors.New("id or push is missing")}
 	}
 	return e, nil
 }
 
 func (s spool) remove(name string) error { return os.Remove(filepath.Join(s.dir, name)) }
 
-// refuse puts an entry aside with the reason beside it: it would be refused again every time, and hold up what follows.
+// refuse moves an entry that the server will never accept to the refused ones, with a file for the reason. Otherwise it
+// would block the entries that follow.
 func (s spool) refuse(name, reason string) error {
 	dir := filepath.Join(s.dir, "refused")
 	if err := s.folder(dir); err != nil {
@@ -151,7 +153,7 @@ func (s spool) refuse(name, reason string) error {
 	return os.Rename(filepath.Join(s.dir, name), filepath.Join(dir, name))
 }
 
-// sweep removes what a writer that was killed left behind.
+// sweep removes incomplete files of processes that were killed.
 func (s spool) sweep(now time.Time) {
 	parts, _ := filepath.Glob(filepath.Join(s.dir, ".*.part"))
 	for _, part := range parts {
@@ -161,7 +163,7 @@ func (s spool) sweep(now time.Time) {
 	}
 }
 
-// lock waits until no other process sends. The lock goes with the process that has it, however it ends.
+// lock waits for the lock for sending. The system releases it when the process ends.
 func (s spool) lock(ctx context.Context) (unlock func(), err error) {
 	if err := s.folder(s.dir); err != nil {
 		return nil, err
@@ -170,12 +172,12 @@ func (s spool) lock(ctx context.Context) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	_ = f.Chmod(s.entries) // fails for all but the one who made it
-	look := time.NewTicker(10 * time.Millisecond)
-	defer look.Stop()
+	_ = f.Chmod(s.entries) // fails for all but its owner
+	retry := time.NewTicker(10 * time.Millisecond)
+	defer retry.Stop()
 	for !tryLock(f) {
 		select {
-		case <-look.C:
+		case <-retry.C:
 		case <-ctx.Done():
 			_ = f.Close()
 			return nil, fmt.Errorf("another push is being sent: %w", ctx.Err())

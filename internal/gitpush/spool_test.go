@@ -17,7 +17,7 @@ import (
 	"github.com/hookyard/hookyard/client"
 )
 
-// refsOf lists the refs of the events that came, in their order.
+// refsOf lists the refs of the received events in order.
 func refsOf(t *testing.T, all []client.Publication) string {
 	t.Helper()
 	var out []string
@@ -43,8 +43,8 @@ func (w *world) waits() int {
 	return len(names)
 }
 
-// TestServerDown pushes while nobody listens: pushes succeed, and what waited goes in its order, once, with the next
-// push or a flush.
+// TestServerDown pushes while the server is down. Pushes must succeed, and the next push or a flush must send the
+// waiting ones once and in order.
 func TestServerDown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -54,7 +54,7 @@ func TestServerDown(t *testing.T) {
 	for _, branch := range []string{"b1", "b2", "b3"} {
 		if said := w.git("push", "origin", "main:"+branch); !strings.Contains(said, "hookyard-spool") ||
 			!strings.Contains(said, "hookyard git flush") {
-			t.Errorf("the pusher is not told: %s", said)
+			t.Errorf("the pusher sees no message: %s", said)
 		}
 	}
 	if _, err := w.flush(); err == nil || w.waits() != 3 {
@@ -67,7 +67,7 @@ func TestServerDown(t *testing.T) {
 	}
 }
 
-// TestSilentServer takes the request and never answers: the push ends within the time that is promised.
+// TestSilentServer has the server accept the request and never respond. The push must end within the time limit.
 func TestSilentServer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -78,7 +78,7 @@ func TestSilentServer(t *testing.T) {
 	if took := time.Since(began); took < sendTime || took > sendTime+20*time.Second {
 		t.Errorf("the push took %s", took)
 	}
-	if !strings.Contains(said, "it did not answer within 3s") || strings.Contains(said, testToken) {
+	if !strings.Contains(said, "it did not respond within 3s") || strings.Contains(said, testToken) {
 		t.Errorf("the pusher is told: %s", said)
 	}
 	w.yard.set(func() { w.yard.silent = false })
@@ -90,7 +90,7 @@ func TestSilentServer(t *testing.T) {
 	}
 }
 
-// TestRefused separates what the server will never take from what it may take later.
+// TestRefused distinguishes what the server will never accept from what it may accept later.
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -145,7 +145,7 @@ func TestFinal(t *testing.T) {
 	}
 }
 
-// TestModelEvents asks the server, or does what the setting says.
+// TestModelEvents checks when model events are sent.
 func TestModelEvents(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -191,7 +191,7 @@ func TestModelEvents(t *testing.T) {
 	}
 }
 
-// TestPushesAtOnce has many hooks share the spool: nothing is lost, nothing is kept twice, nothing is sent twice.
+// TestPushesAtOnce has many hooks share the spool. No push may be lost, stored twice or sent twice.
 func TestPushesAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -210,7 +210,7 @@ func TestPushesAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if _, err := w.flush(); err != nil { // some may have run into the time limit on a slow machine
+	if _, err := w.flush(); err != nil { // some may have reached the time limit on a slow machine
 		t.Fatal(err)
 	}
 	if got := w.yard.take(); len(got) != 12 || w.yard.repeats != 0 {
@@ -218,7 +218,7 @@ func TestPushesAtOnce(t *testing.T) {
 	}
 }
 
-// TestRepeat sends again what was sent while the answer was lost.
+// TestRepeat sends a push again whose response was lost.
 func TestRepeat(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -237,8 +237,8 @@ func TestRepeat(t *testing.T) {
 	}
 }
 
-// TestSpoiledFile holds nothing up.
-func TestSpoiledFile(t *testing.T) {
+// TestCorruptFile checks that a corrupt file does not block others.
+func TestCorruptFile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.commit("a", "one")
@@ -251,7 +251,7 @@ func TestSpoiledFile(t *testing.T) {
 	}
 }
 
-// TestNoSpool: a disk that takes nothing does not keep a push from being told.
+// TestNoSpool checks that a push is published even if the spool cannot be written.
 func TestNoSpool(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -266,7 +266,7 @@ func TestNoSpool(t *testing.T) {
 	}
 }
 
-// TestNeverFails calls the hook with everything that can be wrong.
+// TestNeverFails runs the hook with every kind of fault.
 func TestNeverFails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -276,7 +276,7 @@ func TestNeverFails(t *testing.T) {
 	for _, l := range []struct{ name, dir, lines, says, comes string }{
 		{"no lines", w.bare, "", "", ""},
 		{"nonsense", w.bare, "hello\n", "line 1", ""},
-		{"no repository", t.TempDir(), zeros + " " + c + " refs/heads/x\n", "not told to anybody", ""},
+		{"no repository", t.TempDir(), zeros + " " + c + " refs/heads/x\n", "is not published", ""},
 		{"no such object", w.bare, zeros + " " + gone + " refs/heads/x\n", "", "x"},
 		{"earlier value is gone", w.bare, gone + " " + c + " refs/heads/main\n", "", "main"},
 		{"deletion of nothing", w.bare, zeros + " " + zeros + " refs/heads/x\n", "", ""},
@@ -297,7 +297,7 @@ func TestNeverFails(t *testing.T) {
 	}
 }
 
-// TestRoom: a push too large for the server is told with less in it.
+// TestRoom checks that a push that is too large for the server is published with less content.
 func TestRoom(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -336,7 +336,7 @@ func TestRoom(t *testing.T) {
 	}
 }
 
-// TestTimeOut: a look that takes too long says what the lines say.
+// TestTimeOut checks that a push is published from its lines alone if reading the repository takes too long.
 func TestTimeOut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

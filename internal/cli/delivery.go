@@ -69,7 +69,7 @@ func (s *session) deliveryTable(all []client.Delivery) error {
 		rows = append(rows, []string{d.ID, string(d.State), d.HookID, d.EventType, s.when(d.EventTime),
 			strconv.Itoa(d.Attempts), s.nextOf(d), d.Reason})
 	}
-	return s.list([]string{"DELIVERY", "STATE", "HOOK", "EVENT TYPE", "EVENT TIME", "TRIES", "NEXT", "REASON"}, rows)
+	return s.list([]string{"DELIVERY", "STATE", "HOOK", "EVENT TYPE", "EVENT TIME", "ATTEMPTS", "NEXT", "REASON"}, rows)
 }
 
 func (s *session) nextOf(d client.Delivery) string {

@@ -85,7 +85,7 @@ func newReplayList(s *session) *cobra.Command {
 				rows = append(rows, []string{r.ID, r.Status, fmt.Sprintf("%d/%d", r.Seen, r.Total),
 					fmt.Sprint(r.Opened), orText(r.Hook, "every"), orText(r.Type, "any"), r.Actor, s.when(r.CreatedAt)})
 			}
-			if err := s.list([]string{"REPLAY", "STATUS", "SEEN", "OPENED", "HOOK", "TYPE", "BY", "BEGUN"},
+			if err := s.list([]string{"REPLAY", "STATUS", "SEARCHED", "QUEUED", "HOOK", "TYPE", "BY", "STARTED"},
 				rows); err != nil {
 				return err
 			}
@@ -102,10 +102,10 @@ func (s *session) showReplay(r *hookyard.Replay) error {
 			return s.println("%s", r.ID)
 		}
 		return s.card(field{"replay", r.ID}, field{"status", r.Status},
-			field{"seen", fmt.Sprintf("%d of %s", r.Seen, hookyard.Count(int(r.Total), "event"))},
-			field{"opened", hookyard.Count(int(r.Opened), "delivery")}, field{"hook", r.Hook}, field{"type", r.Type},
+			field{"searched", fmt.Sprintf("%d of %s", r.Seen, hookyard.Count(int(r.Total), "event"))},
+			field{"queued", hookyard.Count(int(r.Opened), "delivery")}, field{"hook", r.Hook}, field{"type", r.Type},
 			field{"state", string(r.State)},
-			field{"by", r.Actor}, field{"begun", localTime(r.CreatedAt)})
+			field{"by", r.Actor}, field{"started", localTime(r.CreatedAt)})
 	})
 }
 

@@ -27,7 +27,7 @@
 //
 // # Ids
 //
-// Ids are TypeIDs: a prefix that tells what the id names, such as evt_ or req_, and a UUIDv7 in base32. They sort by
+// Ids are TypeIDs: a prefix for the kind of thing, such as evt_ or req_, and a UUIDv7 in base32. They sort by
 // time of creation. See [NewID].
 //
 // The package imports the standard library only and does no I/O.

@@ -31,7 +31,7 @@ type Event struct {
 	Verified    string      // how the sender was verified ("github hmac-sha256", "basic", …), or "" if it was not
 	Header      http.Header // of the inbound request, without credentials
 	ContentType string      // of Body
-	Body        []byte      // as received; nil after its retention, when Size still tells its length
+	Body        []byte      // as received; nil after its retention, when Size still holds its length
 	Size        int64       // of the body as received, in bytes
 	DataOffset  int         // where the data of a published event starts in Body; 0: the whole body is data
 	DedupKey    string      // identifies duplicates within project and source; "" for none

@@ -46,7 +46,7 @@ var credentialWords = []string{"Token", "Secret", "Password", "Authorization", "
 // keyWords stand before Key in such names. Other keys name things: Idempotency-Key, X-Event-Key.
 var keyWords = []string{"Api", "Access", "Auth", "Functions", "Private", "Secret", "Subscription"}
 
-// IsSensitive reports whether a header holds a credential, as far as its name tells, so that its value is not shown
+// IsSensitive reports whether a header holds a credential, judging by its name, so that its value is not shown
 // and not stored with an event or an attempt.
 func IsSensitive(name string) bool {
 	rest, last := cutLastWord(name)

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Verdict says whether a hook wants an event and, if not, why: the answer to "why did I not get it?".
+// Verdict is whether a hook wants an event and, if not, why: the answer to "why did I not get it?".
 type Verdict struct {
 	Hook   *Hook
 	Wanted bool
@@ -15,8 +15,8 @@ type Verdict struct {
 // Filter decides whether a hook's filter expression accepts an event. An error counts as no, and is shown.
 type Filter func(h *Hook, e *Event) (bool, error)
 
-// Wants says whether hook h wants event e. It does not ask whether the hook is on: an event a switched-off hook would
-// have got is kept as [Skipped] and can be replayed.
+// Wants reports whether hook h wants event e. It does not ask whether the hook is on: an event a switched-off hook
+// would have got is kept as [Skipped] and can be replayed.
 func Wants(h *Hook, e *Event, filter Filter) Verdict {
 	v := Verdict{Hook: h}
 	if !h.Events.Match(e.Type) {

@@ -55,7 +55,7 @@
 // The table lists the name, which is the first argument of [New]; the title; and what verifies a request. Where it says
 // timestamp or URL, the signature covers them and they are checked; token and the name of a header mean that the header
 // holds the secret itself. A handshake is a request by which the provider checks the receiver before it sends events:
-// see [Result.Response]. [Lookup] tells how to set a provider up.
+// see [Result.Response]. [Lookup] returns setup instructions.
 //
 // The providers:
 //

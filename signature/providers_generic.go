@@ -54,6 +54,6 @@ func standards() []entry {
 			"In the dashboard under Webhooks, add an endpoint with this address and copy its signing secret."),
 		row("resend", "Resend", "Under Webhooks, add this address and copy the signing secret."),
 		row("replicate", "Replicate",
-			"Give this address as webhook of a prediction; the API's webhooks/default/secret tells the secret."),
+			"Give this address as webhook of a prediction; the API's webhooks/default/secret returns the secret."),
 	}
 }

@@ -232,7 +232,7 @@ func TestStatusOnFailAndCredentials(t *testing.T) {
 	}
 }
 
-// Ed25519 is dear: a stranger must not make us try as many signatures as fit into the headers.
+// Ed25519 is expensive: an unverified sender must not cause as many verifications as signatures fit into the headers.
 func TestManySignaturesAreCheap(t *testing.T) {
 	t.Parallel()
 	_, public := NewKeyPair()

@@ -43,7 +43,7 @@ func TestRole(t *testing.T) {
 		{"stranger", eve, private, none, false},
 		{"stranger, public", eve, public, read, false},
 		{"writer, public", wes, public, write, true},
-		{"role nobody knows", eve, lookalike, none, false},
+		{"unknown role", eve, lookalike, none, false},
 		{"guest", guestIdentity(), private, none, false},
 		{"guest, public", guestIdentity(), public, read, false},
 		{"guest is not the user guest", guestIdentity(), guestOwned, none, false},

@@ -19,7 +19,7 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 // A golden file holds an event and its form in every format. Its comment describes the event, in lines "by: publish" or
 // "by: inbound", "type:", "content-type:" and headers.

@@ -244,7 +244,7 @@ func TestThousands(t *testing.T) {
 	}
 }
 
-var updateGolden = flag.Bool("update", false, "write the golden files anew")
+var updateGolden = flag.Bool("update", false, "rewrite the golden files")
 
 // TestGolden checks a whole event and its model events.
 func TestGolden(t *testing.T) {

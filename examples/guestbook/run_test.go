@@ -264,7 +264,7 @@ func TestQueueMessage(t *testing.T) {
 	if _, err := q.channel.QueueDelete(name, false, false, false); err != nil {
 		t.Fatal(err)
 	}
-	if err := q.publish(t.Context(), e); err == nil || !strings.Contains(err.Error(), "does not take it") {
+	if err := q.publish(t.Context(), e); err == nil || !strings.Contains(err.Error(), "rejected the message") {
 		t.Errorf("into nothing: %v", err)
 	}
 	if err := q.publish(t.Context(), e); err != nil {

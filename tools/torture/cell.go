@@ -205,7 +205,11 @@ func (c *cell) drain(ctx context.Context) {
 			return false
 		}
 		n, err := c.pending(ctx)
-		return err == nil && n == 0
+		if err == nil && n == 0 {
+			return true
+		}
+		pause(ctx, 5*look) // the list is dear, and hookyard is busy with it
+		return false
 	})
 	acked := c.ledger.since(0)
 	c.await(ctx, listenLimit, func() bool {

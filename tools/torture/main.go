@@ -23,7 +23,7 @@ import (
 )
 
 // short are the cells of the short form.
-const short = `^(sqlite/(kill-one|freeze-5s|receivers-hostile)|postgres/(kill-one|db-kill)|postgres-3/kill-all)$`
+const short = `^(sqlite/(kill-one|freeze-5s|receivers-hostile)|postgres/(kill-one|sigterm)|postgres-3/kill-all)$`
 
 // flags are the command line.
 type flags struct {

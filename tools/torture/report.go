@@ -24,8 +24,9 @@ func writeDocument(w io.Writer, results []result) error {
 	if b, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
 		kernel += " " + strings.TrimSpace(string(b))
 	}
-	_, err := fmt.Fprintf(w, "%s\n%s, %d processors, %s, %s:\n\n", about, time.Now().UTC().Format("2 January 2006"),
-		runtime.NumCPU(), kernel, runtime.Version())
+	_, err := fmt.Fprintf(w, "%s\n%s, %d of %d cells, %d processors, %s, %s:\n\n", about,
+		time.Now().UTC().Format("2 January 2006"), len(results), len(matrix(flags{})), runtime.NumCPU(), kernel,
+		runtime.Version())
 	if err != nil {
 		return err
 	}

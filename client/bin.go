@@ -72,6 +72,20 @@ type BinSource struct {
 	Reason   string `json:"reason,omitempty"`
 }
 
+// BinReplay is what came back for a stored request that was sent to a URL.
+type BinReplay struct {
+	Status   int                 `json:"status,omitempty"`
+	Headers  map[string][]string `json:"headers,omitempty"`
+	Body     string              `json:"body,omitempty"`
+	Error    string              `json:"error,omitempty" doc:"why nothing came back, or not all of it"`
+	Duration hookyard.Duration   `json:"duration,omitempty"`
+}
+
+// BinTarget says where to send a stored request.
+type BinTarget struct {
+	URL string `json:"url"`
+}
+
 func binKey(key string) http.Header {
 	if key == "" {
 		return nil

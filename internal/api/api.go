@@ -15,6 +15,7 @@ import (
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
 	"github.com/hookyard/hookyard/internal/auth"
+	"github.com/hookyard/hookyard/internal/bin"
 	"github.com/hookyard/hookyard/internal/control"
 )
 
@@ -34,7 +35,7 @@ type Auth interface {
 // and returns an error only when it has answered nothing. See internal/stream.
 type Live func(w http.ResponseWriter, r *http.Request, owner, project string) error
 
-// Options are what an [API] is made of. All but the last three are required.
+// Options are what an [API] is made of. All but the last four are required.
 type Options struct {
 	Control *control.Control
 	Ingest  Ingest
@@ -44,9 +45,10 @@ type Options struct {
 	BaseURL string // public, without a slash at the end
 	Version string
 
-	Dev    bool // authentication is off
-	Stream Live // nil: there is no …/stream
-	Poll   Live // nil: there is no …/poll
+	Dev    bool      // authentication is off
+	Bins   *bin.Bins // nil: there are no bins
+	Stream Live      // nil: there is no …/stream
+	Poll   Live      // nil: there is no …/poll
 }
 
 // API serves everything under /api and /docs/api. It is safe for concurrent use.

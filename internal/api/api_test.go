@@ -15,6 +15,7 @@ import (
 	"github.com/hookyard/hookyard/client"
 	"github.com/hookyard/hookyard/internal/api"
 	"github.com/hookyard/hookyard/internal/auth"
+	"github.com/hookyard/hookyard/internal/bin"
 	"github.com/hookyard/hookyard/internal/control"
 	"github.com/hookyard/hookyard/internal/dispatch"
 	"github.com/hookyard/hookyard/internal/egress"
@@ -87,6 +88,7 @@ func serve(t *testing.T, db *store.DB, change func(*options)) *bundle {
 	if err != nil {
 		t.Fatal(err)
 	}
+	o.Bins = bin.New(bin.Options{Store: db, Client: out, Log: log, BaseURL: o.BaseURL, Limits: o.Limits})
 	a, err := api.New(o.Options)
 	if err != nil {
 		t.Fatal(err)

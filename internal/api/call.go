@@ -112,31 +112,6 @@ func (a *API) AuthorizePublish(r *http.Request, owner, project string) (*hookyar
 	return a.o.Control.Publish(r.Context(), id, owner, project)
 }
 
-// AuthorizeManage returns the project if the sender of r may change its hooks and sources.
-func (a *API) AuthorizeManage(r *http.Request, owner, project string) (*hookyard.View, error) {
-	id, err := a.identify(r)
-	if err != nil {
-		return nil, err
-	}
-	p, err := a.o.Control.ProjectOnUse(r.Context(), id, owner, project, control.Write)
-	if err != nil {
-		return nil, err
-	}
-	return p.View, nil
-}
-
-// AuthorizeSignedIn fails when the sender of r is a guest.
-func (a *API) AuthorizeSignedIn(r *http.Request) error {
-	id, err := a.identify(r)
-	if err != nil {
-		return err
-	}
-	if id.Guest {
-		return hookyard.Errorf(hookyard.Unauthenticated, "sign in first")
-	}
-	return nil
-}
-
 // checkPath refuses what no name may hold, before a database sees it.
 func checkPath(p string) error {
 	if !hookyard.ValidPath(p) {

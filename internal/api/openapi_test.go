@@ -12,12 +12,14 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/bin"
 )
 
 func described(t *testing.T) *API {
 	t.Helper()
 	live := func(http.ResponseWriter, *http.Request, string, string) error { return nil }
-	a, err := New(Options{Limits: hookyard.DefaultLimits(), Version: "1.2.3", Stream: live, Poll: live})
+	a, err := New(Options{Limits: hookyard.DefaultLimits(), Version: "1.2.3", Bins: bin.New(bin.Options{}),
+		Stream: live, Poll: live})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -210,6 +210,9 @@ func (a *API) routes() []route {
 		{method: post, path: replay + "/cancel", access: control.Write, do: cancelReplay,
 			summary: "Stop a bulk replay; what it opened stays open", out: hookyard.Replay{}},
 	}
+	if a.o.Bins != nil {
+		list = append(list, binRoutes()...)
+	}
 	if a.o.Stream != nil {
 		list = append(list, route{method: get, path: project + "/stream", access: control.Custom,
 			do: serveLive(a.o.Stream), live: true,

@@ -38,6 +38,15 @@ func (a *App) live() *stream.Listeners {
 	})
 }
 
+// newBins makes the bins; their API is served with the others.
+func (a *App) newBins() *bin.Bins {
+	return bin.New(bin.Options{
+		Store: a.db, Client: a.client, Log: a.log, BaseURL: a.config.BaseURL, Limits: a.config.Limits,
+		WriteError: func(w http.ResponseWriter, r *http.Request, err error) { a.api.Fail(w, r, err) },
+		MaxBody:    a.config.BinBody, PerAddress: a.config.BinsPerAddress, Total: a.config.Bins,
+	})
+}
+
 // others makes the faces beside the API, and the queues.
 func (a *App) others() {
 	ro := relay.Options{
@@ -57,12 +66,6 @@ func (a *App) others() {
 		ro.Ensure = a.control.EnsureProject
 	}
 	a.relay = relay.New(ro)
-	a.bins = bin.New(bin.Options{
-		Store: a.db, Client: a.client, Log: a.log, WriteError: a.api.Fail, BaseURL: a.config.BaseURL,
-		Limits:    a.config.Limits,
-		MayCreate: a.api.AuthorizeSignedIn, MayManage: a.api.AuthorizeManage,
-		MaxBody: a.config.BinBody, PerAddress: a.config.BinsPerAddress, Total: a.config.Bins,
-	})
 	a.queues = rabbitmq.NewSources(rabbitmq.SourcesOptions{Store: a.db, Ingest: a.ingest, Dial: a.client.Dial,
 		Limits: a.config.Limits, Log: a.log})
 	a.db.OnChange(a.queues.Wake)

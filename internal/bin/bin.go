@@ -6,9 +6,8 @@ package bin
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/base32"
+	"errors"
 	"html/template"
 	"log/slog"
 	"net/http"
@@ -32,7 +31,6 @@ type Store interface {
 	BinRequests(ctx context.Context, bin string) ([]*hookyard.BinRequest, error)
 	BinRequest(ctx context.Context, bin, id string) (*hookyard.BinRequest, error)
 	PruneBins(ctx context.Context, now time.Time) (int, error)
-	PutSource(ctx context.Context, s *hookyard.Source) (created bool, err error)
 }
 
 // Options are what [Bins] are made of.
@@ -40,10 +38,6 @@ type Options struct {
 	Store  Store
 	Client *egress.Client // replays go through it
 	Log    *slog.Logger
-	// MayCreate fails when whoever sent r may not make bins, or replay what is in one.
-	MayCreate func(r *http.Request) error
-	// MayManage returns a project when whoever sent r may change its sources.
-	MayManage func(r *http.Request, owner, project string) (*hookyard.View, error)
 	// WriteError answers with an error in JSON.
 	WriteError func(w http.ResponseWriter, r *http.Request, err error)
 	BaseURL    string // public, without a slash at the end
@@ -59,7 +53,6 @@ type Options struct {
 // Bins serves bins. Safe for concurrent use.
 type Bins struct {
 	o    Options
-	mux  *http.ServeMux
 	page *template.Template
 
 	mu    sync.Mutex // guards rates
@@ -86,30 +79,14 @@ func New(o Options) *Bins {
 	if o.Life <= 0 {
 		o.Life = 48 * time.Hour
 	}
-	b := &Bins{o: o, mux: http.NewServeMux(), rates: map[string]*rate.Limiter{},
+	b := &Bins{o: o, rates: map[string]*rate.Limiter{},
 		page: template.Must(template.ParseFS(templates, "templates/inspect.html"))}
-	for _, base := range []string{"/api/v1/bins", "/api/bins"} {
-		b.mux.Handle("POST "+base, b.handle(b.create))
-		b.mux.Handle("GET "+base+"/{bin}", b.handle(b.show))
-		b.mux.Handle("PUT "+base+"/{bin}/answer", b.handle(b.setAnswer))
-		b.mux.Handle("DELETE "+base+"/{bin}", b.handle(b.remove))
-		b.mux.Handle("GET "+base+"/{bin}/requests", b.handle(b.requests))
-		b.mux.Handle("GET "+base+"/{bin}/requests/{id}", b.handle(b.request))
-		b.mux.Handle("GET "+base+"/{bin}/requests/{id}/curl", b.handle(b.curl))
-		b.mux.Handle("POST "+base+"/{bin}/requests/{id}/replay", b.handle(b.replay))
-		b.mux.Handle("POST "+base+"/{bin}/source", b.handle(b.source))
-	}
 	return b
 }
 
-// Matches says whether a path is a bin's or of their API: /api/bins, /api/v1/bins, /b/{bin} and /{bin}, and what is
-// below them. A bin's name is "bin" and 16 characters of base32, so it is hardly anything else's.
+// Matches reports whether a path is a bin's: /b/{bin} and /{bin}, and what is below them. A bin's name is "bin" and 16
+// characters of base32, so it is hardly anything else's.
 func Matches(path string) bool {
-	for _, base := range []string{"/api/bins", "/api/v1/bins"} {
-		if rest, ok := strings.CutPrefix(path, base); ok && (rest == "" || rest[0] == '/') {
-			return true
-		}
-	}
 	_, _, ok := parsePath(path)
 	return ok
 }
@@ -155,22 +132,10 @@ func draw(n int) string {
 func (b *Bins) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-store")
-	name, rest, ok := parsePath(r.URL.Path)
-	if !ok {
-		b.mux.ServeHTTP(w, r)
-		return
-	}
+	name, rest, _ := parsePath(r.URL.Path)
 	if err := b.catch(w, r, name, rest); err != nil {
 		b.o.WriteError(w, r, err)
 	}
-}
-
-func (b *Bins) handle(f func(w http.ResponseWriter, r *http.Request) error) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := f(w, r); err != nil {
-			b.o.WriteError(w, r, err)
-		}
-	})
 }
 
 // Run deletes bins that have expired, until ctx ends.
@@ -206,8 +171,33 @@ func (b *Bins) tidy(ctx context.Context, now time.Time) {
 	}
 }
 
-// slow fails, and has then set Retry-After, when something is done too often. What is too much to count is let through.
-func (b *Bins) slow(w http.ResponseWriter, what string, limit rate.Limit, burst int) error {
+// How long a caller is told to wait: after doing something too often, and when there are too many bins.
+const (
+	slowWait = 5 * time.Second
+	fullWait = 10 * time.Minute
+)
+
+// waitError is an error after which it is worth to try again later.
+type waitError struct {
+	err   *hookyard.Error
+	after time.Duration
+}
+
+func (e *waitError) Error() string { return e.err.Message }
+
+func (e *waitError) Unwrap() error { return e.err }
+
+// RetryAfter returns how long to wait before trying again what failed with err, 0 when err does not say.
+func RetryAfter(err error) time.Duration {
+	var e *waitError
+	if errors.As(err, &e) {
+		return e.after
+	}
+	return 0
+}
+
+// slow fails when something is done too often. What is too much to count is let through.
+func (b *Bins) slow(what string, limit rate.Limit, burst int) error {
 	b.mu.Lock()
 	l := b.rates[what]
 	if l == nil {
@@ -220,28 +210,7 @@ func (b *Bins) slow(w http.ResponseWriter, what string, limit rate.Limit, burst 
 	if l.Allow() {
 		return nil
 	}
-	w.Header().Set("Retry-After", "5")
-	return hookyard.Errorf(hookyard.TooMany,
+	return &waitError{hookyard.Errorf(hookyard.TooMany,
 		"too many requests: a bin takes %.0f a second, and %.0f bins a second are made from an address",
-		float64(sendRate), float64(createRate))
-}
-
-const keyHeader = "X-Bin-Key"
-
-// cookieName holds the key of a bin in the browser that made it.
-func cookieName(name string) string { return "bin_" + name }
-
-// mayOpen says whether r has the key of a bin: in its header, its query, or a cookie.
-func mayOpen(r *http.Request, b *hookyard.Bin) bool {
-	keys := []string{r.Header.Get(keyHeader), r.URL.Query().Get("key")}
-	if c, err := r.Cookie(cookieName(b.Name)); err == nil {
-		keys = append(keys, c.Value)
-	}
-	for _, key := range keys {
-		sum := sha256.Sum256([]byte(key))
-		if key != "" && subtle.ConstantTimeCompare(sum[:], b.Secret) == 1 {
-			return true
-		}
-	}
-	return false
+		float64(sendRate), float64(createRate)), slowWait}
 }

@@ -14,7 +14,10 @@ import (
 	"time"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/api"
+	"github.com/hookyard/hookyard/internal/auth"
 	"github.com/hookyard/hookyard/internal/bin"
+	"github.com/hookyard/hookyard/internal/control"
 	"github.com/hookyard/hookyard/internal/egress"
 	"github.com/hookyard/hookyard/internal/store"
 	"github.com/hookyard/hookyard/internal/store/storetest"
@@ -37,10 +40,6 @@ func setup(t testing.TB, db *store.DB, change func(*bin.Options)) *bundle {
 	o := bin.Options{
 		Store: db, Client: client, Log: slog.New(slog.DiscardHandler),
 		BaseURL: "http://" + b.srv.Listener.Addr().String(), Limits: hookyard.DefaultLimits(), Keep: 20,
-		MayCreate: func(*http.Request) error { return nil },
-		MayManage: func(r *http.Request, owner, project string) (*hookyard.View, error) {
-			return db.View(r.Context(), owner, project)
-		},
 		WriteError: func(w http.ResponseWriter, _ *http.Request, err error) {
 			status := map[hookyard.Code]int{hookyard.Invalid: 400, hookyard.Forbidden: 403, hookyard.NotFound: 404,
 				hookyard.Conflict: 409,
@@ -55,12 +54,22 @@ func setup(t testing.TB, db *store.DB, change func(*bin.Options)) *bundle {
 		change(&o)
 	}
 	bins := bin.New(o)
+	who := auth.New(db, auth.Options{Dev: true})
+	ctl, err := control.New(control.Options{Store: db, Auth: who, Targets: client, Limits: o.Limits, Dev: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	face, err := api.New(api.Options{Control: ctl, Bins: bins, Auth: who, Limits: o.Limits, Log: o.Log,
+		BaseURL: o.BaseURL, Dev: true})
+	if err != nil {
+		t.Fatal(err)
+	}
 	b.srv.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !bin.Matches(r.URL.Path) {
-			http.Error(w, "not a bin's", http.StatusTeapot)
+		if bin.Matches(r.URL.Path) {
+			bins.ServeHTTP(w, r)
 			return
 		}
-		bins.ServeHTTP(w, r)
+		face.ServeHTTP(w, r)
 	})
 	b.srv.Start()
 	t.Cleanup(b.srv.Close)
@@ -347,7 +356,7 @@ func TestUse(t *testing.T) {
 			b.srv.URL + `/in/acme/shop/gh"`,
 		`{"project":"acme/shop","name":"gh2","type":"github","secret":"another"}`: `"verified":false`,
 		`{"project":"acme/shop","name":"../x"}`:                                   "source name must be",
-		`{"project":"acme/shop","name":"gh3","type":"carrier-pigeon"}`:            "unknown source type",
+		`{"project":"acme/shop","name":"gh3","type":"carrier-pigeon"}`:            "is not known; it must be one of",
 		`{"project":"acme/shop","name":"gh4","type":"github"}`:                    "needs a secret",
 		`{"project":"acme","name":"gh5"}`:                                         "owner/name",
 		`{"project":"acme/shop","name":"gh6","type":"none","request":"req_x"}`:    "no such request",
@@ -369,7 +378,7 @@ func TestUse(t *testing.T) {
 func TestMatches(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]bool{
-		"/api/v1/bins": true, "/api/bins/x/requests": true, "/binabcdefghijklmnop": true,
+		"/api/v1/bins": false, "/api/bins/x/requests": false, "/binabcdefghijklmnop": true,
 		"/b/binabcdefghijklmnop/x": true, "/binabcdefghijklmnop/": true,
 		"/": false, "/bin": false, "/bins": false, "/api/binsx": false, "/binabcdefghijklmno1": false,
 		"/binary/project/webhooks": false, "/b/": false, "/x/binabcdefghijklmnop": false,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,7 +30,8 @@ func (b *Bins) catch(w http.ResponseWriter, r *http.Request, name, rest string) 
 	if r.Method == http.MethodGet && rest == "" && r.URL.Query().Has("inspect") {
 		return b.inspect(w, r, bin)
 	}
-	if err := b.slow(w, name, sendRate, sendBurst); err != nil {
+	if err := b.slow(name, sendRate, sendBurst); err != nil {
+		w.Header().Set("Retry-After", strconv.Itoa(int(RetryAfter(err)/time.Second)))
 		return err
 	}
 	kept := &hookyard.BinRequest{ID: hookyard.NewID("req"), Bin: name, Time: now.UTC(),
@@ -119,16 +121,16 @@ type pageRequest struct {
 
 // inspect shows a bin as a page.
 func (b *Bins) inspect(w http.ResponseWriter, r *http.Request, bin *hookyard.Bin) error {
-	if bin.Private && !mayOpen(r, bin) {
+	if bin.Private && !CallerOf(r, bin.Name).hasKey(bin) {
 		return writeText(w, http.StatusForbidden, "Private bin\n")
 	}
 	kept, err := b.o.Store.BinRequests(r.Context(), bin.Name)
 	if err != nil {
 		return err
 	}
-	p := page{Bin: b.toJSON(bin)}
+	p := page{Bin: b.wire(bin)}
 	for _, one := range kept {
-		p.Requests = append(p.Requests, pageRequest{BinRequest: toJSON(one), When: one.Time,
+		p.Requests = append(p.Requests, pageRequest{BinRequest: wireRequest(one), When: one.Time,
 			Curl: Curl(b.o.BaseURL, one)})
 	}
 	h := w.Header()

@@ -86,11 +86,8 @@ func TestShape(t *testing.T) {
 var unshaped = map[string]bool{
 	"internal/app":      true,
 	"internal/bin":      true,
-	"internal/dispatch": true,
-	"internal/ingest":   true,
 	"internal/rabbitmq": true,
 	"internal/relay":    true,
-	"internal/store":    true,
 	"internal/stream":   true,
 }
 

@@ -41,13 +41,13 @@ type Receipt struct {
 	Duplicate  bool
 }
 
-// Work is a delivery taken by this node, with the event to send.
+// Work is a delivery claimed by this node, with the event to send.
 type Work struct {
 	Delivery Delivery
 	Event    *Event
 }
 
-// Result is what became of one attempt, as the store is to keep it.
+// Result is the outcome of one attempt, as the store records it.
 type Result struct {
 	Work     *Work
 	Attempt  *Attempt // nil: none was made (the hook was off, or the delivery is put back)
@@ -60,7 +60,7 @@ type Result struct {
 // DeliveryKey names a delivery's row.
 type DeliveryKey struct{ EventSeq, HookKey int64 }
 
-// HookDue tells that a hook has deliveries in rows, and when the first of them is due.
+// HookDue is a hook with deliveries to be claimed, and when the first of them is due.
 type HookDue struct {
 	HookKey int64
 	Due     time.Time

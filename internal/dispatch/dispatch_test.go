@@ -133,8 +133,9 @@ func receive(t testing.TB, answer func(n int, w http.ResponseWriter, r *http.Req
 		body, _ := io.ReadAll(r.Body)
 		rc.mu.Lock()
 		n := len(rc.bodies)
-		rc.bodies, rc.ids, rc.heads = append(rc.bodies, string(body)), append(rc.ids, r.Header.Get("webhook-id")),
-			append(rc.heads, r.Header)
+		rc.bodies = append(rc.bodies, string(body))
+		rc.ids = append(rc.ids, r.Header.Get("webhook-id"))
+		rc.heads = append(rc.heads, r.Header)
 		rc.mu.Unlock()
 		if rc.answer != nil {
 			rc.answer(n, w, r)
@@ -282,8 +283,10 @@ func TestNetBeansPolicy(t *testing.T) {
 		}
 		rc := receive(t, nil)
 		y.update(view, "h1", func(h *hookyard.Hook) {
-			h.URL, h.Active, h.OffReason, h.Health = rc.URL, true, "",
-				hookyard.Health{}
+			h.URL = rc.URL
+			h.Active = true
+			h.OffReason = ""
+			h.Health = hookyard.Health{}
 		})
 		y.publish(view, "a")
 		testenv.Until(t, "it is on again", func() bool { return rc.count() == 1 })

@@ -93,12 +93,16 @@ func (d *Dispatcher) attempt(ctx context.Context, h *hookyard.Hook, w *hookyard.
 		return nil, hookyard.Outcome{}, failed.err
 	}
 	if err != nil {
-		a.Error, a.ErrorKind, a.Duration = hookyard.Clean(err.Error(), 1000), hookyard.KindShape, time.Since(started)
+		a.Error = hookyard.Clean(err.Error(), 1000)
+		a.ErrorKind = hookyard.KindShape
+		a.Duration = time.Since(started)
 		return a, hookyard.Outcome{Kind: hookyard.KindShape, Error: a.Error}, nil
 	}
 	header, err := d.header(h, w.Event, shaped, started)
 	if err != nil {
-		a.Error, a.ErrorKind, a.Duration = hookyard.Clean(err.Error(), 1000), hookyard.KindShape, time.Since(started)
+		a.Error = hookyard.Clean(err.Error(), 1000)
+		a.ErrorKind = hookyard.KindShape
+		a.Duration = time.Since(started)
 		return a, hookyard.Outcome{Kind: hookyard.KindShape, Error: a.Error}, nil
 	}
 	a.RequestHeader, a.RequestSize = maskSent(header, h, shaped), int64(len(shaped.Body))
@@ -113,7 +117,9 @@ func (d *Dispatcher) attempt(ctx context.Context, h *hookyard.Hook, w *hookyard.
 		o = d.post(ctx, h, header, shaped.Body, a)
 	}
 	o.Error = hookyard.Clean(o.Error, 1000)
-	a.Status, a.Error, a.ErrorKind = o.Status, o.Error, o.Kind
+	a.Status = o.Status
+	a.Error = o.Error
+	a.ErrorKind = o.Kind
 	if resourceKey != "" && o.OK() {
 		d.remember(ctx, h, resourceKey, a.ResponseBody)
 	}
@@ -234,8 +240,9 @@ func (d *Dispatcher) post(ctx context.Context, h *hookyard.Hook, header http.Hea
 	a.Duration = time.Since(a.StartedAt)
 	var o hookyard.Outcome
 	if resp != nil {
-		a.ResponseHeader, a.ResponseBody, a.ResponseTruncated = hookyard.MaskHeader(resp.Header), resp.Body,
-			resp.Truncated
+		a.ResponseHeader = hookyard.MaskHeader(resp.Header)
+		a.ResponseBody = resp.Body
+		a.ResponseTruncated = resp.Truncated
 		a.Remote, a.Timing = resp.Remote, hookyard.Timing(resp.Timing)
 		o.Status = resp.Status
 		if resp.Status == http.StatusTooManyRequests || resp.Status >= 500 {
@@ -281,7 +288,9 @@ func (d *Dispatcher) metaEvents(ctx context.Context, h *hookyard.Hook, w *hookya
 	}
 	hooks := except(view.Hooks, h.Key)
 	route := func(kind string, data map[string]any) *hookyard.RoutedEvent {
-		data["hookId"], data["url"], data["project"] = h.ID, hookyard.URLOrigin(h.URL), view.Project.Path()
+		data["hookId"] = h.ID
+		data["url"] = hookyard.URLOrigin(h.URL)
+		data["project"] = view.Project.Path()
 		b, _ := json.Marshal(data) // of strings and numbers: cannot fail
 		e := hookyard.NewMeta(h.ProjectKey, kind, b, time.Now())
 		return hookyard.Route(e, hooks, d.o.Filter)

@@ -264,7 +264,10 @@ func TestSwitchedOnElsewhere(t *testing.T) {
 		return !h.Active
 	}
 	testenv.Until(t, "the hook is off", off)
-	change(a, func(h *hookyard.Hook) { h.Active, h.OffReason, h.Health = true, "", hookyard.Health{} })
+	change(a, func(h *hookyard.Hook) {
+		h.Active, h.OffReason = true, ""
+		h.Health = hookyard.Health{}
+	})
 	testenv.Until(t, "b has heard of it", func() bool {
 		v, err := b.View(t.Context(), "acme", "shop")
 		return err == nil && v.Hooks[0].Active

@@ -81,7 +81,9 @@ func (in *Ingest) event(r *http.Request, s *hookyard.Source, verified *signature
 	hide []string, now time.Time) *hookyard.Event {
 	e := hookyard.NewEvent(s.Name, in.typeOf(r, s, verified, body), body, now)
 	e.ContentType = hookyard.Clean(r.Header.Get("Content-Type"), 200)
-	e.Header, e.Method, e.Target = inbound.StoredHeader(r.Header, hide...), r.Method, hookyard.Clean(target, 4096)
+	e.Header = inbound.StoredHeader(r.Header, hide...)
+	e.Method = r.Method
+	e.Target = hookyard.Clean(target, 4096)
 	e.Remote, e.Verified = inbound.Address(r), verified.Method
 	e.DedupKey = verified.DeliveryID
 	if s.DedupHeader != "" {

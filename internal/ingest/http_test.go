@@ -33,7 +33,10 @@ func newYard(t *testing.T, db *store.DB, s hookyard.Source) *yard {
 	if err := db.CreateProject(t.Context(), p, nil); err != nil {
 		t.Fatal(err)
 	}
-	s.ProjectKey, s.Project, s.Name, s.Active = p.Key, p.Path(), "in", true
+	s.ProjectKey = p.Key
+	s.Project = p.Path()
+	s.Name = "in"
+	s.Active = true
 	if s.Type == "" {
 		s.Type = "none"
 	}

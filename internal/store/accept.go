@@ -20,8 +20,7 @@ func (db *DB) Accept(ctx context.Context, r *hookyard.RoutedEvent) (hookyard.Rec
 	return o.receipt, err
 }
 
-// AcceptAll is Accept for several events at once; they share a transaction with others, but not their fate: each has
-// its own error. Neither slice is nil.
+// AcceptAll is Accept for several events at once. Each has its own receipt and error; neither slice is nil.
 func (db *DB) AcceptAll(ctx context.Context, all []*hookyard.RoutedEvent) ([]hookyard.Receipt, []error) {
 	receipts, errs := make([]hookyard.Receipt, len(all)), make([]error, len(all))
 	ops := make([]*acceptOp, len(all))
@@ -52,14 +51,14 @@ func (o *acceptOp) end(err error) { o.done <- err }
 func (o *acceptOp) join(t *sharedTx) { t.accepts = append(t.accepts, o) }
 
 var (
-	eventsTable = newTable("events", `seq:i id:s project_key:i source:s type:s time:i method:s target:s remote:s verified:s
-		header:b content_type:s data_offset:i size:i body:b`)
-	deliveriesTable = newTable("deliveries", `event_seq:i hook_key:i project_key:i state:s reason:s due:i node:i attempts:i
-		tries:i updated:i place:i`)
+	eventsTable = newTable("events", `seq:i id:s project_key:i source:s type:s time:i method:s target:s remote:s
+		verified:s header:b content_type:s data_offset:i size:i body:b`)
+	deliveriesTable = newTable("deliveries", `event_seq:i hook_key:i project_key:i state:s reason:s due:i node:i
+		attempts:i tries:i updated:i place:i`)
 	seenTable = newTable("seen", "project_key:i source:s dedup:s event_id:s time:i")
 )
 
-// applyAccepts writes the events of a batch: the rows that tell duplicates, then the numbers, then events and
+// applyAccepts writes the events of a batch: the rows by which duplicates are found, then the numbers, then events and
 // deliveries.
 func (t *sharedTx) applyAccepts(ctx context.Context) error {
 	if len(t.accepts) == 0 {
@@ -92,7 +91,7 @@ func (t *sharedTx) applyAccepts(ctx context.Context) error {
 	return nil
 }
 
-// guard sorts out the events that came before. It writes first and looks only when a row was left out, so that two
+// guard separates the events that came before. It inserts first and looks only when a row was left out, so that two
 // nodes cannot both find nothing.
 func (t *sharedTx) guard(ctx context.Context, ops []*acceptOp) (fresh, repeats []*acceptOp, err error) {
 	v := t.stmts.values[:0]
@@ -136,7 +135,7 @@ func (t *sharedTx) guard(ctx context.Context, ops []*acceptOp) (fresh, repeats [
 	return fresh, repeats, nil
 }
 
-// drawSeq takes the next n numbers and returns the last of them. The row stays locked until the commit, on every node:
+// drawSeq draws the next n numbers and returns the last of them. The row stays locked until the commit, on every node:
 // numbers are committed in the order in which they were drawn.
 func (t *sharedTx) drawSeq(ctx context.Context, n int) (int64, error) {
 	stmt, err := t.stmts.prepare(ctx, "drawSeq", func() string {
@@ -183,13 +182,14 @@ func (t *sharedTx) insertDeliveries(ctx context.Context, ops []*acceptOp) error 
 	return t.insert(ctx, deliveriesTable, v, false)
 }
 
-// recall fills the receipt of a repeat from the event that came first.
+// recall fills the receipt of a duplicate from the event that came first.
 func (t *sharedTx) recall(ctx context.Context, o *acceptOp) error {
 	return t.stmts.conn.QueryRowContext(ctx, `select coalesce(max(e.seq), 0), count(d.hook_key) from events e
-		left join deliveries d on d.event_seq = e.seq where e.id = $1`, o.receipt.ID).Scan(&o.receipt.Seq, &o.receipt.Deliveries)
+		left join deliveries d on d.event_seq = e.seq where e.id = $1`, o.receipt.ID).Scan(
+		&o.receipt.Seq, &o.receipt.Deliveries)
 }
 
-// notNil makes an empty body an empty blob: null means that the bytes are gone.
+// notNil makes an empty body an empty blob: null means that the bytes were pruned.
 func notNil(b []byte) []byte {
 	if b == nil {
 		return []byte{}

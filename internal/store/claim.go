@@ -19,7 +19,7 @@ import (
 // hook's (Health.RestUntil), so that no event overtakes another. None is claimed while this node, or another, still
 // has one.
 //
-// Less than limit is taken when the events' bytes come to more than [claimBytes], but at least one.
+// Fewer than limit are claimed when the bytes of their events come to more than [claimBytes], but at least one.
 func (db *DB) Claim(ctx context.Context, hookKey int64, now time.Time, limit int) ([]hookyard.Work, error) {
 	h, err := db.HookByKey(ctx, hookKey)
 	if err != nil {
@@ -29,16 +29,16 @@ func (db *DB) Claim(ctx context.Context, hookKey int64, now time.Time, limit int
 	if err := db.finishes.put(ctx, o); err != nil {
 		return nil, err
 	}
-	if err := <-o.done; err != nil { // not ctx: what was taken must not be forgotten
+	if err := <-o.done; err != nil { // not ctx: what was claimed must not be forgotten
 		return nil, err
 	}
-	if len(o.taken) == 0 {
+	if len(o.claimed) == 0 {
 		return nil, nil
 	}
-	return db.fillEvents(context.WithoutCancel(ctx), o.taken)
+	return db.fillEvents(context.WithoutCancel(ctx), o.claimed)
 }
 
-// Held lists the pending deliveries that are marked as this node's, at most some thousands.
+// Held lists the pending deliveries that are marked as this node's, at most 20,000.
 func (db *DB) Held(ctx context.Context) ([]hookyard.DeliveryKey, error) {
 	rows, err := db.read.QueryContext(ctx,
 		"select event_seq, hook_key from deliveries where node = $1 and state = 'pending' limit 20000", db.node)
@@ -57,12 +57,13 @@ func (db *DB) Held(ctx context.Context) ([]hookyard.DeliveryKey, error) {
 	return out, rows.Err()
 }
 
-// Free lets anybody claim deliveries that are marked as this node's. It must not have them in memory.
+// Free lets every node claim deliveries that are marked as this node's. This node must not have them in memory.
 func (db *DB) Free(ctx context.Context, keys []hookyard.DeliveryKey) error {
 	return db.txPlain(ctx, func(c conn) error {
 		for _, k := range keys {
 			_, err := c.ExecContext(ctx,
-				"update deliveries set node = 0 where event_seq = $1 and hook_key = $2 and state || '' = 'pending' and node + 0 = $3",
+				"update deliveries set node = 0 where event_seq = $1 and hook_key = $2 and state || '' = 'pending' "+
+					"and node + 0 = $3",
 				k.EventSeq, k.HookKey, db.node)
 			if err != nil {
 				return err
@@ -80,7 +81,7 @@ type claimOp struct {
 	ordered bool
 	now     int64
 	limit   int
-	taken   []hookyard.Work
+	claimed []hookyard.Work
 	done    chan error
 }
 
@@ -102,31 +103,31 @@ func (t *sharedTx) applyClaims(ctx context.Context) error {
 }
 
 func (t *sharedTx) claimDue(ctx context.Context, o *claimOp) error {
-	o.taken = o.taken[:0]
+	o.claimed = o.claimed[:0]
 	if may, err := t.mayClaim(ctx, o); err != nil || !may {
 		return err
 	}
 	var sizes map[int64]int64
 	var err error
 	if o.ordered {
-		if sizes, err = t.markTaken(ctx, o, "place > 0 order by place"); err != nil {
+		if sizes, err = t.markClaimed(ctx, o, "place > 0 order by place"); err != nil {
 			return err
 		}
-		slices.SortFunc(o.taken, func(a, b hookyard.Work) int {
+		slices.SortFunc(o.claimed, func(a, b hookyard.Work) int {
 			return cmp.Compare(a.Delivery.EventSeq, b.Delivery.EventSeq)
 		})
 	}
-	if len(o.taken) == 0 { // rows of an ordered hook have no place when they are older than its being ordered
-		if sizes, err = t.markTaken(ctx, o, "due <= $4 order by due, event_seq", o.now); err != nil {
+	if len(o.claimed) == 0 { // rows of an ordered hook have no place when they are older than its being ordered
+		if sizes, err = t.markClaimed(ctx, o, "due <= $4 order by due, event_seq", o.now); err != nil {
 			return err
 		}
-		slices.SortFunc(o.taken, func(a, b hookyard.Work) int {
+		slices.SortFunc(o.claimed, func(a, b hookyard.Work) int {
 			return cmp.Or(a.Delivery.Due.Compare(b.Delivery.Due), cmp.Compare(a.Delivery.EventSeq, b.Delivery.EventSeq))
 		})
 	}
 	sum := int64(0)
-	for i := range o.taken {
-		sum += sizes[o.taken[i].Delivery.EventSeq]
+	for i := range o.claimed {
+		sum += sizes[o.claimed[i].Delivery.EventSeq]
 		if i > 0 && sum > claimBytes {
 			return t.giveBack(ctx, o, i)
 		}
@@ -134,10 +135,10 @@ func (t *sharedTx) claimDue(ctx context.Context, o *claimOp) error {
 	return nil
 }
 
-// markTaken claims the first rows of which, a condition with its order, and returns the sizes of their events. The
+// markClaimed claims the first rows of which, a condition with its order, and returns the sizes of their events. The
 // parameters of which begin with $4. The rows are materialized first: PostgreSQL may run a subquery again for each row,
 // and each time it would lock others, beyond the limit.
-func (t *sharedTx) markTaken(ctx context.Context, o *claimOp, which string, args ...any) (sizes map[int64]int64,
+func (t *sharedTx) markClaimed(ctx context.Context, o *claimOp, which string, args ...any) (sizes map[int64]int64,
 	err error) {
 	rows, err := t.stmts.conn.QueryContext(ctx, `with ready as materialized (
 			select event_seq from deliveries where node = 0 and hook_key = $2 and state = 'pending' and `+which+`
@@ -162,30 +163,30 @@ func (t *sharedTx) markTaken(ctx context.Context, o *claimOp, which string, args
 			sizes[d.EventSeq] = *size
 		}
 		d.Due = fromMicros(due)
-		o.taken = append(o.taken, hookyard.Work{Delivery: d})
+		o.claimed = append(o.claimed, hookyard.Work{Delivery: d})
 	}
 	return sizes, rows.Err()
 }
 
-// giveBack leaves all but the first n of what was taken for the next claim.
+// giveBack leaves all but the first n of what was claimed for the next claim.
 func (t *sharedTx) giveBack(ctx context.Context, o *claimOp, n int) error {
 	args := []any{o.hook}
-	for i := range o.taken[n:] {
-		args = append(args, o.taken[n+i].Delivery.EventSeq)
+	for i := range o.claimed[n:] {
+		args = append(args, o.claimed[n+i].Delivery.EventSeq)
 	}
-	o.taken = o.taken[:n]
+	o.claimed = o.claimed[:n]
 	_, err := t.stmts.conn.ExecContext(ctx,
 		"update deliveries set node = 0 where hook_key + 0 = $1 and event_seq in ("+placeholdersFrom(2,
 			len(args)-1)+")", args...)
 	return err
 }
 
-// mayClaim says whether something of a hook may be taken: not while it is to rest, which another node may have found,
-// and of an ordered hook not while some node has a delivery. The hook's row is locked until the commit, so that two
-// nodes do not both find none.
+// mayClaim says whether deliveries of a hook may be claimed: not while the hook rests, which another node may have
+// decided, and those of an ordered hook not while a node has one. The hook's row is locked until the commit, so that
+// two nodes do not both find none.
 func (t *sharedTx) mayClaim(ctx context.Context, o *claimOp) (bool, error) {
 	if t.db.dialect.oneProcess && !o.ordered {
-		return true, nil // nobody but the lane that asks decides when the hook rests
+		return true, nil // the lane that asks decides itself when the hook rests
 	}
 	var text string
 	if err := t.stmts.conn.QueryRowContext(ctx, "select health from hooks where key = $1",
@@ -202,12 +203,13 @@ func (t *sharedTx) mayClaim(ctx context.Context, o *claimOp) (bool, error) {
 		return micros(health.RestUntil) <= o.now, nil
 	}
 	var n int
-	err := t.stmts.conn.QueryRowContext(ctx, `select count(*) from (select 1 from nodes n join deliveries d on d.node = n.key
+	err := t.stmts.conn.QueryRowContext(ctx, `select count(*) from (
+		select 1 from nodes n join deliveries d on d.node = n.key
 		where d.state = 'pending' and d.hook_key = $1 limit 1) as one`, o.hook).Scan(&n)
 	return n == 0, err
 }
 
-// fillEvents reads the events of what was taken. A delivery whose event is gone ends: there is nothing to send.
+// fillEvents reads the events of claimed deliveries. A delivery whose event was pruned ends: there is nothing to send.
 func (db *DB) fillEvents(ctx context.Context, work []hookyard.Work) ([]hookyard.Work, error) {
 	seqs := make([]int64, len(work))
 	for i := range work {
@@ -222,28 +224,32 @@ func (db *DB) fillEvents(ctx context.Context, work []hookyard.Work) ([]hookyard.
 		d := &w.Delivery
 		e := events[d.EventSeq]
 		if e == nil {
-			db.log.Warn("an event is past its retention and still owed; the delivery ends", "event", d.EventSeq, "hook",
-				d.HookKey)
+			db.log.Warn("an event with a pending delivery is past its retention; the delivery ends",
+				"event", d.EventSeq, "hook", d.HookKey)
 			if err := db.Cancel(ctx, d.EventSeq, d.HookKey, "the event is past its retention"); err != nil {
 				return nil, err
 			}
 			continue
 		}
-		w.Event, d.EventID, d.EventType, d.EventTime = e, e.ID, e.Type, e.Time
+		w.Event = e
+		d.EventID, d.EventType = e.ID, e.Type
+		d.EventTime = e.Time
 		d.ID = hookyard.DeliveryID(e.ID, d.HookKey)
 		whole = append(whole, w)
 	}
 	return whole, nil
 }
 
-// Backlog returns the hooks that have deliveries in rows, with when the first is due. It costs a look-up a hook, not a
-// row a delivery: millions that wait for one hook are skipped.
+// Backlog returns the hooks that have deliveries to be claimed, with the time when the first is due. It costs one index
+// look-up for each hook, however many deliveries wait.
 func (db *DB) Backlog(ctx context.Context) ([]hookyard.HookDue, error) {
 	rows, err := db.read.QueryContext(ctx, `with recursive h (k) as (
 			select min(hook_key) from deliveries where node = 0 and state = 'pending'
 			union all
-			select (select min(hook_key) from deliveries where node = 0 and state = 'pending' and hook_key > h.k) from h where h.k is not null)
-		select k, (select min(due) from deliveries where node = 0 and state = 'pending' and hook_key = k) from h where k is not null`)
+			select (select min(hook_key) from deliveries where node = 0 and state = 'pending' and hook_key > h.k)
+			from h where h.k is not null)
+		select k, (select min(due) from deliveries where node = 0 and state = 'pending' and hook_key = k)
+		from h where k is not null`)
 	if err != nil {
 		return nil, err
 	}
@@ -251,7 +257,7 @@ func (db *DB) Backlog(ctx context.Context) ([]hookyard.HookDue, error) {
 	var out []hookyard.HookDue
 	for rows.Next() {
 		var key int64
-		var due *int64 // null when the row went away between the two looks
+		var due *int64 // null when the row was claimed between the two look-ups
 		if err := rows.Scan(&key, &due); err != nil {
 			return nil, err
 		}
@@ -262,7 +268,7 @@ func (db *DB) Backlog(ctx context.Context) ([]hookyard.HookDue, error) {
 	return out, rows.Err()
 }
 
-// NextDue returns when the first delivery of a hook in rows is due; ok is false when there is none.
+// NextDue returns when the first delivery of a hook that can be claimed is due; ok is false when there is none.
 func (db *DB) NextDue(ctx context.Context, hookKey int64) (due time.Time, ok bool, err error) {
 	var us *int64
 	err = db.read.QueryRowContext(ctx,
@@ -273,8 +279,8 @@ func (db *DB) NextDue(ctx context.Context, hookKey int64) (due time.Time, ok boo
 	return time.UnixMicro(*us), true, nil
 }
 
-// EndPending ends up to limit deliveries of a hook that wait in rows, because the hook is off or gone. It returns how
-// many it ended; fewer than limit means that none is left.
+// EndPending ends up to limit pending deliveries of a hook that no node has claimed, because the hook is off or
+// deleted. It returns how many it ended; fewer than limit means that none is left.
 func (db *DB) EndPending(ctx context.Context, hookKey int64, state hookyard.State, reason string, limit int) (int,
 	error) {
 	var n int64

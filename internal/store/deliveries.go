@@ -12,7 +12,8 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-const deliveryColumns = `d.event_seq, d.hook_key, d.project_key, e.id, e.type, e.time, h.id, d.state, d.reason, d.due, d.place, d.attempts, d.tries, d.updated
+const deliveryColumns = `d.event_seq, d.hook_key, d.project_key, e.id, e.type, e.time, h.id, d.state, d.reason,
+	d.due, d.place, d.attempts, d.tries, d.updated
 	from deliveries d join events e on e.seq = d.event_seq join hooks h on h.key = d.hook_key`
 
 func scanDelivery(row interface{ Scan(...any) error }) (hookyard.Delivery, error) {
@@ -47,7 +48,7 @@ const (
 )
 
 // Deliveries lists deliveries, of the newest event first. next is the Before of the following page, or "". A list that
-// took too long is shorter than it could be, perhaps empty, and next says where to go on.
+// takes too long is cut short, perhaps empty, and next says where to go on.
 func (db *DB) Deliveries(ctx context.Context, q hookyard.DeliveryQuery) (list []hookyard.Delivery, next string,
 	err error) {
 	from, to, err := db.seqsBetween(ctx, q.Since, q.Until)
@@ -159,7 +160,7 @@ func deliveriesWhere(q hookyard.DeliveryQuery, before pair) (text, order string,
 	return strings.Join(where, " and "), order, args
 }
 
-// pendingDeliveries lists what is owed by the index of that, whose order is another. It is not ok when there is so much
+// pendingDeliveries lists pending deliveries by their own index, and sorts them. ok is false when there are so many
 // that walking along the events finds some soon.
 func (db *DB) pendingDeliveries(ctx context.Context, q hookyard.DeliveryQuery, before pair) (list []hookyard.Delivery,
 	next string, ok bool, err error) {
@@ -257,8 +258,9 @@ func (db *DB) deliveriesOf(ctx context.Context, rest string, args ...any) ([]hoo
 
 // Attempts lists the attempts of a delivery, the first first, with the bytes that were sent and received.
 func (db *DB) Attempts(ctx context.Context, eventSeq, hookKey int64) ([]hookyard.Attempt, error) {
-	rows, err := db.read.QueryContext(ctx, `select n, started, duration, request_header, request_body, request_size, status,
-		response_header, response_body, truncated, error, kind, remote, timing from attempts where event_seq = $1 and hook_key = $2 order by n`,
+	rows, err := db.read.QueryContext(ctx, `select n, started, duration, request_header, request_body, request_size,
+		status, response_header, response_body, truncated, error, kind, remote, timing
+		from attempts where event_seq = $1 and hook_key = $2 order by n`,
 		eventSeq, hookKey)
 	if err != nil {
 		return nil, err
@@ -316,8 +318,8 @@ func (db *DB) Outcomes(ctx context.Context, eventSeq int64, hookKeys []int64) (m
 }
 
 // Reopen makes a delivery pending again, due at once, with a fresh schedule; one that is pending already becomes due at
-// once. It fails with [hookyard.ErrNotFound] when the event is not owed to the hook, and with [hookyard.Conflict] while
-// an attempt is under way.
+// once. It fails with [hookyard.ErrNotFound] when the event has no delivery to the hook, and with [hookyard.Conflict]
+// while an attempt is under way.
 //
 // The delivery of an ordered hook takes the place of its event again: it goes before those that wait.
 func (db *DB) Reopen(ctx context.Context, eventSeq, hookKey int64) error {
@@ -327,9 +329,10 @@ func (db *DB) Reopen(ctx context.Context, eventSeq, hookKey int64) error {
 	}
 	now := time.Now().UnixMicro()
 	return db.txPlain(ctx, func(c conn) error {
-		res, err := c.ExecContext(ctx, `update deliveries set state = 'pending', reason = '', due = $1, place = $4, node = 0,
-			tries = 0, updated = $1 where event_seq = $2 and hook_key = $3 and (state <> 'pending' or node = 0)`, now, eventSeq, hookKey,
-			placeOf(h, eventSeq))
+		res, err := c.ExecContext(ctx, `update deliveries set state = 'pending', reason = '', due = $1, place = $4,
+			node = 0, tries = 0, updated = $1
+			where event_seq = $2 and hook_key = $3 and (state <> 'pending' or node = 0)`,
+			now, eventSeq, hookKey, placeOf(h, eventSeq))
 		if err != nil {
 			return err
 		}
@@ -396,8 +399,9 @@ func placeOf(h *hookyard.Hook, eventSeq int64) int64 {
 // not called back; its record is kept.
 func (db *DB) Cancel(ctx context.Context, eventSeq, hookKey int64, reason string) error {
 	return db.txPlain(ctx, func(c conn) error {
-		res, err := c.ExecContext(ctx, `update deliveries set state = 'canceled', reason = $1, due = 0, node = 0, updated = $2
-			where event_seq = $3 and hook_key = $4 and state = 'pending'`, reason, time.Now().UnixMicro(), eventSeq, hookKey)
+		res, err := c.ExecContext(ctx, `update deliveries set state = 'canceled', reason = $1, due = 0, node = 0,
+			updated = $2 where event_seq = $3 and hook_key = $4 and state = 'pending'`,
+			reason, time.Now().UnixMicro(), eventSeq, hookKey)
 		if err != nil {
 			return err
 		}
@@ -410,15 +414,15 @@ func (db *DB) Cancel(ctx context.Context, eventSeq, hookKey int64, reason string
 
 // HookCounts counts a hook's deliveries by state among its newest n.
 func (db *DB) HookCounts(ctx context.Context, hookKey int64, n int) (map[hookyard.State]int, error) {
-	rows, err := db.read.QueryContext(ctx, `select state, count(*) from (select state from deliveries where hook_key = $1
-		order by event_seq desc limit $2) as newest group by state`, hookKey, n)
+	rows, err := db.read.QueryContext(ctx, `select state, count(*) from (select state from deliveries
+		where hook_key = $1 order by event_seq desc limit $2) as newest group by state`, hookKey, n)
 	if err != nil {
 		return nil, err
 	}
 	return countStates(rows)
 }
 
-// PendingOf counts what a hook is owed, up to max.
+// PendingOf counts the pending deliveries of a hook, up to max.
 func (db *DB) PendingOf(ctx context.Context, hookKey int64, max int) (int, error) {
 	nodes, err := db.nodesOfRows(ctx)
 	if err != nil {
@@ -427,7 +431,8 @@ func (db *DB) PendingOf(ctx context.Context, hookKey int64, max int) (int, error
 	var n int
 	err = db.read.QueryRowContext(ctx,
 		"select count(*) from (select 1 from deliveries where node in ("+placeholdersFrom(3, len(nodes))+
-			") and hook_key = $1 and state = 'pending' limit $2) as p", append([]any{hookKey, max}, nodes...)...).Scan(&n)
+			") and hook_key = $1 and state = 'pending' limit $2) as p",
+		append([]any{hookKey, max}, nodes...)...).Scan(&n)
 	return n, err
 }
 

@@ -22,7 +22,7 @@ type dialect struct {
 	size        string            // query for the bytes the database takes
 	now         string            // expression for the time, in µs, by the clock that all nodes share
 	used        string            // query for the bytes in use
-	usedIsBound bool              // used counts what deleted rows left behind: the live rows are at most that many bytes
+	usedIsBound bool              // used counts the space of deleted rows, too
 	version     string            // expression that says which database it is
 	open        func(ctx context.Context, dsn string) (*pools, error)
 	insert      func(ctx context.Context, c conn, t *rowSet) error

@@ -14,7 +14,8 @@ import (
 )
 
 const (
-	eventLight = "e.seq, e.id, e.project_key, e.source, e.type, e.time, e.method, e.target, e.remote, e.verified, e.content_type, e.data_offset, e.size"
+	eventLight = "e.seq, e.id, e.project_key, e.source, e.type, e.time, e.method, e.target, e.remote, e.verified, " +
+		"e.content_type, e.data_offset, e.size"
 	eventWhole = eventLight + ", e.header, e.body"
 )
 
@@ -98,7 +99,10 @@ func (db *DB) Events(ctx context.Context, q hookyard.EventQuery) (hookyard.Event
 	} else if q.Before != 0 {
 		at = min(at, q.Before)
 	}
-	started, looked, read, held := time.Now(), 0, int64(0), int64(0)
+	started := time.Now()
+	looked := 0
+	read := int64(0)
+	held := int64(0)
 	chunk := q.Limit + 1
 	for {
 		found, more, err := db.eventChunk(ctx,
@@ -118,7 +122,9 @@ func (db *DB) Events(ctx context.Context, q hookyard.EventQuery) (hookyard.Event
 				continue
 			}
 			if held += int64(len(e.Body)); !q.Bodies {
-				e.Body, e.Header, held = nil, nil, 0
+				e.Body = nil
+				e.Header = nil
+				held = 0
 			}
 			page.Events = append(page.Events, e)
 		}
@@ -158,8 +164,8 @@ func (db *DB) eventChunk(ctx context.Context, query string, args []any, whole bo
 	return out, len(out) == limit, rows.Err()
 }
 
-// eventWhere builds the condition; $1 is the cursor. It is the one query of the store that is put together. The end
-// that the cursor moves from has no other bound: SQLite would take one of the two, and walk past all between them.
+// eventWhere builds the condition; $1 is the cursor. The end that the cursor moves from has no other bound: SQLite
+// would take one of the two, and walk past all between them.
 func eventWhere(q hookyard.EventQuery, from, to int64) (string, []any) {
 	var args []any
 	arg := func(v any) string {
@@ -306,7 +312,9 @@ func (db *DB) fillCounts(ctx context.Context, page *hookyard.EventPage) error {
 	at := map[int64]int{}
 	page.Counts = make([]map[hookyard.State]int, len(page.Events))
 	for i, e := range page.Events {
-		args[i], at[e.Seq], page.Counts[i] = e.Seq, i, map[hookyard.State]int{}
+		args[i] = e.Seq
+		at[e.Seq] = i
+		page.Counts[i] = map[hookyard.State]int{}
 	}
 	rows, err := db.read.QueryContext(ctx, "select event_seq, state, count(*) from deliveries where event_seq in ("+
 		placeholders(len(args))+") group by event_seq, state", args...)

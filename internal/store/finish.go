@@ -50,8 +50,9 @@ func (o *finishOp) join(t *sharedTx) {
 	}
 }
 
-var attemptsTable = newTable("attempts", `event_seq:i hook_key:i n:i started:i duration:i url:s request_header:b request_body:b
-	request_size:i status:i response_header:b response_body:b truncated:t error:s kind:s remote:s timing:s`)
+var attemptsTable = newTable("attempts", `event_seq:i hook_key:i n:i started:i duration:i url:s request_header:b
+	request_body:b request_size:i status:i response_header:b response_body:b truncated:t error:s kind:s
+	remote:s timing:s`)
 
 // finishTable has the columns by which deliveries are updated.
 var finishTable = newTable("deliveries", "event_seq:i hook_key:i state:s reason:s due:i attempts:i tries:i updated:i")
@@ -108,8 +109,8 @@ func (t *sharedTx) updateDeliveries(ctx context.Context, ops []*finishOp) error 
 	return t.updateTogether(ctx, ops, v)
 }
 
-const updateOne = `update deliveries set state = $3, reason = $4, due = $5, node = 0, attempts = $6, tries = $7, updated = $8
-	where event_seq = $1 and hook_key = $2 and state = 'pending' and node = $9`
+const updateOne = `update deliveries set state = $3, reason = $4, due = $5, node = 0, attempts = $6, tries = $7,
+	updated = $8 where event_seq = $1 and hook_key = $2 and state = 'pending' and node = $9`
 
 // updateOneByOne suits SQLite, where a prepared statement costs no round trip.
 func (t *sharedTx) updateOneByOne(ctx context.Context, ops []*finishOp, v []any) error {
@@ -133,10 +134,10 @@ func (t *sharedTx) updateOneByOne(ctx context.Context, ops []*finishOp, v []any)
 // walks all of it for every row.
 func (t *sharedTx) updateTogether(ctx context.Context, ops []*finishOp, v []any) error {
 	args := (&rowSet{table: finishTable, values: v}).arrays()
-	rows, err := t.stmts.conn.QueryContext(ctx, `update deliveries d set state = v.state, reason = v.reason, due = v.due, node = 0,
-		attempts = v.attempts, tries = v.tries, updated = v.updated
-		from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[])
-			as v(event_seq, hook_key, state, reason, due, attempts, tries, updated)
+	rows, err := t.stmts.conn.QueryContext(ctx, `update deliveries d set state = v.state, reason = v.reason,
+		due = v.due, node = 0, attempts = v.attempts, tries = v.tries, updated = v.updated
+		from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[],
+			$8::bigint[]) as v(event_seq, hook_key, state, reason, due, attempts, tries, updated)
 		where d.event_seq = v.event_seq and d.hook_key = v.hook_key and d.state || '' = 'pending' and d.node + 0 = $9
 		returning d.event_seq, d.hook_key`, append(args, t.db.node)...)
 	if err != nil {
@@ -200,8 +201,8 @@ func (t *sharedTx) updateHealth(ctx context.Context, r *hookyard.Result) error {
 
 func (t *sharedTx) switchOff(ctx context.Context, r *hookyard.Result) error {
 	now := micros(time.Now())
-	_, err := t.stmts.conn.ExecContext(ctx, `update hooks set active = $1, off_reason = $2, revision = revision + 1, updated = $3
-		where key = $4 and active`, false, r.HookOff, now, r.Work.Delivery.HookKey)
+	_, err := t.stmts.conn.ExecContext(ctx, `update hooks set active = $1, off_reason = $2, revision = revision + 1,
+		updated = $3 where key = $4 and active`, false, r.HookOff, now, r.Work.Delivery.HookKey)
 	if err != nil {
 		return fmt.Errorf("switch hook off: %w", err)
 	}

@@ -37,7 +37,7 @@ type fault int
 
 const (
 	faultOp        fault = iota // one of the ops
-	faultLost                   // nobody: the connection is gone
+	faultLost                   // none of them: the connection is gone
 	faultConflict               // another transaction, and trying again may help
 	faultTransient              // the database, which cannot do it now: disk full, read only, too busy
 )

@@ -113,8 +113,8 @@ func (db *DB) RecordForwarded(ctx context.Context, projectKey int64, a *hookyard
 			a.HookKey, projectKey).Scan(&seq); err != nil {
 			return err
 		}
-		err = c.QueryRowContext(ctx, `insert into deliveries (event_seq, hook_key, project_key, state, reason, due, node,
-				attempts, tries, updated)
+		err = c.QueryRowContext(ctx, `insert into deliveries (event_seq, hook_key, project_key, state, reason, due,
+				node, attempts, tries, updated)
 			values ($1, $2, $3, $4, $5, 0, 0, 1, 1, $6)
 			on conflict (event_seq, hook_key) do update set state = excluded.state, reason = excluded.reason, due = 0,
 				node = 0, attempts = deliveries.attempts + 1, tries = deliveries.tries + 1, updated = excluded.updated

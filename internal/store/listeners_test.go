@@ -158,7 +158,9 @@ func TestHooksExpire(t *testing.T) {
 			{ID: "later", ExpiresAt: now.Add(time.Hour)},
 			{ID: "never"},
 		} {
-			h.ProjectKey, h.URL, h.Active = view.Project.Key, "http://192.0.2.1/", true
+			h.ProjectKey = view.Project.Key
+			h.URL = "http://192.0.2.1/"
+			h.Active = true
 			if err := db.CreateHook(ctx, h, 10); err != nil {
 				t.Fatal(err)
 			}

@@ -28,19 +28,21 @@ func TestOldQueues(t *testing.T) {
 		exec(`insert into projects (key, path, owner, name, settings, revision, created, updated, deleted)
 			values (1, 'ann/a', 'ann', 'a', '{"Retention":0,"x":0}', 1, 1, 1, 0)`)
 		for key, ordered := range map[int]bool{1: true, 2: false} {
-			exec(`insert into hooks (key, project_key, id, settings, active, off_reason, health, revision, created, updated,
-				deleted) values ($1, 1, $2, $3, $4, '', '', 1, 1, 1, 0)`, key, fmt.Sprintf("h%d", key),
+			exec(`insert into hooks (key, project_key, id, settings, active, off_reason, health, revision, created,
+				updated, deleted) values ($1, 1, $2, $3, $4, '', '', 1, 1, 1, 0)`, key, fmt.Sprintf("h%d", key),
 				fmt.Sprintf(`{"URL":"http://one.test","Ordered":%t}`, ordered), true)
 		}
 		now := time.Now()
 		for seq := range 4 {
-			exec(`insert into events (seq, id, project_key, source, type, time, method, target, remote, verified, header,
-				content_type, data_offset, size, body) values ($1, $2, 1, 'in', 'x', $3, '', '', '', '', $4, '', 0, 2, $4)`,
+			exec(`insert into events (seq, id, project_key, source, type, time, method, target, remote, verified,
+				header, content_type, data_offset, size, body)
+				values ($1, $2, 1, 'in', 'x', $3, '', '', '', '', $4, '', 0, 2, $4)`,
 				seq+1, fmt.Sprintf("msg_%d", seq+1), now.UnixMicro(), []byte("{}"))
 			// The later the event, the earlier it is due to the hook that is not ordered.
-			for hook, due := range map[int]int64{1: int64(seq + 1), 2: now.Add(-time.Duration(seq) * time.Minute).UnixMicro()} {
-				exec(`insert into deliveries (event_seq, hook_key, project_key, state, reason, due, node, attempts, tries,
-					updated) values ($1, $2, 1, 'pending', '', $3, 0, 0, 0, $4)`, seq+1, hook, due,
+			for hook, due := range map[int]int64{1: int64(seq + 1),
+				2: now.Add(-time.Duration(seq) * time.Minute).UnixMicro()} {
+				exec(`insert into deliveries (event_seq, hook_key, project_key, state, reason, due, node, attempts,
+					tries, updated) values ($1, $2, 1, 'pending', '', $3, 0, 0, 0, $4)`, seq+1, hook, due,
 					now.Add(-time.Duration(seq)*time.Hour).UnixMicro())
 			}
 		}

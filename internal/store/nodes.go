@@ -36,12 +36,12 @@ func (db *DB) register(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return freeTaken(ctx, tx)
+		return freeClaimed(ctx, tx)
 	})
 }
 
-// freeTaken puts back what is held by nodes that are no more.
-func freeTaken(ctx context.Context, c conn) error {
+// freeClaimed lets every node claim what dead nodes had claimed.
+func freeClaimed(ctx context.Context, c conn) error {
 	_, err := c.ExecContext(ctx,
 		"update deliveries set node = 0 where state = 'pending' and node > 0 and node not in (select key from nodes)")
 	return err
@@ -106,7 +106,7 @@ func (db *DB) beat(ctx context.Context) error {
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
 			return err
 		}
-		return freeTaken(ctx, tx)
+		return freeClaimed(ctx, tx)
 	})
 }
 
@@ -170,7 +170,9 @@ func (db *DB) Nodes(ctx context.Context) ([]NodeInfo, error) {
 		if err := rows.Scan(&key, &n.Name, &started, &seen); err != nil {
 			return nil, err
 		}
-		n.Started, n.Seen, n.Self = fromMicros(started), fromMicros(seen), key == db.node
+		n.Started = fromMicros(started)
+		n.Seen = fromMicros(seen)
+		n.Self = key == db.node
 		out = append(out, n)
 	}
 	return out, rows.Err()

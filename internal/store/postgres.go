@@ -72,7 +72,7 @@ func openPostgres(ctx context.Context, dsn string) (*pools, error) {
 	}}, nil
 }
 
-// listenPostgres has a connection of its own: the pool's are given to whoever asks.
+// listenPostgres has a connection of its own: those of the pool are shared.
 func listenPostgres(ctx context.Context, config *pgx.ConnConfig, channel string, f func(message string)) error {
 	c, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {

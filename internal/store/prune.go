@@ -17,12 +17,12 @@ type Retention struct {
 	Seen   time.Duration // duplicates' guards go when they are older; longer than Bodies
 }
 
-// pruneStep is how many events one step takes away.
+// pruneStep is how many events one step deletes.
 const pruneStep = 500
 
-// Prune takes away one step of what is past retention: the oldest events with their deliveries and attempts. Events
-// that are still owed to somebody stay, whatever their age. Hooks that have expired go, too. It returns how many events
-// went; 0 means that there is nothing left to do now.
+// Prune deletes one step of what is past retention: the oldest events with their deliveries and attempts. Events with a
+// pending delivery stay, whatever their age. Hooks that have expired are deleted, too. It returns how many events it
+// deleted; 0 means that there is nothing left to do now.
 func (db *DB) Prune(ctx context.Context, r Retention, now time.Time) (int, error) {
 	if err := db.expireHooks(ctx, now); err != nil {
 		return 0, err
@@ -33,7 +33,8 @@ func (db *DB) Prune(ctx context.Context, r Retention, now time.Time) (int, error
 				return err
 			}
 			_, err := c.ExecContext(ctx,
-				"delete from seen where time < $1 and time in (select time from seen where time < $1 order by time limit 5000)",
+				"delete from seen where time < $1 and time in (select time from seen where time < $1 "+
+					"order by time limit 5000)",
 				micros(now.Add(-r.Seen)))
 			return err
 		})
@@ -93,8 +94,8 @@ func (db *DB) ownRetentions(ctx context.Context) (map[int64]time.Duration, error
 	return out, rows.Err()
 }
 
-// pruneOlder takes away one step of the events before a time that nobody is owed. where, if not "", narrows them; its
-// parameters begin with $3.
+// pruneOlder deletes one step of the events before a time that have no pending delivery. where, if not "", narrows
+// them; its parameters begin with $3.
 func (db *DB) pruneOlder(ctx context.Context, before time.Time, where string, args ...any) (int, error) {
 	seqs, err := db.prunable(ctx, before, where, args...)
 	if err != nil || len(seqs) == 0 {
@@ -103,7 +104,7 @@ func (db *DB) pruneOlder(ctx context.Context, before time.Time, where string, ar
 	gone := 0
 	err = db.txPlain(ctx, func(c conn) error {
 		var err error
-		if seqs, err = lockUnowed(ctx, c, seqs, db.dialect.forUpdate); err != nil || len(seqs) == 0 {
+		if seqs, err = lockSettled(ctx, c, seqs, db.dialect.forUpdate); err != nil || len(seqs) == 0 {
 			return err
 		}
 		if err := notePruned(ctx, c, seqs); err != nil {
@@ -125,7 +126,7 @@ func (db *DB) pruneOlder(ctx context.Context, before time.Time, where string, ar
 	return gone, err
 }
 
-// prunable returns the seqs of the oldest events before a time that nobody is owed any more.
+// prunable returns the seqs of the oldest events before a time that have no pending delivery.
 func (db *DB) prunable(ctx context.Context, before time.Time, where string, args ...any) ([]any, error) {
 	// else all younger events are looked at to find that they are younger
 	end, err := db.seqAt(ctx, before.Add(clockSlack))
@@ -136,7 +137,8 @@ func (db *DB) prunable(ctx context.Context, before time.Time, where string, args
 		where = " and " + where
 	}
 	rows, err := db.read.QueryContext(ctx, fmt.Sprintf(`select seq from events where seq < $1 and time < $2%s
-		and not exists (select 1 from deliveries d where d.event_seq = events.seq and d.state = 'pending') order by seq limit %d`, where, pruneStep),
+		and not exists (select 1 from deliveries d where d.event_seq = events.seq and d.state = 'pending')
+		order by seq limit %d`, where, pruneStep),
 		append([]any{end, micros(before)}, args...)...)
 	if err != nil {
 		return nil, err
@@ -157,9 +159,9 @@ func scanSeqs(rows *sql.Rows) ([]any, error) {
 	return out, rows.Err()
 }
 
-// lockUnowed locks events and their deliveries and returns those that nobody is owed: since they were found, somebody
-// may have sent them again.
-func lockUnowed(ctx context.Context, c conn, seqs []any, forUpdate string) ([]any, error) {
+// lockSettled locks events and their deliveries and returns those without a pending delivery: since they were found,
+// one may have been replayed.
+func lockSettled(ctx context.Context, c conn, seqs []any, forUpdate string) ([]any, error) {
 	in := " in (" + placeholders(len(seqs)) + ")"
 	rows, err := c.QueryContext(ctx, "select seq from events where seq"+in+" order by seq"+forUpdate, seqs...)
 	if err != nil {
@@ -175,7 +177,7 @@ func lockUnowed(ctx context.Context, c conn, seqs []any, forUpdate string) ([]an
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
-	owed := map[any]bool{}
+	pending := map[any]bool{}
 	for rows.Next() {
 		var seq int64
 		var state string
@@ -183,10 +185,10 @@ func lockUnowed(ctx context.Context, c conn, seqs []any, forUpdate string) ([]an
 			return nil, err
 		}
 		if state == string(hookyard.Pending) {
-			owed[seq] = true
+			pending[seq] = true
 		}
 	}
-	return slices.DeleteFunc(there, func(seq any) bool { return owed[seq] }), rows.Err()
+	return slices.DeleteFunc(there, func(seq any) bool { return pending[seq] }), rows.Err()
 }
 
 // used returns the bytes in use. Files do not shrink when rows go, so free pages do not count on SQLite; PostgreSQL

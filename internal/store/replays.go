@@ -9,7 +9,8 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-const replayColumns = "id, project_key, hook_key, hook, since, until, type, state, status, total, seen, opened, position, last, actor, created, updated"
+const replayColumns = "id, project_key, hook_key, hook, since, until, type, state, status, total, seen, opened, " +
+	"position, last, actor, created, updated"
 
 func scanReplay(row interface{ Scan(...any) error }) (*hookyard.Replay, error) {
 	r := &hookyard.Replay{}
@@ -17,8 +18,10 @@ func scanReplay(row interface{ Scan(...any) error }) (*hookyard.Replay, error) {
 	err := row.Scan(&r.ID, &r.ProjectKey, &r.HookKey, &r.Hook, &since, &until, &r.Type, &r.State, &r.Status, &r.Total,
 		&r.Seen,
 		&r.Opened, &r.Cursor, &r.Last, &r.Actor, &created, &updated)
-	r.Since, r.Until, r.CreatedAt, r.UpdatedAt = fromMicros(since), fromMicros(until), fromMicros(created),
-		fromMicros(updated)
+	r.Since = fromMicros(since)
+	r.Until = fromMicros(until)
+	r.CreatedAt = fromMicros(created)
+	r.UpdatedAt = fromMicros(updated)
 	return r, err
 }
 
@@ -47,7 +50,11 @@ func (db *DB) CreateReplay(ctx context.Context, r *hookyard.Replay) error {
 		return err
 	}
 	now := time.Now().UTC()
-	r.ID, r.Status, r.Cursor, r.Last, r.Actor = hookyard.NewID("rpl"), "running", first-1, last, hookyard.Actor(ctx)
+	r.ID = hookyard.NewID("rpl")
+	r.Status = "running"
+	r.Cursor = first - 1
+	r.Last = last
+	r.Actor = hookyard.Actor(ctx)
 	r.CreatedAt, r.UpdatedAt = now, now
 	return db.txPlain(ctx, func(c conn) error {
 		_, err := c.ExecContext(ctx, "insert into replays ("+replayColumns+") values ("+placeholders(17)+")",
@@ -99,7 +106,8 @@ func (db *DB) replaysWhere(ctx context.Context, where string, args ...any) ([]*h
 func (db *DB) CancelReplay(ctx context.Context, projectKey int64, id string) error {
 	return db.txPlain(ctx, func(c conn) error {
 		res, err := c.ExecContext(ctx,
-			"update replays set status = 'canceled', updated = $1 where project_key = $2 and id = $3 and status = 'running'",
+			"update replays set status = 'canceled', updated = $1 where project_key = $2 and id = $3 and status = "+
+				"'running'",
 			time.Now().UnixMicro(), projectKey, id)
 		if err != nil {
 			return err
@@ -132,7 +140,7 @@ func (db *DB) StepReplay(ctx context.Context, r *hookyard.Replay,
 		}
 	}
 	view, err := db.ViewByKey(ctx, r.ProjectKey)
-	if errors.Is(err, hookyard.ErrNotFound) { // the project was deleted meanwhile
+	if errors.Is(err, hookyard.ErrNotFound) { // the project was deleted
 		return nil, true, db.CancelReplay(ctx, r.ProjectKey, r.ID)
 	}
 	if err != nil {
@@ -166,8 +174,8 @@ func (db *DB) StepReplay(ctx context.Context, r *hookyard.Replay,
 		if page.Next == 0 || len(page.Events) > 0 && page.Events[len(page.Events)-1].Seq >= r.Last {
 			next.Status = "done"
 		}
-		res, err := c.ExecContext(ctx, `update replays set seen = $1, opened = $2, position = $3, status = $4, updated = $5
-			where id = $6 and status = 'running' and position = $7`,
+		res, err := c.ExecContext(ctx, `update replays set seen = $1, opened = $2, position = $3, status = $4,
+			updated = $5 where id = $6 and status = 'running' and position = $7`,
 			next.Seen, next.Opened, next.Cursor, next.Status, time.Now().UnixMicro(), r.ID, r.Cursor)
 		if err != nil {
 			return err
@@ -196,14 +204,14 @@ func inReplay(r *hookyard.Replay, e *hookyard.Event) bool {
 type opening struct {
 	db      *DB
 	r       *hookyard.Replay
-	hook    *hookyard.Hook // nil: every hook that was owed the events
+	hook    *hookyard.Hook // nil: every hook that has deliveries of the events
 	ordered []any          // keys of the project's ordered hooks: their deliveries get a place
 	want    func(*hookyard.Event) (bool, error)
 	opened  map[int64]bool // keys of hooks that now have something due
 }
 
-// open opens what one event of a bulk job asks for: deliveries in the job's state, or, for a hook that was not owed the
-// event, a new one.
+// open opens what one event of a bulk job asks for: deliveries in the job's state, or, for a hook without one, a new
+// one.
 func (o *opening) open(ctx context.Context, c conn, e *hookyard.Event) (int, error) {
 	if o.hook != nil && o.r.State == "" {
 		wanted, err := o.want(e)
@@ -222,8 +230,10 @@ func (o *opening) open(ctx context.Context, c conn, e *hookyard.Event) (int, err
 	if len(o.ordered) > 0 {
 		place = "case when hook_key in (" + placeholdersFrom(5, len(o.ordered)) + ") then event_seq else 0 end"
 	}
-	rows, err := c.QueryContext(ctx, `update deliveries set state = 'pending', reason = '', due = $1, place = `+place+`, node = 0, tries = 0,
-		updated = $1 where event_seq = $2 and state <> 'pending' and state <> 'canceled' and ($3 = 0 or hook_key = $3) and ($4 = '' or state = $4)
+	rows, err := c.QueryContext(ctx, `update deliveries set state = 'pending', reason = '', due = $1,
+		place = `+place+`, node = 0, tries = 0, updated = $1
+		where event_seq = $2 and state <> 'pending' and state <> 'canceled' 
+		and ($3 = 0 or hook_key = $3) and ($4 = '' or state = $4)
 		and hook_key in (select key from hooks where deleted = 0 and active) returning hook_key`, args...)
 	if err != nil {
 		return 0, err

@@ -40,8 +40,8 @@ func sqlite() *dialect {
 }
 
 // openSQLite opens the file twice: a pool that only reads, and the writer. WAL lets them work side by side; FULL makes
-// a commit survive a power cut. The WAL is checkpointed by [DB.Run], not by whoever happens to commit the page that is
-// one too many: that request would pay for all. When the WAL begins anew, what a burst left of it beyond 64 MiB is
+// a commit survive a power cut. The WAL is checkpointed by [DB.Run] and not by the commit that fills it: one request
+// would pay for all. When the WAL starts over, what a burst left of it beyond 64 MiB is
 // given back. Pages of 8 KiB suit events of a kilobyte or two: fewer of them are written a commit, which is a tenth of
 // the CPU.
 func openSQLite(ctx context.Context, dsn string) (*pools, error) {
@@ -65,10 +65,11 @@ func openSQLite(ctx context.Context, dsn string) (*pools, error) {
 	base := "file:" + (&url.URL{Path: path}).EscapedPath() +
 		"?_pragma=busy_timeout(10000)&_pragma=page_size(8192)&_pragma=journal_mode(wal)" +
 		"&_pragma=synchronous(full)&_pragma=foreign_keys(on)&_pragma=temp_store(memory)"
-	// Two connections: the committer keeps one; changes of the configuration use the other. The committer runs both in
+	// The group keeps one connection; solo transactions and checkpoints use the others. The group runs transactions in
 	// turn, so they never wait for each other.
 	if p.write, err = sql.Open("sqlite",
-		base+"&_txlock=immediate&_pragma=wal_autocheckpoint(0)&_pragma=journal_size_limit(67108864)&_pragma=cache_size(-8000)"); err != nil {
+		base+"&_txlock=immediate&_pragma=wal_autocheckpoint(0)&_pragma=journal_size_limit(67108864)"+
+			"&_pragma=cache_size(-8000)"); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
 	p.write.SetMaxOpenConns(3)

@@ -1,7 +1,8 @@
-// Package store keeps everything hookyard knows, in SQLite or PostgreSQL: one SQL text, and a dialect for what differs.
+// Package store stores everything hookyard knows, in SQLite or PostgreSQL: one SQL text, and a dialect for what
+// differs.
 //
-// Two transactions carry the product, each shared by many callers at a time (group commit): [DB.Accept] keeps an event
-// with its deliveries before anybody gets a 2xx, and [DB.Finish] keeps an attempt with the delivery's new state.
+// Two transactions carry the product, each shared by many callers at a time (group commit): [DB.Accept] stores an event
+// with its deliveries before the sender gets its 2xx, and [DB.Finish] stores an attempt with the delivery's new state.
 // Whatever else happens can be done again after a crash.
 //
 // Values are portable: times are microseconds UTC, ids are text that sorts by bytes, bodies are blobs.
@@ -23,7 +24,7 @@ import (
 // Options are what a [DB] needs to know besides where it is.
 type Options struct {
 	Key      []byte       // seals secrets at rest; any length, at least 16 bytes; empty means they are kept in clear
-	NodeName string       // stable name of this process's place; an earlier process of that name is taken to be dead
+	NodeName string       // stable name of this process's place; an earlier process of that name counts as dead
 	Log      *slog.Logger // required
 	MaxBatch int          // operations a transaction carries at most; 0 means 1000
 }
@@ -115,7 +116,7 @@ func (db *DB) Close() error {
 	return db.close()
 }
 
-// OnCommit calls f after each commit that added events to a project, on this node or heard of another. f must not
+// OnCommit calls f after each commit that added events to a project, on this node or announced by another. f must not
 // block.
 func (db *DB) OnCommit(f func(projectKey int64)) { db.onCommit.Store(&f) }
 
@@ -181,7 +182,7 @@ func (db *DB) inTx(ctx context.Context, f func(tx *sql.Tx) error) error {
 	return db.translate(tx.Commit())
 }
 
-// translate turns what the driver says into the errors callers branch on, in one place.
+// translate turns errors of the driver into those that callers branch on.
 func (db *DB) translate(err error) error {
 	switch {
 	case err == nil || hookyard.CodeOf(err) != "":

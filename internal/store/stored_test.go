@@ -73,7 +73,9 @@ func TestFieldsAreStored(t *testing.T) {
 	storetest.EachDSN(t, func(t *testing.T, dsn string) {
 		ctx := context.Background()
 		db := storetest.Open(t, dsn)
-		p, h, s := fullProject(), fullHook(), fullSource()
+		p := fullProject()
+		h := fullHook()
+		s := fullSource()
 		if err := db.CreateProject(ctx, p, []*hookyard.Hook{h}); err != nil {
 			t.Fatal(err)
 		}

@@ -40,7 +40,8 @@ func (db *DB) After(ctx context.Context, projectKey, after int64, limit int) (ho
 func (db *DB) tailStart(ctx context.Context, projectKey int64) (t hookyard.Tail, err error) {
 	var at int64
 	err = db.read.QueryRowContext(ctx, `select (select value from counters where name = 'event_seq'),
-		coalesce((select seq from pruned where project_key = $1), 0), coalesce((select time from pruned where project_key = $1), 0)`,
+		coalesce((select seq from pruned where project_key = $1), 0),
+		coalesce((select time from pruned where project_key = $1), 0)`,
 		projectKey).Scan(&t.UpTo, &t.Pruned, &at)
 	t.PrunedTime = fromMicros(at)
 	return t, err
@@ -57,7 +58,8 @@ func (db *DB) EventsBySeq(ctx context.Context, seqs []int64) (map[int64]*hookyar
 // notePruned remembers, per project, how far events are gone. It goes into the transaction that takes them away.
 func notePruned(ctx context.Context, c conn, seqs []any) error {
 	_, err := c.ExecContext(ctx, `insert into pruned (project_key, seq, time)
-		select project_key, max(seq), max(time) from events where seq in (`+placeholders(len(seqs))+`) group by project_key
+		select project_key, max(seq), max(time) from events where seq in (`+placeholders(len(seqs))+`) 
+		group by project_key
 		on conflict (project_key) do update set
 			time = case when excluded.seq > pruned.seq then excluded.time else pruned.time end,
 			seq = case when excluded.seq > pruned.seq then excluded.seq else pruned.seq end`, seqs...)

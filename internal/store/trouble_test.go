@@ -64,8 +64,9 @@ func TestOwnRetention(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := t.Context()
-		short, long, plain := storetest.Project(t, db, "ann", "short"), storetest.Project(t, db, "ann", "long"),
-			storetest.Project(t, db, "ann", "plain")
+		short := storetest.Project(t, db, "ann", "short")
+		long := storetest.Project(t, db, "ann", "long")
+		plain := storetest.Project(t, db, "ann", "plain")
 		for v, keep := range map[*hookyard.View]time.Duration{short: time.Hour, long: 100 * time.Hour} {
 			p := *v.Project
 			p.Retention = keep

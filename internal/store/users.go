@@ -153,7 +153,9 @@ func scanToken(row scanner) (*hookyard.Token, error) {
 	var expires, created, used int64
 	err := row.Scan(&t.Key, &t.ID, &t.UserKey, &t.User, &t.Name, &t.Hash, &t.ProjectKey, &t.Project, &t.Scope, &expires,
 		&created, &used)
-	t.ExpiresAt, t.CreatedAt, t.LastUsedAt = fromMicros(expires), fromMicros(created), fromMicros(used)
+	t.ExpiresAt = fromMicros(expires)
+	t.CreatedAt = fromMicros(created)
+	t.LastUsedAt = fromMicros(used)
 	return t, err
 }
 
@@ -227,7 +229,9 @@ func scanSession(row scanner) (*hookyard.Session, error) {
 	s := &hookyard.Session{}
 	var created, seen, expires int64
 	err := row.Scan(&s.Hash, &s.ID, &s.UserKey, &created, &seen, &expires, &s.Agent, &s.Remote)
-	s.CreatedAt, s.SeenAt, s.ExpiresAt = fromMicros(created), fromMicros(seen), fromMicros(expires)
+	s.CreatedAt = fromMicros(created)
+	s.SeenAt = fromMicros(seen)
+	s.ExpiresAt = fromMicros(expires)
 	return s, err
 }
 

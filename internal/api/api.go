@@ -116,7 +116,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mux.ServeHTTP(w, r)
 }
 
-// hasDots says whether a segment of the path is . or .. and would be cleaned away.
+// hasDots reports whether a segment of the path is . or .., which the mux would clean away.
 func hasDots(p string) bool {
 	for s := range strings.SplitSeq(p, "/") {
 		if s == "." || s == ".." {

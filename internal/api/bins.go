@@ -15,7 +15,7 @@ import (
 	"github.com/hookyard/hookyard/internal/inbound"
 )
 
-// binRoutes lists what is below /bins. Whoever knows the name of a bin may look into it, unless it is private.
+// binRoutes lists what is below /bins. Knowing the name of a bin is enough to read it, unless it is private.
 func binRoutes() []route {
 	const (
 		one     = "/bins/{bin}"

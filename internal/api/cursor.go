@@ -9,7 +9,7 @@ import (
 )
 
 // A cursor is kind, project and position, so that one list's does not silently mean something to another. It is not
-// secret and gives no right: whoever makes one up sees what they could see anyway.
+// secret and gives no right: a cursor that was made up shows only what its caller may see anyway.
 const (
 	cursorProjects   = "p"
 	cursorEvents     = "e"

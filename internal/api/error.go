@@ -43,7 +43,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="hookyard"`)
 	case http.StatusServiceUnavailable:
-		if w.Header().Get("Retry-After") == "" { // whoever failed may know better
+		if w.Header().Get("Retry-After") == "" { // the code that failed may know better
 			w.Header().Set("Retry-After", "1")
 		}
 	}
@@ -88,7 +88,7 @@ func write(w http.ResponseWriter, status int, v any) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_, _ = w.Write(b) // whoever hung up does not want it
+	_, _ = w.Write(b) // the caller may have hung up
 }
 
 func jsonType() []string { return []string{"application/json; charset=utf-8"} }

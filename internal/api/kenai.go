@@ -76,7 +76,7 @@ func (a *API) projectHref(p *hookyard.Project) string {
 	return a.o.BaseURL + "/api/projects/" + p.Path()
 }
 
-// accepts says whether the caller names a media type.
+// accepts reports whether the caller names a media type.
 func (c *call) accepts(mediaType string) bool {
 	return strings.Contains(strings.ToLower(strings.Join(c.r.Header.Values("Accept"), ",")), mediaType)
 }
@@ -91,6 +91,6 @@ func (c *call) replyAs(mediaType string, v any) error {
 	h.Set("Content-Type", mediaType)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
-	_, _ = c.w.Write(b) // whoever hung up does not want it
+	_, _ = c.w.Write(b) // the caller may have hung up
 	return nil
 }

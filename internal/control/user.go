@@ -123,7 +123,7 @@ func (c *Control) updateSelf(ctx context.Context, id *auth.Identity,
 	return u, c.storeUser(actor(ctx, id), u)
 }
 
-// Account is what an OpenID provider says of somebody who signs in.
+// Account is what an OpenID provider says of a user who signs in.
 type Account struct {
 	Provider string // its host: the actor of what is changed here
 	Subject  string // issuer and subject

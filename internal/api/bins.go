@@ -55,9 +55,7 @@ func createBin(c *call) error {
 	if err != nil {
 		return c.binError(err)
 	}
-	http.SetCookie(c.w, &http.Cookie{Name: bin.CookiePrefix + b.Name, Value: b.Key, Path: "/",
-		MaxAge: int(b.ExpiresAt.Sub(b.CreatedAt).Seconds()), HttpOnly: true, SameSite: http.SameSiteLaxMode,
-		Secure: strings.HasPrefix(c.a.o.BaseURL, "https:")})
+	http.SetCookie(c.w, c.a.o.Bins.Cookie(b))
 	return c.reply(http.StatusOK, b)
 }
 
@@ -144,8 +142,8 @@ func createBinSource(c *call) error {
 	if err := body.Decode(&in); err != nil {
 		return err
 	}
-	kept, err := c.a.o.Bins.Sample(c.ctx(), c.binCaller(), c.param("bin"), in.Request)
-	if err != nil {
+	id := c.param("bin")
+	if _, err := c.a.o.Bins.Bin(c.ctx(), c.binCaller(), id); err != nil {
 		return c.binError(err)
 	}
 	owner, name, ok := strings.Cut(in.Project, "/")
@@ -156,30 +154,9 @@ func createBinSource(c *call) error {
 	if err != nil {
 		return err
 	}
-	if p.View.Sources[in.Name] != nil {
-		return hookyard.Errorf(hookyard.Conflict, "project %s has a source %s already", p.View.Project.Path(), in.Name)
-	}
-	if in.Type == "" {
-		in.Type = bin.Detect(kept)
-	}
-	patch := control.SourcePatch{Type: control.Value(in.Type),
-		Description: control.Value("made from " + c.param("bin"))}
-	if in.Secret != "" {
-		patch.Secret = control.Value(in.Secret)
-	}
-	s, _, err := p.PutSource(c.ctx(), in.Name, patch)
+	out, err := c.a.o.Bins.Source(c.ctx(), c.binCaller(), bin.SourceSpec{Bin: id, Project: p, Source: in})
 	if err != nil {
-		return err
-	}
-	out := client.BinSource{Project: s.Project, Name: s.Name, Type: s.Type,
-		URL: c.a.o.BaseURL + "/in/" + s.Project + "/" + s.Name}
-	if kept != nil {
-		out.Request = kept.ID
-		if err := c.a.o.Bins.Try(s, kept); err != nil {
-			out.Reason = err.Error()
-		} else {
-			out.Verified = true
-		}
+		return c.binError(err)
 	}
 	return c.reply(http.StatusCreated, out)
 }

@@ -138,7 +138,7 @@ func New(ctx context.Context, config Config, version string, log *slog.Logger) (
 	}
 	a.web, err = web.New(web.Options{
 		Store: a.db, Control: a.control, Ingest: a.ingest, Export: a.api.Export, Auth: a.auth, SignOn: signOn,
-		Bins: a.api, Stats: a.dispatcher.Stats, Listeners: a.gate.Open, Filter: a.accepts, Limits: config.Limits,
+		Bins: a.bins, Stats: a.dispatcher.Stats, Listeners: a.gate.Open, Filter: a.accepts, Limits: config.Limits,
 		Log: log, BaseURL: a.config.BaseURL, Version: version, Targets: a.config.AllowTargets, Dev: config.Dev,
 	})
 	if err != nil {

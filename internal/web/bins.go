@@ -1,8 +1,7 @@
 package web
 
 import (
-	"bytes"
-	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
+	"github.com/hookyard/hookyard/internal/bin"
 )
 
 // binsPage creates a bin and lists those that this browser has created.
@@ -50,51 +50,16 @@ func (r binRequest) Lines() []headerLine {
 // View is the body as a page shows it.
 func (r binRequest) View() bodyView { return viewBody(r.RawBase64, r.ContentLength) }
 
-// bins asks the bins' own handler, as the browser that sent v: the key of a private bin is in a cookie.
-func (v *visit) bins(method, path string, in, out any) error {
-	var body bytes.Buffer
-	if in != nil {
-		if err := json.NewEncoder(&body).Encode(in); err != nil {
-			return err
-		}
+// binCaller returns who asks for a bin: its key is in a cookie of the browser that created it.
+func (v *visit) binCaller(name string) bin.Caller { return bin.CallerOf(v.r, name) }
+
+// binFault returns err in the words of the pages.
+func binFault(err error) error {
+	if errors.Is(err, bin.ErrNoBin) || errors.Is(err, bin.ErrPrivate) {
+		return hookyard.Errorf(hookyard.NotFound, "There is no such bin, or it has expired.")
 	}
-	r, err := http.NewRequestWithContext(v.ctx(), method, "/api/bins"+path, &body)
-	if err != nil {
-		return err
-	}
-	r.Header = v.r.Header.Clone()
-	r.RemoteAddr, r.Host = v.r.RemoteAddr, v.r.Host
-	r.Header.Set("Content-Type", "application/json")
-	w := &inner{header: http.Header{}, status: http.StatusOK}
-	v.web.o.Bins.ServeHTTP(w, r)
-	for _, c := range w.header["Set-Cookie"] {
-		v.w.Header().Add("Set-Cookie", c)
-	}
-	if w.status >= 300 {
-		e := client.Error{}
-		if json.Unmarshal(w.body.Bytes(), &e) != nil || e.Code == "" {
-			e.Code, e.Detail = hookyard.NotFound, "There is no such bin, or it has ended."
-		}
-		return &hookyard.Error{Code: e.Code, Field: e.Field, Message: e.Detail}
-	}
-	if out == nil {
-		return nil
-	}
-	return json.Unmarshal(w.body.Bytes(), out)
+	return err
 }
-
-// inner keeps what a handler writes.
-type inner struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-func (w *inner) Header() http.Header { return w.header }
-
-func (w *inner) WriteHeader(status int) { w.status = status }
-
-func (w *inner) Write(b []byte) (int, error) { return w.body.Write(b) }
 
 func showBins(v *visit) error { return v.binsPage(&binsPage{}, nil) }
 
@@ -103,14 +68,18 @@ const binsListed = 30
 
 func (v *visit) binsPage(p *binsPage, fault error) error {
 	for _, c := range v.r.Cookies() { // each holds the key of a bin that the browser has created
-		name, ok := strings.CutPrefix(c.Name, "bin_")
+		name, ok := strings.CutPrefix(c.Name, bin.CookiePrefix)
 		if !ok || len(p.Mine) == binsListed {
 			continue
 		}
-		var one binInfo
-		if v.bins(http.MethodGet, join(name), nil, &one) == nil { // else it has expired or was deleted
-			p.Mine = append(p.Mine, one)
+		one, err := v.web.o.Bins.Bin(v.ctx(), v.binCaller(name), name)
+		if errors.Is(err, bin.ErrNoBin) {
+			continue // it has expired or was deleted
 		}
+		if err != nil {
+			return err
+		}
+		p.Mine = append(p.Mine, binInfo{one})
 	}
 	slices.SortFunc(p.Mine, func(a, b binInfo) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
 	if fault != nil {
@@ -122,13 +91,14 @@ func (v *visit) binsPage(p *binsPage, fault error) error {
 func createBin(v *visit) error {
 	f := v.readBinForm()
 	in, err := f.settings()
-	var made binInfo
+	var made client.Bin
 	if err == nil {
-		err = v.bins(http.MethodPost, "", in, &made)
+		made, err = v.web.o.Bins.Create(v.ctx(), v.binCaller(""), in)
 	}
 	if err != nil {
 		return v.binsPage(&binsPage{Form: f}, err)
 	}
+	http.SetCookie(v.w, v.web.o.Bins.Cookie(made))
 	return v.redirect("/bins/"+made.Name, "created")
 }
 
@@ -137,20 +107,20 @@ func (v *visit) readBinForm() binForm {
 		Delay: v.get("delay")}
 }
 
-// settings makes the body for the API of bins.
-func (f *binForm) settings() (*client.BinSettings, error) {
+// settings returns what the form sets.
+func (f *binForm) settings() (out client.BinSettings, err error) {
 	status, err := number("answer.status", f.Status)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
-	out := &client.BinSettings{Private: f.Private, Status: int(status), Body: f.Body}
+	out = client.BinSettings{Private: f.Private, Status: int(status), Body: f.Body}
 	if f.Type != "" {
 		out.Headers = map[string]string{"Content-Type": f.Type}
 	}
 	if f.Delay != "" {
 		d, err := hookyard.ParseDuration(f.Delay)
 		if err != nil {
-			return nil, hookyard.FieldErrorf("answer.delay", "Write a duration such as 2s.")
+			return out, hookyard.FieldErrorf("answer.delay", "Write a duration such as 2s.")
 		}
 		out.Delay = hookyard.Duration(d)
 	}

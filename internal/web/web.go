@@ -14,6 +14,7 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/auth"
+	"github.com/hookyard/hookyard/internal/bin"
 	"github.com/hookyard/hookyard/internal/control"
 	"github.com/hookyard/hookyard/internal/dispatch"
 	"github.com/hookyard/hookyard/internal/oidc"
@@ -41,7 +42,7 @@ type Options struct {
 	Listeners func() int // how many are connected to this node
 	Auth      Auth
 	SignOn    *oidc.Provider // nil: users sign in with passwords only
-	Bins      http.Handler   // nil: there are no pages for bins
+	Bins      *bin.Bins      // nil: there are no pages for bins
 	Filter    hookyard.Filter
 	Limits    hookyard.Limits
 	Log       *slog.Logger

@@ -39,7 +39,7 @@ func (a *App) routes() http.Handler {
 	})
 	mux.Handle("/smee/{owner}/{project}", smee)
 	mux.Handle("/", a.web)
-	return a.outer(a.before(mux))
+	return a.middleware(a.before(mux))
 }
 
 // before takes out what no pattern can tell: the relay answers under any prefix, and bins stand at the top.

@@ -274,7 +274,10 @@ func TestAnswers(t *testing.T) {
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	db := storetest.Open(t, storetest.SQLite(t))
-	b := setup(t, db, func(o *bin.Options) { o.PerAddress, o.MaxBody, o.Limits.Body = 2, 10, 100 })
+	b := setup(t, db, func(o *bin.Options) {
+		o.PerAddress, o.MaxBody = 2, 10
+		o.Limits.Body = 100
+	})
 	m := b.create(t, "")
 	b.create(t, "")
 	if status, text, header := b.do(t, "POST", "/api/bins", ""); status != 429 || header.Get("Retry-After") == "" {

@@ -48,7 +48,7 @@ func (c *consumer) run(ctx context.Context) {
 			return
 		}
 		why := words(err)
-		c.s.note(c.source.Key, func(st *Status) { st.Connected, st.Since, st.Error = false, time.Now(), why })
+		c.s.note(c.source.Key, func(st *Status) { st.set(false, why) })
 		if time.Since(began) > steady {
 			wait.Reset()
 			said = ""
@@ -115,7 +115,7 @@ func (c *consumer) session(ctx context.Context) error {
 		return &declareError{q.Queue, err}
 	}
 	guard.Stop()
-	c.s.note(c.source.Key, func(st *Status) { st.Connected, st.Since, st.Error = true, time.Now(), "" })
+	c.s.note(c.source.Key, func(st *Status) { st.set(true, "") })
 	c.log.Info("queue is being read")
 	return c.read(ctx, ch, deliveries, broken)
 }

@@ -22,7 +22,8 @@ type incoming struct {
 
 // newIncoming makes the event of a message, its bytes as they came. The error says why it can never be one.
 func (c *consumer) newIncoming(view *hookyard.View, it *item, now time.Time) (*incoming, error) {
-	q, d, limits := c.source.RabbitMQ, it.d, c.s.o.Limits
+	q, d := c.source.RabbitMQ, it.d
+	limits := c.s.o.Limits
 	if size := int64(len(d.Body)); size > limits.Body {
 		return nil, hookyard.Errorf(hookyard.TooLarge,
 			"body is %d bytes long, at most %d are allowed (setting: --max-body)", size, limits.Body)
@@ -53,7 +54,8 @@ func (c *consumer) newIncoming(view *hookyard.View, it *item, now time.Time) (*i
 		if !c.warned {
 			c.warned = true
 			c.log.Warn(
-				"messages name webhooks of their own, which the project does not allow; they are not sent there (setting of the project: allowRequests)")
+				"messages name webhooks of their own, which the project does not allow; they are not sent there " +
+					"(setting of the project: allowRequests)")
 		}
 	}
 	field := ""
@@ -113,7 +115,9 @@ func parseComment(body []byte, depth int) (comment []byte, urls []string, err er
 
 func notComment(why string) error {
 	return hookyard.Errorf(hookyard.Invalid,
-		`not a comment: %s; wanted is {"name", "comment", "time"}, or {"comment": {…}, "webhooks": [{"url": …}]} around it`, why)
+		`not a comment: %s; wanted is {"name", "comment", "time"}, or that within `+
+			`{"comment": {…}, "webhooks": [{"url": …}]}`,
+		why)
 }
 
 // webhooksOf lists the URLs of a message's webhooks, which are objects with a url, or strings.

@@ -95,7 +95,9 @@ func short(s string) string {
 
 // run opens the channel and serves it until it is closed.
 func (l *lane) run(h *hookyard.Hook) {
-	returns, confirms, closed := make(chan amqp.Return), make(chan amqp.Confirmation), make(chan *amqp.Error, 1)
+	returns := make(chan amqp.Return)
+	confirms := make(chan amqp.Confirmation)
+	closed := make(chan *amqp.Error, 1)
 	l.err = l.open(h, func() {
 		l.ch.NotifyReturn(returns)
 		l.ch.NotifyPublish(confirms)

@@ -91,7 +91,8 @@ func CheckURL(raw string) error {
 	u, err := url.Parse(raw)
 	if err != nil || u.Scheme != "amqp" && u.Scheme != "amqps" || u.Hostname() == "" {
 		return hookyard.FieldErrorf("url",
-			"the broker's URL cannot be read: write it as amqp://user:password@host:5672/vhost, with %%-escapes for special characters")
+			"the broker's URL cannot be read: write it as amqp://user:password@host:5672/vhost, "+
+				"with %%-escapes for special characters")
 	}
 	for name := range u.Query() {
 		if strings.HasSuffix(name, "file") {
@@ -101,7 +102,8 @@ func CheckURL(raw string) error {
 	}
 	if _, err := amqp.ParseURI(raw); err != nil {
 		return hookyard.FieldErrorf("url",
-			"the broker's URL has a part that cannot be used: port, heartbeat, connection_timeout and channel_max are numbers")
+			"the broker's URL has a part that cannot be used: "+
+				"port, heartbeat, connection_timeout and channel_max are numbers")
 	}
 	return nil
 }

@@ -62,7 +62,8 @@ func newNode(t *testing.T) *node {
 func (n *node) start() bool {
 	n.out.Reset()
 	n.cmd = exec.Command(n.program)
-	n.cmd.Env, n.cmd.Stdout, n.cmd.Stderr = n.environ, &n.out, &n.out
+	n.cmd.Env = n.environ
+	n.cmd.Stdout, n.cmd.Stderr = &n.out, &n.out
 	n.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the script's children, too, are ours to end
 	n.cmd.WaitDelay = 5 * time.Second
 	if err := n.cmd.Start(); err != nil {
@@ -107,7 +108,8 @@ func TestRestartUnderLoad(t *testing.T) {
 	}
 	t.Parallel()
 	n := newNode(t)
-	const in, out, messages = "in", "out", 3000
+	const in, out = "in", "out"
+	const messages = 3000
 	r := newRig(t, nil)
 	s := r.source(t, "in", "", hookyard.QueueSource{URL: n.url, Queue: in, Declare: true,
 		Arguments: map[string]any{"x-queue-type": "quorum"}})

@@ -51,6 +51,12 @@ type Status struct {
 	Refused   int64     // messages that went to the list of refusals
 }
 
+// set notes that the source is connected from now on, or why it is not.
+func (st *Status) set(connected bool, why string) {
+	st.Connected, st.Error = connected, why
+	st.Since = time.Now()
+}
+
 // NewSources makes Sources. They read while Run runs.
 func NewSources(o SourcesOptions) *Sources {
 	if o.Poll == 0 {

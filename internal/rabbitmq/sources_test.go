@@ -164,7 +164,8 @@ func TestComments(t *testing.T) {
 			for _, body := range []string{
 				comment, string(twice),
 				fmt.Sprintf(
-					`{"comment":%s,"webhooks":[{"url":"%s/1"},{"url":"%[2]s/2"},{"url":"%[2]s/1"},"javascript:alert(1)",{"url":"amqp://h"}]}`, comment, receiver.URL),
+					`{"comment":%s,"webhooks":[{"url":"%s/1"},{"url":"%[2]s/2"},{"url":"%[2]s/1"},`+
+						`"javascript:alert(1)",{"url":"amqp://h"}]}`, comment, receiver.URL),
 				fmt.Sprintf(`{"comment":%s,"webhooks":[{"url":"%s/2"}]}`, comment, receiver.URL),
 				fmt.Sprintf(`{"comment":%s,"webhooks":[]}`, comment),
 			} {

@@ -114,15 +114,21 @@ func TestChromiumListeners(t *testing.T) {
 	for name, script := range map[string]string{
 		"EventSource": `new Promise((ok, no) => {
 			const got = [], es = new EventSource("SERVER/stream?token=t&since=all");
-			es.onmessage = m => { got.push(JSON.parse(m.data).data.n + (m.lastEventId ? "" : "?")); if (got.length == 5) { es.close(); ok(got.join()) } };
+			es.onmessage = m => {
+				got.push(JSON.parse(m.data).data.n + (m.lastEventId ? "" : "?"));
+				if (got.length == 5) { es.close(); ok(got.join()) } };
 			es.onerror = e => no("error") })`,
 		"WebSocket": `new Promise((ok, no) => {
 			const got = [], ws = new WebSocket("SERVER/stream?token=t&since=all".replace("http", "ws"));
-			ws.onmessage = m => { got.push(JSON.parse(m.data).data.n); if (got.length == 5) { ws.close(); ok(got.join()) } };
+			ws.onmessage = m => {
+				got.push(JSON.parse(m.data).data.n);
+				if (got.length == 5) { ws.close(); ok(got.join()) } };
 			ws.onerror = e => no("error") })`,
 		"fetch": `(async () => { const got = []; let cursor = "";
 			while (got.length < 5) {
-				const r = await fetch("SERVER/poll?limit=2&since=all&after=" + cursor, {headers: {Authorization: "Bearer t"}}), a = await r.json();
+				const headers = {Authorization: "Bearer t"};
+				const r = await fetch("SERVER/poll?limit=2&since=all&after=" + cursor, {headers});
+				const a = await r.json();
 				got.push(...a.events.map(e => e.data.n)); cursor = r.headers.get("X-Hookyard-Cursor");
 				if (cursor != a.cursor) return "cursor " + cursor }
 			return got.join() })()`,

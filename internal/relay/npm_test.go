@@ -17,7 +17,8 @@ import (
 )
 
 // The clients as their users have them, pinned. Installing them needs the npm registry.
-const packages = `{"private":true,"type":"module","dependencies":{"smee-client":"5.0.0","eventsource":"4.1.0","ws":"8.18.3"}}`
+const packages = `{"private":true,"type":"module",` +
+	`"dependencies":{"smee-client":"5.0.0","eventsource":"4.1.0","ws":"8.18.3"}}`
 
 // install puts npm packages into a folder, or skips the test when that is not possible here.
 func install(t *testing.T, script string) *exec.Cmd {
@@ -45,7 +46,8 @@ func TestSmeeClient(t *testing.T) {
 	t.Parallel()
 	cmd := install(t, `
 import SmeeClient from "smee-client";
-const smee = new SmeeClient({source: process.env.SOURCE, target: process.env.TARGET, logger: {info() {}, error: console.error}});
+const logger = {info() {}, error: console.error};
+const smee = new SmeeClient({source: process.env.SOURCE, target: process.env.TARGET, logger});
 await smee.start();
 console.log("ready");
 process.stdin.resume();
@@ -109,7 +111,8 @@ func start(t *testing.T, cmd *exec.Cmd, env ...string) *bufio.Scanner {
 func TestNodeRegister(t *testing.T) {
 	t.Parallel()
 	cmd := install(t, `
-const poll = () => fetch(process.env.SERVER + "/lively4/_webhook/register?" + Date.now(), {headers: {repositoryname: "q/r"}}).then(r => r.json());
+const url = process.env.SERVER + "/lively4/_webhook/register?";
+const poll = () => fetch(url + Date.now(), {headers: {repositoryname: "q/r"}}).then(r => r.json());
 console.log("ready");
 for (let n = 0; n < 20; n++) console.log(JSON.stringify(await poll()));
 `)
@@ -141,7 +144,8 @@ const take = (list, text) => {
 };
 console.log("ready");
 new EventSource(process.env.SERVER + "/stream?token=t&since=all").onmessage = m => take(got.es, m.data);
-new WebSocket(process.env.SERVER.replace("http", "ws") + "/stream?token=t&since=all").on("message", m => take(got.ws, m.toString()));
+const ws = new WebSocket(process.env.SERVER.replace("http", "ws") + "/stream?token=t&since=all");
+ws.on("message", m => take(got.ws, m.toString()));
 `)
 	db := storetest.Open(t, storetest.SQLite(t))
 	view := storetest.Project(t, db, "acme", "shop")

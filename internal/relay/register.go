@@ -17,16 +17,16 @@ import (
 
 // poll is one GET …/register.
 type poll struct {
-	rl     *Relay
-	w      http.ResponseWriter
-	r      *http.Request
-	key    int64
-	seat   *seat // nil when the client has a cursor, or once it was given back
-	at     int64 // up to here the client has everything; -1: it begins with now
-	reader *stream.Reader
-	line   *stream.Line
-	cursor bool // the client has, or wants, a cursor
-	begun  bool // the header is out, with a heartbeat or the answer
+	rl      *Relay
+	w       http.ResponseWriter
+	r       *http.Request
+	key     int64
+	session *session // nil when the client has a cursor, or once it was given back
+	at      int64    // up to here the client has everything; -1: it begins with now
+	reader  *stream.Reader
+	line    *stream.Line
+	cursor  bool // the client has, or wants, a cursor
+	begun   bool // the header is out, with a heartbeat or the answer
 }
 
 // register holds a poll open until the next event of the project that the header repositoryname names, and answers with
@@ -34,7 +34,7 @@ type poll struct {
 // an event, and one that is open when the server stops, end with 200 and null.
 //
 // A client that gives a cursor, in the header X-Hookyard-Cursor or as ?cursor=, gets the next one with each answer; an
-// empty one begins with now. All others are recognised (see seats).
+// empty one begins with now. All others are recognised (see pollSessions).
 func (rl *Relay) register(w http.ResponseWriter, r *http.Request) error {
 	owner, name, err := split(r.Header.Get("repositoryname"), rl.o.Limits)
 	if err != nil {
@@ -56,8 +56,8 @@ func (rl *Relay) register(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !p.cursor {
-		p.seat = rl.seats.take(r, p.key, time.Now())
-		if p.at = p.seat.cursor; p.at >= 0 {
+		p.session = rl.sessions.take(r, p.key, time.Now())
+		if p.at = p.session.cursor; p.at >= 0 {
 			start = stream.Start{After: p.at, Fresh: true}
 		}
 	}
@@ -70,8 +70,8 @@ func (rl *Relay) register(w http.ResponseWriter, r *http.Request) error {
 // hold answers the poll, sooner or later.
 func (p *poll) hold(start stream.Start) (err error) {
 	defer p.leave()
-	// A client that hangs up meanwhile has polled all the same: its seat must get a place, or it begins with what comes
-	// after its return.
+	// A client that hangs up here has still polled: its session must get a position, or it begins with what comes after
+	// its return.
 	p.reader, err = p.rl.o.Hub.Follow(context.WithoutCancel(p.r.Context()), p.key, start,
 		stream.Selection{Types: hookyard.SelectAll()})
 	if errors.Is(err, stream.ErrStopping) {
@@ -85,11 +85,11 @@ func (p *poll) hold(start stream.Start) (err error) {
 	return p.wait()
 }
 
-// leave gives the seat back; the client has everything up to p.at.
+// leave gives the session back; the client has everything up to p.at.
 func (p *poll) leave() {
-	if p.seat != nil {
-		p.rl.seats.leave(p.seat, p.at, time.Now())
-		p.seat = nil
+	if p.session != nil {
+		p.rl.sessions.leave(p.session, p.at, time.Now())
+		p.session = nil
 	}
 }
 
@@ -161,21 +161,21 @@ func (p *poll) wait() error {
 	}
 }
 
-// answer ends the poll. There is no Content-Type, as ever. The seat is given back first: the client may be here again,
-// on another connection, before Flush returns.
+// answer ends the poll. Like lively4's server it sends no Content-Type. The session is released first: the client may
+// poll again, on another connection, before Flush returns.
 func (p *poll) answer(body []byte, cursor int64) error {
 	if !p.begun {
 		p.header(cursor)
 		p.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 		p.begun = true
 	}
-	before, seat := p.at, p.seat
+	before, left := p.at, p.session
 	p.at = cursor
 	p.leave()
 	p.line.Put(body)
 	err := p.line.Flush()
-	if err != nil && seat != nil {
-		p.rl.seats.putBack(seat, before)
+	if err != nil && left != nil {
+		p.rl.sessions.putBack(left, before)
 	}
 	return err
 }

@@ -50,8 +50,8 @@ type Options struct {
 
 // Relay serves both relays. Safe for concurrent use.
 type Relay struct {
-	o     Options
-	seats seats
+	o        Options
+	sessions pollSessions
 }
 
 // New makes a Relay.
@@ -64,7 +64,7 @@ func New(o Options) *Relay {
 			*d.at = d.shipped
 		}
 	}
-	return &Relay{o: o, seats: seats{window: o.Window, by: map[print][]*seat{}}}
+	return &Relay{o: o, sessions: pollSessions{window: o.Window, by: map[fingerprint][]*session{}}}
 }
 
 // Run forgets clients that did not come back, until ctx ends.
@@ -76,7 +76,7 @@ func (rl *Relay) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case now := <-tick.C:
-			rl.seats.tidy(now)
+			rl.sessions.tidy(now)
 		}
 	}
 }

@@ -44,7 +44,8 @@ func (rl *Relay) signal(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	e := hookyard.NewEvent(SourceRelay, typeOf(r, "signal", rl.o.Limits), body, now)
-	e.ContentType, e.Header, e.Method, e.Verified = contentType, inbound.StoredHeader(r.Header), r.Method, by
+	e.ContentType, e.Header = contentType, inbound.StoredHeader(r.Header)
+	e.Method, e.Verified = r.Method, by
 	e.Remote, e.Target = inbound.Address(r), hookyard.Clean(keptQuery(r.URL), 4096)
 	e.DedupKey = hookyard.Clean(r.Header.Get("X-Github-Delivery"), 200)
 	if _, err := rl.o.Accept(r.Context(), view, e); err != nil {
@@ -104,7 +105,8 @@ func signed(p *hookyard.Project, r *http.Request, body []byte, now time.Time) (b
 	v, err := signature.New("github", []string{p.RelaySecret.Value}, nil)
 	if err != nil {
 		return "", hookyard.Errorf(hookyard.Forbidden,
-			"the relay of %s takes signed events only, but the project has no relay secret yet (project setting relaySecret)", p.Path())
+			"the relay of %s takes signed events only, but the project has no relay secret yet "+
+				"(project setting relaySecret)", p.Path())
 	}
 	verified, err := v.Verify(&signature.Request{Method: r.Method, Header: r.Header, Body: body, Now: now})
 	if err != nil {

@@ -46,7 +46,8 @@ func ParseCursor(text string, projectKey int64) (seq int64, err error) {
 	}
 	if int64(project) != projectKey {
 		return 0, hookyard.FieldErrorf("cursor",
-			"the cursor is of another project, or of one of this name that was deleted: begin again without it, or with since=all")
+			"the cursor is of another project, or of a deleted one of this name: "+
+				"begin again without it, or with since=all")
 	}
 	return int64(at), nil
 }

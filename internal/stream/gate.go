@@ -45,12 +45,13 @@ func (g *Gate) Enter(w http.ResponseWriter, r *http.Request) (leave func(), err 
 	if g.open >= g.total {
 		w.Header().Set("Retry-After", "10")
 		return nil, hookyard.Errorf(hookyard.Unavailable,
-			"%d listeners are connected, which is as many as this server takes (setting: --max-listeners)", g.open)
+			"%d listeners are connected, which is the limit of this server (setting: --max-listeners)", g.open)
 	}
 	if g.by[network] >= g.perAddress {
 		w.Header().Set("Retry-After", "10")
 		return nil, hookyard.Errorf(hookyard.TooMany,
-			"%d listeners are connected from your address, which is as many as one gets (setting: --max-listeners-per-address)", g.by[network])
+			"%d listeners are connected from your address, which is the limit (setting: --max-listeners-per-address)",
+			g.by[network])
 	}
 	g.open++
 	g.by[network]++

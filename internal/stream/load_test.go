@@ -25,7 +25,8 @@ import (
 // follow reads events of number 0 to want-1 by NDJSON or SSE in turn and comes back with its cursor whenever the
 // connection ends. It fails on a repeat, and on a hole.
 func follow(url func() string, want, nth int) error {
-	accept, cursor, seen := "*/*", "", map[string]bool{}
+	accept, cursor := "*/*", ""
+	seen := map[string]bool{}
 	if nth%2 == 1 {
 		accept = "text/event-stream"
 	}
@@ -63,7 +64,11 @@ func TestConcurrentWriters(t *testing.T) {
 		view := storetest.Project(t, db, "acme", "shop")
 		other := storetest.Project(t, db, "acme", "other")
 		b := setup(t, db, stream.NewGate(0, 0))
-		const writers, each, listeners = 9, 50, 8
+		const (
+			writers   = 9
+			each      = 50
+			listeners = 8
+		)
 		var wg sync.WaitGroup
 		for n := range listeners {
 			wg.Go(func() {
@@ -174,7 +179,8 @@ func dialListener(t testing.TB, b *bundle, kind string) net.Conn {
 		path = "poll?wait=60s"
 	case "websocket":
 		path = "stream"
-		more = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+		more = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+			"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 	}
 	if _, err := fmt.Fprintf(c, "GET /acme/shop/%s HTTP/1.1\r\nHost: yard\r\nUser-Agent: test\r\n%s\r\n", path,
 		more); err != nil {

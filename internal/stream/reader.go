@@ -45,7 +45,8 @@ func (h *Hub) Follow(ctx context.Context, projectKey int64, start Start, sel Sel
 	case start.After > newest:
 		r.Close()
 		return nil, hookyard.FieldErrorf("cursor",
-			"the cursor is ahead of every event here: it is of another server, or the database was restored from a backup; begin again with since=all or since=now")
+			"the cursor is ahead of every event here: it is of another server, or the database was restored from a "+
+				"backup; begin again with since=all or since=now")
 	case start.Fresh:
 		first, err := h.o.Store.After(ctx, projectKey, start.After, 1)
 		if err != nil {

@@ -13,7 +13,7 @@ import (
 
 // start reads where a listener wants to begin and what it wants.
 //
-//	Last-Event-ID, X-Hookyard-Cursor, ?after= or ?lastEventId=: a cursor; a header wins, for it is how EventSource comes back
+//	Last-Event-ID, X-Hookyard-Cursor, ?after= or ?lastEventId=: a cursor; a header wins, as EventSource sends it
 //	?since=: now (the default), all, a duration such as 10m, a time, or an event's id, after which to begin
 //	?type=: names or patterns as hooks have them, also several; ?source=; ?filter=
 func (l *Listeners) start(r *http.Request, projectKey int64) (Start, Selection, error) {

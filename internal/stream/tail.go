@@ -156,6 +156,7 @@ func (t *tail) dropIdle(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.items) > 0 && now.Sub(t.used) > tailIdle {
-		t.items, t.after, t.bytes = nil, t.upTo, 0
+		t.items, t.bytes = nil, 0
+		t.after = t.upTo
 	}
 }

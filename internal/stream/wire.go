@@ -111,6 +111,7 @@ func appendGap(b []byte, projectKey int64, g *Gap) []byte {
 	b = append(b, `","resumeAt":"`...)
 	b = append(b, Cursor(projectKey, g.Until)...)
 	b = append(b,
-		`","message":"events between missingFrom and missingUntil are past retention and cannot be sent any more (setting: --retention, --retention-bytes); what is still here follows"}}`...)
+		`","message":"events between missingFrom and missingUntil are past retention and cannot be sent any more `+
+			`(setting: --retention, --retention-bytes); what is still here follows"}}`...)
 	return b
 }

@@ -20,7 +20,8 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func TestWire(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 1, 31, 12, 0, 0, 123456000, time.UTC)
-	published := `{"type":"order.created","timestamp":"2026-01-31T12:00:00Z","data":{"n":1.10,"big":12345678901234567890}}`
+	published := `{"type":"order.created","timestamp":"2026-01-31T12:00:00Z",` +
+		`"data":{"n":1.10,"big":12345678901234567890}}`
 	var got bytes.Buffer
 	for _, e := range []*hookyard.Event{
 		{ID: "evt_1", Seq: 1, ProjectKey: 7, Source: "api", Type: "order.created", Time: at,

@@ -40,7 +40,7 @@ func TestForwardedFor(t *testing.T) {
 			r.Header["X-Forwarded-For"] = c.header
 		}
 		var got string
-		behind(proxies, http.HandlerFunc(func(_ http.ResponseWriter,
+		trustProxies(proxies, http.HandlerFunc(func(_ http.ResponseWriter,
 			r *http.Request) {
 			got = r.RemoteAddr
 		})).ServeHTTP(nil, r)

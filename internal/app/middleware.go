@@ -12,21 +12,20 @@ import (
 	"github.com/hookyard/hookyard/internal/inbound"
 )
 
-// outer is what every request passes before it is routed: whose it is, and in --dev, for which host.
-func (a *App) outer(next http.Handler) http.Handler {
+// middleware wraps the routes in what every request passes first: with --trust-proxy the address of the client, and with
+// --dev the check of the host.
+func (a *App) middleware(next http.Handler) http.Handler {
 	if len(a.config.proxies) > 0 {
-		next = behind(a.config.proxies, next)
+		next = trustProxies(a.config.proxies, next)
 	}
 	if a.config.Dev {
-		next = a.noOtherNames(next)
+		next = a.rejectForeignHosts(next)
 	}
 	return next
 }
 
-// behind sets r.RemoteAddr to the client's address, with port 0, when the request came by proxies that are trusted.
-// Each appends to X-Forwarded-For from whom it had the request; what stands before the first that is not trusted,
-// anybody can have written.
-func behind(proxies []netip.Prefix, next http.Handler) http.Handler {
+// trustProxies sets r.RemoteAddr to the client's address, with port 0, if the request came by trusted proxies.
+func trustProxies(proxies []netip.Prefix, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if client, ok := inbound.ForwardedFor(proxies, r); ok {
 			r.RemoteAddr = netip.AddrPortFrom(client, 0).String()
@@ -54,11 +53,11 @@ func parseProxies(list []string) ([]netip.Prefix, error) {
 	return out, nil
 }
 
-// noOtherNames refuses requests for a host that is not this machine. A page of a site whose name was made to lead to
-// 127.0.0.1 (DNS rebinding) is of one origin with us for its browser, and in --dev whoever reaches us may do
-// everything. No browser sends no host at all. What is posted to a source is answered with nothing worth reading, and
-// comes through tunnels that have names of their own.
-func (a *App) noOtherNames(next http.Handler) http.Handler {
+// rejectForeignHosts refuses requests for a host that is not this machine. If a site points its name at 127.0.0.1 (DNS
+// rebinding), its pages share our origin in a browser, and with --dev every caller may do everything. Requests without a
+// host do not come from a browser. Requests to a source are exempt: tunnels have names of their own, and the answer holds
+// nothing worth reading.
+func (a *App) rejectForeignHosts(next http.Handler) http.Handler {
 	var own string
 	if u, err := url.Parse(a.config.BaseURL); err == nil {
 		own = u.Hostname()
@@ -67,7 +66,8 @@ func (a *App) noOtherNames(next http.Handler) http.Handler {
 		host := hostOf(r.Host)
 		if !strings.HasPrefix(r.URL.Path, "/in/") && host != "" && !isLoopback(host) && !strings.EqualFold(host, own) {
 			a.api.Fail(w, r, hookyard.Errorf(hookyard.Forbidden,
-				"with --dev there is no sign-in, so only requests for this machine are answered, and %s is another name: use localhost, or set --base-url",
+				"with --dev there is no sign-in, so only requests for this machine are answered, and %s is another name: "+
+					"use localhost, or set --base-url",
 				hookyard.Clean(host, 200)))
 			return
 		}

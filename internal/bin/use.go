@@ -46,8 +46,8 @@ func (b *Bins) Replay(ctx context.Context, c Caller, name, id, rawURL string) (c
 func whole(kept *hookyard.BinRequest) error {
 	if kept.Size > int64(len(kept.Body)) {
 		return hookyard.Errorf(hookyard.Conflict,
-			"only the first %d of the request's %d bytes were kept, so it cannot be used again (setting: --max-bin-body)",
-			len(kept.Body), kept.Size)
+			"only the first %d of the request's %d bytes were kept, so it cannot be used again "+
+				"(setting: --max-bin-body)", len(kept.Body), kept.Size)
 	}
 	return nil
 }

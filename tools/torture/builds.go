@@ -147,26 +147,36 @@ func output(ctx context.Context, dir, name string, args ...string) (string, erro
 // clockFaults are those of a node whose clock is wrong: the first one's, where there are several.
 func clockFaults() []fault {
 	return []fault{
-		{name: "clock-ahead", window: 10 * time.Second, on: everywhere, clock: time.Hour},
-		{name: "clock-behind", window: 10 * time.Second, on: everywhere, clock: -time.Hour},
-		{name: "clock-step-ahead", window: 10 * time.Second, on: everywhere, clock: 10 * time.Minute, in: stepClock},
-		{name: "clock-step-back", window: 10 * time.Second, on: everywhere, clock: -10 * time.Minute, in: stepClock},
+		{name: "clock-ahead", window: 10 * time.Second, on: everywhere, clock: time.Hour, in: checkClock},
+		{name: "clock-behind", window: 10 * time.Second, on: everywhere, clock: -time.Hour, in: checkClock},
+		{name: "clock-step-ahead", window: 10 * time.Second, on: everywhere, clock: 10 * time.Minute, step: true,
+			in: checkClock},
+		{name: "clock-step-back", window: 10 * time.Second, on: everywhere, clock: -10 * time.Minute, step: true,
+			in: checkClock},
 	}
 }
 
 // stepAfter is how long after its start a node's clock is stepped.
 const stepAfter = 15 * time.Second
 
-// stepClock waits for the step, which was set when the node was started.
-func stepClock(ctx context.Context, r *rig) error {
+// checkClock waits for the step, if there is to be one, and sees that the node's clock is as wrong as it should be.
+func checkClock(ctx context.Context, r *rig) error {
 	pause(ctx, time.Until(r.stepAt))
+	info, err := r.nodes[0].client.Info(ctx)
+	if err != nil {
+		return err
+	}
+	if off := time.Until(info.Time) - r.shift; off.Abs() > 10*time.Second {
+		return fmt.Errorf("the node's clock is wrong by %s, want %s", time.Until(info.Time), r.shift)
+	}
 	return nil
 }
 
 // setClock makes a node's clock wrong, from its start or from the step on.
 func (r *rig) setClock(n *node, f fault) {
+	r.shift = f.clock
 	from := time.Unix(0, 0)
-	if f.in != nil {
+	if f.step {
 		r.stepAt = time.Now().Add(stepAfter).Truncate(time.Second)
 		from = r.stepAt
 	}

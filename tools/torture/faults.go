@@ -28,6 +28,7 @@ type fault struct {
 	smallDisk bool          // the database lies on a disk that can be filled
 	old       bool          // the nodes begin with an older version
 	clock     time.Duration // by which a node's clock is wrong
+	step      bool          // it becomes wrong under load, and not before the start
 }
 
 // Which topologies a fault makes sense on.

@@ -63,8 +63,9 @@ type rig struct {
 	ledger    *ledger
 	random    *rand.Rand
 	binary    string
-	stepAt    time.Time // when a clock is stepped
-	broken    int       // how often a node lost what it had under way
+	shift     time.Duration // by which a clock is wrong
+	stepAt    time.Time     // when it becomes so; zero: from the start
+	broken    int           // how often a node lost what it had under way
 	memory    int64
 }
 

@@ -39,9 +39,12 @@ type Hook struct {
 	Health    Health
 	OffReason string // why hookyard set Active to false, or ""
 	Deleted   bool   `json:"-"`
-	Revision  int64  // counts changes, for If-Match
-	CreatedAt time.Time
-	UpdatedAt time.Time
+	// Unreadable says that the stored URL, headers and secrets cannot be opened. They are empty, and the hook is off
+	// until they are given again.
+	Unreadable bool  `json:"-"`
+	Revision   int64 // counts changes, for If-Match
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
 }
 
 // RabbitMQ holds the settings of a hook with an amqp:// or amqps:// URL.
@@ -146,6 +149,8 @@ func (h *Hook) IsOff() (reason string, off bool) {
 	switch {
 	case h.Deleted:
 		return "hook was deleted", true
+	case h.Unreadable:
+		return "its URL and secrets cannot be opened with the server's key: give them again", true
 	case h.Active:
 		return "", false
 	case h.OffReason != "":

@@ -23,6 +23,7 @@ type Project struct {
 	Retention     time.Duration // of event bodies; 0 means the server's default
 	Public        bool          // anyone may read
 	AllowRequests bool          // publishers may name webhooks in their messages
+	Unreadable    bool          // the stored RelaySecret cannot be opened
 	Revision      int64
 	CreatedAt     time.Time
 	UpdatedAt     time.Time

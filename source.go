@@ -26,6 +26,7 @@ type Source struct {
 	RabbitMQ    *QueueSource    // for type rabbitmq
 	Description string
 	Active      bool
+	Unreadable  bool // the stored secrets cannot be opened: they are empty, and requests are refused
 	Revision    int64
 	CreatedAt   time.Time
 	UpdatedAt   time.Time

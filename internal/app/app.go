@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -69,7 +68,7 @@ func New(ctx context.Context, config Config, version string, log *slog.Logger) (
 	if err := os.MkdirAll(config.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("--data: %w", err)
 	}
-	key, err := secretKey(config.SecretKeyFile)
+	keys, err := readKeys(config.SecretKeyFile)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +81,8 @@ func New(ctx context.Context, config Config, version string, log *slog.Logger) (
 	fail := func(err error) (*App, error) {
 		return nil, errors.Join(err, a.close())
 	}
-	a.db, err = store.Open(ctx, config.Database, store.Options{Key: key, NodeName: config.NodeName, Log: log})
+	a.db, err = store.Open(ctx, config.Database, store.Options{Key: keys.current, OldKeys: keys.old, NewKey: keys.create,
+		NodeName: config.NodeName, Log: log})
 	if err != nil {
 		return fail(err)
 	}
@@ -248,25 +248,6 @@ func (a *App) hello() {
 			"link", a.SetupLink())
 		a.log.Info("for the command line, the admin's token is in a file", "file", a.adminTokenFile())
 	}
-}
-
-// secretKey reads the key that seals secrets, from HOOKYARD_SECRET_KEY or the file, which is made when there is none.
-func secretKey(path string) ([]byte, error) {
-	if v := os.Getenv("HOOKYARD_SECRET_KEY"); v != "" {
-		if len(v) < 16 {
-			return nil, errors.New("HOOKYARD_SECRET_KEY must have at least 16 characters")
-		}
-		return []byte(v), nil
-	}
-	key, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
-		key = []byte(rand.Text() + rand.Text())
-		return key, os.WriteFile(path, key, 0o600)
-	}
-	if err == nil && len(key) < 16 {
-		return nil, fmt.Errorf("the key in %s has less than 16 bytes (setting: --secret-key-file)", path)
-	}
-	return key, err
 }
 
 // defaultHooks reads the hooks that every new project gets: a JSON object of hooks by id, as the API takes them. One

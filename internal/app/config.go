@@ -87,7 +87,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&c.TrustProxies, "trust-proxy", c.TrustProxies,
 		"CIDR or address of reverse proxies whose X-Forwarded-For is believed")
 	fs.StringVar(&c.SecretKeyFile, "secret-key-file", c.SecretKeyFile,
-		"file with the key that seals secrets at rest (default DATA/secret.key, made at first start)")
+		"file with the key that seals secrets at rest, the same on all nodes (default DATA/secret.key, made at first start)")
 	fs.StringVar(&c.NodeName, "node-name", c.NodeName,
 		"stable name of this process among several on one database (default the host's name)")
 	fs.BoolVar(&c.Guests, "guests", c.Guests, "let people who are not signed in read public projects")
@@ -159,8 +159,8 @@ func Env(fs *pflag.FlagSet, lookup func(string) (string, bool)) error {
 // StrayEnv returns the HOOKYARD_… variables of environ, as os.Environ has them, that are no option of fs and that
 // nothing else of hookyard reads, in order: most are typed wrong.
 func StrayEnv(fs *pflag.FlagSet, environ []string) []string {
-	known := []string{"HOOKYARD_SECRET_KEY", "HOOKYARD_SERVER", "HOOKYARD_TOKEN", "HOOKYARD_PROJECT", "HOOKYARD_PUSHER",
-		"HOOKYARD_SKIPPED"}
+	known := []string{keyVariable, oldKeyVariable, "HOOKYARD_SERVER", "HOOKYARD_TOKEN", "HOOKYARD_PROJECT",
+		"HOOKYARD_PUSHER", "HOOKYARD_SKIPPED"}
 	fs.VisitAll(func(f *pflag.Flag) { known = append(known, EnvName(f.Name), EnvName(f.Name)+"_FILE") })
 	var stray []string
 	for _, e := range environ {

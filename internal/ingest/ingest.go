@@ -147,6 +147,10 @@ func (in *Ingest) verifierOf(s *hookyard.Source, now time.Time) (*signature.Veri
 			return v.Verifier, nil
 		}
 	}
+	if s.Unreadable {
+		return nil, hookyard.Errorf(hookyard.Unavailable,
+			"the secrets of source %s cannot be opened with the server's key: give them again", s.Name)
+	}
 	scheme, err := signature.ParseScheme(s.Scheme)
 	if err != nil {
 		return nil, err

@@ -280,7 +280,7 @@ func (db *DB) Attempts(ctx context.Context, eventSeq, hookKey int64) ([]hookyard
 		}
 		a.StartedAt, a.Duration = fromMicros(started), time.Duration(duration)*time.Microsecond
 		if a.URL, a.RequestHeader, err = db.seal.openRequest(sent); err != nil {
-			return nil, err
+			a.URL = hookyard.Masked
 		}
 		a.ResponseHeader, a.Timing = hookyard.DecodeHeader(got), decodeTiming(timing)
 		out = append(out, a)

@@ -32,9 +32,11 @@ func (db *DB) scanHook(row scanner) (*hookyard.Hook, error) {
 	}
 	var stored storedHook
 	var secrets hookSecrets
-	if err := db.seal.decode(settings, sealed, &stored, &secrets); err != nil {
+	readable, err := db.seal.decode(settings, sealed, &stored, &secrets)
+	if err != nil {
 		return nil, err
 	}
+	h.Unreadable = !readable
 	stored.fill(h)
 	secrets.fill(h)
 	if health != "" {

@@ -62,6 +62,9 @@ func (db *DB) migrate(ctx context.Context) error {
 func (db *DB) migrateBy(ctx context.Context, all []step) error {
 	for {
 		next, err := db.applySteps(ctx, all)
+		if err == errNoKey || err == errWrongKey {
+			return err
+		}
 		if err != nil {
 			return fmt.Errorf("migrate: %w", err)
 		}
@@ -93,6 +96,9 @@ func (db *DB) applySteps(ctx context.Context, all []step) (next *step, err error
 		return nil, fmt.Errorf(
 			"the database has schema version %d and this program knows up to %d: use the newer program", have, known)
 	}
+	if err := db.checkKey(ctx, tx, have); err != nil {
+		return nil, err
+	}
 	for _, s := range all {
 		if s.version <= have {
 			continue
@@ -102,6 +108,11 @@ func (db *DB) applySteps(ctx context.Context, all []step) (next *step, err error
 		}
 		if err := db.apply(ctx, tx, s); err != nil {
 			return nil, fmt.Errorf("to version %d: %w", s.version, err)
+		}
+	}
+	if all[len(all)-1].version >= keyCheckVersion {
+		if err := db.recordKey(ctx, tx); err != nil {
+			return nil, err
 		}
 	}
 	return nil, tx.Commit()

@@ -27,9 +27,7 @@ func (db *DB) scanProject(row scanner) (*hookyard.Project, error) {
 	}
 	stored.fill(p)
 	secret, err := db.seal.open(sealed)
-	if err != nil {
-		return nil, err
-	}
+	p.Unreadable = err != nil
 	p.RelaySecret.Value = string(secret)
 	p.CreatedAt, p.UpdatedAt = fromMicros(created), fromMicros(updated)
 	return p, nil

@@ -2,28 +2,44 @@ package store
 
 import (
 	"bytes"
-	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/hookyard/hookyard"
 )
 
 // sealer encrypts what must not be readable in the database file and its backups: AES-256-GCM, with a random nonce for
 // each value. The first byte of a sealed value is its version: 0 is plain text, which is what a sealer without a key
-// writes, and 1 is encrypted.
-type sealer struct{ aead cipher.AEAD }
+// writes, and 1 is encrypted. Safe for concurrent use.
+type sealer struct {
+	keys atomic.Pointer[[]cipher.AEAD] // the first one seals, each opens; empty: no key
+}
 
-func newSealer(key []byte) *sealer {
-	if len(key) == 0 {
-		return &sealer{}
+// newSealer returns a sealer that seals with the first key. Empty keys are ignored.
+func newSealer(keys ...[]byte) *sealer {
+	s := &sealer{}
+	s.setKeys(keys...)
+	return s
+}
+
+// setKeys replaces the keys.
+func (s *sealer) setKeys(keys ...[]byte) {
+	var aeads []cipher.AEAD
+	for _, key := range keys {
+		if len(key) > 0 {
+			aeads = append(aeads, newAEAD(key))
+		}
 	}
+	s.keys.Store(&aeads)
+}
+
+func newAEAD(key []byte) cipher.AEAD {
 	sum := sha256.Sum256(key)
 	block, err := aes.NewCipher(sum[:])
 	if err != nil {
@@ -33,52 +49,45 @@ func newSealer(key []byte) *sealer {
 	if err != nil {
 		panic(err) // cannot happen: AES has blocks of 16 bytes
 	}
-	return &sealer{aead: aead}
+	return aead
 }
 
 func (s *sealer) seal(plain []byte) []byte {
-	if s.aead == nil {
+	keys := *s.keys.Load()
+	if len(keys) == 0 {
 		return append([]byte{0}, plain...)
 	}
-	n := 1 + s.aead.NonceSize()
-	out := make([]byte, n, n+len(plain)+s.aead.Overhead())
+	aead := keys[0]
+	n := 1 + aead.NonceSize()
+	out := make([]byte, n, n+len(plain)+aead.Overhead())
 	out[0] = 1
 	_, _ = rand.Read(out[1:]) // never fails (crypto/rand)
-	return s.aead.Seal(out, out[1:n], plain, nil)
+	return aead.Seal(out, out[1:n], plain, nil)
 }
 
 var errSealed = errors.New(
 	"a secret cannot be opened: this is not the key it was sealed with (setting: --secret-key-file)")
 
+// open returns what was sealed, with any of the keys. It fails with errSealed.
 func (s *sealer) open(sealed []byte) ([]byte, error) {
 	switch {
 	case len(sealed) == 0:
 		return nil, nil
 	case sealed[0] == 0:
 		return sealed[1:], nil
-	case sealed[0] != 1 || s.aead == nil || len(sealed) < 1+s.aead.NonceSize():
+	case sealed[0] != 1:
 		return nil, errSealed
 	}
-	n := 1 + s.aead.NonceSize()
-	plain, err := s.aead.Open(nil, sealed[1:n], sealed[n:], nil)
-	if err != nil {
-		return nil, errSealed
+	for _, aead := range *s.keys.Load() {
+		n := 1 + aead.NonceSize()
+		if len(sealed) < n {
+			break
+		}
+		if plain, err := aead.Open(nil, sealed[1:n], sealed[n:], nil); err == nil {
+			return plain, nil
+		}
 	}
-	return plain, nil
-}
-
-// checkKey fails if the newest hook was sealed with another key, with which no delivery could be sent.
-func (db *DB) checkKey(ctx context.Context) error {
-	var sealed []byte
-	err := db.read.QueryRowContext(ctx, "select secrets from hooks where deleted = 0 order by key desc limit 1").
-		Scan(&sealed)
-	if err == sql.ErrNoRows {
-		return nil
-	}
-	if err == nil {
-		_, err = db.seal.open(sealed)
-	}
-	return err
+	return nil, errSealed
 }
 
 // encode returns settings as JSON and secrets as sealed JSON.
@@ -94,16 +103,17 @@ func (s *sealer) encode(settings, secrets any) (text string, sealed []byte, err 
 	return string(clear), s.seal(hidden), nil
 }
 
-// decode is the inverse of encode.
-func (s *sealer) decode(text string, sealed []byte, settings, secrets any) error {
+// decode is the inverse of encode. It reports whether the secrets could be opened; if not, they are left as they are,
+// so that one damaged row does not make everything around it unreadable.
+func (s *sealer) decode(text string, sealed []byte, settings, secrets any) (readable bool, err error) {
 	if err := json.Unmarshal([]byte(text), settings); err != nil {
-		return err
+		return false, err
 	}
 	hidden, err := s.open(sealed)
 	if err != nil {
-		return err
+		return false, nil
 	}
-	return json.Unmarshal(hidden, secrets)
+	return true, json.Unmarshal(hidden, secrets)
 }
 
 // sealRequest seals the URL and the header of an attempt, which may hold the credentials of its hook. They are one

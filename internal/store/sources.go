@@ -20,9 +20,11 @@ func (db *DB) scanSource(row scanner) (*hookyard.Source, error) {
 	}
 	var stored storedSource
 	var secrets sourceSecrets
-	if err := db.seal.decode(settings, sealed, &stored, &secrets); err != nil {
+	readable, err := db.seal.decode(settings, sealed, &stored, &secrets)
+	if err != nil {
 		return nil, err
 	}
+	s.Unreadable = !readable
 	stored.fill(s)
 	secrets.fill(s)
 	s.CreatedAt, s.UpdatedAt = fromMicros(created), fromMicros(updated)

@@ -23,7 +23,11 @@ import (
 
 // Options are what a [DB] needs to know besides where it is.
 type Options struct {
-	Key      []byte       // seals secrets at rest; any length, at least 16 bytes; empty means they are kept in clear
+	Key     []byte   // seals secrets at rest; any length, at least 16 bytes; empty means they are kept in clear
+	OldKeys [][]byte // open what was sealed with them, and seal nothing
+	// NewKey makes and keeps the key where there is none yet; Key must be empty then. It is called only if nothing in
+	// the database is sealed; otherwise Open fails.
+	NewKey   func() ([]byte, error)
 	NodeName string       // stable name of this process's place; an earlier process of that name counts as dead
 	Log      *slog.Logger // required
 	MaxBatch int          // operations a transaction carries at most; 0 means 1000
@@ -34,6 +38,7 @@ type DB struct {
 	*pools
 	dialect  *dialect
 	seal     *sealer
+	newKey   func() ([]byte, error) // until the key is made
 	log      *slog.Logger
 	node     int64
 	name     string
@@ -74,8 +79,8 @@ func (p *pools) close() error {
 }
 
 // Open opens the database at dsn, a file path or a postgres:// URL, brings its schema up to date and registers this
-// node. It fails when the schema is newer than this program knows, and when the key is not the one that the hooks were
-// sealed with. Close it after everything that uses it has returned.
+// node. It fails, and changes nothing, when the schema is newer than this program knows, and when the secrets in the
+// database are sealed with a key that it was not given. Close it after everything that uses it has returned.
 func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	d := dialectOf(dsn)
 	opened, err := d.open(ctx, dsn)
@@ -85,12 +90,10 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	if o.MaxBatch == 0 {
 		o.MaxBatch = 1000
 	}
-	db := &DB{pools: opened, dialect: d, log: o.Log, name: o.NodeName, opened: time.Now(), seal: newSealer(o.Key)}
+	db := &DB{pools: opened, dialect: d, log: o.Log, name: o.NodeName, opened: time.Now(), newKey: o.NewKey,
+		seal: newSealer(append([][]byte{o.Key}, o.OldKeys...)...)}
 	db.views.reset()
 	if err := db.migrate(ctx); err != nil {
-		return nil, errors.Join(err, db.close())
-	}
-	if err := db.checkKey(ctx); err != nil {
 		return nil, errors.Join(err, db.close())
 	}
 	if err := db.register(ctx); err != nil {

@@ -63,10 +63,11 @@ func TestFieldsAreStored(t *testing.T) {
 	notStored := map[string]string{
 		"Project.Key": given, "Project.Revision": given, "Project.CreatedAt": given, "Project.UpdatedAt": given,
 		"Hook.Key": given, "Hook.ProjectKey": given, "Hook.Revision": given, "Hook.CreatedAt": given,
-		"Hook.UpdatedAt": given, "Hook.Deleted": given,
-		"Hook.Health":  "the dispatcher's; a new hook has none",
-		"Hook.Project": "follows from ProjectKey",
-		"Source.Key":   given, "Source.ProjectKey": given, "Source.Revision": given, "Source.CreatedAt": given,
+		"Hook.UpdatedAt": given, "Hook.Deleted": given, "Hook.Unreadable": given, "Source.Unreadable": given,
+		"Project.Unreadable": given,
+		"Hook.Health":        "the dispatcher's; a new hook has none",
+		"Hook.Project":       "follows from ProjectKey",
+		"Source.Key":         given, "Source.ProjectKey": given, "Source.Revision": given, "Source.CreatedAt": given,
 		"Source.UpdatedAt": given,
 		"Source.Project":   "follows from ProjectKey",
 	}

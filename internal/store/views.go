@@ -97,10 +97,21 @@ func (db *DB) loadView(ctx context.Context, generation int64, p *hookyard.Projec
 	if err != nil {
 		return nil, err
 	}
+	if p.Unreadable {
+		db.log.Error("the relay secret of a project cannot be opened with the server's key", "project", p.Path())
+	}
 	for _, h := range view.Hooks {
 		h.Project = p.Path()
+		if h.Unreadable {
+			db.log.Error("the secrets of a hook cannot be opened with the server's key", "project", p.Path(),
+				"hook", h.ID)
+		}
 	}
 	for _, s := range sources {
+		if s.Unreadable {
+			db.log.Error("the secrets of a source cannot be opened with the server's key", "project", p.Path(),
+				"source", s.Name)
+		}
 		s.Project = p.Path()
 		view.Sources[s.Name] = s
 	}

@@ -11,7 +11,6 @@ import (
 	"path"
 	"strconv"
 	"strings"
-	"sync"
 )
 
 //go:embed assets
@@ -102,11 +101,11 @@ func takesGzip(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Accept-Encoding"), "gzip")
 }
 
-// gzipWriters are reused: allocating one costs more than rendering a page.
-var gzipWriters = sync.Pool{New: func() any {
+// newGzipWriter returns a writer for [Web.gzips].
+func newGzipWriter() any {
 	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // fails for an invalid level only
 	return w
-}}
+}
 
 // noRobots keeps search engines out.
 func noRobots(w http.ResponseWriter, _ *http.Request) {

@@ -15,5 +15,5 @@ func export(v *visit) error {
 	p := v.project.View.Project
 	h.Set("Content-Disposition", `attachment; filename="`+p.Owner+"-"+p.Name+`.json"`)
 	h.Set("Cache-Control", "no-store")
-	return writeBody(v.w, v.r, http.StatusOK, b)
+	return v.writeBody(http.StatusOK, b)
 }

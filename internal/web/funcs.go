@@ -227,13 +227,8 @@ func sentence(s string) string {
 	return strings.ToUpper(s[:1]) + s[1:]
 }
 
-// hexDump shows at most max bytes of b.
-func hexDump(b []byte, max int) string {
-	if len(b) > max {
-		b = b[:max]
-	}
-	return hex.Dump(b)
-}
+// hexDump shows at most limit bytes of b.
+func hexDump(b []byte, limit int) string { return hex.Dump(b[:min(len(b), limit)]) }
 
 // headerLine is one header as a page shows it.
 type headerLine struct{ Name, Value string }

@@ -10,6 +10,7 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/hookyard/hookyard"
@@ -61,12 +62,13 @@ type Web struct {
 	csrf    *http.CrossOriginProtection
 	started time.Time
 	rates   *rates
+	gzips   sync.Pool // of *gzip.Writer: allocating one costs more than rendering a page
 }
 
 // New returns a Web. It fails when a template cannot be parsed, a page has no template, or a template has no page.
 func New(o Options) (*Web, error) {
 	w := &Web{o: o, mux: http.NewServeMux(), csrf: http.NewCrossOriginProtection(), started: time.Now(),
-		rates: newRates(o.Store)}
+		rates: newRates(o.Store), gzips: sync.Pool{New: newGzipWriter}}
 	var err error
 	if w.assets, err = loadAssets(); err != nil {
 		return nil, err
@@ -95,22 +97,22 @@ func (v *visit) reply(status int, body []byte) error {
 	h := v.w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
-	return writeBody(v.w, v.r, status, body)
+	return v.writeBody(status, body)
 }
 
 // writeBody writes a response, compressed if it is large enough and the browser accepts gzip.
-func writeBody(w http.ResponseWriter, r *http.Request, status int, body []byte) error {
-	w.Header().Add("Vary", "Accept-Encoding")
-	if len(body) < 1000 || !takesGzip(r) {
-		w.WriteHeader(status)
-		_, _ = w.Write(body)
+func (v *visit) writeBody(status int, body []byte) error {
+	v.w.Header().Add("Vary", "Accept-Encoding")
+	if len(body) < 1000 || !takesGzip(v.r) {
+		v.w.WriteHeader(status)
+		_, _ = v.w.Write(body)
 		return nil
 	}
-	w.Header().Set("Content-Encoding", "gzip")
-	w.WriteHeader(status)
-	z := gzipWriters.Get().(*gzip.Writer)
-	defer gzipWriters.Put(z)
-	z.Reset(w)
+	v.w.Header().Set("Content-Encoding", "gzip")
+	v.w.WriteHeader(status)
+	z := v.web.gzips.Get().(*gzip.Writer)
+	defer v.web.gzips.Put(z)
+	z.Reset(v.w)
 	_, _ = z.Write(body) // an error means that the browser has closed the connection
 	_ = z.Close()
 	return nil

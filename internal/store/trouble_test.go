@@ -15,6 +15,7 @@ import (
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/store"
 	"github.com/hookyard/hookyard/internal/store/storetest"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 // TestRetentionBytes holds that a bound on the size takes away what is beyond it, and not everything: files do not
@@ -288,5 +289,42 @@ func TestCommitWithoutAnswer(t *testing.T) {
 	page, err := db.Events(t.Context(), hookyard.EventQuery{ProjectKey: v.Project.Key, Limit: 10})
 	if err != nil || len(page.Events) != 1 {
 		t.Errorf("%d events are kept, %v; want 1", len(page.Events), err)
+	}
+}
+
+// TestTerminatedConnections ends every connection between two batches, when the writers hold one and do not know: what
+// comes next finds a new one.
+func TestTerminatedConnections(t *testing.T) {
+	t.Parallel()
+	u, err := url.Parse(storetest.Postgres(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	name := "store-" + q.Get("search_path")
+	q.Set("application_name", name)
+	u.RawQuery = q.Encode()
+	db := storetest.Open(t, u.String())
+	v := storetest.Project(t, db, "ann", "a", "http://one.test")
+	other, err := sql.Open("pgx", testenv.Postgres(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close() }()
+	for range 3 {
+		e := hookyard.NewEvent("in", "x", []byte("{}"), time.Now())
+		e.ProjectKey = v.Project.Key
+		if _, err := db.Accept(t.Context(), hookyard.Route(e, v.Hooks, nil)); err != nil {
+			t.Errorf("Accept = %v", err)
+		}
+		if _, err := db.Claim(t.Context(), v.Hooks[0].Key, time.Now(), 10); err != nil {
+			t.Errorf("Claim = %v", err)
+		}
+		var n int
+		err := other.QueryRow(`select count(pg_terminate_backend(pid))
+			from pg_stat_activity where application_name = $1`, name).Scan(&n)
+		if err != nil || n == 0 {
+			t.Fatalf("%d connections terminated, %v", n, err)
+		}
 	}
 }

@@ -34,6 +34,11 @@ func (t *sharedTx) run(batch []op) (err error) {
 	if err := t.stmts.open(ctx, t.db.write); err != nil {
 		return err
 	}
+	defer func() { // also when not even begin came through: the next try needs another connection
+		if err != nil && t.db.dialect.isLost(err) {
+			t.stmts.drop()
+		}
+	}()
 	conn := t.stmts.conn
 	if _, err := conn.ExecContext(ctx, t.db.dialect.begin); err != nil {
 		return err
@@ -42,9 +47,6 @@ func (t *sharedTx) run(batch []op) (err error) {
 		if err != nil {
 			_, rollback := conn.ExecContext(ctx, "rollback")
 			err = errors.Join(err, rollback)
-			if t.db.dialect.isLost(err) {
-				t.stmts.drop()
-			}
 		}
 	}()
 	t.reset()

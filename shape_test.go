@@ -5,8 +5,6 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
-	"path"
-	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -27,14 +25,10 @@ const (
 // function of its own and is held to the limit wherever it stands.
 func TestShape(t *testing.T) {
 	t.Parallel()
-	found := map[string]bool{}
 	eachFile(t, func(name string, _ bool) {
-		dir := path.Dir(filepath.ToSlash(name))
 		report := func(line int, format string, args ...any) {
-			found[dir] = true
-			if !unshaped[dir] {
-				t.Errorf("%s:%d: "+format, append([]any{name, line}, args...)...)
-			}
+			t.Helper()
+			t.Errorf("%s:%d: "+format, append([]any{name, line}, args...)...)
 		}
 		src, err := os.ReadFile(name)
 		if err != nil {
@@ -73,18 +67,6 @@ func TestShape(t *testing.T) {
 			return true
 		})
 	})
-	for dir := range unshaped {
-		if found[dir] {
-			t.Logf("package %s does not keep to the limits yet", dir)
-		} else {
-			t.Logf("package %s keeps to the limits: take it off the list", dir)
-		}
-	}
-}
-
-// unshaped lists the packages, by directory, that do not keep to the limits yet. It only ever gets shorter.
-var unshaped = map[string]bool{
-	"internal/app": true,
 }
 
 // checkLines reports lines that are too wide and a file that is too long.

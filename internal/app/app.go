@@ -59,97 +59,112 @@ type App struct {
 }
 
 // New wires a server and binds its port, so that ":0" can be asked for its number with [App.Addr]. Close it, or Run it,
-// which closes it at the end. It is one straight function because nearly every step needs what an earlier one made.
+// which closes it at the end.
 func New(ctx context.Context, config Config, version string, log *slog.Logger) (*App, error) {
 	if err := config.Complete(); err != nil {
 		return nil, err
 	}
-	a := &App{config: config, version: version, log: log, filters: filter.NewCache(10_000)}
 	if err := os.MkdirAll(config.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("--data: %w", err)
 	}
-	keys, err := readKeys(config.SecretKeyFile)
-	if err != nil {
-		return nil, err
+	a := &App{config: config, version: version, log: log, filters: filter.NewCache(10_000)}
+	err := a.open(ctx)
+	if err == nil {
+		err = a.wire(ctx)
 	}
-	if a.listener, err = net.Listen("tcp", config.Listen); err != nil {
-		return nil, fmt.Errorf("cannot listen on %s: %w (setting: --listen)", config.Listen, err)
+	if err != nil {
+		return nil, errors.Join(err, a.close())
+	}
+	return a, nil
+}
+
+// open takes what the outside gives: the key, the port, the database, the way to receivers and to the tracer.
+func (a *App) open(ctx context.Context) error {
+	keys, err := readKeys(a.config.SecretKeyFile)
+	if err != nil {
+		return err
+	}
+	if a.listener, err = net.Listen("tcp", a.config.Listen); err != nil {
+		return fmt.Errorf("cannot listen on %s: %w (setting: --listen)", a.config.Listen, err)
 	}
 	if a.config.BaseURL == "" {
 		a.config.BaseURL = "http://" + a.listener.Addr().String()
 	}
-	fail := func(err error) (*App, error) {
-		return nil, errors.Join(err, a.close())
+	options := store.Options{
+		Key: keys.current, OldKeys: keys.old, NewKey: keys.create, NodeName: a.config.NodeName, Log: a.log,
 	}
-	a.db, err = store.Open(ctx, config.Database, store.Options{Key: keys.current, OldKeys: keys.old, NewKey: keys.create,
-		NodeName: config.NodeName, Log: log})
+	if a.db, err = store.Open(ctx, a.config.Database, options); err != nil {
+		return err
+	}
+	a.client, err = egress.New(egress.Options{
+		Allow: a.config.AllowTargets, Proxy: a.config.Proxy, UserAgent: a.userAgent(), MaxIdlePerHost: 64,
+	})
 	if err != nil {
-		return fail(err)
+		return fmt.Errorf("--allow-target: %w", err)
 	}
-	a.client, err = egress.New(egress.Options{Allow: config.AllowTargets, Proxy: config.Proxy, UserAgent: a.userAgent(),
-		MaxIdlePerHost: 64})
-	if err != nil {
-		return fail(fmt.Errorf("--allow-target: %w", err))
-	}
-	if a.tracer, err = newTracer(ctx, config.OTLPEndpoint, version); err != nil {
-		return fail(err)
-	}
+	a.tracer, err = newTracer(ctx, a.config.OTLPEndpoint, a.version)
+	return err
+}
+
+// wire makes the engines and the faces, each from those before it.
+func (a *App) wire(ctx context.Context) error {
+	config, log := &a.config, a.log
 	a.metrics = newMetrics(a)
 	watch := watchers{a.metrics, a.tracer}
 	a.broker = rabbitmq.NewBroker(rabbitmq.BrokerOptions{Dial: a.client.Dial})
 	a.dispatcher = dispatch.New(dispatch.Options{
 		Hooks: a.db, Deliveries: a.db, Threads: a.db, Replays: a.db, Client: a.client,
 		Broker: a.broker, Filter: a.accepts, Log: log, Limits: config.Limits,
-		BaseURL:   a.config.BaseURL,
+		BaseURL:   config.BaseURL,
 		UserAgent: a.userAgent(), Poll: config.Poll, Grace: config.Grace, Watch: watch,
 	})
 	a.ingest = ingest.New(ingest.Options{
 		Store: a.db, Dispatcher: a.dispatcher, Filter: a.accepts, Limits: config.Limits, Log: log,
-		BaseURL: a.config.BaseURL, Watch: watch,
+		BaseURL: config.BaseURL, Watch: watch,
 	})
 	a.auth = auth.New(a.db, auth.Options{Dev: config.Dev, Guests: config.Guests})
 	if err := a.firstStart(ctx); err != nil {
-		return fail(err)
+		return err
 	}
 	defaults, err := defaultHooks(config.DefaultHooks)
 	if err != nil {
-		return fail(err)
+		return err
 	}
 	a.control, err = control.New(control.Options{
 		Store: a.db, Ingest: a.ingest, Dispatcher: a.dispatcher, Auth: a.auth, Targets: a.client, Filter: a.accepts,
 		Limits: config.Limits, Log: log, DefaultHooks: defaults, CreateOnUse: config.Dev, Dev: config.Dev,
 	})
 	if err != nil {
-		return fail(err)
+		return err
 	}
 	live := a.live()
 	a.bins = a.newBins()
 	a.api, err = api.New(api.Options{
-		Control: a.control, Ingest: a.ingest, Auth: a.auth, Limits: config.Limits, Log: log, BaseURL: a.config.BaseURL,
-		Version: version, Dev: config.Dev, Bins: a.bins, Stream: live.Stream, Poll: live.Poll,
+		Control: a.control, Ingest: a.ingest, Auth: a.auth, Limits: config.Limits, Log: log, BaseURL: config.BaseURL,
+		Version: a.version, Dev: config.Dev, Bins: a.bins, Stream: live.Stream, Poll: live.Poll,
 	})
 	if err != nil {
-		return fail(err)
+		return err
 	}
 	a.others()
 	signOn, err := a.signOn()
 	if err != nil {
-		return fail(err)
+		return err
 	}
 	a.web, err = web.New(web.Options{
 		Store: a.db, Control: a.control, Ingest: a.ingest, Export: a.api.Export, Auth: a.auth, SignOn: signOn,
 		Bins: a.bins, Stats: a.dispatcher.Stats, Listeners: a.gate.Open, Filter: a.accepts, Limits: config.Limits,
-		Log: log, BaseURL: a.config.BaseURL, Version: version, Targets: a.config.AllowTargets, Dev: config.Dev,
+		Log: log, BaseURL: config.BaseURL, Version: a.version, Targets: config.AllowTargets, Dev: config.Dev,
 	})
 	if err != nil {
-		return fail(err)
+		return err
 	}
 	a.server = &http.Server{
 		Handler: a.routes(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: config.ReadTimeout,
 		IdleTimeout:    2 * time.Minute,
 		MaxHeaderBytes: config.Limits.RequestHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	return a, nil
+	return nil
 }
 
 func (a *App) userAgent() string { return "hookyard/" + a.version }
@@ -241,7 +256,7 @@ func (a *App) hello() {
 	a.log.Info("hookyard "+a.version+" serves", "url", a.config.BaseURL, "database", a.db.Name())
 	if a.config.Dev {
 		a.log.Warn(
-			"--dev: sign-in is OFF, everybody who reaches this port is user guest and owns every project; loopback only")
+			"--dev: sign-in is OFF: every caller is user guest and owns every project; loopback only")
 	}
 	if a.setup != "" {
 		a.log.Info("open this link once to choose the admin's password; each start prints a new one until that is done",

@@ -121,7 +121,9 @@ func TestNodesStartTogether(t *testing.T) {
 	var wait sync.WaitGroup
 	for range 4 {
 		c := app.DefaultConfig()
-		c.Listen, c.Data, c.Database, c.SecretKeyFile, c.Grace = "127.0.0.1:0", t.TempDir(), dsn, key, time.Second
+		c.Listen, c.Data = "127.0.0.1:0", t.TempDir()
+		c.Database, c.SecretKeyFile = dsn, key
+		c.Grace = time.Second
 		wait.Go(func() {
 			a, err := app.New(t.Context(), c, "test", slog.New(slog.DiscardHandler))
 			if err != nil {
@@ -284,24 +286,32 @@ func TestDevAnswersThisMachineOnly(t *testing.T) {
 func start(t *testing.T, change func(c *app.Config)) *app.App {
 	t.Helper()
 	c := app.DefaultConfig()
-	c.Listen, c.Data, c.Grace = "127.0.0.1:0", t.TempDir(), time.Second
+	c.Listen, c.Data = "127.0.0.1:0", t.TempDir()
+	c.Grace = time.Second
 	if change != nil {
 		change(&c)
 	}
+	a, stop := run(t, c)
+	t.Cleanup(stop)
+	return a
+}
+
+// run starts a server; stop ends it and waits.
+func run(t *testing.T, c app.Config) (a *app.App, stop func()) {
+	t.Helper()
 	a, err := app.New(t.Context(), c, "test", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- a.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
+	return a, func() {
+		cancel()
 		if err := <-done; err != nil {
 			t.Errorf("Run = %v", err)
 		}
-	})
-	return a
+	}
 }
 
 // TestSetupLinkIsOfferedAgain loses the link in every way a first start can, also by one of --dev before.
@@ -312,18 +322,9 @@ func TestSetupLinkIsOfferedAgain(t *testing.T) {
 	file := filepath.Join(c.Data, "admin-token")
 	start := func(do func(a *app.App)) {
 		t.Helper()
-		a, err := app.New(t.Context(), c, "test", slog.New(slog.DiscardHandler))
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, stop := context.WithCancel(context.Background())
-		done := make(chan error, 1)
-		go func() { done <- a.Run(ctx) }()
+		a, stop := run(t, c)
+		defer stop()
 		do(a)
-		stop()
-		if err := <-done; err != nil {
-			t.Errorf("Run = %v", err)
-		}
 	}
 	good := func(a *app.App) string {
 		t.Helper()

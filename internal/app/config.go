@@ -87,7 +87,8 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&c.TrustProxies, "trust-proxy", c.TrustProxies,
 		"CIDR or address of reverse proxies whose X-Forwarded-For is believed")
 	fs.StringVar(&c.SecretKeyFile, "secret-key-file", c.SecretKeyFile,
-		"file with the key that seals secrets at rest, the same on all nodes (default DATA/secret.key, made at first start)")
+		"file with the key that seals secrets at rest, the same on all nodes "+
+			"(default DATA/secret.key, made at first start)")
 	fs.StringVar(&c.NodeName, "node-name", c.NodeName,
 		"stable name of this process among several on one database (default the host's name)")
 	fs.BoolVar(&c.Guests, "guests", c.Guests, "let people who are not signed in read public projects")
@@ -212,8 +213,8 @@ func (c *Config) Complete() error {
 	}
 	if c.Dev {
 		if !isLoopback(host) {
-			return fmt.Errorf(
-				"--dev switches sign-in off, so it serves on loopback only: use --listen 127.0.0.1:%s, or leave --dev away", port)
+			return fmt.Errorf("--dev switches sign-in off, so it serves on loopback only: "+
+				"use --listen 127.0.0.1:%s, or leave --dev away", port)
 		}
 		for _, own := range []string{"127.0.0.0/8", "::1/128", "localhost"} {
 			if !slices.Contains(c.AllowTargets, own) {

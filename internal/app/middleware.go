@@ -12,8 +12,8 @@ import (
 	"github.com/hookyard/hookyard/internal/inbound"
 )
 
-// middleware wraps the routes in what every request passes first: with --trust-proxy the address of the client, and with
-// --dev the check of the host.
+// middleware wraps the routes in what every request passes first: with --trust-proxy the address of the client, and
+// with --dev the check of the host.
 func (a *App) middleware(next http.Handler) http.Handler {
 	if len(a.config.proxies) > 0 {
 		next = trustProxies(a.config.proxies, next)
@@ -44,9 +44,8 @@ func parseProxies(list []string) ([]netip.Prefix, error) {
 			p, err = netip.PrefixFrom(addr, addr.BitLen()), nil
 		}
 		if err != nil || p.Addr().Is4In6() {
-			return nil,
-				fmt.Errorf(
-					"--trust-proxy %q: write the proxy's address or its network, for example 10.0.0.7 or 10.0.0.0/8", s)
+			return nil, fmt.Errorf(
+				"--trust-proxy %q: write the proxy's address or its network, for example 10.0.0.7 or 10.0.0.0/8", s)
 		}
 		out = append(out, p)
 	}
@@ -54,9 +53,9 @@ func parseProxies(list []string) ([]netip.Prefix, error) {
 }
 
 // rejectForeignHosts refuses requests for a host that is not this machine. If a site points its name at 127.0.0.1 (DNS
-// rebinding), its pages share our origin in a browser, and with --dev every caller may do everything. Requests without a
-// host do not come from a browser. Requests to a source are exempt: tunnels have names of their own, and the answer holds
-// nothing worth reading.
+// rebinding), its pages share our origin in a browser, and with --dev every caller may do everything. Requests without
+// a host do not come from a browser. Requests to a source are exempt: tunnels have names of their own, and the answer
+// holds nothing worth reading.
 func (a *App) rejectForeignHosts(next http.Handler) http.Handler {
 	var own string
 	if u, err := url.Parse(a.config.BaseURL); err == nil {
@@ -64,10 +63,10 @@ func (a *App) rejectForeignHosts(next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := hostOf(r.Host)
-		if !strings.HasPrefix(r.URL.Path, "/in/") && host != "" && !isLoopback(host) && !strings.EqualFold(host, own) {
-			a.api.Fail(w, r, hookyard.Errorf(hookyard.Forbidden,
-				"with --dev there is no sign-in, so only requests for this machine are answered, and %s is another name: "+
-					"use localhost, or set --base-url",
+		foreign := host != "" && !isLoopback(host) && !strings.EqualFold(host, own)
+		if foreign && !strings.HasPrefix(r.URL.Path, "/in/") {
+			a.api.Fail(w, r, hookyard.Errorf(hookyard.Forbidden, "with --dev there is no sign-in, so only requests "+
+				"for this machine are answered, and %s is another name: use localhost, or set --base-url",
 				hookyard.Clean(host, 200)))
 			return
 		}

@@ -3,6 +3,7 @@ package hookyard
 import (
 	"errors"
 	"fmt"
+	"net/http"
 )
 
 // Code classifies an [Error]. APIs map it to a status, the command line to an exit code.
@@ -21,6 +22,33 @@ const (
 	TooMany         Code = "too_many_requests" // 429
 	Unavailable     Code = "unavailable"       // 503: retry; nothing was stored
 )
+
+// Status returns the HTTP status of a code, 500 for a code that is not one of hookyard's.
+func (c Code) Status() int {
+	switch c {
+	case Invalid:
+		return http.StatusBadRequest
+	case Unauthenticated:
+		return http.StatusUnauthorized
+	case Forbidden:
+		return http.StatusForbidden
+	case NotFound:
+		return http.StatusNotFound
+	case Conflict:
+		return http.StatusConflict
+	case Gone:
+		return http.StatusGone
+	case TooLarge:
+		return http.StatusRequestEntityTooLarge
+	case Unsupported:
+		return http.StatusUnsupportedMediaType
+	case TooMany:
+		return http.StatusTooManyRequests
+	case Unavailable:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}
 
 // Error is a failure whose message is safe to show to the caller. Every other error is internal: it is logged, and the
 // caller sees "internal error".
@@ -42,11 +70,16 @@ func (e *Error) Is(target error) bool {
 
 // Targets for [errors.Is]. Each matches every [Error] of its code.
 var (
-	ErrNotFound    = &Error{Code: NotFound}
-	ErrConflict    = &Error{Code: Conflict}
-	ErrInvalid     = &Error{Code: Invalid}
-	ErrForbidden   = &Error{Code: Forbidden}
-	ErrUnavailable = &Error{Code: Unavailable}
+	ErrInvalid         = &Error{Code: Invalid}
+	ErrUnauthenticated = &Error{Code: Unauthenticated}
+	ErrForbidden       = &Error{Code: Forbidden}
+	ErrNotFound        = &Error{Code: NotFound}
+	ErrConflict        = &Error{Code: Conflict}
+	ErrGone            = &Error{Code: Gone}
+	ErrTooLarge        = &Error{Code: TooLarge}
+	ErrUnsupported     = &Error{Code: Unsupported}
+	ErrTooMany         = &Error{Code: TooMany}
+	ErrUnavailable     = &Error{Code: Unavailable}
 )
 
 // ErrStale is returned for a change that is based on an outdated revision.

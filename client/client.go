@@ -8,18 +8,24 @@
 //	}
 //	receipt, err := c.Publish(ctx, "shop/orders", client.Publication{Type: "order.created", Data: order})
 //
+// Data is any value that encoding/json encodes.
+//
 // Projects are named "owner/name". Ids of events and deliveries are as hookyard.NewID and hookyard.DeliveryID describe
 // them; ids of hooks are chosen by the user.
 //
 // A response other than 2xx is an [*Error], which errors.Is compares with hookyard.ErrNotFound and its siblings. Any
 // other error comes from the connection, and the request may or may not have been carried out. Set
 // [Publication.IdempotencyKey] to publish again safely.
+//
+// Only reads follow redirects: net/http turns a redirected POST into a GET without a body, so that a change would seem
+// to succeed. A redirected change is an [*Error] that names the new address.
 package client
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -27,6 +33,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/hookyard/hookyard"
 )
 
 // MediaType is the value of the header X-WebGME-Media-Type of every response.
@@ -43,13 +51,25 @@ type Client struct {
 	password  string
 	userAgent string
 	http      *http.Client
+	timeout   time.Duration // of a request whose response is read into memory; 0 means none
+	revision  int64         // that changes are meant for; 0 means any
 }
+
+// DefaultTimeout bounds a request, unless [WithHTTPClient] or the context's deadline does. Of a response that is a
+// stream, it bounds the time until the header.
+const DefaultTimeout = 30 * time.Second
 
 // Option configures a [Client].
 type Option func(*Client)
 
-// WithHTTPClient makes the client send requests with h instead of [http.DefaultClient].
-func WithHTTPClient(h *http.Client) Option { return func(c *Client) { c.http = h } }
+// WithHTTPClient makes the client send requests with a copy of h. Without this option, a request has [DefaultTimeout],
+// unless its context has a deadline.
+func WithHTTPClient(h *http.Client) Option {
+	return func(c *Client) {
+		sender := *h
+		c.http, c.timeout = &sender, 0
+	}
+}
 
 // WithPassword authenticates every request by user name and password. A token has precedence.
 func WithPassword(user, password string) Option {
@@ -67,11 +87,45 @@ func New(baseURL, token string, opts ...Option) (*Client, error) {
 		return nil, fmt.Errorf("server %q: want a URL such as https://hooks.example.com", baseURL)
 	}
 	c := &Client{base: strings.TrimRight(baseURL, "/"), token: token, userAgent: "hookyard-client",
-		http: http.DefaultClient}
+		http: &http.Client{Transport: defaultTransport()}, timeout: DefaultTimeout}
 	for _, o := range opts {
 		o(c)
 	}
+	c.http.CheckRedirect = redirects(c.http.CheckRedirect)
 	return c, nil
+}
+
+func defaultTransport() http.RoundTripper {
+	t, ok := http.DefaultTransport.(*http.Transport)
+	if !ok { // replaced by the program
+		return http.DefaultTransport
+	}
+	t = t.Clone()
+	t.ResponseHeaderTimeout = DefaultTimeout
+	return t
+}
+
+// redirects returns a policy that follows the redirects of reads only, as next decides, or at most ten if that is nil.
+func redirects(next func(*http.Request, []*http.Request) error) func(*http.Request, []*http.Request) error {
+	return func(r *http.Request, via []*http.Request) error {
+		switch {
+		case via[0].Method != http.MethodGet && via[0].Method != http.MethodHead:
+			return http.ErrUseLastResponse
+		case next != nil:
+			return next(r, via)
+		case len(via) >= 10:
+			return errors.New("stopped after 10 redirects")
+		}
+		return nil
+	}
+}
+
+// At returns a copy of c whose changes and deletions of a project, hook or source fail with hookyard.ErrConflict unless
+// it has the given revision, that is, unless it is as the caller has read it.
+func (c *Client) At(revision int64) *Client {
+	at := *c
+	at.revision = revision
+	return &at
 }
 
 // Page selects a part of a list.
@@ -125,8 +179,31 @@ func path(segments ...string) string {
 	return b.String()
 }
 
-// in returns the path of a project and the segments below it. A name without a slash gives a path that the server does
-// not know.
+// checkPath returns an error if a segment of a path from [path] or [in] is empty, "." or "..": the request would reach
+// another resource than the caller has named.
+func checkPath(path string) error {
+	path, _, _ = strings.Cut(path, "?")
+	segments := strings.Split(strings.TrimPrefix(path, "/api"), "/")[1:]
+	if len(segments) > 2 && segments[0] == "projects" {
+		name := segments[1] + "/" + segments[2]
+		if !isName(segments[1]) || !isName(segments[2]) {
+			text, _ := url.PathUnescape(strings.TrimSuffix(name, "/"))
+			return hookyard.FieldErrorf("project", "project %q: want owner/name", hookyard.Clean(text, 200))
+		}
+		segments = segments[3:]
+	}
+	for _, s := range segments {
+		if s == "" || s == "." || s == ".." {
+			return hookyard.FieldErrorf("", "%q is not an id or name", s)
+		}
+	}
+	return nil
+}
+
+// isName reports whether a path segment is the name of an owner or project.
+func isName(s string) bool { return s != "" && s != "." && s != ".." && !strings.Contains(s, "%2F") }
+
+// in returns the path of a project and the segments below it. [checkPath] refuses that of a name without a slash.
 func in(project string, segments ...string) string {
 	owner, name, _ := strings.Cut(project, "/")
 	return path(append([]string{"projects", owner, name}, segments...)...)
@@ -147,6 +224,11 @@ func (c *Client) callWith(ctx context.Context, method, path string, header http.
 			return 0, err
 		}
 	}
+	if _, bounded := ctx.Deadline(); !bounded && c.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.timeout)
+		defer cancel()
+	}
 	resp, err := c.send(ctx, method, path, sent, header)
 	if err != nil {
 		return 0, err
@@ -156,12 +238,20 @@ func (c *Client) callWith(ctx context.Context, method, path string, header http.
 	if err != nil {
 		return 0, fmt.Errorf("%s %s: %w", method, path, err)
 	}
-	if out != nil && len(content) > 0 {
+	if method == http.MethodDelete && out == nil && resp.StatusCode != http.StatusNoContent {
+		return resp.StatusCode, notOurs(method, path, fmt.Errorf("want 204, got %d", resp.StatusCode))
+	}
+	if out != nil {
 		if err := json.Unmarshal(content, out); err != nil {
-			return resp.StatusCode, fmt.Errorf("%s %s: the response is not hookyard's: %w", method, path, err)
+			return resp.StatusCode, notOurs(method, path, err)
 		}
 	}
 	return resp.StatusCode, nil
+}
+
+// notOurs is the error for a 2xx response that no hookyard server sends: another program listens at the address.
+func notOurs(method, path string, why error) error {
+	return fmt.Errorf("%s %s: the response is not hookyard's: %w; check the address of the server", method, path, why)
 }
 
 // encode encodes v as JSON. It does not escape <, > and &, so that published data arrives unchanged.
@@ -178,6 +268,9 @@ func encode(v any) ([]byte, error) {
 // send returns a 2xx response, whose body the caller must close, and an [*Error] for any other.
 func (c *Client) send(ctx context.Context, method, path string, body []byte, header http.Header) (*http.Response,
 	error) {
+	if err := checkPath(path); err != nil {
+		return nil, err
+	}
 	var reader io.Reader
 	if body != nil {
 		reader = bytes.NewReader(body)
@@ -193,6 +286,9 @@ func (c *Client) send(ctx context.Context, method, path string, body []byte, hea
 	r.Header.Set("User-Agent", c.userAgent)
 	for name, values := range header {
 		r.Header[name] = values
+	}
+	if c.revision != 0 && method != http.MethodGet {
+		r.Header.Set("If-Match", strconv.Quote(strconv.FormatInt(c.revision, 10)))
 	}
 	if c.token != "" {
 		r.Header.Set("Authorization", "Bearer "+c.token)

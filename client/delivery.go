@@ -9,7 +9,7 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// Delivery is one event owed to one hook. Lists omit the history.
+// Delivery is the delivery of one event to one hook. Lists omit the history.
 type Delivery struct {
 	hookyard.Delivery
 	History []Attempt `json:"history,omitempty" doc:"the attempts, oldest first"`
@@ -66,7 +66,7 @@ type DeliveryQuery struct {
 
 // ReplayRequest starts a bulk replay.
 type ReplayRequest struct {
-	Hook  string         `json:"hook,omitempty" doc:"only this hook; without state also events it was not owed"`
+	Hook  string         `json:"hook,omitempty" doc:"only this hook; without state also events that it did not get"`
 	Since time.Time      `json:"since,omitzero" doc:"a time, or an age such as 24h or 7d"`
 	Until time.Time      `json:"until,omitzero" doc:"likewise"`
 	Type  string         `json:"type,omitempty" doc:"a name or a pattern with *"`

@@ -13,7 +13,8 @@ import (
 )
 
 // Error is a response other than 2xx. Detail says what is wrong and what to do. Message is the same, except that for
-// some statuses it is a fixed text, as in WebGME.
+// some statuses it is a fixed text, as in WebGME. Code is "" if the response is not hookyard's but, for example, a
+// proxy's.
 type Error struct {
 	Status           int           `json:"-"`
 	Message          string        `json:"message"`
@@ -23,6 +24,7 @@ type Error struct {
 	Field            string        `json:"field,omitempty"`
 	Index            *int          `json:"index,omitempty"` // of the publication in a batch
 	RetryAfter       time.Duration `json:"-"`               // requested by the server, or 0
+	Location         string        `json:"-"`               // where a 3xx response points, or ""
 }
 
 // Error returns Detail, or Message if that is empty.
@@ -33,10 +35,14 @@ func (e *Error) Error() string {
 	return e.Message
 }
 
-// Is reports whether target is a sentinel of package hookyard, such as hookyard.ErrNotFound, with the same code.
+// Is reports whether target is a sentinel of package hookyard, such as hookyard.ErrNotFound, with the same code. If the
+// response had no code, the status decides.
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*hookyard.Error)
-	return ok && t.Code == e.Code && t.Message == ""
+	if !ok || t.Message != "" {
+		return false
+	}
+	return e.Code == t.Code || e.Code == "" && e.Status == t.Code.Status()
 }
 
 // StatusOf returns the HTTP status of an error of this package, or 0 if err is not an [*Error].
@@ -56,6 +62,12 @@ func errorOf(resp *http.Response) error {
 		if text := strings.TrimSpace(hookyard.Clean(string(body), 200)); text != "" {
 			e.Message += ": " + text
 		}
+	}
+	if to, err := resp.Location(); err == nil && resp.StatusCode/100 == 3 {
+		e.Location = to.Redacted()
+		e.Message += fmt.Sprintf(" to %s: nothing was changed; use the address of the server itself",
+			hookyard.Clean(e.Location, 500))
+		e.Detail = ""
 	}
 	if wait, err := time.ParseDuration(resp.Header.Get("Retry-After") + "s"); err == nil && wait > 0 {
 		e.RetryAfter = wait

@@ -3,8 +3,10 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/hookyard/hookyard"
@@ -12,20 +14,32 @@ import (
 
 // Publication is one event to publish.
 type Publication struct {
-	ID        string          `json:"id,omitempty" doc:"the publisher's id; a repeat of one is a duplicate"`
-	Type      string          `json:"type" doc:"such as order.created"`
-	Timestamp time.Time       `json:"timestamp,omitzero" doc:"when it happened; default now"`
-	Data      json.RawMessage `json:"data" doc:"any JSON, stored byte for byte"`
+	ID        string    `json:"id,omitempty" doc:"the publisher's id; a repeat of one is a duplicate"`
+	Type      string    `json:"type" doc:"such as order.created"`
+	Timestamp time.Time `json:"timestamp,omitzero" doc:"when it happened; default now"`
+
+	// Data is any value. It is encoded by encoding/json, without escapes for HTML; a [json.RawMessage] or a []byte is
+	// JSON already.
+	Data any `json:"data" doc:"any JSON, stored byte for byte"`
 
 	// IdempotencyKey is sent as a header by [Client.Publish]. A repeat with the same key is a duplicate. Empty sends
 	// none.
 	IdempotencyKey string `json:"-"`
 }
 
+// MarshalJSON encodes a []byte in Data as the JSON that it holds, not as base64.
+func (p Publication) MarshalJSON() ([]byte, error) {
+	if raw, ok := p.Data.([]byte); ok {
+		p.Data = json.RawMessage(raw)
+	}
+	type plain Publication
+	return encode(plain(p))
+}
+
 // Receipt confirms that an event is stored.
 type Receipt struct {
 	ID         string `json:"id"`
-	Deliveries int    `json:"deliveries" doc:"hooks that are owed it"`
+	Deliveries int    `json:"deliveries" doc:"number of hooks that get it"`
 	Duplicate  bool   `json:"duplicate,omitempty" doc:"a duplicate: id and deliveries are those of the first"`
 }
 
@@ -78,7 +92,7 @@ type EventQuery struct {
 	Until  time.Time
 }
 
-// EventReplay names the hooks to send an event to again; none means all that were owed it.
+// EventReplay names the hooks to send an event to again; none means all that have a delivery of it.
 type EventReplay struct {
 	Hook  string   `json:"hook,omitempty"`
 	Hooks []string `json:"hooks,omitempty"`
@@ -106,14 +120,19 @@ type HookVerdict struct {
 	Attempts   int            `json:"attempts,omitempty"`
 }
 
-// Publish publishes one event. If the error is nil, the event and its deliveries are committed.
+// Publish publishes one event. If the error is nil, the event and its deliveries are committed: the server answered 202
+// and named the event.
 func (c *Client) Publish(ctx context.Context, project string, p Publication) (Receipt, error) {
 	header := http.Header{}
 	if p.IdempotencyKey != "" {
 		header.Set("Idempotency-Key", p.IdempotencyKey)
 	}
 	var out Receipt
-	_, err := c.callWith(ctx, http.MethodPost, in(project, "events"), header, p, &out)
+	path := in(project, "events")
+	status, err := c.callWith(ctx, http.MethodPost, path, header, p, &out)
+	if err == nil && (status != http.StatusAccepted || out.ID == "") {
+		return Receipt{}, notOurs(http.MethodPost, path, fmt.Errorf("want 202 with the event's id, got %d", status))
+	}
 	return out, err
 }
 
@@ -121,8 +140,17 @@ func (c *Client) Publish(ctx context.Context, project string, p Publication) (Re
 // each event has its own receipt, in the order of all.
 func (c *Client) PublishAll(ctx context.Context, project string, all []Publication) ([]BatchReceipt, error) {
 	var out []BatchReceipt
-	_, err := c.call(ctx, http.MethodPost, in(project, "events"), all, &out)
-	return out, err
+	path := in(project, "events")
+	status, err := c.call(ctx, http.MethodPost, path, all, &out)
+	if err != nil {
+		return nil, err
+	}
+	complete := status == http.StatusAccepted && len(out) == len(all) &&
+		!slices.ContainsFunc(out, func(r BatchReceipt) bool { return r.ID == "" && r.Error == "" })
+	if !complete {
+		return nil, notOurs(http.MethodPost, path, fmt.Errorf("want 202 with a receipt for each event, got %d", status))
+	}
+	return out, nil
 }
 
 // Events lists and searches events, newest first.
@@ -155,7 +183,7 @@ func (c *Client) EventBody(ctx context.Context, project, id string) (io.ReadClos
 	return resp.Body, nil
 }
 
-// ReplayEvent sends an event again to the named hooks, or to all that were owed it. It returns the ids of the
+// ReplayEvent sends an event again to the named hooks, or to all that have a delivery of it. It returns the ids of the
 // deliveries.
 func (c *Client) ReplayEvent(ctx context.Context, project, id string, hooks ...string) ([]string, error) {
 	var out Reopened

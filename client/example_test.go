@@ -2,7 +2,6 @@ package client_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log"
@@ -19,6 +18,7 @@ import (
 func ExampleClient_Publish() {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Println(r.Method, r.URL.Path, r.Header.Get("Idempotency-Key"))
+		w.WriteHeader(http.StatusAccepted)
 		fmt.Fprint(w, `{"id":"evt_01m8e8mr31e09bz32ayxzzpjy2","deliveries":2}`)
 	}))
 	defer server.Close()
@@ -29,7 +29,7 @@ func ExampleClient_Publish() {
 	}
 	receipt, err := c.Publish(context.Background(), "shop/orders", client.Publication{
 		Type:           "order.created",
-		Data:           json.RawMessage(`{"id":7}`),
+		Data:           map[string]int{"id": 7},
 		IdempotencyKey: "order-7-created",
 	})
 	fmt.Println(receipt.ID, receipt.Deliveries, err)

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -110,8 +111,18 @@ func (c *Client) Hook(ctx context.Context, project, id string) (Hook, error) {
 	return out, err
 }
 
-// PutHook creates a hook. As in WebGME, it fails with status 403 if the id is in use.
+// PutHook creates a hook or, if the id is in use, changes the settings that are not nil in h.
 func (c *Client) PutHook(ctx context.Context, project, id string, h HookPatch) (Hook, error) {
+	out, err := c.CreateHook(ctx, project, id, h)
+	if errors.Is(err, hookyard.ErrConflict) {
+		return c.PatchHook(ctx, project, id, h)
+	}
+	return out, err
+}
+
+// CreateHook creates a hook. It fails with hookyard.ErrConflict if the id is in use; the status is then 403, as in
+// WebGME.
+func (c *Client) CreateHook(ctx context.Context, project, id string, h HookPatch) (Hook, error) {
 	var out Hook
 	_, err := c.call(ctx, http.MethodPut, in(project, "hooks", id), h, &out)
 	return out, err

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -115,6 +116,9 @@ func (c *Client) DeleteUser(ctx context.Context, name string) error {
 	return err
 }
 
+// serverName is the name of every server in its [ServerInfo].
+const serverName = "hookyard"
+
 // ServerInfo describes the server.
 type ServerInfo struct {
 	Name    string    `json:"name"`
@@ -140,5 +144,8 @@ type Limits struct {
 func (c *Client) Info(ctx context.Context) (ServerInfo, error) {
 	var out ServerInfo
 	_, err := c.call(ctx, http.MethodGet, path(), nil, &out)
+	if err == nil && out.Name != serverName {
+		return ServerInfo{}, notOurs(http.MethodGet, path(), errors.New("it has another name"))
+	}
 	return out, err
 }

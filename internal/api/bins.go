@@ -12,7 +12,6 @@ import (
 	"github.com/hookyard/hookyard/client"
 	"github.com/hookyard/hookyard/internal/bin"
 	"github.com/hookyard/hookyard/internal/control"
-	"github.com/hookyard/hookyard/internal/inbound"
 )
 
 // binRoutes lists what is below /bins. Knowing the name of a bin is enough to read it, unless it is private.
@@ -167,7 +166,7 @@ func (c *call) binCaller() bin.Caller { return bin.CallerOf(c.r, c.param("bin"))
 func (c *call) binError(err error) error {
 	for _, known := range []*hookyard.Error{bin.ErrNoBin, bin.ErrNoRequest, bin.ErrPrivate} {
 		if errors.Is(err, known) {
-			return c.reply(inbound.StatusOf(known.Code), map[string]string{"error": known.Message})
+			return c.reply(known.Code.Status(), map[string]string{"error": known.Message})
 		}
 	}
 	if after := bin.RetryAfter(err); after > 0 {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
-	"github.com/hookyard/hookyard/internal/inbound"
 )
 
 // statusError is an error with another status than its code's: what WebGME's clients expect.
@@ -56,7 +55,7 @@ func describe(err error) *client.Error {
 		Detail: "internal error: the server's log says more"}
 	var e *hookyard.Error
 	if errors.As(err, &e) {
-		out.Status, out.Code = inbound.StatusOf(e.Code), e.Code
+		out.Status, out.Code = e.Code.Status(), e.Code
 		out.Detail, out.Field = e.Message, e.Field
 		if out.Detail == "" {
 			out.Detail = string(e.Code)

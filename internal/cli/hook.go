@@ -207,7 +207,7 @@ func newHookAdd(s *session) *cobra.Command {
 			return err
 		}
 		p.URL = &t.args[1]
-		h, err := t.client.PutHook(ctx, t.project, t.args[0], p)
+		h, err := t.client.CreateHook(ctx, t.project, t.args[0], p)
 		if err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
 )
 
@@ -30,14 +31,23 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// publication is a received publication.
+type publication struct {
+	ID   string          `json:"id"`
+	Type string          `json:"type"`
+	Data json.RawMessage `json:"data"`
+}
+
 // yard is the server. It stores publications, once for each id, and can be made to fail.
 type yard struct {
 	*httptest.Server
 	mu       sync.Mutex // guards the fields below
 	seen     map[string]bool
-	messages []client.Publication
+	messages []publication
 	refuse   int // status for every request that contains refuseIf
 	refuseIf string
+	code     hookyard.Code
+	stranger http.HandlerFunc // responds in place of the server, if not nil
 	model    bool
 	noAsking bool
 	silent   bool // accepts requests but does not respond
@@ -64,6 +74,8 @@ func (y *yard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err != nil:
 		return
+	case y.stranger != nil:
+		y.stranger(w, r)
 	case y.silent:
 		y.mu.Unlock()
 		<-r.Context().Done()
@@ -77,7 +89,7 @@ func (y *yard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == "GET":
 		answer(w, http.StatusOK, client.Project{ModelEvents: y.model})
 	case y.refuse != 0 && bytes.Contains(body, []byte(y.refuseIf)):
-		answer(w, y.refuse, client.Error{Detail: "the test says no"})
+		answer(w, y.refuse, client.Error{Detail: "the test says no", Code: y.code})
 	default:
 		y.keep(w, body)
 	}
@@ -85,12 +97,12 @@ func (y *yard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // keep implements the publish API: one publication or an array of them.
 func (y *yard) keep(w http.ResponseWriter, body []byte) {
-	var one client.Publication
+	var one publication
 	if json.Unmarshal(body, &one) == nil {
 		answer(w, http.StatusAccepted, y.keepOne(one))
 		return
 	}
-	var all []client.Publication
+	var all []publication
 	if err := json.Unmarshal(body, &all); err != nil {
 		answer(w, http.StatusBadRequest, client.Error{Detail: err.Error()})
 		return
@@ -102,7 +114,7 @@ func (y *yard) keep(w http.ResponseWriter, body []byte) {
 	answer(w, http.StatusAccepted, receipts)
 }
 
-func (y *yard) keepOne(p client.Publication) client.Receipt {
+func (y *yard) keepOne(p publication) client.Receipt {
 	if y.seen[p.ID] {
 		y.repeats++
 		return client.Receipt{ID: p.ID, Duplicate: true}
@@ -118,7 +130,7 @@ func answer(w http.ResponseWriter, status int, v any) {
 }
 
 // take returns the publications since the last call.
-func (y *yard) take() []client.Publication {
+func (y *yard) take() []publication {
 	y.mu.Lock()
 	defer y.mu.Unlock()
 	out := y.messages

@@ -77,18 +77,24 @@ func (s *sender) one(ctx context.Context, name string) error {
 }
 
 // isFinal reports whether the server would always refuse the entry. Errors of authentication, rights and addresses are
-// not final, because the user can correct them.
+// not final, because the user can correct them. Nor are those of a proxy, except that the entry is too large.
 func isFinal(err error) bool {
 	var corrupt *corruptError
 	if errors.As(err, &corrupt) {
 		return true
 	}
-	switch status := client.StatusOf(err); status {
+	var refusal *client.Error
+	if !errors.As(err, &refusal) {
+		return false
+	}
+	switch refusal.Status {
+	case http.StatusRequestEntityTooLarge:
+		return true
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusRequestTimeout,
 		http.StatusTooManyRequests:
 		return false
 	default:
-		return status/100 == 4
+		return refusal.Code != "" && refusal.Status/100 == 4
 	}
 }
 

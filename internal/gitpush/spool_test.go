@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,11 +15,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
 )
 
 // refsOf lists the refs of the received events in order.
-func refsOf(t *testing.T, all []client.Publication) string {
+func refsOf(t *testing.T, all []publication) string {
 	t.Helper()
 	var out []string
 	for _, m := range all {
@@ -94,15 +96,20 @@ func TestSilentServer(t *testing.T) {
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
+		code            hookyard.Code
 		status, refused int
 	}{
-		{http.StatusBadRequest, 1}, {http.StatusRequestEntityTooLarge, 1}, {http.StatusForbidden, 0},
-		{http.StatusServiceUnavailable, 0},
+		{hookyard.Invalid, http.StatusBadRequest, 1}, {hookyard.TooLarge, http.StatusRequestEntityTooLarge, 1},
+		{hookyard.Forbidden, http.StatusForbidden, 0}, {hookyard.Unavailable, http.StatusServiceUnavailable, 0},
+		{"", http.StatusBadRequest, 0}, // a proxy's
 	} {
-		t.Run(fmt.Sprint(c.status), func(t *testing.T) {
+		t.Run(fmt.Sprint(c.status, c.code), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.yard.set(func() { w.yard.refuse, w.yard.refuseIf = c.status, `"ref":"refs/heads/bad"` })
+			w.yard.set(func() {
+				w.yard.refuse, w.yard.code = c.status, c.code
+				w.yard.refuseIf = `"ref":"refs/heads/bad"`
+			})
 			w.commit("a", "one")
 			if said := w.git("push", "origin", "main:bad"); strings.Count(said, "hookyard: ") != 1 ||
 				!strings.Contains(said, "the test says no") {
@@ -130,14 +137,51 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestStranger has another program answer at the server's address, such as a proxy that redirects. Pushes must stay in
+// the spool.
+func TestStranger(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.commit("a", "one")
+	for name, f := range map[string]http.HandlerFunc{
+		"redirects":  http.RedirectHandler("/elsewhere", http.StatusMovedPermanently).ServeHTTP,
+		"keeps 307":  http.RedirectHandler("/elsewhere", http.StatusTemporaryRedirect).ServeHTTP,
+		"says ok":    func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") },
+		"says much":  func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, client.Receipt{ID: "1"}) },
+		"is silent":  func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) },
+		"not found":  http.NotFound,
+		"not method": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusMethodNotAllowed) },
+	} {
+		w.yard.set(func() { w.yard.stranger = f })
+		said := w.git("push", "origin", "main:"+strings.ReplaceAll(name, " ", "-"))
+		if !strings.Contains(said, "does not have this push yet") {
+			t.Errorf("%s: the pusher is told: %s", name, said)
+		}
+		if name == "redirects" && !strings.Contains(said, w.yard.URL+"/elsewhere") {
+			t.Errorf("the pusher is not told where the server is: %s", said)
+		}
+	}
+	if w.waits() != 7 {
+		t.Errorf("%d of 7 pushes wait", w.waits())
+	}
+	w.yard.set(func() { w.yard.stranger = nil })
+	if did, err := w.flush(); err != nil || did.Sent != 7 {
+		t.Errorf("flush: %+v, %v", did, err)
+	}
+}
+
 func TestFinal(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]bool{
 		400: true, 409: true, 410: true, 413: true, 415: true, 422: true,
 		401: false, 403: false, 404: false, 408: false, 429: false, 500: false, 502: false, 503: false, 302: false,
 	} {
-		if got := isFinal(fmt.Errorf("told: %w", &client.Error{Status: status})); got != want {
+		if got := isFinal(fmt.Errorf("told: %w", &client.Error{Status: status, Code: "of hookyard"})); got != want {
 			t.Errorf("%d: %t", status, got)
+		}
+		proxy := &client.Error{Status: status}
+		if got := isFinal(proxy); got != (status == http.StatusRequestEntityTooLarge) {
+			t.Errorf("%d of a proxy: %t", status, got)
 		}
 	}
 	if isFinal(errors.New("connection refused")) {

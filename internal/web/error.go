@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"github.com/hookyard/hookyard"
-	"github.com/hookyard/hookyard/internal/inbound"
 )
 
 // errorPage says what went wrong.
@@ -24,7 +23,7 @@ func (v *visit) fail(err error) {
 	status, message := http.StatusInternalServerError,
 		"Something went wrong inside hookyard. The server's log says more."
 	if errors.As(err, &e) {
-		if status, message = inbound.StatusOf(e.Code), e.Message; message == "" {
+		if status, message = e.Code.Status(), e.Message; message == "" {
 			message = string(e.Code)
 		}
 	} else {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/auth"
-	"github.com/hookyard/hookyard/internal/inbound"
 )
 
 // field is a field of a form, as it was filled in.
@@ -94,7 +93,7 @@ func (v *visit) loginFailed(err error, field string, p *loginPage) error {
 		return err
 	}
 	p.Problem = &hookyard.Error{Code: e.Code, Field: field, Message: e.Message}
-	return v.show(inbound.StatusOf(e.Code), "Sign in", p)
+	return v.show(e.Code.Status(), "Sign in", p)
 }
 
 // resumePage offers to send a form that was filled in before the session ended.

@@ -14,7 +14,6 @@ import (
 	"strings"
 
 	"github.com/hookyard/hookyard"
-	"github.com/hookyard/hookyard/internal/inbound"
 )
 
 //go:embed templates
@@ -204,7 +203,7 @@ func (v *visit) showInvalid(err error, title string, p page) error {
 		return err
 	}
 	p.shared().Problem = e
-	status := inbound.StatusOf(e.Code)
+	status := e.Code.Status()
 	if e.Code == hookyard.Conflict || e.Code == hookyard.NotFound {
 		status = http.StatusBadRequest
 	}

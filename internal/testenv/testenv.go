@@ -76,11 +76,11 @@ func Port(t testing.TB) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// Until calls f every few milliseconds until it returns true, and fails the test after a minute. It is for events in
-// another process that cannot signal this one.
+// Until calls f every few milliseconds until it returns true, and fails the test after five minutes. It is for events
+// in another process that cannot signal this one.
 func Until(t testing.TB, what string, f func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(time.Minute)
+	deadline := time.NewTimer(5 * time.Minute)
 	defer deadline.Stop()
 	look := time.NewTicker(5 * time.Millisecond)
 	defer look.Stop()
@@ -88,7 +88,7 @@ func Until(t testing.TB, what string, f func() bool) {
 		select {
 		case <-look.C:
 		case <-deadline.C:
-			t.Fatalf("timed out after a minute: %s", what)
+			t.Fatalf("timed out after five minutes: %s", what)
 		}
 	}
 }

@@ -43,6 +43,7 @@ type Attempt struct {
 	N                 int // 1 is the first
 	StartedAt         time.Time
 	Duration          time.Duration
+	Method            string // of the request; "" means POST
 	URL               string
 	RequestHeader     http.Header // with secrets masked
 	RequestBody       []byte      // nil when it equals the event's body

@@ -3,6 +3,7 @@ package hookyard
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -23,6 +24,8 @@ type Hook struct {
 	Format      string // of the body; "" means the project's default, or else "raw"
 	ContentType string // "json" (default), "form" or, for format text, "text"
 	Template    string // text of format "template"
+	Forward     Forward
+	Method      string // of the requests; "" means POST, or what Forward says
 	Secrets     []Secret
 	Headers     map[string]string
 	Schedule    []time.Duration // waits before each attempt; nil means DefaultSchedule
@@ -183,6 +186,8 @@ func (h *Hook) Validate(catalogue []string, limits Limits) error {
 		return FieldErrorf("description", "description holds control characters")
 	case h.ContentType != "" && h.ContentType != "json" && h.ContentType != "form" && h.ContentType != "text":
 		return FieldErrorf("contentType", "contentType must be \"json\", \"form\" or, for format text, \"text\"")
+	case h.Method != "" && !slices.Contains(Methods(), h.Method):
+		return FieldErrorf("method", "method must be one of %s", strings.Join(Methods(), ", "))
 	case h.Timeout < 0 || h.Timeout > limits.Timeout:
 		return FieldErrorf("timeout", "timeout must be between 1ms and %s (setting: --max-timeout)", limits.Timeout)
 	case h.InFlight < 0 || h.InFlight > MaxInFlight:

@@ -20,6 +20,7 @@ type Attempt struct {
 	N         int                `json:"n" doc:"1 is the first"`
 	StartedAt time.Time          `json:"startedAt"`
 	Duration  hookyard.Duration  `json:"duration"`
+	Method    string             `json:"method"`
 	URL       string             `json:"url"`
 	Request   Message            `json:"request"`
 	Status    int                `json:"status,omitempty" doc:"absent if there was no response"`

@@ -21,6 +21,8 @@ type Hook struct {
 	Format      string              `json:"format" doc:"of the body"`
 	ContentType string              `json:"contentType" doc:"json, form or, for format text, text"`
 	Template    string              `json:"template,omitempty" doc:"text of format template"`
+	Forward     hookyard.Forward    `json:"forward" doc:"what of a received request is passed on"`
+	Method      string              `json:"method,omitempty" doc:"of the requests; absent: POST, or as forward says"`
 	Features    []string            `json:"features,omitempty" doc:"names of features to send; none means all"`
 	Secret      string              `json:"secret,omitempty" doc:"*** if there is one"`
 	Headers     map[string]string   `json:"headers,omitempty" doc:"additional headers; credentials are shown as ***"`
@@ -48,6 +50,8 @@ type HookPatch struct {
 	Format      *string              `json:"format,omitempty"`
 	ContentType *string              `json:"contentType,omitempty"`
 	Template    *string              `json:"template,omitempty"`
+	Forward     *hookyard.Forward    `json:"forward,omitempty" doc:"replaces the present one"`
+	Method      *string              `json:"method,omitempty" doc:"empty means POST, or as forward says"`
 	Features    *[]string            `json:"features,omitempty"`
 	Secret      *string              `json:"secret,omitempty" doc:"empty means do not sign"`
 	Headers     map[string]*string   `json:"headers,omitempty" doc:"merged with the present ones; null removes one"`

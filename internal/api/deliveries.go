@@ -77,7 +77,8 @@ func cancelDelivery(c *call) error {
 
 func attemptJSON(a *hookyard.Attempt) client.Attempt {
 	out := client.Attempt{
-		N: a.N, StartedAt: a.StartedAt, Duration: hookyard.Duration(a.Duration), URL: hookyard.MaskURL(a.URL),
+		N: a.N, StartedAt: a.StartedAt, Duration: hookyard.Duration(a.Duration), Method: a.Method,
+		URL:    hookyard.MaskURL(a.URL),
 		Status: a.Status, Error: a.Error, ErrorKind: a.ErrorKind,
 		Remote: a.Remote,
 		Request: client.Message{Header: a.RequestHeader, Size: a.RequestSize, AsEvent: a.RequestBody == nil &&

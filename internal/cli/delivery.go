@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -130,7 +131,8 @@ func (s *session) showAttempt(a *client.Attempt) error {
 		result, took.String()); err != nil {
 		return err
 	}
-	if err := s.println("→ %s %s%s", a.URL, a.Remote, s.paint(grey, timingOf(a.Timing))); err != nil {
+	if err := s.println("→ %s %s %s%s",
+		orText(a.Method, http.MethodPost), a.URL, a.Remote, s.paint(grey, timingOf(a.Timing))); err != nil {
 		return err
 	}
 	if err := s.showMessage("  ", &a.Request); err != nil || a.Response == nil {

@@ -16,6 +16,8 @@ import (
 // hookFlags are the settings of a hook.
 type hookFlags struct {
 	events, description, format, contentType, secret, filter, off, template, rabbitmq string
+	method                                                                            string
+	forward                                                                           []string
 	header, schedule, features                                                        []string
 	timeout                                                                           time.Duration
 	inFlight                                                                          int
@@ -35,6 +37,9 @@ func (f *hookFlags) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&f.template, "template", "", "template for --format template, or @file")
 	fs.StringVar(&f.secret, "secret", "", "signing secret; empty: do not sign")
 	fs.StringArrayVar(&f.header, "header", nil, "additional header, NAME=VALUE; NAME= removes it (repeatable)")
+	fs.StringSliceVar(&f.forward, "forward", nil, "parts of a received request to pass on: headers, path, query, "+
+		"method, or none; default: the format's")
+	fs.StringVar(&f.method, "method", "", "method of the requests: POST, PUT, PATCH, GET or DELETE; empty: the default")
 	fs.StringSliceVar(&f.schedule, "schedule", nil, "delay before each attempt: 0s,5s,5m")
 	fs.Var((*hookyard.Duration)(&f.timeout), "timeout", "time limit for the whole exchange")
 	fs.IntVar(&f.inFlight, "in-flight", 0, "maximum number of concurrent deliveries")
@@ -63,6 +68,7 @@ func (f *hookFlags) patch(fs *pflag.FlagSet, s *session) (client.HookPatch, erro
 		Timeout: changed(fs, "timeout", hookyard.Duration(f.timeout)), InFlight: changed(fs, "in-flight", f.inFlight),
 		Rate: changed(fs, "rate", f.rate), Ordered: changed(fs, "ordered", f.ordered),
 		Filter:   changed(fs, "filter", f.filter),
+		Method:   changed(fs, "method", strings.ToUpper(f.method)),
 		Features: changed(fs, "features", f.features), InsecureTLS: changed(fs, "insecure-tls", f.insecure),
 	}
 	if fs.Changed("events") {
@@ -80,6 +86,13 @@ func (f *hookFlags) patch(fs *pflag.FlagSet, s *session) (client.HookPatch, erro
 		if p.RabbitMQ, err = readObject[hookyard.RabbitMQ](s, "--rabbitmq", f.rabbitmq); err != nil {
 			return p, err
 		}
+	}
+	if fs.Changed("forward") {
+		forward, err := parseForward(f.forward)
+		if err != nil {
+			return p, err
+		}
+		p.Forward = &forward
 	}
 	if fs.Changed("schedule") {
 		schedule, err := durations(f.schedule)
@@ -228,4 +241,19 @@ func offText(p hookyard.OffPolicy) string {
 		return fmt.Sprintf("by policy %s, after %d", p.Policy, p.After)
 	}
 	return "by policy " + orText(p.Policy, hookyard.OffSustained)
+}
+
+// parseForward reads the parts of a request to pass on; the others are not.
+func parseForward(parts []string) (hookyard.Forward, error) {
+	out := hookyard.Forward{Headers: new(false), Path: new(false), Query: new(false), Method: new(false)}
+	fields := map[string]*bool{"headers": out.Headers, "path": out.Path, "query": out.Query, "method": out.Method}
+	for _, part := range parts {
+		switch field := fields[strings.TrimSpace(part)]; {
+		case field != nil:
+			*field = true
+		case part != "none":
+			return out, usagef("--forward %q: use headers, path, query, method or none", part)
+		}
+	}
+	return out, nil
 }

@@ -26,6 +26,8 @@ type HookPatch struct {
 	Format      Optional[string]              `json:"format"`
 	ContentType Optional[string]              `json:"contentType"`
 	Template    Optional[string]              `json:"template"`
+	Forward     Optional[hookyard.Forward]    `json:"forward"`
+	Method      Optional[string]              `json:"method"`
 	Features    Optional[[]string]            `json:"features"`
 	Secret      Optional[string]              `json:"secret"` // the only one; empty: none, ***: as it is
 	Headers     Optional[HeaderPatch]         `json:"headers"`
@@ -140,8 +142,8 @@ func (p *Project) RotateHookSecret(ctx context.Context, id string, in Rotation) 
 	if err != nil {
 		return "", err
 	}
-	if err := checkSigning(secret); err != nil {
-		return "", err
+	if err := signature.CheckSecret(secret); err != nil {
+		return "", hookyard.FieldErrorf("secret", "%v", err)
 	}
 	_, err = p.updateHook(ctx, hookChange{id, "hook.rotate-secret", 0}, func(h *hookyard.Hook) error {
 		h.Secrets = hookyard.Rotate(h.Secrets, secret, overlap, now())
@@ -290,6 +292,8 @@ func (in *HookPatch) apply(h, before *hookyard.Hook) error {
 	in.Format.SetTo(&h.Format)
 	in.ContentType.SetTo(&h.ContentType)
 	in.Template.SetTo(&h.Template)
+	in.Forward.SetTo(&h.Forward)
+	in.Method.SetTo(&h.Method)
 	in.Features.SetTo(&h.Features)
 	if schedule, ok := in.Schedule.Get(); ok {
 		h.Schedule = waits(schedule)
@@ -328,21 +332,10 @@ func (in *HookPatch) applySecrets(h, before *hookyard.Hook) error {
 		h.Secrets = nil
 		return nil
 	}
-	if err := checkSigning(secret); err != nil {
-		return err
-	}
-	h.Secrets = []hookyard.Secret{{Value: secret}}
-	return nil
-}
-
-// checkSigning refuses a secret that was just entered and cannot be what was meant, or cannot sign.
-func checkSigning(secret string) error {
-	if err := checkEntered("secret", secret, "", nil); err != nil {
-		return err
-	}
 	if err := signature.CheckSecret(secret); err != nil {
 		return hookyard.FieldErrorf("secret", "%v", err)
 	}
+	h.Secrets = []hookyard.Secret{{Value: secret}}
 	return nil
 }
 

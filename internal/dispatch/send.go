@@ -55,7 +55,7 @@ func (d *Dispatcher) send(l *lane, w *hookyard.Work) {
 	if changed {
 		r.Health = &decision.Health
 	}
-	d.addMeta(ctx, r, h)
+	r.Meta = d.metaEvents(ctx, h, w, decision)
 	if d.o.Watch != nil {
 		d.o.Watch.Attempted(w, attempt, decision)
 	}
@@ -88,40 +88,38 @@ func (d *Dispatcher) attempt(ctx context.Context, h *hookyard.Hook, w *hookyard.
 	started := time.Now()
 	a := &hookyard.Attempt{EventSeq: w.Delivery.EventSeq, HookKey: h.Key, N: w.Delivery.Attempts + 1,
 		StartedAt: started, URL: hookyard.MaskURL(h.URL)}
-	shaped, resourceKey, err := d.shape(ctx, h, w.Event)
+	shaped, err := d.shape(ctx, h, w.Event)
 	if failed := (*storeError)(nil); errors.As(err, &failed) {
 		return nil, hookyard.Outcome{}, failed.err
 	}
+	var header http.Header
+	if err == nil {
+		a.URL, a.Method = hookyard.MaskURL(shaped.request.URL), shaped.request.Method
+		header, err = d.header(h, w.Event, shaped, started)
+	}
 	if err != nil {
 		a.Error = hookyard.Clean(err.Error(), 1000)
 		a.ErrorKind = hookyard.KindShape
 		a.Duration = time.Since(started)
 		return a, hookyard.Outcome{Kind: hookyard.KindShape, Error: a.Error}, nil
 	}
-	header, err := d.header(h, w.Event, shaped, started)
-	if err != nil {
-		a.Error = hookyard.Clean(err.Error(), 1000)
-		a.ErrorKind = hookyard.KindShape
-		a.Duration = time.Since(started)
-		return a, hookyard.Outcome{Kind: hookyard.KindShape, Error: a.Error}, nil
-	}
-	a.RequestHeader, a.RequestSize = maskSent(header, h, shaped), int64(len(shaped.Body))
+	a.RequestHeader, a.RequestSize = maskSent(header, h, shaped.Header), int64(len(shaped.Body))
 	if !sameBytes(shaped.Body, w.Event.Body) {
 		a.RequestBody = shaped.Body
 	}
 	var o hookyard.Outcome
 	if h.IsAMQP() {
-		o = d.publish(ctx, h, w.Event, header, shaped)
+		o = d.publish(ctx, h, w.Event, header, shaped.Shaped)
 		a.Duration = time.Since(started)
 	} else {
-		o = d.post(ctx, h, header, shaped.Body, a)
+		o = d.post(ctx, h, header, shaped, a)
 	}
 	o.Error = hookyard.Clean(o.Error, 1000)
 	a.Status = o.Status
 	a.Error = o.Error
 	a.ErrorKind = o.Kind
-	if resourceKey != "" && o.OK() {
-		d.remember(ctx, h, resourceKey, a.ResponseBody)
+	if shaped.thread != "" && o.OK() {
+		d.remember(ctx, h, shaped.thread, a.ResponseBody)
 	}
 	return a, o, nil
 }
@@ -138,27 +136,41 @@ func fromStore(err error) error {
 	return &storeError{err}
 }
 
+// outgoing is a shaped event with the request that carries it.
+type outgoing struct {
+	format.Shaped
+	request hookyard.Outgoing
+	thread  string // key of the thread to remember from the response, or ""
+}
+
 // shape makes the body; for formats that talk in threads it brings the thread along.
-func (d *Dispatcher) shape(ctx context.Context, h *hookyard.Hook, e *hookyard.Event) (shaped format.Shaped,
-	resource string, err error) {
+func (d *Dispatcher) shape(ctx context.Context, h *hookyard.Hook, e *hookyard.Event) (outgoing, error) {
+	var out outgoing
 	view, err := d.o.Hooks.ViewByKey(ctx, h.ProjectKey)
 	if err != nil {
-		return shaped, "", fromStore(err)
+		return out, fromStore(err)
 	}
 	if e.Body == nil && e.Size > 0 {
-		return shaped, "", errors.New("the event's bytes are past retention")
+		return out, errors.New("the event's bytes are past retention")
 	}
 	name := view.Project.EffectiveFormat(h)
+	if out.request, err = h.Outgoing(e, name); err != nil {
+		return out, err
+	}
 	in := format.Input{Event: e, Hook: h, Project: view.Project, BaseURL: d.o.BaseURL, Now: time.Now()}
-	shaped, err = format.Shape(name, in)
-	if err != nil || name != "googlechat" || shaped.Resource == "" {
-		return shaped, "", err
+	out.Shaped, err = format.Shape(name, in)
+	if h.Method == http.MethodGet {
+		out.Body, out.ContentType = nil, ""
 	}
-	if in.Thread, err = d.o.Threads.Thread(ctx, h.Key, shaped.Resource); err != nil || in.Thread == "" {
-		return shaped, shaped.Resource, fromStore(err)
+	if err != nil || name != "googlechat" || out.Resource == "" {
+		return out, err
 	}
-	again, err := format.Shape(name, in)
-	return again, shaped.Resource, err
+	out.thread = out.Resource
+	if in.Thread, err = d.o.Threads.Thread(ctx, h.Key, out.Resource); err != nil || in.Thread == "" {
+		return out, fromStore(err)
+	}
+	out.Shaped, err = format.Shape(name, in)
+	return out, err
 }
 
 func (d *Dispatcher) remember(ctx context.Context, h *hookyard.Hook, resource string, answer []byte) {
@@ -171,11 +183,16 @@ func (d *Dispatcher) remember(ctx context.Context, h *hookyard.Hook, resource st
 	}
 }
 
-// header makes the headers of an attempt: the hook's own, the format's, and ours, which win.
-func (d *Dispatcher) header(h *hookyard.Hook, e *hookyard.Event, shaped format.Shaped, now time.Time) (http.Header,
+// header makes the headers of an attempt: those of the received request, the hook's own, the format's, and ours. The
+// later ones win, but for two that a receiver of the provider's requests relies on: the provider's name of the event,
+// and, where the hook does not sign, the provider's id, time and signature of Standard Webhooks, which belong together.
+func (d *Dispatcher) header(h *hookyard.Hook, e *hookyard.Event, shaped outgoing, now time.Time) (http.Header,
 	error) {
-	out := make(http.Header, 10+len(h.Headers)+len(shaped.Header))
+	live := hookyard.Live(h.Secrets, now)
+	out := make(http.Header, 10+len(shaped.request.Header)+len(h.Headers)+len(shaped.Header))
 	out["X-Github-Event"] = []string{e.Type}
+	passOn(out, e, shaped, len(live) > 0)
+	signedBySender := out["Webhook-Signature"] != nil
 	for name, value := range h.Headers {
 		out[name] = []string{value}
 	}
@@ -185,20 +202,21 @@ func (d *Dispatcher) header(h *hookyard.Hook, e *hookyard.Event, shaped format.S
 	if t := out["X-Github-Event"][0]; t == "" || strings.ContainsFunc(t, unicode.IsControl) {
 		delete(out, "X-Github-Event")
 	}
-	stamp := now.Unix()
 	out["Content-Type"] = []string{shaped.ContentType}
 	if shaped.ContentType == "" {
 		out["Content-Type"] = []string{"application/octet-stream"}
 	}
+	if m := shaped.request.Method; len(shaped.Body) == 0 && (m == http.MethodGet || m == http.MethodDelete) {
+		delete(out, "Content-Type")
+	}
 	out["User-Agent"] = []string{d.o.UserAgent}
-	out["Webhook-Id"] = []string{e.ID}
-	out["Webhook-Timestamp"] = []string{strconv.FormatInt(stamp, 10)}
 	out["X-Github-Delivery"] = []string{e.ID}
 	out["X-Github-Hook-Id"] = []string{strconv.FormatInt(h.Key, 10)}
-	if len(h.Secrets) == 0 {
+	if signedBySender {
 		return out, nil
 	}
-	live := hookyard.Live(h.Secrets, now)
+	out["Webhook-Id"] = []string{e.ID}
+	out["Webhook-Timestamp"] = []string{strconv.FormatInt(now.Unix(), 10)}
 	if len(live) == 0 {
 		return out, nil
 	}
@@ -216,14 +234,42 @@ func (d *Dispatcher) header(h *hookyard.Hook, e *hookyard.Event, shaped format.S
 	return out, nil
 }
 
+// passOn adds the headers of the received request. Those that describe the received bytes are left out if others are
+// sent, and so are signatures in the place of ours if the hook signs.
+func passOn(out http.Header, e *hookyard.Event, shaped outgoing, signs bool) {
+	sameBody := sameBytes(shaped.Body, e.Body)
+	passed := shaped.request.Header
+	whole := !signs && sameBody && passed.Get("Webhook-Id") != "" && passed.Get("Webhook-Timestamp") != "" &&
+		passed.Get("Webhook-Signature") != ""
+	for name, values := range passed {
+		switch {
+		case strings.HasPrefix(name, "Webhook-") && !whole:
+		case strings.HasPrefix(name, "X-Hub-Signature") && signs:
+		case strings.HasPrefix(name, "Ce-") && shaped.Header.Get("Ce-Specversion") != "":
+		case isOfBody(name) && !sameBody:
+		default:
+			out[name] = values
+		}
+	}
+}
+
+// isOfBody reports whether a header describes the bytes of the body.
+func isOfBody(name string) bool {
+	switch name {
+	case "Content-Encoding", "Content-Md5", "Content-Digest", "Repr-Digest", "Digest":
+		return true
+	}
+	return false
+}
+
 // maskSent is the header as it is kept: credentials the hook or the format added are masked, signatures are shown.
-func maskSent(sent http.Header, h *hookyard.Hook, shaped format.Shaped) http.Header {
+func maskSent(sent http.Header, h *hookyard.Hook, shaped http.Header) http.Header {
 	for name := range h.Headers {
 		if hookyard.IsSensitive(name) {
 			return hookyard.MaskHeader(sent)
 		}
 	}
-	for name := range shaped.Header {
+	for name := range shaped {
 		if hookyard.IsSensitive(name) {
 			return hookyard.MaskHeader(sent)
 		}
@@ -231,11 +277,11 @@ func maskSent(sent http.Header, h *hookyard.Hook, shaped format.Shaped) http.Hea
 	return sent
 }
 
-func (d *Dispatcher) post(ctx context.Context, h *hookyard.Hook, header http.Header, body []byte,
+func (d *Dispatcher) post(ctx context.Context, h *hookyard.Hook, header http.Header, shaped outgoing,
 	a *hookyard.Attempt) hookyard.Outcome {
 	resp, err := d.o.Client.Do(ctx, &egress.Request{
-		Method: http.MethodPost, URL: h.URL, Header: header, Body: body, Timeout: h.EffectiveTimeout(),
-		MaxBody: d.o.Limits.ResponseBody, InsecureTLS: h.InsecureTLS,
+		Method: shaped.request.Method, URL: shaped.request.URL, Header: header, Body: shaped.Body,
+		Timeout: h.EffectiveTimeout(), MaxBody: d.o.Limits.ResponseBody, InsecureTLS: h.InsecureTLS,
 	})
 	a.Duration = time.Since(a.StartedAt)
 	var o hookyard.Outcome
@@ -275,17 +321,16 @@ func (d *Dispatcher) publish(ctx context.Context, h *hookyard.Hook, e *hookyard.
 	return d.o.Broker.Send(ctx, h, e.Type, flat, shaped.ContentType, shaped.Body)
 }
 
-// addMeta adds to a result the events that a hook was switched off or a delivery was given up. There are none about a
-// failed delivery of such an event, and those about failed deliveries are made only when a hook wants them.
-func (d *Dispatcher) addMeta(ctx context.Context, r *hookyard.Result, h *hookyard.Hook) {
-	w, dec := r.Work, r.Decision
-	failed := dec.State == hookyard.Failed && !w.Event.IsMeta()
-	if r.HookOff == "" && !failed {
-		return
+// metaEvents returns the events about a hook that was switched off or a delivery that was given up. There are none
+// about a failed delivery of such an event, and those about failed deliveries are made only when a hook wants them.
+func (d *Dispatcher) metaEvents(ctx context.Context, h *hookyard.Hook, w *hookyard.Work,
+	dec hookyard.Decision) []*hookyard.RoutedEvent {
+	if w.Event.IsMeta() && dec.HookOff == "" || dec.State != hookyard.Failed && dec.HookOff == "" {
+		return nil
 	}
 	view, err := d.o.Hooks.ViewByKey(ctx, h.ProjectKey)
 	if err != nil {
-		return
+		return nil
 	}
 	hooks := except(view.Hooks, h.Key)
 	route := func(kind string, data map[string]any) *hookyard.RoutedEvent {
@@ -296,18 +341,20 @@ func (d *Dispatcher) addMeta(ctx context.Context, r *hookyard.Result, h *hookyar
 		e := hookyard.NewMeta(h.ProjectKey, kind, b, time.Now())
 		return hookyard.Route(e, hooks, d.o.Filter)
 	}
-	if r.HookOff != "" {
-		r.OffEvent = route("hookyard.hook.disabled",
-			map[string]any{"reason": r.HookOff, "deliveryId": w.Delivery.ID, "failures": dec.Health.Failures})
+	var out []*hookyard.RoutedEvent
+	if dec.HookOff != "" {
+		out = append(out, route("hookyard.hook.disabled",
+			map[string]any{"reason": dec.HookOff, "deliveryId": w.Delivery.ID, "failures": dec.Health.Failures}))
 	}
-	if failed {
-		event := route("hookyard.delivery.failed",
+	if dec.State == hookyard.Failed && !w.Event.IsMeta() {
+		r := route("hookyard.delivery.failed",
 			map[string]any{"deliveryId": w.Delivery.ID, "eventId": w.Event.ID, "eventType": w.Event.Type,
 				"reason": dec.Reason, "attempts": w.Delivery.Attempts + 1})
-		if len(event.Deliveries) > 0 {
-			r.Meta = append(r.Meta, event)
+		if len(r.Deliveries) > 0 {
+			out = append(out, r)
 		}
 	}
+	return out
 }
 
 // except returns the hooks without one: a hook that fails could not be told of its own failure.

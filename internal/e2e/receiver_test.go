@@ -18,6 +18,7 @@ type arrival struct {
 	id     string // webhook-id
 	method string
 	path   string
+	query  string
 	header http.Header
 	body   []byte
 	at     time.Time
@@ -80,7 +81,8 @@ func first(n, status int) func(http.ResponseWriter, *http.Request, int) int {
 }
 
 func (rc *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	a := arrival{id: r.Header.Get("webhook-id"), method: r.Method, path: r.URL.Path, header: r.Header, at: time.Now(),
+	a := arrival{id: r.Header.Get("webhook-id"), method: r.Method, path: r.URL.Path, query: r.URL.RawQuery,
+		header: r.Header, at: time.Now(),
 		status: http.StatusNoContent}
 	var err error
 	if a.body, err = io.ReadAll(r.Body); err != nil {

@@ -259,7 +259,8 @@ func (db *DB) deliveriesOf(ctx context.Context, rest string, args ...any) ([]hoo
 // Attempts lists the attempts of a delivery, the first first, with the bytes that were sent and received.
 func (db *DB) Attempts(ctx context.Context, eventSeq, hookKey int64) ([]hookyard.Attempt, error) {
 	rows, err := db.read.QueryContext(ctx, `select n, started, duration, request_header, request_body, request_size,
-		status, response_header, response_body, truncated, error, kind, remote, timing
+		status, response_header, response_body, truncated, error, kind, remote, timing,
+		method
 		from attempts where event_seq = $1 and hook_key = $2 order by n`,
 		eventSeq, hookKey)
 	if err != nil {
@@ -273,8 +274,7 @@ func (db *DB) Attempts(ctx context.Context, eventSeq, hookKey int64) ([]hookyard
 		var sent, got []byte
 		var timing string
 		err := rows.Scan(&a.N, &started, &duration, &sent, &a.RequestBody, &a.RequestSize, &a.Status, &got,
-			&a.ResponseBody,
-			&a.ResponseTruncated, &a.Error, &a.ErrorKind, &a.Remote, &timing)
+			&a.ResponseBody, &a.ResponseTruncated, &a.Error, &a.ErrorKind, &a.Remote, &timing, &a.Method)
 		if err != nil {
 			return nil, err
 		}

@@ -1,10 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -32,7 +32,6 @@ func (db *DB) FinishThen(ctx context.Context, r *hookyard.Result, then func(erro
 type finishOp struct {
 	result *hookyard.Result
 	lost   bool
-	hook   string // id of the hook that it switched off, and the project's path before it
 	then   func(error)
 }
 
@@ -44,7 +43,6 @@ func (o *finishOp) end(err error) {
 }
 
 func (o *finishOp) join(t *sharedTx) {
-	o.hook = ""
 	t.finishes = append(t.finishes, o)
 	if o.result.Health != nil || o.result.HookOff != "" {
 		t.lockHook(o.result.Work.Delivery.HookKey)
@@ -56,7 +54,7 @@ func (o *finishOp) join(t *sharedTx) {
 
 var attemptsTable = newTable("attempts", `event_seq:i hook_key:i n:i started:i duration:i url:s request_header:b
 	request_body:b request_size:i status:i response_header:b response_body:b truncated:t error:s kind:s
-	remote:s timing:s`)
+	remote:s timing:s method:s`)
 
 // finishTable has the columns by which deliveries are updated.
 var finishTable = newTable("deliveries", "event_seq:i hook_key:i state:s reason:s due:i attempts:i tries:i updated:i")
@@ -86,7 +84,7 @@ func (t *sharedTx) applyFinishes(ctx context.Context) error {
 			}
 		}
 		if o.result.HookOff != "" {
-			if err := t.switchOff(ctx, o); err != nil {
+			if err := t.switchOff(ctx, o.result); err != nil {
 				return err
 			}
 		}
@@ -191,7 +189,8 @@ func (db *DB) appendAttempt(v []any, a *hookyard.Attempt) []any {
 	return append(v, a.EventSeq, a.HookKey, int64(a.N), micros(a.StartedAt), a.Duration.Microseconds(),
 		hookyard.URLOrigin(a.URL), db.seal.sealRequest(a.URL, a.RequestHeader), body, a.RequestSize, int64(a.Status),
 		hookyard.EncodeHeader([]byte{}, a.ResponseHeader), notNil(a.ResponseBody), a.ResponseTruncated, a.Error,
-		string(a.ErrorKind), a.Remote, encodeTiming(a.Timing))
+		string(a.ErrorKind), a.Remote, encodeTiming(a.Timing),
+		cmp.Or(a.Method, http.MethodPost))
 }
 
 func (t *sharedTx) updateHealth(ctx context.Context, r *hookyard.Result) error {
@@ -203,39 +202,19 @@ func (t *sharedTx) updateHealth(ctx context.Context, r *hookyard.Result) error {
 	return err
 }
 
-// switchOff switches a hook off and stores the event that says so. When many attempts were under way, on any node, the
-// first result does this, and the others find the hook off.
-func (t *sharedTx) switchOff(ctx context.Context, o *finishOp) error {
-	r := o.result
-	var id, project string
-	err := t.stmts.conn.QueryRowContext(ctx, `update hooks set active = $1, off_reason = $2, revision = revision + 1,
-		updated = $3 where key = $4 and active
-		returning id, (select path from projects where projects.key = hooks.project_key)`, false, r.HookOff,
-		micros(time.Now()), r.Work.Delivery.HookKey).Scan(&id, &project)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	}
+func (t *sharedTx) switchOff(ctx context.Context, r *hookyard.Result) error {
+	now := micros(time.Now())
+	_, err := t.stmts.conn.ExecContext(ctx, `update hooks set active = $1, off_reason = $2, revision = revision + 1,
+		updated = $3 where key = $4 and active`, false, r.HookOff, now, r.Work.Delivery.HookKey)
 	if err != nil {
 		return fmt.Errorf("switch hook off: %w", err)
 	}
-	o.hook = project + "/" + id
 	t.configChanged = true
-	if r.OffEvent != nil {
-		t.accepts = append(t.accepts, &acceptOp{routed: r.OffEvent})
-	}
 	if err := t.db.bump(ctx, t.stmts.conn); err != nil {
 		return err
 	}
-	return audit(ctx, t.stmts.conn, r.Work.Delivery.ProjectKey, "hookyard", "hook.off", id, r.HookOff)
-}
-
-// logSwitchedOff logs the hooks that the batch switched off, after its commit.
-func (t *sharedTx) logSwitchedOff() {
-	for _, o := range t.finishes {
-		if o.hook != "" {
-			t.db.log.Warn("hook switched off", "hook", o.hook, "reason", o.result.HookOff)
-		}
-	}
+	return audit(ctx, t.stmts.conn, r.Work.Delivery.ProjectKey, "hookyard", "hook.off", r.Work.Delivery.HookID,
+		r.HookOff)
 }
 
 // encodeTiming writes the four parts in µs, or "" when all are zero.

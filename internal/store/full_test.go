@@ -24,6 +24,7 @@ func fullHook() *hookyard.Hook {
 		Events:      hookyard.Selector{Names: []string{"order.created", "hookyard.*"}},
 		Features:    []string{"git3"},
 		Description: `says "hello"`, Active: true, Format: "template", ContentType: "form", Template: "{{.type}}",
+		Forward: hookyard.Forward{Path: new(true)}, Method: "PUT",
 		Secrets: []hookyard.Secret{
 			{Value: "LEAKsecret"},
 			{Value: "whsec_LEAKolder", Expires: time.Date(2037, 1, 2, 3, 4, 5, 0, time.UTC)},

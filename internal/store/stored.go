@@ -46,6 +46,8 @@ type storedHook struct {
 	Format      string             `json:"format,omitempty"`
 	ContentType string             `json:"contentType,omitempty"`
 	Template    string             `json:"template,omitempty"`
+	Forward     hookyard.Forward   `json:"forward,omitzero"`
+	Method      string             `json:"method,omitempty"`
 	Schedule    []time.Duration    `json:"schedule,omitzero"` // ns
 	Timeout     time.Duration      `json:"timeout,omitempty"` // ns
 	InFlight    int                `json:"inFlight,omitempty"`
@@ -67,7 +69,8 @@ type hookSecrets struct {
 func storeHook(h *hookyard.Hook) (storedHook, hookSecrets) {
 	return storedHook{
 			Events: h.Events, Features: h.Features, Description: h.Description, Format: h.Format,
-			ContentType: h.ContentType, Template: h.Template, Schedule: h.Schedule, Timeout: h.Timeout,
+			ContentType: h.ContentType, Template: h.Template,
+			Forward: h.Forward, Method: h.Method, Schedule: h.Schedule, Timeout: h.Timeout,
 			InFlight: h.InFlight, Rate: h.Rate, Ordered: h.Ordered, Filter: h.Filter, Off: h.Off,
 			InsecureTLS: h.InsecureTLS, RabbitMQ: h.RabbitMQ,
 		}, hookSecrets{
@@ -79,6 +82,7 @@ func (s *storedHook) fill(h *hookyard.Hook) {
 	h.Events, h.Features = s.Events, s.Features
 	h.Description, h.Template = s.Description, s.Template
 	h.Format, h.ContentType = s.Format, s.ContentType
+	h.Forward, h.Method = s.Forward, s.Method
 	h.Schedule, h.Timeout = s.Schedule, s.Timeout
 	h.InFlight, h.Rate = s.InFlight, s.Rate
 	h.Ordered, h.Filter = s.Ordered, s.Filter

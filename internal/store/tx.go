@@ -74,7 +74,6 @@ func (t *sharedTx) run(batch []op) (err error) {
 	t.wakeReaders(t.accepts)
 	if t.configChanged {
 		t.db.views.reset()
-		t.logSwitchedOff()
 	}
 	return nil
 }

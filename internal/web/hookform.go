@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,6 +37,8 @@ type hookForm struct {
 	Active      bool
 	ContentType string
 	Template    string
+	Forward     string // "" (the default), "all", "none", or "kept": as it is
+	Method      string
 	Headers     string
 	Schedule    string
 	Timeout     string
@@ -51,12 +54,14 @@ type hookForm struct {
 	Types   []string // event types with a check box
 	Known   []string // features with a check box
 	Formats []string
+	Methods []string
 	Preview *preview
 }
 
 // Open reports whether the rarer settings are unfolded: whether one of them differs from its default.
 func (f *hookForm) Open() bool {
-	rare := []string{f.Features, f.ContentType, f.Template, f.Headers, f.Schedule, f.Timeout, f.InFlight, f.Rate,
+	rare := []string{f.Features, f.ContentType, f.Template, f.Forward, f.Method,
+		f.Headers, f.Schedule, f.Timeout, f.InFlight, f.Rate,
 		f.Filter, f.Policy, f.After}
 	return f.Ordered || f.InsecureTLS || strings.Join(rare, "") != ""
 }
@@ -78,6 +83,8 @@ func (v *visit) readHookForm() *hookForm {
 		Active:      v.has("active") || !v.has("ours"),
 		ContentType: v.get("contentType"),
 		Template:    v.form.Get("template"),
+		Forward:     v.get("forward"),
+		Method:      v.get("method"),
 		Headers:     v.get("headers"),
 		Schedule:    v.get("schedule"),
 		Timeout:     v.get("timeout"),
@@ -115,6 +122,8 @@ func formOf(h *hookyard.Hook) *hookForm {
 		Active:      h.Active,
 		ContentType: h.ContentType,
 		Template:    h.Template,
+		Forward:     forwardChoice(h.Forward),
+		Method:      h.Method,
 		Ordered:     h.Ordered,
 		Filter:      h.Filter,
 		Policy:      h.Off.Policy,
@@ -155,7 +164,7 @@ func formOf(h *hookyard.Hook) *hookForm {
 // fillChoices fills the lists of the form. Its event types are those of the project's catalogue, or else of the newest
 // events.
 func (v *visit) fillChoices(f *hookForm) error {
-	f.Formats = format.Names()
+	f.Formats, f.Methods = format.Names(), hookyard.Methods()
 	f.Types = v.project.View.Project.Catalogue()
 	if len(f.Types) == 0 {
 		found, err := v.web.o.Store.RecentTypes(v.ctx(), v.key(), 500)
@@ -240,10 +249,14 @@ func (v *visit) hookPatch(f *hookForm, before *hookyard.Hook) (control.HookPatch
 		Format:      control.Value(f.format()),
 		ContentType: control.Value(f.ContentType),
 		Template:    control.Value(f.Template),
+		Method:      control.Value(f.Method),
 		Features:    control.Value(words(f.Features)),
 		Ordered:     control.Value(f.Ordered),
 		Filter:      control.Value(f.Filter),
 		InsecureTLS: control.Value(f.InsecureTLS),
+	}
+	if f.Forward != "kept" {
+		in.Forward = control.Value(forwardOf(f.Forward))
 	}
 	switch {
 	case f.NoSecret:
@@ -267,6 +280,25 @@ func (v *visit) hookPatch(f *hookForm, before *hookyard.Hook) (control.HookPatch
 		return in, err
 	}
 	return in, f.sending(&in)
+}
+
+// forwardOf returns what a choice of the form passes on.
+func forwardOf(choice string) hookyard.Forward {
+	if choice == "" {
+		return hookyard.Forward{}
+	}
+	part := new(choice == "all")
+	return hookyard.Forward{Headers: part, Path: part, Query: part, Method: part}
+}
+
+// forwardChoice is the inverse of forwardOf. It returns "kept" for what the form cannot choose.
+func forwardChoice(f hookyard.Forward) string {
+	for _, choice := range []string{"", "all", "none"} {
+		if reflect.DeepEqual(f, forwardOf(choice)) {
+			return choice
+		}
+	}
+	return "kept"
 }
 
 // sending sets what the form says of the pace of deliveries. An empty field is the default.

@@ -1,0 +1,1 @@
+alter table attempts add column method {text} not null default 'POST';

@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/hookyard/hookyard"
@@ -113,7 +112,7 @@ func (c *Client) CancelDelivery(ctx context.Context, project, id string) (Delive
 // Replays lists the bulk replays of a project, newest first. It returns at most limit; 0 means 50.
 func (c *Client) Replays(ctx context.Context, project string, limit int) ([]hookyard.Replay, error) {
 	var out Replays
-	_, err := c.call(ctx, http.MethodGet, in(project, "replays")+"?limit="+strconv.Itoa(max(limit, 0)), nil, &out)
+	_, err := c.call(ctx, http.MethodGet, in(project, "replays")+"?"+Page{Limit: limit}.query().Encode(), nil, &out)
 	return out.Replays, err
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/hookyard/hookyard"
@@ -124,8 +123,8 @@ func (c *Client) RotateSourceSecret(ctx context.Context, project, name string, r
 // Refused lists the requests that a source refused, newest first. It returns at most limit; 0 means 50.
 func (c *Client) Refused(ctx context.Context, project, name string, limit int) ([]Refusal, error) {
 	var out Refusals
-	_, err := c.call(ctx, http.MethodGet, in(project, "sources", name, "refused")+"?limit="+strconv.Itoa(max(limit, 0)),
-		nil, &out)
+	path := in(project, "sources", name, "refused") + "?" + Page{Limit: limit}.query().Encode()
+	_, err := c.call(ctx, http.MethodGet, path, nil, &out)
 	return out.Refused, err
 }
 

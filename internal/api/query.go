@@ -14,7 +14,7 @@ const defaultPage = 50
 
 func (c *call) limit() (int, error) {
 	v := c.q.Get("limit")
-	if v == "" || v == "0" {
+	if v == "" && !c.q.Has("limit") {
 		return defaultPage, nil
 	}
 	n, err := strconv.Atoi(v)

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // EncodeHeader appends h to b in the form in which headers are stored: a line "Name: value" for each value, sorted by
@@ -138,3 +140,39 @@ func IsJSONType(contentType string) bool {
 
 // IsFormType reports whether a Content-Type says that the body is an URL-encoded form.
 func IsFormType(contentType string) bool { return MediaType(contentType) == TypeForm }
+
+// EncodeAttribute encodes a CloudEvents attribute as the value of a header (HTTP binding 1.0.2, 3.1.3.2): space, quote,
+// percent and everything outside printable ASCII become %XX of their UTF-8 bytes.
+func EncodeAttribute(s string) string {
+	const hex = "0123456789ABCDEF"
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	b := make([]byte, 0, len(s))
+	for i := range len(s) {
+		c := s[i]
+		if c <= ' ' || c >= 0x7f || c == '"' || c == '%' {
+			b = append(b, '%', hex[c>>4], hex[c&15])
+			continue
+		}
+		b = append(b, c)
+	}
+	return string(b)
+}
+
+// DecodeAttribute is the inverse of EncodeAttribute. It also accepts quoted strings, as the binding requires, and
+// leaves a percent sign alone that begins no escape. It returns false if the result is not UTF-8.
+func DecodeAttribute(s string) (string, bool) {
+	if len(s) >= 2 && s[0] == '"' && s[len(s)-1] == '"' {
+		s = strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(s[1 : len(s)-1])
+	}
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]) {
+			c, _ := strconv.ParseUint(s[i+1:i+3], 16, 8) // two hex digits
+			b = append(b, byte(c))
+			i += 2
+			continue
+		}
+		b = append(b, s[i])
+	}
+	return string(b), utf8.Valid(b)
+}

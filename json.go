@@ -1,6 +1,8 @@
 package hookyard
 
 import (
+	"bytes"
+	"encoding/json"
 	"strings"
 	"unicode/utf8"
 )
@@ -191,6 +193,18 @@ func scanNumber(b []byte) int {
 		}
 	}
 	return i
+}
+
+// EncodeJSON encodes v as JSON. Unlike [json.Marshal] it does not escape <, > and &: published data arrives unchanged,
+// and some receivers compare bytes.
+func EncodeJSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
 // AppendJSONString appends s to b as a JSON string. Unlike encoding/json it does not escape <, > and &, because some

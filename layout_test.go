@@ -27,14 +27,14 @@ var imports = map[string][]string{
 	"internal/format":   {""},
 	"internal/inbound":  {""},
 	"internal/curl":     {""},
-	"internal/auth":     {"", "internal/inbound"},
+	"internal/auth":     {""},
 	"internal/oidc":     {""},
 	"internal/store":    {""},
 	"internal/ingest":   {"", "internal/inbound", "signature"},
 	"internal/dispatch": {"", "internal/egress", "internal/format", "signature"},
 	"internal/stream":   {"", "client", "internal/inbound"},
 	"internal/relay":    {"", "internal/inbound", "signature", "internal/stream"},
-	"internal/bin": {"", "client", "internal/control", "internal/curl", "internal/egress", "internal/inbound",
+	"internal/bin": {"", "client", "internal/auth", "internal/curl", "internal/egress", "internal/inbound",
 		"signature"},
 	"internal/gitpush":  {"", "client"},
 	"internal/rabbitmq": {"", "internal/egress"},
@@ -106,6 +106,40 @@ func TestImportMap(t *testing.T) {
 	for dir, n := range comments {
 		if n != 1 {
 			t.Errorf("package %q has %d package comments; want one", dir, n)
+		}
+	}
+}
+
+// maxChain is how many packages may stand one on the other, the root package and the commands not counted.
+const maxChain = 5
+
+// TestChain holds the longest way along the map's arrows: a reader who follows an import keeps that many packages in
+// mind.
+func TestChain(t *testing.T) {
+	t.Parallel()
+	longest := map[string][]string{}
+	var chain func(pkg string) []string
+	chain = func(pkg string) []string {
+		if known, ok := longest[pkg]; ok {
+			return known
+		}
+		var below []string
+		for _, p := range imports[pkg] {
+			if p != "" && p != std {
+				if c := chain(p); len(c) > len(below) {
+					below = c
+				}
+			}
+		}
+		longest[pkg] = append([]string{pkg}, below...)
+		return longest[pkg]
+	}
+	for pkg := range imports {
+		if strings.HasPrefix(pkg, "cmd/") || strings.HasPrefix(pkg, "examples/") {
+			continue
+		}
+		if c := chain(pkg); len(c) > maxChain {
+			t.Errorf("%d packages stand one on the other; at most %d: %s", len(c), maxChain, strings.Join(c, " → "))
 		}
 	}
 }

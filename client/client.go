@@ -220,7 +220,7 @@ func (c *Client) callWith(ctx context.Context, method, path string, header http.
 	var sent []byte
 	if body != nil {
 		var err error
-		if sent, err = encode(body); err != nil {
+		if sent, err = hookyard.EncodeJSON(body); err != nil {
 			return 0, err
 		}
 	}
@@ -252,17 +252,6 @@ func (c *Client) callWith(ctx context.Context, method, path string, header http.
 // notOurs is the error for a 2xx response that no hookyard server sends: another program listens at the address.
 func notOurs(method, path string, why error) error {
 	return fmt.Errorf("%s %s: the response is not hookyard's: %w; check the address of the server", method, path, why)
-}
-
-// encode encodes v as JSON. It does not escape <, > and &, so that published data arrives unchanged.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
 // send returns a 2xx response, whose body the caller must close, and an [*Error] for any other.

@@ -33,7 +33,7 @@ func (p Publication) MarshalJSON() ([]byte, error) {
 		p.Data = json.RawMessage(raw)
 	}
 	type plain Publication
-	return encode(plain(p))
+	return hookyard.EncodeJSON(plain(p))
 }
 
 // Receipt confirms that an event is stored.

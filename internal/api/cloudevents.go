@@ -81,7 +81,7 @@ func (a *API) structured(body []byte, at time.Time) (*hookyard.Event, error) {
 		if err := ce.add(name, value); err != nil {
 			return nil, err
 		}
-		header["Ce-"+textproto.CanonicalMIMEHeaderKey(name)] = []string{percentEncode(value)}
+		header["Ce-"+textproto.CanonicalMIMEHeaderKey(name)] = []string{hookyard.EncodeAttribute(value)}
 	}
 	delete(header, "Ce-Datacontenttype") // the data's content type is the event's
 	data, contentType, err := structuredData(members, ce["datacontenttype"])
@@ -130,7 +130,7 @@ func (a *API) binaryCloudEvent(h http.Header, body []byte, at time.Time) ([]*hoo
 		if !ok {
 			continue
 		}
-		value, ok := percentDecode(values[0])
+		value, ok := hookyard.DecodeAttribute(values[0])
 		if !ok || len(values) > 1 {
 			return nil, hookyard.FieldErrorf(name, "header %s must stand once, percent-encoded UTF-8",
 				hookyard.Clean(name, 100))
@@ -215,50 +215,4 @@ func (ce attributes) check() (time.Time, error) {
 		return time.Time{}, hookyard.FieldErrorf("time", "time must be RFC 3339, such as 2026-01-31T12:00:00Z")
 	}
 	return t, nil
-}
-
-// percentEncode writes an attribute as a header's value (HTTP binding 1.0.2, 3.1.3.2).
-func percentEncode(s string) string {
-	const hex = "0123456789ABCDEF"
-	b := make([]byte, 0, len(s))
-	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c >= 0x7f || c == '"' || c == '%' {
-			b = append(b, '%', hex[c>>4], hex[c&15])
-		} else {
-			b = append(b, c)
-		}
-	}
-	return string(b)
-}
-
-// percentDecode is its inverse; it takes quoted strings, too, as the binding asks.
-func percentDecode(s string) (string, bool) {
-	if len(s) >= 2 && s[0] == '"' && s[len(s)-1] == '"' {
-		s = strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(s[1 : len(s)-1])
-	}
-	b := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
-		if s[i] == '%' && i+2 < len(s) {
-			hi, lo := unhex(s[i+1]), unhex(s[i+2])
-			if hi >= 0 && lo >= 0 {
-				b = append(b, byte(hi<<4|lo))
-				i += 2
-				continue
-			}
-		}
-		b = append(b, s[i])
-	}
-	return string(b), utf8.Valid(b)
-}
-
-func unhex(c byte) int {
-	switch {
-	case c >= '0' && c <= '9':
-		return int(c - '0')
-	case c >= 'a' && c <= 'f':
-		return int(c-'a') + 10
-	case c >= 'A' && c <= 'F':
-		return int(c-'A') + 10
-	}
-	return -1
 }

@@ -76,7 +76,7 @@ func describe(err error) *client.Error {
 
 // write answers with the JSON of v.
 func write(w http.ResponseWriter, status int, v any) {
-	b, err := encode(v)
+	b, err := hookyard.EncodeJSON(v)
 	if err != nil { // only a value of ours can do that
 		status, b = http.StatusInternalServerError,
 			[]byte(`{"message":"internal error","documentation_url":"","error":"internal error","code":"internal"}`)

@@ -162,7 +162,7 @@ func FuzzHookBody(f *testing.F) {
 			}
 			return
 		}
-		b, jerr := encode(hookJSON(p, h))
+		b, jerr := hookyard.EncodeJSON(hookJSON(p, h))
 		if jerr != nil || !json.Valid(b) {
 			t.Fatalf("%q cannot be shown: %v", body, jerr)
 		}

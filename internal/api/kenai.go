@@ -83,7 +83,7 @@ func (c *call) accepts(mediaType string) bool {
 
 // replyAs answers with the JSON of v under a media type of its own.
 func (c *call) replyAs(mediaType string, v any) error {
-	b, err := encode(v)
+	b, err := hookyard.EncodeJSON(v)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
+	"github.com/hookyard/hookyard/internal/auth"
 	"github.com/hookyard/hookyard/internal/control"
 )
 
@@ -59,7 +60,7 @@ func security() map[string]*huma.SecurityScheme {
 		"basic":  {Type: "http", Scheme: "basic", Description: "User and password"},
 		"query": {Type: "apiKey", In: "query", Name: "token",
 			Description: "A token, for readers that cannot set headers"},
-		"session": {Type: "apiKey", In: "cookie", Name: "hookyard_session", Description: "A browser that signed in"},
+		"session": {Type: "apiKey", In: "cookie", Name: auth.SessionCookie, Description: "A browser that signed in"},
 	}
 }
 

@@ -4,7 +4,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hookyard/hookyard/internal/inbound"
+	"github.com/hookyard/hookyard"
 )
 
 const (
@@ -92,7 +92,7 @@ func (s *slowdown) makeRoom(now time.Time) {
 // addressKey returns what failures from an address are counted under. It is empty when there is no address: behind a
 // Unix socket all senders would be one.
 func addressKey(remote string) string {
-	network := inbound.Network(remote)
+	network := hookyard.NetworkOf(remote)
 	switch {
 	case !network.IsValid():
 		return ""

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
+	"github.com/hookyard/hookyard/internal/auth"
 	"github.com/hookyard/hookyard/internal/inbound"
 )
 
@@ -89,7 +90,7 @@ func keptHeader(r *http.Request) http.Header {
 	}
 	var foreign []string
 	for _, c := range r.Cookies() {
-		if c.Name != "hookyard_session" && c.Name != "access_token" && !strings.HasPrefix(c.Name, "bin_") {
+		if c.Name != auth.SessionCookie && c.Name != auth.TokenCookie && !strings.HasPrefix(c.Name, "bin_") {
 			foreign = append(foreign, c.Name+"="+c.Value)
 		}
 	}

@@ -9,14 +9,20 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
-	"github.com/hookyard/hookyard/internal/control"
 	"github.com/hookyard/hookyard/signature"
 )
 
+// Project is the project that a source is created in, in the hands of the caller: a *control.Project.
+type Project interface {
+	Path() string
+	// CreateSource creates a source. It fails with Conflict when there is one of that name.
+	CreateSource(ctx context.Context, s *hookyard.Source) error
+}
+
 // SourceSpec says which source to create from a bin.
 type SourceSpec struct {
-	Bin     string           // name
-	Project *control.Project // in the hands of the caller
+	Bin     string // name
+	Project Project
 	Source  client.BinSourceRequest
 }
 
@@ -28,24 +34,18 @@ func (b *Bins) Source(ctx context.Context, c Caller, spec SourceSpec) (client.Bi
 	if err != nil {
 		return client.BinSource{}, err
 	}
-	project := p.View.Project.Path()
-	if p.View.Sources[in.Name] != nil {
-		return client.BinSource{}, hookyard.Errorf(hookyard.Conflict, "project %s has a source %s already", project,
-			in.Name)
-	}
 	if in.Type == "" {
 		in.Type = detect(kept)
 	}
-	patch := control.SourcePatch{Type: control.Value(in.Type), Description: control.Value("made from " + spec.Bin)}
+	s := &hookyard.Source{Name: in.Name, Type: in.Type, Description: "made from " + spec.Bin}
 	if in.Secret != "" {
-		patch.Secret = control.Value(in.Secret)
+		s.Secrets = []hookyard.Secret{{Value: in.Secret}}
 	}
-	s, _, err := p.PutSource(ctx, in.Name, patch)
-	if err != nil {
+	if err := p.CreateSource(ctx, s); err != nil {
 		return client.BinSource{}, err
 	}
-	out := client.BinSource{Project: project, Name: s.Name, Type: s.Type,
-		URL: b.o.BaseURL + "/in/" + project + "/" + s.Name}
+	out := client.BinSource{Project: p.Path(), Name: s.Name, Type: s.Type,
+		URL: b.o.BaseURL + "/in/" + p.Path() + "/" + s.Name}
 	if kept == nil {
 		return out, nil
 	}

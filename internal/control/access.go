@@ -185,6 +185,9 @@ func (c *Control) createOnFirstUse(ctx context.Context, p *hookyard.Project) (*h
 	return c.store.View(ctx, p.Owner, p.Name)
 }
 
+// Path is the project's owner/name.
+func (p *Project) Path() string { return p.View.Project.Path() }
+
 // Key is the project's key in the store.
 func (p *Project) Key() int64 { return p.View.Project.Key }
 

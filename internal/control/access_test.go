@@ -126,6 +126,9 @@ func operations(ctx context.Context) map[hookyard.Role]map[string]func(p *contro
 			"Duplicate":      func(p *control.Project) error { _, err := p.Duplicate(ctx, "alice", "p"); return err },
 			"EnableHook":     func(p *control.Project) error { _, err := p.EnableHook(ctx, "x"); return err },
 			"PutListener":    func(p *control.Project) error { _, err := p.PutListener(ctx, "x", ""); return err },
+			"CreateSource": func(p *control.Project) error {
+				return p.CreateSource(ctx, &hookyard.Source{Name: "x"})
+			},
 			"PutSource": func(p *control.Project) error {
 				_, _, err := p.PutSource(ctx, "x", control.SourcePatch{})
 				return err
@@ -180,7 +183,8 @@ func TestOperationsCheckTheRole(t *testing.T) {
 	t.Parallel()
 	b := setup(t, storetest.Open(t, storetest.SQLite(t)))
 	all := operations(t.Context())
-	free := []string{"CheckHook", "CheckSource", "Key", "Reload"} // they change and show nothing of the project's
+	// These change and show nothing of the project's.
+	free := []string{"CheckHook", "CheckSource", "Key", "Path", "Reload"}
 	known := slices.Concat(free, slices.Collect(maps.Keys(all[hookyard.RoleRead])),
 		slices.Collect(maps.Keys(all[hookyard.RoleWrite])), slices.Collect(maps.Keys(all[hookyard.RoleAdmin])))
 	for m := range reflect.TypeFor[*control.Project]().Methods() {

@@ -7,9 +7,7 @@
 package control
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"log/slog"
 	"time"
 
@@ -95,14 +93,3 @@ func Storable(t time.Time) bool { return t.Year() >= 1 && t.Year() <= 9999 }
 
 // MaxPage is the most entries that one page of a list may have.
 const MaxPage = 500
-
-// encode writes JSON and leaves <, > and & alone.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
-}

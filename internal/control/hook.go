@@ -218,7 +218,7 @@ func (p *Project) TestHook(ctx context.Context, id string) (hookyard.Delivery, e
 	if err != nil {
 		return hookyard.Delivery{}, err
 	}
-	data, err := encode(map[string]string{"message": "This is a test from hookyard",
+	data, err := hookyard.EncodeJSON(map[string]string{"message": "This is a test from hookyard",
 		"project": p.View.Project.Path(), "hook": h.ID, "by": p.Caller.User.Name})
 	if err != nil {
 		return hookyard.Delivery{}, err

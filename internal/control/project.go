@@ -266,7 +266,7 @@ func (p *Project) notifyDeleted(ctx context.Context) error {
 	if types := p.View.Project.Catalogue(); len(types) > 0 && !slices.Contains(types, projectDeleted) {
 		return nil
 	}
-	data, err := encode(struct {
+	data, err := hookyard.EncodeJSON(struct {
 		ProjectID string `json:"projectId"`
 		UserID    string `json:"userId"`
 	}{p.View.Project.ID(), p.Caller.User.Name})

@@ -81,6 +81,23 @@ func (p *Project) PutSource(ctx context.Context, name string, in SourcePatch) (s
 	return s, created, err
 }
 
+// CreateSource creates a source from its name, type, secrets and description, and fills the rest of s. It fails with
+// Conflict when there is a source of that name.
+func (p *Project) CreateSource(ctx context.Context, s *hookyard.Source) error {
+	if p.View.Sources[s.Name] != nil {
+		return hookyard.Errorf(hookyard.Conflict, "project %s has a source %s already", p.Path(), s.Name)
+	}
+	in := SourcePatch{Type: Value(s.Type), Description: Value(s.Description)}
+	if len(s.Secrets) > 0 {
+		in.Secret = Value(s.Secrets[0].Value)
+	}
+	created, _, err := p.PutSource(ctx, s.Name, in)
+	if err == nil {
+		*s = *created
+	}
+	return err
+}
+
 // UpdateSource changes a source. It fails with Conflict when the source is not at the patch's revision any more.
 func (p *Project) UpdateSource(ctx context.Context, name string, in SourcePatch) (*hookyard.Source, error) {
 	return p.updateSource(ctx, name, func(ctx context.Context, s *hookyard.Source) error {

@@ -67,7 +67,7 @@ func shapeCloudEventsBinary(in Input) (Shaped, error) {
 	c := newCloudEvent(in)
 	h := make(http.Header, len(c.attributes))
 	for name, value := range c.attributes {
-		h.Set("ce-"+name, percentEncode(value))
+		h.Set("ce-"+name, hookyard.EncodeAttribute(value))
 	}
 	t := hookyard.HeaderText(c.dataType)
 	if t == "" {
@@ -125,7 +125,7 @@ func (c *cloudEvent) unpack(e *hookyard.Event) map[string]string {
 		if !ok || len(values) == 0 {
 			continue
 		}
-		if v, ok := percentDecode(values[0]); ok {
+		if v, ok := hookyard.DecodeAttribute(values[0]); ok {
 			keepAttribute(received, attribute, v)
 		}
 	}
@@ -216,33 +216,4 @@ func isURIReference(s string) bool {
 func isTextType(contentType string) bool {
 	t := hookyard.MediaType(contentType)
 	return strings.HasPrefix(t, "text/") || t == "application/xml" || strings.HasSuffix(t, "+xml") || t == typeForm
-}
-
-// percentEncode encodes an attribute as the value of a header (HTTP binding 1.0.2, 3.1.3.2): space, double quote,
-// percent and everything outside printable ASCII become %XX of their UTF-8 bytes.
-func percentEncode(s string) string {
-	const hex = "0123456789ABCDEF"
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	b := make([]byte, 0, len(s))
-	for i := range len(s) {
-		c := s[i]
-		if c <= ' ' || c >= 0x7f || c == '"' || c == '%' {
-			b = append(b, '%', hex[c>>4], hex[c&15])
-			continue
-		}
-		b = append(b, c)
-	}
-	return string(b)
-}
-
-// percentDecode is the inverse of percentEncode. It also accepts quoted strings, as the binding requires. It returns
-// false if the result is not UTF-8.
-func percentDecode(s string) (string, bool) {
-	if len(s) >= 2 && s[0] == '"' && s[len(s)-1] == '"' {
-		s = strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(s[1 : len(s)-1])
-	}
-	if v, err := url.PathUnescape(s); err == nil {
-		s = v
-	}
-	return s, utf8.ValidString(s)
 }

@@ -80,14 +80,3 @@ func happened(e *hookyard.Event) time.Time {
 	}
 	return t
 }
-
-// marshal encodes v as JSON. It does not escape <, > and &, because some receivers compare bytes.
-func marshal(v any) ([]byte, error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(buf.Bytes(), []byte{'\n'}), nil
-}

@@ -60,7 +60,7 @@ func shapeNetBeans(in Input) (Shaped, error) {
 	if n.Feature != "" {
 		n.FeatureHref = n.ProjectHref + "/features/" + url.PathEscape(n.Feature)
 	}
-	b, err := marshal(n)
+	b, err := hookyard.EncodeJSON(n)
 	if err != nil {
 		return Shaped{}, hookyard.Errorf(hookyard.Invalid, "event %s cannot be sent in format netbeans: %v", e.ID, err)
 	}
@@ -89,7 +89,7 @@ func (n *notification) describePush(p *push) {
 	for _, c := range p.commits {
 		revisions = append(revisions, newRevision(c))
 	}
-	n.Data, _ = marshal(revisions) // only strings: cannot fail
+	n.Data, _ = hookyard.EncodeJSON(revisions) // only strings: cannot fail
 }
 
 func newRevision(c commit) revision {

@@ -1,6 +1,10 @@
 package format
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/hookyard/hookyard"
+)
 
 // slackMessage is the body of Slack's incoming webhooks. Mattermost and Rocket.Chat accept it too.
 type slackMessage struct {
@@ -39,6 +43,6 @@ func shapeSlack(in Input) (Shaped, error) {
 
 // chat returns the result of a chat format.
 func chat(message any, n note) (Shaped, error) {
-	b, err := marshal(message)
+	b, err := hookyard.EncodeJSON(message)
 	return Shaped{Body: b, ContentType: typeJSON, Resource: n.resource}, err
 }

@@ -84,7 +84,7 @@ func (w *budget) json(v any) (string, error) {
 	if _, ok := v.(*templateData); ok {
 		return "", hookyard.FieldErrorf("template", "json: give one of the fields, for example json .Body")
 	}
-	b, err := marshal(v)
+	b, err := hookyard.EncodeJSON(v)
 	if err != nil {
 		return "", hookyard.FieldErrorf("template", "json: %v", err)
 	}

@@ -60,7 +60,7 @@ func shapeYobi(in Input) (Shaped, error) {
 			Text string `json:"text"`
 		}{n.headline(slackMarkup())}
 	}
-	b, err := marshal(body)
+	b, err := hookyard.EncodeJSON(body)
 	if err != nil {
 		return Shaped{}, hookyard.Errorf(hookyard.Invalid, "event %s cannot be sent in format yobi: %v", in.Event.ID,
 			err)

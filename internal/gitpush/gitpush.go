@@ -9,7 +9,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -92,7 +91,7 @@ func read(ctx context.Context, e Env, settings Settings) (*entry, error) {
 	if p == nil {
 		return nil, err
 	}
-	data, failed := marshal(p)
+	data, failed := hookyard.EncodeJSON(p)
 	return &entry{ID: hookyard.NewID("push"), Time: now, Project: settings.Project, Push: data, Model: p.ModelEvents()},
 		errors.Join(err, failed)
 }
@@ -136,13 +135,4 @@ func plain(err error) error {
 		return fmt.Errorf("it did not respond within %s", sendTime)
 	}
 	return err
-}
-
-// marshal encodes v as JSON. It does not escape <, > and &, because some receivers compare bytes.
-func marshal(v any) (json.RawMessage, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(v)
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }

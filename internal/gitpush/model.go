@@ -1,6 +1,10 @@
 package gitpush
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/hookyard/hookyard"
+)
 
 // ModelEvent is one of WebGME's events with its data.
 type ModelEvent struct {
@@ -37,7 +41,7 @@ func (p *Push) ModelEvents() []ModelEvent {
 	user := p.Pusher.Name
 	var out []ModelEvent
 	add := func(kind string, data any) {
-		b, _ := marshal(data) // only strings: cannot fail
+		b, _ := hookyard.EncodeJSON(data) // only strings: cannot fail
 		out = append(out, ModelEvent{kind, b})
 	}
 	for i := range p.Commits {

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/hookyard/hookyard"
 )
 
 // spoolName is the directory in a repository for pushes that have not been sent.
@@ -54,7 +56,7 @@ func isShared(config map[string]string) bool {
 
 // add stores an entry. When it returns nil, the entry survives a crash.
 func (s spool) add(e *entry) error {
-	b, err := marshal(e)
+	b, err := hookyard.EncodeJSON(e)
 	if err != nil {
 		return err
 	}

@@ -360,7 +360,7 @@ func TestRoom(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b, err := marshal(p)
+		b, err := hookyard.EncodeJSON(p)
 		if err != nil {
 			t.Fatal(err)
 		}

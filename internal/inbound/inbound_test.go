@@ -27,7 +27,7 @@ func TestAddress(t *testing.T) {
 		if got := inbound.Address(&http.Request{RemoteAddr: remote}); got != want[0] {
 			t.Errorf("Address of %q = %q, want %q", remote, got, want[0])
 		}
-		if got := inbound.Network(remote).String(); got != want[1] {
+		if got := hookyard.NetworkOf(remote).String(); got != want[1] {
 			t.Errorf("Network(%q) = %s, want %s", remote, got, want[1])
 		}
 	}

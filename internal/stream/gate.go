@@ -6,7 +6,6 @@ import (
 	"sync"
 
 	"github.com/hookyard/hookyard"
-	"github.com/hookyard/hookyard/internal/inbound"
 )
 
 // Gate bounds how many requests are held open at a time, in all and for each address; /64 networks count as one address
@@ -39,7 +38,7 @@ func NewGate(perAddress, total int) *Gate {
 // Enter lets a request in, to be held open until leave is called, once. It fails with TooMany or Unavailable, and has
 // then set Retry-After.
 func (g *Gate) Enter(w http.ResponseWriter, r *http.Request) (leave func(), err error) {
-	network := inbound.Network(r.RemoteAddr)
+	network := hookyard.NetworkOf(r.RemoteAddr)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.open >= g.total {

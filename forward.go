@@ -173,3 +173,22 @@ func passedHeader(h http.Header) http.Header {
 	}
 	return out
 }
+
+// Path returns what followed the source in the path of the received request, such as /status/7, or "".
+func (e *Event) Path() string {
+	path, _, _ := strings.Cut(e.Target, "?")
+	return path
+}
+
+// Query returns the first value of each parameter of the received request. Credentials are ***.
+func (e *Event) Query() map[string]string {
+	_, query, _ := strings.Cut(e.Target, "?")
+	out := map[string]string{}
+	for param := range strings.SplitSeq(query, "&") {
+		name, value := parameter(param)
+		if _, ok := out[name]; !ok && param != "" {
+			out[name] = value
+		}
+	}
+	return out
+}

@@ -23,6 +23,9 @@ var environment = sync.OnceValues(func() (*cel.Env, error) {
 		cel.Variable("source", cel.StringType),
 		cel.Variable("id", cel.StringType),
 		cel.Variable("time", cel.TimestampType),
+		cel.Variable("method", cel.StringType),
+		cel.Variable("path", cel.StringType),
+		cel.Variable("query", cel.MapType(cel.StringType, cel.StringType)),
 		cel.Variable("headers", cel.MapType(cel.StringType, cel.StringType)),
 		cel.Variable("body", cel.DynType),
 		cel.CrossTypeNumericComparisons(true),
@@ -126,6 +129,7 @@ func evalCEL(program cel.Program, e *hookyard.Event) (bool, error) {
 type variables struct {
 	event   *hookyard.Event
 	headers map[string]string
+	query   map[string]string
 	body    any
 	decoded bool
 	notJSON error // why body is null
@@ -143,6 +147,15 @@ func (v *variables) ResolveName(name string) (any, bool) {
 		return v.event.ID, true
 	case "time":
 		return v.event.Time, true
+	case "method":
+		return v.event.Method, true
+	case "path":
+		return v.event.Path(), true
+	case "query":
+		if v.query == nil {
+			v.query = v.event.Query()
+		}
+		return v.query, true
 	case "headers":
 		if v.headers == nil {
 			v.headers = firstValues(v.event.Header)

@@ -14,6 +14,9 @@
 // {"type","timestamp","data"}, so paths into its data begin with "data.". If a key is repeated, the first counts. Keys
 // with unusual characters require CEL.
 //
+// Where the body has no member of that name, "method", "path" and "query.NAME" are those of the request that was
+// received; path is what followed the source in the URL.
+//
 // The right side is
 //
 //   - a bare word: equals a JSON string; with *, a glob that matches a string, number or boolean
@@ -31,13 +34,15 @@
 //
 //	type.startsWith("order.") && body.data.total > 100
 //	has(body.data.coupon) && body.data.items.exists(i, i.sku == "A-1")
+//	method == "GET" && query["hub.mode"] == "subscribe"
 //	headers["x-github-event"] == "push" && body.ref.matches("^refs/heads/(main|release-.*)$")
 //
-// Its variables are type, source and id (strings), time (timestamp), headers (a map of lower-case names to first
-// values) and body (the decoded body, or null if it is not JSON). A missing member is an error, and an error means no:
-// test with has(body.x), or with "x-name" in headers. JSON numbers are doubles: body.n == 5 works, integers beyond 2^53
-// lose digits (not so in pairs), and arithmetic needs 2.0 or int(body.n). To bound the work of a filter, there is no
-// map(), lists and maps may only contain literals, and the pattern of matches() must be a literal.
+// Its variables are type, source, id, method and path (strings), time (timestamp), headers (a map of lower-case names
+// to first values), query (a map of names to first values) and body (the decoded body, or null if it is not JSON). A
+// missing member is an error, and an error means no: test with has(body.x), or with "x-name" in headers. JSON numbers
+// are doubles: body.n == 5 works, integers beyond 2^53 lose digits (not so in pairs), and arithmetic needs 2.0 or
+// int(body.n). To bound the work of a filter, there is no map(), lists and maps may only contain literals, and the
+// pattern of matches() must be a literal.
 //
 // A text with a single = is always pairs, because CEL has no such operator. A text with only != is CEL if it is valid
 // CEL, and pairs otherwise.

@@ -32,10 +32,12 @@ const (
 type pair struct {
 	header string // canonical name
 	path   string // escaped for gjson
-	not    bool
-	kind   kind
-	text   string // the right side without quotes
-	num    float64
+	// method, path or query.NAME: the part of the request that the pair means in a body without such a member, or ""
+	request string
+	not     bool
+	kind    kind
+	text    string // the right side without quotes
+	num     float64
 }
 
 // setPath sets the left side. The path has no empty parts.
@@ -46,6 +48,9 @@ func (p *pair) setPath(path string) {
 	if name, ok := strings.CutPrefix(path, "header."); ok {
 		p.header = http.CanonicalHeaderKey(name)
 		return
+	}
+	if path == "method" || path == "path" || strings.HasPrefix(path, "query.") {
+		p.request = path
 	}
 	parts := strings.Split(path, ".")
 	for i := range parts {
@@ -75,12 +80,34 @@ func (p *pair) equal(e *hookyard.Event) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		return p.equalJSON(find(body, p.path))
+		v := find(body, p.path)
+		if p.request != "" && !v.Exists() {
+			return p.equalRequest(e)
+		}
+		return p.equalJSON(v)
 	}
 	if p.kind == isNull {
 		return e.Type == "", nil
 	}
 	return p.equalText(e.Type)
+}
+
+// equalRequest compares with a part of the received request, which is missing if the event came by none.
+func (p *pair) equalRequest(e *hookyard.Event) (bool, error) {
+	var value string
+	found := e.Method != ""
+	switch p.request {
+	case "method":
+		value = e.Method
+	case "path":
+		value = e.Path()
+	default:
+		value, found = e.Query()[strings.TrimPrefix(p.request, "query.")]
+	}
+	if !found || p.kind == isNull {
+		return !found && p.kind == isNull, nil
+	}
+	return p.equalText(value)
 }
 
 // equalText compares with a type or a header, which are always text.

@@ -28,6 +28,9 @@ type templateData struct {
 	Source  string
 	Hook    string // id of the hook
 	Header  map[string]string
+	Method  string            // of the received request, or ""
+	Path    string            // after the source in its URL, or ""
+	Query   map[string]string // the first value of each parameter
 
 	event   *hookyard.Event
 	decoded bool
@@ -94,7 +97,8 @@ func newTemplateData(in Input) *templateData {
 	d := &templateData{
 		Type: e.Type, ID: e.ID, Time: happened(e).UTC().Format(time.RFC3339Nano),
 		Project: in.Project.Path(), Owner: in.Project.Owner, Name: in.Project.Name,
-		Source: e.Source, Hook: in.Hook.ID, Header: make(map[string]string, len(e.Header)), event: e,
+		Source: e.Source, Hook: in.Hook.ID, Method: e.Method,
+		Path: e.Path(), Query: e.Query(), Header: make(map[string]string, len(e.Header)), event: e,
 	}
 	for name, values := range e.Header {
 		if len(values) > 0 && !hookyard.IsSensitive(name) {
@@ -165,7 +169,8 @@ func templateMessage(err error) string {
 	}
 	text := strings.TrimPrefix(err.Error(), "template: ")
 	if place, ok := strings.CutSuffix(text, noSuchField); ok {
-		text = place + "; there are .Type, .ID, .Time, .Project, .Owner, .Name, .Source, .Hook, .Header and .Body"
+		text = place + "; there are .Type, .ID, .Time, .Project, .Owner, .Name, .Source, .Hook, .Method, .Path, " +
+			".Query, .Header and .Body"
 	}
 	return strings.ToValidUTF8(text, "\uFFFD")
 }

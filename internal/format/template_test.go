@@ -135,3 +135,14 @@ func TestTemplateRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestTemplateRequest checks that a template sees the request that was received.
+func TestTemplateRequest(t *testing.T) {
+	t.Parallel()
+	e := &hookyard.Event{ID: "evt_1", Type: "in", Method: "GET", Target: "/status/7?Sid=SM1&b=2"}
+	got, err := Shape(Template, Input{Event: e, Project: &hookyard.Project{}, Hook: &hookyard.Hook{
+		Template: `{{.Method}} {{.Path}} {{.Query.Sid}} {{len .Query}}`}})
+	if want := "GET /status/7 SM1 2"; err != nil || string(got.Body) != want {
+		t.Errorf("%q, %v; want %q", got.Body, err, want)
+	}
+}

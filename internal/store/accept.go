@@ -82,6 +82,7 @@ func (t *sharedTx) applyAccepts(ctx context.Context) error {
 		if err := t.insertDeliveries(ctx, fresh); err != nil {
 			return err
 		}
+		t.countAccepts(fresh)
 	}
 	for _, o := range repeats {
 		if err := t.recall(ctx, o); err != nil {

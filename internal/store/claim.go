@@ -283,8 +283,12 @@ func (db *DB) NextDue(ctx context.Context, hookKey int64) (due time.Time, ok boo
 // deleted. It returns how many it ended; fewer than limit means that none is left.
 func (db *DB) EndPending(ctx context.Context, hookKey int64, state hookyard.State, reason string, limit int) (int,
 	error) {
+	h, err := db.HookByKey(ctx, hookKey)
+	if err != nil {
+		return 0, err
+	}
 	var n int64
-	err := db.txPlain(ctx, func(c conn) error {
+	err = db.txPlain(ctx, func(c conn) error {
 		res, err := c.ExecContext(ctx, `update deliveries set state = $1, reason = $2, due = 0, updated = $3
 			where hook_key = $4 and node + 0 = 0 and state || '' = 'pending' and event_seq in (
 				select event_seq from deliveries where node = 0 and hook_key = $4 and state = 'pending' limit $5)`,
@@ -292,8 +296,12 @@ func (db *DB) EndPending(ctx context.Context, hookKey int64, state hookyard.Stat
 		if err != nil {
 			return err
 		}
-		n, err = res.RowsAffected()
-		return err
+		if n, err = res.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		var counted tally
+		counted.of(h.ProjectKey, hookKey).End(state, n)
+		return db.storeTally(ctx, c, &counted)
 	})
 	return int(n), err
 }

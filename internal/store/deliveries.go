@@ -329,23 +329,27 @@ func (db *DB) Reopen(ctx context.Context, eventSeq, hookKey int64) error {
 	}
 	now := time.Now().UnixMicro()
 	return db.txPlain(ctx, func(c conn) error {
-		res, err := c.ExecContext(ctx, `update deliveries set state = 'pending', reason = '', due = $1, place = $4,
-			node = 0, tries = 0, updated = $1
-			where event_seq = $2 and hook_key = $3 and (state <> 'pending' or node = 0)`,
-			now, eventSeq, hookKey, placeOf(h, eventSeq))
+		var state string
+		var held int64
+		err := c.QueryRowContext(ctx, "select state, node from deliveries where event_seq = $1 and hook_key = $2"+
+			db.dialect.forUpdate, eventSeq, hookKey).Scan(&state, &held)
 		if err != nil {
 			return err
 		}
-		if n, err := res.RowsAffected(); err != nil || n > 0 {
+		pending := state == string(hookyard.Pending)
+		if pending && held != 0 {
+			return hookyard.Errorf(hookyard.Conflict,
+				"an attempt of this delivery is under way or about to be; look again in a moment")
+		}
+		_, err = c.ExecContext(ctx, `update deliveries set state = 'pending', reason = '', due = $1, place = $4,
+			node = 0, tries = 0, updated = $1 where event_seq = $2 and hook_key = $3`,
+			now, eventSeq, hookKey, placeOf(h, eventSeq))
+		if err != nil || pending {
 			return err
 		}
-		var held int64
-		if err := c.QueryRowContext(ctx, "select node from deliveries where event_seq = $1 and hook_key = $2", eventSeq,
-			hookKey).Scan(&held); err != nil {
-			return err
-		}
-		return hookyard.Errorf(hookyard.Conflict,
-			"an attempt of this delivery is under way or about to be; look again in a moment")
+		var counted tally
+		counted.of(h.ProjectKey, hookKey).Open(1)
+		return db.storeTally(ctx, c, &counted)
 	})
 }
 
@@ -384,7 +388,12 @@ func (db *DB) createDelivery(ctx context.Context, c conn, eventSeq int64, h *hoo
 		return false, err
 	}
 	n, err := res.RowsAffected()
-	return n > 0, err
+	if err != nil || n == 0 {
+		return false, err
+	}
+	var counted tally
+	counted.of(h.ProjectKey, h.Key).Open(1)
+	return true, db.storeTally(ctx, c, &counted)
 }
 
 // placeOf is the place of a delivery in its hook's queue, as the column has it.
@@ -399,16 +408,19 @@ func placeOf(h *hookyard.Hook, eventSeq int64) int64 {
 // not called back; its record is kept.
 func (db *DB) Cancel(ctx context.Context, eventSeq, hookKey int64, reason string) error {
 	return db.txPlain(ctx, func(c conn) error {
-		res, err := c.ExecContext(ctx, `update deliveries set state = 'canceled', reason = $1, due = 0, node = 0,
-			updated = $2 where event_seq = $3 and hook_key = $4 and state = 'pending'`,
-			reason, time.Now().UnixMicro(), eventSeq, hookKey)
+		var project int64
+		err := c.QueryRowContext(ctx, `update deliveries set state = 'canceled', reason = $1, due = 0, node = 0,
+			updated = $2 where event_seq = $3 and hook_key = $4 and state = 'pending' returning project_key`,
+			reason, time.Now().UnixMicro(), eventSeq, hookKey).Scan(&project)
+		if err == sql.ErrNoRows {
+			return hookyard.Errorf(hookyard.Conflict, "the delivery has ended already")
+		}
 		if err != nil {
 			return err
 		}
-		if n, err := res.RowsAffected(); err != nil || n > 0 {
-			return err
-		}
-		return hookyard.Errorf(hookyard.Conflict, "the delivery has ended already")
+		var counted tally
+		counted.of(project, hookKey).End(hookyard.Canceled, 1)
+		return db.storeTally(ctx, c, &counted)
 	})
 }
 

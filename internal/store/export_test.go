@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hookyard/hookyard"
 )
@@ -49,3 +50,19 @@ func StoredProject(p *hookyard.Project) (settings, secrets any) {
 
 // Pool returns connections that read the database.
 func (db *DB) Pool() *sql.DB { return db.read }
+
+// FoldCounts folds what is not folded yet.
+func (db *DB) FoldCounts(t *testing.T) {
+	t.Helper()
+	if err := db.foldCounts(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// ExpireCounts deletes the figures that are past their time.
+func (db *DB) ExpireCounts(t *testing.T, now time.Time) {
+	t.Helper()
+	if err := db.expireCounts(t.Context(), now); err != nil {
+		t.Error(err)
+	}
+}

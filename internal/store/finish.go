@@ -30,9 +30,10 @@ func (db *DB) FinishThen(ctx context.Context, r *hookyard.Result, then func(erro
 }
 
 type finishOp struct {
-	result *hookyard.Result
-	lost   bool
-	then   func(error)
+	result   *hookyard.Result
+	lost     bool
+	repeated bool // the attempt was stored before, by a commit that was not answered
+	then     func(error)
 }
 
 func (o *finishOp) end(err error) {
@@ -71,6 +72,7 @@ func (t *sharedTx) applyFinishes(ctx context.Context) error {
 	if err := t.insertAttempts(ctx, ops); err != nil {
 		return err
 	}
+	t.countFinishes(ops)
 	newest := make(map[int64]*finishOp) // of several results for one hook, the last has its health
 	for _, o := range ops {
 		if o.result.Health != nil {
@@ -167,17 +169,41 @@ func (t *sharedTx) updateTogether(ctx context.Context, ops []*finishOp, v []any)
 func (t *sharedTx) insertAttempts(ctx context.Context, ops []*finishOp) error {
 	v := t.stmts.values[:0]
 	for _, o := range ops {
-		a := o.result.Attempt
-		if a == nil {
-			continue
+		if a := o.result.Attempt; a != nil && !o.lost {
+			v = t.db.appendAttempt(v, a)
 		}
-		v = t.db.appendAttempt(v, a)
 	}
 	t.stmts.values = v
-	if len(v) == 0 {
-		return nil
+	if len(v) > 0 {
+		if err := t.insert(ctx, attemptsTable, v, true); err != nil {
+			return err
+		}
 	}
-	return t.insert(ctx, attemptsTable, v, true)
+	for _, o := range ops {
+		o.repeated = false
+		if o.result.Attempt == nil || !o.lost {
+			continue
+		}
+		t.stmts.values = t.db.appendAttempt(t.stmts.values[:0], o.result.Attempt)
+		t.stmts.ignored = 0
+		err := t.insert(ctx, attemptsTable, t.stmts.values, true)
+		if err == nil && t.stmts.ignored > 0 {
+			o.repeated, err = t.isStored(ctx, o.result.Attempt)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isStored reports whether the stored attempt of that number is this one, and not another node's.
+func (t *sharedTx) isStored(ctx context.Context, a *hookyard.Attempt) (bool, error) {
+	var n int
+	err := t.stmts.conn.QueryRowContext(ctx, `select count(*) from attempts where event_seq = $1 and hook_key = $2
+		and n = $3 and started = $4 and duration = $5`, a.EventSeq, a.HookKey, int64(a.N), micros(a.StartedAt),
+		a.Duration.Microseconds()).Scan(&n)
+	return n > 0, err
 }
 
 // appendAttempt adds an attempt's row, in the order of attemptsTable.

@@ -113,6 +113,24 @@ func (db *DB) RecordForwarded(ctx context.Context, projectKey int64, a *hookyard
 			a.HookKey, projectKey).Scan(&seq); err != nil {
 			return err
 		}
+		var counted tally
+		figures := counted.of(projectKey, a.HookKey)
+		var before string
+		err = c.QueryRowContext(ctx, "select state from deliveries where event_seq = $1 and hook_key = $2"+
+			db.dialect.forUpdate, a.EventSeq, a.HookKey).Scan(&before)
+		if err != nil && err != sql.ErrNoRows {
+			return err
+		}
+		if before != string(hookyard.Pending) {
+			figures.Open(1)
+		}
+		if state != hookyard.Pending {
+			figures.End(state, 1)
+		}
+		figures.Attempt(a)
+		if err := db.storeTally(ctx, c, &counted); err != nil {
+			return err
+		}
 		err = c.QueryRowContext(ctx, `insert into deliveries (event_seq, hook_key, project_key, state, reason, due,
 				node, attempts, tries, updated)
 			values ($1, $2, $3, $4, $5, 0, 0, 1, 1, $6)

@@ -26,7 +26,8 @@ type step struct {
 
 // steps returns the numbered files of the schema folder and the steps in Go, by version.
 func steps() ([]step, error) {
-	all := []step{{version: 6, change: (*DB).sealRows}, {version: 7, outside: (*DB).compact}}
+	all := []step{{version: 6, change: (*DB).sealRows}, {version: 7, outside: (*DB).compact},
+		{version: 10, change: (*DB).startCounts}}
 	names, err := fs.Glob(schemaFiles, "schema/*.sql")
 	if err != nil {
 		return nil, err

@@ -59,6 +59,8 @@ func (db *DB) Run(ctx context.Context) error {
 	defer beat.Stop()
 	look := time.NewTicker(time.Second)
 	defer look.Stop()
+	expire := time.NewTicker(time.Hour)
+	defer expire.Stop()
 	for {
 		var err error
 		select {
@@ -66,9 +68,12 @@ func (db *DB) Run(ctx context.Context) error {
 			return nil
 		case <-beat.C:
 			err = db.beat(ctx)
+		case <-expire.C:
+			err = db.expireCounts(ctx, time.Now())
 		case <-look.C:
+			err = db.foldCounts(ctx)
 			if db.dialect.checkpoints {
-				err = db.checkpoint(ctx)
+				err = errors.Join(err, db.checkpoint(ctx))
 			}
 			if !db.dialect.oneProcess {
 				err = errors.Join(err, db.watchConfig(ctx))

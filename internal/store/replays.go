@@ -238,15 +238,14 @@ func (o *opening) open(ctx context.Context, c conn, e *hookyard.Event) (int, err
 	if err != nil {
 		return 0, err
 	}
-	defer func() { _ = rows.Close() }()
-	n := 0
-	for rows.Next() {
-		var key int64
-		if err := rows.Scan(&key); err != nil {
-			return 0, err
-		}
+	keys, err := collect(rows, func(row scanner) (key int64, err error) {
+		err = row.Scan(&key)
+		return key, err
+	})
+	var counted tally
+	for _, key := range keys {
 		o.opened[key] = true
-		n++
+		counted.of(o.r.ProjectKey, key).Open(1)
 	}
-	return n, rows.Err()
+	return len(keys), errors.Join(err, o.db.storeTally(ctx, c, &counted))
 }

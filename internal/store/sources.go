@@ -140,6 +140,11 @@ func (db *DB) Refuse(ctx context.Context, r *hookyard.Refusal) error {
 		if err != nil {
 			return err
 		}
+		var counted tally
+		counted.of(r.ProjectKey, 0)[hookyard.CountRefused]++
+		if err := db.storeTally(ctx, c, &counted); err != nil {
+			return err
+		}
 		_, err = c.ExecContext(ctx, `delete from refused where project_key = $1 and source = $2 and key <= (
 			select key from refused where project_key = $1 and source = $2 order by key desc limit 1 offset $3)`,
 			r.ProjectKey, r.Source, refusedKept)

@@ -9,6 +9,144 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
+// CountsSince returns when figures began to be counted: when the database was created, or upgraded from a version
+// without them.
+func (db *DB) CountsSince(ctx context.Context) (time.Time, error) {
+	var us int64
+	err := db.read.QueryRowContext(ctx, "select value from counters where name = 'count_since'").Scan(&us)
+	return fromMicros(us), err
+}
+
+// Totals returns the figures of all time of some projects and their hooks, deleted hooks among them; without keys, of
+// all projects. CountWaiting is the number of deliveries that are pending now. The figures are exact: they are those of
+// the transactions that have committed, read in one snapshot. A key without figures is missing.
+func (db *DB) Totals(ctx context.Context, projects ...int64) (map[CountKey]*hookyard.Counts, error) {
+	where, args := "step = 0", []any(nil)
+	wanted := map[int64]bool{}
+	for _, key := range projects {
+		args = append(args, key)
+		wanted[key] = true
+	}
+	if len(args) > 0 {
+		where += " and project_key in (" + placeholders(len(args)) + ")"
+	}
+	out := map[CountKey]*hookyard.Counts{}
+	err := db.eachCount(ctx, where, args, func(key CountKey, _ int64, c *hookyard.Counts) {
+		if len(projects) > 0 && !wanted[key.Project] {
+			return
+		}
+		if out[key] == nil {
+			out[key] = &hookyard.Counts{}
+		}
+		out[key].Add(c)
+	})
+	return out, err
+}
+
+// Series asks for the figures of equal periods, one after the other.
+type Series struct {
+	Keys  []CountKey
+	Start time.Time     // of the first period; in UTC a multiple of the step, or of a day if the step is longer
+	Step  time.Duration // a multiple of a minute; of an hour if Start is more than two days ago, of a day after 60 days
+	Len   int           // number of periods
+}
+
+// Series returns the figures of each key in each period. They are as exact as [DB.Totals]. The cost depends on the
+// number of keys and periods, not on the number of events. A key without figures in all of the periods is missing.
+func (db *DB) Series(ctx context.Context, s Series) (map[CountKey][]hookyard.Counts, error) {
+	out := make(map[CountKey][]hookyard.Counts, len(s.Keys))
+	if len(s.Keys) == 0 || s.Len == 0 {
+		return out, nil
+	}
+	step := countSteps[0].step
+	for _, c := range countSteps {
+		if s.Step%c.step == 0 && periodStart(micros(s.Start), c.step) == micros(s.Start) {
+			step = c.step
+		}
+	}
+	first := micros(s.Start)
+	end := first + int64(s.Len)*s.Step.Microseconds()
+	wanted := make(map[CountKey]bool, len(s.Keys))
+	var args []any
+	for _, k := range s.Keys {
+		wanted[k] = true
+		args = append(args, k.Project, k.Hook)
+	}
+	n := len(args)
+	where := fmt.Sprintf("step = $%d and at >= $%d and at < $%d and (project_key, hook_key) in (values %s)", n+1, n+2,
+		n+3, tuples(len(s.Keys), 2))
+	args = append(args, int64(step/time.Second), first, end)
+	err := db.eachCount(ctx, where, args, func(key CountKey, at int64, c *hookyard.Counts) {
+		if !wanted[key] || at < first || at >= end {
+			return
+		}
+		if out[key] == nil {
+			out[key] = make([]hookyard.Counts, s.Len)
+		}
+		out[key][(at-first)/s.Step.Microseconds()].Add(c)
+	})
+	return out, err
+}
+
+// eachCount calls f with the rows of counts that where names, and with every row that is not folded into them yet. One
+// statement reads both, so that it sees what is folded once.
+func (db *DB) eachCount(ctx context.Context, where string, args []any,
+	f func(key CountKey, at int64, c *hookyard.Counts)) error {
+	rows, err := db.read.QueryContext(ctx, "select project_key, hook_key, at, data from counts where "+where+
+		" union all select 0, 0, at, data from count_batches", args...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var key CountKey
+		var at int64
+		var data []byte
+		if err := rows.Scan(&key.Project, &key.Hook, &at, &data); err != nil {
+			return err
+		}
+		if key.Project != 0 {
+			r := countsReader{rest: data}
+			var c hookyard.Counts
+			if r.addTo(&c); r.err != nil {
+				return r.err
+			}
+			f(key, at, &c)
+			continue
+		}
+		err := eachCount(data, func(key CountKey, c *hookyard.Counts) {
+			if f(key, at, c); key.Hook != 0 {
+				f(CountKey{Project: key.Project}, at, c)
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// OldestDue returns when the first of a hook's pending deliveries was or is due; the zero time if none waits.
+// It costs one index look-up for each node.
+func (db *DB) OldestDue(ctx context.Context, hookKey int64) (time.Time, error) {
+	nodes, err := db.nodesOfRows(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	oldest := int64(0)
+	for _, node := range nodes {
+		var due *int64
+		if err := db.read.QueryRowContext(ctx, `select min(due) from deliveries
+			where node = $1 and hook_key = $2 and state = 'pending'`, node, hookKey).Scan(&due); err != nil {
+			return time.Time{}, err
+		}
+		if due != nil && (oldest == 0 || *due < oldest) {
+			oldest = *due
+		}
+	}
+	return fromMicros(oldest), nil
+}
+
 // The work of counting is bounded: a stretch of seqs that is longer than countWhole is not counted but estimated from
 // countSlices slices of countSlice seqs each.
 const (

@@ -46,6 +46,7 @@ type DB struct {
 	accepts  *group
 	finishes *group // and claims; the same as accepts where one connection writes
 	opened   time.Time
+	batches  atomic.Int64 // rows of count_batches by this node
 
 	notifier notifier
 	peers    atomic.Bool // other nodes are alive

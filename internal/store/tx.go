@@ -25,7 +25,8 @@ type sharedTx struct {
 	claims   []*claimOp
 	hooks    map[int64]bool // keys of the hooks whose rows are read or changed
 
-	configChanged bool // by the batch
+	tally         tally // of the batch
+	configChanged bool  // by the batch
 }
 
 // run does a batch in one transaction. Results come first, for they free what claims may take; then what came in.
@@ -62,6 +63,9 @@ func (t *sharedTx) run(batch []op) (err error) {
 	if err := t.applyAccepts(ctx); err != nil {
 		return fmt.Errorf("accept: %w", err)
 	}
+	if err := t.storeTally(ctx); err != nil {
+		return fmt.Errorf("count: %w", err)
+	}
 	if err := t.notifyProjects(ctx); err != nil {
 		return fmt.Errorf("notify: %w", err)
 	}
@@ -82,6 +86,7 @@ func (t *sharedTx) reset() {
 	t.finishes, t.accepts = t.finishes[:0], t.accepts[:0]
 	t.claims = t.claims[:0]
 	clear(t.hooks)
+	t.tally.reset()
 	t.configChanged = false
 }
 

@@ -1,0 +1,134 @@
+package hookyard
+
+import "time"
+
+// Counter names one figure of [Counts].
+type Counter int
+
+// The counters. All count what happened, except CountWaiting, which also falls.
+const (
+	CountEvents  Counter = iota // events stored; of a project only
+	CountRefused                // requests that a source refused; of a project only
+	CountOpened                 // deliveries created or reopened
+	CountWaiting                // the change of the number of pending deliveries
+	CountDelivered
+	CountFailed
+	CountSkipped
+	CountCanceled
+	CountStatus2xx // attempts whose receiver answered so
+	CountStatus3xx
+	CountStatus4xx
+	CountStatus5xx
+	CountStatusOther
+	CountDNS // attempts without a complete response, by ErrorKind
+	CountConnect
+	CountTLS
+	CountTimeout
+	CountProtocol
+	CountBlocked
+	CountShape
+	CountBroker
+	CountLatencySum // of the attempts with a response, in µs
+	CountLatency    // the first of the buckets, which are those of LatencyBounds and one without a bound
+	counterEnd      = CountLatency + 13
+)
+
+// LatencyBounds are the upper bounds of all latency buckets but the last, which has none.
+var LatencyBounds = [...]time.Duration{
+	5 * time.Millisecond, 10 * time.Millisecond, 25 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond,
+	250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2500 * time.Millisecond, 5 * time.Second,
+	10 * time.Second, 30 * time.Second,
+}
+
+// ErrorKinds are the kinds of attempts without a complete response, in the order of their counters.
+var ErrorKinds = [...]ErrorKind{KindDNS, KindConnect, KindTLS, KindTimeout, KindProtocol, KindBlocked, KindShape,
+	KindBroker}
+
+// Counts are the figures of a project or a hook over some time.
+type Counts [counterEnd]int64
+
+// Add adds the figures of another period, or of another hook.
+func (c *Counts) Add(other *Counts) {
+	for i, n := range other {
+		c[i] += n
+	}
+}
+
+// Attempt counts an attempt by its outcome and, if it got a response, by its duration.
+func (c *Counts) Attempt(a *Attempt) {
+	for i, kind := range ErrorKinds {
+		if a.ErrorKind == kind {
+			c[CountDNS+Counter(i)]++
+			return
+		}
+	}
+	class := CountStatusOther
+	if a.Status >= 200 && a.Status < 600 {
+		class = CountStatus2xx + Counter(a.Status/100-2)
+	}
+	c[class]++
+	c[CountLatencySum] += a.Duration.Microseconds()
+	bucket := 0
+	for bucket < len(LatencyBounds) && a.Duration > LatencyBounds[bucket] {
+		bucket++
+	}
+	c[CountLatency+Counter(bucket)]++
+}
+
+// Open counts deliveries that became pending.
+func (c *Counts) Open(n int64) {
+	c[CountOpened] += n
+	c[CountWaiting] += n
+}
+
+// End counts pending deliveries that came into a final state.
+func (c *Counts) End(s State, n int64) {
+	c[CountWaiting] -= n
+	switch s {
+	case Delivered:
+		c[CountDelivered] += n
+	case Failed:
+		c[CountFailed] += n
+	case Skipped:
+		c[CountSkipped] += n
+	case Canceled:
+		c[CountCanceled] += n
+	}
+}
+
+// Responses is the number of attempts that got a response, whatever its status.
+func (c *Counts) Responses() int64 { return c.sum(CountStatus2xx, CountStatusOther) }
+
+// NoResponses is the number of attempts without a complete response.
+func (c *Counts) NoResponses() int64 { return c.sum(CountDNS, CountBroker) }
+
+// Attempts is the number of attempts.
+func (c *Counts) Attempts() int64 { return c.Responses() + c.NoResponses() }
+
+// Ended is the number of deliveries that were delivered or given up. Those that were skipped or canceled say nothing
+// about the receiver.
+func (c *Counts) Ended() int64 { return c[CountDelivered] + c[CountFailed] }
+
+// Latency returns the bound of the bucket in which the given share of the responses is reached: 0.5 is the median. ok
+// is false if there was no response. A response slower than the last bound counts as that bound.
+func (c *Counts) Latency(share float64) (bound time.Duration, ok bool) {
+	all := c.Responses()
+	if all == 0 {
+		return 0, false
+	}
+	seen := int64(0)
+	for i, bound := range LatencyBounds {
+		if seen += c[CountLatency+Counter(i)]; float64(seen) >= share*float64(all) {
+			return bound, true
+		}
+	}
+	return LatencyBounds[len(LatencyBounds)-1], true
+}
+
+func (c *Counts) sum(first, last Counter) int64 {
+	n := int64(0)
+	for i := first; i <= last; i++ {
+		n += c[i]
+	}
+	return n
+}

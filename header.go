@@ -81,6 +81,32 @@ func MaskHeader(h http.Header, also ...string) http.Header {
 	return out
 }
 
+// shownHeaders are the headers whose values are shown although a hook's author chose them.
+var shownHeaders = [...]string{"Accept", "Accept-Language", "Content-Type", "User-Agent"}
+
+// IsShown reports whether the value of a header that a hook adds is shown. The names of the others say too little about
+// whether their values are credentials.
+func IsShown(name string) bool { return containsFold(shownHeaders[:], name) }
+
+// MaskSent returns a copy of the header of an attempt as it is stored and shown: with [Masked] for the values of what
+// the hook adds, of credentials, and of signatures, with which a reader could send the same body to the receiver.
+func MaskSent(sent http.Header, h *Hook) http.Header {
+	out := make(http.Header, len(sent))
+	for name, values := range sent {
+		_, added := h.Headers[name]
+		if added && !IsShown(name) || IsSensitive(name) || isSignature(name) {
+			values = []string{Masked}
+		}
+		out[name] = values
+	}
+	return out
+}
+
+// isSignature reports whether the name of a header has the word Signature.
+func isSignature(name string) bool {
+	return strings.Contains(name, "Signature") || strings.Contains(strings.ToLower(name), "signature")
+}
+
 // hopByHop are the fields that concern one connection or the framing of one message (RFC 9110, section 7.6.1, and
 // Proxy-Connection, which clients send all the same).
 var hopByHop = [...]string{"Connection", "Content-Length", "Keep-Alive", "Proxy-Connection", "Te", "Trailer",

@@ -25,7 +25,7 @@ type Hook struct {
 	Method      string              `json:"method,omitempty" doc:"of the requests; absent: POST, or as forward says"`
 	Features    []string            `json:"features,omitempty" doc:"names of features to send; none means all"`
 	Secret      string              `json:"secret,omitempty" doc:"*** if there is one"`
-	Headers     map[string]string   `json:"headers,omitempty" doc:"additional headers; credentials are shown as ***"`
+	Headers     map[string]string   `json:"headers,omitempty" doc:"additional headers; values are shown as ***"`
 	Schedule    []hookyard.Duration `json:"schedule" doc:"waits before each attempt"`
 	Timeout     hookyard.Duration   `json:"timeout" doc:"for the whole exchange"`
 	InFlight    int                 `json:"inFlight" doc:"concurrent deliveries"`

@@ -79,7 +79,7 @@ func TestHookFields(t *testing.T) {
 			t.Errorf("%s is shown as %v, and was set to %v", f.Name, v, asked.Elem())
 		}
 	}
-	if h.Secret != hookyard.Masked || h.Headers["X-Team"] != "blue" {
+	if h.Secret != hookyard.Masked || h.Headers["X-Team"] != hookyard.Masked {
 		t.Errorf("hook = %+v", h)
 	}
 }

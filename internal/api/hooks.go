@@ -189,7 +189,7 @@ func hookJSON(p *hookyard.Project, h *hookyard.Hook) client.Hook {
 	if len(h.Headers) > 0 {
 		out.Headers = make(map[string]string, len(h.Headers))
 		for name, value := range h.Headers {
-			if hookyard.IsSensitive(name) {
+			if !hookyard.IsShown(name) {
 				value = hookyard.Masked
 			}
 			out.Headers[name] = value

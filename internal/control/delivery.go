@@ -49,12 +49,25 @@ func (p *Project) Delivery(ctx context.Context, id string) (hookyard.Delivery, e
 	return d, err
 }
 
-// Attempts lists the attempts of a delivery in their order.
+// Attempts lists the attempts of a delivery in their order, without credentials and signatures.
 func (p *Project) Attempts(ctx context.Context, d *hookyard.Delivery) ([]hookyard.Attempt, error) {
 	if err := p.allow(hookyard.RoleRead); err != nil {
 		return nil, err
 	}
-	return p.c.store.Attempts(ctx, d.EventSeq, d.HookKey)
+	attempts, err := p.c.store.Attempts(ctx, d.EventSeq, d.HookKey)
+	if err != nil || len(attempts) == 0 {
+		return attempts, err
+	}
+	h, err := p.c.store.HookByKey(ctx, d.HookKey)
+	if err != nil {
+		return nil, err
+	}
+	for i := range attempts {
+		a := &attempts[i]
+		a.URL = p.shownURL(a.URL)
+		a.RequestHeader = hookyard.MaskSent(a.RequestHeader, h) // older attempts are stored with more
+	}
+	return attempts, nil
 }
 
 // RetryDelivery makes a delivery due now, whatever its state, with its schedule from the beginning. It fails with

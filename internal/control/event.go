@@ -204,7 +204,9 @@ func (p *Project) Explain(ctx context.Context, id string) (*Explanation, error) 
 			of = &d
 		}
 		delete(deliveries, h.Key)
-		out.Verdicts = append(out.Verdicts, p.c.verdict(h, e, of))
+		v := p.c.verdict(h, e, of)
+		v.Hook = p.shownHook(h)
+		out.Verdicts = append(out.Verdicts, v)
 	}
 	for _, d := range deliveries {
 		out.Verdicts = append(out.Verdicts, Verdict{HookID: d.HookID, Delivery: &d,

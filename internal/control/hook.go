@@ -59,12 +59,14 @@ func (p *HeaderPatch) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Hooks lists the project's hooks with their health, as the database has them now, in the order of their creation.
+// Hooks lists the project's hooks with their health, as the database has them now, in the order of their creation. A
+// caller who may only read gets them without credentials.
 func (p *Project) Hooks(ctx context.Context) ([]*hookyard.Hook, error) {
 	if err := p.allow(hookyard.RoleRead); err != nil {
 		return nil, err
 	}
-	return p.c.store.Hooks(ctx, p.Key())
+	hooks, err := p.c.store.Hooks(ctx, p.Key())
+	return p.shownHooks(hooks), err
 }
 
 // Hook returns a hook with its health, as the database has it now.
@@ -76,7 +78,7 @@ func (p *Project) Hook(ctx context.Context, id string) (*hookyard.Hook, error) {
 	if errors.Is(err, hookyard.ErrNotFound) {
 		return nil, noSuchHook(id)
 	}
-	return h, err
+	return p.shownHook(h), err
 }
 
 // NewHook returns the hook that a patch describes, active unless the patch says otherwise. It is not checked yet.
@@ -244,7 +246,7 @@ func (p *Project) DefaultHooks() ([]*hookyard.Hook, error) {
 	for _, h := range hooks {
 		h.ProjectKey, h.Project = p.Key(), p.View.Project.Path()
 	}
-	return hooks, nil
+	return p.shownHooks(hooks), nil
 }
 
 // AddDefaultHooks creates the default hooks that the project lacks.
@@ -348,7 +350,7 @@ func (p HeaderPatch) mergedWith(old map[string]string) (map[string]string, error
 		switch {
 		case value == nil:
 			delete(merged, name)
-		case *value == hookyard.Masked && hookyard.IsSensitive(name):
+		case *value == hookyard.Masked && !hookyard.IsShown(name):
 			if _, ok := merged[name]; !ok {
 				return nil, hookyard.FieldErrorf("headers",
 					"*** stands where the value of %s is hidden: give the value itself", hookyard.Clean(name, 200))

@@ -49,7 +49,7 @@ func (p *Project) Sources() ([]*hookyard.Source, error) {
 	}
 	list := make([]*hookyard.Source, 0, len(p.View.Sources))
 	for _, name := range slices.Sorted(maps.Keys(p.View.Sources)) {
-		list = append(list, p.View.Sources[name])
+		list = append(list, p.shownSource(p.View.Sources[name]))
 	}
 	return list, nil
 }
@@ -60,7 +60,7 @@ func (p *Project) Source(name string) (*hookyard.Source, error) {
 		return nil, err
 	}
 	if s := p.View.Sources[name]; s != nil {
-		return s, nil
+		return p.shownSource(s), nil
 	}
 	return nil, noSuchSource(name)
 }

@@ -103,7 +103,7 @@ func (d *Dispatcher) attempt(ctx context.Context, h *hookyard.Hook, w *hookyard.
 		a.Duration = time.Since(started)
 		return a, hookyard.Outcome{Kind: hookyard.KindShape, Error: a.Error}, nil
 	}
-	a.RequestHeader, a.RequestSize = maskSent(header, h, shaped.Header), int64(len(shaped.Body))
+	a.RequestHeader, a.RequestSize = hookyard.MaskSent(header, h), int64(len(shaped.Body))
 	if !sameBytes(shaped.Body, w.Event.Body) {
 		a.RequestBody = shaped.Body
 	}
@@ -260,21 +260,6 @@ func isOfBody(name string) bool {
 		return true
 	}
 	return false
-}
-
-// maskSent is the header as it is kept: credentials the hook or the format added are masked, signatures are shown.
-func maskSent(sent http.Header, h *hookyard.Hook, shaped http.Header) http.Header {
-	for name := range h.Headers {
-		if hookyard.IsSensitive(name) {
-			return hookyard.MaskHeader(sent)
-		}
-	}
-	for name := range shaped {
-		if hookyard.IsSensitive(name) {
-			return hookyard.MaskHeader(sent)
-		}
-	}
-	return sent
 }
 
 func (d *Dispatcher) post(ctx context.Context, h *hookyard.Hook, header http.Header, shaped outgoing,

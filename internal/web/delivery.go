@@ -64,7 +64,7 @@ func (v *visit) delivery(fault error) error {
 	if p.Event, err = v.findEvent(d.EventID); err != nil {
 		return err
 	}
-	attempts, err := v.web.o.Store.Attempts(v.ctx(), d.EventSeq, d.HookKey)
+	attempts, err := v.project.Attempts(v.ctx(), &d)
 	if err != nil {
 		return err
 	}

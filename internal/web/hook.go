@@ -44,7 +44,7 @@ func showHook(v *visit) error {
 const maxWaiting = 10_000
 
 func (v *visit) hook(id string, p *hookPage, fault error) error {
-	h, err := v.web.o.Store.Hook(v.ctx(), v.key(), id)
+	h, err := v.project.Hook(v.ctx(), id)
 	if errors.Is(err, hookyard.ErrNotFound) {
 		return hookyard.Errorf(hookyard.NotFound, "There is no such hook in this project.")
 	}

@@ -135,7 +135,7 @@ func formOf(h *hookyard.Hook) *hookForm {
 	}
 	for _, name := range slices.Sorted(maps.Keys(h.Headers)) {
 		value := h.Headers[name]
-		if hookyard.IsSensitive(name) {
+		if !hookyard.IsShown(name) {
 			value = hookyard.Masked
 		}
 		f.Headers += name + ": " + value + "\n"

@@ -84,7 +84,7 @@ func (v *visit) hooks(f *hookForm, fault error) error {
 	if err := v.fillChoices(f); err != nil {
 		return err
 	}
-	hooks, err := v.web.o.Store.Hooks(v.ctx(), v.key())
+	hooks, err := v.project.Hooks(v.ctx())
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func showProject(v *visit) error {
 	if v.form.Get("part") != "" {
 		return v.show(http.StatusOK, "", p)
 	}
-	if p.Hooks, err = v.web.o.Store.Hooks(v.ctx(), v.key()); err != nil {
+	if p.Hooks, err = v.project.Hooks(v.ctx()); err != nil {
 		return err
 	}
 	for _, h := range p.Hooks {

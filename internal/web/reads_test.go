@@ -12,7 +12,7 @@ import (
 
 // reads are the methods of the store that pages call. All of them read: what a page changes, it changes by control.
 var reads = []string{
-	"Attempts", "Bounds", "CountBetween", "Deliveries", "Delivery", "Event", "Events", "Hook", "HookAttempts",
+	"Bounds", "CountBetween", "Deliveries", "Delivery", "Event", "Events", "Hook", "HookAttempts",
 	"HookByKey", "HookCounts", "Hooks", "Lag", "NextDue", "Nodes", "Outcomes", "PendingOf", "RecentTypes", "Refused",
 	"SeqAt", "Size", "Tokens", "Version",
 }

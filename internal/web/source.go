@@ -28,8 +28,8 @@ type refusal struct {
 func showSource(v *visit) error { return v.source(&sourcePage{Secret: v.onceSecret()}, nil) }
 
 func (v *visit) source(p *sourcePage, fault error) error {
-	s := v.project.View.Sources[v.r.PathValue("name")]
-	if s == nil {
+	s, err := v.project.Source(v.r.PathValue("name"))
+	if err != nil {
 		return hookyard.Errorf(hookyard.NotFound, "There is no such source in this project.")
 	}
 	p.Tab, p.Source = "sources", s

@@ -10,8 +10,8 @@ import (
 // Duration is a [time.Duration] that is a string such as "5m" in JSON. It also decodes from a number of seconds.
 type Duration time.Duration
 
-// MarshalJSON encodes d as a string such as "1m30s".
-func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).String()) }
+// MarshalJSON encodes d as a string such as "1m30s" or "5m", which [time.ParseDuration] accepts: in hours, not days.
+func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(withoutZeros(time.Duration(d))) }
 
 // UnmarshalJSON decodes a string that [ParseDuration] accepts, or a number of seconds.
 func (d *Duration) UnmarshalJSON(b []byte) error {
@@ -76,6 +76,11 @@ func FormatDuration(d time.Duration) string {
 	if d != 0 && d%day == 0 {
 		return strconv.FormatInt(int64(d/day), 10) + "d"
 	}
+	return withoutZeros(d)
+}
+
+// withoutZeros formats d without zero minutes and seconds at the end.
+func withoutZeros(d time.Duration) string {
 	text := d.String()
 	if strings.HasSuffix(text, "m0s") {
 		text = strings.TrimSuffix(text, "0s")

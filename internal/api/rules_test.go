@@ -37,7 +37,7 @@ func TestDeletedProjectTells(t *testing.T) {
 				t.Errorf("the hook got %s", r.Body)
 			}
 			_, err := b.alice.Project(ctx, p)
-			wantStatus(t, err, http.StatusNotFound, "no such project [alice+gme]")
+			wantStatus(t, err, http.StatusNotFound, "no such project alice/gme")
 			audit, err := b.admin.ServerAudit(ctx, client.Page{Limit: 1})
 			if err != nil || len(audit.Audit) != 1 || audit.Audit[0].Action != "project.delete" ||
 				audit.Audit[0].Subject != "alice/gme" {

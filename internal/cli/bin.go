@@ -335,7 +335,7 @@ func newBinSource(s *session) *cobra.Command {
 	}
 	c.Flags().StringVarP(&w.Type, "type", "t", "",
 		"how to verify the sender (default: detected from the request)")
-	c.Flags().StringVar(&w.Secret, "secret", "", "secret shared with the sender")
+	c.Flags().StringVar(&w.Secret, "secret", "", "secret shared with the sender"+secretUsage)
 	c.Flags().StringVar(&w.Request, "request", "", "request to test it on (default: the newest)")
 	return s.binCommand(c, 2, func(ctx context.Context, cl *client.Client, bin, key string, args []string) error {
 		project, err := s.needProject()
@@ -343,6 +343,9 @@ func newBinSource(s *session) *cobra.Command {
 			return err
 		}
 		w.Project, w.Name = project, args[0]
+		if w.Secret, err = s.readSecret(w.Secret); err != nil {
+			return err
+		}
 		made, err := cl.BinSource(ctx, bin, key, w)
 		if err != nil {
 			return err

@@ -23,7 +23,7 @@ import (
 const (
 	exitOK          = 0
 	exitFailed      = 1
-	exitUsage       = 2
+	exitUsage       = 2   // also a value that the server finds wrong
 	exitSignIn      = 4   // not signed in
 	exitNotFound    = 5   // not found, or past its retention
 	exitNotAccepted = 6   // not accepted by the receiver in time: hook test, publish --wait, event replay --to
@@ -93,7 +93,11 @@ func (s *session) explain(err error) report {
 	case errors.As(err, &answer):
 		return s.explainAnswer(answer)
 	case errors.As(err, &invalid):
-		return report{Error: invalid.Message, Code: invalid.Code, Field: invalid.Field, Exit: exitFailed}
+		r := report{Error: invalid.Message, Code: invalid.Code, Field: invalid.Field, Exit: exitFailed}
+		if invalid.Code == hookyard.Invalid {
+			r.Exit = exitUsage
+		}
+		return r
 	}
 	return s.explainNetwork(err)
 }
@@ -101,6 +105,8 @@ func (s *session) explain(err error) report {
 func (s *session) explainAnswer(e *client.Error) report {
 	r := report{Error: e.Error(), Code: e.Code, Status: e.Status, Field: e.Field, Exit: exitFailed}
 	switch e.Status {
+	case http.StatusBadRequest:
+		r.Exit = exitUsage
 	case http.StatusUnauthorized:
 		r.Exit = exitSignIn
 		r.Next = "provide a token: --token, HOOKYARD_TOKEN, or the file " + s.tokenFile()
@@ -108,7 +114,7 @@ func (s *session) explainAnswer(e *client.Error) report {
 		r.Exit = exitNotFound
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		if e.RetryAfter > 0 {
-			r.Next = fmt.Sprintf("try again in %s", e.RetryAfter)
+			r.Next = "try again in " + hookyard.FormatDuration(e.RetryAfter)
 		}
 	}
 	return r
@@ -121,7 +127,8 @@ func (s *session) explainNetwork(err error) report {
 	}
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
-		return report{Error: fmt.Sprintf("the server at %s did not answer within %s", s.server, s.timeout),
+		return report{Error: fmt.Sprintf("the server at %s did not answer within %s", s.server,
+			hookyard.FormatDuration(s.timeout)),
 			Next: "allow more time with --timeout", Exit: exitFailed}
 	}
 	return report{

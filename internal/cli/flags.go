@@ -135,6 +135,19 @@ func (s *session) read(text string) ([]byte, error) {
 	return []byte(text), nil
 }
 
+// readSecret returns the secret that the value of a flag stands for: the content of the file for @file, stdin for -,
+// both without the line break at the end, otherwise the text itself.
+func (s *session) readSecret(text string) (string, error) {
+	b, err := s.read(text)
+	if err != nil || text != "-" && !strings.HasPrefix(text, "@") {
+		return string(b), err
+	}
+	return strings.TrimRight(string(b), "\r\n"), nil
+}
+
+// secretUsage ends the help of every flag for a secret.
+const secretUsage = "; @file or - for stdin keeps it out of the process list"
+
 // readJSON is like read and requires the data to be JSON.
 func (s *session) readJSON(flag, text string) (json.RawMessage, error) {
 	b, err := s.read(text)

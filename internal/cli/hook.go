@@ -10,6 +10,7 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
+	"github.com/hookyard/hookyard/signature"
 )
 
 // hookTarget is what a hook command acts on. If the project is an argument, as in WebGME's manage_webhooks, the output
@@ -19,6 +20,7 @@ type hookTarget struct {
 	project string
 	args    []string // without the project
 	webgme  bool
+	bare    bool // the project was given without its owner
 }
 
 func newHook(s *session) *cobra.Command {
@@ -75,13 +77,14 @@ func (s *session) hookTarget(c *cobra.Command, args []string, owner string, leas
 		return hookTarget{}, wrongCount(c, args, least+1)
 	}
 	project := args[0]
-	if !strings.Contains(project, "/") {
+	bare := !strings.Contains(project, "/")
+	if bare {
 		project = owner + "/" + project
 	}
 	if !isPath(project) {
 		return hookTarget{}, usagef("project %q: use owner/name", args[0])
 	}
-	return hookTarget{project: project, args: args[1:], webgme: true}, nil
+	return hookTarget{project: project, args: args[1:], webgme: true, bare: bare}, nil
 }
 
 func wrongCount(c *cobra.Command, args []string, least int) error {
@@ -195,8 +198,12 @@ func newHookAdd(s *session) *cobra.Command {
 	var f hookFlags
 	c := &cobra.Command{
 		Use: "add [PROJECT] HOOKID URL", Short: "Create a hook",
-		Long: "Create a hook. Without --events it gets no events, as in WebGME; -e all selects every event.",
-		Example: `  hookyard hook add billing https://example.com/hooks -e 'order.*' --secret whsec_… -p shop/orders
+		Long: `Create a hook. Without --events it gets no events, as in WebGME; -e all selects
+every event. Without --secret a secret is generated and printed once, except for
+chats and queues; --secret '' creates a hook that does not sign. With a PROJECT
+that has no owner none is generated, as in WebGME.`,
+		Example: `  hookyard hook add billing https://example.com/hooks -e 'order.*' -p shop/orders
+  hookyard hook add billing https://example.com/hooks -e all --secret @secret.txt -p shop/orders
   hookyard hook add shop/orders billing https://billing.example.com/hooks -e order.created,order.paid
   hookyard hook add chat https://hooks.slack.com/services/… -e all --format slack -p shop/orders`,
 	}
@@ -207,12 +214,35 @@ func newHookAdd(s *session) *cobra.Command {
 			return err
 		}
 		p.URL = &t.args[1]
+		made := ""
+		if p.Secret == nil && !t.bare && signs(t.args[1], f.format) {
+			made = signature.NewSecret()
+			p.Secret = &made
+		}
 		h, err := t.client.CreateHook(ctx, t.project, t.args[0], p)
 		if err != nil {
 			return err
 		}
+		if made != "" {
+			h.Secret = made
+			s.say("the secret is generated and not shown again: store it at the receiver")
+		}
+		if p.Events == nil {
+			s.say("the hook gets no events yet; to select some: hookyard hook update %s -e 'order.*' -p %s", h.ID,
+				t.project)
+		}
 		return s.showHook(t, h)
 	})
+}
+
+// signs reports whether receivers at a URL of this format can verify signatures. Queues, chats and the dialects that
+// send a token of their own do not.
+func signs(url, format string) bool {
+	switch format {
+	case "slack", "discord", "teams", "googlechat", "yobi", "netbeans":
+		return false
+	}
+	return !strings.HasPrefix(url, "amqp")
 }
 
 func newHookUpdate(s *session) *cobra.Command {
@@ -222,7 +252,7 @@ func newHookUpdate(s *session) *cobra.Command {
 		Use: "update [PROJECT] HOOKID", Short: "Change the given settings of a hook",
 		Example: `  hookyard hook update billing -u https://billing.example.com/v2 -p shop/orders
   hookyard hook update shop/orders billing --deactivate
-  hookyard hook update billing --header X-Team=blue --header X-Old= -p shop/orders      removes X-Old`,
+  hookyard hook update billing -H 'X-Team: blue' -H 'X-Old:' -p shop/orders      removes X-Old`,
 	}
 	c.Flags().StringVarP(&url, "url", "u", "", "URL to send to")
 	f.flags(c.Flags())

@@ -35,11 +35,12 @@ func (f *hookFlags) flags(fs *pflag.FlagSet) {
 		"format of the body: raw, webgme, yobi, netbeans, github, cloudevents, slack, …")
 	fs.StringVar(&f.contentType, "content-type", "", "json, form or, for format text, text")
 	fs.StringVar(&f.template, "template", "", "template for --format template, or @file")
-	fs.StringVar(&f.secret, "secret", "", "signing secret; empty: do not sign")
-	fs.StringArrayVar(&f.header, "header", nil, "additional header, NAME=VALUE; NAME= removes it (repeatable)")
 	fs.StringSliceVar(&f.forward, "forward", nil, "parts of a received request to pass on: headers, path, query, "+
 		"method, or none; default: the format's")
 	fs.StringVar(&f.method, "method", "", "method of the requests: POST, PUT, PATCH, GET or DELETE; empty: the default")
+	fs.StringVar(&f.secret, "secret", "", "signing secret; empty: do not sign"+secretUsage)
+	fs.StringArrayVarP(&f.header, "header", "H", nil,
+		"additional header, 'Name: value'; 'Name:' removes it (repeatable)")
 	fs.StringSliceVar(&f.schedule, "schedule", nil, "delay before each attempt: 0s,5s,5m")
 	fs.Var((*hookyard.Duration)(&f.timeout), "timeout", "time limit for the whole exchange")
 	fs.IntVar(&f.inFlight, "in-flight", 0, "maximum number of concurrent deliveries")
@@ -64,9 +65,10 @@ func (f *hookFlags) flags(fs *pflag.FlagSet) {
 func (f *hookFlags) patch(fs *pflag.FlagSet, s *session) (client.HookPatch, error) {
 	p := client.HookPatch{
 		Description: changed(fs, "description", f.description), Format: changed(fs, "format", f.format),
-		ContentType: changed(fs, "content-type", f.contentType), Secret: changed(fs, "secret", f.secret),
-		Timeout: changed(fs, "timeout", hookyard.Duration(f.timeout)), InFlight: changed(fs, "in-flight", f.inFlight),
-		Rate: changed(fs, "rate", f.rate), Ordered: changed(fs, "ordered", f.ordered),
+		ContentType: changed(fs, "content-type", f.contentType),
+		Timeout:     changed(fs, "timeout", hookyard.Duration(f.timeout)),
+		InFlight:    changed(fs, "in-flight", f.inFlight),
+		Rate:        changed(fs, "rate", f.rate), Ordered: changed(fs, "ordered", f.ordered),
 		Filter:   changed(fs, "filter", f.filter),
 		Method:   changed(fs, "method", strings.ToUpper(f.method)),
 		Features: changed(fs, "features", f.features), InsecureTLS: changed(fs, "insecure-tls", f.insecure),
@@ -80,6 +82,13 @@ func (f *hookFlags) patch(fs *pflag.FlagSet, s *session) (client.HookPatch, erro
 	}
 	if f.activate || f.deactivate {
 		p.Active = &f.activate
+	}
+	if fs.Changed("secret") {
+		secret, err := s.readSecret(f.secret)
+		if err != nil {
+			return p, err
+		}
+		p.Secret = &secret
 	}
 	if fs.Changed("rabbitmq") {
 		var err error
@@ -117,14 +126,11 @@ func (f *hookFlags) patch(fs *pflag.FlagSet, s *session) (client.HookPatch, erro
 
 func (f *hookFlags) patchHeader(p *client.HookPatch) error {
 	for _, h := range f.header {
-		name, value, ok := strings.Cut(h, "=")
-		if !ok {
-			name, value, ok = strings.Cut(h, ":")
-			value = strings.TrimSpace(value)
+		end := strings.IndexAny(h, ":=") // Name=value is the spelling of earlier versions
+		if end < 1 || strings.TrimSpace(h[:end]) == "" {
+			return usagef("--header %q: use 'Name: value'", h)
 		}
-		if !ok || name == "" {
-			return usagef("--header %q: use NAME=VALUE", h)
-		}
+		name, value := strings.TrimSpace(h[:end]), strings.TrimSpace(h[end+1:])
 		if p.Headers == nil {
 			p.Headers = map[string]*string{}
 		}

@@ -59,15 +59,16 @@ type rotation struct {
 func (r *rotation) command(use, short, example string) *cobra.Command {
 	c := &cobra.Command{Use: use, Short: short, Example: example}
 	c.Long = short + ". The old one stays valid for --overlap. The new one is printed now and never shown again."
-	c.Flags().StringVar(&r.secret, "secret", "", "the new secret (default: generated)")
+	c.Flags().StringVar(&r.secret, "secret", "", "the new secret (default: generated)"+secretUsage)
 	r.overlap = 24 * time.Hour
 	c.Flags().Var((*hookyard.Duration)(&r.overlap), "overlap",
 		"how long the old secret stays valid; 0s if it leaked")
 	return c
 }
 
-func (r *rotation) request(c *cobra.Command) client.Rotation {
-	return client.Rotation{Secret: r.secret, Overlap: changed(c.Flags(), "overlap", hookyard.Duration(r.overlap))}
+func (r *rotation) request(c *cobra.Command, s *session) (client.Rotation, error) {
+	secret, err := s.readSecret(r.secret)
+	return client.Rotation{Secret: secret, Overlap: changed(c.Flags(), "overlap", hookyard.Duration(r.overlap))}, err
 }
 
 // showSecret prints a new secret on stdout and nothing else, for use in scripts.
@@ -83,7 +84,11 @@ func newHookRotate(s *session) *cobra.Command {
 	c := r.command("rotate-secret [PROJECT] HOOKID", "Give a hook a new secret",
 		"  hookyard hook rotate-secret billing -p shop/orders")
 	return s.hookCommand(c, 1, 1, func(ctx context.Context, t hookTarget) error {
-		n, err := t.client.RotateHookSecret(ctx, t.project, t.args[0], r.request(c))
+		request, err := r.request(c, s)
+		if err != nil {
+			return err
+		}
+		n, err := t.client.RotateHookSecret(ctx, t.project, t.args[0], request)
 		if err != nil {
 			return err
 		}

@@ -19,9 +19,14 @@ import (
 )
 
 // Main runs the command line and returns the exit code. args does not include the program's name; env looks up an
-// environment variable. The first SIGINT or SIGTERM asks the command to stop, the second ends the program.
+// environment variable. The first SIGINT, SIGTERM or SIGHUP asks the command to stop, the second ends the
+// program.
 func Main(args []string, env func(string) (string, bool), stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // nohup(1) ignores it
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	defer stop()
 	defer context.AfterFunc(ctx, stop)()
 	s := &session{env: env, in: stdin, out: stdout, err: stderr, asJSON: wantsJSON(args)}
@@ -51,8 +56,8 @@ To try it out:  hookyard serve --dev      and in another terminal:
                 hookyard hook add guest/shop billing "$(hookyard bin create)" -e 'order.*'
                 hookyard publish order.created -d '{"id": 7}' -p guest/shop --wait
 
-Exit codes:  0 success, 1 failure, 2 usage error, 4 not signed in, 5 not found, 6 not accepted by the receiver in time,
-             130 interrupted`,
+Exit codes:  0 success, 1 failure, 2 wrong usage or value, 4 not signed in, 5 not found,
+             6 not accepted by the receiver in time, 130 interrupted`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}

@@ -130,7 +130,7 @@ func (f *projectFlags) flags(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&f.eventTypes, "event-types", nil, "event types, a,b,c; hooks may not name any others")
 	fs.StringVar(&f.format, "format", "", "default format of its hooks")
 	fs.StringVar(&f.relay, "relay", "", "who may register and signal at the lively4 relay: off, signed, token or open")
-	fs.StringVar(&f.relaySecret, "relay-secret", "", "GitHub's secret, for --relay signed")
+	fs.StringVar(&f.relaySecret, "relay-secret", "", "GitHub's secret, for --relay signed"+secretUsage)
 	fs.BoolVar(&f.modelEvents, "model-events", false, "publish COMMIT, BRANCH_… and TAG_… events for Git pushes, too")
 	fs.BoolVar(&f.public, "public", false, "let guests read the project")
 	fs.BoolVar(&f.allowRequests, "allow-requests", false, "let messages name additional webhooks")
@@ -138,16 +138,17 @@ func (f *projectFlags) flags(fs *pflag.FlagSet) {
 		"how long to keep the bodies of events; 0: the server's default")
 }
 
-func (f *projectFlags) patch(fs *pflag.FlagSet) client.ProjectPatch {
+func (f *projectFlags) patch(fs *pflag.FlagSet, s *session) (client.ProjectPatch, error) {
+	secret, err := s.readSecret(f.relaySecret)
 	return client.ProjectPatch{
 		Description: changed(fs, "description", f.description), Preset: changed(fs, "preset", f.preset),
 		EventTypes: changed(fs, "event-types", f.eventTypes), Format: changed(fs, "format", f.format),
 		Relay:       changed(fs, "relay", f.relay),
-		RelaySecret: changed(fs, "relay-secret", f.relaySecret),
+		RelaySecret: changed(fs, "relay-secret", secret),
 		ModelEvents: changed(fs, "model-events", f.modelEvents),
 		Public:      changed(fs, "public", f.public), AllowRequests: changed(fs, "allow-requests", f.allowRequests),
 		Retention: changed(fs, "retention", hookyard.Duration(f.retention)),
-	}
+	}, err
 }
 
 func newProjectCreate(s *session) *cobra.Command {
@@ -168,7 +169,11 @@ func newProjectCreate(s *session) *cobra.Command {
 			return failf(exitFailed, "project %s already exists", project).
 				then("to change it: hookyard project update %s", project)
 		}
-		p, _, err := cl.PutProject(c.Context(), project, f.patch(c.Flags()))
+		patch, err := f.patch(c.Flags(), s)
+		if err != nil {
+			return err
+		}
+		p, _, err := cl.PutProject(c.Context(), project, patch)
 		if err != nil {
 			return err
 		}
@@ -189,7 +194,11 @@ func newProjectUpdate(s *session) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		p, err := cl.PatchProject(c.Context(), project, f.patch(c.Flags()))
+		patch, err := f.patch(c.Flags(), s)
+		if err != nil {
+			return err
+		}
+		p, err := cl.PatchProject(c.Context(), project, patch)
 		if err != nil {
 			return err
 		}

@@ -23,7 +23,7 @@ Each option can also be set by an environment variable: --allow-target is
 HOOKYARD_ALLOW_TARGET. hookyard config show prints all options and the origin of
 each value.
 
-SIGINT or SIGTERM stops the server: it accepts no more requests and gives
+SIGINT, SIGTERM or SIGHUP stops the server: it accepts no more requests and gives
 running attempts --grace to finish. A second signal stops it at once.`,
 		Example: `  hookyard serve --dev                                  try it out on this machine, without sign-in
   hookyard serve --listen :8080 --base-url https://hooks.example.com
@@ -38,6 +38,9 @@ running attempts --grace to finish. A second signal stops it at once.`,
 		log, err := s.logger(config)
 		if err != nil {
 			return err
+		}
+		if err := config.Complete(); err != nil {
+			return usagef("%v", err)
 		}
 		for _, name := range app.StrayEnv(c.Flags(), os.Environ()) {
 			log.Warn("unknown variable has no effect; hookyard config show lists the valid ones", "variable", name)

@@ -110,7 +110,7 @@ func (f *sourceFlags) flags(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.kind, "type", "t", "none", "how to verify the sender; for the list: hookyard source types")
 	fs.StringVarP(&f.description, "description", "d", "", "description")
 	fs.StringArrayVar(&f.secrets, "secret", nil,
-		"secret shared with the sender; requests may use any of several (repeatable)")
+		"secret shared with the sender; requests may use any of several (repeatable)"+secretUsage)
 	fs.StringVar(&f.scheme, "scheme", "", "settings of the type: JSON, @file, or - for stdin")
 	fs.StringVar(&f.eventType, "event-type", "", "fixed type for all events")
 	fs.StringVar(&f.typeHeader, "type-header", "", "header with the event's type")
@@ -125,9 +125,18 @@ func (f *sourceFlags) flags(fs *pflag.FlagSet) {
 func (f *sourceFlags) patch(fs *pflag.FlagSet, s *session) (client.SourcePatch, error) {
 	p := client.SourcePatch{
 		Type: changed(fs, "type", f.kind), Description: changed(fs, "description", f.description),
-		Secrets:   changed(fs, "secret", f.secrets),
 		EventType: changed(fs, "event-type", f.eventType), TypeHeader: changed(fs, "type-header", f.typeHeader),
 		TypeField: changed(fs, "type-field", f.typeField), DedupHeader: changed(fs, "dedup-header", f.dedupHeader),
+	}
+	if fs.Changed("secret") {
+		secrets := make([]string, len(f.secrets))
+		for i, text := range f.secrets {
+			var err error
+			if secrets[i], err = s.readSecret(text); err != nil {
+				return p, err
+			}
+		}
+		p.Secrets = &secrets
 	}
 	if f.activate && f.deactivate {
 		return p, usagef("--activate and --deactivate cannot be combined")
@@ -252,7 +261,11 @@ func newSourceRotate(s *session) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		n, err := cl.RotateSourceSecret(c.Context(), project, args[0], r.request(c))
+		request, err := r.request(c, s)
+		if err != nil {
+			return err
+		}
+		n, err := cl.RotateSourceSecret(c.Context(), project, args[0], request)
 		if err != nil {
 			return err
 		}

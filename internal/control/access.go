@@ -248,7 +248,7 @@ func expectRevision(what string, current, wanted int64) error {
 }
 
 func noSuchProject(p *hookyard.Project) error {
-	return hookyard.Errorf(hookyard.NotFound, "no such project [%s]", hookyard.Clean(p.ID(), 200))
+	return hookyard.Errorf(hookyard.NotFound, "no such project %s", hookyard.Clean(p.Path(), 200))
 }
 
 // notAuthorized says which right is missing, or that the caller must sign in.

@@ -107,7 +107,8 @@ func (in *Forwarded) check(limits hookyard.Limits) error {
 		return hookyard.FieldErrorf("startedAt",
 			"startedAt must be the time when the try began, between the years 1 and 9999")
 	case in.Duration < 0 || in.Duration > maxForwardedFor:
-		return hookyard.FieldErrorf("duration", "duration must be between 0s and %s", maxForwardedFor)
+		return hookyard.FieldErrorf("duration", "duration must be between 0s and %s",
+			hookyard.FormatDuration(maxForwardedFor))
 	case in.Status != 0 && (in.Status < 100 || in.Status > 999):
 		return hookyard.FieldErrorf("status", "status must be that of an HTTP answer, or 0 when none came")
 	case in.Status == 0 && in.Error == "":

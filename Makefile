@@ -17,11 +17,15 @@ build: ## build bin/hookyard, one static binary
 
 test: ## run every test
 	@mkdir -p bin && rm -f $(SKIPPED)
-	PATH="$(CURDIR)/bin:$$PATH" HOOKYARD_SKIPPED=$(SKIPPED) $(GO) test $(RACE) -shuffle=on ./...
-	@if [ -s $(SKIPPED) ]; then echo; echo "Skipped, because something is not on this machine:"; sort -u $(SKIPPED); fi
+	@PATH="$(CURDIR)/bin:$$PATH" HOOKYARD_SKIPPED=$(SKIPPED) $(GO) test $(RACE) -shuffle=on ./...; code=$$?; \
+	if [ -s $(SKIPPED) ]; then echo; echo "Skipped, because something is not on this machine:"; \
+		sort -u $(SKIPPED) | awk -F '\t' '{n[$$1]++; if (n[$$1] < 4) some[$$1] = some[$$1] " " $$2} \
+			END {for (why in n) printf "  %s: %d, such as%s\n", why, n[why], some[why]}' | sort; \
+	fi; exit $$code
 
 lint: ## check with golangci-lint, fetched and built the first time
 	$(GO) vet ./...
+	GOOS=windows $(GO) vet ./...
 	@if command -v golangci-lint >/dev/null; then golangci-lint run; else $(GO) run $(LINT) run; fi
 
 fmt: ## format
@@ -35,12 +39,13 @@ torture: build ## crash-test under load and print the table (3 minutes; all of i
 	bin/torture -json bin/torture.json $(if $(CELL),-cell '$(CELL)',$(if $(LONG),-long -markdown docs/torture.md)) \
 		$(if $(SEED),-seed $(SEED))
 
-demo: ## the tour, in ten seconds
-	$(GO) run ./cmd/hookyard demo
+demo: build ## the tour, in ten seconds
+	@bin/hookyard demo
 
 dex: ## build bin/dex, the OpenID Connect provider that sign-in is tested against (some minutes the first time)
 	@mkdir -p bin
 	CGO_ENABLED=0 $(GO) build -C tools/dex -o ../../bin/dex github.com/dexidp/dex/cmd/dex
 
-guestbook: ## the example: a guestbook with hookyard beside it
-	$(GO) run ./examples/guestbook --with-hookyard
+guestbook: build ## the example: a guestbook with hookyard beside it
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/guestbook ./examples/guestbook
+	@PATH="$(CURDIR)/bin:$$PATH" bin/guestbook --with-hookyard

@@ -300,7 +300,7 @@ func TestInBrowser(t *testing.T) {
 	t.Cleanup(stop)
 	ctx, cancel := chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	ctx, late := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, late := context.WithTimeout(ctx, 10*time.Minute)
 	t.Cleanup(late)
 	do := func(steps ...chromedp.Action[chromedp.Void]) {
 		t.Helper()

@@ -75,12 +75,12 @@ func DefaultConfig() Config {
 // Flags declares every option on fs, with the values in c as defaults.
 func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.Listen, "listen", c.Listen, "address to serve on")
-	fs.StringVar(&c.Data, "data", c.Data, "folder for the database, the secret key and the first admin's token")
+	fs.StringVar(&c.Data, "data", c.Data, "directory for the database, the secret key and the first admin's token")
 	fs.StringVar(&c.Database, "database", c.Database, "SQLite file or postgres:// URL (default DATA/hookyard.db)")
 	fs.StringVar(&c.BaseURL, "base-url", c.BaseURL,
 		"URL under which senders and people reach this server (default http://LISTEN)")
 	fs.BoolVar(&c.Dev, "dev", c.Dev,
-		"for trying out: no sign-in, loopback only, loopback targets allowed, projects appear on first use")
+		"for trials: no sign-in, loopback only, loopback targets allowed, projects appear on first use")
 	fs.StringSliceVar(&c.AllowTargets, "allow-target", c.AllowTargets,
 		"CIDR, IP address, host name or *.suffix to which hooks may send although it is private")
 	fs.StringVar(&c.Proxy, "proxy", c.Proxy, "HTTP proxy for deliveries: a URL, or \"env\" for HTTPS_PROXY and friends")

@@ -1,5 +1,6 @@
-// Package testenv finds the services that tests need. A test without its service is skipped, and the reason is appended
-// to the file named by HOOKYARD_SKIPPED, which make prints at the end. With CI=true the test fails instead.
+// Package testenv finds the services that tests need. A test without its service is skipped. The reason and its name,
+// separated by a tab, are appended to the file named by HOOKYARD_SKIPPED, which make prints at the end. With CI=true
+// the test fails instead.
 package testenv
 
 import (
@@ -58,7 +59,7 @@ func missing(t testing.TB, why string) {
 	if name := os.Getenv("HOOKYARD_SKIPPED"); name != "" {
 		f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 		if err == nil {
-			_, _ = fmt.Fprintf(f, "skipped %s: %s\n", t.Name(), why)
+			_, _ = fmt.Fprintf(f, "%s\t%s\n", why, t.Name())
 			_ = f.Close()
 		}
 	}

@@ -1,12 +1,9 @@
 package hookyard
 
 import (
-	"encoding/json"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // The sources that every project has from the start.
@@ -49,32 +46,6 @@ func (e *Event) Data() []byte {
 // IsJSON reports whether the content type of Data is JSON. It does not parse Data.
 func (e *Event) IsJSON() bool {
 	return e.DataOffset > 0 || IsJSONType(e.ContentType)
-}
-
-// Document returns what filters and searches apply to: the body, or, for a form such as GitHub's, the JSON in its field
-// payload or data. The slice must not be modified.
-func (e *Event) Document() []byte {
-	if e.DataOffset == 0 && IsFormType(e.ContentType) {
-		if v := FormJSON(e.Body); v != nil {
-			return v
-		}
-	}
-	return e.Body
-}
-
-// FormJSON returns the JSON in an URL-encoded form: the field payload, where GitHub has it, else data, where NetBeans
-// has it. It is nil when neither is JSON in UTF-8.
-func FormJSON(form []byte) []byte {
-	values, err := url.ParseQuery(string(form))
-	if err != nil {
-		return nil
-	}
-	for _, name := range [...]string{"payload", "data"} {
-		if v := []byte(values.Get(name)); utf8.Valid(v) && json.Valid(v) {
-			return v
-		}
-	}
-	return nil
 }
 
 // IsMeta reports whether the event is one of hookyard's own, about a hook or a delivery.

@@ -147,8 +147,9 @@ func containsFold(list []string, name string) bool {
 
 // Media types of the bodies that are looked into.
 const (
-	TypeJSON = "application/json"
-	TypeForm = "application/x-www-form-urlencoded"
+	TypeJSON      = "application/json"
+	TypeForm      = "application/x-www-form-urlencoded"
+	TypeMultipart = "multipart/form-data"
 )
 
 // MediaType returns the media type of a Content-Type in lower case, without parameters.

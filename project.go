@@ -150,7 +150,7 @@ func hasFeature(h *Hook, e *Event) bool {
 	var data struct {
 		Feature string `json:"feature"`
 	}
-	return json.Unmarshal(e.Data(), &data) == nil && data.Feature != "" && slices.Contains(h.Features, data.Feature)
+	return json.Unmarshal(e.Payload(), &data) == nil && data.Feature != "" && slices.Contains(h.Features, data.Feature)
 }
 
 // Role is what a user may do in a project. Each role includes the lower ones.

@@ -43,7 +43,7 @@ func TestFormJSON(t *testing.T) {
 		"x=y":                         "",
 		"payload=%zz":                 "",
 	} {
-		if got := string(hookyard.FormJSON([]byte(form))); got != want {
+		if got := string(hookyard.FormJSON(hookyard.TypeForm, []byte(form))); got != want {
 			t.Errorf("FormJSON(%q) = %q, want %q", form, got, want)
 		}
 	}

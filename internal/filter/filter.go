@@ -10,9 +10,9 @@
 //
 // The left side is "type" for the type of the event, "header.NAME" for the first value of a header, whose name is
 // case-insensitive, or a dotted path into the JSON body, in which a number is the index of an array. The body is the
-// stored body, as format raw sends it; for a form, it is the JSON in its field payload or data. A published event is
-// {"type","timestamp","data"}, so paths into its data begin with "data.". If a key is repeated, the first counts. Keys
-// with unusual characters require CEL.
+// event's document (hookyard.Event.Document): the stored body, or the JSON in a form or its fields. A published event
+// is {"type","timestamp","data"}, so paths into its data begin with "data.". If a key is repeated, the first counts.
+// Keys with unusual characters require CEL.
 //
 // Where the body has no member of that name, "method", "path" and "query.NAME" are those of the request that was
 // received; path is what followed the source in the URL.
@@ -106,22 +106,29 @@ func (p *Program) Match(e *hookyard.Event) (bool, error) {
 	if p.expr != nil {
 		return evalCEL(p.expr, e)
 	}
+	var body []byte // of a form it costs parsing the form, so it is read once
+	var err error
+	read := false
+	bodyOnce := func() ([]byte, error) {
+		if !read {
+			read = true
+			body, err = bodyOf(e)
+		}
+		return body, err
+	}
 	for i := range p.pairs {
-		if ok, err := p.pairs[i].match(e); !ok || err != nil {
+		if ok, err := p.pairs[i].match(e, bodyOnce); !ok || err != nil {
 			return false, err
 		}
 	}
 	return true, nil
 }
 
-// bodyOf returns the body of the event, or the JSON in it if it is a form. It fails if the body has been deleted.
+// bodyOf returns the document of the event. It fails if the body has been deleted.
 func bodyOf(e *hookyard.Event) ([]byte, error) {
 	if e.Body == nil && e.Size > 0 {
 		return nil, hookyard.Errorf(hookyard.Gone,
 			"the event's body is past its retention, so a filter cannot look into it")
-	}
-	if len(e.Body) > MaxBody { // too expensive: a form would be parsed for every pair
-		return e.Body, nil
 	}
 	return e.Document(), nil
 }

@@ -59,12 +59,13 @@ func (p *pair) setPath(path string) {
 	p.path = strings.Join(parts, ".")
 }
 
-func (p *pair) match(e *hookyard.Event) (bool, error) {
-	equal, err := p.equal(e)
+// match reports whether the pair accepts e. The body is that of [bodyOf], read on first use.
+func (p *pair) match(e *hookyard.Event, body func() ([]byte, error)) (bool, error) {
+	equal, err := p.equal(e, body)
 	return equal != p.not && err == nil, err
 }
 
-func (p *pair) equal(e *hookyard.Event) (bool, error) {
+func (p *pair) equal(e *hookyard.Event, body func() ([]byte, error)) (bool, error) {
 	switch {
 	case p.header != "":
 		values := e.Header[p.header]
@@ -76,11 +77,11 @@ func (p *pair) equal(e *hookyard.Event) (bool, error) {
 		}
 		return p.equalText(values[0])
 	case p.path != "":
-		body, err := bodyOf(e)
+		b, err := body()
 		if err != nil {
 			return false, err
 		}
-		v := find(body, p.path)
+		v := find(b, p.path)
 		if p.request != "" && !v.Exists() {
 			return p.equalRequest(e)
 		}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"net/url"
 	"time"
 	"unicode/utf8"
 
@@ -14,10 +13,10 @@ import (
 // jsonData returns the data of the event if it is JSON in UTF-8. Many senders omit the content type, so objects and
 // arrays count with any type, but other values only with a JSON type: a text "42" is not JSON.
 func jsonData(e *hookyard.Event) ([]byte, bool) {
-	data := e.Data()
 	if e.DataOffset > 0 {
-		return data, true // checked when it was published
+		return e.Data(), true // checked when it was published
 	}
+	data := hookyard.Text(e.ContentType, e.Body)
 	first := bytes.TrimLeft(data, " \t\r\n")
 	if !e.IsJSON() && (len(first) == 0 || first[0] != '{' && first[0] != '[') {
 		return nil, false
@@ -25,25 +24,13 @@ func jsonData(e *hookyard.Event) ([]byte, bool) {
 	return data, utf8.Valid(data) && json.Valid(data)
 }
 
-// payload is jsonData, or the JSON in the field payload or data of a form, as GitHub and NetBeans send it.
+// payload is jsonData, or the JSON in a form, as GitHub, Slack and NetBeans send it.
 func payload(e *hookyard.Event) ([]byte, bool) {
 	if data, ok := jsonData(e); ok {
 		return data, true
 	}
-	if !hookyard.IsFormType(e.ContentType) {
-		return nil, false
-	}
-	data := hookyard.FormJSON(e.Data())
+	data := hookyard.FormJSON(e.ContentType, e.Body)
 	return data, data != nil
-}
-
-// formData returns the fields of a form body.
-func formData(e *hookyard.Event) (url.Values, bool) {
-	if !hookyard.IsFormType(e.ContentType) {
-		return nil, false
-	}
-	form, err := url.ParseQuery(string(e.Data()))
-	return form, err == nil
 }
 
 // appendData appends the data of the event as one JSON value: JSON unchanged, text as a string, other bytes as base64
@@ -79,4 +66,10 @@ func happened(e *hookyard.Event) time.Time {
 		return e.Time
 	}
 	return t
+}
+
+// isForm reports whether the body of the event is a form.
+func isForm(e *hookyard.Event) bool {
+	return e.DataOffset == 0 && (hookyard.IsFormType(e.ContentType) ||
+		hookyard.MediaType(e.ContentType) == hookyard.TypeMultipart)
 }

@@ -37,8 +37,8 @@ type templateData struct {
 	body    any
 }
 
-// Body returns the data of the event, decoded on first use: JSON with numbers that keep all digits, the fields of a
-// form (or the JSON in its field payload), or text.
+// Body returns the data of the event, decoded on first use: JSON with numbers that keep all digits, the JSON in a form
+// or its fields, or text.
 func (d *templateData) Body() any {
 	if !d.decoded {
 		d.decoded = true
@@ -48,17 +48,13 @@ func (d *templateData) Body() any {
 }
 
 func decodeBody(e *hookyard.Event) any {
-	if data, ok := payload(e); ok {
+	if data, ok := jsonData(e); ok {
 		return decode(data)
 	}
-	if form, ok := formData(e); ok {
-		fields := make(map[string]any, len(form))
-		for name, values := range form {
-			fields[name] = values[0]
-		}
-		return fields
+	if doc := e.Payload(); isForm(e) && json.Valid(doc) {
+		return decode(doc)
 	}
-	return string(e.Data())
+	return string(hookyard.Text(e.ContentType, e.Data()))
 }
 
 // decode decodes valid JSON with numbers as json.Number.

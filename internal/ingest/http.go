@@ -105,7 +105,7 @@ func (in *Ingest) typeOf(r *http.Request, s *hookyard.Source, verified *signatur
 		t = r.Header.Get(s.TypeHeader)
 	}
 	if t == "" && s.TypeField != "" {
-		t = gjson.GetBytes(body, s.TypeField).String()
+		t = gjson.GetBytes(hookyard.Document(r.Header.Get("Content-Type"), body), s.TypeField).String()
 	}
 	if t == "" {
 		t = verified.EventType

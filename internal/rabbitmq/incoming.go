@@ -60,7 +60,7 @@ func (c *consumer) newIncoming(view *hookyard.View, it *item, now time.Time) (*i
 	}
 	field := ""
 	if byField {
-		field = gjson.GetBytes(d.Body, path).String()
+		field = gjson.GetBytes(hookyard.Document(d.ContentType, d.Body), path).String()
 	}
 	in.event = hookyard.NewEvent(c.source.Name, c.typeOf(it, field), body, now)
 	in.event.ContentType, in.event.Header = contentType, headerOf(d, limits.RequestHeader)

@@ -204,13 +204,10 @@ func (p *poll) beat() error {
 	return p.line.Flush()
 }
 
-// object returns the JSON object that an event is: its bytes as they came, or those in its form. Events that are none
-// are not for this relay's clients.
+// object returns the JSON object that an event is: its bytes as they came, or those in its form. It is nil for events
+// that are none: this relay's clients do not take them.
 func object(e *hookyard.Event) []byte {
-	data := e.Data()
-	if hookyard.IsFormType(e.ContentType) {
-		data = hookyard.FormJSON(data)
-	}
+	data := e.Payload()
 	if first := bytes.TrimLeft(data, " \t\r\n"); len(first) == 0 || first[0] != '{' || !utf8.Valid(data) ||
 		!gjson.ValidBytes(data) {
 		return nil

@@ -25,9 +25,9 @@ func (rl *Relay) signal(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	payload, contentType := body, "application/json"
-	if !json.Valid(body) && hookyard.IsFormType(r.Header.Get("Content-Type")) {
-		payload, contentType = hookyard.FormJSON(body), hookyard.TypeForm
+	payload, contentType := hookyard.Text("", body), hookyard.TypeJSON
+	if v := hookyard.FormJSON(r.Header.Get("Content-Type"), body); v != nil {
+		payload, contentType = v, hookyard.Clean(r.Header.Get("Content-Type"), 200)
 	}
 	if !utf8.Valid(payload) || !json.Valid(payload) {
 		return couldNotParse(w, body)

@@ -177,8 +177,8 @@ func appendSmee(b []byte, e *hookyard.Event, raw bool) []byte {
 // appendBody writes the body parsed: JSON as it is, a form as an object, anything else as text.
 func appendBody(b []byte, e *hookyard.Event) []byte {
 	data := e.Data()
-	if utf8.Valid(data) && json.Valid(data) {
-		return appendCompact(b, data)
+	if text := hookyard.Text(e.ContentType, data); utf8.Valid(text) && json.Valid(text) {
+		return appendCompact(b, text)
 	}
 	if hookyard.IsFormType(e.ContentType) {
 		if values, err := url.ParseQuery(string(data)); err == nil {

@@ -275,7 +275,9 @@ func matches(e *hookyard.Event, q *hookyard.EventQuery, text []byte) bool {
 		return false
 	}
 	if len(text) > 0 && !containsFold(e.Body, text) {
-		return false
+		if doc := e.Document(); sameSlice(doc, e.Body) || !containsFold(doc, text) {
+			return false
+		}
 	}
 	if q.Path != "" {
 		r := gjson.GetBytes(e.Document(), q.Path)
@@ -285,6 +287,9 @@ func matches(e *hookyard.Event, q *hookyard.EventQuery, text []byte) bool {
 	}
 	return true
 }
+
+// sameSlice reports whether a and b are the same bytes in memory.
+func sameSlice(a, b []byte) bool { return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) }
 
 // containsFold says whether body holds text, which is in lower case, whatever the case of ASCII letters.
 func containsFold(body, text []byte) bool {

@@ -39,7 +39,7 @@ func appendEvent(b []byte, e *hookyard.Event, cursor string) []byte {
 	if e.Body == nil && e.Size > 0 {
 		return append(b, `,"bodyLeftOut":"past retention"}`...)
 	}
-	b = appendData(b, e.Data())
+	b = appendData(b, hookyard.Text(e.ContentType, e.Data()))
 	b = append(b, `,"base64":"`...)
 	b = base64.StdEncoding.AppendEncode(b, e.Body)
 	return append(b, `"}`...)

@@ -202,7 +202,7 @@ func (v *visit) knownFeatures(f *hookForm) error {
 			return err
 		}
 		for _, e := range events {
-			if name := gjson.GetBytes(e.Data(), "feature"); name.Type == gjson.String && len(words(name.Str)) == 1 {
+			if name := gjson.GetBytes(e.Payload(), "feature"); name.Type == gjson.String && len(words(name.Str)) == 1 {
 				f.Known = append(f.Known, name.Str)
 			}
 		}

@@ -72,8 +72,19 @@ func (a *API) eventsOf(r *http.Request, body []byte) (events []*hookyard.Event, 
 	default:
 		events, many, err = a.ownEvents(body, at)
 	}
-	if err != nil || key == "" {
+	if err != nil {
 		return events, many, err
+	}
+	if hops := r.Header[hookyard.HeaderHops]; len(hops) > 0 {
+		for _, e := range events {
+			if e.Header == nil {
+				e.Header = http.Header{}
+			}
+			e.Header[hookyard.HeaderHops] = hops[:1]
+		}
+	}
+	if key == "" {
+		return events, many, nil
 	}
 	for i, e := range events {
 		if e.DedupKey != "" {

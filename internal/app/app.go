@@ -132,7 +132,9 @@ func (a *App) wire(ctx context.Context) error {
 	}
 	a.control, err = control.New(control.Options{
 		Store: a.db, Ingest: a.ingest, Dispatcher: a.dispatcher, Auth: a.auth, Targets: a.client, Filter: a.accepts,
-		Limits: config.Limits, Log: log, DefaultHooks: defaults, CreateOnUse: config.Dev, Dev: config.Dev,
+		Limits: config.Limits, Log: log, DefaultHooks: defaults,
+		Origins:     []string{a.config.BaseURL, "http://" + a.listener.Addr().String()},
+		CreateOnUse: config.Dev, Dev: config.Dev,
 	})
 	if err != nil {
 		return err

@@ -40,7 +40,7 @@ type Targets interface {
 	CheckURL(ctx context.Context, rawURL string) error
 }
 
-// Options are what a [Control] is made of. All but the last three are required.
+// Options are what a [Control] is made of. All but the last four are required.
 type Options struct {
 	Store      *store.DB
 	Ingest     Ingest
@@ -52,6 +52,7 @@ type Options struct {
 	Log        *slog.Logger
 
 	DefaultHooks []hookyard.Hook // added to every new project
+	Origins      []string        // base URLs by which this server is reached: hooks must not lead back to their project
 	CreateOnUse  bool            // a hook, source or event put into a project that does not exist creates the project
 	Dev          bool            // authentication is off
 }
@@ -68,6 +69,7 @@ type Control struct {
 	log        *slog.Logger
 
 	defaultHooks []hookyard.Hook // never written
+	origins      []string
 	createOnUse  bool
 	dev          bool
 }
@@ -81,7 +83,8 @@ func New(o Options) (*Control, error) {
 	}
 	return &Control{
 		store: o.Store, ingest: o.Ingest, dispatcher: o.Dispatcher, auth: o.Auth, targets: o.Targets, filter: o.Filter,
-		limits: o.Limits, log: o.Log, defaultHooks: o.DefaultHooks, createOnUse: o.CreateOnUse, dev: o.Dev,
+		limits: o.Limits, log: o.Log, defaultHooks: o.DefaultHooks, origins: o.Origins,
+		createOnUse: o.CreateOnUse, dev: o.Dev,
 	}, nil
 }
 

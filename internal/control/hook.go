@@ -414,6 +414,9 @@ func (p *Project) CheckHook(ctx context.Context, h *hookyard.Hook) error {
 	if !h.ExpiresAt.IsZero() && !Storable(h.ExpiresAt) {
 		return hookyard.FieldErrorf("expiresAt", "expiresAt must be between the years 1 and 9999")
 	}
+	if err := p.checkLoop(h.URL); err != nil {
+		return err
+	}
 	return p.c.checkTarget(ctx, h.URL)
 }
 

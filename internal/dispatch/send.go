@@ -210,6 +210,7 @@ func (d *Dispatcher) header(h *hookyard.Hook, e *hookyard.Event, shaped outgoing
 		delete(out, "Content-Type")
 	}
 	out["User-Agent"] = []string{d.o.UserAgent}
+	hookyard.SetHops(out, e.Header)
 	out["X-Github-Delivery"] = []string{e.ID}
 	out["X-Github-Hook-Id"] = []string{strconv.FormatInt(h.Key, 10)}
 	if signedBySender {

@@ -4,6 +4,7 @@ package ingest
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -63,6 +64,9 @@ func New(o Options) *Ingest {
 // and its deliveries will be sent; the event must not change any more. A duplicate is not an error: the receipt says
 // so.
 func (in *Ingest) Accept(ctx context.Context, view *hookyard.View, e *hookyard.Event) (hookyard.Receipt, error) {
+	if err := hookyard.CheckHops(e); err != nil {
+		return hookyard.Receipt{}, err
+	}
 	started := time.Now()
 	r := in.route(view, e, nil)
 	receipt, err := in.o.Store.Accept(ctx, r)
@@ -82,6 +86,11 @@ func (in *Ingest) AcceptFor(ctx context.Context, view *hookyard.View, events []*
 	also [][]*hookyard.Hook) ([]hookyard.Receipt, []error) {
 	started := time.Now()
 	all := make([]*hookyard.RoutedEvent, len(events))
+	for _, e := range events {
+		if err := hookyard.CheckHops(e); err != nil { // the events of a batch came by one request, or one at a time
+			return make([]hookyard.Receipt, len(events)), slices.Repeat([]error{err}, len(events))
+		}
+	}
 	for i, e := range events {
 		var more []*hookyard.Hook
 		if also != nil {

@@ -144,7 +144,7 @@ func appendSmee(b []byte, e *hookyard.Event, raw bool) []byte {
 	names := make([]string, 0, len(e.Header))
 	for name := range e.Header {
 		switch strings.ToLower(name) {
-		case "body", "query", "timestamp", "rawbody", "x-hookyard-event":
+		case "body", "query", "timestamp", "rawbody", "x-hookyard-event", "hookyard-hops":
 			continue
 		}
 		if !hookyard.IsSensitive(name) {
@@ -158,7 +158,9 @@ func appendSmee(b []byte, e *hookyard.Event, raw bool) []byte {
 		b = hookyard.AppendJSONString(b, strings.Join(e.Header[name], ", "))
 		b = append(b, ',')
 	}
-	b = append(b, `"x-hookyard-event":`...)
+	b = append(b, `"hookyard-hops":"`...) // smee-client makes it a header, which ends loops
+	b = strconv.AppendInt(b, int64(hookyard.Hops(e.Header))+1, 10)
+	b = append(b, `","x-hookyard-event":`...)
 	b = hookyard.AppendJSONString(b, e.ID)
 	b = append(b, `,"body":`...)
 	b = appendBody(b, e)

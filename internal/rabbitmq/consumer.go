@@ -35,7 +35,6 @@ type consumer struct {
 	s      *Sources
 	source *hookyard.Source
 	log    *slog.Logger
-	warned bool // that messages name webhooks and the project does not allow it
 }
 
 // run reads until ctx ends, over as many connections as it takes.

@@ -3,6 +3,7 @@ package rabbitmq
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 
@@ -50,13 +51,10 @@ func (c *consumer) newIncoming(view *hookyard.View, it *item, now time.Time) (*i
 		contentType = "application/json"
 	}
 	if len(in.urls) > 0 && !view.Project.AllowRequests {
+		in.problems = append(in.problems, fmt.Sprintf("webhooks names %s, which the project does not allow: the event "+
+			"was stored and is not sent there (setting of the project: allowRequests)",
+			hookyard.Count(len(in.urls), "URL")))
 		in.urls = nil
-		if !c.warned {
-			c.warned = true
-			c.log.Warn(
-				"messages name webhooks of their own, which the project does not allow; they are not sent there " +
-					"(setting of the project: allowRequests)")
-		}
 	}
 	field := ""
 	if byField {

@@ -20,7 +20,9 @@ const maxRequests = 100
 func (c *consumer) meetRequests(ctx context.Context, view *hookyard.View, all []*incoming) (*hookyard.View, error) {
 	made := false
 	for _, in := range all {
-		in.urls, in.problems = c.checkRequests(in.urls)
+		var problems []string
+		in.urls, problems = c.checkRequests(in.urls)
+		in.problems = append(in.problems, problems...)
 		for i, url := range in.urls {
 			if view.Hook(requestedID(url)) != nil {
 				continue

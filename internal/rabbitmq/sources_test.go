@@ -1,6 +1,7 @@
 package rabbitmq
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -183,6 +184,11 @@ func TestComments(t *testing.T) {
 			if !allowed {
 				if len(hooks) != 0 {
 					t.Errorf("%d hooks were made", len(hooks))
+				}
+				for _, rf := range r.refused(t, 2) {
+					if !strings.Contains(rf.Reason, "allowRequests") || !bytes.Contains(rf.Body, []byte(receiver.URL)) {
+						t.Errorf("refusal: %s; it must name the setting and hold the list: %s", rf.Reason, rf.Body)
+					}
 				}
 				return
 			}

@@ -52,7 +52,9 @@ type Client struct {
 	userAgent string
 	http      *http.Client
 	timeout   time.Duration // of a request whose response is read into memory; 0 means none
-	revision  int64         // that changes are meant for; 0 means any
+
+	streamIdle time.Duration // how long a stream may be silent
+	revision   int64         // that changes are meant for; 0 means any
 }
 
 // DefaultTimeout bounds a request, unless [WithHTTPClient] or the context's deadline does. Of a response that is a
@@ -87,7 +89,7 @@ func New(baseURL, token string, opts ...Option) (*Client, error) {
 		return nil, fmt.Errorf("server %q: want a URL such as https://hooks.example.com", baseURL)
 	}
 	c := &Client{base: strings.TrimRight(baseURL, "/"), token: token, userAgent: "hookyard-client",
-		http: &http.Client{Transport: defaultTransport()}, timeout: DefaultTimeout}
+		http: &http.Client{Transport: defaultTransport()}, timeout: DefaultTimeout, streamIdle: streamIdle}
 	for _, o := range opts {
 		o(c)
 	}

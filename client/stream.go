@@ -50,8 +50,8 @@ const maxStreamEvent = 128 << 20
 // once the server has accepted the request.
 //
 // When the stream ends, Stream returns the cursor to continue from. The error is that of each, or the cause of ctx, or
-// nil if the server ended the stream or the connection broke: then call Stream again with the cursor. An [http.Client]
-// with a Timeout ends the stream after that time.
+// [ErrSilent], or nil if the server ended the stream or the connection broke: after the last two, call Stream again
+// with the cursor. An [http.Client] with a Timeout ends the stream after that time.
 func (c *Client) Stream(ctx context.Context, project string, q StreamQuery, opened func(),
 	each func(StreamEvent) error) (cursor string, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -65,7 +65,7 @@ func (c *Client) Stream(ctx context.Context, project string, q StreamQuery, open
 	if opened != nil {
 		opened()
 	}
-	alive := &watchedReader{r: resp.Body, timer: time.AfterFunc(streamIdle, func() { cancel(errSilent) })}
+	alive := &watchedReader{resp.Body, time.AfterFunc(c.streamIdle, func() { cancel(ErrSilent) }), c.streamIdle}
 	defer alive.timer.Stop()
 	cursor = q.After
 	for e, err := range sse.Read(alive, &sse.ReadConfig{MaxEventSize: maxStreamEvent}) {
@@ -88,15 +88,11 @@ func (c *Client) Stream(ctx context.Context, project string, q StreamQuery, open
 	return cursor, streamEnd(ctx)
 }
 
-var errSilent = errors.New("the stream was silent")
+// ErrSilent ends a stream whose server, or a proxy before it, sent not even a heartbeat for 45 seconds.
+var ErrSilent = errors.New("the stream was silent for too long")
 
 // streamEnd returns the cause of ctx, or nil if the connection ended the stream.
-func streamEnd(ctx context.Context) error {
-	if err := context.Cause(ctx); err != nil && !errors.Is(err, errSilent) {
-		return err
-	}
-	return nil
-}
+func streamEnd(ctx context.Context) error { return context.Cause(ctx) }
 
 func (q *StreamQuery) values() url.Values {
 	v := url.Values{}
@@ -107,14 +103,15 @@ func (q *StreamQuery) values() url.Values {
 	return v
 }
 
-// watchedReader resets its timer at every read.
+// watchedReader runs its timer during every read, and not while the caller works on what was read.
 type watchedReader struct {
 	r     io.Reader
 	timer *time.Timer
+	idle  time.Duration
 }
 
 func (w *watchedReader) Read(b []byte) (int, error) {
-	n, err := w.r.Read(b)
-	w.timer.Reset(streamIdle)
-	return n, err
+	w.timer.Reset(w.idle)
+	defer w.timer.Stop()
+	return w.r.Read(b)
 }

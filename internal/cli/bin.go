@@ -300,7 +300,8 @@ func newBinReplay(s *session) *cobra.Command {
 	}
 	c.Flags().StringVar(&to, "to", "", "URL to send it to")
 	return s.binCommand(c, 2, func(ctx context.Context, cl *client.Client, bin, key string, args []string) error {
-		if err := checkURL("--to", to); err != nil {
+		to, err := targetURL("--to", to)
+		if err != nil {
 			return err
 		}
 		r, err := cl.BinRequest(ctx, bin, key, args[0])

@@ -64,7 +64,10 @@ http.ReadRequest; elsewhere, split it at the first empty line.`,
 			return err
 		}
 		if to != "" {
-			r.url = to
+			if to, err = targetURL("--to", to); err != nil {
+				return err
+			}
+			r.url = withTarget(to, r.target)
 		}
 		if asTest {
 			return r.writeTest(s.out)
@@ -137,6 +140,7 @@ func sortedNames(header map[string][]string) []string {
 // request is an HTTP request that repeats an event.
 type request struct {
 	eventID, method, url string
+	target               string // path and query after the source
 	header               http.Header
 	body                 []byte
 }
@@ -156,7 +160,7 @@ func (s *session) original(ctx context.Context, cl *client.Client, project, id s
 	if err != nil {
 		return nil, err
 	}
-	r := &request{eventID: e.ID, method: orText(e.Method, http.MethodPost),
+	r := &request{eventID: e.ID, method: orText(e.Method, http.MethodPost), target: e.Target,
 		url: strings.TrimRight(s.server, "/") + "/in/" + project + "/" + e.Source + e.Target, body: b}
 	if e.Source == hookyard.SourceAPI || e.Source == hookyard.SourceMeta {
 		r.url = "http://localhost:3000/" // an example: no URL of the server accepts the event in this form
@@ -168,6 +172,7 @@ func (s *session) original(ctx context.Context, cl *client.Client, project, id s
 // forwardedHeader is the header of an event without what the next connection sets itself.
 func forwardedHeader(header map[string][]string, contentType string) http.Header {
 	out := hookyard.ForwardedHeader(header)
+	hookyard.SetHops(out, header)
 	if out.Get("Content-Type") == "" && contentType != "" {
 		out.Set("Content-Type", contentType)
 	}

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -108,18 +110,57 @@ func sendError(err error) string {
 	return rootOf(err).Error()
 }
 
-// checkURL returns a usage error unless text is an HTTP URL.
-func checkURL(flag, text string) error {
-	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return usagef("%s %q: use a URL such as http://localhost:3000/hooks", flag, text)
+// targetURL returns the URL that a flag means: an HTTP URL, a host with or without port and path, or a port of this
+// machine. Anything else is a usage error.
+func targetURL(flag, text string) (string, error) {
+	full := text
+	switch {
+	case strings.Contains(text, "://"):
+	case text != "" && strings.Trim(text, "0123456789") == "":
+		full = "http://localhost:" + text
+	case strings.HasPrefix(text, ":"):
+		full = "http://localhost" + text
+	default:
+		full = "http://" + text
 	}
-	return nil
+	u, err := url.Parse(full)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || !validPort(u.Port()) {
+		return "", usagef("%s %q: use a URL such as http://localhost:3000/hooks, or a port", flag, text)
+	}
+	return full, nil
+}
+
+func validPort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil && n > 0
+}
+
+// withTarget returns the URL to send a request to that came to a source by target, the path and query after the source:
+// they are added to those of the URL.
+func withTarget(to, target string) string {
+	u, err := url.Parse(to)
+	if err != nil || target == "" {
+		return to
+	}
+	path, query, _ := strings.Cut(target, "?")
+	if path != "" && path != "/" {
+		below, err := url.Parse(path)
+		if err != nil {
+			return to
+		}
+		u = u.JoinPath(below.EscapedPath())
+	}
+	if u.RawQuery != "" && query != "" {
+		query = "&" + query
+	}
+	u.RawQuery += query
+	return u.String()
 }
 
 // replayTo sends an event from this machine to a URL and shows the response.
 func (s *session) replayTo(ctx context.Context, cl *client.Client, project, id, to string, header []string) error {
-	if err := checkURL("--to", to); err != nil {
+	to, err := targetURL("--to", to)
+	if err != nil {
 		return err
 	}
 	extra, err := parseHeader(header)
@@ -130,7 +171,7 @@ func (s *session) replayTo(ctx context.Context, cl *client.Client, project, id, 
 	if err != nil {
 		return err
 	}
-	r.url = to
+	r.url = withTarget(to, r.target)
 	for name, values := range extra {
 		r.header[name] = values
 	}

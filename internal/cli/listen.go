@@ -28,7 +28,7 @@ func newListen(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use: "listen", Short: "Follow a project's events live, and forward them to a local URL",
 		Long: `Follow a project's events live. With --forward-to each event is forwarded, in
-order, with its original headers and bytes. The response is shown, and recorded
+order, with its original method, headers, query and bytes. The response is shown, and recorded
 as an attempt of a hook that exists as long as the command runs. An event is
 retried while the URL refuses connections, but not after any response.
 
@@ -49,7 +49,7 @@ each event, or a JSON object with --json.`,
 	fs.StringVar(&f.q.Filter, "filter", "", "only events that match this expression, as in a hook's filter")
 	fs.StringVar(&f.q.Since, "since", "", "start in the past: all, an age (10m, 2h, 3d), a time, or an event's id")
 	fs.StringVar(&f.q.After, "after", "", "continue after this cursor, which listen prints when it ends")
-	fs.StringVarP(&f.forwardTo, "forward-to", "F", "", "local URL to forward each event to")
+	fs.StringVarP(&f.forwardTo, "forward-to", "F", "", "URL, host:port or port to forward each event to")
 	fs.StringArrayVarP(&f.header, "header", "H", nil,
 		"header to add or replace when forwarding, 'Name: value' (repeatable)")
 	fs.IntVarP(&f.limit, "limit", "n", 0, "stop after this many events; 0: never")
@@ -60,9 +60,11 @@ each event, or a JSON object with --json.`,
 
 func (s *session) listen(ctx context.Context, f *listenFlags) error {
 	if f.forwardTo != "" {
-		if err := checkURL("--forward-to", f.forwardTo); err != nil {
+		to, err := targetURL("--forward-to", f.forwardTo)
+		if err != nil {
 			return err
 		}
+		f.forwardTo = to
 	}
 	header, err := parseHeader(f.header)
 	if err != nil {

@@ -66,6 +66,7 @@ func (l *listener) run(ctx context.Context, notify func(notice) error) error {
 	var lost time.Time
 	for first := true; ; first = false {
 		opened := func() {
+			first = false
 			wait.Reset()
 			_ = notify(notice{text: l.hello(lost), up: true})
 			lost = time.Time{}
@@ -92,7 +93,9 @@ func (l *listener) run(ctx context.Context, notify func(notice) error) error {
 		}
 		pause := wait.NextBackOff()
 		why := "the server ended the stream"
-		if err != nil {
+		if errors.Is(err, client.ErrSilent) {
+			why = "no sign of life from the server"
+		} else if err != nil {
 			why = sendError(err)
 		}
 		if err := notify(notice{text: fmt.Sprintf("%s; retrying in %s", why,
@@ -173,7 +176,7 @@ func (l *listener) forward(ctx context.Context, e *client.StreamEvent, notify fu
 
 // sendOnce sends an event to the URL with its original headers and bytes, and records the response.
 func (l *listener) sendOnce(ctx context.Context, e *client.StreamEvent) *answered {
-	r := &request{eventID: e.ID, method: orText(e.Method, http.MethodPost), url: l.to,
+	r := &request{eventID: e.ID, method: orText(e.Method, http.MethodPost), url: withTarget(l.to, e.Target),
 		header: forwardedHeader(e.Header, e.ContentType), body: e.Base64}
 	for name, values := range l.header {
 		r.header[name] = values

@@ -126,8 +126,8 @@ func (s *session) clientAndProject() (*client.Client, string, error) {
 // findToken returns the token to sign in with: the one given, the one in the user's file, or, for a server on this
 // machine, the one that its first start wrote to the data directory. It returns "" if there is none.
 func (s *session) findToken() string {
-	if s.token != "" {
-		return s.token
+	if token := strings.TrimSpace(s.token); token != "" { // from a file it often ends in a line break
+		return token
 	}
 	if b, err := os.ReadFile(s.tokenFile()); err == nil {
 		return strings.TrimSpace(string(b))

@@ -38,6 +38,16 @@ func TestOptionsFromFlagsAndEnvironment(t *testing.T) {
 	if c.Listen != "127.0.0.1:1" || c.Limits.Body != 1<<20 || !c.Dev || len(c.AllowTargets) != 2 {
 		t.Errorf("config = %+v; a flag wins over the environment, which wins over the default", c)
 	}
+	for text, want := range map[string]bool{"yes": true, "On": true, "1": true, "no": false, "off": false, "": true} {
+		c := app.DefaultConfig()
+		fs := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+		c.Flags(fs)
+		env := map[string]string{"HOOKYARD_METRICS": text}
+		err := app.Env(fs, func(k string) (string, bool) { v, ok := env[k]; return v, ok })
+		if err != nil || c.Metrics != want {
+			t.Errorf("HOOKYARD_METRICS=%q: %v, %v; want %v", text, c.Metrics, err, want)
+		}
+	}
 	env["HOOKYARD_MAX_BODY"] = "lots"
 	other := app.DefaultConfig()
 	fs = pflag.NewFlagSet("serve", pflag.ContinueOnError)

@@ -137,7 +137,8 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 }
 
 // Env sets the options that were not given as flags from HOOKYARD_… variables: --allow-target is HOOKYARD_ALLOW_TARGET,
-// a list is separated by commas. HOOKYARD_…_FILE names a file that holds the value, for secrets that are mounted.
+// a list is separated by commas. HOOKYARD_…_FILE names a file that holds the value, for secrets that are mounted. An
+// empty variable leaves the default.
 func Env(fs *pflag.FlagSet, lookup func(string) (string, bool)) error {
 	var failed error
 	fs.VisitAll(func(f *pflag.Flag) {
@@ -145,16 +146,33 @@ func Env(fs *pflag.FlagSet, lookup func(string) (string, bool)) error {
 			return
 		}
 		v, from, err := fromEnv(EnvName(f.Name), lookup)
-		if err != nil || from == "" {
+		if err != nil || v == "" {
 			failed = err
 			return
 		}
+		if f.Value.Type() == "bool" {
+			v = boolOf(v)
+		}
 		if err := f.Value.Set(v); err != nil {
 			failed = fmt.Errorf("%s=%q: %w", from, v, err)
+			if f.Value.Type() == "bool" {
+				failed = fmt.Errorf("%s=%q: use true or false", from, v)
+			}
 		}
 		f.Changed = true
 	})
 	return failed
+}
+
+// boolOf returns what a word for yes or no means to pflag, or any other text as it is.
+func boolOf(s string) string {
+	switch strings.ToLower(strings.TrimSpace(s)) {
+	case "yes", "y", "on":
+		return "true"
+	case "no", "n", "off":
+		return "false"
+	}
+	return strings.TrimSpace(s)
 }
 
 // StrayEnv returns the HOOKYARD_… variables of environ, as os.Environ has them, that are no option of fs and that

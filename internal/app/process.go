@@ -2,8 +2,10 @@ package app
 
 import (
 	"os"
+	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"syscall"
 )
 
 // TuneProcess sets what holds for the whole process, so it is for the program that serves and does little else: call it
@@ -14,6 +16,9 @@ func TuneProcess() {
 		// CPU under load. Five times costs some 30 MB.
 		debug.SetGCPercent(400)
 	}
+	// The reader of the log may end before the server. The write then fails, which log/slog ignores; the signal would
+	// end the process, and systemd takes that for a clean end.
+	signal.Ignore(syscall.SIGPIPE)
 	runtime.MemProfileRate = 0 // nobody reads it, and sampling costs two hundredths of the CPU
 	if os.Getenv("GOMEMLIMIT") == "" {
 		// A few large bodies at once would leave several times their size behind, which nobody collects once it is

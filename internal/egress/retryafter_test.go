@@ -11,7 +11,8 @@ var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	for v, want := range map[string]time.Duration{
-		"": 0, "0": 0, "120": 2 * time.Minute, " 5 ": 5 * time.Second, "-1": 0, "+5": 0, "1.5": 0, "soon": 0, "1e3": 0,
+		"": 0, "0": 0, "120": 2 * time.Minute, " 5 ": 5 * time.Second, "-1": 0, "+5": 0,
+		"1.5": 1500 * time.Millisecond, "2.5.1": 0, ".": 0, "soon": 0, "1e3": 0,
 		"604800": maxRetryAfter, "604801": maxRetryAfter, "99999999999999999999999": maxRetryAfter,
 		"Fri, 02 Jan 2026 12:01:00 GMT": time.Minute, "Fri, 02 Jan 2026 11:59:00 GMT": 0,
 		"Friday, 02-Jan-26 12:00:09 GMT": 9 * time.Second, "Fri Jan  2 12:00:10 2026": 10 * time.Second,

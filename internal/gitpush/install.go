@@ -51,7 +51,7 @@ func load(ctx context.Context, e Env) (Settings, map[string]string, error) {
 	if err := s.complete(); err != nil {
 		return s, nil, err
 	}
-	if s.Token = getenv(e.Environ, "HOOKYARD_TOKEN"); s.Token != "" {
+	if s.Token = strings.TrimSpace(getenv(e.Environ, "HOOKYARD_TOKEN")); s.Token != "" {
 		return s, config, nil
 	}
 	b, err := readSome(filepath.Join(e.Dir, tokenName), 10_000)

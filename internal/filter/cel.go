@@ -1,11 +1,13 @@
 package filter
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -192,9 +194,59 @@ func (v *variables) decode() {
 			return
 		}
 	}
-	if err := json.Unmarshal(body, &v.body); err != nil {
+	if hasLargeInteger(body) {
+		d := json.NewDecoder(bytes.NewReader(body))
+		d.UseNumber()
+		if err = d.Decode(&v.body); err == nil {
+			v.body = exactNumbers(v.body)
+		}
+	} else {
+		err = json.Unmarshal(body, &v.body)
+	}
+	if err != nil {
 		v.body, v.notJSON = nil, err
 	}
+}
+
+// hasLargeInteger reports whether b has so many digits in a row that an integer may be beyond 2^53, where doubles lose
+// digits.
+func hasLargeInteger(b []byte) bool {
+	const digits = 16
+	run := 0
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			run = 0
+		} else if run++; run == digits {
+			return true
+		}
+	}
+	return false
+}
+
+// exactNumbers replaces the numbers in decoded JSON: integers beyond 2^53 that CEL can hold become integers, all others
+// doubles.
+func exactNumbers(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, member := range v {
+			v[name] = exactNumbers(member)
+		}
+	case []any:
+		for i, element := range v {
+			v[i] = exactNumbers(element)
+		}
+	case json.Number:
+		const exact = 1 << 53
+		if n, err := strconv.ParseInt(string(v), 10, 64); err == nil && (n > exact || n < -exact) {
+			return n
+		}
+		if n, err := strconv.ParseUint(string(v), 10, 64); err == nil && n > exact {
+			return n
+		}
+		f, _ := strconv.ParseFloat(string(v), 64) // out of range: infinite, which json.Unmarshal refuses
+		return f
+	}
+	return v
 }
 
 // firstValues returns the first value of each header, by lower-case name.

@@ -40,9 +40,9 @@
 // Its variables are type, source, id, method and path (strings), time (timestamp), headers (a map of lower-case names
 // to first values), query (a map of names to first values) and body (the decoded body, or null if it is not JSON). A
 // missing member is an error, and an error means no: test with has(body.x), or with "x-name" in headers. JSON numbers
-// are doubles: body.n == 5 works, integers beyond 2^53 lose digits (not so in pairs), and arithmetic needs 2.0 or
-// int(body.n). To bound the work of a filter, there is no map(), lists and maps may only contain literals, and the
-// pattern of matches() must be a literal.
+// are doubles: body.n == 5 works, and arithmetic needs 2.0 or int(body.n). Integers beyond 2^53 that fit in 64 bits are
+// integers, so they compare exactly. To bound the work of a filter, there is no map(), lists and maps may only contain
+// literals, and the pattern of matches() must be a literal.
 //
 // A text with a single = is always pairs, because CEL has no such operator. A text with only != is CEL if it is valid
 // CEL, and pairs otherwise.

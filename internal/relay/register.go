@@ -41,7 +41,10 @@ func (rl *Relay) register(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	view, err := rl.mayRegister(r, owner, name)
-	if err != nil {
+	switch code := hookyard.CodeOf(err); {
+	case code == hookyard.NotFound, code == hookyard.Unauthenticated, code == hookyard.Forbidden:
+		return rl.holdRefusal(w, r, err)
+	case err != nil:
 		return err
 	}
 	leave, err := rl.o.Gate.Enter(w, r)
@@ -64,6 +67,36 @@ func (rl *Relay) register(w http.ResponseWriter, r *http.Request) error {
 	if err := p.hold(start); err != nil && !p.begun && r.Context().Err() == nil {
 		return err
 	}
+	return nil
+}
+
+// HeaderRefused holds the reason why a poll of the old client was not allowed to listen.
+const HeaderRefused = "X-Hookyard-Refused"
+
+// holdRefusal answers a poll that may not listen. The old client polls again at once after any error, thousands of
+// times a second, so it gets the same as after a poll without an event, and as late. A client with a cursor gets the
+// error.
+func (rl *Relay) holdRefusal(w http.ResponseWriter, r *http.Request, refused error) error {
+	if len(r.Header.Values(stream.CursorHeader)) > 0 || r.URL.Query().Has("cursor") {
+		return refused
+	}
+	leave, err := rl.o.Gate.Enter(w, r)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	held := time.NewTimer(rl.o.Hold)
+	defer held.Stop()
+	select {
+	case <-r.Context().Done():
+		return nil
+	case <-held.C:
+	case <-rl.o.Hub.Stopping():
+	}
+	w.Header().Set(HeaderRefused, hookyard.CleanLine(refused.Error(), 500))
+	w.Header()["Content-Type"] = nil
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write(null) // an error is a client that has gone
 	return nil
 }
 

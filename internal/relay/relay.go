@@ -154,20 +154,17 @@ func errOff(owner, name string) error {
 		owner, name)
 }
 
-// keptQuery is a request's query as an event keeps it: untouched, unless it holds a token.
+// keptQuery returns a request's query as an event keeps it: whole, without a token that lets the caller in.
 func keptQuery(u *url.URL) string {
-	if u.RawQuery == "" {
+	query := u.RawQuery
+	if q := u.Query(); q.Has("token") {
+		q.Del("token")
+		query = q.Encode()
+	}
+	if query == "" {
 		return ""
 	}
-	q := u.Query()
-	if !q.Has("token") {
-		return "?" + u.RawQuery
-	}
-	q.Del("token")
-	if len(q) == 0 {
-		return ""
-	}
-	return "?" + q.Encode()
+	return hookyard.Clean("?"+query, 1+3*len(query))
 }
 
 // typeOf names an event as its provider does, else by otherwise.

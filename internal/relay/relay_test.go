@@ -264,8 +264,15 @@ func TestModes(t *testing.T) {
 				t.Errorf("signal: %d %s, want %d", status, text, c.signal)
 			}
 			if status, text, _ := b.do(t, http.DefaultClient, "GET", "/_webhook/register"+c.query, "", "repositoryname",
-				"acme/shop"); status != c.register {
+				"acme/shop", "X-Hookyard-Cursor", ""); status != c.register {
 				t.Errorf("register: %d %s, want %d", status, text, c.register)
+			}
+			// The client of 2019 has no cursor, and would ask again at once after any other answer.
+			status, text, header := b.do(t, http.DefaultClient, "GET", "/_webhook/register"+c.query, "",
+				"repositoryname", "acme/shop")
+			if status != 200 || text != "null\n" && text != body || (header.Get(relay.HeaderRefused) == "") !=
+				(c.register == 200) {
+				t.Errorf("register without a cursor: %d %q %v", status, text, header)
 			}
 			if status, _, _ := b.do(t, http.DefaultClient, "POST", "/_webhook/signal?token=t",
 				signalOf("acme/nothing", 1)); status != 404 {

@@ -46,7 +46,7 @@ func (rl *Relay) signal(w http.ResponseWriter, r *http.Request) error {
 	e := hookyard.NewEvent(SourceRelay, typeOf(r, "signal", rl.o.Limits), body, now)
 	e.ContentType, e.Header = contentType, inbound.StoredHeader(r.Header)
 	e.Method, e.Verified = r.Method, by
-	e.Remote, e.Target = inbound.Address(r), hookyard.Clean(keptQuery(r.URL), 4096)
+	e.Remote, e.Target = inbound.Address(r), keptQuery(r.URL)
 	e.DedupKey = hookyard.Clean(r.Header.Get("X-Github-Delivery"), 200)
 	if _, err := rl.o.Accept(r.Context(), view, e); err != nil {
 		return err

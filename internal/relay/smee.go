@@ -73,7 +73,7 @@ func (rl *Relay) smeeIn(w http.ResponseWriter, r *http.Request, owner, project s
 	e := hookyard.NewEvent(SourceSmee, typeOf(r, SourceSmee, rl.o.Limits), body, time.Now())
 	e.ContentType = hookyard.Clean(r.Header.Get("Content-Type"), 200)
 	e.Header, e.Method = inbound.StoredHeader(r.Header), r.Method
-	e.Remote, e.Target = inbound.Address(r), hookyard.Clean(keptQuery(r.URL), 4096)
+	e.Remote, e.Target = inbound.Address(r), keptQuery(r.URL)
 	e.DedupKey = hookyard.Clean(r.Header.Get("X-Github-Delivery"), 200)
 	if _, err := rl.o.Accept(r.Context(), view, e); err != nil {
 		return err

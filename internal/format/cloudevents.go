@@ -25,11 +25,18 @@ type cloudEvent struct {
 	attributes map[string]string // includes specversion, but not datacontenttype
 	dataType   string            // datacontenttype, or ""
 	data       []byte
+	structured bool // it was received in structured mode,
+	same       bool // with the required attributes that it has now
 }
 
 // shapeCloudEvents formats an event in structured mode: one JSON object of attributes and data.
+// An event that came in structured mode goes out with the bytes it came with, unless its source gave it another type:
+// attributes that are numbers or booleans stay what they are.
 func shapeCloudEvents(in Input) (Shaped, error) {
 	c := newCloudEvent(in)
+	if c.structured && c.same {
+		return Shaped{Body: in.Event.Body, ContentType: hookyard.TypeCloudEvent}, nil
+	}
 	b := make([]byte, 0, len(c.data)*4/3+512)
 	b = append(b, '{')
 	for i, name := range attributeOrder(c.attributes) {
@@ -92,11 +99,10 @@ func newCloudEvent(in Input) *cloudEvent {
 		"type":        e.Type,
 		"time":        happened(e).UTC().Format(time.RFC3339Nano),
 	}
-	if e.Type == "" {
+	if t := received["type"]; t != "" && (e.Type == "" || e.Type == e.Source) {
+		c.attributes["type"] = t // the event has none of its own, or that of a source that did not know CloudEvents
+	} else if e.Type == "" {
 		c.attributes["type"] = "hookyard.event"
-		if t := received["type"]; t != "" {
-			c.attributes["type"] = t
-		}
 	}
 	if source := received["source"]; source != "" && isURIReference(source) {
 		c.attributes["source"] = source
@@ -106,6 +112,10 @@ func newCloudEvent(in Input) *cloudEvent {
 	}
 	if _, err := time.Parse(time.RFC3339Nano, received["time"]); err == nil {
 		c.attributes["time"] = received["time"]
+	}
+	c.same = true
+	for _, name := range []string{"id", "source", "type"} {
+		c.same = c.same && c.attributes[name] == received[name]
 	}
 	for _, name := range slices.Sorted(maps.Keys(received)) {
 		if value := received[name]; len(c.attributes) < maxAttributes &&
@@ -129,14 +139,16 @@ func (c *cloudEvent) unpack(e *hookyard.Event) map[string]string {
 			keepAttribute(received, attribute, v)
 		}
 	}
-	if e.DataOffset > 0 || hookyard.MediaType(e.ContentType) != "application/cloudevents+json" {
+	if e.DataOffset > 0 || hookyard.MediaType(e.ContentType) != hookyard.TypeCloudEvent {
 		return received
 	}
 	var members map[string]json.RawMessage
-	if json.Unmarshal(e.Body, &members) != nil || members["specversion"] == nil || !utf8.Valid(e.Body) {
+	body := hookyard.Text(e.ContentType, e.Body)
+	if json.Unmarshal(body, &members) != nil || members["specversion"] == nil || !utf8.Valid(body) {
 		return received
 	}
 	c.takeMembers(members, received)
+	c.structured = len(body) == len(e.Body) && received["specversion"] == "1.0"
 	return received
 }
 

@@ -69,7 +69,8 @@ func decode(data []byte) any {
 }
 
 // shapeTemplate executes the template of the hook for the event. The content type is JSON if the result is valid JSON,
-// and plain text otherwise.
+// and plain text otherwise. A template that begins with an object must yield JSON: a quote in the event would otherwise
+// turn the request into text that its receiver cannot read.
 func shapeTemplate(in Input) (Shaped, error) {
 	work := newBudget()
 	t, err := parseTemplate(in.Hook.Template, work)
@@ -85,7 +86,19 @@ func shapeTemplate(in Input) (Shaped, error) {
 	if utf8.Valid(body) && json.Valid(body) {
 		return Shaped{Body: body, ContentType: typeJSON}, nil
 	}
+	if writesObject(in.Hook.Template) {
+		const depth = 1000
+		why := hookyard.CheckJSON(body, depth)
+		return Shaped{}, hookyard.FieldErrorf("template", "the template begins as JSON and its result is not (%v): "+
+			"write a value as {{json .Body.name}}, without quotes around it", why)
+	}
 	return Shaped{Body: body, ContentType: typeText}, nil
+}
+
+// writesObject reports whether a template begins with the brace of a JSON object, and not of an action.
+func writesObject(text string) bool {
+	text = strings.TrimSpace(text)
+	return strings.HasPrefix(text, "{") && !strings.HasPrefix(text, "{{")
 }
 
 func newTemplateData(in Input) *templateData {

@@ -45,10 +45,15 @@ func (in *Ingest) Inbound(w http.ResponseWriter, r *http.Request, owner, project
 	if err != nil {
 		return err
 	}
-	verified, refused := verify.Verify(&signature.Request{Method: r.Method, URL: in.o.BaseURL + r.URL.RequestURI(),
+	verified, refused := verify.Verify(&signature.Request{Method: r.Method, URL: in.o.BaseURL + in.requestURI(r),
 		Header: r.Header, Body: body, Now: now})
 	if verified.Response != nil {
 		return reply(w, verified.Response)
+	}
+	if n := len(target) + len(r.URL.RawQuery); n > in.o.Limits.RequestHeader {
+		return hookyard.Errorf(hookyard.TooLarge,
+			"path and query are %d bytes long, at most %d are allowed (setting: --max-request-header)", n,
+			in.o.Limits.RequestHeader)
 	}
 	headers, params := verify.Credentials()
 	if r.URL.RawQuery != "" {
@@ -76,6 +81,14 @@ func (in *Ingest) Inbound(w http.ResponseWriter, r *http.Request, owner, project
 	return answer(r.Context(), w, s.Answer, receipt)
 }
 
+// requestURI returns path and query below the public URL as the sender wrote them, for some providers sign them.
+func (in *Ingest) requestURI(r *http.Request) string {
+	if strings.HasPrefix(r.RequestURI, "/") {
+		return strings.TrimPrefix(r.RequestURI, in.prefix)
+	}
+	return r.URL.RequestURI()
+}
+
 // event makes the event of a verified request: bytes and headers as they came, less what only the way in needs.
 func (in *Ingest) event(r *http.Request, s *hookyard.Source, verified *signature.Result, body []byte, target string,
 	hide []string, now time.Time) *hookyard.Event {
@@ -83,7 +96,7 @@ func (in *Ingest) event(r *http.Request, s *hookyard.Source, verified *signature
 	e.ContentType = hookyard.Clean(r.Header.Get("Content-Type"), 200)
 	e.Header = inbound.StoredHeader(r.Header, hide...)
 	e.Method = r.Method
-	e.Target = hookyard.Clean(target, 4096)
+	e.Target = hookyard.Clean(target, 3*len(target))
 	e.Remote, e.Verified = inbound.Address(r), verified.Method
 	e.DedupKey = verified.DeliveryID
 	if s.DedupHeader != "" {
@@ -109,6 +122,9 @@ func (in *Ingest) typeOf(r *http.Request, s *hookyard.Source, verified *signatur
 	}
 	if t == "" {
 		t = verified.EventType
+	}
+	if t == "" {
+		t = hookyard.CloudEventType(r.Header, body)
 	}
 	t = strings.TrimSpace(hookyard.CleanLine(t, in.o.Limits.EventType))
 	if t == "" || strings.HasPrefix(t, "hookyard.") {
@@ -164,7 +180,7 @@ func (in *Ingest) refuse(r *http.Request, s *hookyard.Source, body []byte, targe
 	}
 	rf := &hookyard.Refusal{ProjectKey: s.ProjectKey, Source: s.Name, Time: now, Reason: hookyard.Clean(reason, 500),
 		Method: hookyard.Clean(r.Method, 20),
-		Target: hookyard.Clean(target, 4096), Remote: inbound.Address(r),
+		Target: hookyard.Clean(target, 3*len(target)), Remote: inbound.Address(r),
 		Header: hookyard.EncodeHeader(nil, hookyard.MaskHeader(r.Header)), Size: int64(len(body))}
 	rf.Body = body[:min(len(body), 64<<10)]
 	if err := in.o.Store.Refuse(context.WithoutCancel(r.Context()), rf); err != nil {

@@ -4,6 +4,7 @@ package ingest
 import (
 	"context"
 	"log/slog"
+	"net/url"
 	"slices"
 	"sync"
 	"time"
@@ -53,11 +54,16 @@ type Ingest struct {
 	verifiers sync.Map // source key -> *verifier
 	refusals  *rate.Limiter
 	large     largeBodies
+	prefix    string // path of BaseURL
 }
 
 // New makes an Ingest.
 func New(o Options) *Ingest {
-	return &Ingest{o: o, refusals: rate.NewLimiter(20, 100), large: newLargeBodies(o.Limits.Body)}
+	in := &Ingest{o: o, refusals: rate.NewLimiter(20, 100), large: newLargeBodies(o.Limits.Body)}
+	if base, err := url.Parse(o.BaseURL); err == nil {
+		in.prefix = base.EscapedPath()
+	}
+	return in
 }
 
 // Accept routes an event of a project and stores it with its deliveries. When it returns nil the event is committed,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -263,6 +264,11 @@ func (c *Config) Complete() error {
 	c.BaseURL = strings.TrimRight(c.BaseURL, "/")
 	if c.BaseURL != "" && !strings.HasPrefix(c.BaseURL, "http://") && !strings.HasPrefix(c.BaseURL, "https://") {
 		return fmt.Errorf("--base-url %q must begin with http:// or https://", c.BaseURL)
+	}
+	if u, err := url.Parse(c.BaseURL); err != nil || strings.ContainsAny(c.BaseURL, "?#") || c.BaseURL != "" &&
+		(u.Host == "" || u.User != nil) {
+		return fmt.Errorf("--base-url %q must be a scheme, a host and maybe a path: no query, fragment or user",
+			hookyard.MaskURL(c.BaseURL))
 	}
 	return nil
 }

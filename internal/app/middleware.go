@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"path"
 	"strings"
 
 	"github.com/hookyard/hookyard"
@@ -21,7 +22,56 @@ func (a *App) middleware(next http.Handler) http.Handler {
 	if a.config.Dev {
 		next = a.rejectForeignHosts(next)
 	}
-	return next
+	if u, err := url.Parse(a.config.BaseURL); err == nil && u.Path != "" {
+		next = withoutPrefix(u.Path, next)
+	}
+	return cleanPaths(next) // first: the others look at the path
+}
+
+// withoutPrefix removes the path of --base-url from requests that have it. A reverse proxy may have removed it already.
+func withoutPrefix(prefix string, next http.Handler) http.HandlerFunc {
+	stripped := http.StripPrefix(prefix, next)
+	return func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, prefix+"/") {
+			stripped.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	}
+}
+
+// cleanPaths serves a path such as //in/shop//orders as its clean form. The mux would redirect to it, which senders do
+// not follow. Pages are left to the mux, so that each has one URL.
+func cleanPaths(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		escaped := r.URL.EscapedPath()
+		clean := path.Clean("/" + escaped)
+		if strings.HasSuffix(escaped, "/") && clean != "/" {
+			clean += "/"
+		}
+		if clean == escaped || isRead(r) && !isForPrograms(clean) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		decoded, err := url.PathUnescape(clean)
+		if err != nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		r2 := *r
+		u := *r.URL
+		u.Path, u.RawPath = decoded, clean
+		r2.URL = &u
+		next.ServeHTTP(w, &r2)
+	})
+}
+
+func isRead(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
+
+// isForPrograms reports whether a path is one that programs read.
+func isForPrograms(path string) bool {
+	return strings.HasPrefix(path, "/in/") || strings.HasPrefix(path, "/smee/") || strings.HasPrefix(path, "/api/") ||
+		strings.Contains(path, "/_webhook/")
 }
 
 // trustProxies sets r.RemoteAddr to the client's address, with port 0, if the request came by trusted proxies.

@@ -1,8 +1,11 @@
 package app
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"strings"
 	"testing"
 )
 
@@ -46,6 +49,46 @@ func TestForwardedFor(t *testing.T) {
 		})).ServeHTTP(nil, r)
 		if got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+// TestCleanPaths holds that senders are not redirected, and that pages are.
+func TestCleanPaths(t *testing.T) {
+	t.Parallel()
+	h := cleanPaths(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.URL.EscapedPath()+"?"+r.URL.RawQuery)
+	}))
+	for _, c := range [][3]string{
+		{"POST", "//in/shop/orders/github?a=1", "/in/shop/orders/github?a=1"},
+		{"GET", "/in//shop/./orders/github/", "/in/shop/orders/github/?"},
+		{"POST", "/in/shop/orders/github//a%2Fb", "/in/shop/orders/github/a%2Fb?"},
+		{"POST", "//api/projects/shop/orders/events", "/api/projects/shop/orders/events?"},
+		{"GET", "//shop/orders", "//shop/orders?"},
+		{"GET", "/x//_webhook/register", "/x/_webhook/register?"},
+		{"POST", "/in/../login", "/login?"},
+	} {
+		w := httptest.NewRecorder()
+		target, query, _ := strings.Cut(c[1], "?")
+		path, _ := url.PathUnescape(target)
+		h.ServeHTTP(w, &http.Request{Method: c[0], URL: &url.URL{Path: path, RawPath: target, RawQuery: query}})
+		if got := w.Body.String(); got != c[2] {
+			t.Errorf("%s %s: %s, want %s", c[0], c[1], got, c[2])
+		}
+	}
+}
+
+func TestWithoutPrefix(t *testing.T) {
+	t.Parallel()
+	h := withoutPrefix("/base", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.URL.Path)
+	}))
+	for path, want := range map[string]string{"/base/in/a/b/c": "/in/a/b/c", "/in/a/b/c": "/in/a/b/c",
+		"/baseline": "/baseline"} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("POST", path, nil))
+		if got := w.Body.String(); got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
 		}
 	}
 }

@@ -91,7 +91,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 		"file with the key that seals secrets at rest, the same on all nodes "+
 			"(default DATA/secret.key, made at first start)")
 	fs.StringVar(&c.NodeName, "node-name", c.NodeName,
-		"stable name of this process among several on one database (default the host's name)")
+		"name of this process among several on one database (default the host's name)")
 	fs.BoolVar(&c.Guests, "guests", c.Guests, "let people who are not signed in read public projects")
 	fs.StringVar(&c.OIDCIssuer, "oidc-issuer", c.OIDCIssuer,
 		"OpenID Connect provider to sign in by, e.g. https://accounts.example.com (default off)")

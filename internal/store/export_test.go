@@ -66,3 +66,6 @@ func (db *DB) ExpireCounts(t *testing.T, now time.Time) {
 		t.Error(err)
 	}
 }
+
+// Lock names the lock of this node's session, as pg_locks has it.
+func (db *DB) Lock() (class, object int64) { return db.notifier.lock, db.node }

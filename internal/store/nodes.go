@@ -12,12 +12,13 @@ import (
 )
 
 const (
-	heartbeat = 5 * time.Second
-	deadAfter = 30 * time.Second
+	heartbeat   = 2 * time.Second
+	deadAfter   = 30 * time.Second // of silence
+	lockedAfter = 5 * time.Second  // of silence, when the node's lock is free, too
 )
 
-// register enters this process as a node and frees what dead nodes had in memory: on SQLite all others, for the file
-// has one process; on PostgreSQL an earlier process of the same name, and those that have been silent for long.
+// register creates a node for this process. A node is one run of a process, whatever its name: two processes of one
+// name, as in a rolling update, are two nodes. What dead nodes had claimed is released.
 func (db *DB) register(ctx context.Context) error {
 	return db.inTx(ctx, func(tx *sql.Tx) error {
 		err := tx.QueryRowContext(ctx,
@@ -26,18 +27,59 @@ func (db *DB) register(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		silent := deadAfter
-		if db.dialect.oneProcess {
-			silent = -time.Hour // all others are gone
+		if db.dialect.oneProcess { // all others are gone
+			if _, err := tx.ExecContext(ctx, "delete from nodes where key <> $1", db.node); err != nil {
+				return err
+			}
+			return freeClaimed(ctx, tx)
 		}
-		_, err = tx.ExecContext(ctx,
-			"delete from nodes where key <> $1 and (name = $2 or seen < "+db.dialect.now+" - $3)", db.node, db.name,
-			silent.Microseconds())
-		if err != nil {
+		if err := db.reap(ctx, tx); err != nil {
 			return err
 		}
-		return freeClaimed(ctx, tx)
+		var twins int
+		if err := tx.QueryRowContext(ctx, "select count(*) from nodes where name = $1 and key <> $2", db.name,
+			db.node).Scan(&twins); err != nil {
+			return err
+		}
+		if twins > 0 {
+			db.log.Warn("another process with this --node-name is running; it keeps its deliveries until it ends",
+				"name", db.name)
+		}
+		return nil
 	})
+}
+
+// reap deletes the nodes that are dead and releases what they had claimed. The evidence is long silence, or a lock
+// that is free: PostgreSQL releases it when the process ends. The lock is also free for a moment while a living node
+// reconnects, so a node must be silent for some time, too. Only for an earlier process of this name, which probably
+// was just restarted, the lock is enough.
+func (db *DB) reap(ctx context.Context, c conn) error {
+	res, err := c.ExecContext(ctx, "delete from nodes where key <> $1 and (seen < "+db.dialect.now+" - $2 or "+
+		"session = 1 and (name = $3 or seen < "+db.dialect.now+" - $4) and "+db.dialect.unlocked+")",
+		db.node, deadAfter.Microseconds(), db.name, lockedAfter.Microseconds(), db.notifier.lock)
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return err
+	}
+	return freeClaimed(ctx, c)
+}
+
+// leave deletes this node and releases what it still has claimed.
+func (db *DB) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	err := db.inTx(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "delete from nodes where key = $1", db.node); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "update deliveries set node = 0 where state = 'pending' and node = $1", db.node)
+		return err
+	})
+	if err != nil {
+		db.log.Warn("deliveries of this node are not released; its successor does it", "error", err)
+	}
 }
 
 // freeClaimed lets every node claim what dead nodes had claimed.
@@ -90,7 +132,12 @@ func (db *DB) beat(ctx context.Context) error {
 		return nil // no other node looks
 	}
 	return db.inTx(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, "update nodes set seen = "+db.dialect.now+" where key = $1", db.node)
+		session := int64(0)
+		if db.notifier.session.Load() {
+			session = 1
+		}
+		res, err := tx.ExecContext(ctx, "update nodes set seen = "+db.dialect.now+", session = $2 where key = $1",
+			db.node, session)
 		if err != nil {
 			return err
 		}
@@ -98,20 +145,12 @@ func (db *DB) beat(ctx context.Context) error {
 			return err
 		} else if n == 0 { // believed dead; what we had is others' now, and our results of it will be refused
 			if _, err := tx.ExecContext(ctx,
-				"insert into nodes (key, name, started, seen) values ($1, $2, $3, "+db.dialect.now+")",
-				db.node, db.name, micros(db.opened)); err != nil {
+				"insert into nodes (key, name, started, seen, session) values ($1, $2, $3, "+db.dialect.now+", $4)",
+				db.node, db.name, micros(db.opened), session); err != nil {
 				return err
 			}
 		}
-		res, err = tx.ExecContext(ctx, "delete from nodes where seen < "+db.dialect.now+" - $1",
-			deadAfter.Microseconds())
-		if err != nil {
-			return err
-		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return err
-		}
-		return freeClaimed(ctx, tx)
+		return db.reap(ctx, tx)
 	})
 }
 

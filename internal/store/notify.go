@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,11 +16,17 @@ import (
 
 // notifier sends messages to the other nodes. The zero notifier sends none.
 type notifier struct {
-	channel string // "" on SQLite
+	channel string      // "" on SQLite
+	lock    int64       // with the node's key, names the lock of the node's session; 31 bits
+	session atomic.Bool // the connection that listens is a session of this node's own
 }
 
 // messageKeys is how many projects one message names; PostgreSQL takes 8,000 bytes.
 const messageKeys = 300
+
+// proveSession is the message of a node to itself. If it arrives, the connection that listens is a session, and holds
+// the node's lock: behind a pooler that shares connections, it does not arrive, and the lock says nothing.
+const proveSession = "session"
 
 // configChanged is the message of a change of the configuration, in the place of projects.
 const configChanged = "config"
@@ -36,6 +43,7 @@ func (db *DB) openNotifier(ctx context.Context) error {
 	sum := fnv.New64a()
 	_, _ = sum.Write([]byte(schema))
 	db.notifier.channel = fmt.Sprintf("hookyard_%016x", sum.Sum64())
+	db.notifier.lock = int64(sum.Sum64() >> 33)
 	return nil
 }
 
@@ -76,12 +84,23 @@ func (db *DB) notify(ctx context.Context, c conn, text string) error {
 	return err
 }
 
-// listenToNodes receives the other nodes' messages until ctx ends.
+// listenToNodes receives the other nodes' messages until ctx ends, on a connection that holds the node's lock.
 func (db *DB) listenToNodes(ctx context.Context) {
+	s := session{channel: db.notifier.channel, lock: [2]int64{db.notifier.lock, db.node},
+		received: func(message string) { db.received(ctx, message) },
+		listening: func() error {
+			_, err := db.write.ExecContext(ctx, "select pg_notify($1, $2)", db.notifier.channel,
+				strconv.FormatInt(db.node, 10)+" "+proveSession)
+			return err
+		}}
 	for ctx.Err() == nil {
-		err := db.listen(ctx, db.notifier.channel, func(message string) { db.received(ctx, message) })
+		err := db.listen(ctx, s)
 		if ctx.Err() != nil {
 			return
+		}
+		db.notifier.session.Store(false)
+		if err := db.beat(ctx); err != nil {
+			db.log.Debug("the other nodes are not told that the session broke", "error", err)
 		}
 		db.log.Warn("listening to the other nodes failed; trying again", "error", err)
 		select {
@@ -95,6 +114,12 @@ func (db *DB) listenToNodes(ctx context.Context) {
 func (db *DB) received(ctx context.Context, message string) {
 	from, text, _ := strings.Cut(message, " ")
 	if from == strconv.FormatInt(db.node, 10) {
+		if text == proveSession {
+			db.notifier.session.Store(true)
+			if err := db.beat(ctx); err != nil {
+				db.log.Debug("the other nodes are not told of the session yet", "error", err)
+			}
+		}
 		return
 	}
 	if text == configChanged {

@@ -28,6 +28,9 @@ func postgres() *dialect {
 		migrateLock: "select pg_advisory_xact_lock(7226174611)", // any number, the same in every hookyard
 		size:        "select pg_database_size(current_database())",
 		now:         "(extract(epoch from clock_timestamp()) * 1000000)::bigint",
+		unlocked: `not exists (select 1 from pg_locks l where l.locktype = 'advisory' and l.objsubid = 2
+			and l.database = (select oid from pg_database where datname = current_database())
+			and l.classid = $5::bigint::oid and l.objid = nodes.key::oid)`,
 		used:        "select pg_database_size(current_database())",
 		usedIsBound: true,
 		version:     "'PostgreSQL ' || current_setting('server_version')",
@@ -67,19 +70,27 @@ func openPostgres(ctx context.Context, dsn string) (*pools, error) {
 		_ = db.Close()
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
-	return &pools{read: db, write: db, listen: func(ctx context.Context, channel string, f func(string)) error {
-		return listenPostgres(ctx, config, channel, f)
+	return &pools{read: db, write: db, listen: func(ctx context.Context, s session) error {
+		return listenPostgres(ctx, config, s)
 	}}, nil
 }
 
-// listenPostgres has a connection of its own: those of the pool are shared.
-func listenPostgres(ctx context.Context, config *pgx.ConnConfig, channel string, f func(message string)) error {
+// listenPostgres has a connection of its own: those of the pool are shared. The lock is shared, too, so that what is
+// left of the last connection does not stand in the way of this one.
+func listenPostgres(ctx context.Context, config *pgx.ConnConfig, s session) error {
 	c, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = c.Close(context.WithoutCancel(ctx)) }()
-	if _, err := c.Exec(ctx, "listen "+channel); err != nil {
+	if _, err := c.Exec(ctx, "listen "+s.channel); err != nil {
+		return err
+	}
+	if _, err := c.Exec(ctx, "select pg_advisory_lock_shared($1::bigint::int, $2::bigint::int)", s.lock[0],
+		s.lock[1]); err != nil {
+		return err
+	}
+	if err := s.listening(); err != nil {
 		return err
 	}
 	for {
@@ -87,7 +98,7 @@ func listenPostgres(ctx context.Context, config *pgx.ConnConfig, channel string,
 		if err != nil {
 			return err
 		}
-		f(n.Payload)
+		s.received(n.Payload)
 	}
 }
 

@@ -28,7 +28,7 @@ type Options struct {
 	// NewKey makes and keeps the key where there is none yet; Key must be empty then. It is called only if nothing in
 	// the database is sealed; otherwise Open fails.
 	NewKey   func() ([]byte, error)
-	NodeName string       // stable name of this process's place; an earlier process of that name counts as dead
+	NodeName string       // name of this process's place, as the operator sees it
 	Log      *slog.Logger // required
 	MaxBatch int          // operations a transaction carries at most; 0 means 1000
 }
@@ -60,8 +60,16 @@ type pools struct {
 	read  *sql.DB
 	write *sql.DB   // the same as read on PostgreSQL
 	lock  io.Closer // of the file; nil on PostgreSQL
-	// listen calls f with each message of a channel, until ctx ends or the connection breaks; nil on SQLite.
-	listen func(ctx context.Context, channel string, f func(message string)) error
+	// listen receives messages on a connection of its own, until ctx ends or the connection breaks; nil on SQLite.
+	listen func(ctx context.Context, s session) error
+}
+
+// session is what a node uses the connection that listens for.
+type session struct {
+	channel   string
+	lock      [2]int64             // held as long as the connection lasts
+	listening func() error         // called when it listens and holds the lock
+	received  func(message string) // called with each message
 }
 
 // close gives back what was opened so far.
@@ -97,11 +105,11 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	if err := db.migrate(ctx); err != nil {
 		return nil, errors.Join(err, db.close())
 	}
-	if err := db.register(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("register node: %w", err), db.close())
-	}
 	if err := db.openNotifier(ctx); err != nil {
 		return nil, errors.Join(err, db.close())
+	}
+	if err := db.register(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("register node: %w", err), db.close())
 	}
 	db.accepts = newGroup(&sharedTx{db: db}, o.Log, o.MaxBatch)
 	db.finishes = db.accepts
@@ -111,12 +119,14 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	return db, nil
 }
 
-// Close commits what callers wait for and closes the pools. Later calls fail.
+// Close commits what callers wait for, releases the deliveries that this node has claimed, and closes the pools. Later
+// calls fail.
 func (db *DB) Close() error {
 	db.accepts.close()
 	if db.finishes != db.accepts {
 		db.finishes.close()
 	}
+	db.leave()
 	return db.close()
 }
 

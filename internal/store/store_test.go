@@ -13,6 +13,7 @@ import (
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/store"
 	"github.com/hookyard/hookyard/internal/store/storetest"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 func publish(t testing.TB, view *hookyard.View, typ, dedup string) *hookyard.RoutedEvent {
@@ -226,6 +227,8 @@ func TestRestartFreesWhatWasTaken(t *testing.T) {
 	storetest.EachDSN(t, func(t *testing.T, dsn string) {
 		ctx := context.Background()
 		db := storetest.Open(t, dsn)
+		kill := runUpkeep(t, db)
+		waitSessions(t, db, 1)
 		view := storetest.Project(t, db, "acme", "shop", "http://a.example/")
 		a := publish(t, view, "a", "")
 		a.Deliveries[0].InMemory = true
@@ -237,11 +240,17 @@ func TestRestartFreesWhatWasTaken(t *testing.T) {
 			t.Fatalf("Claim of what is in memory = %v, %v", work, err)
 		}
 		_ = os.Remove(dsn + ".lock") // as after kill -9: nothing was closed, but the kernel let go of the file
+		kill()                       // and of the session
 		again := storetest.Open(t, dsn)
-		work, err := again.Claim(ctx, key, time.Now(), 10)
-		if err != nil || len(work) != 1 {
-			t.Fatalf("Claim after a restart = %v, %v; want the delivery", work, err)
-		}
+		runUpkeep(t, again)
+		var work []hookyard.Work
+		testenv.Until(t, "the delivery is claimed after a restart", func() bool {
+			var err error
+			if work, err = again.Claim(ctx, key, time.Now(), 10); err != nil {
+				t.Fatal(err)
+			}
+			return len(work) == 1
+		})
 		late := &hookyard.Result{Work: &work[0], Decision: hookyard.Decision{State: hookyard.Delivered}}
 		if err := db.Finish(ctx, late); !errors.Is(err, hookyard.ErrLost) {
 			t.Errorf("the old node's result = %v; want ErrLost", err)

@@ -33,6 +33,7 @@ func postgres() *dialect {
 			and l.classid = $5::bigint::oid and l.objid = nodes.key::oid)`,
 		used:        "select pg_database_size(current_database())",
 		usedIsBound: true,
+		bytesOf:     "pg_column_size",
 		version:     "'PostgreSQL ' || current_setting('server_version')",
 		open:        openPostgres,
 		insert:      insertPostgres,

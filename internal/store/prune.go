@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -69,7 +70,7 @@ func (db *DB) Prune(ctx context.Context, r Retention, now time.Time) (int, error
 			return 0, err
 		}
 		if size > r.Bytes {
-			return db.pruneOlder(ctx, now, "")
+			return db.pruneOldest(ctx, now, size-r.Bytes)
 		}
 	}
 	return 0, nil
@@ -101,7 +102,43 @@ func (db *DB) pruneOlder(ctx context.Context, before time.Time, where string, ar
 	if err != nil || len(seqs) == 0 {
 		return 0, err
 	}
-	gone := 0
+	return db.deleteEvents(ctx, seqs)
+}
+
+// pruneOldest deletes the oldest events that have no pending delivery, at most one step of them, and stops as soon as
+// they took the bytes that are too many. What a row costs besides its values is left out: the caller looks at what is
+// in use again, and one call too few takes less than an event too many.
+func (db *DB) pruneOldest(ctx context.Context, now time.Time, excess int64) (int, error) {
+	seqs, err := db.prunable(ctx, now, "")
+	if err != nil || len(seqs) == 0 {
+		return 0, err
+	}
+	rows, err := db.read.QueryContext(ctx, fmt.Sprintf(`select seq, coalesce(%[1]s(body), 0) + %[1]s(header) +
+			coalesce((select sum(coalesce(%[1]s(request_body), 0) + %[1]s(request_header) + %[1]s(response_body) +
+				%[1]s(response_header)) from attempts where event_seq = seq), 0)
+		from events where seq in (%[2]s) order by seq`, db.dialect.bytesOf, placeholders(len(seqs))), seqs...)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = rows.Close() }()
+	var oldest []any
+	for excess > 0 && rows.Next() {
+		var seq, bytes int64
+		if err := rows.Scan(&seq, &bytes); err != nil {
+			return 0, err
+		}
+		oldest = append(oldest, seq)
+		excess -= bytes
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil || len(oldest) == 0 {
+		return 0, err
+	}
+	return db.deleteEvents(ctx, oldest)
+}
+
+// deleteEvents deletes those of the events that have no pending delivery, with what belongs to them, and returns how
+// many.
+func (db *DB) deleteEvents(ctx context.Context, seqs []any) (gone int, err error) {
 	err = db.txPlain(ctx, func(c conn) error {
 		var err error
 		if seqs, err = lockSettled(ctx, c, seqs, db.dialect.forUpdate); err != nil || len(seqs) == 0 {

@@ -28,6 +28,7 @@ func sqlite() *dialect {
 		now:  "cast(unixepoch('subsec') * 1000000 as integer)",
 		used: `select (page_count - freelist_count) * page_size from pragma_page_count(), pragma_freelist_count(),
 			pragma_page_size()`,
+		bytesOf:     "length",
 		version:     "'SQLite ' || sqlite_version()",
 		open:        openSQLite,
 		insert:      insertSQLite,

@@ -60,6 +60,56 @@ func TestRetentionBytes(t *testing.T) {
 	})
 }
 
+// TestRetentionBytesStopsAtTheBound holds that only as many of the oldest events go as must, whether their bodies
+// compress or not.
+func TestRetentionBytesStopsAtTheBound(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]func(i int) []byte{
+		"random": func(int) []byte {
+			b := make([]byte, 1<<20)
+			_, _ = rand.Read(b)
+			return b
+		},
+		"repeating": func(i int) []byte { return bytes.Repeat([]byte{'a', byte(i)}, 1<<19) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			storetest.Each(t, func(t *testing.T, db *store.DB) {
+				v := storetest.Project(t, db, "ann", "a")
+				const events = 30
+				for i := range events {
+					e := hookyard.NewEvent("in", "x", body(i), time.Now())
+					e.ProjectKey = v.Project.Key
+					if _, err := db.Accept(t.Context(), &hookyard.RoutedEvent{Event: e}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				stored := int64(events << 20)
+				if db.Name() == "postgres" {
+					if err := db.Pool().QueryRowContext(t.Context(),
+						"select sum(pg_column_size(body)) from events").Scan(&stored); err != nil {
+						t.Fatal(err)
+					}
+				}
+				keep := store.Retention{Bytes: stored * 2 / 3}
+				for n := 1; n > 0; {
+					var err error
+					if n, err = db.Prune(t.Context(), keep, time.Now().Add(time.Second)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				page, err := db.Events(t.Context(), hookyard.EventQuery{ProjectKey: v.Project.Key, Limit: 100})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if n := len(page.Events); n < 18 || n > 20 {
+					t.Errorf("%d of %d events are left, want two thirds", n, events)
+				}
+			})
+		})
+	}
+}
+
 // TestOwnRetention holds a project to what it says itself.
 func TestOwnRetention(t *testing.T) {
 	t.Parallel()

@@ -197,6 +197,9 @@ func answer(ctx context.Context, w http.ResponseWriter, a *hookyard.Answer, rece
 		b = append(b, receipt.ID...)
 		b = append(b, `","deliveries":`...)
 		b = strconv.AppendInt(b, int64(receipt.Deliveries), 10)
+		if receipt.Duplicate {
+			b = append(b, `,"duplicate":true`...)
+		}
 		_, err := w.Write(append(b, "}\n"...))
 		return ignoreGone(err)
 	}

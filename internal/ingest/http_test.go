@@ -131,3 +131,16 @@ func TestTypeIsOneLine(t *testing.T) {
 		}
 	}
 }
+
+// TestDuplicateIsSaid sends an event with the same id twice: the second answer names the first event.
+func TestDuplicateIsSaid(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		y := newYard(t, db, hookyard.Source{DedupHeader: "X-Id"})
+		first := strings.TrimSpace(y.send("{}", "X-Id", "7").Body.String())
+		again := strings.TrimSpace(y.send("{}", "X-Id", "7").Body.String())
+		if want := strings.TrimSuffix(first, "}") + `,"duplicate":true}`; again != want {
+			t.Errorf("the second answer is %s, want %s", again, want)
+		}
+	})
+}

@@ -31,9 +31,11 @@ func (c *Control) CreateUser(ctx context.Context, id *auth.Identity, in UserPatc
 		return nil, err
 	}
 	u := &hookyard.User{Name: in.Name}
-	if err := in.apply(u); err != nil {
+	change, err := in.change()
+	if err != nil {
 		return nil, err
 	}
+	change(u)
 	if err := c.checkUserName(u.Name); err != nil {
 		return nil, err
 	}
@@ -55,16 +57,14 @@ func (c *Control) UpdateUser(ctx context.Context, id *auth.Identity, name string
 	if err != nil {
 		return nil, err
 	}
-	was := *u
-	if err := in.apply(u); err != nil {
+	change, err := in.change()
+	if err != nil {
 		return nil, err
 	}
-	if was.Admin && !was.Disabled && (!u.Admin || u.Disabled) {
-		if err := c.mustNotBeLastAdmin(ctx, u); err != nil {
-			return nil, err
-		}
-	}
-	return u, c.storeUser(actor(ctx, id), u)
+	return c.changeUser(actor(ctx, id), u.Key, func(u *hookyard.User) error {
+		change(u)
+		return nil
+	})
 }
 
 // DeleteUser deletes a user with tokens, sessions and roles; projects that the user owns stay. It fails with Conflict
@@ -77,12 +77,7 @@ func (c *Control) DeleteUser(ctx context.Context, id *auth.Identity, name string
 	if err != nil {
 		return err
 	}
-	if u.Admin && !u.Disabled {
-		if err := c.mustNotBeLastAdmin(ctx, u); err != nil {
-			return err
-		}
-	}
-	if err := c.store.DeleteUser(actor(ctx, id), u); err != nil {
+	if err := c.store.DeleteUser(actor(ctx, id), u.Key); err != nil {
 		return err
 	}
 	c.auth.Forget()
@@ -91,7 +86,14 @@ func (c *Control) DeleteUser(ctx context.Context, id *auth.Identity, name string
 
 // SetPassword sets the caller's own password and ends the caller's sessions. The face has asked for the current one.
 func (c *Control) SetPassword(ctx context.Context, id *auth.Identity, password string) (*hookyard.User, error) {
-	return c.updateSelf(ctx, id, func(u *hookyard.User) error { return setPassword(u, password) })
+	hash, err := auth.HashPassword(password)
+	if err != nil {
+		return nil, err
+	}
+	return c.updateSelf(ctx, id, func(u *hookyard.User) error {
+		u.PasswordHash = hash
+		return nil
+	})
 }
 
 // SetSubject connects the caller with an account at an OpenID provider, so that it signs the caller in; "" disconnects
@@ -107,20 +109,18 @@ func (c *Control) SetSubject(ctx context.Context, id *auth.Identity, subject str
 	})
 }
 
-// updateSelf makes a change to the caller's own user.
+// updateSelf makes a change to the caller's own user. It fails for a caller who was disabled since the request came.
 func (c *Control) updateSelf(ctx context.Context, id *auth.Identity,
 	change func(u *hookyard.User) error) (*hookyard.User, error) {
 	if err := c.Admit(id, SignedIn); err != nil {
 		return nil, err
 	}
-	u, err := c.user(ctx, id.User.Name)
-	if err != nil {
-		return nil, err
-	}
-	if err := change(u); err != nil {
-		return nil, err
-	}
-	return u, c.storeUser(actor(ctx, id), u)
+	return c.changeUser(actor(ctx, id), id.User.Key, func(u *hookyard.User) error {
+		if u.Disabled {
+			return hookyard.Errorf(hookyard.Unauthenticated, "the user is disabled; ask an administrator")
+		}
+		return change(u)
+	})
 }
 
 // Account is what an OpenID provider says of a user who signs in.
@@ -148,10 +148,12 @@ func (c *Control) SignOn(ctx context.Context, a Account) (*hookyard.User, error)
 		return nil, hookyard.Errorf(hookyard.Forbidden, "User %s is disabled. Ask an administrator.", u.Name)
 	}
 	if a.Admin != nil && *a.Admin != u.Admin && (*a.Admin || u.PasswordHash == "") {
-		u.Admin = *a.Admin
-		err = c.storeUser(ctx, u)
+		return c.changeUser(ctx, u.Key, func(u *hookyard.User) error {
+			u.Admin = *a.Admin && !u.Disabled
+			return nil
+		})
 	}
-	return u, err
+	return u, nil
 }
 
 // SetupUser returns the user who may choose a password by a setup link, which is good once. It fails with Forbidden for
@@ -167,11 +169,19 @@ func (c *Control) Setup(ctx context.Context, secret, password string) (*hookyard
 	if err != nil {
 		return nil, err
 	}
-	if err := setPassword(u, password); err != nil {
+	hash, err := auth.HashPassword(password)
+	if err != nil {
 		return nil, err
 	}
 	ctx = hookyard.WithActor(ctx, u.Name)
-	if err := c.store.UpdateUser(ctx, u); err != nil {
+	u, err = c.store.UpdateUser(ctx, u.Key, func(u *hookyard.User) error {
+		if !mayBeSetUp(u) {
+			return errSetupUsed()
+		}
+		u.PasswordHash = hash
+		return nil
+	})
+	if err != nil {
 		return nil, err
 	}
 	if err := c.store.DeleteToken(ctx, u.Key, t.ID); err != nil {
@@ -183,20 +193,28 @@ func (c *Control) Setup(ctx context.Context, secret, password string) (*hookyard
 
 // setupToken returns the token of a setup link with its user.
 func (c *Control) setupToken(ctx context.Context, secret string) (*hookyard.Token, *hookyard.User, error) {
-	used := hookyard.Errorf(hookyard.Forbidden, "This link is not good any more. Sign in with the password that was "+
-		"chosen by it; or, if the server was started anew since, follow the link that its log has now.")
 	t, err := c.store.TokenByHash(ctx, auth.HashToken(secret))
 	if errors.Is(err, hookyard.ErrNotFound) || err == nil && t.Name != auth.SetupToken {
-		return nil, nil, used
+		return nil, nil, errSetupUsed()
 	}
 	if err != nil {
 		return nil, nil, err
 	}
 	u, err := c.store.UserByName(ctx, t.User)
-	if errors.Is(err, hookyard.ErrNotFound) || err == nil && u.PasswordHash != "" {
-		return nil, nil, used
+	if errors.Is(err, hookyard.ErrNotFound) || err == nil && !mayBeSetUp(u) {
+		return nil, nil, errSetupUsed()
 	}
 	return t, u, err
+}
+
+// mayBeSetUp reports whether a setup link is good for a user: an administrator who has no other way in yet.
+func mayBeSetUp(u *hookyard.User) bool {
+	return u.Admin && !u.Disabled && u.PasswordHash == "" && u.Subject == ""
+}
+
+func errSetupUsed() error {
+	return hookyard.Errorf(hookyard.Forbidden, "This link is not good any more. Sign in with the password that was "+
+		"chosen by it; or, if the server was started anew since, follow the link that its log has now.")
 }
 
 // user returns the user of that name.
@@ -208,34 +226,37 @@ func (c *Control) user(ctx context.Context, name string) (*hookyard.User, error)
 	return u, err
 }
 
-// storeUser stores a user, and has what is remembered of users forgotten.
-func (c *Control) storeUser(ctx context.Context, u *hookyard.User) error {
-	if err := c.store.UpdateUser(ctx, u); err != nil {
-		return err
+// changeUser changes a user, and has what is remembered of users forgotten.
+func (c *Control) changeUser(ctx context.Context, key int64, change func(u *hookyard.User) error) (*hookyard.User,
+	error) {
+	u, err := c.store.UpdateUser(ctx, key, change)
+	if errors.Is(err, hookyard.ErrNotFound) {
+		return nil, hookyard.Errorf(hookyard.NotFound, "no such user: it was deleted")
+	}
+	if err != nil {
+		return nil, err
 	}
 	c.auth.Forget()
-	return nil
+	return u, nil
 }
 
-func (in *UserPatch) apply(u *hookyard.User) error {
-	in.Admin.SetTo(&u.Admin)
-	in.Disabled.SetTo(&u.Disabled)
+// change returns the function that sets what the patch gives. The password is hashed before, as that takes long.
+func (in *UserPatch) change() (func(u *hookyard.User), error) {
 	password, given := in.Password.Get()
-	if !given {
-		return nil
+	hash := ""
+	if password != "" {
+		var err error
+		if hash, err = auth.HashPassword(password); err != nil {
+			return nil, err
+		}
 	}
-	if u.PasswordHash = ""; password == "" {
-		return nil
-	}
-	return setPassword(u, password)
-}
-
-func setPassword(u *hookyard.User, password string) error {
-	hash, err := auth.HashPassword(password)
-	if err == nil {
-		u.PasswordHash = hash
-	}
-	return err
+	return func(u *hookyard.User) {
+		in.Admin.SetTo(&u.Admin)
+		in.Disabled.SetTo(&u.Disabled)
+		if given {
+			u.PasswordHash = hash
+		}
+	}, nil
 }
 
 // checkUserName refuses names that cannot own a project. Whether the name is another user's is the store's to say.
@@ -247,18 +268,4 @@ func (c *Control) checkUserName(name string) error {
 		return hookyard.FieldErrorf("name", "guest is whoever has not signed in; choose another name")
 	}
 	return nil
-}
-
-// mustNotBeLastAdmin keeps the server from being left without an administrator.
-func (c *Control) mustNotBeLastAdmin(ctx context.Context, u *hookyard.User) error {
-	all, err := c.store.Users(ctx)
-	if err != nil {
-		return err
-	}
-	for _, other := range all {
-		if other.Key != u.Key && other.Admin && !other.Disabled {
-			return nil
-		}
-	}
-	return hookyard.Errorf(hookyard.Conflict, "user %s is the only administrator: make another one first", u.Name)
 }

@@ -142,8 +142,11 @@ func TestUserNames(t *testing.T) {
 		if err != nil || bob.Name != "bob" {
 			t.Fatalf("UserBySubject = %+v, %v", bob, err)
 		}
-		bob.Subject = "https://id.test ann-2"
-		if err := db.UpdateUser(ctx, bob); !errors.Is(err, hookyard.ErrConflict) {
+		_, err = db.UpdateUser(ctx, bob.Key, func(u *hookyard.User) error {
+			u.Subject = "https://id.test ann-2"
+			return nil
+		})
+		if !errors.Is(err, hookyard.ErrConflict) {
 			t.Errorf("a subject of two users: %v; want a conflict", err)
 		}
 	})

@@ -94,16 +94,23 @@ func (db *DB) JoinUser(ctx context.Context, u *hookyard.User) error {
 	})
 }
 
-// UpdateUser stores a user's password, rights and subject. It deletes the user's sessions if the password changed,
-// which another person may have known, or if the user is disabled. Tokens stay: programs hold them, and each can be
-// revoked on its own. It fails with [hookyard.ErrNotFound] if there is no such user, and with [hookyard.Conflict] if
-// the subject is another user's.
-func (db *DB) UpdateUser(ctx context.Context, u *hookyard.User) error {
-	return db.change(ctx, func(tx *sql.Tx) error {
-		var password string
-		err := tx.QueryRowContext(ctx, "select password from users where key = $1"+db.dialect.forUpdate,
-			u.Key).Scan(&password)
+// UpdateUser reads a user, calls f to change password, rights or subject, and stores the result, in one transaction: of
+// two calls at the same time the second sees the change of the first. If f fails, nothing is changed. The user's
+// sessions are deleted if the password changed, which another person may have known, or if the user is disabled. Tokens
+// stay: programs hold them, and each can be revoked on its own. It fails with [hookyard.ErrNotFound] if there is no
+// such user, and with [hookyard.Conflict] if the subject is another user's or no administrator would be left.
+func (db *DB) UpdateUser(ctx context.Context, key int64, f func(u *hookyard.User) error) (*hookyard.User, error) {
+	var out *hookyard.User
+	err := db.change(ctx, func(tx *sql.Tx) error {
+		u, admins, err := db.lockUser(ctx, tx, key)
 		if err != nil {
+			return err
+		}
+		was := *u
+		if err := f(u); err != nil {
+			return err
+		}
+		if err := keepAdmin(&was, admins, u.Admin && !u.Disabled); err != nil {
 			return err
 		}
 		_, err = tx.ExecContext(ctx,
@@ -115,30 +122,69 @@ func (db *DB) UpdateUser(ctx context.Context, u *hookyard.User) error {
 		if err != nil {
 			return err
 		}
-		if u.Disabled || u.PasswordHash != password {
+		if u.Disabled || u.PasswordHash != was.PasswordHash {
 			if _, err := tx.ExecContext(ctx, "delete from sessions where user_key = $1", u.Key); err != nil {
 				return err
 			}
 		}
+		out = u
 		return audit(ctx, tx, 0, hookyard.Actor(ctx), "user.update", u.Name, "")
 	})
+	return out, err
 }
 
-// DeleteUser deletes a user with tokens, sessions and roles, or fails with [hookyard.ErrNotFound]. The user's projects
-// stay, and admins can reach them.
-func (db *DB) DeleteUser(ctx context.Context, u *hookyard.User) error {
-	return db.change(ctx, func(tx *sql.Tx) error {
-		for _, table := range []string{"tokens", "sessions", "members"} {
-			if _, err := tx.ExecContext(ctx, "delete from "+table+" where user_key = $1", u.Key); err != nil {
-				return err
-			}
+// lockUser reads a user and counts the administrators who are not disabled. It locks their rows, always in the same
+// order, so that two of them cannot demote each other at the same moment.
+func (db *DB) lockUser(ctx context.Context, tx *sql.Tx, key int64) (u *hookyard.User, admins int, err error) {
+	rows, err := tx.QueryContext(ctx, "select "+userColumns+" from users where key = $1 or admin order by key"+
+		db.dialect.forUpdate, key)
+	if err != nil {
+		return nil, 0, err
+	}
+	all, err := collect(rows, scanUser)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, one := range all {
+		if one.Admin && !one.Disabled {
+			admins++
 		}
-		res, err := tx.ExecContext(ctx, "delete from users where key = $1", u.Key)
+		if one.Key == key {
+			u = one
+		}
+	}
+	if u == nil {
+		return nil, 0, hookyard.ErrNotFound
+	}
+	return u, admins, nil
+}
+
+// keepAdmin fails if the only administrator is to be one no longer.
+func keepAdmin(u *hookyard.User, admins int, stays bool) error {
+	if u.Admin && !u.Disabled && !stays && admins == 1 {
+		return hookyard.Errorf(hookyard.Conflict, "user %s is the only administrator: make another one first", u.Name)
+	}
+	return nil
+}
+
+// DeleteUser deletes a user with tokens, sessions and roles. The user's projects stay, and admins can reach them. It
+// fails with [hookyard.ErrNotFound] if there is no such user, and with [hookyard.Conflict] for the only administrator.
+func (db *DB) DeleteUser(ctx context.Context, key int64) error {
+	return db.change(ctx, func(tx *sql.Tx) error {
+		u, admins, err := db.lockUser(ctx, tx, key)
 		if err != nil {
 			return err
 		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return hookyard.ErrNotFound
+		if err := keepAdmin(u, admins, false); err != nil {
+			return err
+		}
+		for _, table := range []string{"tokens", "sessions", "members"} {
+			if _, err := tx.ExecContext(ctx, "delete from "+table+" where user_key = $1", key); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.ExecContext(ctx, "delete from users where key = $1", key); err != nil {
+			return err
 		}
 		return audit(ctx, tx, 0, hookyard.Actor(ctx), "user.delete", u.Name, "")
 	})

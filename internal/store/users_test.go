@@ -34,14 +34,13 @@ func TestPasswordEndsSessions(t *testing.T) {
 		}
 		for _, c := range []struct {
 			what   string
-			change func()
+			change func(u *hookyard.User) error
 			want   int
 		}{
-			{"rights", func() { ann.Admin = true }, 2},
-			{"password", func() { ann.PasswordHash = "new" }, 0},
+			{"rights", func(u *hookyard.User) error { u.Admin = true; return nil }, 2},
+			{"password", func(u *hookyard.User) error { u.PasswordHash = "new"; return nil }, 0},
 		} {
-			c.change()
-			if err := db.UpdateUser(ctx, ann); err != nil {
+			if _, err := db.UpdateUser(ctx, ann.Key, c.change); err != nil {
 				t.Fatal(err)
 			}
 			if got, err := db.Sessions(ctx, ann.Key); err != nil || len(got) != c.want {
@@ -54,7 +53,7 @@ func TestPasswordEndsSessions(t *testing.T) {
 		if got, err := db.Tokens(ctx, ann.Key, 0); err != nil || len(got) != 1 {
 			t.Errorf("%d tokens are left, %v", len(got), err)
 		}
-		if err := db.UpdateUser(ctx, &hookyard.User{Key: 99}); hookyard.CodeOf(err) != hookyard.NotFound {
+		if _, err := db.UpdateUser(ctx, 99, nil); hookyard.CodeOf(err) != hookyard.NotFound {
 			t.Errorf("a user who is not there: %v", err)
 		}
 	})

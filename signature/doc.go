@@ -67,7 +67,7 @@
 //	clerk             Clerk                                hmac-sha256 or ed25519, timestamp
 //	cursor            Cursor                               hmac-sha256
 //	deepgram          Deepgram                             token Dg-Token
-//	discord           Discord                              ed25519; handshake
+//	discord           Discord                              ed25519, timestamp; handshake
 //	docusign          Docusign Connect                     hmac-sha256
 //	dropbox           Dropbox                              hmac-sha256; handshake
 //	elevenlabs        ElevenLabs                           hmac-sha256, timestamp
@@ -110,6 +110,6 @@
 //	webflow           Webflow                              hmac-sha256, timestamp
 //	woocommerce       WooCommerce                          hmac-sha256; handshake
 //	xero              Xero                                 hmac-sha256
-//	zendesk           Zendesk                              hmac-sha256
+//	zendesk           Zendesk                              hmac-sha256, timestamp
 //	zoom              Zoom                                 hmac-sha256, timestamp; handshake
 package signature

@@ -17,7 +17,7 @@ func business() []entry {
 			name: "zendesk", title: "Zendesk",
 			schemes: []Scheme{{
 				Header: "X-Zendesk-Webhook-Signature", Encoding: "base64", Content: "{ts}{raw}",
-				TimestampHeader: "X-Zendesk-Webhook-Signature-Timestamp", TimestampUnit: "iso", Tolerance: unchecked,
+				TimestampHeader: "X-Zendesk-Webhook-Signature-Timestamp", TimestampUnit: "iso",
 			}},
 			eventType: ".type", id: "X-Zendesk-Webhook-Invocation-Id",
 			hint: "the webhook's signing secret",

@@ -19,7 +19,7 @@ func messaging() []entry {
 			name: "discord", title: "Discord",
 			schemes: []Scheme{{
 				Algorithm: ed, Header: "X-Signature-Ed25519", KeyEncoding: "hex", Content: "{ts}{raw}",
-				TimestampHeader: "X-Signature-Timestamp", Tolerance: unchecked,
+				TimestampHeader: "X-Signature-Timestamp",
 			}},
 			eventType: ".event.type|.type", id: ".id", handshake: discordHandshake,
 			hint: "the application's public key (64 hex digits)",

@@ -239,6 +239,9 @@ func parseTime(text, unit string) (time.Time, bool) {
 		t, err := time.Parse(time.RFC3339Nano, text)
 		return t, err == nil
 	}
+	if strings.Trim(text, "0123456789") != "" { // a sign would be part of what is signed
+		return time.Time{}, false
+	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < 0 || n > 1<<50 { // larger values overflow time.Time
 		return time.Time{}, false

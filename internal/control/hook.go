@@ -144,8 +144,8 @@ func (p *Project) RotateHookSecret(ctx context.Context, id string, in Rotation) 
 	if err != nil {
 		return "", err
 	}
-	if err := signature.CheckSecret(secret); err != nil {
-		return "", hookyard.FieldErrorf("secret", "%v", err)
+	if err := checkSigning(secret); err != nil {
+		return "", err
 	}
 	_, err = p.updateHook(ctx, hookChange{id, "hook.rotate-secret", 0}, func(h *hookyard.Hook) error {
 		h.Secrets = hookyard.Rotate(h.Secrets, secret, overlap, now())
@@ -334,10 +334,21 @@ func (in *HookPatch) applySecrets(h, before *hookyard.Hook) error {
 		h.Secrets = nil
 		return nil
 	}
+	if err := checkSigning(secret); err != nil {
+		return err
+	}
+	h.Secrets = []hookyard.Secret{{Value: secret}}
+	return nil
+}
+
+// checkSigning refuses a secret that was just entered and cannot be what was meant, or cannot sign.
+func checkSigning(secret string) error {
+	if err := checkEntered("secret", secret, "", nil); err != nil {
+		return err
+	}
 	if err := signature.CheckSecret(secret); err != nil {
 		return hookyard.FieldErrorf("secret", "%v", err)
 	}
-	h.Secrets = []hookyard.Secret{{Value: secret}}
 	return nil
 }
 

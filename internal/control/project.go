@@ -234,6 +234,8 @@ func (in *ProjectPatch) settle(p, old *hookyard.Project, limits hookyard.Limits)
 	in.Relay.SetTo(&p.Relay)
 	if in.RelaySecret.SetTo(&p.RelaySecret.Value); p.RelaySecret.Value == hookyard.Masked {
 		p.RelaySecret = old.RelaySecret
+	} else if err := checkEntered("relaySecret", p.RelaySecret.Value, "", nil); in.RelaySecret.Given() && err != nil {
+		return err
 	}
 	in.ModelEvents.SetTo(&p.ModelEvents)
 	if retention, ok := in.Retention.Get(); ok {

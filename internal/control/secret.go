@@ -1,6 +1,7 @@
 package control
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/hookyard/hookyard"
@@ -33,5 +34,21 @@ func (in *Rotation) settle(limits hookyard.Limits) (secret string, overlap time.
 	case "":
 		return signature.NewSecret(), overlap, nil
 	}
-	return in.Secret, overlap, hookyard.CheckSecret(in.Secret, limits)
+	if err := hookyard.CheckSecret(in.Secret, limits); err != nil {
+		return "", 0, err
+	}
+	return in.Secret, overlap, nil
+}
+
+// checkEntered refuses a secret that was just entered for a source of a type, or for a hook, which has none, and cannot
+// be what was meant.
+func checkEntered(field, secret, sourceType string, scheme json.RawMessage) error {
+	parsed, err := signature.ParseScheme(scheme)
+	if err != nil {
+		parsed = nil // CheckSource says what is wrong
+	}
+	if err := signature.CheckEntered(sourceType, secret, parsed); err != nil {
+		return hookyard.FieldErrorf(field, "%v", err)
+	}
+	return nil
 }

@@ -119,6 +119,9 @@ func (p *Project) RotateSourceSecret(ctx context.Context, name string, in Rotati
 		return "", err
 	}
 	_, err = p.updateSource(ctx, name, func(ctx context.Context, s *hookyard.Source) error {
+		if err := checkEntered("secret", secret, s.Type, s.Scheme); err != nil {
+			return err
+		}
 		s.Secrets = hookyard.Rotate(s.Secrets, secret, overlap, now())
 		if err := p.CheckSource(ctx, s); err != nil {
 			return err
@@ -228,8 +231,15 @@ func (in *SourcePatch) apply(s, old *hookyard.Source) error {
 		return nil
 	}
 	var err error
-	s.Secrets, err = newSecrets(secrets, old)
-	return err
+	if s.Secrets, err = newSecrets(secrets, old); err != nil {
+		return err
+	}
+	for _, secret := range secrets {
+		if err := checkEntered("secret", secret, s.Type, s.Scheme); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // withQueue returns the settings of a queue with another URL and queue where they are given.

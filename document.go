@@ -23,7 +23,7 @@ func (e *Event) Document() []byte {
 	if e.DataOffset > 0 {
 		return e.Body
 	}
-	return Document(e.ContentType, e.Body)
+	return Document(e.ContentType, e.Plain())
 }
 
 // Payload returns the data of a published event, or the document of any other. The slice must not be modified.

@@ -31,16 +31,17 @@ type Event struct {
 	Body        []byte      // as received; nil after its retention, when Size still holds its length
 	Size        int64       // of the body as received, in bytes
 	DataOffset  int         // where the data of a published event starts in Body; 0: the whole body is data
+	plain       []byte      // set by KeepPlain
 	DedupKey    string      // identifies duplicates within project and source; "" for none
 }
 
-// Data returns the payload: the bytes of "data" of a published event, or the whole body of any other. The slice shares
-// memory with Body and must not be modified.
+// Data returns the payload: the bytes of "data" of a published event, or the whole body, decompressed (see Plain), of
+// any other. The slice must not be modified.
 func (e *Event) Data() []byte {
 	if e.DataOffset > 0 && e.DataOffset < len(e.Body) {
 		return e.Body[e.DataOffset : len(e.Body)-1]
 	}
-	return e.Body
+	return e.Plain()
 }
 
 // IsJSON reports whether the content type of Data is JSON. It does not parse Data.

@@ -66,10 +66,10 @@ func showEvent(c *call) error {
 		out.BodyLeftOut = "it is past its retention"
 	case e.Size > maxInline:
 		out.BodyLeftOut = "it is larger than " + strconv.Itoa(maxInline) + " bytes: get …/body"
-	case e.IsJSON() && utf8.Valid(e.Body) && json.Valid(e.Body):
-		out.Body = e.Body
+	case e.IsJSON() && utf8.Valid(e.Plain()) && json.Valid(e.Plain()):
+		out.Body = e.Plain()
 	default:
-		out.Text, out.Base64 = textOrBytes(e.Body)
+		out.Text, out.Base64 = textOrBytes(e.Plain())
 	}
 	return c.reply(http.StatusOK, out)
 }

@@ -239,6 +239,9 @@ func (d *Dispatcher) header(h *hookyard.Hook, e *hookyard.Event, shaped outgoing
 // sent, and so are signatures in the place of ours if the hook signs.
 func passOn(out http.Header, e *hookyard.Event, shaped outgoing, signs bool) {
 	sameBody := sameBytes(shaped.Body, e.Body)
+	if encoding := e.Encoding(); encoding != "" && sameBody && len(e.Body) > 0 {
+		out["Content-Encoding"] = []string{encoding}
+	}
 	passed := shaped.request.Header
 	whole := !signs && sameBody && passed.Get("Webhook-Id") != "" && passed.Get("Webhook-Timestamp") != "" &&
 		passed.Get("Webhook-Signature") != ""

@@ -143,12 +143,12 @@ func (c *cloudEvent) unpack(e *hookyard.Event) map[string]string {
 		return received
 	}
 	var members map[string]json.RawMessage
-	body := hookyard.Text(e.ContentType, e.Body)
+	body := hookyard.Text(e.ContentType, e.Data())
 	if json.Unmarshal(body, &members) != nil || members["specversion"] == nil || !utf8.Valid(body) {
 		return received
 	}
 	c.takeMembers(members, received)
-	c.structured = len(body) == len(e.Body) && received["specversion"] == "1.0"
+	c.structured = len(body) == len(e.Data()) && received["specversion"] == "1.0"
 	return received
 }
 

@@ -16,7 +16,7 @@ func jsonData(e *hookyard.Event) ([]byte, bool) {
 	if e.DataOffset > 0 {
 		return e.Data(), true // checked when it was published
 	}
-	data := hookyard.Text(e.ContentType, e.Body)
+	data := hookyard.Text(e.ContentType, e.Data())
 	first := bytes.TrimLeft(data, " \t\r\n")
 	if !e.IsJSON() && (len(first) == 0 || first[0] != '{' && first[0] != '[') {
 		return nil, false
@@ -29,7 +29,7 @@ func payload(e *hookyard.Event) ([]byte, bool) {
 	if data, ok := jsonData(e); ok {
 		return data, true
 	}
-	data := hookyard.FormJSON(e.ContentType, e.Body)
+	data := hookyard.FormJSON(e.ContentType, e.Data())
 	return data, data != nil
 }
 

@@ -36,7 +36,10 @@ func (in *Ingest) Inbound(w http.ResponseWriter, r *http.Request, owner, project
 	if s == nil || !s.Active || s.RabbitMQ != nil {
 		return noSource
 	}
-	body, err := in.ReadBody(w, r)
+	body, err := in.readBytes(w, r)
+	if err == nil {
+		err = hookyard.CheckEncoding(r.Header.Get("Content-Encoding"), body, in.o.Limits.Body)
+	}
 	if err != nil {
 		return err
 	}
@@ -92,9 +95,11 @@ func (in *Ingest) requestURI(r *http.Request) string {
 // event makes the event of a verified request: bytes and headers as they came, less what only the way in needs.
 func (in *Ingest) event(r *http.Request, s *hookyard.Source, verified *signature.Result, body []byte, target string,
 	hide []string, now time.Time) *hookyard.Event {
-	e := hookyard.NewEvent(s.Name, in.typeOf(r, s, verified, body), body, now)
+	e := hookyard.NewEvent(s.Name, "", body, now)
 	e.ContentType = hookyard.Clean(r.Header.Get("Content-Type"), 200)
 	e.Header = inbound.StoredHeader(r.Header, hide...)
+	e.KeepPlain()
+	e.Type = in.typeOf(r, s, verified, e.Plain())
 	e.Method = r.Method
 	e.Target = hookyard.Clean(target, 3*len(target))
 	e.Remote, e.Verified = inbound.Address(r), verified.Method
@@ -134,13 +139,18 @@ func (in *Ingest) typeOf(r *http.Request, s *hookyard.Source, verified *signatur
 }
 
 // ReadBody reads a request's body within the limit, or fails with [hookyard.TooLarge], or with [hookyard.Unavailable]
-// when too much is coming in at once, and has then set Retry-After. Compressed bodies are refused: a few kilobytes of
-// them may be gigabytes, and signatures are over bytes.
+// when too much is coming in at once, and has then set Retry-After. Compressed bodies are refused; only sources take
+// them, because they store what came.
 func (in *Ingest) ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
 		return nil, hookyard.Errorf(hookyard.Unsupported,
 			"Content-Encoding %s is not accepted: send the body uncompressed", hookyard.Clean(enc, 50))
 	}
+	return in.readBytes(w, r)
+}
+
+// readBytes is ReadBody for a body in any encoding.
+func (in *Ingest) readBytes(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	limit := in.o.Limits.Body
 	tooLarge := hookyard.Errorf(hookyard.TooLarge, "body is larger than %d bytes (setting: --max-body)", limit)
 	if r.ContentLength > limit {

@@ -83,7 +83,7 @@ func (v *visit) event(p *eventPage, fault error) error {
 		return err
 	}
 	p.Tab, p.Event = "events", e
-	p.Body, p.Header = viewBody(hookyard.Text(e.ContentType, e.Body), e.Size), headerLines(e.Header)
+	p.Body, p.Header = viewBody(hookyard.Text(e.ContentType, e.Plain()), e.Size), headerLines(e.Header)
 	p.Curl, p.MayEdit = v.curl(e), editable(e) == nil
 	why, err := v.project.Explain(v.ctx(), e.ID)
 	if err != nil {

@@ -105,5 +105,6 @@ func (v *visit) edited(p *resendPage) (*hookyard.Event, error) {
 	e := hookyard.NewEvent(p.Event.Source, p.Type, []byte(p.Body), now)
 	e.Method, e.Target = p.Event.Method, p.Event.Target
 	e.ContentType, e.Header = p.Event.ContentType, maps.Clone(p.Event.Header)
+	delete(e.Header, "Content-Encoding") // what was typed is not compressed
 	return e, nil
 }

@@ -91,6 +91,9 @@ func (a *API) mount(routes []route) {
 		}
 		for _, prefix := range []string{"/api", "/api/v1"} {
 			a.mux.HandleFunc(method+prefix+rt.path, a.handler(rt))
+			if rt.path == "" { // as programs write it that add the path / to the server's URL
+				a.mux.HandleFunc(method+prefix+"/{$}", a.handler(rt))
+			}
 		}
 	}
 	for path, methods := range allow {

@@ -30,7 +30,9 @@ type bundle struct {
 	t     *testing.T
 	db    *store.DB
 	api   *api.API
+	bins  *bin.Bins
 	ctl   *control.Control
+	proxy *proxy
 	url   string
 	admin *client.Client // administrator
 	alice *client.Client // owner of alice/…
@@ -93,9 +95,11 @@ func serve(t *testing.T, db *store.DB, change func(*options)) *bundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(a)
+	b.proxy = behindProxy(t, a)
+	server := httptest.NewServer(b.proxy)
 	b.url, b.api = server.URL, a
 	b.ctl = o.Control
+	b.bins = o.Bins
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = dispatcher.Run(ctx) })

@@ -36,7 +36,7 @@ func binRoutes() []route {
 		{method: http.MethodGet, path: request, access: control.Public, do: showBinRequest, query: key,
 			summary: "A request to a bin", out: client.BinRequest{}},
 		{method: http.MethodGet, path: request + "/curl", access: control.Public, do: showBinCurl, query: key,
-			summary: "A request to a bin as a curl command", out: ""},
+			summary: "A request to a bin as a curl command", media: []string{"text/plain"}},
 		{method: http.MethodPost, path: request + "/replay", access: control.SignedIn, do: replayBinRequest, query: key,
 			summary: "Send a request to a bin to a URL", in: client.BinTarget{}, out: client.BinReplay{}},
 		{method: http.MethodPost, path: one + "/source", access: control.Custom, do: createBinSource, query: key,
@@ -166,7 +166,7 @@ func (c *call) binCaller() bin.Caller { return bin.CallerOf(c.r, c.param("bin"))
 func (c *call) binError(err error) error {
 	for _, known := range []*hookyard.Error{bin.ErrNoBin, bin.ErrNoRequest, bin.ErrPrivate} {
 		if errors.Is(err, known) {
-			return c.reply(known.Code.Status(), map[string]string{"error": known.Message})
+			return c.reply(known.Code.Status(), binRefusal{Error: known.Message})
 		}
 	}
 	if after := bin.RetryAfter(err); after > 0 {

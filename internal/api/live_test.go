@@ -18,6 +18,7 @@ func TestLive(t *testing.T) {
 			if err != nil {
 				return err
 			}
+			w.Header().Set("Content-Type", "application/x-ndjson")
 			w.Header().Set("X-Project", view.Project.Path()+" "+r.Method)
 			return nil
 		}

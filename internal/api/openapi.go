@@ -39,11 +39,13 @@ func (s *spec) build(routes []route, version string) error {
 				"Times are RFC 3339 in UTC, durations are strings such as 5m."},
 		Servers:    []*huma.Server{{URL: "/api"}},
 		Components: &huma.Components{Schemas: registry, SecuritySchemes: security()},
+		Tags:       tags(),
 		Security:   []map[string][]string{{"bearer": {}}, {"basic": {}}, {"query": {}}, {"session": {}}},
 	}
 	for i := range routes {
 		s.doc.AddOperation(operation(registry, &routes[i]))
 	}
+	mend(registry.Map())
 	var err error
 	if s.json, err = json.MarshalIndent(s.doc, "", "  "); err != nil {
 		return fmt.Errorf("describe the API: %w", err)
@@ -64,6 +66,7 @@ func security() map[string]*huma.SecurityScheme {
 	}
 }
 
+// operation describes a route.
 func operation(registry huma.Registry, rt *route) *huma.Operation {
 	path := rt.path
 	if path == "" {
@@ -71,57 +74,126 @@ func operation(registry huma.Registry, rt *route) *huma.Operation {
 	}
 	op := &huma.Operation{
 		Method: rt.method, Path: path, Summary: rt.summary, OperationID: operationID(rt.method, rt.path),
-		Tags:      []string{tagOf(rt.path)},
-		Responses: map[string]*huma.Response{},
-	}
-	for _, name := range pathParams(rt.path) {
-		op.Parameters = append(op.Parameters,
-			&huma.Param{Name: name, In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString}})
-	}
-	for _, name := range rt.query {
-		op.Parameters = append(op.Parameters,
-			&huma.Param{Name: name, In: "query", Description: queryHelp()[name],
-				Schema: &huma.Schema{Type: huma.TypeString}})
+		Description: strings.TrimSpace(rt.doc + " " + accessHelp(rt)),
+		Tags:        []string{tagOf(rt.path)},
+		Parameters:  parameters(rt),
+		Responses:   map[string]*huma.Response{},
 	}
 	if rt.in != nil {
 		op.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{
-			"application/json": {Schema: schemaOf(registry, rt.in)}}}
+			"application/json": {Schema: schemaOf(registry, rt.in), Example: exampleOf(rt.in)}}}
+		if rt.method == http.MethodPost && rt.path == "/bins" || strings.HasSuffix(rt.path, "/answer") {
+			form := "application/x-www-form-urlencoded"
+			op.RequestBody.Content[form] = &huma.MediaType{Schema: schemaOf(registry, rt.in)}
+		}
 	}
+	op.Responses[strconv.Itoa(rt.success())] = success(registry, rt, rt.success())
+	if rt.also != 0 {
+		op.Responses[strconv.Itoa(rt.also)] = success(registry, rt, rt.also)
+	}
+	addErrors(registry, rt, op)
 	if rt.publish {
-		describePublish(op)
+		describePublish(registry, op)
 	}
-	status := rt.status
-	if status == 0 {
-		status = http.StatusOK
-	}
-	answer := &huma.Response{Description: http.StatusText(status)}
-	if rt.out != nil {
-		answer.Content = map[string]*huma.MediaType{"application/json": {Schema: schemaOf(registry, rt.out)}}
-	}
-	op.Responses[strconv.Itoa(status)] = answer
-	op.Responses["default"] = &huma.Response{
-		Description: "An error: message is fixed for 401, 403 and 404; error says what is wrong and what to do",
-		Content:     map[string]*huma.MediaType{"application/json": {Schema: schemaOf(registry, client.Error{})}}}
 	if rt.access == control.Public {
 		op.Security = []map[string][]string{}
 	}
 	return op
 }
 
-// describePublish adds what only this route takes.
-func describePublish(op *huma.Operation) {
-	op.Parameters = append(op.Parameters, &huma.Param{Name: "Idempotency-Key", In: "header",
-		Schema:      &huma.Schema{Type: huma.TypeString},
-		Description: "The same key again is a duplicate and not kept, unless the event has an id of its own"})
-	one := op.RequestBody.Content["application/json"].Schema
-	op.RequestBody.Content["application/json"] = &huma.MediaType{Schema: &huma.Schema{OneOf: []*huma.Schema{one,
-		{Type: huma.TypeArray, Items: one}}}}
-	object := &huma.Schema{Type: huma.TypeObject}
-	op.RequestBody.Content["application/cloudevents+json"] = &huma.MediaType{Schema: object}
-	op.RequestBody.Content["application/cloudevents-batch+json"] = &huma.MediaType{
-		Schema: &huma.Schema{Type: huma.TypeArray, Items: object}}
-	op.Description = "A list is answered with a list of receipts. " +
-		"CloudEvents in binary mode come with ce- headers and any body."
+// success is the status of a success.
+func (rt *route) success() int {
+	if rt.status == 0 {
+		return http.StatusOK
+	}
+	return rt.status
+}
+
+func success(registry huma.Registry, rt *route, status int) *huma.Response {
+	out := &huma.Response{Description: http.StatusText(status)}
+	if rt.out != nil {
+		out.Content = map[string]*huma.MediaType{"application/json": {Schema: schemaOf(registry, rt.out)}}
+	}
+	if len(rt.media) > 0 && rt.out == nil {
+		out.Content = map[string]*huma.MediaType{}
+	}
+	for _, media := range rt.media {
+		out.Content[media] = &huma.MediaType{Schema: mediaSchema(media)}
+	}
+	switch rt.out.(type) {
+	case client.Hook, client.Source:
+		out.Headers = map[string]*huma.Header{"ETag": {Schema: &huma.Schema{Type: huma.TypeString},
+			Description: "the revision, for If-Match"}}
+	}
+	return out
+}
+
+// mediaSchema is the schema of an answer that is not ours to describe.
+func mediaSchema(media string) *huma.Schema {
+	switch {
+	case media == "*/*":
+		return &huma.Schema{Type: huma.TypeString, Format: "binary"}
+	case strings.HasPrefix(media, "text/") || media == "application/x-ndjson":
+		return &huma.Schema{Type: huma.TypeString}
+	}
+	return &huma.Schema{}
+}
+
+// addErrors describes the errors that a route can answer.
+func addErrors(registry huma.Registry, rt *route, op *huma.Operation) {
+	refused := schemaOf(registry, client.Error{})
+	add := func(status int, what string) {
+		schema := refused
+		if strings.HasPrefix(rt.path, "/bins/") && (status == http.StatusForbidden || status == http.StatusNotFound) {
+			schema = &huma.Schema{OneOf: []*huma.Schema{refused, schemaOf(registry, binRefusal{})}}
+		}
+		op.Responses[strconv.Itoa(status)] = &huma.Response{Description: what,
+			Content: map[string]*huma.MediaType{"application/json": {Schema: schema}}}
+	}
+	add(http.StatusBadRequest, "A parameter, the path or the body is wrong; field names it")
+	add(http.StatusTooManyRequests, "Too many requests, or failed sign-ins; Retry-After says when to try again")
+	add(http.StatusInternalServerError, "The server failed; its log says why")
+	add(http.StatusServiceUnavailable, "Nothing was changed; repeat the request after Retry-After")
+	if rt.access != control.Public {
+		add(http.StatusUnauthorized, "The caller is not signed in, or the token is wrong")
+	}
+	if rt.access != control.Public || strings.Contains(rt.path, "{") {
+		add(http.StatusForbidden, "The caller may not do this")
+		add(http.StatusNotFound, "It does not exist, or the caller may not see it")
+	}
+	if rt.method != http.MethodGet {
+		add(http.StatusConflict, "It contradicts what exists, such as a newer revision")
+	}
+	if rt.takes("revision") {
+		add(http.StatusPreconditionFailed, "It has another revision than If-Match says")
+	}
+	if rt.in != nil {
+		add(http.StatusRequestEntityTooLarge, "The body is too large")
+	}
+	if strings.Contains(rt.path, "/events/{id}") || rt.live {
+		add(http.StatusGone, "It is past its retention")
+	}
+}
+
+// describePublish adds what only this route takes and answers.
+func describePublish(registry huma.Registry, op *huma.Operation) {
+	one := op.RequestBody.Content["application/json"]
+	one.Schema = &huma.Schema{OneOf: []*huma.Schema{one.Schema, {Type: huma.TypeArray, Items: one.Schema}}}
+	event := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true,
+		Required: []string{"specversion", "id", "source", "type"}}
+	for _, media := range []string{"application/cloudevents+json", "application/cloudevents"} {
+		op.RequestBody.Content[media] = &huma.MediaType{Schema: event}
+	}
+	for _, media := range []string{"application/cloudevents-batch+json", "application/cloudevents-batch"} {
+		op.RequestBody.Content[media] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeArray, Items: event}}
+	}
+	op.RequestBody.Required = true
+	answer := op.Responses[strconv.Itoa(http.StatusAccepted)].Content["application/json"]
+	answer.Schema = &huma.Schema{OneOf: []*huma.Schema{answer.Schema,
+		{Type: huma.TypeArray, Items: schemaOf(registry, client.BatchReceipt{})}}}
+	op.Responses[strconv.Itoa(http.StatusUnsupportedMediaType)] = &huma.Response{
+		Description: "CloudEvents are not in JSON, or the body has an unknown Content-Encoding",
+		Content:     map[string]*huma.MediaType{"application/json": {Schema: schemaOf(registry, client.Error{})}}}
 }
 
 func schemaOf(registry huma.Registry, v any) *huma.Schema {
@@ -185,45 +257,6 @@ func tagOf(path string) string {
 	}
 	return "projects"
 }
-
-func queryHelp() map[string]string {
-	return map[string]string{
-		"limit":    "entries of a page, 1 to 500; 50 unless given",
-		"cursor":   "of the page before",
-		"type":     "a name, or a pattern with *",
-		"source":   "name of a source",
-		"hook":     "id of a hook",
-		"event":    "id of an event",
-		"state":    "pending, delivered, failed, skipped or canceled",
-		"since":    "a time, or a duration that means so long ago",
-		"until":    "a time, or a duration that means so long ago",
-		"id":       "id of an event",
-		"text":     "stands somewhere in the body, whatever the case of ASCII letters",
-		"path":     "into a JSON body, such as data.order.id",
-		"value":    "what must stand at path",
-		"revision": "refuse unless it is still at this one",
-	}
-}
-
-// durationSchema, selectorSchema and anySchema describe types whose JSON is not what Go's types say.
-type durationSchema struct{}
-
-func (durationSchema) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeString, Description: "a duration such as 5s, 10m or 2h", Examples: []any{"5m0s"}}
-}
-
-type selectorSchema struct{}
-
-func (selectorSchema) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{Description: "\"all\", or names of events, perhaps with *", OneOf: []*huma.Schema{
-		{Type: huma.TypeString, Enum: []any{"all"}},
-		{Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString}},
-	}}
-}
-
-type anySchema struct{}
-
-func (anySchema) Schema(huma.Registry) *huma.Schema { return &huma.Schema{Description: "any JSON"} }
 
 func showSpecJSON(c *call) error {
 	return c.replySpec("application/json; charset=utf-8", c.a.spec.json)

@@ -19,6 +19,9 @@ type route struct {
 	query        []string // parameters it takes
 	in, out      any      // values of the types that go over the wire; nil: no body
 	status       int      // of success; 0 means 200
+	also         int      // another status of success, with the same body; 0: there is none
+	media        []string // media types of success beside JSON, or instead of it where out is nil
+	doc          string   // what the summary leaves out
 	creates      bool     // makes the project where Options.CreateOnUse
 	live         bool     // another package's: it reads its own query and settles methods and preflights
 	publish      bool     // the hot path, past everything that the others share
@@ -64,8 +67,7 @@ func (a *API) routes() []route {
 			summary: "This description as JSON",
 			out:     map[string]any{}},
 		{method: get, path: "/openapi.yaml", access: control.Public, do: showSpecYAML,
-			summary: "This description as YAML",
-			out:     ""},
+			summary: "This description as YAML", media: []string{"application/yaml"}},
 		{method: get, path: "/source-types", access: control.Public, do: listSourceTypes,
 			summary: "The ways to verify a sender",
 			out:     client.SourceTypes{}},
@@ -97,10 +99,10 @@ func (a *API) routes() []route {
 			summary: "Projects that the caller may read",
 			query:   page, out: client.ProjectPage{}},
 		{method: get, path: project, access: control.Custom, do: showProject, summary: "A project",
-			out: client.Project{}},
+			out: client.Project{}, media: []string{typeKenaiProject}},
 		{method: put, path: project, access: control.Own, do: putProject, query: revision,
 			summary: "Create a project, or replace its settings", in: client.ProjectPatch{}, out: client.Project{},
-			status: created},
+			status: created, also: http.StatusOK},
 		{method: patch, path: project, access: control.Admin, do: updateProject, query: revision,
 			summary: "Change a project's settings", in: client.ProjectPatch{}, out: client.Project{}},
 		{method: del, path: project, access: control.Admin, do: removeProject, query: revision,
@@ -109,7 +111,7 @@ func (a *API) routes() []route {
 			summary: "Copy settings, hooks and sources to another owner or name", in: client.ProjectTarget{},
 			out: client.Project{}, status: created},
 		{method: post, path: project + "/transfer", access: control.Admin, do: transferProject,
-			summary: "Give a project to another owner", in: client.ProjectTarget{}, out: client.Project{}},
+			summary: "Give a project to another owner", in: projectOwner{}, out: client.Project{}},
 		{method: get, path: project + "/members", access: control.Read, do: listMembers,
 			summary: "Who has a role in the project", out: client.Members{}},
 		{method: put, path: project + "/members/{user}", access: control.Admin, do: setMember,
@@ -118,7 +120,8 @@ func (a *API) routes() []route {
 		{method: del, path: project + "/members/{user}", access: control.Admin, do: removeMember,
 			summary: "Remove a user's role", status: noContent},
 		{method: get, path: project + "/features/{feature}", access: control.Read, do: showFeature,
-			summary: "A feature that hooks can track, as NetBeans' payloads link to it", out: client.Feature{}},
+			summary: "A feature that hooks can track, as NetBeans' payloads link to it", out: client.Feature{},
+			media: []string{typeKenaiFeature}},
 		{method: get, path: project + "/audit", access: control.Read, do: listAudit, summary: "Who changed what",
 			query: page,
 			out:   client.AuditPage{}},
@@ -151,7 +154,8 @@ func (a *API) routes() []route {
 			out:     client.Sources{}},
 		{method: get, path: source, access: control.Read, do: showSource, summary: "A source", out: client.Source{}},
 		{method: put, path: source, access: control.Write, do: putSource, query: revision, creates: true,
-			summary: "Create a source, or replace it", in: client.SourcePatch{}, out: client.Source{}, status: created},
+			summary: "Create a source, or replace it", in: client.SourcePatch{}, out: client.Source{}, status: created,
+			also: http.StatusOK},
 		{method: patch, path: source, access: control.Write, do: updateSource, query: revision,
 			summary: "Change a source; what is not named stays", in: client.SourcePatch{}, out: client.Source{}},
 		{method: del, path: source, access: control.Write, do: removeSource, query: revision,
@@ -164,7 +168,9 @@ func (a *API) routes() []route {
 
 		{method: post, path: project + "/events", access: control.Custom, publish: true,
 			summary: "Publish one event or a list of them, or CloudEvents in any of the three modes",
-			in:      client.Publication{}, out: client.Receipt{}, status: accepted},
+			doc: "A list is answered with a list of receipts. CloudEvents in binary mode have ce- headers and " +
+				"any body.",
+			in: client.Publication{}, out: client.Receipt{}, status: accepted},
 		{method: get, path: project + "/events", access: control.Read, do: listEvents,
 			summary: "List and search events, the newest first",
 			query: []string{"limit", "cursor", "type", "source", "hook", "state", "since", "until", "id", "text",
@@ -172,7 +178,8 @@ func (a *API) routes() []route {
 		{method: get, path: event, access: control.Read, do: showEvent, summary: "An event with header and body",
 			out: client.Event{}},
 		{method: get, path: event + "/body", access: control.Read, do: showEventBody,
-			summary: "The bytes of an event as they came", out: ""},
+			summary: "The bytes of an event as they came", media: []string{"*/*"},
+			doc: "The Content-Type is the sender's."},
 		{method: post, path: event + "/replay", access: control.Write, do: replayEvent,
 			summary: "Send an event again, to some hooks or to all it was for", in: client.EventReplay{},
 			out: client.Reopened{}, status: accepted},
@@ -216,12 +223,15 @@ func (a *API) routes() []route {
 	if a.o.Stream != nil {
 		list = append(list, route{method: get, path: project + "/stream", access: control.Custom,
 			do: serveLive(a.o.Stream), live: true,
-			summary: "Events as they come: SSE, NDJSON or WebSocket", out: ""})
+			summary: "Events as they come: SSE, NDJSON or WebSocket",
+			query:   []string{"after", "since", "type", "source", "filter", "format"},
+			media:   []string{"text/event-stream", "application/x-ndjson"}})
 	}
 	if a.o.Poll != nil {
 		list = append(list, route{method: get, path: project + "/poll", access: control.Custom,
 			do: serveLive(a.o.Poll), live: true,
-			summary: "The next events after a cursor, waiting for them if need be", out: map[string]any{}})
+			summary: "The next events after a cursor, waiting for them if need be",
+			query:   []string{"after", "since", "type", "source", "filter", "wait", "limit"}, out: pollPage{}})
 	}
 	return list
 }

@@ -102,7 +102,7 @@ func (a *App) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("--allow-target: %w", err)
 	}
-	a.tracer, err = newTracer(ctx, a.config.OTLPEndpoint, a.version)
+	a.tracer, err = newTracer(ctx, a.config.OTLPEndpoint, a.version, a.log)
 	return err
 }
 
@@ -255,7 +255,8 @@ func (a *App) close() error {
 
 // hello tells the operator where to look, in words that can be copied.
 func (a *App) hello() {
-	a.log.Info("hookyard "+a.version+" serves", "url", a.config.BaseURL, "database", a.db.Name())
+	a.log.Info("hookyard "+a.version+" serves", "url", a.config.BaseURL, "database", a.db.Name(), "version",
+		a.version, "node", a.config.NodeName)
 	if a.config.Dev {
 		a.log.Warn(
 			"--dev: sign-in is OFF: every caller is user guest and owns every project; loopback only")

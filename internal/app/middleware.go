@@ -1,13 +1,17 @@
 package app
 
 import (
+	"cmp"
+	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/inbound"
@@ -25,7 +29,11 @@ func (a *App) middleware(next http.Handler) http.Handler {
 	if u, err := url.Parse(a.config.BaseURL); err == nil && u.Path != "" {
 		next = withoutPrefix(u.Path, next)
 	}
-	return cleanPaths(next) // first: the others look at the path
+	next = cleanPaths(next) // before those above: they look at the path
+	if a.log.Enabled(context.Background(), slog.LevelDebug) {
+		next = logRequests(a.log, next)
+	}
+	return next
 }
 
 // withoutPrefix removes the path of --base-url from requests that have it. A reverse proxy may have removed it already.
@@ -73,6 +81,33 @@ func isForPrograms(path string) bool {
 	return strings.HasPrefix(path, "/in/") || strings.HasPrefix(path, "/smee/") || strings.HasPrefix(path, "/api/") ||
 		strings.Contains(path, "/_webhook/")
 }
+
+// logRequests logs every request at its end. It leaves out the query, which may hold a token.
+func logRequests(log *slog.Logger, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start, seen := time.Now(), &statusWriter{ResponseWriter: w}
+		defer func() {
+			log.DebugContext(r.Context(), "request", "method", r.Method, "path", hookyard.CleanLine(r.URL.Path, 500),
+				"status", cmp.Or(seen.status, http.StatusOK), "took", time.Since(start), "remote", r.RemoteAddr)
+		}()
+		next.ServeHTTP(seen, r)
+	})
+}
+
+// statusWriter remembers the status of a response. [http.ResponseController] reaches the writer inside.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	if w.status == 0 || w.status/100 == 1 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // trustProxies sets r.RemoteAddr to the client's address, with port 0, if the request came by trusted proxies.
 func trustProxies(proxies []netip.Prefix, next http.Handler) http.Handler {

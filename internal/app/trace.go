@@ -3,10 +3,12 @@ package app
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
@@ -26,7 +28,7 @@ type tracer struct {
 	tracer   trace.Tracer
 }
 
-func newTracer(ctx context.Context, endpoint, version string) (*tracer, error) {
+func newTracer(ctx context.Context, endpoint, version string, log *slog.Logger) (*tracer, error) {
 	if endpoint == "" {
 		return &tracer{}, nil
 	}
@@ -41,6 +43,8 @@ func newTracer(ctx context.Context, endpoint, version string) (*tracer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--otlp-endpoint: %w", err)
 	}
+	// The library prints errors as text by default, also between lines of JSON. The handler is the process's.
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("traces are lost", "error", err) }))
 	about := resource.NewSchemaless(attribute.String("service.name", "hookyard"),
 		attribute.String("service.version", version))
 	p := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))

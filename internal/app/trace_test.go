@@ -1,6 +1,7 @@
 package app
 
 import (
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -19,7 +20,7 @@ func TestTracesReachACollector(t *testing.T) {
 		got <- r.URL.Path
 	}))
 	defer collector.Close()
-	tr, err := newTracer(t.Context(), collector.URL, "test")
+	tr, err := newTracer(t.Context(), collector.URL, "test", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +43,7 @@ func TestTracesReachACollector(t *testing.T) {
 	default:
 		t.Error("the collector got nothing by the time the tracer was closed")
 	}
-	off, err := newTracer(t.Context(), "", "test")
+	off, err := newTracer(t.Context(), "", "test", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -168,7 +168,9 @@ func (p *Project) updateHook(ctx context.Context, u hookChange, change func(h *h
 	if err != nil {
 		return nil, err
 	}
+	wasActive := false
 	h, err := p.c.store.UpdateHook(ctx, p.Key(), u.id, u.revision, u.action, func(h *hookyard.Hook) error {
+		wasActive = h.Active
 		if err := change(h); err != nil {
 			return err
 		}
@@ -181,6 +183,10 @@ func (p *Project) updateHook(ctx context.Context, u hookChange, change func(h *h
 		return nil, err
 	}
 	p.c.dispatcher.HookChanged(h.Key)
+	if h.Active != wasActive {
+		p.c.log.Info("hook switched "+map[bool]string{true: "on", false: "off"}[h.Active], "project",
+			p.View.Project.Path(), "hook", h.ID, "by", hookyard.Actor(ctx))
+	}
 	return h, nil
 }
 

@@ -36,8 +36,9 @@ The command reconnects by itself and continues where it stopped, so it misses
 nothing. Several users can listen at the same time. Events that are past their
 retention are reported as missing.
 
-On a terminal the keys are: j k move, Enter details, r resend the selected
-event, R resend the last one, q quit. Elsewhere the command prints a line for
+On a terminal the keys are: j k PgUp PgDn move, Enter details, r resend the
+selected event, R resend the last one, s skip an event that is being retried,
+c copy it as a curl command, q quit. Elsewhere the command prints a line for
 each event, or a JSON object with --json.`,
 		Example: `  hookyard listen -p shop/orders
   hookyard listen -p shop/orders --source github --type 'pull_request,push' --forward-to http://localhost:3000/hooks
@@ -165,6 +166,7 @@ func (s *session) answerText(a *answered) painted {
 func (s *session) listenView(ctx context.Context, l *listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	l.skip = make(chan struct{})
 	v := &listenView{session: s, listener: l, ctx: ctx}
 	p := tea.NewProgram(v, tea.WithContext(ctx), tea.WithInput(s.in), tea.WithOutput(s.out))
 	defer l.record(ctx, func(text string) { p.Send(warning(text)) })()

@@ -22,7 +22,8 @@ type listener struct {
 	header    http.Header
 	limit     int // number of events after which it ends; 0: no limit
 	forwarder *forwarder
-	recorder  *recorder // nil: responses are not recorded
+	recorder  *recorder     // nil: responses are not recorded
+	skip      chan struct{} // a value gives up the event that is being retried; nil: never
 
 	seen int
 
@@ -168,8 +169,12 @@ func (l *listener) forward(ctx context.Context, e *client.StreamEvent, notify fu
 		if err := notify(notice{event: e, answer: a, again: true, text: text}); err != nil {
 			return nil, err
 		}
-		if err := sleep(ctx, pause); err != nil {
-			return nil, err
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-l.skip:
+			return a, nil
+		case <-time.After(pause):
 		}
 	}
 }

@@ -3,13 +3,16 @@ package cli
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
 
 	"github.com/hookyard/hookyard/client"
+	"github.com/hookyard/hookyard/internal/curl"
 )
 
 // maxRows is the maximum number of events in the live table.
@@ -26,6 +29,7 @@ type listenView struct {
 	open          bool // the details of the selected event are shown
 	top           int  // first visible line of the details
 	status        string
+	retrying      bool // the status says that an event is being retried
 	up, quit      bool
 	width, height int
 }
@@ -92,9 +96,13 @@ func (v *listenView) heard(n notice) {
 			v.selected = len(v.rows) - 1
 		}
 	}
-	if n.again {
+	switch {
+	case n.again:
 		v.status = n.text
+	case v.retrying:
+		v.status = "" // it is not any more
 	}
+	v.retrying = n.again
 }
 
 func (v *listenView) key(key string) tea.Cmd {
@@ -110,6 +118,14 @@ func (v *listenView) key(key string) tea.Cmd {
 		v.move(1)
 	case "k", "up":
 		v.move(-1)
+	case "pgdown", "ctrl+f", "space":
+		v.move(v.page())
+	case "pgup", "ctrl+b":
+		v.move(-v.page())
+	case "s":
+		v.skip()
+	case "c":
+		return v.copyCurl()
 	case "g", "home":
 		v.move(-maxRows)
 	case "G", "end":
@@ -129,6 +145,31 @@ func (v *listenView) move(by int) {
 		return
 	}
 	v.selected = max(0, min(len(v.rows)-1, v.selected+by))
+}
+
+// page returns the number of lines between the first and the last line of the screen.
+func (v *listenView) page() int { return max(v.height, 10) - 3 }
+
+// skip gives up the event that is being retried.
+func (v *listenView) skip() {
+	select {
+	case v.listener.skip <- struct{}{}:
+		v.status = ""
+	default:
+		v.status = "no event is being retried"
+	}
+}
+
+// copyCurl puts the selected event into the terminal's clipboard, as a command that sends it.
+func (v *listenView) copyCurl() tea.Cmd {
+	if len(v.rows) == 0 {
+		return nil
+	}
+	e := v.rows[v.selected].event
+	v.status = e.ID + " copied as a curl command"
+	return tea.SetClipboard(curl.Command(curl.Request{Method: orText(e.Method, http.MethodPost),
+		URL: orText(v.listener.to, "http://localhost:3000/"), Header: forwardedHeader(e.Header, e.ContentType),
+		Body: e.Base64}))
 }
 
 func (v *listenView) resend(i int) tea.Cmd {
@@ -158,7 +199,7 @@ func (v *listenView) View() tea.View {
 	if v.listener.to != "" {
 		head += " → " + cell(v.listener.to)
 	}
-	keys := "j k move · Enter details · r resend · R resend last · q quit"
+	keys := "j k move · Enter details · r R resend · s skip · c copy as curl · q quit"
 	view := tea.NewView(strings.Join(append(append([]string{v.fit(head)}, lines...), v.fit(cell(v.status)),
 		v.fit(string(v.paint(grey, keys)))), "\n"))
 	view.AltScreen = true
@@ -181,8 +222,9 @@ func (v *listenView) table(height int) []string {
 		if i == v.selected {
 			mark = "›"
 		}
-		line := fmt.Sprintf("%s %s  %-28s %-12s %9d  %s%s", mark, e.Time.Local().Format("15:04:05"), cell(e.Type),
-			cell(e.Source), e.Size, e.ID, v.answerText(v.rows[i].answer))
+		// What matters first: a narrow terminal cuts the end.
+		line := fmt.Sprintf("%s %s%s  %-24s %-10s %7d  %s", mark, v.outcome(v.rows[i].answer),
+			e.Time.Local().Format("15:04:05"), cell(e.Type), cell(e.Source), e.Size, e.ID)
 		if i == v.selected && v.colored(v.out) {
 			line = lipgloss.NewStyle().Bold(true).Render(line)
 		}
@@ -192,6 +234,23 @@ func (v *listenView) table(height int) []string {
 		lines = append(lines, "")
 	}
 	return lines
+}
+
+// outcome returns the response of the URL in a column at the start of a row: the status and the time, or the error.
+func (v *listenView) outcome(a *answered) string {
+	const width = 20
+	if v.listener.to == "" {
+		return ""
+	}
+	text, color := "…", ""
+	if a != nil {
+		text, color = a.summary(), statusColor(a.Status)
+	}
+	if a != nil && a.Error == "" {
+		text += " in " + a.took.Round(time.Millisecond).String()
+	}
+	text = lipgloss.NewStyle().MaxWidth(width).Render(cell(text))
+	return string(v.paint(color, text)) + strings.Repeat(" ", width+2-lipgloss.Width(text))
 }
 
 // details returns the selected event: header, body and response.

@@ -3,6 +3,7 @@ package cli
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -83,5 +84,64 @@ func TestListenViewIsBounded(t *testing.T) {
 	}
 	if len(v.rows) != maxRows || v.selected != maxRows-1 {
 		t.Errorf("%d rows, row %d selected; want %d and the last", len(v.rows), v.selected, maxRows)
+	}
+}
+
+// The screen at 80 by 10: the response comes first and the id last, and a note that is no longer true goes.
+func TestListenViewAt80(t *testing.T) {
+	t.Parallel()
+	s := &session{env: func(string) (string, bool) { return "", false }, color: "never"}
+	v := &listenView{session: s, listener: &listener{project: "shop/orders", to: "http://localhost:3000",
+		skip: make(chan struct{})}, ctx: t.Context()}
+	v.Update(tea.WindowSizeMsg{Width: 80, Height: 10})
+	at := time.Date(2026, 3, 1, 14, 5, 6, 0, time.Local)
+	event := func(id, kind string) *client.StreamEvent {
+		return &client.StreamEvent{Event: client.Event{ID: id, Type: kind, Source: "github", Time: at, Size: 1234}}
+	}
+	one, two := event("evt_01m8e8mr31e09bz32ayxzzpjy2", "pull_request"), event("evt_01m8e8mr31e09bz32ayxzzpjy3", "push")
+	v.Update(notice{event: one, answer: &answered{Status: 503, took: 12 * time.Millisecond}})
+	refused := &answered{Error: "connection refused", refused: true}
+	v.Update(notice{event: two, answer: refused, again: true, text: "evt_…jy3 (push): connection refused; retrying"})
+	golden, err := os.ReadFile("testdata/listen80x10.golden")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := v.View().Content; got != strings.TrimSuffix(string(golden), "\n") {
+		t.Errorf("got:\n%s\nwant:\n%s", got, golden)
+	}
+	v.Update(notice{event: two, answer: &answered{Status: 200}})
+	if screen := v.View().Content; strings.Contains(screen, "retrying") {
+		t.Errorf("the old note stays:\n%s", screen)
+	}
+	if v.Update(tea.KeyPressMsg{Code: 's', Text: "s"}); v.status != "no event is being retried" {
+		t.Errorf("status %q", v.status)
+	}
+}
+
+// A key skips an event whose receiver is dead.
+func TestListenSkips(t *testing.T) {
+	t.Parallel()
+	l := &listener{to: "http://127.0.0.1:1", forwarder: newForwarder(time.Second), skip: make(chan struct{})}
+	v := &listenView{session: &session{}, listener: l}
+	done := make(chan *answered)
+	tried := make(chan struct{}, 100)
+	go func() {
+		a, err := l.forward(t.Context(), &client.StreamEvent{}, func(notice) error { tried <- struct{}{}; return nil })
+		if err != nil {
+			t.Error(err)
+		}
+		done <- a
+	}()
+	<-tried
+	for {
+		v.skip()
+		select {
+		case a := <-done:
+			if !a.refused {
+				t.Errorf("%+v", a)
+			}
+			return
+		default:
+		}
 	}
 }

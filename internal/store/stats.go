@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/hookyard/hookyard"
@@ -147,77 +146,10 @@ func (db *DB) OldestDue(ctx context.Context, hookKey int64) (time.Time, error) {
 	return fromMicros(oldest), nil
 }
 
-// The work of counting is bounded: a stretch of seqs that is longer than countWhole is not counted but estimated from
-// countSlices slices of countSlice seqs each.
-const (
-	countWhole  = 1000
-	countSlices = 4
-	countSlice  = 250
-)
-
-// Count is how many events came in a stretch of time.
-type Count struct {
-	N     int
-	Exact bool // else N is an estimate
-}
-
-// CountBetween counts a project's events between neighbouring marks, which are seqs in ascending order as [DB.SeqAt]
-// gives them: element i is for the events after marks[i] up to marks[i+1]. Long stretches are estimated from samples.
-// One query, whatever the number of events: at most about a thousand index rows a stretch.
-func (db *DB) CountBetween(ctx context.Context, projectKey int64, marks []int64) ([]Count, error) {
-	if len(marks) < 2 {
-		return nil, nil
-	}
-	type slice struct {
-		at     int
-		lo, hi int64
-	}
-	var slices []slice
-	counts := make([]Count, len(marks)-1)
-	for i := range counts {
-		lo, hi := marks[i]+1, marks[i+1]
-		switch counts[i].Exact = hi-lo < countWhole; {
-		case hi < lo:
-		case counts[i].Exact:
-			slices = append(slices, slice{i, lo, hi})
-		default:
-			for k := range int64(countSlices) {
-				from := lo + (hi-lo-countSlice)*k/(countSlices-1)
-				slices = append(slices, slice{i, from, from + countSlice - 1})
-			}
-		}
-	}
-	if len(slices) == 0 {
-		return counts, nil
-	}
-	var text strings.Builder
-	args := []any{projectKey}
-	for i, s := range slices {
-		if i > 0 {
-			text.WriteString(" union all ")
-		}
-		fmt.Fprintf(&text, "select %d, count(*) from events where project_key = $1 and seq >= $%d and seq <= $%d", s.at,
-			len(args)+1, len(args)+2)
-		args = append(args, s.lo, s.hi)
-	}
-	rows, err := db.read.QueryContext(ctx, text.String(), args...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var at, found int
-		if err := rows.Scan(&at, &found); err != nil {
-			return nil, err
-		}
-		counts[at].N += found
-	}
-	for i := range counts {
-		if !counts[i].Exact {
-			counts[i].N = int(int64(counts[i].N) * (marks[i+1] - marks[i]) / (countSlices * countSlice))
-		}
-	}
-	return counts, rows.Err()
+// CountEvents counts the events that are kept of a project. It reads one index entry for each.
+func (db *DB) CountEvents(ctx context.Context, projectKey int64) (n int, err error) {
+	err = db.read.QueryRowContext(ctx, "select count(*) from events where project_key = $1", projectKey).Scan(&n)
+	return n, err
 }
 
 // AttemptMark is what a chart needs of an attempt.

@@ -14,34 +14,28 @@ import (
 // hookPage shows how a hook is doing.
 type hookPage struct {
 	base
-	Hook        *hookyard.Hook
-	Format      string
-	Off         string // why nothing is sent, or "" when the hook is on
-	Counts      map[hookyard.State]int
-	Good        int
-	Ended       int
-	Ratio       template.HTML
-	Latency     chart
-	Attempts    chart
-	P50, P95    string
-	Waiting     int
-	WaitingMore bool
-	Next        time.Time
-	Newest      []hookyard.Delivery
-	Skipped     int // of the newest deliveries
-	GivenUp     int
-	Missed      int // skipped or given up
-	Secret      string
-	About       string
-	Schedule    []string
+	Hook   *hookyard.Hook
+	Format string
+	Off    string // why nothing is sent, or "" when the hook is on
+	Counts map[hookyard.State]int
+	results
+	Ratio    template.HTML
+	Latency  chart
+	Attempts chart
+	P50, P95 string
+	Next     time.Time
+	Newest   []hookyard.Delivery
+	Skipped  int // of the newest deliveries
+	GivenUp  int
+	Missed   int // skipped or given up
+	Secret   string
+	About    string
+	Schedule []string
 }
 
 func showHook(v *visit) error {
 	return v.hook(v.r.PathValue("id"), &hookPage{Secret: v.onceSecret()}, nil)
 }
-
-// maxWaiting is how many of a hook's waiting deliveries are counted.
-const maxWaiting = 10_000
 
 func (v *visit) hook(id string, p *hookPage, fault error) error {
 	h, err := v.project.Hook(v.ctx(), id)
@@ -63,14 +57,14 @@ func (v *visit) hook(id string, p *hookPage, fault error) error {
 	if p.Counts, err = v.web.o.Store.HookCounts(v.ctx(), h.Key, 1000); err != nil {
 		return err
 	}
-	p.Good, p.Ended = p.Counts[hookyard.Delivered], p.Counts[hookyard.Delivered]+p.Counts[hookyard.Failed]
+	results, err := v.web.results(v.ctx(), v.key(), []*hookyard.Hook{h})
+	if err != nil {
+		return err
+	}
+	p.results = results[h.Key]
 	p.Skipped, p.GivenUp = p.Counts[hookyard.Skipped], p.Counts[hookyard.Failed]
 	p.Missed = p.Skipped + p.GivenUp
 	p.Ratio = ratioBar(p.Good, p.Ended)
-	if p.Waiting, err = v.web.o.Store.PendingOf(v.ctx(), h.Key, maxWaiting); err != nil {
-		return err
-	}
-	p.WaitingMore = p.Waiting == maxWaiting
 	if due, ok, err := v.web.o.Store.NextDue(v.ctx(), h.Key); err != nil {
 		return err
 	} else if ok && !h.Ordered {

@@ -18,10 +18,9 @@ import (
 type hookRow struct {
 	*hookyard.Hook
 	Format string
-	Good   int
-	Ended  int
-	Ratio  template.HTML
-	Last   *answer // nil: nothing was ever sent
+	results
+	Ratio template.HTML
+	Last  *answer // nil: nothing was ever sent
 }
 
 // answer is the last answer of a hook's receiver.
@@ -88,13 +87,13 @@ func (v *visit) hooks(f *hookForm, fault error) error {
 	if err != nil {
 		return err
 	}
-	for _, h := range p.part(hooks, v.get("q"), v.get("after")) {
-		row := hookRow{Hook: h, Format: v.project.View.Project.EffectiveFormat(h)}
-		counts, err := v.web.o.Store.HookCounts(v.ctx(), h.Key, newestCounted)
-		if err != nil {
-			return err
-		}
-		row.Good, row.Ended = counts[hookyard.Delivered], counts[hookyard.Delivered]+counts[hookyard.Failed]
+	shown := p.part(hooks, v.get("q"), v.get("after"))
+	results, err := v.web.results(v.ctx(), v.key(), shown)
+	if err != nil {
+		return err
+	}
+	for _, h := range shown {
+		row := hookRow{Hook: h, Format: v.project.View.Project.EffectiveFormat(h), results: results[h.Key]}
 		row.Ratio = ratioBar(row.Good, row.Ended)
 		if row.Last, err = v.lastAnswer(h); err != nil {
 			return err

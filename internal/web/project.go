@@ -24,7 +24,6 @@ type projectPage struct {
 type rate struct {
 	Name, Span string
 	N          int
-	Exact      bool
 	Shown      bool
 }
 
@@ -83,16 +82,16 @@ func (v *visit) fillRates(p *projectPage) error {
 		shown = "24h"
 	}
 	for _, s := range spans() {
-		counts, err := v.web.rates.of(v.ctx(), v.key(), s.step, s.n)
+		counts, err := v.web.rate(v.ctx(), v.key(), s.step, s.n)
 		if err != nil {
 			return err
 		}
-		one := rate{Name: s.name, Span: s.label, Exact: true, Shown: s.name == shown}
+		one := rate{Name: s.name, Span: s.label, Shown: s.name == shown}
 		end := time.Now().UTC().Truncate(s.step).Add(s.step)
 		rows := make([]bucket, len(counts))
-		for i, c := range counts {
-			one.N, one.Exact = one.N+c.N, one.Exact && c.Exact
-			rows[i] = bucket{Label: end.Add(-s.step * time.Duration(len(counts)-i)).Format(s.layout), Parts: []int{c.N}}
+		for i, n := range counts {
+			one.N += n
+			rows[i] = bucket{Label: end.Add(-s.step * time.Duration(len(counts)-i)).Format(s.layout), Parts: []int{n}}
 		}
 		if p.Rates = append(p.Rates, one); one.Shown {
 			p.Chart = stacked("Events in the "+s.label+", times in UTC", []string{"events"}, []string{"plain"}, rows)

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"cmp"
 	"context"
 	"html/template"
 	"maps"
@@ -18,11 +17,8 @@ type projectRow struct {
 	*hookyard.Project
 	Hooks   int
 	Trouble int // hooks that fail or that hookyard switched off
-	Good    int // how many of the Ended were delivered
-	Ended   int // the newest deliveries that have ended
-	Backlog int
-	More    bool // Backlog is a lower bound
-	Events  int  // in the last hour
+	results     // of all hooks
+	Events  int // in the last hour
 	Rate    template.HTML
 }
 
@@ -41,9 +37,6 @@ type projectsPage struct {
 // Bounds on the work of the first page.
 const (
 	projectsShown = 25
-	hooksCounted  = 10 // the hooks of a project whose deliveries are counted
-	newestCounted = 100
-	backlogShown  = 1000
 	failingShown  = 5 // hooks in trouble on a project's page
 )
 
@@ -80,38 +73,21 @@ func (w *Web) summarize(ctx context.Context, p *hookyard.Project) (projectRow, e
 		return row, err
 	}
 	row.Hooks = len(hooks)
-	// Failing hooks come first: theirs are the deliveries that wait.
-	slices.SortStableFunc(hooks, func(a, b *hookyard.Hook) int { return cmp.Compare(rank(a), rank(b)) })
-	for i, h := range hooks {
-		if inTrouble(h) {
-			row.Trouble++
-		}
-		if i >= hooksCounted {
-			row.More = true
-			continue
-		}
-		counts, err := w.o.Store.HookCounts(ctx, h.Key, newestCounted)
-		if err != nil {
-			return row, err
-		}
-		row.Good += counts[hookyard.Delivered]
-		row.Ended += counts[hookyard.Delivered] + counts[hookyard.Failed]
-		owed, err := w.o.Store.PendingOf(ctx, h.Key, backlogShown)
-		if err != nil {
-			return row, err
-		}
-		row.Backlog += owed
-		row.More = row.More || owed == backlogShown
-	}
-	row.More = row.More && row.Backlog > 0 // "0+" says nothing
-	counts, err := w.rates.of(ctx, p.Key, 5*time.Minute, 12)
+	results, err := w.results(ctx, p.Key, hooks)
 	if err != nil {
 		return row, err
 	}
-	heights := make([]int, len(counts))
-	for i, c := range counts {
-		heights[i] = c.N
-		row.Events += c.N
+	for _, h := range hooks {
+		if row.add(results[h.Key]); inTrouble(h) {
+			row.Trouble++
+		}
+	}
+	heights, err := w.rate(ctx, p.Key, 5*time.Minute, 12)
+	if err != nil {
+		return row, err
+	}
+	for _, n := range heights {
+		row.Events += n
 	}
 	row.Rate = sparkline("Events in the last hour: "+num(row.Events), heights)
 	return row, nil

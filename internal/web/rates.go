@@ -2,106 +2,73 @@ package web
 
 import (
 	"context"
-	"sync"
 	"time"
 
+	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/store"
 )
 
-// rates counts events over time. It caches the counts, because the past does not change. It is safe for concurrent use.
-type rates struct {
-	store *store.DB
-
-	mu     sync.Mutex // guards what follows
-	marks  map[int64]int64
-	counts map[interval]store.Count
-}
-
-// interval is an interval of time in a project.
-type interval struct {
-	project     int64
-	start, step int64 // in seconds
-}
-
-const (
-	maxCached  = 20_000          // marks, and counts
-	settleTime = 2 * time.Minute // an interval that ended longer ago gets no more events: clocks of nodes may differ
-)
-
-func newRates(db *store.DB) *rates {
-	return &rates{store: db, marks: map[int64]int64{}, counts: map[interval]store.Count{}}
-}
-
-// of counts a project's events in the n intervals of step, whole seconds, up to now, the oldest first.
-func (r *rates) of(ctx context.Context, project int64, step time.Duration, n int) ([]store.Count, error) {
-	end := time.Now().Truncate(step).Add(step)
-	begin := func(i int) time.Time { return end.Add(-step * time.Duration(n-i)) }
-	key := func(i int) interval { return interval{project, begin(i).Unix(), int64(step / time.Second)} }
-	out := r.cached(n, key)
-	if len(out) == n {
-		return out, nil
-	}
-	var marks []int64
-	for i := len(out); i < n; i++ {
-		seq, err := r.markAt(ctx, begin(i))
-		if err != nil {
-			return nil, err
-		}
-		marks = append(marks, seq)
-	}
-	_, newest, err := r.store.Bounds(ctx, project)
+// rate counts a project's events in the n periods of a step up to now, the oldest first.
+func (w *Web) rate(ctx context.Context, project int64, step time.Duration, n int) ([]int, error) {
+	key := store.CountKey{Project: project}
+	found, err := w.o.Store.Series(ctx, store.Series{Keys: []store.CountKey{key}, Step: step, Len: n,
+		Start: time.Now().UTC().Truncate(step).Add(-step * time.Duration(n-1))})
 	if err != nil {
 		return nil, err
 	}
-	found, err := r.store.CountBetween(ctx, project, append(marks, newest))
+	out := make([]int, n)
+	for i := range found[key] {
+		out[i] = int(found[key][i][hookyard.CountEvents])
+	}
+	return out, nil
+}
+
+// resultDays is for how many days, today included, pages show how many deliveries were accepted.
+const resultDays = 7
+
+// results are how the deliveries of a hook fare.
+type results struct {
+	Good    int // delivered in the last days
+	Ended   int // Good, those that were given up, and those that wait because the hook is in trouble
+	Waiting int // now
+}
+
+func (o *results) add(other results) {
+	o.Good += other.Good
+	o.Ended += other.Ended
+	o.Waiting += other.Waiting
+}
+
+// results returns the results of each hook of a project, by its key. The cost does not depend on how many deliveries
+// there are.
+func (w *Web) results(ctx context.Context, project int64, hooks []*hookyard.Hook) (map[int64]results, error) {
+	totals, err := w.o.Store.Totals(ctx, project)
 	if err != nil {
 		return nil, err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.counts)+n > maxCached {
-		clear(r.counts)
+	const day = 24 * time.Hour
+	s := store.Series{Start: time.Now().UTC().Truncate(day).Add(-(resultDays - 1) * day), Step: day, Len: resultDays}
+	for _, h := range hooks {
+		s.Keys = append(s.Keys, store.CountKey{Project: project, Hook: h.Key})
 	}
-	for i, c := range found {
-		if at := len(out) + i; time.Since(begin(at+1)) > settleTime {
-			r.counts[key(at)] = c
+	days, err := w.o.Store.Series(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[int64]results, len(hooks))
+	for i, h := range hooks {
+		var sum hookyard.Counts
+		for j := range days[s.Keys[i]] {
+			sum.Add(&days[s.Keys[i]][j])
 		}
-	}
-	return append(out, found...), nil
-}
-
-// cached returns the counts up to the first that is not cached.
-func (r *rates) cached(n int, key func(int) interval) []store.Count {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	out := make([]store.Count, 0, n)
-	for i := range n {
-		c, known := r.counts[key(i)]
-		if !known {
-			break
+		o := results{Good: int(sum[hookyard.CountDelivered]), Ended: int(sum.Ended())}
+		if total := totals[s.Keys[i]]; total != nil {
+			o.Waiting = int(total[hookyard.CountWaiting])
 		}
-		out = append(out, c)
+		if inTrouble(h) {
+			o.Ended += o.Waiting // else a dead hook stands at 100 % until the first delivery is given up
+		}
+		out[h.Key] = o
 	}
-	return out
-}
-
-// markAt returns the seq at a time, which must be in whole seconds.
-func (r *rates) markAt(ctx context.Context, t time.Time) (int64, error) {
-	r.mu.Lock()
-	seq, known := r.marks[t.Unix()]
-	r.mu.Unlock()
-	if known {
-		return seq, nil
-	}
-	seq, err := r.store.SeqAt(ctx, t)
-	if err != nil || time.Since(t) < settleTime {
-		return seq, err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.marks) >= maxCached {
-		clear(r.marks)
-	}
-	r.marks[t.Unix()] = seq
-	return seq, nil
+	return out, nil
 }

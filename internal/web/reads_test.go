@@ -12,9 +12,9 @@ import (
 
 // reads are the methods of the store that pages call. All of them read: what a page changes, it changes by control.
 var reads = []string{
-	"Bounds", "CountBetween", "Deliveries", "Delivery", "Event", "Events", "Hook", "HookAttempts",
-	"HookByKey", "HookCounts", "Hooks", "Lag", "NextDue", "Nodes", "Outcomes", "PendingOf", "RecentTypes", "Refused",
-	"SeqAt", "Size", "Tokens", "Version",
+	"Bounds", "CountEvents", "Deliveries", "Delivery", "Event", "Events", "Hook", "HookAttempts", "HookByKey",
+	"HookCounts", "Hooks", "Lag", "NextDue", "Nodes", "Outcomes", "RecentTypes", "Refused", "Series", "Size", "Tokens",
+	"Totals", "Version",
 }
 
 // TestPagesOnlyRead finds every call of the store in this package, and every mention of it that is not a call.

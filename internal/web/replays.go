@@ -6,7 +6,6 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/control"
-	"github.com/hookyard/hookyard/internal/store"
 )
 
 // replaysPage lists the bulk replays and starts one.
@@ -16,8 +15,8 @@ type replaysPage struct {
 	Hooks   []*hookyard.Hook
 	Form    map[string]string
 	Running bool
-	Confirm bool        // the form selects every event, and must be confirmed
-	Events  store.Count // if so, how many events the project has
+	Confirm bool // the form selects every event, and must be confirmed
+	Events  int  // if so, how many events the project has
 }
 
 // replayFields are the fields of the form, by the names of the REST API.
@@ -74,15 +73,11 @@ func createReplay(v *visit) error {
 
 // askToReplayAll asks for a confirmation: one wrong click would send years of events to every receiver.
 func (v *visit) askToReplayAll(p *replaysPage) error {
-	oldest, newest, err := v.web.o.Store.Bounds(v.ctx(), v.key())
+	kept, err := v.web.o.Store.CountEvents(v.ctx(), v.key())
 	if err != nil {
 		return err
 	}
-	counts, err := v.web.o.Store.CountBetween(v.ctx(), v.key(), []int64{oldest - 1, newest})
-	if err != nil {
-		return err
-	}
-	p.Confirm, p.Events = true, counts[0]
+	p.Confirm, p.Events = true, kept
 	return v.replays(p, nil)
 }
 

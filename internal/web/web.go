@@ -61,14 +61,13 @@ type Web struct {
 	assets  map[string]*asset
 	csrf    *http.CrossOriginProtection
 	started time.Time
-	rates   *rates
 	gzips   sync.Pool // of *gzip.Writer: allocating one costs more than rendering a page
 }
 
 // New returns a Web. It fails when a template cannot be parsed, a page has no template, or a template has no page.
 func New(o Options) (*Web, error) {
 	w := &Web{o: o, mux: http.NewServeMux(), csrf: http.NewCrossOriginProtection(), started: time.Now(),
-		rates: newRates(o.Store), gzips: sync.Pool{New: newGzipWriter}}
+		gzips: sync.Pool{New: newGzipWriter}}
 	var err error
 	if w.assets, err = loadAssets(); err != nil {
 		return nil, err

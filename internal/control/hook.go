@@ -122,6 +122,14 @@ func (p *Project) UpdateHook(ctx context.Context, id string, in HookPatch) (*hoo
 		if err := in.apply(h, &before); err != nil {
 			return err
 		}
+		if h.URL != before.URL {
+			if err := p.CheckHook(ctx, h); err != nil { // what is wrong with the URL comes first
+				return err
+			}
+			if err := in.checkMove(h, &before); err != nil {
+				return err
+			}
+		}
 		return restart(h, &before, in.Active.Given())
 	})
 }

@@ -168,9 +168,11 @@ func TestStrangers(t *testing.T) {
 		}
 	}
 	for name, h := range map[string]http.HandlerFunc{
-		"301": http.RedirectHandler("/new", 301).ServeHTTP, "302": http.RedirectHandler("/new", 302).ServeHTTP,
-		"303": http.RedirectHandler("/new", 303).ServeHTTP, "307": http.RedirectHandler("/new", 307).ServeHTTP,
-		"308": http.RedirectHandler("/new", 308).ServeHTTP,
+		"301": http.RedirectHandler("/new", http.StatusMovedPermanently).ServeHTTP,
+		"302": http.RedirectHandler("/new", http.StatusFound).ServeHTTP,
+		"303": http.RedirectHandler("/new", http.StatusSeeOther).ServeHTTP, "307": http.RedirectHandler("/new",
+			http.StatusTemporaryRedirect).ServeHTTP,
+		"308": http.RedirectHandler("/new", http.StatusPermanentRedirect).ServeHTTP,
 		"200": body(200, `{"id":"e"}`), "empty": body(202, ""), "no id": body(202, "{}"), "page": body(200, "<html>"),
 		"list": body(202, "[]"),
 	} {

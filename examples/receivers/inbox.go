@@ -101,7 +101,7 @@ func scan(row interface{ Scan(...any) error }) (Notification, error) {
 	return n, err
 }
 
-// ErrGiveUp, possibly wrapped, means that processing a notification will never succeed.
+// ErrGiveUp means, also when it is wrapped, that processing a notification will never succeed.
 var ErrGiveUp = errors.New("gave up")
 
 // Delays between two attempts at the same work.

@@ -20,7 +20,6 @@ type call struct {
 	id      *auth.Identity   // who asks; nil on routes that are open to all
 	project *control.Project // of the path; nil on routes without one
 	q       url.Values       // the query, checked
-	body    []byte           // of settings, once it was read
 }
 
 // handler wraps a route: who asks, may they, and what went wrong.

@@ -16,7 +16,7 @@ import (
 func (p *Project) checkLoop(raw string) error {
 	u, err := url.Parse(raw)
 	if err != nil {
-		return nil // the URL is checked elsewhere
+		return nil //nolint:nilerr // a URL that cannot be read is refused elsewhere
 	}
 	for _, origin := range p.c.origins {
 		base, err := url.Parse(origin)

@@ -252,7 +252,7 @@ func (l *lane) claim(ctx context.Context) (claimed []hookyard.Work, more time.Ti
 	}
 	more, _, err = l.d.o.Deliveries.NextDue(ctx, l.key)
 	if err != nil {
-		return claimed, time.Now(), nil // what was claimed must not be lost
+		return claimed, time.Now(), nil //nolint:nilerr // what was claimed must not be lost
 	}
 	if len(claimed) == 0 && !more.IsZero() && (h.Ordered || more.Before(time.Now())) {
 		more = time.Now().Add(l.d.o.Poll) // another node has claimed it, or has found that the hook is to rest

@@ -111,7 +111,7 @@ func (s *sealer) decode(text string, sealed []byte, settings, secrets any) (read
 	}
 	hidden, err := s.open(sealed)
 	if err != nil {
-		return false, nil
+		return false, nil //nolint:nilerr // reported as not readable
 	}
 	return true, json.Unmarshal(hidden, secrets)
 }

@@ -100,7 +100,7 @@ func (db *DB) upgradeSources(ctx context.Context, tx *sql.Tx) error {
 		if err := json.Unmarshal([]byte(text), &old); err != nil {
 			return 0, nil, err
 		}
-		if old.sourceSecrets.Secrets, err = db.openList(sealed); err != nil {
+		if old.Secrets, err = db.openList(sealed); err != nil {
 			return 0, nil, fmt.Errorf("source with key %d: %w", key, err)
 		}
 		if string(old.Scheme) == "null" {

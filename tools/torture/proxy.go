@@ -36,8 +36,6 @@ func newProxy(target string) (*proxy, error) {
 
 func (p *proxy) addr() string { return p.l.Addr().String() }
 
-func (p *proxy) port() int { return p.l.Addr().(*net.TCPAddr).Port }
-
 // setCut stops all traffic, as a network does that loses every packet: connections stay open and nothing passes. When
 // it is over, what was held back passes.
 func (p *proxy) setCut(cut bool) {

@@ -50,7 +50,7 @@ alice PUT /api/projects/alice/p/members/bob 200 {"role":"read"}
 alice GET /api/projects/alice/p/members 200
 alice DELETE /api/projects/alice/p/members/bob 204
 alice GET /api/projects/alice/p/features/git 200
-alice PUT /api/projects/alice/p/hooks/h 200 {"url":"http://127.0.0.1:1/","events":"all","schedule":["1h"],"secret":null}
+alice PUT /api/projects/alice/p/hooks/h 200 {"url":"http://127.0.0.1:1/","events":"all","schedule":["0s","1h"]}
 alice PATCH /api/projects/alice/p/hooks/h 200 {"headers":{"X-A":"b","X-C":null},"filter":null,"off":{"policy":"never"}}
 alice GET /api/projects/alice/p/hooks/h 200
 alice GET /api/projects/alice/p/hooks 200

@@ -5,6 +5,7 @@ import "time"
 // Limits are the limits beyond which input is refused. Each is a setting, which the refusal names.
 type Limits struct {
 	Body            int64 // bytes of an event's body
+	Decode          int64 // bytes of a body that formats, templates and filters decode
 	URL             int   // bytes of a hook's URL
 	Secret          int   // bytes of a secret
 	Description     int   // bytes of a hook's description
@@ -22,6 +23,7 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		Body:            25 << 20,
+		Decode:          1 << 20,
 		URL:             2000,
 		Secret:          250,
 		Description:     1000,

@@ -41,7 +41,11 @@ type Receipt struct {
 	Duplicate  bool
 }
 
-// Work is a delivery claimed by this node, with the event to send.
+// LargeBody is the size in bytes beyond which a claim leaves the body of an event in the database.
+const LargeBody = 256 << 10
+
+// Work is a delivery claimed by this node, with the event to send. The body of the event is missing when it is larger
+// than [LargeBody].
 type Work struct {
 	Delivery Delivery
 	Event    *Event

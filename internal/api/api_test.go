@@ -16,6 +16,7 @@ import (
 	"github.com/hookyard/hookyard/internal/api"
 	"github.com/hookyard/hookyard/internal/auth"
 	"github.com/hookyard/hookyard/internal/bin"
+	"github.com/hookyard/hookyard/internal/budget"
 	"github.com/hookyard/hookyard/internal/control"
 	"github.com/hookyard/hookyard/internal/dispatch"
 	"github.com/hookyard/hookyard/internal/egress"
@@ -69,7 +70,7 @@ func serve(t *testing.T, db *store.DB, change func(*options)) *bundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	filters := filter.NewCache(100)
+	filters := filter.NewCache(100, budget.NewDecoding(1<<20))
 	accepts := func(h *hookyard.Hook, e *hookyard.Event) (bool, error) { return filters.Match(h.Filter, e) }
 	limits := hookyard.DefaultLimits()
 	dispatcher := dispatch.New(dispatch.Options{Hooks: db, Deliveries: db, Threads: db,

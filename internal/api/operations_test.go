@@ -16,6 +16,7 @@ import (
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
 	"github.com/hookyard/hookyard/internal/api"
+	"github.com/hookyard/hookyard/internal/budget"
 	"github.com/hookyard/hookyard/internal/filter"
 	"github.com/hookyard/hookyard/internal/store"
 	"github.com/hookyard/hookyard/internal/store/storetest"
@@ -221,7 +222,7 @@ func eachOperation(t *testing.T, b *bundle, f func(method, path string, op *open
 // withStream is a bundle whose server has listeners, too.
 func withStream(t *testing.T, db *store.DB) *bundle {
 	t.Helper()
-	hub := stream.NewHub(stream.HubOptions{Store: db, Filter: filter.NewCache(10).Match})
+	hub := stream.NewHub(stream.HubOptions{Store: db, Filter: filter.NewCache(10, budget.NewDecoding(1<<20)).Match})
 	db.OnCommit(hub.Notify)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

@@ -19,6 +19,7 @@ import (
 	"github.com/hookyard/hookyard/internal/api"
 	"github.com/hookyard/hookyard/internal/auth"
 	"github.com/hookyard/hookyard/internal/bin"
+	"github.com/hookyard/hookyard/internal/budget"
 	"github.com/hookyard/hookyard/internal/control"
 	"github.com/hookyard/hookyard/internal/dispatch"
 	"github.com/hookyard/hookyard/internal/egress"
@@ -39,6 +40,7 @@ type App struct {
 	db         *store.DB
 	auth       *auth.Auth
 	filters    *filter.Cache
+	decoding   *budget.Decoding
 	client     *egress.Client
 	dispatcher *dispatch.Dispatcher
 	ingest     *ingest.Ingest
@@ -67,7 +69,8 @@ func New(ctx context.Context, config Config, version string, log *slog.Logger) (
 	if err := os.MkdirAll(config.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("--data: %w", err)
 	}
-	a := &App{config: config, version: version, log: log, filters: filter.NewCache(10_000)}
+	a := &App{config: config, version: version, log: log, decoding: budget.NewDecoding(config.Limits.Decode)}
+	a.filters = filter.NewCache(10_000, a.decoding)
 	err := a.open(ctx)
 	if err == nil {
 		err = a.wire(ctx)
@@ -116,7 +119,7 @@ func (a *App) wire(ctx context.Context) error {
 		Hooks: a.db, Deliveries: a.db, Threads: a.db, Replays: a.db, Client: a.client,
 		Broker: a.broker, Filter: a.accepts, Log: log, Limits: config.Limits,
 		BaseURL:   config.BaseURL,
-		UserAgent: a.userAgent(), Poll: config.Poll, Grace: config.Grace, Watch: watch,
+		UserAgent: a.userAgent(), Poll: config.Poll, Grace: config.Grace, Watch: watch, Decoding: a.decoding,
 	})
 	a.ingest = ingest.New(ingest.Options{
 		Store: a.db, Dispatcher: a.dispatcher, Filter: a.accepts, Limits: config.Limits, Log: log,

@@ -2,6 +2,7 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -123,6 +124,8 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.IntVar(&c.BinsPerAddress, "max-bins-per-address", c.BinsPerAddress, "bins made from one address")
 	fs.IntVar(&c.BinBody, "max-bin-body", c.BinBody, "bytes kept of a body that comes to a bin")
 	fs.Var((*bytesValue)(&c.Limits.Body), "max-body", "largest body of an event")
+	fs.Var((*bytesValue)(&c.Limits.Decode), "max-decode",
+		"largest body that formats, templates and filters decode; what is decoded at once has at most this size")
 	fs.IntVar(&c.Limits.URL, "max-url", c.Limits.URL, "longest URL of a hook, in bytes")
 	fs.IntVar(&c.Limits.Secret, "max-secret", c.Limits.Secret, "longest secret, in bytes")
 	fs.IntVar(&c.Limits.Description, "max-description", c.Limits.Description, "longest description, in bytes")
@@ -260,6 +263,9 @@ func (c *Config) Complete() error {
 	}
 	if c.Limits.Body <= 0 || c.Limits.Body > 1<<30 {
 		return fmt.Errorf("--max-body must be between 1 and %d bytes", 1<<30)
+	}
+	if c.Limits.Decode <= 0 {
+		return errors.New("--max-decode must be at least 1 byte")
 	}
 	c.BaseURL = strings.TrimRight(c.BaseURL, "/")
 	if c.BaseURL != "" && !strings.HasPrefix(c.BaseURL, "http://") && !strings.HasPrefix(c.BaseURL, "https://") {

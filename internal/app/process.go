@@ -23,6 +23,6 @@ func TuneProcess() {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		// A few large bodies at once would leave several times their size behind, which nobody collects once it is
 		// quiet again. Beyond this the collector works for what it saves.
-		debug.SetMemoryLimit(192 << 20)
+		debug.SetMemoryLimit(96 << 20)
 	}
 }

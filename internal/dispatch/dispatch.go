@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/budget"
 	"github.com/hookyard/hookyard/internal/egress"
 )
 
@@ -26,6 +27,7 @@ type Hooks interface {
 // Deliveries are the rows that the lanes work on.
 type Deliveries interface {
 	Claim(ctx context.Context, hookKey int64, now time.Time, limit int) ([]hookyard.Work, error)
+	EventBody(ctx context.Context, seq int64) ([]byte, error)
 	FinishThen(ctx context.Context, r *hookyard.Result, then func(error)) error
 	Backlog(ctx context.Context) ([]hookyard.HookDue, error)
 	NextDue(ctx context.Context, hookKey int64) (time.Time, bool, error)
@@ -71,6 +73,8 @@ type Options struct {
 	Grace      time.Duration  // for attempts under way when Run ends; 0 means 10 s
 	Rand       func() float64 // from 0 to 1, spreads retries; nil means math/rand
 	Watch      Watcher        // may be nil
+
+	Decoding *budget.Decoding // nil means the default
 }
 
 // Watcher is told of every attempt, for metrics and traces. It must not block.
@@ -80,10 +84,9 @@ type Watcher interface {
 
 // Bounds on what is kept in memory instead of being read from rows.
 const (
-	laneQueue    = 2048     // deliveries of one hook
-	memoryBytes  = 24 << 20 // of events, all hooks together
-	bodyInMemory = 256 << 10
-	claimRows    = 128
+	laneQueue   = 2048     // deliveries of one hook
+	memoryBytes = 24 << 20 // of events, all hooks together; large bodies are read when they are sent
+	claimRows   = 128
 )
 
 // slotsOfFailing bounds the attempts under way to hooks that fail: a thousand dead receivers must not take the memory.
@@ -98,6 +101,7 @@ type Dispatcher struct {
 	lanes   sync.Map // hook key -> *lane
 	memory  atomic.Int64
 	lastEnd atomic.Int64 // unix µs of the last attempt's end
+	large   largeBodies
 	failing chan struct{}
 	slots   chan struct{}
 	replay  chan struct{} // wakes the replayer
@@ -114,10 +118,14 @@ func New(o Options) *Dispatcher {
 	if o.Poll == 0 {
 		o.Poll = 5 * time.Second
 	}
+	if o.Decoding == nil {
+		o.Decoding = budget.NewDecoding(hookyard.DefaultLimits().Decode)
+	}
 	if o.Grace == 0 {
 		o.Grace = 10 * time.Second
 	}
 	d := &Dispatcher{o: o, failing: make(chan struct{}, slotsOfFailing), slots: make(chan struct{}, slotsOfAll),
+		large:  newLargeBodies(o.Limits.Body),
 		replay: make(chan struct{}, 1)}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	d.lastEnd.Store(time.Now().UnixMicro())

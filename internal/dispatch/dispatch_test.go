@@ -18,6 +18,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/budget"
 	"github.com/hookyard/hookyard/internal/dispatch"
 	"github.com/hookyard/hookyard/internal/egress"
 	"github.com/hookyard/hookyard/internal/filter"
@@ -48,7 +49,7 @@ func startOn(t testing.TB, db *store.DB, threads dispatch.Threads) *yard {
 	if err != nil {
 		t.Fatal(err)
 	}
-	filters := filter.NewCache(100)
+	filters := filter.NewCache(100, budget.NewDecoding(1<<20))
 	accepts := func(h *hookyard.Hook, e *hookyard.Event) (bool, error) { return filters.Match(h.Filter, e) }
 	y := &yard{t: t, db: db}
 	log := slog.New(slog.DiscardHandler)

@@ -23,7 +23,7 @@ type lane struct {
 // delivery must be committed as InMemory, and Push or Release must follow. When it returns false the delivery will be
 // claimed from its row, and Wake must follow the commit.
 func (d *Dispatcher) Reserve(h *hookyard.Hook, e *hookyard.Event) bool {
-	if h.Ordered || e.Size > bodyInMemory || h.EffectiveSchedule()[0] > 0 {
+	if h.Ordered || e.Size > hookyard.LargeBody || h.EffectiveSchedule()[0] > 0 {
 		return false
 	}
 	if d.memory.Add(e.Size) > memoryBytes {
@@ -166,11 +166,16 @@ func (l *lane) work() {
 	}
 }
 
+// isFailing reports whether the last attempt failed.
+func (l *lane) isFailing() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.queue.pace.health.Failures > 0
+}
+
 // slot takes a place among all attempts, or among those to failing hooks.
 func (l *lane) slot() (failing bool) {
-	l.mu.Lock()
-	failing = l.queue.pace.health.Failures > 0
-	l.mu.Unlock()
+	failing = l.isFailing()
 	if failing {
 		l.d.failing <- struct{}{}
 	} else {
@@ -218,7 +223,7 @@ func (l *lane) load() {
 		l.queue.loadFailed(time.Now().Add(time.Second))
 	} else {
 		for i := range claimed {
-			l.d.memory.Add(claimed[i].Event.Size)
+			l.d.memory.Add(heldBytes(claimed[i].Event))
 			l.track(claimed[i].Delivery.EventSeq)
 		}
 		l.queue.loaded(time.Now(), claimed, more)
@@ -326,7 +331,7 @@ func (l *lane) putBack() {
 	var stored sync.WaitGroup
 	for i := range queued {
 		w := &queued[i]
-		l.d.memory.Add(-w.Event.Size)
+		l.d.memory.Add(-heldBytes(w.Event))
 		r := &hookyard.Result{Work: w, Decision: hookyard.Decision{State: hookyard.Pending, Due: w.Delivery.Due}}
 		stored.Add(1)
 		then := func(error) { // a row that is not put back is found by reconcile, or by the restart

@@ -20,7 +20,7 @@ import (
 // send makes one attempt of a delivery and hands its result to the store. The first attempt and the hundredth differ in
 // nothing but the number.
 func (d *Dispatcher) send(l *lane, w *hookyard.Work) {
-	defer d.memory.Add(-w.Event.Size)
+	defer d.memory.Add(-heldBytes(w.Event))
 	ctx := d.ctx
 	h, err := l.refreshHook(ctx)
 	if err != nil {
@@ -31,6 +31,12 @@ func (d *Dispatcher) send(l *lane, w *hookyard.Work) {
 		d.finish(l, &hookyard.Result{Work: w, Decision: hookyard.Decision{State: state, Reason: reason}}, false)
 		return
 	}
+	release, err := d.loadLarge(ctx, h, w, l.isFailing())
+	if err != nil {
+		d.postpone(l, w, err)
+		return
+	}
+	defer release()
 	attempt, outcome, err := d.attempt(ctx, h, w)
 	if err != nil {
 		d.postpone(l, w, err)
@@ -150,14 +156,22 @@ func (d *Dispatcher) shape(ctx context.Context, h *hookyard.Hook, e *hookyard.Ev
 	if err != nil {
 		return out, fromStore(err)
 	}
-	if e.Body == nil && e.Size > 0 {
+	name := view.Project.EffectiveFormat(h)
+	if e.Body == nil && e.Size > 0 && format.NeedsBody(name, e.Size, d.o.Decoding.Limit()) {
 		return out, errors.New("the event's bytes are past retention")
 	}
-	name := view.Project.EffectiveFormat(h)
 	if out.request, err = h.Outgoing(e, name); err != nil {
 		return out, err
 	}
-	in := format.Input{Event: e, Hook: h, Project: view.Project, BaseURL: d.o.BaseURL, Now: time.Now()}
+	in := format.Input{Event: e, Hook: h, Project: view.Project, BaseURL: d.o.BaseURL, Now: time.Now(),
+		Decode: d.o.Decoding.Limit()}
+	if format.Decodes(name) {
+		release, err := d.o.Decoding.Acquire(ctx, int64(len(e.Body)))
+		if err != nil {
+			return out, &storeError{err}
+		}
+		defer release()
+	}
 	out.Shaped, err = format.Shape(name, in)
 	if h.Method == http.MethodGet {
 		out.Body, out.ContentType = nil, ""

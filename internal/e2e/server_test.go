@@ -184,14 +184,17 @@ func (s *server) client(token string) *client.Client {
 }
 
 // rss returns the resident memory of the process in bytes, or 0 if it is unknown.
-func (s *server) rss() int64 {
+func (s *server) rss() int64 { return s.status("VmRSS") }
+
+// status returns a size in the status of the process in bytes, or 0 if it is unknown.
+func (s *server) status(name string) int64 {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.process.Process.Pid))
 	if err != nil {
 		return 0
 	}
 	for line := range strings.Lines(string(b)) {
 		var kib int64
-		if _, err := fmt.Sscanf(line, "VmRSS: %d kB", &kib); err == nil {
+		if _, err := fmt.Sscanf(line, name+": %d kB", &kib); err == nil {
 			return kib << 10
 		}
 	}

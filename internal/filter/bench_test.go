@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/budget"
 )
 
 // pushBody returns a body of 2 KiB. The benchmarks use values near its start, middle and end.
@@ -21,7 +22,7 @@ func benchmark(b *testing.B, filter string, published bool) {
 	if published {
 		e.DataOffset = 1
 	}
-	c := NewCache(10)
+	c := NewCache(10, budget.NewDecoding(1<<20))
 	b.SetBytes(int64(len(e.Body)))
 	b.ReportAllocs()
 	for b.Loop() {

@@ -18,7 +18,6 @@ import (
 const (
 	MaxCost = 100_000               // steps, about 20 ms if each is as expensive as possible
 	MaxTime = 50 * time.Millisecond // checked once per loop; a second limit for busy machines
-	MaxBody = 1 << 20               // bytes of a body that can be decoded for CEL
 
 	maxDepth     = 1000                  // nesting of a body that is decoded
 	maxRegex     = 1000                  // instructions of a compiled pattern

@@ -8,7 +8,8 @@ import (
 
 // Cache is a bounded cache of compiled filters. It is safe for concurrent use.
 type Cache struct {
-	max int
+	max      int
+	decoding Decoding
 
 	mu      sync.RWMutex // guards entries
 	entries map[string]*entry
@@ -21,9 +22,9 @@ type entry struct {
 	err     error
 }
 
-// NewCache returns a cache of at most size filters, but at least one.
-func NewCache(size int) *Cache {
-	return &Cache{max: max(size, 1), entries: make(map[string]*entry)}
+// NewCache returns a cache of at most size filters, but at least one. Its filters decode bodies within decoding.
+func NewCache(size int, decoding Decoding) *Cache {
+	return &Cache{max: max(size, 1), decoding: decoding, entries: make(map[string]*entry)}
 }
 
 // Match reports whether the filter text accepts e. Its errors are those of [Compile] and [Program.Match].
@@ -33,7 +34,7 @@ func (c *Cache) Match(text string, e *hookyard.Event) (bool, error) {
 	if one.err != nil {
 		return false, one.err
 	}
-	return one.program.Match(e)
+	return one.program.Match(e, c.decoding)
 }
 
 func (c *Cache) entry(text string) *entry {

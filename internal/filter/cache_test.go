@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+
+	"github.com/hookyard/hookyard/internal/budget"
 )
 
 func TestCache(t *testing.T) {
 	t.Parallel()
-	c := NewCache(3)
+	c := NewCache(3, budget.NewDecoding(1<<20))
 	var wg sync.WaitGroup
 	for g := range 8 {
 		wg.Go(func() {
@@ -34,7 +36,7 @@ func TestCache(t *testing.T) {
 	if c.entry("type = a") != first {
 		t.Error("a filter was compiled twice")
 	}
-	if NewCache(0).max != 1 {
+	if NewCache(0, budget.NewDecoding(1<<20)).max != 1 {
 		t.Error("a cache must hold at least one filter")
 	}
 }

@@ -97,10 +97,15 @@ func shortMessage(s string) string {
 }
 
 // evalCEL evaluates a compiled expression for e within the bounds.
-func evalCEL(program cel.Program, e *hookyard.Event) (bool, error) {
+func evalCEL(program cel.Program, e *hookyard.Event, decoding Decoding) (bool, error) {
+	release, err := decoding.Acquire(context.Background(), int64(len(e.Body))) // each holds it for at most MaxTime
+	if err != nil {
+		return false, err
+	}
+	defer release()
 	ctx, cancel := context.WithTimeout(context.Background(), MaxTime)
 	defer cancel()
-	vars := &variables{event: e}
+	vars := &variables{event: e, limit: decoding.Limit()}
 	out, _, err := program.ContextEval(ctx, vars)
 	var canceled interpreter.EvalCancelledError
 	switch {
@@ -130,6 +135,7 @@ func evalCEL(program cel.Program, e *hookyard.Event) (bool, error) {
 // the body, and decoding the body costs more than everything else. It belongs to one evaluation.
 type variables struct {
 	event   *hookyard.Event
+	limit   int64 // bytes of a body that is decoded
 	headers map[string]string
 	query   map[string]string
 	body    any
@@ -183,10 +189,10 @@ func (v *variables) decode() {
 		v.err = err
 		return
 	}
-	if len(body) > MaxBody {
+	if int64(len(body)) > v.limit {
 		v.err = hookyard.Errorf(hookyard.TooLarge,
-			"body too large to filter: it has %d bytes, an expression may look into %d; pairs (path = value) have no "+
-				"such limit", len(body), MaxBody)
+			"body too large to filter: it has %d bytes, an expression may look into %d (setting: --max-decode); pairs "+
+				"(path = value) have no such limit", len(body), v.limit)
 		return
 	}
 	if v.event.DataOffset == 0 { // others were checked when they were published

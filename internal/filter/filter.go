@@ -47,11 +47,12 @@
 // A text with a single = is always pairs, because CEL has no such operator. A text with only != is CEL if it is valid
 // CEL, and pairs otherwise.
 //
-// The work of a CEL filter is bounded: it fails after [MaxCost] steps or [MaxTime], and on a body larger than
-// [MaxBody].
+// The work of a CEL filter is bounded: it fails after [MaxCost] steps or [MaxTime], and on a body that
+// is larger than may be decoded (--max-decode).
 package filter
 
 import (
+	"context"
 	"unicode/utf8"
 
 	"cel.dev/cel-go/cel"
@@ -65,6 +66,12 @@ const (
 	MaxPairs = 20     // pairs in a filter; each searches the body once
 	MaxGlob  = 200    // bytes of a pattern with *
 )
+
+// Decoding limits the bodies that are decoded. See internal/budget for the contract.
+type Decoding interface {
+	Limit() int64
+	Acquire(ctx context.Context, n int64) (release func(), err error)
+}
 
 // Program is a compiled filter. It is immutable and safe for concurrent use.
 type Program struct {
@@ -101,10 +108,10 @@ func Compile(text string) (*Program, error) {
 
 // Match reports whether the filter accepts e. An error, always a *[hookyard.Error], means that it could not decide: a
 // missing member, a value of the wrong type, too much work, a body that is too large or was deleted after its
-// retention.
-func (p *Program) Match(e *hookyard.Event) (bool, error) {
+// retention. An expression waits for room within decoding.
+func (p *Program) Match(e *hookyard.Event, decoding Decoding) (bool, error) {
 	if p.expr != nil {
-		return evalCEL(p.expr, e)
+		return evalCEL(p.expr, e, decoding)
 	}
 	var body []byte // of a form it costs parsing the form, so it is read once
 	var err error

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/budget"
 )
 
 const orderBody = `{"type":"order.created","timestamp":"2026-01-02T03:04:05Z",` +
@@ -100,7 +101,7 @@ func TestMatch(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := p.Match(order())
+			got, err := p.Match(order(), budget.NewDecoding(1<<20))
 			if err != nil || got != tt.want {
 				t.Errorf("Match = %v, %v; want %v", got, err, tt.want)
 			}
@@ -158,7 +159,7 @@ func TestCompileErrors(t *testing.T) {
 func TestMatchErrors(t *testing.T) {
 	t.Parallel()
 	large := order()
-	large.Body = []byte(`{"a":"` + strings.Repeat("x", MaxBody) + `"}`)
+	large.Body = []byte(`{"a":"` + strings.Repeat("x", 1<<20) + `"}`)
 	gone := order()
 	gone.Body = nil
 	text := order()
@@ -186,24 +187,24 @@ func TestMatchErrors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ok, err := p.Match(tt.event)
+		ok, err := p.Match(tt.event, budget.NewDecoding(1<<20))
 		if ok || hookyard.CodeOf(err) != tt.code || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: Match = %v, %v; want %s: %s", tt.filter, ok, err, tt.code, tt.want)
 		}
 	}
 	for _, filter := range []string{`type == "order.created"`, `type = order.created`} {
 		p, _ := Compile(filter)
-		if ok, err := p.Match(gone); !ok || err != nil {
+		if ok, err := p.Match(gone, budget.NewDecoding(1<<20)); !ok || err != nil {
 			t.Errorf("%s without a body: Match = %v, %v; want true", filter, ok, err)
 		}
 	}
 	if p, _ := Compile(`body == null`); p != nil {
-		if ok, err := p.Match(text); !ok || err != nil {
+		if ok, err := p.Match(text, budget.NewDecoding(1<<20)); !ok || err != nil {
 			t.Errorf("body == null on text: %v, %v; want true", ok, err)
 		}
 	}
 	if p, _ := Compile(`a = null`); p != nil {
-		if ok, err := p.Match(text); !ok || err != nil {
+		if ok, err := p.Match(text, budget.NewDecoding(1<<20)); !ok || err != nil {
 			t.Errorf("a = null on text: %v, %v; want true", ok, err)
 		}
 	}
@@ -243,7 +244,7 @@ func TestHostile(t *testing.T) {
 			continue
 		}
 		begin := time.Now()
-		ok, err := p.Match(tt.event)
+		ok, err := p.Match(tt.event, budget.NewDecoding(1<<20))
 		took := time.Since(begin)
 		t.Logf("%6.1f ms  %.60s: %v", took.Seconds()*1e3, tt.filter, err)
 		if ok || hookyard.CodeOf(err) != hookyard.Invalid {
@@ -275,7 +276,7 @@ func TestFormsAreLookedInto(t *testing.T) {
 			t.Fatal(err)
 		}
 		e := &hookyard.Event{Type: "push", ContentType: c.contentType, Body: []byte(c.body), Size: int64(len(c.body))}
-		if got, err := p.Match(e); got != c.want || err != nil {
+		if got, err := p.Match(e, budget.NewDecoding(1<<20)); got != c.want || err != nil {
 			t.Errorf("%s over %s %s = %v, %v; want %v", c.filter, c.contentType, c.body, got, err, c.want)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/budget"
 )
 
 func TestRequest(t *testing.T) {
@@ -36,7 +37,7 @@ func TestRequest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if ok, err := p.Match(c.event); ok != c.want || err != nil {
+		if ok, err := p.Match(c.event, budget.NewDecoding(1<<20)); ok != c.want || err != nil {
 			t.Errorf("%s: %v, %v; want %v", c.filter, ok, err, c.want)
 		}
 	}

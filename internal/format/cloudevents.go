@@ -139,7 +139,7 @@ func (c *cloudEvent) unpack(e *hookyard.Event) map[string]string {
 			keepAttribute(received, attribute, v)
 		}
 	}
-	if e.DataOffset > 0 || hookyard.MediaType(e.ContentType) != hookyard.TypeCloudEvent {
+	if !isStructured(e) {
 		return received
 	}
 	var members map[string]json.RawMessage
@@ -150,6 +150,11 @@ func (c *cloudEvent) unpack(e *hookyard.Event) map[string]string {
 	c.takeMembers(members, received)
 	c.structured = len(body) == len(e.Data()) && received["specversion"] == "1.0"
 	return received
+}
+
+// isStructured reports whether the event was received as a CloudEvent in structured mode.
+func isStructured(e *hookyard.Event) bool {
+	return e.DataOffset == 0 && hookyard.MediaType(e.ContentType) == hookyard.TypeCloudEvent
 }
 
 // takeMembers sets data and attributes from a CloudEvent in structured mode.

@@ -4,6 +4,7 @@
 package format
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -45,6 +46,29 @@ type Input struct {
 	BaseURL string    // public URL of this server, no trailing slash
 	Now     time.Time // determines which secrets of the hook are live
 	Thread  string    // googlechat: the name of the thread stored for hook and resource, or ""
+	Decode  int64     // bytes of a body that is decoded; 0 means the default
+}
+
+// tooLarge returns why the body is not decoded, or "".
+func (in Input) tooLarge() string {
+	limit := in.Decode
+	if limit == 0 {
+		limit = hookyard.DefaultLimits().Decode
+	}
+	if n := in.Event.Size; n > limit {
+		return fmt.Sprintf("the body has %d bytes, and only bodies of at most %d are decoded (setting: --max-decode)",
+			n, limit)
+	}
+	return ""
+}
+
+// document returns the JSON of the event, also decoded. ok is false if there is none, or it is too large to be decoded.
+func (in Input) document() (d doc, data []byte, ok bool) {
+	if in.tooLarge() != "" {
+		return doc{}, nil, false
+	}
+	data, ok = payload(in.Event)
+	return newDoc(data, ok), data, ok
 }
 
 // Shaped is the part of a request that the format determines. The caller adds the common headers and signs Body.
@@ -58,7 +82,7 @@ type Shaped struct {
 // Shape formats the event in the named format; "" means raw. A *hookyard.Error means that the event cannot be
 // formatted, and another attempt would fail the same way. Shape does not panic on any body, and its result is bounded.
 func Shape(format string, in Input) (Shaped, error) {
-	if in.Event.Body == nil && in.Event.Size > 0 {
+	if in.Event.Body == nil && in.Event.Size > 0 && (in.Decode == 0 || NeedsBody(format, in.Event.Size, in.Decode)) {
 		return Shaped{}, hookyard.Errorf(hookyard.Gone, "the bytes of event %s are past their retention", in.Event.ID)
 	}
 	if format == "" || format == Raw {
@@ -68,6 +92,11 @@ func Shape(format string, in Input) (Shaped, error) {
 	if shape == nil {
 		return Shaped{}, unknown(format)
 	}
+	isCloudEvents := format == CloudEvents || format == CloudEventsBinary
+	if why := in.tooLarge(); why != "" && isCloudEvents && isStructured(in.Event) {
+		return Shaped{}, hookyard.Errorf(hookyard.TooLarge,
+			"event %s is a CloudEvent whose attributes are in its body, but %s", in.Event.ID, why)
+	}
 	s, err := shape(in)
 	if err != nil {
 		return Shaped{}, err
@@ -76,6 +105,17 @@ func Shape(format string, in Input) (Shaped, error) {
 		s.Body, s.ContentType = encodeForm(formField(format), s.Body), typeForm
 	}
 	return s, nil
+}
+
+// NeedsBody reports whether the named format uses the body of an event of size bytes, when bodies of at most decode
+// bytes are decoded.
+func NeedsBody(format string, size, decode int64) bool {
+	return size <= decode || !slices.Contains([]string{Discord, GoogleChat, Slack, Teams, Template, Text, Yobi}, format)
+}
+
+// Decodes reports whether the named format decodes the bodies of events, which takes memory.
+func Decodes(format string) bool {
+	return !slices.Contains([]string{"", Raw, GitHub, WebGME}, format)
 }
 
 // Names returns the names of the formats, sorted.

@@ -40,8 +40,7 @@ func shapeNetBeans(in Input) (Shaped, error) {
 		Time: happened(e).UTC().Format("2006-01-02T15:04:05Z"), Project: in.Project.Name, Event: e.Type,
 		ID: notificationID(e), ProjectHref: in.BaseURL + "/api/projects/" + in.Project.Path(),
 	}
-	data, ok := payload(e)
-	d := newDoc(data, ok)
+	d, data, ok := in.document()
 	p, isPush := newPush(d)
 	n.User = d.person("user", "actor", "sender", "pusher")
 	n.Feature = d.text("feature")
@@ -52,6 +51,7 @@ func shapeNetBeans(in Input) (Shaped, error) {
 	case ok:
 		n.describeOther(d, data)
 	case len(e.Data()) > 0:
+		n.Message = in.tooLarge()
 		n.Data = appendData(nil, e)
 	}
 	if n.Event == "" {

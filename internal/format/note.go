@@ -57,8 +57,7 @@ const (
 // describe returns the note about an event: a push, an object in GitHub's shape, published data with the members actor,
 // title, url, message and number, or else its type and an excerpt.
 func describe(in Input) note {
-	data, ok := payload(in.Event)
-	d := newDoc(data, ok)
+	d, data, ok := in.document()
 	n := note{project: in.Project.Path()}
 	switch p, isPush := newPush(d); {
 	case isPush:
@@ -101,6 +100,9 @@ func eventName(eventType string) string {
 
 // excerpt returns the data as compact JSON or text, or its size.
 func excerpt(in Input, data []byte, isJSON bool) string {
+	if why := in.tooLarge(); why != "" {
+		return why
+	}
 	if !isJSON {
 		data = in.Event.Data()
 		if !utf8.Valid(data) {

@@ -32,19 +32,22 @@ type templateData struct {
 	Path    string            // after the source in its URL, or ""
 	Query   map[string]string // the first value of each parameter
 
-	event   *hookyard.Event
+	in      Input
 	decoded bool
 	body    any
 }
 
 // Body returns the data of the event, decoded on first use: JSON with numbers that keep all digits, the JSON in a form
-// or its fields, or text.
-func (d *templateData) Body() any {
+// or its fields, or text. It fails for a body that is too large to be decoded.
+func (d *templateData) Body() (any, error) {
+	if why := d.in.tooLarge(); why != "" {
+		return nil, hookyard.FieldErrorf("template", "template uses .Body, but %s", why)
+	}
 	if !d.decoded {
 		d.decoded = true
-		d.body = decodeBody(d.event)
+		d.body = decodeBody(d.in.Event)
 	}
-	return d.body
+	return d.body, nil
 }
 
 func decodeBody(e *hookyard.Event) any {
@@ -107,7 +110,7 @@ func newTemplateData(in Input) *templateData {
 		Type: e.Type, ID: e.ID, Time: happened(e).UTC().Format(time.RFC3339Nano),
 		Project: in.Project.Path(), Owner: in.Project.Owner, Name: in.Project.Name,
 		Source: e.Source, Hook: in.Hook.ID, Method: e.Method,
-		Path: e.Path(), Query: e.Query(), Header: make(map[string]string, len(e.Header)), event: e,
+		Path: e.Path(), Query: e.Query(), Header: make(map[string]string, len(e.Header)), in: in,
 	}
 	for name, values := range e.Header {
 		if len(values) > 0 && !hookyard.IsSensitive(name) {

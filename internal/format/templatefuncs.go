@@ -98,10 +98,12 @@ func (w *budget) get(path string, from ...any) (any, error) {
 		return nil, err
 	}
 	if len(from) == 0 {
-		return lookup(w.root.Body(), path), nil
+		body, err := w.root.Body()
+		return lookup(body, path), err
 	}
 	if d, ok := from[0].(*templateData); ok {
-		return lookup(d.Body(), path), nil
+		body, err := d.Body()
+		return lookup(body, path), err
 	}
 	return lookup(from[0], path), nil
 }

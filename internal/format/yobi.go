@@ -49,7 +49,7 @@ type yobiRepository struct {
 // shapeYobi formats a push as Yobi's payload and any other event as Yona's text message. It corrects faults of Yobi:
 // times have 24 hours and a colon in the zone (RFC 3339), URLs are absolute and do not end with a space.
 func shapeYobi(in Input) (Shaped, error) {
-	d := newDoc(payload(in.Event))
+	d, _, _ := in.document()
 	var body any
 	if p, ok := newPush(d); ok {
 		body = newYobiPush(in, p)

@@ -15,8 +15,8 @@ import (
 const (
 	smallBody  = 64 << 10         // bodies up to here are not counted
 	middleBody = 1 << 20          // bodies up to here share middleRoom, as do the beginnings of what is larger
-	middleRoom = 64 << 20         // together
-	largeRoom  = 96 << 20         // for all that is larger, together; one body of the largest size always fits
+	middleRoom = 32 << 20         // together
+	largeRoom  = 32 << 20         // for all that is larger, together; one body of the largest size always fits
 	roomWait   = 10 * time.Second // how long a body waits for room before it is refused
 )
 

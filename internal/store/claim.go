@@ -19,7 +19,8 @@ import (
 // hook's (Health.RestUntil), so that no event overtakes another. None is claimed while this node, or another, still
 // has one.
 //
-// Fewer than limit are claimed when the bytes of their events come to more than [claimBytes], but at least one.
+// Fewer than limit are claimed when the bytes of their events come to more than [claimBytes], but at least one. Bodies
+// larger than [hookyard.LargeBody] are left for [DB.EventBody].
 func (db *DB) Claim(ctx context.Context, hookKey int64, now time.Time, limit int) ([]hookyard.Work, error) {
 	h, err := db.HookByKey(ctx, hookKey)
 	if err != nil {
@@ -209,13 +210,15 @@ func (t *sharedTx) mayClaim(ctx context.Context, o *claimOp) (bool, error) {
 	return n == 0, err
 }
 
-// fillEvents reads the events of claimed deliveries. A delivery whose event was pruned ends: there is nothing to send.
+// fillEvents reads the events of claimed deliveries, without large bodies. A delivery whose event was pruned ends:
+// there is nothing to send.
 func (db *DB) fillEvents(ctx context.Context, work []hookyard.Work) ([]hookyard.Work, error) {
 	seqs := make([]int64, len(work))
 	for i := range work {
 		seqs[i] = work[i].Delivery.EventSeq
 	}
-	events, err := db.eventsBySeq(ctx, seqs)
+	columns := fmt.Sprintf("%s, e.header, case when e.size <= %d then e.body end", eventLight, hookyard.LargeBody)
+	events, err := db.readEvents(ctx, columns, seqs)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -48,12 +49,27 @@ func (db *DB) Event(ctx context.Context, projectKey int64, id string) (*hookyard
 
 // eventsBySeq reads events with their bytes.
 func (db *DB) eventsBySeq(ctx context.Context, seqs []int64) (map[int64]*hookyard.Event, error) {
+	return db.readEvents(ctx, eventWhole, seqs)
+}
+
+// EventBody returns the body of an event, or nil when it is past its retention.
+func (db *DB) EventBody(ctx context.Context, seq int64) ([]byte, error) {
+	var body []byte
+	err := db.read.QueryRowContext(ctx, "select body from events where seq = $1", seq).Scan(&body)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return body, err
+}
+
+// readEvents reads columns of events: [eventWhole], or the same with another expression for the body.
+func (db *DB) readEvents(ctx context.Context, columns string, seqs []int64) (map[int64]*hookyard.Event, error) {
 	args := make([]any, len(seqs))
 	for i, s := range seqs {
 		args[i] = s
 	}
 	rows, err := db.read.QueryContext(ctx,
-		"select "+eventWhole+" from events e where e.seq in ("+placeholders(len(seqs))+")", args...)
+		"select "+columns+" from events e where e.seq in ("+placeholders(len(seqs))+")", args...)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/budget"
 	"github.com/hookyard/hookyard/internal/filter"
 	"github.com/hookyard/hookyard/internal/store"
 	"github.com/hookyard/hookyard/internal/stream"
@@ -39,7 +40,7 @@ type bundle struct {
 func setup(t testing.TB, db *store.DB, gate *stream.Gate) *bundle {
 	t.Helper()
 	b := &bundle{db: db, gate: gate}
-	filters := filter.NewCache(100)
+	filters := filter.NewCache(100, budget.NewDecoding(1<<20))
 	o := stream.HubOptions{Store: db, Filter: filters.Match}
 	if db.Name() == "postgres" {
 		o.Look = 20 * time.Millisecond

@@ -58,6 +58,7 @@ type Result struct {
 	Decision Decision
 	Health   *Health        // not nil: the hook's health changed
 	HookOff  string         // not "": switch the hook off
+	OffEvent *RoutedEvent   // says so; stored only if this result switches the hook off, and no earlier one did
 	Meta     []*RoutedEvent // events about this one, stored in the same transaction
 }
 

@@ -58,6 +58,12 @@ func (w *resultWriter) written(err error) {
 		time.AfterFunc(w.pause, w.write)
 		w.pause = min(w.pause*2, longestPause)
 		return
+	case err != nil && !errors.Is(err, hookyard.ErrLost) && r.Attempt == nil && r.OffEvent != nil:
+		log.Error("event that a hook was switched off was refused by the database", "delivery", r.Work.Delivery.ID,
+			"error", err)
+		r.OffEvent = nil
+		go w.write() // the store's goroutine must not wait for itself
+		return
 	case err != nil && !errors.Is(err, hookyard.ErrLost) && r.Attempt != nil: // the record is to blame: store the state
 		log.Error("record of an attempt was refused by the database", "delivery", r.Work.Delivery.ID, "error", err)
 		r.Attempt, r.Meta = nil, nil
@@ -89,10 +95,14 @@ func (d *Dispatcher) onCommitted(l *lane, r *hookyard.Result) {
 	if r.Decision.State == hookyard.Pending {
 		l.rowsAt(r.Decision.Due)
 	}
+	meta := r.Meta
 	if r.HookOff != "" {
 		d.HookChanged(l.key)
 	}
-	for _, routed := range r.Meta {
+	if r.OffEvent != nil {
+		meta = append(meta, r.OffEvent) // a wake-up costs nothing if it was not stored
+	}
+	for _, routed := range meta {
 		for i := range routed.Deliveries {
 			d.Wake(routed.Deliveries[i].HookKey)
 		}

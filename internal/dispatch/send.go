@@ -61,7 +61,7 @@ func (d *Dispatcher) send(l *lane, w *hookyard.Work) {
 	if changed {
 		r.Health = &decision.Health
 	}
-	r.Meta = d.metaEvents(ctx, h, w, decision)
+	d.addMeta(ctx, r, h)
 	if d.o.Watch != nil {
 		d.o.Watch.Attempted(w, attempt, decision)
 	}
@@ -324,16 +324,17 @@ func (d *Dispatcher) publish(ctx context.Context, h *hookyard.Hook, e *hookyard.
 	return d.o.Broker.Send(ctx, h, e.Type, flat, shaped.ContentType, shaped.Body)
 }
 
-// metaEvents returns the events about a hook that was switched off or a delivery that was given up. There are none
-// about a failed delivery of such an event, and those about failed deliveries are made only when a hook wants them.
-func (d *Dispatcher) metaEvents(ctx context.Context, h *hookyard.Hook, w *hookyard.Work,
-	dec hookyard.Decision) []*hookyard.RoutedEvent {
-	if w.Event.IsMeta() && dec.HookOff == "" || dec.State != hookyard.Failed && dec.HookOff == "" {
-		return nil
+// addMeta adds to a result the events that a hook was switched off or a delivery was given up. There are none about a
+// failed delivery of such an event, and those about failed deliveries are made only when a hook wants them.
+func (d *Dispatcher) addMeta(ctx context.Context, r *hookyard.Result, h *hookyard.Hook) {
+	w, dec := r.Work, r.Decision
+	failed := dec.State == hookyard.Failed && !w.Event.IsMeta()
+	if r.HookOff == "" && !failed {
+		return
 	}
 	view, err := d.o.Hooks.ViewByKey(ctx, h.ProjectKey)
 	if err != nil {
-		return nil
+		return
 	}
 	hooks := except(view.Hooks, h.Key)
 	route := func(kind string, data map[string]any) *hookyard.RoutedEvent {
@@ -344,20 +345,18 @@ func (d *Dispatcher) metaEvents(ctx context.Context, h *hookyard.Hook, w *hookya
 		e := hookyard.NewMeta(h.ProjectKey, kind, b, time.Now())
 		return hookyard.Route(e, hooks, d.o.Filter)
 	}
-	var out []*hookyard.RoutedEvent
-	if dec.HookOff != "" {
-		out = append(out, route("hookyard.hook.disabled",
-			map[string]any{"reason": dec.HookOff, "deliveryId": w.Delivery.ID, "failures": dec.Health.Failures}))
+	if r.HookOff != "" {
+		r.OffEvent = route("hookyard.hook.disabled",
+			map[string]any{"reason": r.HookOff, "deliveryId": w.Delivery.ID, "failures": dec.Health.Failures})
 	}
-	if dec.State == hookyard.Failed && !w.Event.IsMeta() {
-		r := route("hookyard.delivery.failed",
+	if failed {
+		event := route("hookyard.delivery.failed",
 			map[string]any{"deliveryId": w.Delivery.ID, "eventId": w.Event.ID, "eventType": w.Event.Type,
 				"reason": dec.Reason, "attempts": w.Delivery.Attempts + 1})
-		if len(r.Deliveries) > 0 {
-			out = append(out, r)
+		if len(event.Deliveries) > 0 {
+			r.Meta = append(r.Meta, event)
 		}
 	}
-	return out
 }
 
 // except returns the hooks without one: a hook that fails could not be told of its own failure.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -316,6 +317,50 @@ func TestPasswordsOfURLsAreNotStored(t *testing.T) {
 		want = "http://***@" + host + "/***" // other receivers read it, and it is not encrypted
 		if body := string(page.Events[0].Body); !strings.Contains(body, `"url":"`+want+`"`) {
 			t.Errorf("the event says %s, want %s in it", body, want)
+		}
+	})
+}
+
+// TestSwitchedOffOnce has many attempts under way, on two nodes where the database allows it, when the receiver says
+// that it is gone: one of them switches the hook off and says so.
+func TestSwitchedOffOnce(t *testing.T) {
+	t.Parallel()
+	storetest.EachDSN(t, func(t *testing.T, dsn string) {
+		const events = 8
+		a := storetest.OpenWith(t, dsn, store.Options{NodeName: "a"})
+		nodes := []*yard{start(t, a)}
+		if a.Name() == "postgres" {
+			nodes = append(nodes, start(t, storetest.OpenWith(t, dsn, store.Options{NodeName: "b"})))
+		}
+		var came sync.WaitGroup
+		came.Add(events)
+		gone := receive(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
+			came.Done()
+			came.Wait()
+			w.WriteHeader(http.StatusGone)
+		})
+		view := storetest.Project(t, a, "acme", "shop", gone.URL)
+		for i := range events {
+			nodes[i%len(nodes)].publish(view, "a.b")
+		}
+		nodes[0].settled(view)
+		page, err := a.Events(t.Context(), hookyard.EventQuery{ProjectKey: view.Project.Key,
+			Type: "hookyard.hook.disabled", Limit: 10})
+		if err != nil || len(page.Events) != 1 {
+			t.Errorf("%d events say that the hook is off, %v; want one", len(page.Events), err)
+		}
+		entries, err := a.Audit(t.Context(), view.Project.Key, 0, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var subjects []string
+		for _, e := range entries {
+			if e.Action == "hook.off" {
+				subjects = append(subjects, e.Subject)
+			}
+		}
+		if !slices.Equal(subjects, []string{"h1"}) {
+			t.Errorf("the audit log names %q, want h1 once", subjects)
 		}
 	})
 }

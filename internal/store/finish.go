@@ -3,6 +3,8 @@ package store
 import (
 	"cmp"
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -32,7 +34,8 @@ func (db *DB) FinishThen(ctx context.Context, r *hookyard.Result, then func(erro
 type finishOp struct {
 	result   *hookyard.Result
 	lost     bool
-	repeated bool // the attempt was stored before, by a commit that was not answered
+	repeated bool   // the attempt was stored before, by a commit that was not answered
+	hook     string // id of the hook that it switched off, and the project's path before it
 	then     func(error)
 }
 
@@ -44,6 +47,7 @@ func (o *finishOp) end(err error) {
 }
 
 func (o *finishOp) join(t *sharedTx) {
+	o.hook = ""
 	t.finishes = append(t.finishes, o)
 	if o.result.Health != nil || o.result.HookOff != "" {
 		t.lockHook(o.result.Work.Delivery.HookKey)
@@ -86,7 +90,7 @@ func (t *sharedTx) applyFinishes(ctx context.Context) error {
 			}
 		}
 		if o.result.HookOff != "" {
-			if err := t.switchOff(ctx, o.result); err != nil {
+			if err := t.switchOff(ctx, o); err != nil {
 				return err
 			}
 		}
@@ -228,19 +232,39 @@ func (t *sharedTx) updateHealth(ctx context.Context, r *hookyard.Result) error {
 	return err
 }
 
-func (t *sharedTx) switchOff(ctx context.Context, r *hookyard.Result) error {
-	now := micros(time.Now())
-	_, err := t.stmts.conn.ExecContext(ctx, `update hooks set active = $1, off_reason = $2, revision = revision + 1,
-		updated = $3 where key = $4 and active`, false, r.HookOff, now, r.Work.Delivery.HookKey)
+// switchOff switches a hook off and stores the event that says so. When many attempts were under way, on any node, the
+// first result does this, and the others find the hook off.
+func (t *sharedTx) switchOff(ctx context.Context, o *finishOp) error {
+	r := o.result
+	var id, project string
+	err := t.stmts.conn.QueryRowContext(ctx, `update hooks set active = $1, off_reason = $2, revision = revision + 1,
+		updated = $3 where key = $4 and active
+		returning id, (select path from projects where projects.key = hooks.project_key)`, false, r.HookOff,
+		micros(time.Now()), r.Work.Delivery.HookKey).Scan(&id, &project)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("switch hook off: %w", err)
 	}
+	o.hook = project + "/" + id
 	t.configChanged = true
+	if r.OffEvent != nil {
+		t.accepts = append(t.accepts, &acceptOp{routed: r.OffEvent})
+	}
 	if err := t.db.bump(ctx, t.stmts.conn); err != nil {
 		return err
 	}
-	return audit(ctx, t.stmts.conn, r.Work.Delivery.ProjectKey, "hookyard", "hook.off", r.Work.Delivery.HookID,
-		r.HookOff)
+	return audit(ctx, t.stmts.conn, r.Work.Delivery.ProjectKey, "hookyard", "hook.off", id, r.HookOff)
+}
+
+// logSwitchedOff logs the hooks that the batch switched off, after its commit.
+func (t *sharedTx) logSwitchedOff() {
+	for _, o := range t.finishes {
+		if o.hook != "" {
+			t.db.log.Warn("hook switched off", "hook", o.hook, "reason", o.result.HookOff)
+		}
+	}
 }
 
 // encodeTiming writes the four parts in µs, or "" when all are zero.

@@ -78,6 +78,7 @@ func (t *sharedTx) run(batch []op) (err error) {
 	t.wakeReaders(t.accepts)
 	if t.configChanged {
 		t.db.views.reset()
+		t.logSwitchedOff()
 	}
 	return nil
 }

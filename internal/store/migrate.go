@@ -45,6 +45,11 @@ func steps() ([]step, error) {
 		all = append(all, step{version: version, sql: string(text)})
 	}
 	slices.SortFunc(all, func(a, b step) int { return cmp.Compare(a.version, b.version) })
+	for i := range all[1:] { // a database with the first of two would never get the second
+		if all[i].version == all[i+1].version {
+			return nil, fmt.Errorf("migrate: two steps have version %d", all[i].version)
+		}
+	}
 	return all, nil
 }
 

@@ -293,6 +293,7 @@ func (l *lane) refreshHook(ctx context.Context) (*hookyard.Hook, error) {
 	}
 	l.mu.Lock()
 	l.queue.pace.refresh(h)
+	l.schedule() // a new lane had one worker: only now it is known how many there may be
 	l.mu.Unlock()
 	return h, nil
 }

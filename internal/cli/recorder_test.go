@@ -30,7 +30,13 @@ func records(t *testing.T, status func(request string) int) (*client.Client, fun
 		mu.Lock()
 		defer mu.Unlock()
 		asked = append(asked, strings.Join(strings.Fields(request), " "))
-		w.WriteHeader(status(asked[len(asked)-1]))
+		switch code := status(asked[len(asked)-1]); {
+		case code == http.StatusOK && r.Method == http.MethodDelete:
+			w.WriteHeader(http.StatusNoContent)
+		default:
+			w.WriteHeader(code)
+			_, _ = io.WriteString(w, "{}")
+		}
 	}))
 	t.Cleanup(srv.Close)
 	c, err := client.New(srv.URL, "")

@@ -2,16 +2,17 @@ package hookyard
 
 import "time"
 
-// View is a project with everything that routing needs, as one consistent read. It is shared and must not be changed.
-type View struct {
+// Snapshot is a project with everything that routing needs, as one consistent read. It is shared and must not be
+// changed.
+type Snapshot struct {
 	Project *Project
 	Hooks   []*Hook
 	Sources map[string]*Source
 }
 
 // Hook returns the hook with the given id, or nil.
-func (v *View) Hook(id string) *Hook {
-	for _, h := range v.Hooks {
+func (s *Snapshot) Hook(id string) *Hook {
+	for _, h := range s.Hooks {
 		if h.ID == id {
 			return h
 		}

@@ -22,8 +22,8 @@ import (
 // Ingest stores events. See internal/ingest for the contract.
 type Ingest interface {
 	ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error)
-	Accept(ctx context.Context, view *hookyard.View, e *hookyard.Event) (hookyard.Receipt, error)
-	AcceptAll(ctx context.Context, view *hookyard.View, events []*hookyard.Event) ([]hookyard.Receipt, []error)
+	Accept(ctx context.Context, snapshot *hookyard.Snapshot, e *hookyard.Event) (hookyard.Receipt, error)
+	AcceptAll(ctx context.Context, snapshot *hookyard.Snapshot, events []*hookyard.Event) ([]hookyard.Receipt, []error)
 }
 
 // Auth says who sent a request. See internal/auth for the contract.

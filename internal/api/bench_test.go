@@ -37,11 +37,11 @@ func (publisher) ReadBody(_ http.ResponseWriter, r *http.Request) ([]byte, error
 	return b, err
 }
 
-func (publisher) Accept(_ context.Context, _ *hookyard.View, e *hookyard.Event) (hookyard.Receipt, error) {
+func (publisher) Accept(_ context.Context, _ *hookyard.Snapshot, e *hookyard.Event) (hookyard.Receipt, error) {
 	return hookyard.Receipt{ID: e.ID, Deliveries: 1}, nil
 }
 
-func (publisher) AcceptAll(context.Context, *hookyard.View, []*hookyard.Event) ([]hookyard.Receipt, []error) {
+func (publisher) AcceptAll(context.Context, *hookyard.Snapshot, []*hookyard.Event) ([]hookyard.Receipt, []error) {
 	return nil, nil
 }
 

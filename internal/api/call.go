@@ -84,7 +84,7 @@ func (c *call) admit(rt *route) error {
 
 // Authorize returns the project if the sender of r may read it, and else the error to answer with. It looks at r again
 // each time, so a listener that stays can be asked about again.
-func (a *API) Authorize(r *http.Request, owner, project string) (*hookyard.View, error) {
+func (a *API) Authorize(r *http.Request, owner, project string) (*hookyard.Snapshot, error) {
 	id, err := a.identify(r)
 	if err != nil {
 		return nil, err
@@ -93,11 +93,11 @@ func (a *API) Authorize(r *http.Request, owner, project string) (*hookyard.View,
 	if err != nil {
 		return nil, err
 	}
-	return p.View, nil
+	return p.Snapshot, nil
 }
 
 // AuthorizePublish returns the project if the sender of r may publish into it, and else the error to answer with.
-func (a *API) AuthorizePublish(r *http.Request, owner, project string) (*hookyard.View, error) {
+func (a *API) AuthorizePublish(r *http.Request, owner, project string) (*hookyard.Snapshot, error) {
 	if !hookyard.ValidPath(owner + project) {
 		return nil, hookyard.Errorf(hookyard.NotFound,
 			"no such project: its name holds control characters or is not UTF-8")

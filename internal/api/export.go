@@ -30,13 +30,13 @@ func (a *API) Export(ctx context.Context, p *control.Project) ([]byte, error) {
 		Project client.Project         `json:"project"`
 		Sources client.Sources         `json:"sources"`
 	}{
-		Hooks:   hooksJSON(p.View.Project, hooks),
+		Hooks:   hooksJSON(p.Snapshot.Project, hooks),
 		Members: client.Members{Members: append([]hookyard.Member{}, members...)},
-		Project: projectJSON(p.View.Project),
+		Project: projectJSON(p.Snapshot.Project),
 		Sources: client.Sources{Sources: []client.Source{}},
 	}
 	for _, s := range sources {
-		out.Sources.Sources = append(out.Sources.Sources, a.sourceJSON(p.View.Project, s))
+		out.Sources.Sources = append(out.Sources.Sources, a.sourceJSON(p.Snapshot.Project, s))
 	}
 	return json.MarshalIndent(out, "", "  ")
 }

@@ -15,7 +15,7 @@ func listHooks(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(http.StatusOK, hooksJSON(c.project.View.Project, hooks))
+	return c.reply(http.StatusOK, hooksJSON(c.project.Snapshot.Project, hooks))
 }
 
 func showHook(c *call) error {
@@ -31,7 +31,7 @@ func createHook(c *call) error {
 	if err != nil {
 		return err
 	}
-	if id := c.param("id"); c.project.View.Hook(id) != nil {
+	if id := c.param("id"); c.project.Snapshot.Hook(id) != nil {
 		return hookExists(id)
 	}
 	in, err := readHook(body, true)
@@ -124,7 +124,7 @@ func listDefaultHooks(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(http.StatusOK, hooksJSON(c.project.View.Project, hooks))
+	return c.reply(http.StatusOK, hooksJSON(c.project.Snapshot.Project, hooks))
 }
 
 // addDefaultHooks creates those that the project lacks, and answers all its hooks. A project that was created before a
@@ -147,7 +147,7 @@ func (c *call) rotation() (in control.Rotation, err error) {
 
 func (c *call) replyHook(h *hookyard.Hook) error {
 	c.w.Header().Set("ETag", etag(h.Revision))
-	return c.reply(http.StatusOK, hookJSON(c.project.View.Project, h))
+	return c.reply(http.StatusOK, hookJSON(c.project.Snapshot.Project, h))
 }
 
 func etag(revision int64) string { return `"` + strconv.FormatInt(revision, 10) + `"` }

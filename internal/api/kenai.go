@@ -39,7 +39,7 @@ func showProject(c *call) error {
 	if err != nil {
 		return err
 	}
-	p := found.View.Project
+	p := found.Snapshot.Project
 	c.w.Header().Set("ETag", etag(p.Revision))
 	if !c.accepts(typeKenaiProject) {
 		return c.reply(http.StatusOK, projectJSON(p))
@@ -63,7 +63,7 @@ func showFeature(c *call) error {
 		return hookyard.Errorf(hookyard.NotFound,
 			"no such feature: its name must have 1 to %d bytes (setting: --max-event-type)", c.a.o.Limits.EventType)
 	}
-	project := c.a.projectHref(c.project.View.Project)
+	project := c.a.projectHref(c.project.Snapshot.Project)
 	feature := client.Feature{ContentType: typeKenaiFeature, Href: project + "/features/" + url.PathEscape(name),
 		Name: name, ProjectHref: project}
 	if !c.accepts(typeKenaiFeature) {

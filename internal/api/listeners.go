@@ -21,7 +21,7 @@ func putListener(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(http.StatusOK, hookJSON(c.project.View.Project, h))
+	return c.reply(http.StatusOK, hookJSON(c.project.Snapshot.Project, h))
 }
 
 func removeListener(c *call) error {

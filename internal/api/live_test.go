@@ -14,12 +14,12 @@ func TestLive(t *testing.T) {
 	var a *api.API
 	b := one(t, func(o *options) {
 		o.Stream = func(w http.ResponseWriter, r *http.Request, owner, project string) error {
-			view, err := a.Authorize(r, owner, project)
+			snapshot, err := a.Authorize(r, owner, project)
 			if err != nil {
 				return err
 			}
 			w.Header().Set("Content-Type", "application/x-ndjson")
-			w.Header().Set("X-Project", view.Project.Path()+" "+r.Method)
+			w.Header().Set("X-Project", snapshot.Project.Path()+" "+r.Method)
 			return nil
 		}
 	})

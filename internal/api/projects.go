@@ -74,7 +74,7 @@ func duplicateProject(c *call) error {
 	if err != nil {
 		return err
 	}
-	from := c.project.View.Project
+	from := c.project.Snapshot.Project
 	to := client.ProjectTarget{Owner: from.Owner, Name: from.Name}
 	if err := body.Decode(&to); err != nil {
 		return err
@@ -94,7 +94,7 @@ func transferProject(c *call) error {
 	var to struct {
 		Owner string `json:"owner"`
 	}
-	to.Owner = c.project.View.Project.Owner
+	to.Owner = c.project.Snapshot.Project.Owner
 	if err := body.Decode(&to); err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	view, err := a.o.Control.Publish(r.Context(), id, r.PathValue("owner"), r.PathValue("project"))
+	snapshot, err := a.o.Control.Publish(r.Context(), id, r.PathValue("owner"), r.PathValue("project"))
 	if err != nil {
 		return err
 	}
@@ -32,7 +32,7 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if many {
-		receipts, errs := a.o.Ingest.AcceptAll(r.Context(), view, events)
+		receipts, errs := a.o.Ingest.AcceptAll(r.Context(), snapshot, events)
 		for i := range events {
 			if errs[i] == nil {
 				errs[i] = a.o.Control.CheckRepeat(r.Context(), events[i], receipts[i])
@@ -40,7 +40,7 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request) error {
 		}
 		return a.replyBatch(w, events, receipts, errs)
 	}
-	receipt, err := a.o.Ingest.Accept(r.Context(), view, events[0])
+	receipt, err := a.o.Ingest.Accept(r.Context(), snapshot, events[0])
 	if err != nil {
 		return err
 	}

@@ -58,11 +58,11 @@ func TestNetBeansOff(t *testing.T) {
 		p := b.project("nb", client.ProjectPatch{Preset: new("netbeans")})
 		b.hook(p, "h", "http://127.0.0.1:1/")
 		off := func() {
-			view, err := b.db.View(ctx, "alice", "nb")
+			snapshot, err := b.db.Snapshot(ctx, "alice", "nb")
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = b.db.UpdateHook(ctx, view.Project.Key, "h", 0, "hook.off", func(h *hookyard.Hook) error {
+			_, err = b.db.UpdateHook(ctx, snapshot.Project.Key, "h", 0, "hook.off", func(h *hookyard.Hook) error {
 				h.Active, h.OffReason = false, "10 connections failed in a row"
 				h.Health.Failures = 10
 				return nil
@@ -216,7 +216,7 @@ func TestPages(t *testing.T) {
 // busy is an ingest that cannot keep anything now.
 type busy struct{ api.Ingest }
 
-func (busy) Accept(context.Context, *hookyard.View, *hookyard.Event) (hookyard.Receipt, error) {
+func (busy) Accept(context.Context, *hookyard.Snapshot, *hookyard.Event) (hookyard.Receipt, error) {
 	return hookyard.Receipt{}, hookyard.Errorf(hookyard.Unavailable, "the database is busy")
 }
 

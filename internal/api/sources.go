@@ -18,7 +18,7 @@ func listSources(c *call) error {
 	}
 	out := client.Sources{Sources: []client.Source{}}
 	for _, s := range found {
-		out.Sources = append(out.Sources, c.a.sourceJSON(c.project.View.Project, s))
+		out.Sources = append(out.Sources, c.a.sourceJSON(c.project.Snapshot.Project, s))
 	}
 	return c.reply(http.StatusOK, out)
 }
@@ -118,7 +118,7 @@ func (c *call) sourcePatch() (in control.SourcePatch, err error) {
 
 func (c *call) replySource(status int, s *hookyard.Source) error {
 	c.w.Header().Set("ETag", etag(s.Revision))
-	return c.reply(status, c.a.sourceJSON(c.project.View.Project, s))
+	return c.reply(status, c.a.sourceJSON(c.project.Snapshot.Project, s))
 }
 
 func (a *API) sourceJSON(p *hookyard.Project, s *hookyard.Source) client.Source {

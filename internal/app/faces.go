@@ -25,7 +25,7 @@ func (a *App) live() *stream.Listeners {
 	a.gate = stream.NewGate(a.config.ListenersPerAddress, a.config.Listeners)
 	return stream.New(stream.Options{
 		Hub: a.hub, Gate: a.gate, Log: a.log,
-		Authorize: func(r *http.Request, owner, project string) (*hookyard.View, error) {
+		Authorize: func(r *http.Request, owner, project string) (*hookyard.Snapshot, error) {
 			if a.config.Dev { // who listens before the first event must not be told to come back later
 				return a.control.EnsureProject(r.Context(), owner, project)
 			}
@@ -50,7 +50,7 @@ func (a *App) newBins() *bin.Bins {
 // others makes the faces beside the API, and the queues.
 func (a *App) others() {
 	ro := relay.Options{
-		Hub: a.hub, Gate: a.gate, Log: a.log, View: a.db.View, Open: a.config.Dev, Accept: a.ingest.Accept,
+		Hub: a.hub, Gate: a.gate, Log: a.log, Snapshot: a.db.Snapshot, Open: a.config.Dev, Accept: a.ingest.Accept,
 		ReadBody:   a.ingest.ReadBody,
 		WriteError: a.api.Fail, Limits: a.config.Limits,
 		MayRead: func(r *http.Request, owner, project string) error {

@@ -368,9 +368,10 @@ func TestUse(t *testing.T) {
 			t.Errorf("%s: %s", body, text)
 		}
 	}
-	view, err := db.View(t.Context(), "acme", "shop")
-	if err != nil || view.Sources["gh"] == nil || view.Sources["gh"].Type != "github" || len(view.Sources) != 2 {
-		t.Errorf("sources %v, %v", view.Sources, err)
+	snapshot, err := db.Snapshot(t.Context(), "acme", "shop")
+	if err != nil || len(snapshot.Sources) != 2 || snapshot.Sources["gh"] == nil ||
+		snapshot.Sources["gh"].Type != "github" {
+		t.Errorf("sources %v, %v", snapshot.Sources, err)
 	}
 	if status, _, _ := b.do(t, "POST", base+"/source", `{"project":"acme/shop","name":"gh","type":"none"}`,
 		"Content-Type", js); status != 409 {

@@ -62,9 +62,9 @@ func (c *Control) Admit(id *auth.Identity, a Access) error {
 // Project is a project in the hands of one caller. Each operation checks the caller's role again, so a face that
 // forgets to is refused and not obeyed. It belongs to one goroutine.
 type Project struct {
-	View   *hookyard.View // as it was when the caller came; a change replaces it
-	Role   hookyard.Role  // the caller's
-	Caller *auth.Identity
+	Snapshot *hookyard.Snapshot // as it was when the caller came; a change replaces it
+	Role     hookyard.Role      // the caller's
+	Caller   *auth.Identity
 
 	c *Control
 }
@@ -80,8 +80,8 @@ func (c *Control) Project(ctx context.Context, id *auth.Identity, owner, name st
 	if err := p.allow(a.Role()); err != nil {
 		return nil, err
 	}
-	if p.View.Project.Key == 0 && a != Own {
-		return nil, noSuchProject(p.View.Project)
+	if p.Snapshot.Project.Key == 0 && a != Own {
+		return nil, noSuchProject(p.Snapshot.Project)
 	}
 	return p, nil
 }
@@ -96,8 +96,8 @@ func (c *Control) ProjectOnUse(ctx context.Context, id *auth.Identity, owner, na
 	if err := p.allow(a.Role()); err != nil {
 		return nil, err
 	}
-	if p.View.Project.Key == 0 {
-		if p.View, err = c.createOnFirstUse(hookyard.WithActor(ctx, id.User.Name), p.View.Project); err != nil {
+	if p.Snapshot.Project.Key == 0 {
+		if p.Snapshot, err = c.createOnFirstUse(hookyard.WithActor(ctx, id.User.Name), p.Snapshot.Project); err != nil {
 			return nil, err
 		}
 	}
@@ -106,36 +106,36 @@ func (c *Control) ProjectOnUse(ctx context.Context, id *auth.Identity, owner, na
 
 // EnsureProject returns a project to no caller in particular. One that does not exist is created, if the operator
 // allows it; else the error is NotFound.
-func (c *Control) EnsureProject(ctx context.Context, owner, name string) (*hookyard.View, error) {
+func (c *Control) EnsureProject(ctx context.Context, owner, name string) (*hookyard.Snapshot, error) {
 	if err := checkName(owner + name); err != nil {
 		return nil, err
 	}
-	view, err := c.view(ctx, owner, name)
-	if err != nil || view.Project.Key != 0 {
-		return view, err
+	snapshot, err := c.snapshot(ctx, owner, name)
+	if err != nil || snapshot.Project.Key != 0 {
+		return snapshot, err
 	}
-	return c.createOnFirstUse(ctx, view.Project)
+	return c.createOnFirstUse(ctx, snapshot.Project)
 }
 
 // Publish returns the project that a caller may publish events to, created on its first use if the operator allows it.
 // It is on the path of every published event, so it does not check that owner and name are valid UTF-8 without control
 // characters: the caller must have.
-func (c *Control) Publish(ctx context.Context, id *auth.Identity, owner, name string) (*hookyard.View, error) {
-	view, err := c.view(ctx, owner, name)
+func (c *Control) Publish(ctx context.Context, id *auth.Identity, owner, name string) (*hookyard.Snapshot, error) {
+	snapshot, err := c.snapshot(ctx, owner, name)
 	if err != nil {
 		return nil, err
 	}
-	may, err := c.auth.MayPublish(ctx, id, view.Project)
+	may, err := c.auth.MayPublish(ctx, id, snapshot.Project)
 	if err != nil {
 		return nil, err
 	}
 	if !may {
-		return nil, notAuthorized(id, view.Project, hookyard.RoleWrite)
+		return nil, notAuthorized(id, snapshot.Project, hookyard.RoleWrite)
 	}
-	if view.Project.Key == 0 {
-		return c.createOnFirstUse(hookyard.WithActor(ctx, id.User.Name), view.Project)
+	if snapshot.Project.Key == 0 {
+		return c.createOnFirstUse(hookyard.WithActor(ctx, id.User.Name), snapshot.Project)
 	}
-	return view, nil
+	return snapshot, nil
 }
 
 // project returns the project with the caller's role in it, or a project with key 0 when there is none of that name.
@@ -143,15 +143,15 @@ func (c *Control) project(ctx context.Context, id *auth.Identity, owner, name st
 	if err := checkName(owner + name); err != nil {
 		return nil, err
 	}
-	view, err := c.view(ctx, owner, name)
+	snapshot, err := c.snapshot(ctx, owner, name)
 	if err != nil {
 		return nil, err
 	}
-	role, err := c.auth.Role(ctx, id, view.Project)
+	role, err := c.auth.Role(ctx, id, snapshot.Project)
 	if err != nil {
 		return nil, err
 	}
-	return &Project{View: view, Role: role, Caller: id, c: c}, nil
+	return &Project{Snapshot: snapshot, Role: role, Caller: id, c: c}, nil
 }
 
 // checkName refuses what no name may hold, before a database sees it.
@@ -162,17 +162,17 @@ func checkName(s string) error {
 	return nil
 }
 
-// view returns a project, or one with key 0 when there is none of that name.
-func (c *Control) view(ctx context.Context, owner, name string) (*hookyard.View, error) {
-	view, err := c.store.View(ctx, owner, name)
+// snapshot returns a project, or one with key 0 when there is none of that name.
+func (c *Control) snapshot(ctx context.Context, owner, name string) (*hookyard.Snapshot, error) {
+	snapshot, err := c.store.Snapshot(ctx, owner, name)
 	if errors.Is(err, hookyard.ErrNotFound) {
-		return &hookyard.View{Project: &hookyard.Project{Owner: owner, Name: name}}, nil
+		return &hookyard.Snapshot{Project: &hookyard.Project{Owner: owner, Name: name}}, nil
 	}
-	return view, err
+	return snapshot, err
 }
 
 // createOnFirstUse creates a project that something is put into, where the operator wants that.
-func (c *Control) createOnFirstUse(ctx context.Context, p *hookyard.Project) (*hookyard.View, error) {
+func (c *Control) createOnFirstUse(ctx context.Context, p *hookyard.Project) (*hookyard.Snapshot, error) {
 	if !c.createOnUse {
 		return nil, noSuchProject(p)
 	}
@@ -182,19 +182,19 @@ func (c *Control) createOnFirstUse(ctx context.Context, p *hookyard.Project) (*h
 	if err := c.createProject(ctx, p); err != nil && !errors.Is(err, hookyard.ErrConflict) {
 		return nil, err
 	}
-	return c.store.View(ctx, p.Owner, p.Name)
+	return c.store.Snapshot(ctx, p.Owner, p.Name)
 }
 
 // Path is the project's owner/name.
-func (p *Project) Path() string { return p.View.Project.Path() }
+func (p *Project) Path() string { return p.Snapshot.Project.Path() }
 
 // Key is the project's key in the store.
-func (p *Project) Key() int64 { return p.View.Project.Key }
+func (p *Project) Key() int64 { return p.Snapshot.Project.Key }
 
 // allow fails unless the caller's role includes the one that is needed.
 func (p *Project) allow(need hookyard.Role) error {
 	if !p.Role.Allows(need) {
-		return notAuthorized(p.Caller, p.View.Project, need)
+		return notAuthorized(p.Caller, p.Snapshot.Project, need)
 	}
 	return nil
 }
@@ -227,14 +227,14 @@ func (p *Project) retryOnStale(ctx context.Context, change func() error) error {
 
 // Reload reads the project again, with its hooks and sources. It fails with NotFound when the project was deleted.
 func (p *Project) Reload(ctx context.Context) error {
-	view, err := p.c.store.View(ctx, p.View.Project.Owner, p.View.Project.Name)
+	snapshot, err := p.c.store.Snapshot(ctx, p.Snapshot.Project.Owner, p.Snapshot.Project.Name)
 	if errors.Is(err, hookyard.ErrNotFound) {
-		return noSuchProject(p.View.Project)
+		return noSuchProject(p.Snapshot.Project)
 	}
 	if err != nil {
 		return err
 	}
-	p.View = view
+	p.Snapshot = snapshot
 	return nil
 }
 

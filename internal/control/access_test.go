@@ -20,7 +20,7 @@ import (
 // engines stands in for ingest and dispatch, which have tests of their own, and lets every address be sent to.
 type engines struct{}
 
-func (engines) Accept(context.Context, *hookyard.View, *hookyard.Event) (hookyard.Receipt, error) {
+func (engines) Accept(context.Context, *hookyard.Snapshot, *hookyard.Event) (hookyard.Receipt, error) {
 	return hookyard.Receipt{}, nil
 }
 
@@ -192,13 +192,13 @@ func TestOperationsCheckTheRole(t *testing.T) {
 			t.Errorf("this test does not know which role %s needs", m.Name)
 		}
 	}
-	view := b.project(t, "alice", control.Admin).View
+	snapshot := b.project(t, "alice", control.Admin).Snapshot
 	for need, operations := range all {
 		for name, call := range operations {
 			for user, role := range map[string]hookyard.Role{"dave": "", "bob": hookyard.RoleRead,
 				"carol": hookyard.RoleWrite, "alice": hookyard.RoleAdmin} {
 				p := b.project(t, "alice", control.Admin)
-				p.View, p.Role = view, role
+				p.Snapshot, p.Role = snapshot, role
 				p.Caller = b.id[user]
 				err := call(p)
 				if refused := errors.Is(err, hookyard.ErrForbidden); refused == role.Allows(need) {

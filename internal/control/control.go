@@ -18,7 +18,7 @@ import (
 
 // Ingest stores events that a change makes. See internal/ingest for the contract.
 type Ingest interface {
-	Accept(ctx context.Context, view *hookyard.View, e *hookyard.Event) (hookyard.Receipt, error)
+	Accept(ctx context.Context, snapshot *hookyard.Snapshot, e *hookyard.Event) (hookyard.Receipt, error)
 }
 
 // Dispatcher is told what to look at again. See internal/dispatch for the contract.

@@ -153,7 +153,7 @@ func (p *Project) replayTo(ctx context.Context, e *hookyard.Event, deliveries ma
 // replayToAll opens every delivery whose hook is there and on.
 func (p *Project) replayToAll(ctx context.Context, deliveries map[int64]hookyard.Delivery) ([]string, error) {
 	opened := []string{}
-	for _, h := range p.View.Hooks {
+	for _, h := range p.Snapshot.Hooks {
 		d, ok := deliveries[h.Key]
 		if _, off := h.IsOff(); !ok || off {
 			continue
@@ -198,7 +198,7 @@ func (p *Project) Explain(ctx context.Context, id string) (*Explanation, error) 
 		return nil, err
 	}
 	out := &Explanation{Event: e, Counts: counts}
-	for _, h := range p.View.Hooks {
+	for _, h := range p.Snapshot.Hooks {
 		var of *hookyard.Delivery
 		if d, ok := deliveries[h.Key]; ok {
 			of = &d

@@ -93,15 +93,15 @@ func (p *Project) CreateHook(ctx context.Context, id string, in HookPatch) (*hoo
 	if err != nil {
 		return nil, err
 	}
-	if p.View.Hook(id) != nil {
+	if p.Snapshot.Hook(id) != nil {
 		return nil, hookExists(id)
 	}
 	h, err := NewHook(id, in)
 	if err != nil {
 		return nil, err
 	}
-	h.ProjectKey, h.Project = p.Key(), p.View.Project.Path()
-	if preset, ok := hookyard.Presets()[p.View.Project.Preset]; ok && h.Off.Policy == "" {
+	h.ProjectKey, h.Project = p.Key(), p.Snapshot.Project.Path()
+	if preset, ok := hookyard.Presets()[p.Snapshot.Project.Preset]; ok && h.Off.Policy == "" {
 		h.Off = preset.Off
 	}
 	if err := p.CheckHook(ctx, h); err != nil {
@@ -193,7 +193,7 @@ func (p *Project) updateHook(ctx context.Context, u hookChange, change func(h *h
 	p.c.dispatcher.HookChanged(h.Key)
 	if h.Active != wasActive {
 		p.c.log.Info("hook switched "+map[bool]string{true: "on", false: "off"}[h.Active], "project",
-			p.View.Project.Path(), "hook", h.ID, "by", hookyard.Actor(ctx))
+			p.Snapshot.Project.Path(), "hook", h.ID, "by", hookyard.Actor(ctx))
 	}
 	return h, nil
 }
@@ -235,7 +235,7 @@ func (p *Project) TestHook(ctx context.Context, id string) (hookyard.Delivery, e
 		return hookyard.Delivery{}, err
 	}
 	data, err := hookyard.EncodeJSON(map[string]string{"message": "This is a test from hookyard",
-		"project": p.View.Project.Path(), "hook": h.ID, "by": p.Caller.User.Name})
+		"project": p.Snapshot.Project.Path(), "hook": h.ID, "by": p.Caller.User.Name})
 	if err != nil {
 		return hookyard.Delivery{}, err
 	}
@@ -258,7 +258,7 @@ func (p *Project) DefaultHooks() ([]*hookyard.Hook, error) {
 	}
 	hooks := p.c.newDefaultHooks()
 	for _, h := range hooks {
-		h.ProjectKey, h.Project = p.Key(), p.View.Project.Path()
+		h.ProjectKey, h.Project = p.Key(), p.Snapshot.Project.Path()
 	}
 	return p.shownHooks(hooks), nil
 }
@@ -425,10 +425,10 @@ func restart(h, before *hookyard.Hook, activeGiven bool) error {
 
 // CheckHook refuses a hook that cannot work in the project: Invalid, with the setting as its field.
 func (p *Project) CheckHook(ctx context.Context, h *hookyard.Hook) error {
-	if err := h.Validate(p.View.Project.Catalogue(), p.c.limits); err != nil {
+	if err := h.Validate(p.Snapshot.Project.Catalogue(), p.c.limits); err != nil {
 		return err
 	}
-	if err := format.Check(h, p.View.Project.EffectiveFormat(h)); err != nil {
+	if err := format.Check(h, p.Snapshot.Project.EffectiveFormat(h)); err != nil {
 		return err
 	}
 	if h.Filter != "" {
@@ -462,7 +462,7 @@ func (c *Control) checkTarget(ctx context.Context, raw string) error {
 
 // hook returns the project's hook of that id, without its health.
 func (p *Project) hook(id string) (*hookyard.Hook, error) {
-	if h := p.View.Hook(id); h != nil {
+	if h := p.Snapshot.Hook(id); h != nil {
 		return h, nil
 	}
 	return nil, noSuchHook(id)

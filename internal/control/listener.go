@@ -24,7 +24,7 @@ func (p *Project) PutListener(ctx context.Context, id, rawURL string) (*hookyard
 	if err != nil {
 		return nil, err
 	}
-	h := &hookyard.Hook{ProjectKey: p.Key(), Project: p.View.Project.Path(), ID: id, URL: rawURL,
+	h := &hookyard.Hook{ProjectKey: p.Key(), Project: p.Snapshot.Project.Path(), ID: id, URL: rawURL,
 		Description: "forwarded by hookyard listen", ExpiresAt: now().Add(listenerLife)}
 	if !strings.HasPrefix(h.ID, hookyard.ListenerPrefix) || len(h.ID) == len(hookyard.ListenerPrefix) {
 		return nil, hookyard.FieldErrorf("id", "the id of a listener must begin with %s", hookyard.ListenerPrefix)

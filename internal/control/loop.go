@@ -24,7 +24,7 @@ func (p *Project) checkLoop(raw string) error {
 			continue
 		}
 		below, ok := strings.CutPrefix(path.Clean("/"+u.Path), strings.TrimRight(base.Path, "/"))
-		if ok && isWayIn(below, p.View.Project) {
+		if ok && isWayIn(below, p.Snapshot.Project) {
 			return hookyard.FieldErrorf("url", "url leads back to this server, into the project the events come from: "+
 				"each event would come back as another one; send to a URL of the receiver")
 		}

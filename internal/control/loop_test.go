@@ -9,7 +9,7 @@ import (
 // TestLoop holds which URLs of hooks lead back into their project.
 func TestLoop(t *testing.T) {
 	t.Parallel()
-	p := &Project{View: &hookyard.View{Project: &hookyard.Project{Owner: "Shop", Name: "orders"}},
+	p := &Project{Snapshot: &hookyard.Snapshot{Project: &hookyard.Project{Owner: "Shop", Name: "orders"}},
 		c: &Control{origins: []string{"https://hooks.example.com/base", "http://[::]:8080"}}}
 	for url, want := range map[string]bool{
 		"https://hooks.example.com/base/in/shop/orders/github":              true,

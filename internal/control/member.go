@@ -37,7 +37,7 @@ func (p *Project) setMember(ctx context.Context, user string, role hookyard.Role
 	if err != nil {
 		return hookyard.Member{}, err
 	}
-	if err := p.c.store.SetMember(ctx, p.View.Project, u, role); err != nil {
+	if err := p.c.store.SetMember(ctx, p.Snapshot.Project, u, role); err != nil {
 		return hookyard.Member{}, err
 	}
 	p.c.auth.Forget()

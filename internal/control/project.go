@@ -90,7 +90,7 @@ func (p *Project) Put(ctx context.Context, in ProjectPatch) (project *hookyard.P
 		return nil, false, err
 	}
 	err = p.retryOnStale(ctx, func() error {
-		old := p.View.Project
+		old := p.Snapshot.Project
 		project = &hookyard.Project{Key: old.Key, Owner: old.Owner, Name: old.Name, Revision: old.Revision,
 			CreatedAt: old.CreatedAt}
 		if created = old.Key == 0; !created {
@@ -113,7 +113,7 @@ func (p *Project) Update(ctx context.Context, in ProjectPatch) (*hookyard.Projec
 	}
 	var project hookyard.Project
 	err = p.retryOnStale(ctx, func() error {
-		project = *p.View.Project
+		project = *p.Snapshot.Project
 		return p.replace(ctx, &project, &in)
 	})
 	return &project, err
@@ -121,7 +121,7 @@ func (p *Project) Update(ctx context.Context, in ProjectPatch) (*hookyard.Projec
 
 // replace applies the patch to the project and stores it.
 func (p *Project) replace(ctx context.Context, project *hookyard.Project, in *ProjectPatch) error {
-	if err := in.settle(project, p.View.Project, p.c.limits); err != nil {
+	if err := in.settle(project, p.Snapshot.Project, p.c.limits); err != nil {
 		return err
 	}
 	return p.c.store.UpdateProject(ctx, project)
@@ -140,7 +140,7 @@ func (p *Project) Delete(ctx context.Context, ifRevision int64) error {
 	if err := p.notifyDeleted(ctx); err != nil {
 		return err
 	}
-	if err := p.c.store.DeleteProject(ctx, p.View.Project); err != nil {
+	if err := p.c.store.DeleteProject(ctx, p.Snapshot.Project); err != nil {
 		return err
 	}
 	p.forget()
@@ -154,7 +154,7 @@ func (p *Project) Duplicate(ctx context.Context, owner, name string) (*hookyard.
 	if err != nil {
 		return nil, err
 	}
-	if strings.EqualFold(owner+"/"+name, p.View.Project.Path()) {
+	if strings.EqualFold(owner+"/"+name, p.Snapshot.Project.Path()) {
 		return nil, hookyard.FieldErrorf("owner", "the project is %s/%s already: name another owner or name", owner,
 			name)
 	}
@@ -162,7 +162,7 @@ func (p *Project) Duplicate(ctx context.Context, owner, name string) (*hookyard.
 	if err != nil {
 		return nil, err
 	}
-	return to, p.c.store.CopyProject(ctx, p.View, to, false)
+	return to, p.c.store.CopyProject(ctx, p.Snapshot, to, false)
 }
 
 // Transfer gives the project to another owner. Its hooks, of which the new project has copies, are told that the old
@@ -173,8 +173,8 @@ func (p *Project) Transfer(ctx context.Context, owner string) (*hookyard.Project
 	if err != nil {
 		return nil, err
 	}
-	name := p.View.Project.Name
-	if strings.EqualFold(owner, p.View.Project.Owner) {
+	name := p.Snapshot.Project.Name
+	if strings.EqualFold(owner, p.Snapshot.Project.Owner) {
 		return nil, hookyard.FieldErrorf("owner", "the project is %s/%s already: name another owner", owner, name)
 	}
 	to, err := p.target(ctx, owner, name)
@@ -184,7 +184,7 @@ func (p *Project) Transfer(ctx context.Context, owner string) (*hookyard.Project
 	if err := p.notifyDeleted(ctx); err != nil {
 		return nil, err
 	}
-	if err := p.c.store.CopyProject(ctx, p.View, to, true); err != nil {
+	if err := p.c.store.CopyProject(ctx, p.Snapshot, to, true); err != nil {
 		return nil, err
 	}
 	p.forget()
@@ -193,7 +193,7 @@ func (p *Project) Transfer(ctx context.Context, owner string) (*hookyard.Project
 
 // target returns the copy of the project's settings under another name, if the caller may own it and it does not exist.
 func (p *Project) target(ctx context.Context, owner, name string) (*hookyard.Project, error) {
-	to := *p.View.Project
+	to := *p.Snapshot.Project
 	to.Key, to.Owner = 0, owner
 	to.Name = name
 	if err := to.Validate(p.c.limits); err != nil {
@@ -210,7 +210,7 @@ func (p *Project) target(ctx context.Context, owner, name string) (*hookyard.Pro
 }
 
 func (p *Project) expectRevision(wanted int64) error {
-	return expectRevision("project "+p.View.Project.Path(), p.View.Project.Revision, wanted)
+	return expectRevision("project "+p.Snapshot.Project.Path(), p.Snapshot.Project.Revision, wanted)
 }
 
 // createProject creates a project with the default hooks.
@@ -265,13 +265,13 @@ const (
 // notifyDeleted publishes PROJECT_DELETED to the project's hooks and gives each of them a first attempt before the
 // project goes: what is pending for a deleted hook is canceled.
 func (p *Project) notifyDeleted(ctx context.Context) error {
-	if types := p.View.Project.Catalogue(); len(types) > 0 && !slices.Contains(types, projectDeleted) {
+	if types := p.Snapshot.Project.Catalogue(); len(types) > 0 && !slices.Contains(types, projectDeleted) {
 		return nil
 	}
 	data, err := hookyard.EncodeJSON(struct {
 		ProjectID string `json:"projectId"`
 		UserID    string `json:"userId"`
-	}{p.View.Project.ID(), p.Caller.User.Name})
+	}{p.Snapshot.Project.ID(), p.Caller.User.Name})
 	if err != nil {
 		return err
 	}
@@ -279,7 +279,7 @@ func (p *Project) notifyDeleted(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	receipt, err := p.c.ingest.Accept(ctx, p.View, e)
+	receipt, err := p.c.ingest.Accept(ctx, p.Snapshot, e)
 	if err != nil || receipt.Deliveries == 0 {
 		return err
 	}
@@ -312,7 +312,7 @@ func (p *Project) awaitAttempts(ctx context.Context, seq int64) {
 // its hooks.
 func (p *Project) forget() {
 	p.c.auth.Forget()
-	for _, h := range p.View.Hooks {
+	for _, h := range p.Snapshot.Hooks {
 		p.c.dispatcher.HookChanged(h.Key)
 	}
 }

@@ -47,9 +47,9 @@ func (p *Project) Sources() ([]*hookyard.Source, error) {
 	if err := p.allow(hookyard.RoleRead); err != nil {
 		return nil, err
 	}
-	list := make([]*hookyard.Source, 0, len(p.View.Sources))
-	for _, name := range slices.Sorted(maps.Keys(p.View.Sources)) {
-		list = append(list, p.shownSource(p.View.Sources[name]))
+	list := make([]*hookyard.Source, 0, len(p.Snapshot.Sources))
+	for _, name := range slices.Sorted(maps.Keys(p.Snapshot.Sources)) {
+		list = append(list, p.shownSource(p.Snapshot.Sources[name]))
 	}
 	return list, nil
 }
@@ -59,7 +59,7 @@ func (p *Project) Source(name string) (*hookyard.Source, error) {
 	if err := p.allow(hookyard.RoleRead); err != nil {
 		return nil, err
 	}
-	if s := p.View.Sources[name]; s != nil {
+	if s := p.Snapshot.Sources[name]; s != nil {
 		return p.shownSource(s), nil
 	}
 	return nil, noSuchSource(name)
@@ -74,7 +74,7 @@ func (p *Project) PutSource(ctx context.Context, name string, in SourcePatch) (s
 		return nil, false, err
 	}
 	err = p.retryOnStale(ctx, func() error {
-		s = &hookyard.Source{ProjectKey: p.Key(), Project: p.View.Project.Path(), Name: name, Active: true}
+		s = &hookyard.Source{ProjectKey: p.Key(), Project: p.Snapshot.Project.Path(), Name: name, Active: true}
 		created, err = p.storeSource(ctx, s, &in)
 		return err
 	})
@@ -84,7 +84,7 @@ func (p *Project) PutSource(ctx context.Context, name string, in SourcePatch) (s
 // CreateSource creates a source from its name, type, secrets and description, and fills the rest of s. It fails with
 // Conflict when there is a source of that name.
 func (p *Project) CreateSource(ctx context.Context, s *hookyard.Source) error {
-	if p.View.Sources[s.Name] != nil {
+	if p.Snapshot.Sources[s.Name] != nil {
 		return hookyard.Errorf(hookyard.Conflict, "project %s has a source %s already", p.Path(), s.Name)
 	}
 	in := SourcePatch{Type: Value(s.Type), Description: Value(s.Description)}
@@ -183,7 +183,7 @@ func (p *Project) Refused(ctx context.Context, name string, limit int) ([]hookya
 
 // storeSource applies the patch to s, checks and stores it.
 func (p *Project) storeSource(ctx context.Context, s *hookyard.Source, in *SourcePatch) (created bool, err error) {
-	old := p.View.Sources[s.Name]
+	old := p.Snapshot.Sources[s.Name]
 	if s.Revision = 0; old != nil {
 		s.Revision = old.Revision
 	}

@@ -114,9 +114,9 @@ func (c *Control) bindToken(ctx context.Context, id *auth.Identity, t *hookyard.
 		return inField("project", err)
 	}
 	if p.Key() == 0 || !p.Role.Allows(hookyard.RoleRead) {
-		return notAuthorized(id, p.View.Project, hookyard.RoleRead)
+		return notAuthorized(id, p.Snapshot.Project, hookyard.RoleRead)
 	}
-	t.ProjectKey, t.Project = p.Key(), p.View.Project.Path()
+	t.ProjectKey, t.Project = p.Key(), p.Snapshot.Project.Path()
 	return nil
 }
 

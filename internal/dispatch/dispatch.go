@@ -21,7 +21,7 @@ import (
 // Hooks reads the configuration. This interface and the next three are met by internal/store, which has the contracts.
 type Hooks interface {
 	HookByKey(ctx context.Context, key int64) (*hookyard.Hook, error)
-	ViewByKey(ctx context.Context, key int64) (*hookyard.View, error)
+	SnapshotByKey(ctx context.Context, key int64) (*hookyard.Snapshot, error)
 }
 
 // Deliveries are the rows that the lanes work on.

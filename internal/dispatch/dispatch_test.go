@@ -74,9 +74,9 @@ func startOn(t testing.TB, db *store.DB, threads dispatch.Threads) *yard {
 	return y
 }
 
-func (y *yard) publish(view *hookyard.View, typ string) hookyard.Receipt {
+func (y *yard) publish(snapshot *hookyard.Snapshot, typ string) hookyard.Receipt {
 	y.t.Helper()
-	view, err := y.db.View(context.Background(), view.Project.Owner, view.Project.Name)
+	snapshot, err := y.db.Snapshot(context.Background(), snapshot.Project.Owner, snapshot.Project.Name)
 	if err != nil {
 		y.t.Fatal(err)
 	}
@@ -85,16 +85,16 @@ func (y *yard) publish(view *hookyard.View, typ string) hookyard.Receipt {
 	if err != nil {
 		y.t.Fatal(err)
 	}
-	r, err := y.in.Accept(context.Background(), view, e)
+	r, err := y.in.Accept(context.Background(), snapshot, e)
 	if err != nil {
 		y.t.Fatal(err)
 	}
 	return r
 }
 
-func (y *yard) update(view *hookyard.View, id string, f func(h *hookyard.Hook)) {
+func (y *yard) update(snapshot *hookyard.Snapshot, id string, f func(h *hookyard.Hook)) {
 	y.t.Helper()
-	h, err := y.db.UpdateHook(context.Background(), view.Project.Key, id, 0, "hook.update",
+	h, err := y.db.UpdateHook(context.Background(), snapshot.Project.Key, id, 0, "hook.update",
 		func(h *hookyard.Hook) error { f(h); return nil })
 	if err != nil {
 		y.t.Fatal(err)
@@ -103,13 +103,13 @@ func (y *yard) update(view *hookyard.View, id string, f func(h *hookyard.Hook)) 
 }
 
 // settled waits until every delivery of a project has ended, and returns them.
-func (y *yard) settled(view *hookyard.View) []hookyard.Delivery {
+func (y *yard) settled(snapshot *hookyard.Snapshot) []hookyard.Delivery {
 	y.t.Helper()
 	var all []hookyard.Delivery
 	testenv.Until(y.t, "every delivery ends", func() bool {
 		var err error
 		if all, _, err = y.db.Deliveries(context.Background(),
-			hookyard.DeliveryQuery{ProjectKey: view.Project.Key, Limit: 100_000}); err != nil {
+			hookyard.DeliveryQuery{ProjectKey: snapshot.Project.Key, Limit: 100_000}); err != nil {
 			y.t.Fatal(err)
 		}
 		return len(all) > 0 && !slices.ContainsFunc(all,
@@ -157,13 +157,13 @@ func TestDelivers(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		y := start(t, db)
 		rc := receive(t, nil)
-		view := storetest.Project(t, db, "acme", "shop", rc.URL)
-		y.update(view, "h1", func(h *hookyard.Hook) {
+		snapshot := storetest.Project(t, db, "acme", "shop", rc.URL)
+		y.update(snapshot, "h1", func(h *hookyard.Hook) {
 			h.Secrets = []hookyard.Secret{{Value: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}}
 			h.Headers = map[string]string{"Authorization": "Bearer hush"}
 		})
-		receipt := y.publish(view, "order.created")
-		all := y.settled(view)
+		receipt := y.publish(snapshot, "order.created")
+		all := y.settled(snapshot)
 		if len(all) != 1 || all[0].State != hookyard.Delivered || all[0].Attempts != 1 {
 			t.Fatalf("deliveries = %+v", all)
 		}
@@ -199,13 +199,13 @@ func TestRetriesUntilDelivered(t *testing.T) {
 				w.WriteHeader(http.StatusInternalServerError)
 			}
 		})
-		view := storetest.Project(t, db, "acme", "shop", rc.URL)
-		y.update(view, "h1", func(h *hookyard.Hook) {
+		snapshot := storetest.Project(t, db, "acme", "shop", rc.URL)
+		y.update(snapshot, "h1", func(h *hookyard.Hook) {
 			h.Schedule = []time.Duration{0, 20 * time.Millisecond,
 				20 * time.Millisecond}
 		})
-		receipt := y.publish(view, "a")
-		all := y.settled(view)
+		receipt := y.publish(snapshot, "a")
+		all := y.settled(snapshot)
 		if all[0].State != hookyard.Delivered || all[0].Attempts != 3 {
 			t.Fatalf("delivery = %+v; want delivered at the third attempt", all[0])
 		}
@@ -224,10 +224,10 @@ func TestGivesUp(t *testing.T) {
 			http.Redirect(w, &http.Request{}, "http://elsewhere.example/", http.StatusPermanentRedirect)
 		})
 		told := receive(t, nil)
-		view := storetest.Project(t, db, "acme", "shop", bad.URL, told.URL)
-		y.update(view, "h1", func(h *hookyard.Hook) { h.Schedule = []time.Duration{0, time.Millisecond} })
-		y.update(view, "h2", func(h *hookyard.Hook) { h.Events = hookyard.Selector{Names: []string{"hookyard.*"}} })
-		y.publish(view, "a")
+		snapshot := storetest.Project(t, db, "acme", "shop", bad.URL, told.URL)
+		y.update(snapshot, "h1", func(h *hookyard.Hook) { h.Schedule = []time.Duration{0, time.Millisecond} })
+		y.update(snapshot, "h2", func(h *hookyard.Hook) { h.Events = hookyard.Selector{Names: []string{"hookyard.*"}} })
+		y.publish(snapshot, "a")
 		testenv.Until(t, "the failure is told", func() bool { return told.count() > 0 })
 		if bad.count() != 2 || !strings.Contains(told.bodies[0], "hookyard.delivery.failed") ||
 			!strings.Contains(told.bodies[0], "answered 308") {
@@ -241,15 +241,15 @@ func TestGoneSwitchesOff(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		y := start(t, db)
 		gone := receive(t, func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusGone) })
-		view := storetest.Project(t, db, "acme", "shop", gone.URL)
-		y.publish(view, "a")
-		y.settled(view)
-		h, err := db.Hook(context.Background(), view.Project.Key, "h1")
+		snapshot := storetest.Project(t, db, "acme", "shop", gone.URL)
+		y.publish(snapshot, "a")
+		y.settled(snapshot)
+		h, err := db.Hook(context.Background(), snapshot.Project.Key, "h1")
 		if err != nil || h.Active || !strings.Contains(h.OffReason, "410") {
 			t.Fatalf("hook = %+v, %v; want it off because of 410", h, err)
 		}
-		y.publish(view, "b")
-		all := y.settled(view)
+		y.publish(snapshot, "b")
+		all := y.settled(snapshot)
 		if all[0].State != hookyard.Skipped || gone.count() != 1 {
 			t.Errorf("after 410: %+v and %d requests; want skipped and no further request", all[0], gone.count())
 		}
@@ -267,29 +267,29 @@ func TestNetBeansPolicy(t *testing.T) {
 		}
 		dead := "http://" + l.Addr().String()
 		_ = l.Close() // nobody listens there now
-		view := storetest.Project(t, db, "acme", "shop", dead)
-		y.update(view, "h1", func(h *hookyard.Hook) {
+		snapshot := storetest.Project(t, db, "acme", "shop", dead)
+		y.update(snapshot, "h1", func(h *hookyard.Hook) {
 			h.Off, h.Schedule = hookyard.OffPolicy{Policy: hookyard.OffNetBeans}, []time.Duration{0}
 		})
 		for range 12 {
-			y.publish(view, "a")
-			y.settled(view)
+			y.publish(snapshot, "a")
+			y.settled(snapshot)
 		}
 		states := map[hookyard.State]int{}
-		for _, d := range y.settled(view) {
+		for _, d := range y.settled(snapshot) {
 			states[d.State]++
 		}
 		if states[hookyard.Failed] != 10 || states[hookyard.Skipped] != 2 {
 			t.Fatalf("states = %v; want ten failed, then skipped", states)
 		}
 		rc := receive(t, nil)
-		y.update(view, "h1", func(h *hookyard.Hook) {
+		y.update(snapshot, "h1", func(h *hookyard.Hook) {
 			h.URL = rc.URL
 			h.Active = true
 			h.OffReason = ""
 			h.Health = hookyard.Health{}
 		})
-		y.publish(view, "a")
+		y.publish(snapshot, "a")
 		testenv.Until(t, "it is on again", func() bool { return rc.count() == 1 })
 	})
 }
@@ -304,15 +304,15 @@ func TestOrdered(t *testing.T) {
 				w.WriteHeader(http.StatusServiceUnavailable)
 			}
 		})
-		view := storetest.Project(t, db, "acme", "shop", rc.URL)
-		y.update(view, "h1", func(h *hookyard.Hook) {
+		snapshot := storetest.Project(t, db, "acme", "shop", rc.URL)
+		y.update(snapshot, "h1", func(h *hookyard.Hook) {
 			h.Ordered, h.Schedule = true, []time.Duration{0, time.Millisecond, time.Millisecond, time.Millisecond}
 		})
 		var want []string
 		for range n {
-			want = append(want, y.publish(view, "a").ID)
+			want = append(want, y.publish(snapshot, "a").ID)
 		}
-		y.settled(view)
+		y.settled(snapshot)
 		var got []string
 		for _, id := range rc.ids {
 			if len(got) == 0 || got[len(got)-1] != id {
@@ -342,13 +342,13 @@ func TestFairness(t *testing.T) {
 	for range 20 {
 		urls = append(urls, hang.URL)
 	}
-	view := storetest.Project(t, db, "acme", "shop", urls...)
+	snapshot := storetest.Project(t, db, "acme", "shop", urls...)
 	for range 100 {
-		y.publish(view, "a")
+		y.publish(snapshot, "a")
 	}
 	testenv.Until(t, "the healthy hook gets everything", func() bool { return good.count() == 100 })
 	close(release)
-	y.settled(view)
+	y.settled(snapshot)
 }
 
 // TestBacklog publishes more than fits in memory to a hook that is slow at first.
@@ -358,14 +358,14 @@ func TestBacklog(t *testing.T) {
 		y := start(t, db)
 		open := make(chan struct{})
 		rc := receive(t, func(int, http.ResponseWriter, *http.Request) { <-open })
-		view := storetest.Project(t, db, "acme", "shop", rc.URL)
+		snapshot := storetest.Project(t, db, "acme", "shop", rc.URL)
 		const n = 400
 		want := map[string]bool{}
 		for range n {
-			want[y.publish(view, "a").ID] = true
+			want[y.publish(snapshot, "a").ID] = true
 		}
 		close(open)
-		y.settled(view)
+		y.settled(snapshot)
 		for _, id := range rc.ids {
 			if !want[id] {
 				t.Errorf("%s arrived twice or was never published", id)
@@ -383,16 +383,16 @@ func TestDeletedHookCancels(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		y := start(t, db)
 		rc := receive(t, func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })
-		view := storetest.Project(t, db, "acme", "shop", rc.URL)
+		snapshot := storetest.Project(t, db, "acme", "shop", rc.URL)
 		for range 20 {
-			y.publish(view, "a")
+			y.publish(snapshot, "a")
 		}
-		key := view.Hook("h1").Key
-		if err := db.DeleteHook(context.Background(), view.Project.Key, "h1"); err != nil {
+		key := snapshot.Hook("h1").Key
+		if err := db.DeleteHook(context.Background(), snapshot.Project.Key, "h1"); err != nil {
 			t.Fatal(err)
 		}
 		y.dispatcher.HookChanged(key)
-		for _, d := range y.settled(view) {
+		for _, d := range y.settled(snapshot) {
 			if d.State != hookyard.Canceled {
 				t.Errorf("delivery of a deleted hook is %s (%s); want canceled", d.State, d.Reason)
 			}
@@ -411,25 +411,25 @@ func TestStopGivesBack(t *testing.T) {
 				<-r.Context().Done()
 			}
 		})
-		view := storetest.Project(t, db, "acme", "shop", rc.URL)
-		y.update(view, "h1", func(h *hookyard.Hook) { h.Timeout = 300 * time.Millisecond })
+		snapshot := storetest.Project(t, db, "acme", "shop", rc.URL)
+		y.update(snapshot, "h1", func(h *hookyard.Hook) { h.Timeout = 300 * time.Millisecond })
 		for range 50 {
-			y.publish(view, "a")
+			y.publish(snapshot, "a")
 		}
 		testenv.Until(t, "some are under way", func() bool { return rc.count() >= 8 })
 		y.stop()
 		slow.Store(false)
 		again := start(t, db)
-		again.update(view, "h1", func(h *hookyard.Hook) {
+		again.update(snapshot, "h1", func(h *hookyard.Hook) {
 			h.Schedule = []time.Duration{0, time.Millisecond,
 				time.Millisecond}
 		})
-		if n, err := db.PendingOf(context.Background(), view.Hook("h1").Key, 100); err != nil || n == 0 {
+		if n, err := db.PendingOf(context.Background(), snapshot.Hook("h1").Key, 100); err != nil || n == 0 {
 			t.Fatalf("after the stop %d deliveries are rows, %v; want what was queued", n, err)
 		}
 		for range 60 { // those that failed by timeout wait five seconds; bring them forward
 			all, _, err := db.Deliveries(context.Background(),
-				hookyard.DeliveryQuery{ProjectKey: view.Project.Key, State: hookyard.Pending, Limit: 100})
+				hookyard.DeliveryQuery{ProjectKey: snapshot.Project.Key, State: hookyard.Pending, Limit: 100})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -439,14 +439,14 @@ func TestStopGivesBack(t *testing.T) {
 			for _, d := range all {
 				_ = db.Reopen(context.Background(), d.EventSeq, d.HookKey)
 			}
-			again.dispatcher.Wake(view.Hook("h1").Key)
+			again.dispatcher.Wake(snapshot.Hook("h1").Key)
 			testenv.Until(t, "progress", func() bool {
 				left, _, err := db.Deliveries(context.Background(),
-					hookyard.DeliveryQuery{ProjectKey: view.Project.Key, State: hookyard.Pending, Limit: 100})
+					hookyard.DeliveryQuery{ProjectKey: snapshot.Project.Key, State: hookyard.Pending, Limit: 100})
 				return err != nil || len(left) < len(all)
 			})
 		}
-		again.settled(view)
+		again.settled(snapshot)
 	})
 }
 
@@ -455,28 +455,28 @@ func TestReplayToANewHook(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
 		y := start(t, db)
-		view := storetest.Project(t, db, "acme", "shop")
+		snapshot := storetest.Project(t, db, "acme", "shop")
 		const n = 450
 		for i := range n {
-			y.publish(view, fmt.Sprintf("kind.%d", i%3))
+			y.publish(snapshot, fmt.Sprintf("kind.%d", i%3))
 		}
 		rc := receive(t, nil)
-		h := &hookyard.Hook{ID: "late", ProjectKey: view.Project.Key, URL: rc.URL, Active: true,
+		h := &hookyard.Hook{ID: "late", ProjectKey: snapshot.Project.Key, URL: rc.URL, Active: true,
 			Events: hookyard.Selector{Names: []string{"kind.1"}}}
 		if err := db.CreateHook(ctx, h, 10); err != nil {
 			t.Fatal(err)
 		}
-		job := &hookyard.Replay{ProjectKey: view.Project.Key, HookKey: h.Key, Hook: h.ID,
+		job := &hookyard.Replay{ProjectKey: snapshot.Project.Key, HookKey: h.Key, Hook: h.ID,
 			Since: time.Now().Add(-time.Hour)}
 		if err := db.CreateReplay(ctx, job); err != nil {
 			t.Fatal(err)
 		}
 		y.dispatcher.WakeReplays()
 		testenv.Until(t, "the replay ends", func() bool {
-			r, err := db.Replay(ctx, view.Project.Key, job.ID)
+			r, err := db.Replay(ctx, snapshot.Project.Key, job.ID)
 			return err == nil && r.Status == "done"
 		})
-		y.settled(view)
+		y.settled(snapshot)
 		if rc.count() != n/3 {
 			t.Errorf("the new hook got %d events; want the %d it wants", rc.count(), n/3)
 		}

@@ -39,11 +39,11 @@ func (d *Dispatcher) loadLarge(ctx context.Context, h *hookyard.Hook, w *hookyar
 	if w.Event.Size <= hookyard.LargeBody {
 		return func() {}, nil
 	}
-	view, err := d.o.Hooks.ViewByKey(ctx, h.ProjectKey)
+	snapshot, err := d.o.Hooks.SnapshotByKey(ctx, h.ProjectKey)
 	if err != nil {
 		return nil, err
 	}
-	if !format.NeedsBody(view.Project.EffectiveFormat(h), w.Event.Size, d.o.Decoding.Limit()) {
+	if !format.NeedsBody(snapshot.Project.EffectiveFormat(h), w.Event.Size, d.o.Decoding.Limit()) {
 		return func() {}, nil
 	}
 	in := d.large.healthy

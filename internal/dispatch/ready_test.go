@@ -26,14 +26,14 @@ func TestReadyTellsOfAStall(t *testing.T) {
 		}
 		defer func() { _ = db.Close() }()
 		d := dispatch.New(dispatch.Options{Hooks: db, Deliveries: db, Log: slog.New(slog.DiscardHandler)})
-		view := storetest.Project(t, db, "acme", "shop", "http://a.example/")
+		snapshot := storetest.Project(t, db, "acme", "shop", "http://a.example/")
 		e, err := hookyard.Publish(hookyard.Publication{Type: "a", Data: []byte("1")}, time.Now(),
 			hookyard.DefaultLimits())
 		if err != nil {
 			t.Fatal(err)
 		}
-		e.ProjectKey = view.Project.Key
-		if _, err := db.Accept(ctx, hookyard.Route(e, view.Hooks, nil)); err != nil {
+		e.ProjectKey = snapshot.Project.Key
+		if _, err := db.Accept(ctx, hookyard.Route(e, snapshot.Hooks, nil)); err != nil {
 			t.Fatal(err)
 		}
 		if err := d.Ready(ctx); err != nil {

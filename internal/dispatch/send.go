@@ -152,18 +152,18 @@ type outgoing struct {
 // shape makes the body; for formats that talk in threads it brings the thread along.
 func (d *Dispatcher) shape(ctx context.Context, h *hookyard.Hook, e *hookyard.Event) (outgoing, error) {
 	var out outgoing
-	view, err := d.o.Hooks.ViewByKey(ctx, h.ProjectKey)
+	snapshot, err := d.o.Hooks.SnapshotByKey(ctx, h.ProjectKey)
 	if err != nil {
 		return out, fromStore(err)
 	}
-	name := view.Project.EffectiveFormat(h)
+	name := snapshot.Project.EffectiveFormat(h)
 	if e.Body == nil && e.Size > 0 && format.NeedsBody(name, e.Size, d.o.Decoding.Limit()) {
 		return out, errors.New("the event's bytes are past retention")
 	}
 	if out.request, err = h.Outgoing(e, name); err != nil {
 		return out, err
 	}
-	in := format.Input{Event: e, Hook: h, Project: view.Project, BaseURL: d.o.BaseURL, Now: time.Now(),
+	in := format.Input{Event: e, Hook: h, Project: snapshot.Project, BaseURL: d.o.BaseURL, Now: time.Now(),
 		Decode: d.o.Decoding.Limit()}
 	if format.Decodes(name) {
 		release, err := d.o.Decoding.Acquire(ctx, int64(len(e.Body)))
@@ -332,15 +332,15 @@ func (d *Dispatcher) addMeta(ctx context.Context, r *hookyard.Result, h *hookyar
 	if r.HookOff == "" && !failed {
 		return
 	}
-	view, err := d.o.Hooks.ViewByKey(ctx, h.ProjectKey)
+	snapshot, err := d.o.Hooks.SnapshotByKey(ctx, h.ProjectKey)
 	if err != nil {
 		return
 	}
-	hooks := except(view.Hooks, h.Key)
+	hooks := except(snapshot.Hooks, h.Key)
 	route := func(kind string, data map[string]any) *hookyard.RoutedEvent {
 		data["hookId"] = h.ID
 		data["url"] = hookyard.URLOrigin(h.URL)
-		data["project"] = view.Project.Path()
+		data["project"] = snapshot.Project.Path()
 		b, _ := json.Marshal(data) // of strings and numbers: cannot fail
 		e := hookyard.NewMeta(h.ProjectKey, kind, b, time.Now())
 		return hookyard.Route(e, hooks, d.o.Filter)

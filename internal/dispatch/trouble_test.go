@@ -25,7 +25,7 @@ func TestRefusedRecords(t *testing.T) {
 	dsn := storetest.SQLite(t)
 	db := storetest.OpenWith(t, dsn, store.Options{MaxBatch: 8})
 	rc := receive(t, nil)
-	view := storetest.Project(t, db, "acme", "shop", rc.URL)
+	snapshot := storetest.Project(t, db, "acme", "shop", rc.URL)
 	y := start(t, db)
 	raw, err := sql.Open("sqlite", dsn)
 	if err != nil {
@@ -40,12 +40,12 @@ func TestRefusedRecords(t *testing.T) {
 	for range 64 {
 		publishers.Go(func() {
 			for range 2 {
-				y.publish(view, "a.b")
+				y.publish(snapshot, "a.b")
 			}
 		})
 	}
 	publishers.Wait()
-	for _, d := range y.settled(view) {
+	for _, d := range y.settled(snapshot) {
 		if d.State != hookyard.Delivered || d.Reason == "" {
 			t.Fatalf("a delivery is %s (%s); want it delivered, with a word about its record", d.State, d.Reason)
 		}
@@ -57,17 +57,17 @@ func TestForgotten(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		rc := receive(t, nil)
-		view := storetest.Project(t, db, "acme", "shop", rc.URL)
+		snapshot := storetest.Project(t, db, "acme", "shop", rc.URL)
 		e := hookyard.NewEvent("in", "a", []byte("{}"), time.Now())
-		e.ProjectKey = view.Project.Key
-		routed := hookyard.Route(e, view.Hooks, nil)
+		e.ProjectKey = snapshot.Project.Key
+		routed := hookyard.Route(e, snapshot.Hooks, nil)
 		routed.Deliveries[0].InMemory = true
 		// as if it had been handed to a dispatcher that never got it
 		if _, err := db.Accept(t.Context(), routed); err != nil {
 			t.Fatal(err)
 		}
 		y := start(t, db)
-		y.settled(view)
+		y.settled(snapshot)
 		if rc.count() != 1 {
 			t.Errorf("the receiver got %d, want 1", rc.count())
 		}
@@ -90,14 +90,14 @@ func TestSlowReceiver(t *testing.T) {
 		case <-time.After(20 * time.Second):
 		}
 	})
-	view := storetest.Project(t, db, "acme", "shop", rc.URL)
+	snapshot := storetest.Project(t, db, "acme", "shop", rc.URL)
 	y := start(t, db)
 	for i := range 4 {
-		y.publish(view, "a.b")
+		y.publish(snapshot, "a.b")
 		testenv.Until(t, "the attempt is under way", func() bool { return under.Load() > int64(i) })
 	}
 	<-all
-	y.settled(view)
+	y.settled(snapshot)
 }
 
 // TestRatesTakeNoSlots holds that hooks that wait for their rate do not take what others need.
@@ -155,8 +155,8 @@ func TestUnreadWhileShaping(t *testing.T) {
 	t.Parallel()
 	db := storetest.Open(t, storetest.SQLite(t))
 	rc := receive(t, nil)
-	view := storetest.Project(t, db, "acme", "shop", rc.URL)
-	if _, err := db.UpdateHook(t.Context(), view.Project.Key, "h1", 0, "hook.update", func(h *hookyard.Hook) error {
+	snapshot := storetest.Project(t, db, "acme", "shop", rc.URL)
+	if _, err := db.UpdateHook(t.Context(), snapshot.Project.Key, "h1", 0, "hook.update", func(h *hookyard.Hook) error {
 		h.Format = "googlechat"
 		return nil
 	}); err != nil {
@@ -170,15 +170,15 @@ func TestUnreadWhileShaping(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if view, err = db.View(t.Context(), "acme", "shop"); err != nil {
+	if snapshot, err = db.Snapshot(t.Context(), "acme", "shop"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := y.in.Accept(t.Context(), view, e); err != nil {
+	if _, err := y.in.Accept(t.Context(), snapshot, e); err != nil {
 		t.Fatal(err)
 	}
 	testenv.Until(t, "the thread is asked for", func() bool { return u.asks.Load() > 0 })
 	u.down.Store(false)
-	if all := y.settled(view); all[0].State != hookyard.Delivered {
+	if all := y.settled(snapshot); all[0].State != hookyard.Delivered {
 		t.Errorf("the delivery is %s: %s", all[0].State, all[0].Reason)
 	}
 }
@@ -197,8 +197,8 @@ func TestOrderedOnTwoNodes(t *testing.T) {
 			failed <- struct{}{}
 		}
 	})
-	view := storetest.Project(t, a, "acme", "shop", rc.URL)
-	_, err := a.UpdateHook(t.Context(), view.Project.Key, "h1", 0, "hook.update", func(h *hookyard.Hook) error {
+	snapshot := storetest.Project(t, a, "acme", "shop", rc.URL)
+	_, err := a.UpdateHook(t.Context(), snapshot.Project.Key, "h1", 0, "hook.update", func(h *hookyard.Hook) error {
 		h.Ordered, h.Schedule = true, []time.Duration{0, time.Hour}
 		return nil
 	})
@@ -206,16 +206,16 @@ func TestOrderedOnTwoNodes(t *testing.T) {
 		t.Fatal(err)
 	}
 	ya, yb := start(t, a), start(t, b)
-	ya.publish(view, "a.b")
-	yb.publish(view, "a.b")
-	ya.settled(view)
+	ya.publish(snapshot, "a.b")
+	yb.publish(snapshot, "a.b")
+	ya.settled(snapshot)
 	failing.Store(true)
-	ya.publish(view, "a.b")
+	ya.publish(snapshot, "a.b")
 	<-failed
 	// Each node asks for what is due several times; none may get it.
 	for range 5 {
 		for _, db := range []*store.DB{a, b} {
-			if work, err := db.Claim(t.Context(), view.Hooks[0].Key, time.Now(), 10); err != nil ||
+			if work, err := db.Claim(t.Context(), snapshot.Hooks[0].Key, time.Now(), 10); err != nil ||
 				len(work) > 0 {
 				if !errors.Is(err, hookyard.ErrUnavailable) && len(work) > 0 {
 					t.Fatalf("a node takes %d of a hook that waits, %v", len(work), err)
@@ -239,10 +239,10 @@ func TestSwitchedOnElsewhere(t *testing.T) {
 		_ *http.Request) {
 		w.WriteHeader(http.StatusInternalServerError)
 	})
-	view := storetest.Project(t, a, "acme", "shop", rc.URL)
+	snapshot := storetest.Project(t, a, "acme", "shop", rc.URL)
 	change := func(db *store.DB, f func(h *hookyard.Hook)) {
 		t.Helper()
-		_, err := db.UpdateHook(t.Context(), view.Project.Key, "h1", 0, "hook.update",
+		_, err := db.UpdateHook(t.Context(), snapshot.Project.Key, "h1", 0, "hook.update",
 			func(h *hookyard.Hook) error { f(h); return nil })
 		if err != nil {
 			t.Fatal(err)
@@ -254,11 +254,11 @@ func TestSwitchedOnElsewhere(t *testing.T) {
 	runStore(t, b) // hears of changes
 	y := start(t, b)
 	for range 3 {
-		y.publish(view, "a.b")
-		y.settled(view)
+		y.publish(snapshot, "a.b")
+		y.settled(snapshot)
 	}
 	off := func() bool {
-		h, err := a.Hook(t.Context(), view.Project.Key, "h1")
+		h, err := a.Hook(t.Context(), snapshot.Project.Key, "h1")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -270,11 +270,11 @@ func TestSwitchedOnElsewhere(t *testing.T) {
 		h.Health = hookyard.Health{}
 	})
 	testenv.Until(t, "b has heard of it", func() bool {
-		v, err := b.View(t.Context(), "acme", "shop")
+		v, err := b.Snapshot(t.Context(), "acme", "shop")
 		return err == nil && v.Hooks[0].Active
 	})
-	y.publish(view, "a.b")
-	y.settled(view)
+	y.publish(snapshot, "a.b")
+	y.settled(snapshot)
 	if off() {
 		t.Error("one failure switched the hook off again")
 	}
@@ -301,15 +301,15 @@ func TestPasswordsOfURLsAreNotStored(t *testing.T) {
 		y := start(t, db)
 		gone := receive(t, func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusGone) })
 		host := strings.TrimPrefix(gone.URL, "http://")
-		view := storetest.Project(t, db, "acme", "shop", "http://bob:PASS@"+host+"/users/me@example.com")
-		y.publish(view, "a")
-		d := y.settled(view)[0]
+		snapshot := storetest.Project(t, db, "acme", "shop", "http://bob:PASS@"+host+"/users/me@example.com")
+		y.publish(snapshot, "a")
+		d := y.settled(snapshot)[0]
 		want := "http://***@" + host + "/users/me@example.com"
 		attempts, err := db.Attempts(t.Context(), d.EventSeq, d.HookKey)
 		if err != nil || len(attempts) != 1 || attempts[0].URL != want {
 			t.Errorf("attempts = %+v, %v; want one at %s", attempts, err, want)
 		}
-		page, err := db.Events(t.Context(), hookyard.EventQuery{ProjectKey: view.Project.Key,
+		page, err := db.Events(t.Context(), hookyard.EventQuery{ProjectKey: snapshot.Project.Key,
 			Type: "hookyard.hook.disabled", Limit: 10, Bodies: true})
 		if err != nil || len(page.Events) != 1 {
 			t.Fatalf("events = %+v, %v; want one that the hook is off", page, err)
@@ -339,17 +339,17 @@ func TestSwitchedOffOnce(t *testing.T) {
 			came.Wait()
 			w.WriteHeader(http.StatusGone)
 		})
-		view := storetest.Project(t, a, "acme", "shop", gone.URL)
+		snapshot := storetest.Project(t, a, "acme", "shop", gone.URL)
 		for i := range events {
-			nodes[i%len(nodes)].publish(view, "a.b")
+			nodes[i%len(nodes)].publish(snapshot, "a.b")
 		}
-		nodes[0].settled(view)
-		page, err := a.Events(t.Context(), hookyard.EventQuery{ProjectKey: view.Project.Key,
+		nodes[0].settled(snapshot)
+		page, err := a.Events(t.Context(), hookyard.EventQuery{ProjectKey: snapshot.Project.Key,
 			Type: "hookyard.hook.disabled", Limit: 10})
 		if err != nil || len(page.Events) != 1 {
 			t.Errorf("%d events say that the hook is off, %v; want one", len(page.Events), err)
 		}
-		entries, err := a.Audit(t.Context(), view.Project.Key, 0, 10)
+		entries, err := a.Audit(t.Context(), snapshot.Project.Key, 0, 10)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -25,13 +25,13 @@ func (in *Ingest) Inbound(w http.ResponseWriter, r *http.Request, owner, project
 	if !hookyard.ValidPath(owner + project + source) {
 		return noSource
 	}
-	view, err := in.o.Store.View(r.Context(), owner, project)
+	snapshot, err := in.o.Store.Snapshot(r.Context(), owner, project)
 	if err != nil && !errors.Is(err, hookyard.ErrNotFound) {
 		return err
 	}
 	var s *hookyard.Source
-	if view != nil {
-		s = view.Sources[source]
+	if snapshot != nil {
+		s = snapshot.Sources[source]
 	}
 	if s == nil || !s.Active || s.RabbitMQ != nil {
 		return noSource
@@ -77,7 +77,7 @@ func (in *Ingest) Inbound(w http.ResponseWriter, r *http.Request, owner, project
 		w.WriteHeader(http.StatusNoContent) // there is nothing to keep; providers look whether somebody is at home
 		return nil
 	}
-	receipt, err := in.Accept(r.Context(), view, in.event(r, s, &verified, body, target, headers, now))
+	receipt, err := in.Accept(r.Context(), snapshot, in.event(r, s, &verified, body, target, headers, now))
 	if err != nil {
 		return err
 	}

@@ -108,7 +108,7 @@ func TestPathsThatNameNothing(t *testing.T) {
 func TestTypeIsOneLine(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, storetest.Open(t, storetest.SQLite(t)), hookyard.Source{TypeField: "type"})
-	view, err := y.db.View(t.Context(), "acme", "shop")
+	snapshot, err := y.db.Snapshot(t.Context(), "acme", "shop")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func TestTypeIsOneLine(t *testing.T) {
 		`{"type":"größer 日本"}`:            "größer 日本",
 	} {
 		y.send(body)
-		page, err := y.db.Events(t.Context(), hookyard.EventQuery{ProjectKey: view.Project.Key, Limit: 1})
+		page, err := y.db.Events(t.Context(), hookyard.EventQuery{ProjectKey: snapshot.Project.Key, Limit: 1})
 		if err != nil || len(page.Events) != 1 {
 			t.Fatal(page, err)
 		}

@@ -17,7 +17,7 @@ import (
 
 // Store is what ingest needs of the store. See internal/store for the contracts.
 type Store interface {
-	View(ctx context.Context, owner, name string) (*hookyard.View, error)
+	Snapshot(ctx context.Context, owner, name string) (*hookyard.Snapshot, error)
 	Accept(ctx context.Context, r *hookyard.RoutedEvent) (hookyard.Receipt, error)
 	AcceptAll(ctx context.Context, all []*hookyard.RoutedEvent) ([]hookyard.Receipt, []error)
 	Refuse(ctx context.Context, r *hookyard.Refusal) error
@@ -69,26 +69,28 @@ func New(o Options) *Ingest {
 // Accept routes an event of a project and stores it with its deliveries. When it returns nil the event is committed,
 // and its deliveries will be sent; the event must not change any more. A duplicate is not an error: the receipt says
 // so.
-func (in *Ingest) Accept(ctx context.Context, view *hookyard.View, e *hookyard.Event) (hookyard.Receipt, error) {
+func (in *Ingest) Accept(ctx context.Context, snapshot *hookyard.Snapshot, e *hookyard.Event) (hookyard.Receipt,
+	error) {
 	if err := hookyard.CheckHops(e); err != nil {
 		return hookyard.Receipt{}, err
 	}
 	started := time.Now()
-	r := in.route(view, e, nil)
+	r := in.route(snapshot, e, nil)
 	receipt, err := in.o.Store.Accept(ctx, r)
 	in.settle(r, receipt, err, started)
 	return receipt, err
 }
 
 // AcceptAll is Accept for several events; each has its own receipt and error.
-func (in *Ingest) AcceptAll(ctx context.Context, view *hookyard.View, events []*hookyard.Event) ([]hookyard.Receipt,
+func (in *Ingest) AcceptAll(ctx context.Context, snapshot *hookyard.Snapshot,
+	events []*hookyard.Event) ([]hookyard.Receipt,
 	[]error) {
-	return in.AcceptFor(ctx, view, events, nil)
+	return in.AcceptFor(ctx, snapshot, events, nil)
 }
 
 // AcceptFor is AcceptAll for events that name receivers of their own: event i goes to the hooks also[i], too, whatever
-// events they want. The hooks are of the view's project. also is nil or as long as events.
-func (in *Ingest) AcceptFor(ctx context.Context, view *hookyard.View, events []*hookyard.Event,
+// events they want. The hooks are of the snapshot's project. also is nil or as long as events.
+func (in *Ingest) AcceptFor(ctx context.Context, snapshot *hookyard.Snapshot, events []*hookyard.Event,
 	also [][]*hookyard.Hook) ([]hookyard.Receipt, []error) {
 	started := time.Now()
 	all := make([]*hookyard.RoutedEvent, len(events))
@@ -102,7 +104,7 @@ func (in *Ingest) AcceptFor(ctx context.Context, view *hookyard.View, events []*
 		if also != nil {
 			more = also[i]
 		}
-		all[i] = in.route(view, e, more)
+		all[i] = in.route(snapshot, e, more)
 	}
 	receipts, errs := in.o.Store.AcceptAll(ctx, all)
 	for i := range all {
@@ -113,9 +115,9 @@ func (in *Ingest) AcceptFor(ctx context.Context, view *hookyard.View, events []*
 
 // route decides which hooks get the event, and asks the dispatcher for places in memory before the commit: no other
 // node looks for a row that is committed as this node's.
-func (in *Ingest) route(view *hookyard.View, e *hookyard.Event, also []*hookyard.Hook) *hookyard.RoutedEvent {
-	e.ProjectKey = view.Project.Key
-	r := hookyard.Route(e, view.Hooks, in.o.Filter)
+func (in *Ingest) route(snapshot *hookyard.Snapshot, e *hookyard.Event, also []*hookyard.Hook) *hookyard.RoutedEvent {
+	e.ProjectKey = snapshot.Project.Key
+	r := hookyard.Route(e, snapshot.Hooks, in.o.Filter)
 	for _, h := range also {
 		r.Add(h)
 	}

@@ -22,7 +22,7 @@ type incoming struct {
 }
 
 // newIncoming makes the event of a message, its bytes as they came. The error says why it can never be one.
-func (c *consumer) newIncoming(view *hookyard.View, it *item, now time.Time) (*incoming, error) {
+func (c *consumer) newIncoming(snapshot *hookyard.Snapshot, it *item, now time.Time) (*incoming, error) {
 	q, d := c.source.RabbitMQ, it.d
 	limits := c.s.o.Limits
 	if size := int64(len(d.Body)); size > limits.Body {
@@ -43,14 +43,14 @@ func (c *consumer) newIncoming(view *hookyard.View, it *item, now time.Time) (*i
 		if body, in.urls, err = parseComment(body, limits.JSONDepth); err != nil {
 			return nil, err
 		}
-	case view.Project.AllowRequests && bytes.Contains(body, []byte(`"webhooks"`)) &&
+	case snapshot.Project.AllowRequests && bytes.Contains(body, []byte(`"webhooks"`)) &&
 		hookyard.CheckJSON(body, limits.JSONDepth) == nil:
 		in.urls = webhooksOf(gjson.ParseBytes(body))
 	}
 	if q.Expect != "" && contentType == "" {
 		contentType = "application/json"
 	}
-	if len(in.urls) > 0 && !view.Project.AllowRequests {
+	if len(in.urls) > 0 && !snapshot.Project.AllowRequests {
 		in.problems = append(in.problems, fmt.Sprintf("webhooks names %s, which the project does not allow: the event "+
 			"was stored and is not sent there (setting of the project: allowRequests)",
 			hookyard.Count(len(in.urls), "URL")))

@@ -100,11 +100,11 @@ func depth(t *testing.T, ch *amqp.Channel, name string) int {
 
 // rig is a store with the way in, and sources that read.
 type rig struct {
-	db      *store.DB
-	ingest  *ingest.Ingest
-	sources *Sources
-	view    *hookyard.View
-	stop    func() // the sources
+	db       *store.DB
+	ingest   *ingest.Ingest
+	sources  *Sources
+	snapshot *hookyard.Snapshot
+	stop     func() // the sources
 }
 
 func newRig(t *testing.T, change func(*hookyard.Project)) *rig {
@@ -117,7 +117,7 @@ func newRig(t *testing.T, change func(*hookyard.Project)) *rig {
 	if err := db.CreateProject(t.Context(), p, nil); err != nil {
 		t.Fatal(err)
 	}
-	view, err := db.ViewByKey(t.Context(), p.Key)
+	snapshot, err := db.SnapshotByKey(t.Context(), p.Key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func newRig(t *testing.T, change func(*hookyard.Project)) *rig {
 		}
 		client.Close()
 	})
-	r := &rig{db: db, view: view}
+	r := &rig{db: db, snapshot: snapshot}
 	r.ingest = ingest.New(ingest.Options{Store: db, Dispatcher: d, Filter: filter, Limits: limits, Log: log})
 	r.sources = NewSources(SourcesOptions{Store: db, Ingest: r.ingest, Dial: anywhere, Limits: limits, Log: log,
 		Poll: 50 * time.Millisecond})
@@ -167,8 +167,9 @@ func (r *rig) run(t *testing.T) {
 // source makes a source that reads a queue and waits until it does.
 func (r *rig) source(t *testing.T, name string, eventType string, q hookyard.QueueSource) *hookyard.Source {
 	t.Helper()
-	s := &hookyard.Source{ProjectKey: r.view.Project.Key, Name: name, Type: Type, EventType: eventType, RabbitMQ: &q,
-		Active: true}
+	s := &hookyard.Source{ProjectKey: r.snapshot.Project.Key, Name: name, Type: Type, EventType: eventType,
+		RabbitMQ: &q,
+		Active:   true}
 	if _, err := r.db.PutSource(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +190,7 @@ func (r *rig) events(t *testing.T, n int) []*hookyard.Event {
 	t.Helper()
 	var page *hookyard.EventPage
 	testenv.Until(t, fmt.Sprintf("%d events", n), func() bool {
-		p, err := r.db.Events(t.Context(), hookyard.EventQuery{ProjectKey: r.view.Project.Key, Ascending: true,
+		p, err := r.db.Events(t.Context(), hookyard.EventQuery{ProjectKey: r.snapshot.Project.Key, Ascending: true,
 			Limit: n + 10, Bodies: true})
 		if err != nil {
 			t.Fatal(err)
@@ -209,7 +210,7 @@ func (r *rig) refused(t *testing.T, n int) []hookyard.Refusal {
 	var all []hookyard.Refusal
 	testenv.Until(t, fmt.Sprintf("%d refusals", n), func() bool {
 		var err error
-		if all, err = r.db.Refused(t.Context(), r.view.Project.Key, "", 1000); err != nil {
+		if all, err = r.db.Refused(t.Context(), r.snapshot.Project.Key, "", 1000); err != nil {
 			t.Fatal(err)
 		}
 		return len(all) >= n

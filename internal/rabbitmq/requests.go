@@ -16,15 +16,16 @@ const maxRequests = 100
 
 // meetRequests finds the project's hooks for the URLs that messages name, and makes those that are missing. Such a hook
 // wants no events of its own; it has everything else that hooks have: log, retries, limits, the guard against private
-// addresses, and it can be switched off. It returns a view that has them all.
-func (c *consumer) meetRequests(ctx context.Context, view *hookyard.View, all []*incoming) (*hookyard.View, error) {
+// addresses, and it can be switched off. It returns a snapshot that has them all.
+func (c *consumer) meetRequests(ctx context.Context, snapshot *hookyard.Snapshot,
+	all []*incoming) (*hookyard.Snapshot, error) {
 	made := false
 	for _, in := range all {
 		var problems []string
 		in.urls, problems = c.checkRequests(in.urls)
 		in.problems = append(in.problems, problems...)
 		for i, url := range in.urls {
-			if view.Hook(requestedID(url)) != nil {
+			if snapshot.Hook(requestedID(url)) != nil {
 				continue
 			}
 			err := c.makeRequested(ctx, url)
@@ -40,18 +41,18 @@ func (c *consumer) meetRequests(ctx context.Context, view *hookyard.View, all []
 	}
 	if made {
 		var err error
-		if view, err = c.s.o.Store.ViewByKey(ctx, c.source.ProjectKey); err != nil {
+		if snapshot, err = c.s.o.Store.SnapshotByKey(ctx, c.source.ProjectKey); err != nil {
 			return nil, err
 		}
 	}
 	for _, in := range all {
 		for _, url := range in.urls {
-			if h := view.Hook(requestedID(url)); h != nil {
+			if h := snapshot.Hook(requestedID(url)); h != nil {
 				in.hooks = append(in.hooks, h)
 			}
 		}
 	}
-	return view, nil
+	return snapshot, nil
 }
 
 // checkRequests leaves out what cannot be sent to, and says why.

@@ -148,7 +148,7 @@ func TestRestartUnderLoad(t *testing.T) {
 	if len(ids) != messages {
 		t.Errorf("%d of %d messages became events", len(ids), messages)
 	}
-	if rf, err := r.db.Refused(t.Context(), r.view.Project.Key, "", 10); err != nil || len(rf) > 0 {
+	if rf, err := r.db.Refused(t.Context(), r.snapshot.Project.Key, "", 10); err != nil || len(rf) > 0 {
 		t.Errorf("refused: %v, %v", rf, err)
 	}
 	ch := channel(t, n.url)

@@ -25,7 +25,7 @@ const maxTries = 5
 
 // settle tries to keep every message that is not settled yet. The error is why some are not.
 func (c *consumer) settle(ctx context.Context, items []item) error {
-	view, err := c.s.o.Store.ViewByKey(ctx, c.source.ProjectKey)
+	snapshot, err := c.s.o.Store.SnapshotByKey(ctx, c.source.ProjectKey)
 	if err != nil {
 		return err
 	}
@@ -36,14 +36,14 @@ func (c *consumer) settle(ctx context.Context, items []item) error {
 		if it.settled || it.refused != "" {
 			continue
 		}
-		in, err := c.newIncoming(view, it, now)
+		in, err := c.newIncoming(snapshot, it, now)
 		if err != nil {
 			it.refused = err.Error()
 			continue
 		}
 		incoming = append(incoming, in)
 	}
-	failed := c.accept(ctx, view, incoming)
+	failed := c.accept(ctx, snapshot, incoming)
 	for i := range items {
 		if it := &items[i]; it.refused != "" && !it.settled {
 			failed = errors.Join(failed, c.refuse(ctx, it, now))
@@ -53,11 +53,11 @@ func (c *consumer) settle(ctx context.Context, items []item) error {
 }
 
 // accept keeps messages as events, with deliveries to the hooks that they name themselves.
-func (c *consumer) accept(ctx context.Context, view *hookyard.View, all []*incoming) error {
+func (c *consumer) accept(ctx context.Context, snapshot *hookyard.Snapshot, all []*incoming) error {
 	if len(all) == 0 {
 		return nil
 	}
-	view, err := c.meetRequests(ctx, view, all)
+	snapshot, err := c.meetRequests(ctx, snapshot, all)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (c *consumer) accept(ctx context.Context, view *hookyard.View, all []*incom
 	for i, in := range all {
 		events[i], also[i] = in.event, in.hooks
 	}
-	_, errs := c.s.o.Ingest.AcceptFor(ctx, view, events, also)
+	_, errs := c.s.o.Ingest.AcceptFor(ctx, snapshot, events, also)
 	var failed error
 	for i, in := range all {
 		switch code := hookyard.CodeOf(errs[i]); {

@@ -12,14 +12,14 @@ import (
 // Store is what [Sources] needs of the store. See internal/store for the contracts.
 type Store interface {
 	QueueSources(ctx context.Context) ([]*hookyard.Source, error)
-	ViewByKey(ctx context.Context, key int64) (*hookyard.View, error)
+	SnapshotByKey(ctx context.Context, key int64) (*hookyard.Snapshot, error)
 	CreateHook(ctx context.Context, h *hookyard.Hook, max int) error
 	Refuse(ctx context.Context, r *hookyard.Refusal) error
 }
 
 // Ingest is what [Sources] needs of the way in. See internal/ingest for the contract.
 type Ingest interface {
-	AcceptFor(ctx context.Context, view *hookyard.View, events []*hookyard.Event,
+	AcceptFor(ctx context.Context, snapshot *hookyard.Snapshot, events []*hookyard.Event,
 		also [][]*hookyard.Hook) ([]hookyard.Receipt, []error)
 }
 

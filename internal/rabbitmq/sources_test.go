@@ -177,7 +177,7 @@ func TestComments(t *testing.T) {
 					t.Errorf("%s %s: %s", e.Type, e.ContentType, e.Body)
 				}
 			}
-			hooks, err := r.db.Hooks(t.Context(), r.view.Project.Key)
+			hooks, err := r.db.Hooks(t.Context(), r.snapshot.Project.Key)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -271,7 +271,7 @@ func TestFollow(t *testing.T) {
 		st, _ := r.sources.Status(other.Key)
 		return !st.Connected && strings.Contains(st.Error, "declare the same ones")
 	})
-	if err := r.db.DeleteSource(t.Context(), r.view.Project.Key, "in"); err != nil {
+	if err := r.db.DeleteSource(t.Context(), r.snapshot.Project.Key, "in"); err != nil {
 		t.Fatal(err)
 	}
 	testenv.Until(t, "the source to be forgotten", func() bool { _, ok := r.sources.Status(s.Key); return !ok })
@@ -333,7 +333,7 @@ type gate struct {
 	calls int
 }
 
-func (g *gate) AcceptFor(ctx context.Context, view *hookyard.View, events []*hookyard.Event,
+func (g *gate) AcceptFor(ctx context.Context, snapshot *hookyard.Snapshot, events []*hookyard.Event,
 	also [][]*hookyard.Hook) ([]hookyard.Receipt, []error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -346,7 +346,7 @@ func (g *gate) AcceptFor(ctx context.Context, view *hookyard.View, events []*hoo
 		case g.spoil != "" && string(e.Body) == g.spoil:
 			errs[i] = errors.New("the driver says no")
 		default:
-			r, e := g.Ingest.AcceptFor(ctx, view, events[i:i+1], also[i:i+1])
+			r, e := g.Ingest.AcceptFor(ctx, snapshot, events[i:i+1], also[i:i+1])
 			receipts[i], errs[i] = r[0], e[0]
 		}
 	}

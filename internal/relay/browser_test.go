@@ -108,9 +108,9 @@ func TestChromiumListeners(t *testing.T) {
 	t.Parallel()
 	ctx, _ := browse(t)
 	db := storetest.Open(t, storetest.SQLite(t))
-	view := storetest.Project(t, db, "acme", "shop")
+	snapshot := storetest.Project(t, db, "acme", "shop")
 	srv := listeners(t, db)
-	fill(t, db, view)
+	fill(t, db, snapshot)
 	for name, script := range map[string]string{
 		"EventSource": `new Promise((ok, no) => {
 			const got = [], es = new EventSource("SERVER/stream?token=t&since=all");
@@ -150,11 +150,11 @@ func listeners(t *testing.T, db *store.DB) *httptest.Server {
 	done := make(chan struct{})
 	go func() { defer close(done); _ = hub.Run(running) }()
 	all := stream.New(stream.Options{Hub: hub, Gate: stream.NewGate(0, 0), Log: slog.New(slog.DiscardHandler),
-		Authorize: func(r *http.Request, owner, project string) (*hookyard.View, error) {
+		Authorize: func(r *http.Request, owner, project string) (*hookyard.Snapshot, error) {
 			if r.URL.Query().Get("token") != "t" && r.Header.Get("Authorization") != "Bearer t" {
 				return nil, hookyard.Errorf(hookyard.Unauthenticated, "no token")
 			}
-			return db.View(r.Context(), owner, project)
+			return db.Snapshot(r.Context(), owner, project)
 		}})
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f := all.Stream
@@ -170,11 +170,11 @@ func listeners(t *testing.T, db *store.DB) *httptest.Server {
 }
 
 // fill keeps five events.
-func fill(t *testing.T, db *store.DB, view *hookyard.View) {
+func fill(t *testing.T, db *store.DB, snapshot *hookyard.Snapshot) {
 	t.Helper()
 	for n := range 5 {
 		e := hookyard.NewEvent(relay.SourceRelay, "a", fmt.Appendf(nil, `{"n":%d}`, n), time.Now())
-		e.ProjectKey = view.Project.Key
+		e.ProjectKey = snapshot.Project.Key
 		if _, err := db.Accept(t.Context(), &hookyard.RoutedEvent{Event: e}); err != nil {
 			t.Fatal(err)
 		}

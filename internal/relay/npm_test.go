@@ -148,9 +148,9 @@ const ws = new WebSocket(process.env.SERVER.replace("http", "ws") + "/stream?tok
 ws.on("message", m => take(got.ws, m.toString()));
 `)
 	db := storetest.Open(t, storetest.SQLite(t))
-	view := storetest.Project(t, db, "acme", "shop")
+	snapshot := storetest.Project(t, db, "acme", "shop")
 	srv := listeners(t, db)
-	fill(t, db, view)
+	fill(t, db, snapshot)
 	if lines := start(t, cmd, "SERVER="+srv.URL); !lines.Scan() || lines.Text() != "0,1,2,3,4 0,1,2,3,4" {
 		t.Errorf("got %q", lines.Text())
 	}

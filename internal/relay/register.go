@@ -40,7 +40,7 @@ func (rl *Relay) register(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	view, err := rl.mayRegister(r, owner, name)
+	snapshot, err := rl.mayRegister(r, owner, name)
 	switch code := hookyard.CodeOf(err); {
 	case code == hookyard.NotFound, code == hookyard.Unauthenticated, code == hookyard.Forbidden:
 		return rl.holdRefusal(w, r, err)
@@ -52,7 +52,7 @@ func (rl *Relay) register(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer leave()
-	p := &poll{rl: rl, w: w, r: r, key: view.Project.Key, at: -1, line: rl.o.Hub.NewLine(w)}
+	p := &poll{rl: rl, w: w, r: r, key: snapshot.Project.Key, at: -1, line: rl.o.Hub.NewLine(w)}
 	defer p.line.Done()
 	start, err := p.start()
 	if err != nil {
@@ -140,19 +140,19 @@ func (p *poll) start() (stream.Start, error) {
 }
 
 // mayRegister returns the project when the client may hear of its events.
-func (rl *Relay) mayRegister(r *http.Request, owner, name string) (*hookyard.View, error) {
-	view, err := rl.find(r.Context(), owner, name)
+func (rl *Relay) mayRegister(r *http.Request, owner, name string) (*hookyard.Snapshot, error) {
+	snapshot, err := rl.find(r.Context(), owner, name)
 	if hookyard.CodeOf(err) == hookyard.NotFound {
 		return nil, errOff(owner, name)
 	}
 	if err != nil {
 		return nil, err
 	}
-	switch rl.mode(view.Project) {
+	switch rl.mode(snapshot.Project) {
 	case hookyard.RelayOpen:
-		return view, nil
+		return snapshot, nil
 	case hookyard.RelayToken, hookyard.RelaySigned: // a signature is for senders; who listens must be let read
-		return view, rl.o.MayRead(r, owner, name)
+		return snapshot, rl.o.MayRead(r, owner, name)
 	}
 	return nil, errOff(owner, name)
 }

@@ -28,16 +28,16 @@ type Options struct {
 	Hub  *stream.Hub
 	Gate *stream.Gate
 	Log  *slog.Logger
-	// View returns a project whoever asks, or fails with NotFound.
-	View func(ctx context.Context, owner, project string) (*hookyard.View, error)
+	// Snapshot returns a project whoever asks, or fails with NotFound.
+	Snapshot func(ctx context.Context, owner, project string) (*hookyard.Snapshot, error)
 	// Ensure makes a project on its first use; nil, as without --dev: there must be one.
-	Ensure func(ctx context.Context, owner, project string) (*hookyard.View, error)
+	Ensure func(ctx context.Context, owner, project string) (*hookyard.Snapshot, error)
 	// Open makes the relay of projects that do not say otherwise open (--dev) and not off.
 	Open bool
 	// MayRead and MayPublish fail when whoever sent r may not read the project, or publish to it.
 	MayRead, MayPublish func(r *http.Request, owner, project string) error
 	// Accept keeps an event, as ingest does, and ReadBody reads a request's body within the limit.
-	Accept   func(ctx context.Context, view *hookyard.View, e *hookyard.Event) (hookyard.Receipt, error)
+	Accept   func(ctx context.Context, snapshot *hookyard.Snapshot, e *hookyard.Event) (hookyard.Receipt, error)
 	ReadBody func(w http.ResponseWriter, r *http.Request) ([]byte, error)
 	// WriteError answers with an error in JSON.
 	WriteError func(w http.ResponseWriter, r *http.Request, err error)
@@ -128,12 +128,12 @@ func split(key string, limits hookyard.Limits) (owner, name string, err error) {
 }
 
 // find returns a project, made when it is used for the first time and that is allowed.
-func (rl *Relay) find(ctx context.Context, owner, name string) (*hookyard.View, error) {
-	view, err := rl.o.View(ctx, owner, name)
+func (rl *Relay) find(ctx context.Context, owner, name string) (*hookyard.Snapshot, error) {
+	snapshot, err := rl.o.Snapshot(ctx, owner, name)
 	if hookyard.CodeOf(err) == hookyard.NotFound && rl.o.Ensure != nil {
 		return rl.o.Ensure(ctx, owner, name)
 	}
-	return view, err
+	return snapshot, err
 }
 
 // mode is who may use a project's relay.

@@ -60,12 +60,12 @@ func TestRelay(t *testing.T) {
 			}
 		}
 		wg.Wait()
-		view, err := db.View(context.Background(), "livelykernel", "lively4-core")
+		snapshot, err := db.Snapshot(context.Background(), "livelykernel", "lively4-core")
 		if err != nil {
 			t.Fatal(err)
 		}
 		page, err := db.Events(context.Background(),
-			hookyard.EventQuery{ProjectKey: view.Project.Key, Limit: 100, Bodies: true})
+			hookyard.EventQuery{ProjectKey: snapshot.Project.Key, Limit: 100, Bodies: true})
 		if err != nil || len(page.Events) != events || page.Events[0].Type != "push" ||
 			page.Events[0].Header.Get("X-GitHub-Delivery") != "guid-19" {
 			t.Errorf("%d events are kept, %+v, %v", len(page.Events), page.Events[0], err)

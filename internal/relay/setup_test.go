@@ -55,18 +55,18 @@ func setup(t testing.TB, db *store.DB, token string, change func(*relay.Options)
 		return nil
 	}
 	o := relay.Options{
-		Hub: b.hub, Gate: b.gate, Log: log, View: db.View, MayRead: may, MayPublish: may, Accept: in.Accept,
+		Hub: b.hub, Gate: b.gate, Log: log, Snapshot: db.Snapshot, MayRead: may, MayPublish: may, Accept: in.Accept,
 		ReadBody:   in.ReadBody,
 		WriteError: writeError, Limits: hookyard.DefaultLimits(),
 	}
 	if token == "" {
 		o.Open = true
-		o.Ensure = func(ctx context.Context, owner, name string) (*hookyard.View, error) {
+		o.Ensure = func(ctx context.Context, owner, name string) (*hookyard.Snapshot, error) {
 			if err := db.CreateProject(ctx, &hookyard.Project{Owner: owner, Name: name}, nil); err != nil &&
 				!errors.Is(err, hookyard.ErrConflict) {
 				return nil, err
 			}
-			return db.View(ctx, owner, name)
+			return db.Snapshot(ctx, owner, name)
 		}
 	}
 	if change != nil {
@@ -147,13 +147,13 @@ func signalOf(repo string, n int) string {
 		"{\n  \"repository\": {\"full_name\": %q},\r\n  \"n\": %d, \"big\": 12345678901234567890, \"big\": 1}", repo, n)
 }
 
-func project(t testing.TB, db *store.DB, mode, secret string) *hookyard.View {
+func project(t testing.TB, db *store.DB, mode, secret string) *hookyard.Snapshot {
 	t.Helper()
-	view := storetest.Project(t, db, "Acme", "Shop")
-	p := *view.Project
+	snapshot := storetest.Project(t, db, "Acme", "Shop")
+	p := *snapshot.Project
 	p.Relay, p.RelaySecret.Value = mode, secret
 	if err := db.UpdateProject(context.Background(), &p); err != nil {
 		t.Fatal(err)
 	}
-	return view
+	return snapshot
 }

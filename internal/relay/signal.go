@@ -39,7 +39,7 @@ func (rl *Relay) signal(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	view, by, err := rl.maySignal(r, owner, name, body, now)
+	snapshot, by, err := rl.maySignal(r, owner, name, body, now)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (rl *Relay) signal(w http.ResponseWriter, r *http.Request) error {
 	e.Method, e.Verified = r.Method, by
 	e.Remote, e.Target = inbound.Address(r), keptQuery(r.URL)
 	e.DedupKey = hookyard.Clean(r.Header.Get("X-Github-Delivery"), 200)
-	if _, err := rl.o.Accept(r.Context(), view, e); err != nil {
+	if _, err := rl.o.Accept(r.Context(), snapshot, e); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusOK)
@@ -79,23 +79,24 @@ func repository(payload []byte, limits hookyard.Limits) (owner, name string, err
 }
 
 // maySignal returns the project when the sender may signal it, and what vouches for the sender.
-func (rl *Relay) maySignal(r *http.Request, owner, name string, body []byte, now time.Time) (view *hookyard.View,
+func (rl *Relay) maySignal(r *http.Request, owner, name string, body []byte,
+	now time.Time) (snapshot *hookyard.Snapshot,
 	by string, err error) {
-	view, err = rl.find(r.Context(), owner, name)
+	snapshot, err = rl.find(r.Context(), owner, name)
 	if hookyard.CodeOf(err) == hookyard.NotFound {
 		return nil, "", errOff(owner, name)
 	}
 	if err != nil {
 		return nil, "", err
 	}
-	switch rl.mode(view.Project) {
+	switch rl.mode(snapshot.Project) {
 	case hookyard.RelayOpen:
-		return view, "", nil
+		return snapshot, "", nil
 	case hookyard.RelayToken:
-		return view, "token", rl.o.MayPublish(r, owner, name)
+		return snapshot, "token", rl.o.MayPublish(r, owner, name)
 	case hookyard.RelaySigned:
-		by, err = signed(view.Project, r, body, now)
-		return view, by, err
+		by, err = signed(snapshot.Project, r, body, now)
+		return snapshot, by, err
 	}
 	return nil, "", errOff(owner, name)
 }

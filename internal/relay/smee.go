@@ -48,7 +48,7 @@ func (rl *Relay) Smee(w http.ResponseWriter, r *http.Request, owner, project str
 
 // enter returns the project of a channel.
 func (rl *Relay) enter(r *http.Request, owner, project string,
-	may func(*http.Request, string, string) error) (*hookyard.View, error) {
+	may func(*http.Request, string, string) error) (*hookyard.Snapshot, error) {
 	if rl.o.Ensure != nil {
 		if _, _, err := split(owner+"/"+project, rl.o.Limits); err != nil {
 			return nil, err
@@ -58,11 +58,11 @@ func (rl *Relay) enter(r *http.Request, owner, project string,
 	if err := may(r, owner, project); err != nil {
 		return nil, err
 	}
-	return rl.o.View(r.Context(), owner, project)
+	return rl.o.Snapshot(r.Context(), owner, project)
 }
 
 func (rl *Relay) smeeIn(w http.ResponseWriter, r *http.Request, owner, project string) error {
-	view, err := rl.enter(r, owner, project, rl.o.MayPublish)
+	snapshot, err := rl.enter(r, owner, project, rl.o.MayPublish)
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (rl *Relay) smeeIn(w http.ResponseWriter, r *http.Request, owner, project s
 	e.Header, e.Method = inbound.StoredHeader(r.Header), r.Method
 	e.Remote, e.Target = inbound.Address(r), keptQuery(r.URL)
 	e.DedupKey = hookyard.Clean(r.Header.Get("X-Github-Delivery"), 200)
-	if _, err := rl.o.Accept(r.Context(), view, e); err != nil {
+	if _, err := rl.o.Accept(r.Context(), snapshot, e); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusOK)
@@ -83,13 +83,13 @@ func (rl *Relay) smeeIn(w http.ResponseWriter, r *http.Request, owner, project s
 }
 
 func (rl *Relay) smeeOut(w http.ResponseWriter, r *http.Request, owner, project string) error {
-	view, err := rl.enter(r, owner, project, rl.o.MayRead)
+	snapshot, err := rl.enter(r, owner, project, rl.o.MayRead)
 	if err != nil {
 		return err
 	}
 	start := stream.Start{Now: true}
 	if last := r.Header.Get("Last-Event-ID"); last != "" {
-		seq, err := stream.ParseCursor(last, view.Project.Key)
+		seq, err := stream.ParseCursor(last, snapshot.Project.Key)
 		if err != nil {
 			return err
 		}
@@ -100,7 +100,8 @@ func (rl *Relay) smeeOut(w http.ResponseWriter, r *http.Request, owner, project 
 		return err
 	}
 	defer leave()
-	reader, err := rl.o.Hub.Follow(r.Context(), view.Project.Key, start, stream.Selection{Types: hookyard.SelectAll()})
+	reader, err := rl.o.Hub.Follow(r.Context(), snapshot.Project.Key, start,
+		stream.Selection{Types: hookyard.SelectAll()})
 	if err != nil {
 		return err
 	}
@@ -112,7 +113,8 @@ func (rl *Relay) smeeOut(w http.ResponseWriter, r *http.Request, owner, project 
 	h.Set("Connection", "close")
 	w.WriteHeader(http.StatusOK)
 	line := rl.o.Hub.NewLine(w)
-	line.Puts("retry: 2000\nid: " + stream.Cursor(view.Project.Key, reader.Cursor()) + "\nevent: ready\ndata: {}\n\n")
+	line.Puts("retry: 2000\nid: " + stream.Cursor(snapshot.Project.Key, reader.Cursor()) + "\nevent: ready\ndata: " +
+		"{}\n\n")
 	raw, checked := r.URL.Query().Get("raw") == "1", time.Now()
 	for line.Flush() == nil {
 		b, err := reader.Next(r.Context(), 100, pingEvery)
@@ -125,12 +127,12 @@ func (rl *Relay) smeeOut(w http.ResponseWriter, r *http.Request, owner, project 
 			return nil
 		}
 		for _, it := range b.Items {
-			line.Puts("id: " + stream.Cursor(view.Project.Key, it.Event.Seq) + "\ndata: ")
+			line.Puts("id: " + stream.Cursor(snapshot.Project.Key, it.Event.Seq) + "\ndata: ")
 			line.Put(appendSmee(nil, it.Event, raw))
 			line.Puts("\n\n")
 		}
 		if len(b.Items) == 0 {
-			line.Puts("id: " + stream.Cursor(view.Project.Key, b.Cursor) + "\nevent: ping\ndata: {}\n\n")
+			line.Puts("id: " + stream.Cursor(snapshot.Project.Key, b.Cursor) + "\nevent: ping\ndata: {}\n\n")
 		}
 	}
 	return nil

@@ -18,7 +18,7 @@ import (
 // finished. cpu-µs/op is of the whole process and says more than ns/op, which is mostly fsync.
 func BenchmarkAcceptFinish(b *testing.B) {
 	db := storetest.Open(b, storetest.SQLite(b))
-	view := storetest.Project(b, db, "acme", "shop", "http://a.example/")
+	snapshot := storetest.Project(b, db, "acme", "shop", "http://a.example/")
 	body := []byte(`{"n":"` + strings.Repeat("x", 1000) + `"}`)
 	cpu := func() time.Duration {
 		var u syscall.Rusage
@@ -36,8 +36,8 @@ func BenchmarkAcceptFinish(b *testing.B) {
 					b.Error(err)
 					return
 				}
-				e.ProjectKey = view.Project.Key
-				a := hookyard.Route(e, view.Hooks, nil)
+				e.ProjectKey = snapshot.Project.Key
+				a := hookyard.Route(e, snapshot.Hooks, nil)
 				a.Deliveries[0].InMemory = true
 				if _, err := db.Accept(context.Background(), a); err != nil {
 					b.Error(err)

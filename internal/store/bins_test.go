@@ -71,10 +71,10 @@ func TestAfter(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
-		view := storetest.Project(t, db, "acme", "shop")
+		snapshot := storetest.Project(t, db, "acme", "shop")
 		other := storetest.Project(t, db, "acme", "other")
 		for i := range 6 {
-			v := view
+			v := snapshot
 			if i%2 == 1 {
 				v = other
 			}
@@ -82,11 +82,11 @@ func TestAfter(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		tail, err := db.After(ctx, view.Project.Key, 0, 2)
+		tail, err := db.After(ctx, snapshot.Project.Key, 0, 2)
 		if err != nil || len(tail.Events) != 2 || tail.UpTo != tail.Events[1].Seq || tail.Pruned != 0 {
 			t.Fatalf("After 0 = %+v, %v", tail, err)
 		}
-		tail, err = db.After(ctx, view.Project.Key, tail.UpTo, 2)
+		tail, err = db.After(ctx, snapshot.Project.Key, tail.UpTo, 2)
 		if err != nil || len(tail.Events) != 1 || tail.UpTo != 6 {
 			t.Fatalf("After 2 = %+v, %v; it reaches to the end of all that is committed", tail, err)
 		}
@@ -98,7 +98,7 @@ func TestAfter(t *testing.T) {
 			err != nil {
 			t.Fatalf("Prune = %d, %v", n, err)
 		}
-		tail, err = db.After(ctx, view.Project.Key, 0, 2)
+		tail, err = db.After(ctx, snapshot.Project.Key, 0, 2)
 		if err != nil || len(tail.Events) != 0 || tail.Pruned != 5 || tail.PrunedTime.IsZero() {
 			t.Errorf("After pruning = %+v, %v", tail, err)
 		}

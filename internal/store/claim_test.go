@@ -17,14 +17,14 @@ func TestClaimIsBoundedInBytes(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
-		view := storetest.Project(t, db, "acme", "shop", "http://a.example/")
-		hook := view.Hooks[0].Key
+		snapshot := storetest.Project(t, db, "acme", "shop", "http://a.example/")
+		hook := snapshot.Hooks[0].Key
 		start := time.Now().Add(-time.Hour)
 		want := []string{"[0 1]", "[2]", "[3]", "[4 5]"}
 		for i, mib := range []int{3, 3, 3, 10, 3, 3} {
 			e := hookyard.NewEvent("in", fmt.Sprint(i), make([]byte, mib<<20), start.Add(time.Duration(i)*time.Second))
-			e.ProjectKey = view.Project.Key
-			if _, err := db.Accept(ctx, hookyard.Route(e, view.Hooks, nil)); err != nil {
+			e.ProjectKey = snapshot.Project.Key
+			if _, err := db.Accept(ctx, hookyard.Route(e, snapshot.Hooks, nil)); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -27,7 +27,7 @@ func TestCountsExact(t *testing.T) {
 		a := storetest.Project(t, dbs[0], "ann", "a", "http://one.test", "http://two.test", "http://off.test")
 		b := storetest.Project(t, dbs[0], "ann", "b", "http://one.test")
 		a.Hooks[2].Active = false
-		w := &mixer{t: t, views: []*hookyard.View{a, b}}
+		w := &mixer{t: t, snapshots: []*hookyard.Snapshot{a, b}}
 		for round := range 3 {
 			var wg sync.WaitGroup
 			for i := range 8 {
@@ -54,7 +54,7 @@ func TestCountsExact(t *testing.T) {
 // mixer does things at random and knows what it did.
 type mixer struct {
 	t                                                     *testing.T
-	views                                                 []*hookyard.View
+	snapshots                                             []*hookyard.Snapshot
 	events, refused, delivered, failed, skipped, canceled atomic.Int64
 
 	mu       sync.Mutex // guards attempts
@@ -69,7 +69,7 @@ func (w *mixer) attempt(a *hookyard.Attempt) {
 
 func (w *mixer) step(db *store.DB, r *rand.Rand) {
 	ctx := context.Background()
-	v := w.views[r.IntN(len(w.views))]
+	v := w.snapshots[r.IntN(len(w.snapshots))]
 	h := v.Hooks[r.IntN(len(v.Hooks))]
 	seq := 1 + r.Int64N(1+w.events.Load())
 	var err error
@@ -119,7 +119,7 @@ func (w *mixer) create(db *store.DB, seq int64, h *hookyard.Hook) error {
 	return db.CreateDelivery(context.Background(), seq, h.Key)
 }
 
-func (w *mixer) accept(db *store.DB, v *hookyard.View, dedup string) {
+func (w *mixer) accept(db *store.DB, v *hookyard.Snapshot, dedup string) {
 	e := hookyard.NewEvent("in", "x", []byte("1"), time.Now())
 	e.ProjectKey, e.DedupKey = v.Project.Key, dedup
 	routed := &hookyard.RoutedEvent{Event: e}

@@ -55,16 +55,16 @@ func TestUnreadableSecretFailsAlone(t *testing.T) {
 	storetest.EachDSN(t, func(t *testing.T, dsn string) {
 		ctx := t.Context()
 		db := storetest.Open(t, dsn)
-		view := storetest.Project(t, db, "acme", "shop", "http://127.0.0.1:9/a", "http://127.0.0.1:9/b")
+		snapshot := storetest.Project(t, db, "acme", "shop", "http://127.0.0.1:9/a", "http://127.0.0.1:9/b")
 		for _, name := range []string{"bad", "good"} {
-			s := &hookyard.Source{ProjectKey: view.Project.Key, Name: name, Type: "token", Active: true,
+			s := &hookyard.Source{ProjectKey: snapshot.Project.Key, Name: name, Type: "token", Active: true,
 				Secrets: []hookyard.Secret{{Value: "top"}}}
 			if _, err := db.PutSource(ctx, s); err != nil {
 				t.Fatal(err)
 			}
 		}
-		view.Project.RelaySecret.Value = "relay"
-		if err := db.UpdateProject(ctx, view.Project); err != nil {
+		snapshot.Project.RelaySecret.Value = "relay"
+		if err := db.UpdateProject(ctx, snapshot.Project); err != nil {
 			t.Fatal(err)
 		}
 		if err := db.Close(); err != nil {
@@ -79,26 +79,26 @@ func TestUnreadableSecretFailsAlone(t *testing.T) {
 		}
 		closeAll()
 		db = storetest.Open(t, dsn)
-		view, err := db.View(ctx, "acme", "shop")
+		snapshot, err := db.Snapshot(ctx, "acme", "shop")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if reason, off := view.Hook("h1").IsOff(); !off || !strings.Contains(reason, "cannot be opened") {
+		if reason, off := snapshot.Hook("h1").IsOff(); !off || !strings.Contains(reason, "cannot be opened") {
 			t.Errorf("the damaged hook is off: %t, %q", off, reason)
 		}
-		if _, off := view.Hook("h2").IsOff(); off || view.Hook("h2").URL != "http://127.0.0.1:9/b" {
-			t.Errorf("the other hook = %+v", view.Hook("h2"))
+		if _, off := snapshot.Hook("h2").IsOff(); off || snapshot.Hook("h2").URL != "http://127.0.0.1:9/b" {
+			t.Errorf("the other hook = %+v", snapshot.Hook("h2"))
 		}
-		if !view.Sources["bad"].Unreadable || view.Sources["good"].Secrets[0].Value != "top" {
-			t.Errorf("sources = %+v, %+v", view.Sources["bad"], view.Sources["good"])
+		if !snapshot.Sources["bad"].Unreadable || snapshot.Sources["good"].Secrets[0].Value != "top" {
+			t.Errorf("sources = %+v, %+v", snapshot.Sources["bad"], snapshot.Sources["good"])
 		}
-		if !view.Project.Unreadable {
+		if !snapshot.Project.Unreadable {
 			t.Error("the project's relay secret is not marked unreadable")
 		}
-		e := hookyard.NewMeta(view.Project.Key, "x", []byte("1"), time.Now())
+		e := hookyard.NewMeta(snapshot.Project.Key, "x", []byte("1"), time.Now())
 		r := &hookyard.RoutedEvent{Event: e}
-		r.Add(view.Hook("h1"))
-		r.Add(view.Hook("h2"))
+		r.Add(snapshot.Hook("h1"))
+		r.Add(snapshot.Hook("h2"))
 		if _, err := db.Accept(ctx, r); err != nil {
 			t.Errorf("Accept = %v", err)
 		}

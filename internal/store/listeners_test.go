@@ -14,24 +14,24 @@ import (
 	"github.com/hookyard/hookyard/internal/store/storetest"
 )
 
-func listener(view *hookyard.View, id string, expires time.Time) *hookyard.Hook {
-	return &hookyard.Hook{ProjectKey: view.Project.Key, ID: id, URL: "http://localhost:3000/", ExpiresAt: expires}
+func listener(snapshot *hookyard.Snapshot, id string, expires time.Time) *hookyard.Hook {
+	return &hookyard.Hook{ProjectKey: snapshot.Project.Key, ID: id, URL: "http://localhost:3000/", ExpiresAt: expires}
 }
 
 func TestRecordForwarded(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
-		view := storetest.Project(t, db, "acme", "shop")
-		h := listener(view, "listen-a", time.Now().Add(time.Minute))
+		snapshot := storetest.Project(t, db, "acme", "shop")
+		h := listener(snapshot, "listen-a", time.Now().Add(time.Minute))
 		if err := db.PutListener(ctx, h, 10); err != nil || h.Key == 0 {
 			t.Fatalf("PutListener = %v, key %d", err, h.Key)
 		}
-		view, err := db.View(ctx, "acme", "shop")
-		if err != nil || len(view.Hooks) != 1 {
-			t.Fatalf("View = %+v, %v; want the listener's hook", view, err)
+		snapshot, err := db.Snapshot(ctx, "acme", "shop")
+		if err != nil || len(snapshot.Hooks) != 1 {
+			t.Fatalf("View = %+v, %v; want the listener's hook", snapshot, err)
 		}
-		receipt, err := db.Accept(ctx, publish(t, view, "order.created", ""))
+		receipt, err := db.Accept(ctx, publish(t, snapshot, "order.created", ""))
 		if err != nil || receipt.Deliveries != 0 {
 			t.Fatalf("Accept = %+v, %v; a listener's hook must be owed nothing", receipt, err)
 		}
@@ -39,7 +39,7 @@ func TestRecordForwarded(t *testing.T) {
 			a := &hookyard.Attempt{EventSeq: receipt.Seq, HookKey: h.Key, StartedAt: time.Now(), URL: h.URL,
 				Status:         status,
 				ResponseHeader: http.Header{"X-A": {"1"}}, ResponseBody: []byte("body")}
-			if err := db.RecordForwarded(ctx, view.Project.Key, a, state, reason); err != nil {
+			if err := db.RecordForwarded(ctx, snapshot.Project.Key, a, state, reason); err != nil {
 				t.Error(err)
 			}
 			return a
@@ -48,7 +48,7 @@ func TestRecordForwarded(t *testing.T) {
 			t.Errorf("first attempt is %d", a.N)
 		}
 		id := hookyard.DeliveryID(receipt.ID, h.Key)
-		d, err := db.Delivery(ctx, view.Project.Key, id)
+		d, err := db.Delivery(ctx, snapshot.Project.Key, id)
 		if err != nil || d.State != hookyard.Failed || d.Reason != "answered 500" || d.Attempts != 1 ||
 			d.HookID != h.ID {
 			t.Errorf("after a failure: %+v, %v", d, err)
@@ -58,7 +58,7 @@ func TestRecordForwarded(t *testing.T) {
 			wg.Go(func() { record(200, hookyard.Delivered, "") })
 		}
 		wg.Wait()
-		d, err = db.Delivery(ctx, view.Project.Key, id)
+		d, err = db.Delivery(ctx, snapshot.Project.Key, id)
 		if err != nil || d.State != hookyard.Delivered || d.Reason != "" || d.Attempts != 9 {
 			t.Errorf("after eight more at once: %+v, %v", d, err)
 		}
@@ -76,7 +76,7 @@ func TestRecordForwarded(t *testing.T) {
 			"unknown event": {EventSeq: receipt.Seq + 1, HookKey: h.Key, StartedAt: time.Now()},
 			"unknown hook":  {EventSeq: receipt.Seq, HookKey: h.Key + 100, StartedAt: time.Now()},
 		} {
-			if err := db.RecordForwarded(ctx, view.Project.Key, a, hookyard.Delivered, ""); !errors.Is(err,
+			if err := db.RecordForwarded(ctx, snapshot.Project.Key, a, hookyard.Delivered, ""); !errors.Is(err,
 				hookyard.ErrNotFound) {
 				t.Errorf("%s: %v, want ErrNotFound", name, err)
 			}
@@ -86,10 +86,10 @@ func TestRecordForwarded(t *testing.T) {
 			hookyard.ErrNotFound) {
 			t.Errorf("another project's: %v, want ErrNotFound", err)
 		}
-		if err := db.DeleteListener(ctx, view.Project.Key, h.ID); err != nil {
+		if err := db.DeleteListener(ctx, snapshot.Project.Key, h.ID); err != nil {
 			t.Fatal(err)
 		}
-		if d, err := db.Delivery(ctx, view.Project.Key, id); err != nil || d.HookID != h.ID {
+		if d, err := db.Delivery(ctx, snapshot.Project.Key, id); err != nil || d.HookID != h.ID {
 			t.Errorf("after the end: %+v, %v; want the history", d, err)
 		}
 	})
@@ -99,16 +99,16 @@ func TestListenersExpire(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
-		view := storetest.Project(t, db, "acme", "shop")
+		snapshot := storetest.Project(t, db, "acme", "shop")
 		put := func(id string, expires time.Time) {
 			t.Helper()
-			if err := db.PutListener(ctx, listener(view, id, expires), 10); err != nil {
+			if err := db.PutListener(ctx, listener(snapshot, id, expires), 10); err != nil {
 				t.Fatal(err)
 			}
 		}
 		left := func(want string) {
 			t.Helper()
-			hooks, err := db.Hooks(ctx, view.Project.Key)
+			hooks, err := db.Hooks(ctx, snapshot.Project.Key)
 			var ids []string
 			for _, h := range hooks {
 				ids = append(ids, h.ID)
@@ -118,7 +118,7 @@ func TestListenersExpire(t *testing.T) {
 			}
 		}
 		now := time.Now()
-		own := listener(view, "listen-own", time.Time{}) // a user's hook that only looks like one
+		own := listener(snapshot, "listen-own", time.Time{}) // a user's hook that only looks like one
 		if err := db.CreateHook(ctx, own, 10); err != nil {
 			t.Fatal(err)
 		}
@@ -132,13 +132,15 @@ func TestListenersExpire(t *testing.T) {
 			t.Fatal(err)
 		}
 		left("[listen-own listen-c]")
-		if err := db.PutListener(ctx, listener(view, "listen-own", now), 10); !errors.Is(err, hookyard.ErrConflict) {
+		if err := db.PutListener(ctx, listener(snapshot, "listen-own", now), 10); !errors.Is(err,
+			hookyard.ErrConflict) {
 			t.Errorf("PutListener of a user's hook = %v, want ErrConflict", err)
 		}
-		if err := db.DeleteListener(ctx, view.Project.Key, "listen-own"); !errors.Is(err, hookyard.ErrNotFound) {
+		if err := db.DeleteListener(ctx, snapshot.Project.Key, "listen-own"); !errors.Is(err, hookyard.ErrNotFound) {
 			t.Errorf("DeleteListener of a user's hook = %v, want ErrNotFound", err)
 		}
-		if err := db.PutListener(ctx, listener(view, "listen-d", now), 2); hookyard.CodeOf(err) != hookyard.Invalid {
+		if err := db.PutListener(ctx, listener(snapshot, "listen-d", now),
+			2); hookyard.CodeOf(err) != hookyard.Invalid {
 			t.Errorf("PutListener beyond the most = %v, want Invalid", err)
 		}
 	})
@@ -149,7 +151,7 @@ func TestHooksExpire(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := t.Context()
-		view := storetest.Project(t, db, "acme", "shop", "http://192.0.2.1/")
+		snapshot := storetest.Project(t, db, "acme", "shop", "http://192.0.2.1/")
 		now := time.Now()
 		for _, h := range []*hookyard.Hook{
 			{ID: "once", ExpiresAt: now.Add(-time.Second)}, // as the page of an event makes one
@@ -158,7 +160,7 @@ func TestHooksExpire(t *testing.T) {
 			{ID: "later", ExpiresAt: now.Add(time.Hour)},
 			{ID: "never"},
 		} {
-			h.ProjectKey = view.Project.Key
+			h.ProjectKey = snapshot.Project.Key
 			h.URL = "http://192.0.2.1/"
 			h.Active = true
 			if err := db.CreateHook(ctx, h, 10); err != nil {
@@ -168,7 +170,7 @@ func TestHooksExpire(t *testing.T) {
 		if _, err := db.Prune(ctx, store.Retention{}, now); err != nil {
 			t.Fatal(err)
 		}
-		hooks, err := db.Hooks(ctx, view.Project.Key)
+		hooks, err := db.Hooks(ctx, snapshot.Project.Key)
 		var ids []string
 		for _, h := range hooks {
 			ids = append(ids, h.ID)
@@ -176,7 +178,7 @@ func TestHooksExpire(t *testing.T) {
 		if err != nil || fmt.Sprint(ids) != "[h1 later never]" {
 			t.Errorf("hooks %v are left, %v", ids, err)
 		}
-		if v, err := db.View(ctx, "acme", "shop"); err != nil || len(v.Hooks) != 3 {
+		if v, err := db.Snapshot(ctx, "acme", "shop"); err != nil || len(v.Hooks) != 3 {
 			t.Errorf("routing still sees %d hooks, %v", len(v.Hooks), err)
 		}
 	})

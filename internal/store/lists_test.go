@@ -194,7 +194,7 @@ func TestNodesHear(t *testing.T) {
 			break
 		}
 	}
-	if _, err := b.View(t.Context(), "ann", "one"); err != nil {
+	if _, err := b.Snapshot(t.Context(), "ann", "one"); err != nil {
 		t.Fatal(err)
 	}
 	_, err := a.UpdateHook(t.Context(), one.Project.Key, "h1", 0, "hook.update", func(h *hookyard.Hook) error {
@@ -205,7 +205,7 @@ func TestNodesHear(t *testing.T) {
 		t.Fatal(err)
 	}
 	testenv.Until(t, "b's settings are those of a", func() bool {
-		v, err := b.View(t.Context(), "ann", "one")
+		v, err := b.Snapshot(t.Context(), "ann", "one")
 		return err == nil && v.Hook("h1").Description == "changed"
 	})
 	<-changed

@@ -89,28 +89,28 @@ func TestOrderChanges(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := t.Context()
-		view := storetest.Project(t, db, "acme", "shop", "http://a.example/")
-		key := view.Hooks[0].Key
+		snapshot := storetest.Project(t, db, "acme", "shop", "http://a.example/")
+		key := snapshot.Hooks[0].Key
 		order := func(on bool) {
 			t.Helper()
-			if _, err := db.UpdateHook(ctx, view.Project.Key, "h1", 0, "hook.update",
+			if _, err := db.UpdateHook(ctx, snapshot.Project.Key, "h1", 0, "hook.update",
 				func(h *hookyard.Hook) error { h.Ordered = on; return nil }); err != nil {
 				t.Fatal(err)
 			}
 			var err error
-			if view, err = db.View(ctx, "acme", "shop"); err != nil {
+			if snapshot, err = db.Snapshot(ctx, "acme", "shop"); err != nil {
 				t.Fatal(err)
 			}
 		}
-		put(t, db, view, "x", 2, view.Hooks...)
+		put(t, db, snapshot, "x", 2, snapshot.Hooks...)
 		order(true)
-		put(t, db, view, "x", 2, view.Hooks...)
+		put(t, db, snapshot, "x", 2, snapshot.Hooks...)
 		if got := claimAll(t, db, key, 10); !slices.Equal(got, []int64{3, 4, 1, 2}) {
 			t.Errorf("claimed %v; want the ordered ones, then the others", got)
 		}
-		put(t, db, view, "x", 2, view.Hooks...)
+		put(t, db, snapshot, "x", 2, snapshot.Hooks...)
 		order(false)
-		put(t, db, view, "x", 2, view.Hooks...)
+		put(t, db, snapshot, "x", 2, snapshot.Hooks...)
 		if got := claimAll(t, db, key, 10); !slices.Equal(got, []int64{5, 6, 7, 8}) {
 			t.Errorf("claimed %v; want all by due", got)
 		}

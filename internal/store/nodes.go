@@ -163,8 +163,8 @@ func (db *DB) watchConfig(ctx context.Context) error {
 		return err
 	}
 	db.peers.Store(nodes > 1)
-	if db.views.version.Swap(v) != v {
-		db.views.reset()
+	if db.snapshots.version.Swap(v) != v {
+		db.snapshots.reset()
 		if f := db.onChange.Load(); f != nil {
 			(*f)()
 		}

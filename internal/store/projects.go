@@ -158,7 +158,7 @@ func (db *DB) deleteProject(ctx context.Context, tx *sql.Tx, p *hookyard.Project
 // CopyProject creates a project with copies of the hooks and sources of another, which keep their ids and secrets. The
 // settings are those of to. Events are not copied. With move it also copies the members and deletes the other project,
 // in the same transaction. It fails as [DB.CreateProject] does.
-func (db *DB) CopyProject(ctx context.Context, from *hookyard.View, to *hookyard.Project, move bool) error {
+func (db *DB) CopyProject(ctx context.Context, from *hookyard.Snapshot, to *hookyard.Project, move bool) error {
 	return db.change(ctx, func(tx *sql.Tx) error {
 		hooks := make([]*hookyard.Hook, len(from.Hooks))
 		for i, h := range from.Hooks {

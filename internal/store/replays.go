@@ -139,14 +139,14 @@ func (db *DB) StepReplay(ctx context.Context, r *hookyard.Replay,
 			return nil, false, err
 		}
 	}
-	view, err := db.ViewByKey(ctx, r.ProjectKey)
+	snapshot, err := db.SnapshotByKey(ctx, r.ProjectKey)
 	if errors.Is(err, hookyard.ErrNotFound) { // the project was deleted
 		return nil, true, db.CancelReplay(ctx, r.ProjectKey, r.ID)
 	}
 	if err != nil {
 		return nil, false, err
 	}
-	for _, h := range view.Hooks {
+	for _, h := range snapshot.Hooks {
 		if h.Ordered {
 			o.ordered = append(o.ordered, h.Key)
 		}

@@ -15,7 +15,7 @@ func TestSearchByPath(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
-		view := storetest.Project(t, db, "acme", "shop")
+		snapshot := storetest.Project(t, db, "acme", "shop")
 		form := "application/x-www-form-urlencoded"
 		for id, c := range map[string][2]string{
 			"json": {"application/json", `{"ref":"main","n":12345678901234567890,"__proto__":{"x":true}}`},
@@ -24,7 +24,7 @@ func TestSearchByPath(t *testing.T) {
 			"curl": {form, `{"ref":"dev"}`},
 			"text": {"text/plain", "ref=main"},
 		} {
-			e := &hookyard.Event{ID: id, ProjectKey: view.Project.Key, Source: "in", Type: "push", Time: time.Now(),
+			e := &hookyard.Event{ID: id, ProjectKey: snapshot.Project.Key, Source: "in", Type: "push", Time: time.Now(),
 				ContentType: c[0], Body: []byte(c[1]), Size: int64(len(c[1]))}
 			if _, err := db.Accept(ctx, &hookyard.RoutedEvent{Event: e}); err != nil {
 				t.Fatal(err)
@@ -37,7 +37,8 @@ func TestSearchByPath(t *testing.T) {
 			{"ref", "main", 2}, {"ref", "dev", 2}, {"ref", "none", 0}, {"n", "12345678901234567890", 1},
 			{"__proto__.x", "true", 1}, {"payload", "x", 0},
 		} {
-			page, err := db.Events(ctx, hookyard.EventQuery{ProjectKey: view.Project.Key, Path: c.path, Value: c.value,
+			page, err := db.Events(ctx, hookyard.EventQuery{ProjectKey: snapshot.Project.Key, Path: c.path,
+				Value: c.value,
 				Limit: 10})
 			if err != nil || len(page.Events) != c.want {
 				t.Errorf("%s = %s finds %d events, %v; want %d", c.path, c.value, len(page.Events), err, c.want)

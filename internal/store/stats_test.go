@@ -13,7 +13,8 @@ import (
 )
 
 // put keeps n events of a type in a project, owed to nobody but the hooks given.
-func put(t *testing.T, db *store.DB, v *hookyard.View, eventType string, n int, hooks ...*hookyard.Hook) (last int64,
+func put(t *testing.T, db *store.DB, v *hookyard.Snapshot, eventType string, n int,
+	hooks ...*hookyard.Hook) (last int64,
 	events []*hookyard.Event) {
 	t.Helper()
 	var all []*hookyard.RoutedEvent

@@ -36,17 +36,17 @@ type Options struct {
 // DB is the store. Safe for concurrent use.
 type DB struct {
 	*pools
-	dialect  *dialect
-	seal     *sealer
-	newKey   func() ([]byte, error) // until the key is made
-	log      *slog.Logger
-	node     int64
-	name     string
-	views    views
-	accepts  *group
-	finishes *group // and claims; the same as accepts where one connection writes
-	opened   time.Time
-	batches  atomic.Int64 // rows of count_batches by this node
+	dialect   *dialect
+	seal      *sealer
+	newKey    func() ([]byte, error) // until the key is made
+	log       *slog.Logger
+	node      int64
+	name      string
+	snapshots snapshots
+	accepts   *group
+	finishes  *group // and claims; the same as accepts where one connection writes
+	opened    time.Time
+	batches   atomic.Int64 // rows of count_batches by this node
 
 	notifier notifier
 	peers    atomic.Bool // other nodes are alive
@@ -101,7 +101,7 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	}
 	db := &DB{pools: opened, dialect: d, log: o.Log, name: o.NodeName, opened: time.Now(), newKey: o.NewKey,
 		seal: newSealer(append([][]byte{o.Key}, o.OldKeys...)...)}
-	db.views.reset()
+	db.snapshots.reset()
 	if err := db.migrate(ctx); err != nil {
 		return nil, errors.Join(err, db.close())
 	}
@@ -161,7 +161,7 @@ func (db *DB) change(ctx context.Context, f func(tx *sql.Tx) error) error {
 		}
 		return db.bump(ctx, tx)
 	})
-	db.views.reset()
+	db.snapshots.reset()
 	if f := db.onChange.Load(); f != nil && err == nil {
 		(*f)()
 	}

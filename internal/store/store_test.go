@@ -16,23 +16,23 @@ import (
 	"github.com/hookyard/hookyard/internal/testenv"
 )
 
-func publish(t testing.TB, view *hookyard.View, typ, dedup string) *hookyard.RoutedEvent {
+func publish(t testing.TB, snapshot *hookyard.Snapshot, typ, dedup string) *hookyard.RoutedEvent {
 	t.Helper()
 	e, err := hookyard.Publish(hookyard.Publication{ID: dedup, Type: typ,
 		Data: []byte(`{"n":1.000000000000000000001}`)}, time.Now(), hookyard.DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.ProjectKey = view.Project.Key
-	return hookyard.Route(e, view.Hooks, nil)
+	e.ProjectKey = snapshot.Project.Key
+	return hookyard.Route(e, snapshot.Hooks, nil)
 }
 
 func TestAcceptClaimFinish(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
-		view := storetest.Project(t, db, "acme", "shop", "http://a.example/", "http://b.example/")
-		receipt, err := db.Accept(ctx, publish(t, view, "order.created", ""))
+		snapshot := storetest.Project(t, db, "acme", "shop", "http://a.example/", "http://b.example/")
+		receipt, err := db.Accept(ctx, publish(t, snapshot, "order.created", ""))
 		if err != nil || receipt.Deliveries != 2 || receipt.Seq == 0 {
 			t.Fatalf("Accept = %+v, %v", receipt, err)
 		}
@@ -40,7 +40,7 @@ func TestAcceptClaimFinish(t *testing.T) {
 		if err != nil || len(backlog) != 2 {
 			t.Fatalf("Backlog = %v, %v; want both hooks", backlog, err)
 		}
-		hook := view.Hook("h1")
+		hook := snapshot.Hook("h1")
 		work, err := db.Claim(ctx, hook.Key, time.Now(), 10)
 		if err != nil || len(work) != 1 {
 			t.Fatalf("Claim = %v, %v; want one", work, err)
@@ -58,7 +58,7 @@ func TestAcceptClaimFinish(t *testing.T) {
 			Decision: hookyard.Decision{State: hookyard.Delivered}}); err != nil {
 			t.Fatal(err)
 		}
-		d, err := db.Delivery(ctx, view.Project.Key, w.Delivery.ID)
+		d, err := db.Delivery(ctx, snapshot.Project.Key, w.Delivery.ID)
 		if err != nil || d.State != hookyard.Delivered || d.Attempts != 1 || d.HookID != "h1" {
 			t.Fatalf("Delivery = %+v, %v", d, err)
 		}
@@ -85,7 +85,7 @@ func TestDuplicates(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
-		view := storetest.Project(t, db, "acme", "shop", "http://a.example/")
+		snapshot := storetest.Project(t, db, "acme", "shop", "http://a.example/")
 		other := storetest.Project(t, db, "acme", "other", "http://a.example/")
 		const n = 32
 		receipts := make([]hookyard.Receipt, n)
@@ -93,7 +93,7 @@ func TestDuplicates(t *testing.T) {
 		for i := range n {
 			wg.Go(func() {
 				var err error
-				if receipts[i], err = db.Accept(ctx, publish(t, view, "a", fmt.Sprintf("id-%d", i%4))); err != nil {
+				if receipts[i], err = db.Accept(ctx, publish(t, snapshot, "a", fmt.Sprintf("id-%d", i%4))); err != nil {
 					t.Error(err)
 				}
 			})
@@ -120,15 +120,15 @@ func TestBadRowFailsAlone(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
-		view := storetest.Project(t, db, "acme", "shop", "http://a.example/")
-		first := publish(t, view, "a", "")
+		snapshot := storetest.Project(t, db, "acme", "shop", "http://a.example/")
+		first := publish(t, snapshot, "a", "")
 		if _, err := db.Accept(ctx, first); err != nil {
 			t.Fatal(err)
 		}
 		const n = 64
 		all := make([]*hookyard.RoutedEvent, n)
 		for i := range all {
-			all[i] = publish(t, view, "a", "")
+			all[i] = publish(t, snapshot, "a", "")
 			if i%20 == 7 {
 				all[i].Event.ID = first.Event.ID // breaks the unique key of events
 			}
@@ -142,7 +142,7 @@ func TestBadRowFailsAlone(t *testing.T) {
 				t.Errorf("event %d was kept without a seq", i)
 			}
 		}
-		page, err := db.Events(ctx, hookyard.EventQuery{ProjectKey: view.Project.Key, Limit: 1000})
+		page, err := db.Events(ctx, hookyard.EventQuery{ProjectKey: snapshot.Project.Key, Limit: 1000})
 		if want := 1 + n - 3; err != nil || len(page.Events) != want {
 			t.Errorf("%d events are kept, %v; want %d", len(page.Events), err, want)
 		}
@@ -159,13 +159,13 @@ func TestReadersMissNothing(t *testing.T) {
 			nodes = append(nodes, storetest.Open(t, dsn), storetest.Open(t, dsn))
 		}
 		ctx := context.Background()
-		view := storetest.Project(t, nodes[0], "acme", "shop")
+		snapshot := storetest.Project(t, nodes[0], "acme", "shop")
 		const writers, each = 8, 60
 		var wg sync.WaitGroup
 		for w := range writers {
 			wg.Go(func() {
 				for range each {
-					if _, err := nodes[w%len(nodes)].Accept(ctx, publish(t, view, "a", "")); err != nil {
+					if _, err := nodes[w%len(nodes)].Accept(ctx, publish(t, snapshot, "a", "")); err != nil {
 						t.Error(err)
 						return
 					}
@@ -178,7 +178,7 @@ func TestReadersMissNothing(t *testing.T) {
 		seen := map[string]bool{}
 		for last := false; ; {
 			page, err := nodes[0].Events(ctx,
-				hookyard.EventQuery{ProjectKey: view.Project.Key, After: cursor, Ascending: true, Limit: 7})
+				hookyard.EventQuery{ProjectKey: snapshot.Project.Key, After: cursor, Ascending: true, Limit: 7})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -207,17 +207,17 @@ func TestSecretsAreSealed(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
-		view := storetest.Project(t, db, "acme", "shop", "http://a.example/")
-		_, err := db.UpdateHook(ctx, view.Project.Key, "h1", 0, "hook.update", func(h *hookyard.Hook) error {
+		snapshot := storetest.Project(t, db, "acme", "shop", "http://a.example/")
+		_, err := db.UpdateHook(ctx, snapshot.Project.Key, "h1", 0, "hook.update", func(h *hookyard.Hook) error {
 			h.Secrets = []hookyard.Secret{{Value: "correct horse"}}
 			return nil
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		view, err = db.View(ctx, "ACME", "Shop")
-		if err != nil || view.Hook("h1").Secrets[0].Value != "correct horse" {
-			t.Fatalf("after a change the view has %+v, %v", view, err)
+		snapshot, err = db.Snapshot(ctx, "ACME", "Shop")
+		if err != nil || snapshot.Hook("h1").Secrets[0].Value != "correct horse" {
+			t.Fatalf("after a change the view has %+v, %v", snapshot, err)
 		}
 	})
 }
@@ -229,13 +229,13 @@ func TestRestartFreesWhatWasTaken(t *testing.T) {
 		db := storetest.Open(t, dsn)
 		kill := runUpkeep(t, db)
 		waitSessions(t, db, 1)
-		view := storetest.Project(t, db, "acme", "shop", "http://a.example/")
-		a := publish(t, view, "a", "")
+		snapshot := storetest.Project(t, db, "acme", "shop", "http://a.example/")
+		a := publish(t, snapshot, "a", "")
 		a.Deliveries[0].InMemory = true
 		if _, err := db.Accept(ctx, a); err != nil {
 			t.Fatal(err)
 		}
-		key := view.Hook("h1").Key
+		key := snapshot.Hook("h1").Key
 		if work, err := db.Claim(ctx, key, time.Now(), 10); err != nil || len(work) != 0 {
 			t.Fatalf("Claim of what is in memory = %v, %v", work, err)
 		}
@@ -265,15 +265,15 @@ func TestPrune(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := context.Background()
-		view := storetest.Project(t, db, "acme", "shop", "http://a.example/")
+		snapshot := storetest.Project(t, db, "acme", "shop", "http://a.example/")
 		var owed, done *hookyard.RoutedEvent
 		for _, a := range []**hookyard.RoutedEvent{&owed, &done} {
-			*a = publish(t, view, "a", "")
+			*a = publish(t, snapshot, "a", "")
 			if _, err := db.Accept(ctx, *a); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := db.Cancel(ctx, done.Event.Seq, view.Hook("h1").Key, "test"); err != nil {
+		if err := db.Cancel(ctx, done.Event.Seq, snapshot.Hook("h1").Key, "test"); err != nil {
 			t.Fatal(err)
 		}
 		keep := store.Retention{Bodies: time.Hour, Seen: time.Hour}

@@ -98,13 +98,13 @@ func TestFieldsAreStored(t *testing.T) {
 		}
 		compare := func() {
 			t.Helper()
-			view, err := db.View(ctx, p.Owner, p.Name)
+			snapshot, err := db.Snapshot(ctx, p.Owner, p.Name)
 			if err != nil {
 				t.Fatal(err)
 			}
-			check(fullProject(), view.Project)
-			check(fullHook(), view.Hook(h.ID))
-			check(fullSource(), view.Sources[s.Name])
+			check(fullProject(), snapshot.Project)
+			check(fullHook(), snapshot.Hook(h.ID))
+			check(fullSource(), snapshot.Sources[s.Name])
 		}
 		compare()
 		_, err := db.UpdateHook(ctx, p.Key, h.ID, 0, "hook.update", func(h *hookyard.Hook) error { return nil })
@@ -221,7 +221,7 @@ func TestVersion3(t *testing.T) {
 		ctx := context.Background()
 		createVersion3(t, dsn)
 		db := storetest.Open(t, dsn)
-		view, err := db.View(ctx, "acme", "shop")
+		snapshot, err := db.Snapshot(ctx, "acme", "shop")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -233,25 +233,26 @@ func TestVersion3(t *testing.T) {
 				}
 			}
 		}
-		same(fullProject(), view.Project)
+		same(fullProject(), snapshot.Project)
 		hook := fullHook()
 		hook.Forward, hook.Method = hookyard.Forward{}, "" // came later
-		same(hook, view.Hook("chat"))
-		same(fullSource(), view.Sources["queue"])
-		in := view.Sources["in"]
+		same(hook, snapshot.Hook("chat"))
+		same(fullSource(), snapshot.Sources["queue"])
+		in := snapshot.Sources["in"]
 		same(&hookyard.Source{Type: "token", Secrets: []hookyard.Secret{{Value: "LEAKtoken"}}, Active: true}, in)
 		if in.Scheme != nil || in.Answer != nil || in.RabbitMQ != nil {
 			t.Errorf("source in = %+v", in)
 		}
 		same(&hookyard.Hook{URL: "http://127.0.0.1:9/LEAKplain", Events: hookyard.SelectAll(), Active: true,
 			Revision: 2, Health: hookyard.Health{Failures: 3, LastStatus: 500,
-				LastAttempt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}}, view.Hook("plain"))
-		if h := view.Hook("plain"); h.Secrets != nil || h.Headers != nil || h.Schedule != nil || !h.ExpiresAt.IsZero() {
+				LastAttempt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}}, snapshot.Hook("plain"))
+		h := snapshot.Hook("plain")
+		if h.Secrets != nil || h.Headers != nil || h.Schedule != nil || !h.ExpiresAt.IsZero() {
 			t.Errorf("hook plain = %+v", h)
 		}
 		same(&hookyard.Hook{URL: "http://localhost:3000/LEAKlistener",
-			ExpiresAt: time.Date(2037, 1, 1, 0, 0, 0, 0, time.UTC)}, view.Hook("listen-a"))
-		same(&hookyard.Hook{URL: "amqp://bob:LEAKamqp@127.0.0.1/"}, view.Hook("broker"))
+			ExpiresAt: time.Date(2037, 1, 1, 0, 0, 0, 0, time.UTC)}, snapshot.Hook("listen-a"))
+		same(&hookyard.Hook{URL: "amqp://bob:LEAKamqp@127.0.0.1/"}, snapshot.Hook("broker"))
 		gone, err := db.HookByKey(ctx, 3)
 		if err != nil || !gone.Deleted || gone.URL != "http://127.0.0.1:9/LEAKgone" {
 			t.Errorf("deleted hook = %+v, %v", gone, err)
@@ -260,8 +261,8 @@ func TestVersion3(t *testing.T) {
 		if err != nil || len(queues) != 1 || queues[0].Name != "queue" {
 			t.Errorf("QueueSources = %+v, %v", queues, err)
 		}
-		checkHistory(t, db, view)
-		checkExpiry(t, db, view)
+		checkHistory(t, db, snapshot)
+		checkExpiry(t, db, snapshot)
 		checkSealed(t, db, dsn)
 	})
 }
@@ -282,10 +283,10 @@ func TestCompactAgain(t *testing.T) {
 }
 
 // checkHistory looks at what version3.sql has of attempts and of the audit log.
-func checkHistory(t *testing.T, db *store.DB, view *hookyard.View) {
+func checkHistory(t *testing.T, db *store.DB, snapshot *hookyard.Snapshot) {
 	t.Helper()
 	ctx := context.Background()
-	attempts, err := db.Attempts(ctx, 1, view.Hook("chat").Key)
+	attempts, err := db.Attempts(ctx, 1, snapshot.Hook("chat").Key)
 	if err != nil || len(attempts) != 2 {
 		t.Fatalf("Attempts = %+v, %v", attempts, err)
 	}
@@ -296,11 +297,11 @@ func checkHistory(t *testing.T, db *store.DB, view *hookyard.View) {
 			t.Errorf("attempt = %+v", a)
 		}
 	}
-	if attempts, err = db.Attempts(ctx, 1, view.Hook("plain").Key); err != nil || len(attempts) != 1 ||
+	if attempts, err = db.Attempts(ctx, 1, snapshot.Hook("plain").Key); err != nil || len(attempts) != 1 ||
 		attempts[0].URL != "http://***@127.0.0.1:9/users/me@LEAKplain" {
 		t.Errorf("Attempts = %+v, %v", attempts, err)
 	}
-	entries, err := db.Audit(ctx, view.Project.Key, 0, 100)
+	entries, err := db.Audit(ctx, snapshot.Project.Key, 0, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -319,17 +320,17 @@ func checkHistory(t *testing.T, db *store.DB, view *hookyard.View) {
 }
 
 // checkExpiry holds that the columns that SQL asks for were filled.
-func checkExpiry(t *testing.T, db *store.DB, view *hookyard.View) {
+func checkExpiry(t *testing.T, db *store.DB, snapshot *hookyard.Snapshot) {
 	t.Helper()
 	ctx := context.Background()
 	now := time.Date(2037, 1, 2, 0, 0, 0, 0, time.UTC)
 	if n, err := db.Prune(ctx, store.Retention{}, now); err != nil || n != 1 {
 		t.Errorf("Prune took %d events away, %v; the project keeps its event for 36 hours", n, err)
 	}
-	if _, err := db.Hook(ctx, view.Project.Key, "listen-a"); err == nil {
+	if _, err := db.Hook(ctx, snapshot.Project.Key, "listen-a"); err == nil {
 		t.Error("the hook whose time has passed is there")
 	}
-	if _, err := db.Hook(ctx, view.Project.Key, "chat"); err != nil {
+	if _, err := db.Hook(ctx, snapshot.Project.Key, "chat"); err != nil {
 		t.Errorf("the hook whose time is to come: %v", err)
 	}
 }
@@ -353,9 +354,9 @@ func TestWrongKey(t *testing.T) {
 		}
 		refused()
 		db := storetest.Open(t, dsn)
-		view, err := db.View(context.Background(), "acme", "shop")
-		if err != nil || fmt.Sprint(view.Hook("chat").URL) != fullHook().URL {
-			t.Fatalf("View = %+v, %v", view, err)
+		snapshot, err := db.Snapshot(context.Background(), "acme", "shop")
+		if err != nil || fmt.Sprint(snapshot.Hook("chat").URL) != fullHook().URL {
+			t.Fatalf("View = %+v, %v", snapshot, err)
 		}
 		if err := db.Close(); err != nil {
 			t.Fatal(err)

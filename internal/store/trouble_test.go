@@ -118,14 +118,14 @@ func TestOwnRetention(t *testing.T) {
 		short := storetest.Project(t, db, "ann", "short")
 		long := storetest.Project(t, db, "ann", "long")
 		plain := storetest.Project(t, db, "ann", "plain")
-		for v, keep := range map[*hookyard.View]time.Duration{short: time.Hour, long: 100 * time.Hour} {
+		for v, keep := range map[*hookyard.Snapshot]time.Duration{short: time.Hour, long: 100 * time.Hour} {
 			p := *v.Project
 			p.Retention = keep
 			if err := db.UpdateProject(ctx, &p); err != nil {
 				t.Fatal(err)
 			}
 		}
-		for _, v := range []*hookyard.View{short, long, plain} {
+		for _, v := range []*hookyard.Snapshot{short, long, plain} {
 			put(t, db, v, "x", 2)
 		}
 		for _, step := range []struct {
@@ -205,7 +205,7 @@ func TestReplayKeepsOrder(t *testing.T) {
 			func(h *hookyard.Hook) error { h.Ordered = true; return nil }); err != nil {
 			t.Fatal(err)
 		}
-		v, err := db.View(ctx, "ann", "a")
+		v, err := db.Snapshot(ctx, "ann", "a")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -77,7 +77,7 @@ func (t *sharedTx) run(batch []op) (err error) {
 	}
 	t.wakeReaders(t.accepts)
 	if t.configChanged {
-		t.db.views.reset()
+		t.db.snapshots.reset()
 		t.logSwitchedOff()
 	}
 	return nil

@@ -20,7 +20,7 @@ type Options struct {
 	Log  *slog.Logger
 	// Authorize returns the project when whoever sent r may read it. It must look at r itself each time: a request from
 	// another origin is asked about without its cookies, and a listener that stays is asked about again every minute.
-	Authorize func(r *http.Request, owner, project string) (*hookyard.View, error)
+	Authorize func(r *http.Request, owner, project string) (*hookyard.Snapshot, error)
 	// CheckFilter refuses a filter that cannot work.
 	CheckFilter func(text string) error
 	Heartbeat   time.Duration // 0 means 15 s
@@ -135,11 +135,11 @@ type session struct {
 // begin lets a listener in.
 func (l *Listeners) begin(w http.ResponseWriter, r *http.Request, owner, project string) (*session, error) {
 	r = WithoutForeignCookies(r)
-	view, err := l.o.Authorize(r, owner, project)
+	snapshot, err := l.o.Authorize(r, owner, project)
 	if err != nil {
 		return nil, err
 	}
-	start, sel, err := l.start(r, view.Project.Key)
+	start, sel, err := l.start(r, snapshot.Project.Key)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +147,7 @@ func (l *Listeners) begin(w http.ResponseWriter, r *http.Request, owner, project
 	if err != nil {
 		return nil, err
 	}
-	reader, err := l.o.Hub.Follow(r.Context(), view.Project.Key, start, sel)
+	reader, err := l.o.Hub.Follow(r.Context(), snapshot.Project.Key, start, sel)
 	if err != nil {
 		leave()
 		if errors.Is(err, ErrStopping) {
@@ -155,10 +155,10 @@ func (l *Listeners) begin(w http.ResponseWriter, r *http.Request, owner, project
 		}
 		return nil, err
 	}
-	w.Header().Set(CursorHeader, Cursor(view.Project.Key, reader.Cursor()))
+	w.Header().Set(CursorHeader, Cursor(snapshot.Project.Key, reader.Cursor()))
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	return &session{l: l, r: r, owner: owner, project: project, key: view.Project.Key, reader: reader, leave: leave,
+	return &session{l: l, r: r, owner: owner, project: project, key: snapshot.Project.Key, reader: reader, leave: leave,
 		checked: time.Now()}, nil
 }
 
@@ -173,11 +173,11 @@ func (s *session) cursor() string { return Cursor(s.key, s.reader.Cursor()) }
 func (s *session) next(ctx context.Context) (Batch, error) {
 	b, err := s.reader.Next(ctx, batchItems, s.l.o.Heartbeat)
 	if err == nil && time.Since(s.checked) > checkEvery {
-		view, err := s.l.o.Authorize(s.r, s.owner, s.project)
+		snapshot, err := s.l.o.Authorize(s.r, s.owner, s.project)
 		if err != nil {
 			return Batch{}, err
 		}
-		if view.Project.Key != s.key {
+		if snapshot.Project.Key != s.key {
 			return Batch{}, hookyard.ErrNotFound
 		}
 		s.checked = time.Now()

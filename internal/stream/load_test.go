@@ -63,7 +63,7 @@ func TestConcurrentWriters(t *testing.T) {
 		if strings.HasPrefix(dsn, "postgres") {
 			nodes = append(nodes, storetest.Open(t, dsn), storetest.Open(t, dsn))
 		}
-		view := storetest.Project(t, db, "acme", "shop")
+		snapshot := storetest.Project(t, db, "acme", "shop")
 		other := storetest.Project(t, db, "acme", "other")
 		b := setup(t, db, stream.NewGate(0, 0))
 		const (
@@ -83,7 +83,7 @@ func TestConcurrentWriters(t *testing.T) {
 		for w := range writers {
 			wg.Go(func() {
 				for i := range each {
-					publish(t, nodes[w%len(nodes)], view, "a", i)
+					publish(t, nodes[w%len(nodes)], snapshot, "a", i)
 					publish(t, nodes[w%len(nodes)], other, "a", i)
 				}
 			})
@@ -101,7 +101,7 @@ func TestRestarts(t *testing.T) {
 	}
 	dsn := storetest.SQLite(t)
 	db := storetest.Open(t, dsn)
-	view := storetest.Project(t, db, "acme", "shop")
+	snapshot := storetest.Project(t, db, "acme", "shop")
 	var url atomic.Value
 	b := setup(t, db, stream.NewGate(0, 0))
 	url.Store(b.srv.URL)
@@ -124,7 +124,7 @@ func TestRestarts(t *testing.T) {
 					n = events - (restarts+1)*10*n + n
 				}
 				for range n {
-					publish(t, db, view, "a", 0)
+					publish(t, db, snapshot, "a", 0)
 				}
 			})
 		}
@@ -208,7 +208,7 @@ func TestLoad(t *testing.T) {
 	}
 	const listeners, rate = 2000, 100
 	db := storetest.Open(t, storetest.SQLite(t))
-	view := storetest.Project(t, db, "acme", "shop")
+	snapshot := storetest.Project(t, db, "acme", "shop")
 	b := setup(t, db, stream.NewGate(0, 0))
 	conns := make([]net.Conn, listeners)
 	for i := range conns {
@@ -232,7 +232,7 @@ func TestLoad(t *testing.T) {
 	defer tick.Stop()
 	for n := range total {
 		<-tick.C
-		publish(t, db, view, "a", n)
+		publish(t, db, snapshot, "a", n)
 		if n%rate == 0 {
 			i := rand.IntN(listeners)
 			killed[i].Store(true)

@@ -49,8 +49,8 @@ func setup(t testing.TB, db *store.DB, gate *stream.Gate) *bundle {
 	db.OnCommit(b.hub.Notify)
 	listeners := stream.New(stream.Options{
 		Hub: b.hub, Gate: gate, Log: slog.New(slog.DiscardHandler),
-		Authorize: func(r *http.Request, owner, project string) (*hookyard.View, error) {
-			return db.View(r.Context(), owner, project)
+		Authorize: func(r *http.Request, owner, project string) (*hookyard.Snapshot, error) {
+			return db.Snapshot(r.Context(), owner, project)
 		},
 		CheckFilter: func(text string) error { _, err := filter.Compile(text); return err },
 	})
@@ -91,14 +91,14 @@ func routes(l *stream.Listeners) http.Handler {
 	return mux
 }
 
-func publish(t testing.TB, db *store.DB, view *hookyard.View, typ string, n int) hookyard.Receipt {
+func publish(t testing.TB, db *store.DB, snapshot *hookyard.Snapshot, typ string, n int) hookyard.Receipt {
 	t.Helper()
 	e, err := hookyard.Publish(hookyard.Publication{Type: typ,
 		Data: fmt.Appendf(nil, `{"n":%d,"big":12345678901234567890.10}`, n)}, time.Now(), hookyard.DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.ProjectKey = view.Project.Key
+	e.ProjectKey = snapshot.Project.Key
 	receipt, err := db.Accept(context.Background(), &hookyard.RoutedEvent{Event: e})
 	if err != nil {
 		t.Error(err)

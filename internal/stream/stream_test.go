@@ -32,9 +32,9 @@ func number(t testing.TB, e wire) int {
 func TestTransports(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		view := storetest.Project(t, db, "acme", "shop")
+		snapshot := storetest.Project(t, db, "acme", "shop")
 		b := setup(t, db, stream.NewGate(0, 0))
-		publish(t, db, view, "before", 0)
+		publish(t, db, snapshot, "before", 0)
 		sse := b.listen(t, "", "text/event-stream", "")
 		lines := b.listen(t, "since=all", "*/*", "")
 		ws, _, err := websocket.Dial(context.Background(), b.srv.URL+"/acme/shop/stream", nil)
@@ -43,7 +43,7 @@ func TestTransports(t *testing.T) {
 		}
 		defer func() { _ = ws.CloseNow() }()
 		for n := 1; n <= 3; n++ {
-			publish(t, db, view, "order.created", n)
+			publish(t, db, snapshot, "order.created", n)
 		}
 		last := ""
 		for n := 1; n <= 3; n++ {
@@ -90,12 +90,12 @@ func TestTransports(t *testing.T) {
 func TestSelection(t *testing.T) {
 	t.Parallel()
 	db := storetest.Open(t, storetest.SQLite(t))
-	view := storetest.Project(t, db, "acme", "shop")
+	snapshot := storetest.Project(t, db, "acme", "shop")
 	b := setup(t, db, stream.NewGate(0, 0))
-	first := publish(t, db, view, "order.created", 1)
-	publish(t, db, view, "user.created", 2)
-	publish(t, db, view, "order.paid", 3)
-	meta := hookyard.NewMeta(view.Project.Key, "hookyard.hook.disabled", []byte(`{"n":4}`), time.Now())
+	first := publish(t, db, snapshot, "order.created", 1)
+	publish(t, db, snapshot, "user.created", 2)
+	publish(t, db, snapshot, "order.paid", 3)
+	meta := hookyard.NewMeta(snapshot.Project.Key, "hookyard.hook.disabled", []byte(`{"n":4}`), time.Now())
 	if _, err := db.Accept(context.Background(), &hookyard.RoutedEvent{Event: meta}); err != nil {
 		t.Fatal(err)
 	}
@@ -128,29 +128,29 @@ func TestSelection(t *testing.T) {
 func TestBadRequests(t *testing.T) {
 	t.Parallel()
 	db := storetest.Open(t, storetest.SQLite(t))
-	view := storetest.Project(t, db, "acme", "shop")
+	snapshot := storetest.Project(t, db, "acme", "shop")
 	other := storetest.Project(t, db, "acme", "other")
 	b := setup(t, db, stream.NewGate(0, 0))
-	good := stream.Cursor(view.Project.Key, 0)
+	good := stream.Cursor(snapshot.Project.Key, 0)
 	for query, want := range map[string]string{
-		"after=" + stream.Cursor(other.Project.Key, 0):   "of another project",
-		"after=" + stream.Cursor(view.Project.Key, 1000): "ahead of every event",
-		"after=" + good[:len(good)-1]:                    "not one that hookyard gave out",
-		"after=" + good + "A":                            "not one that hookyard gave out",
-		"after=" + strings.Repeat("A", 100_000):          "not one that hookyard gave out",
-		"after=%00":                                      "not one that hookyard gave out",
-		"wait=61s":                                       "wait must be between",
-		"wait=-1s":                                       "wait must be between",
-		"wait=soon":                                      "wait must be a duration",
-		"limit=0":                                        "limit must be",
-		"limit=1001":                                     "limit must be",
-		"since=yesterday":                                "since must be",
-		"since=-5m":                                      "since must be",
-		"since=evt_nothing":                              "since names an event",
-		"filter=(":                                       "filter",
-		"type=" + strings.Repeat("x", 201):               "over 200 bytes",
-		"source=" + strings.Repeat("x", 101):             "over 100 bytes",
-		"%zz":                                            "query of the URL",
+		"after=" + stream.Cursor(other.Project.Key, 0):       "of another project",
+		"after=" + stream.Cursor(snapshot.Project.Key, 1000): "ahead of every event",
+		"after=" + good[:len(good)-1]:                        "not one that hookyard gave out",
+		"after=" + good + "A":                                "not one that hookyard gave out",
+		"after=" + strings.Repeat("A", 100_000):              "not one that hookyard gave out",
+		"after=%00":                                          "not one that hookyard gave out",
+		"wait=61s":                                           "wait must be between",
+		"wait=-1s":                                           "wait must be between",
+		"wait=soon":                                          "wait must be a duration",
+		"limit=0":                                            "limit must be",
+		"limit=1001":                                         "limit must be",
+		"since=yesterday":                                    "since must be",
+		"since=-5m":                                          "since must be",
+		"since=evt_nothing":                                  "since names an event",
+		"filter=(":                                           "filter",
+		"type=" + strings.Repeat("x", 201):                   "over 200 bytes",
+		"source=" + strings.Repeat("x", 101):                 "over 100 bytes",
+		"%zz":                                                "query of the URL",
 	} {
 		status, _, text := b.poll(t, query)
 		if status != http.StatusBadRequest || !strings.Contains(text, want) {
@@ -174,17 +174,17 @@ func TestBadRequests(t *testing.T) {
 func TestGap(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		view := storetest.Project(t, db, "acme", "shop")
+		snapshot := storetest.Project(t, db, "acme", "shop")
 		b := setup(t, db, stream.NewGate(0, 0))
 		for n := range 4 {
-			publish(t, db, view, "a", n)
+			publish(t, db, snapshot, "a", n)
 		}
 		_, start, _ := b.poll(t, "since=all&limit=1")
 		if n, err := db.Prune(context.Background(), store.Retention{Bodies: time.Nanosecond},
 			time.Now().Add(time.Second)); err != nil || n != 4 {
 			t.Fatalf("Prune = %d, %v", n, err)
 		}
-		publish(t, db, view, "a", 4)
+		publish(t, db, snapshot, "a", 4)
 		_, answer, text := b.poll(t, "after="+start.Cursor)
 		if answer.Gap == nil || answer.Gap.MissingFrom != start.Cursor || len(answer.Events) != 1 ||
 			number(t, answer.Events[0]) != 4 {
@@ -253,7 +253,7 @@ func TestStopping(t *testing.T) {
 func TestGoneAtOnce(t *testing.T) {
 	t.Parallel()
 	db := storetest.Open(t, storetest.SQLite(t))
-	view := storetest.Project(t, db, "acme", "shop")
+	snapshot := storetest.Project(t, db, "acme", "shop")
 	b := setup(t, db, stream.NewGate(3, 0))
 	sse := b.listen(t, "", "text/event-stream", "")
 	lines := b.listen(t, "", "*/*", "")
@@ -280,7 +280,7 @@ func TestGoneAtOnce(t *testing.T) {
 		t.Errorf("poll: %v", err)
 	}
 	testenv.Until(t, "all are gone", func() bool { return b.gate.Open() == 0 })
-	publish(t, db, view, "a", 1) // nobody is there to be woken
+	publish(t, db, snapshot, "a", 1) // nobody is there to be woken
 }
 
 // TestSlowReader leaves a listener unread while more comes than any buffer holds; another one must not notice, and the
@@ -288,7 +288,7 @@ func TestGoneAtOnce(t *testing.T) {
 func TestSlowReader(t *testing.T) {
 	t.Parallel()
 	db := storetest.Open(t, storetest.SQLite(t))
-	view := storetest.Project(t, db, "acme", "shop")
+	snapshot := storetest.Project(t, db, "acme", "shop")
 	b := setup(t, db, stream.NewGate(0, 0))
 	slow := b.listen(t, "", "*/*", "")
 	quick := b.listen(t, "", "text/event-stream", "")
@@ -297,7 +297,7 @@ func TestSlowReader(t *testing.T) {
 	go func() {
 		for n := range events {
 			e := hookyard.NewEvent("in", "a", fmt.Appendf(nil, `{"n":%d,"pad":%q}`, n, pad), time.Now())
-			e.ProjectKey = view.Project.Key
+			e.ProjectKey = snapshot.Project.Key
 			if _, err := db.Accept(context.Background(), &hookyard.RoutedEvent{Event: e}); err != nil {
 				t.Error(err)
 			}

@@ -14,7 +14,7 @@ func (v *visit) curl(e *hookyard.Event) string {
 	if e.Body == nil && e.Size > 0 || len(e.Body) > 32<<10 {
 		return ""
 	}
-	p := v.project.View.Project
+	p := v.project.Snapshot.Project
 	r := curl.Request{Method: http.MethodPost, URL: v.web.o.BaseURL + "/api/projects" + join(p.Owner, p.Name, "events")}
 	if e.Method == "" {
 		r.Token, r.Header = "HOOKYARD_TOKEN", http.Header{"Content-Type": {hookyard.TypeJSON}}
@@ -22,7 +22,7 @@ func (v *visit) curl(e *hookyard.Event) string {
 		r.Body = append(append(append(r.Body, `,"data":`...), e.Data()...), '}')
 	} else {
 		r.Header, r.Body = e.Header, e.Body
-		if v.project.View.Sources[e.Source] != nil {
+		if v.project.Snapshot.Sources[e.Source] != nil {
 			r.Method = e.Method
 			r.URL = v.web.o.BaseURL + "/in" + join(p.Owner, p.Name, e.Source) + e.Target
 		}

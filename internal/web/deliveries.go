@@ -20,7 +20,7 @@ type deliveriesPage struct {
 }
 
 func listDeliveries(v *visit) error {
-	p := &deliveriesPage{Query: map[string]string{}, Hooks: v.project.View.Hooks}
+	p := &deliveriesPage{Query: map[string]string{}, Hooks: v.project.Snapshot.Hooks}
 	p.Tab = "deliveries"
 	keep := url.Values{}
 	for _, name := range []string{"hook", "state", "since", "until", "tz"} {

@@ -28,7 +28,7 @@ func eventFields() []string {
 }
 
 func listEvents(v *visit) error {
-	p := &eventsPage{Query: map[string]string{}, Hooks: v.project.View.Hooks}
+	p := &eventsPage{Query: map[string]string{}, Hooks: v.project.Snapshot.Hooks}
 	p.Tab = "events"
 	for _, name := range eventFields() {
 		p.Query[name] = v.get(name)

@@ -12,7 +12,7 @@ func export(v *visit) error {
 	}
 	h := v.w.Header()
 	h.Set("Content-Type", "application/json; charset=utf-8")
-	p := v.project.View.Project
+	p := v.project.Snapshot.Project
 	h.Set("Content-Disposition", `attachment; filename="`+p.Owner+"-"+p.Name+`.json"`)
 	h.Set("Cache-Control", "no-store")
 	return v.writeBody(http.StatusOK, b)

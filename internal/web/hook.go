@@ -46,7 +46,7 @@ func (v *visit) hook(id string, p *hookPage, fault error) error {
 		return err
 	}
 	p.Tab = "webhooks"
-	p.Hook, p.Format = h, v.project.View.Project.EffectiveFormat(h)
+	p.Hook, p.Format = h, v.project.Snapshot.Project.EffectiveFormat(h)
 	p.Off, _ = h.IsOff()
 	if h.Description != noDescription {
 		p.About = h.Description

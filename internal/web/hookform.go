@@ -165,7 +165,7 @@ func formOf(h *hookyard.Hook) *hookForm {
 // events.
 func (v *visit) fillChoices(f *hookForm) error {
 	f.Formats, f.Methods = format.Names(), hookyard.Methods()
-	f.Types = v.project.View.Project.Catalogue()
+	f.Types = v.project.Snapshot.Project.Catalogue()
 	if len(f.Types) == 0 {
 		found, err := v.web.o.Store.RecentTypes(v.ctx(), v.key(), 500)
 		if err != nil {
@@ -196,7 +196,7 @@ func (v *visit) fillChoices(f *hookForm) error {
 // the newest events.
 func (v *visit) knownFeatures(f *hookForm) error {
 	f.Known = words(f.Features)
-	if v.project.View.Project.Preset == "netbeans" {
+	if v.project.Snapshot.Project.Preset == "netbeans" {
 		events, err := v.recentEvents()
 		if err != nil {
 			return err
@@ -243,7 +243,7 @@ func (v *visit) hookPatch(f *hookForm, before *hookyard.Hook) (control.HookPatch
 	}
 	in := control.HookPatch{
 		URL:         control.Value(f.URL),
-		Events:      control.Value(f.selector(v.project.View.Project)),
+		Events:      control.Value(f.selector(v.project.Snapshot.Project)),
 		Description: control.Value(cmp.Or(f.Description, noDescription)),
 		Active:      control.Value(f.Active),
 		Format:      control.Value(f.format()),
@@ -393,7 +393,7 @@ func (v *visit) hookID(raw string) string {
 		if n > 1 {
 			id = fmt.Sprintf("%s-%d", base, n)
 		}
-		if v.project.View.Hook(id) == nil {
+		if v.project.Snapshot.Hook(id) == nil {
 			return id
 		}
 	}

@@ -93,7 +93,7 @@ func (v *visit) hooks(f *hookForm, fault error) error {
 		return err
 	}
 	for _, h := range shown {
-		row := hookRow{Hook: h, Format: v.project.View.Project.EffectiveFormat(h), results: results[h.Key]}
+		row := hookRow{Hook: h, Format: v.project.Snapshot.Project.EffectiveFormat(h), results: results[h.Key]}
 		row.Ratio = ratioBar(row.Good, row.Ended)
 		if row.Last, err = v.lastAnswer(h); err != nil {
 			return err

@@ -180,7 +180,7 @@ func (v *visit) fill(b *base, title string) {
 		b.User, b.Admin = v.id.User.Name, v.id.IsAdmin()
 	}
 	if v.project != nil {
-		b.Project, b.Role = v.project.View.Project, v.project.Role
+		b.Project, b.Role = v.project.Snapshot.Project, v.project.Role
 	}
 	if b.Problem == nil {
 		b.Note = noteOf(v.form.Get("done"))

@@ -62,7 +62,7 @@ func (v *visit) recentEvents() ([]*hookyard.Event, error) {
 func (v *visit) fillPreview(f *hookForm) error {
 	f.Preview = &preview{}
 	h := &hookyard.Hook{
-		ID: f.ID, URL: f.URL, Events: f.selector(v.project.View.Project), Features: words(f.Features), Active: true,
+		ID: f.ID, URL: f.URL, Events: f.selector(v.project.Snapshot.Project), Features: words(f.Features), Active: true,
 		Format: f.format(), ContentType: f.ContentType, Template: f.Template, Filter: f.Filter,
 	}
 	events, err := v.recentEvents()
@@ -75,7 +75,7 @@ func (v *visit) fillPreview(f *hookForm) error {
 		f.Preview.Event = e
 	}
 	for _, e := range events {
-		e.Project = v.project.View.Project.Path()
+		e.Project = v.project.Snapshot.Project.Path()
 		verdict := hookyard.Wants(h, e, v.web.o.Filter)
 		f.Preview.Events = append(f.Preview.Events, previewEvent{e, verdict.Wanted, verdict.Reason})
 		if verdict.Wanted {
@@ -109,11 +109,11 @@ func (p *preview) mergeReasons() {
 
 // renderPreview fills in the request that the receiver would get for the preview's event.
 func (v *visit) renderPreview(p *preview, h *hookyard.Hook, secret string) {
-	name := v.project.View.Project.EffectiveFormat(h)
+	name := v.project.Snapshot.Project.EffectiveFormat(h)
 	err := format.Check(h, name)
 	var shaped format.Shaped
 	if err == nil {
-		shaped, err = format.Shape(name, format.Input{Event: p.Event, Hook: h, Project: v.project.View.Project,
+		shaped, err = format.Shape(name, format.Input{Event: p.Event, Hook: h, Project: v.project.Snapshot.Project,
 			BaseURL: v.web.o.BaseURL, Now: time.Now()})
 	}
 	if err == nil && secret != "" {

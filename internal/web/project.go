@@ -65,7 +65,7 @@ func showProject(v *visit) error {
 	if p.More = len(p.Failing) - failingShown; p.More > 0 {
 		p.Failing = p.Failing[:failingShown]
 	}
-	for _, s := range v.project.View.Sources {
+	for _, s := range v.project.Snapshot.Sources {
 		p.Sources = append(p.Sources, s)
 	}
 	if p.Empty = len(p.Events.Events) == 0; !p.Empty {
@@ -73,7 +73,7 @@ func showProject(v *visit) error {
 			return err
 		}
 	}
-	return v.show(http.StatusOK, v.project.View.Project.Path(), p)
+	return v.show(http.StatusOK, v.project.Snapshot.Project.Path(), p)
 }
 
 func (v *visit) fillRates(p *projectPage) error {

@@ -108,7 +108,7 @@ func createProject(v *visit) error {
 	case hookyard.CodeOf(err) == hookyard.Forbidden:
 		err = hookyard.FieldErrorf("owner", "You may not create projects of this owner; yours is %s.", v.id.User.Name)
 	case err == nil && project.Key() != 0:
-		err = hookyard.FieldErrorf("name", "You already have a project %s.", project.View.Project.Path())
+		err = hookyard.FieldErrorf("name", "You already have a project %s.", project.Snapshot.Project.Path())
 	}
 	if err == nil {
 		in := control.ProjectPatch{Description: control.Value(p.About), Preset: control.Value(p.Preset)}

@@ -36,7 +36,7 @@ func listReplays(v *visit) error {
 }
 
 func (v *visit) replays(p *replaysPage, fault error) error {
-	p.Tab, p.Hooks = "replays", v.project.View.Hooks
+	p.Tab, p.Hooks = "replays", v.project.Snapshot.Hooks
 	var err error
 	if p.Replays, err = v.project.Replays(v.ctx(), 30); err != nil {
 		return err

@@ -73,7 +73,7 @@ func sendEdited(v *visit) error {
 	if err != nil {
 		return v.showInvalid(err, title, p)
 	}
-	receipt, err := v.web.o.Ingest.Accept(v.ctx(), v.project.View, e)
+	receipt, err := v.web.o.Ingest.Accept(v.ctx(), v.project.Snapshot, e)
 	if err != nil {
 		return v.showInvalid(err, title, p)
 	}

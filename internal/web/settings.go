@@ -40,7 +40,7 @@ type settingsForm struct {
 }
 
 func showSettings(v *visit) error {
-	return v.settings(&settingsPage{Form: settingsOf(v.project.View.Project)}, nil)
+	return v.settings(&settingsPage{Form: settingsOf(v.project.Snapshot.Project)}, nil)
 }
 
 func settingsOf(p *hookyard.Project) settingsForm {
@@ -82,7 +82,7 @@ func (v *visit) fillDefaults(p *settingsPage) error {
 	}
 	slices.SortFunc(hooks, func(a, b *hookyard.Hook) int { return strings.Compare(a.ID, b.ID) })
 	for _, h := range hooks {
-		d := defaultHook{h, v.project.View.Hook(h.ID) != nil}
+		d := defaultHook{h, v.project.Snapshot.Hook(h.ID) != nil}
 		p.Defaults = append(p.Defaults, d)
 		if !d.Here {
 			p.Lacking++
@@ -94,7 +94,7 @@ func (v *visit) fillDefaults(p *settingsPage) error {
 // addDefaultHooks creates the default hooks that the project does not have.
 func addDefaultHooks(v *visit) error {
 	if err := v.project.AddDefaultHooks(v.ctx()); err != nil {
-		return v.settings(&settingsPage{Form: settingsOf(v.project.View.Project)}, err)
+		return v.settings(&settingsPage{Form: settingsOf(v.project.Snapshot.Project)}, err)
 	}
 	return v.redirect(v.home("webhooks"), "created")
 }
@@ -103,7 +103,7 @@ func updateSettings(v *visit) error {
 	f := settingsForm{
 		Description: v.get("description"), Preset: v.get("preset"), EventTypes: v.get("eventTypes"),
 		Format: v.get("format"), Relay: v.get("relay"), RelaySecret: v.form.Get("relaySecret"),
-		HasSecret: v.project.View.Project.RelaySecret.Value != "", Retention: v.get("retention"),
+		HasSecret: v.project.Snapshot.Project.RelaySecret.Value != "", Retention: v.get("retention"),
 		ModelEvents: v.has("modelEvents"), Public: v.has("public"), AllowRequests: v.has("allowRequests"),
 		edition: v.readEdition(),
 	}
@@ -115,7 +115,7 @@ func updateSettings(v *visit) error {
 		if err := v.project.Reload(v.ctx()); err != nil {
 			return err
 		}
-		f.noteConflict(err, v.project.View.Project.Revision)
+		f.noteConflict(err, v.project.Snapshot.Project.Revision)
 		return v.settings(&settingsPage{Form: f}, err)
 	}
 	return v.redirect(v.home("settings"), "saved")
@@ -164,7 +164,7 @@ func setMember(v *visit) error {
 		err = hookyard.FieldErrorf("user", "There is no user with this name.")
 	}
 	if err != nil {
-		p := &settingsPage{Form: settingsOf(v.project.View.Project), MemberName: name, MemberRole: v.get("role")}
+		p := &settingsPage{Form: settingsOf(v.project.Snapshot.Project), MemberName: name, MemberRole: v.get("role")}
 		return v.settings(p, err)
 	}
 	return v.redirect(v.home("settings"), "saved")
@@ -172,9 +172,9 @@ func setMember(v *visit) error {
 
 // deleteProject deletes a project if its name was typed in.
 func deleteProject(v *visit) error {
-	if v.get("confirm") != v.project.View.Project.Path() {
-		return v.settings(&settingsPage{Form: settingsOf(v.project.View.Project)},
-			hookyard.FieldErrorf("confirm", "Type %s to delete the project.", v.project.View.Project.Path()))
+	if v.get("confirm") != v.project.Snapshot.Project.Path() {
+		return v.settings(&settingsPage{Form: settingsOf(v.project.Snapshot.Project)},
+			hookyard.FieldErrorf("confirm", "Type %s to delete the project.", v.project.Snapshot.Project.Path()))
 	}
 	if err := v.project.Delete(v.ctx(), 0); err != nil {
 		return err

@@ -87,7 +87,7 @@ func sourceAction(v *visit) error {
 func updateSource(v *visit, name string) error {
 	f := v.readSourceForm()
 	f.Name = name
-	before := v.project.View.Sources[name]
+	before := v.project.Snapshot.Sources[name]
 	if before != nil {
 		f.Type = before.Type
 	}
@@ -101,7 +101,7 @@ func updateSource(v *visit, name string) error {
 	if err := v.project.Reload(v.ctx()); err != nil {
 		return err
 	}
-	s := v.project.View.Sources[name]
+	s := v.project.Snapshot.Sources[name]
 	if s == nil {
 		return v.sources(f, hookyard.FieldErrorf("name",
 			"The source has been deleted. What you typed is still below: add it to create the source again."))

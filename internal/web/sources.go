@@ -66,8 +66,8 @@ func listSources(v *visit) error {
 func (v *visit) sources(f sourceForm, fault error) error {
 	p := &sourcesPage{Form: f, Providers: providerList()}
 	p.Tab = "sources"
-	for _, name := range slices.Sorted(maps.Keys(v.project.View.Sources)) {
-		p.Sources = append(p.Sources, v.project.View.Sources[name])
+	for _, name := range slices.Sorted(maps.Keys(v.project.Snapshot.Sources)) {
+		p.Sources = append(p.Sources, v.project.Snapshot.Sources[name])
 	}
 	for i := range p.Providers {
 		if p.Providers[i].Name == f.Type {
@@ -129,7 +129,7 @@ func createSource(v *visit) error {
 	f := v.readSourceForm()
 	f.Active = true
 	in, err := f.patch(nil)
-	if err == nil && v.project.View.Sources[f.Name] != nil {
+	if err == nil && v.project.Snapshot.Sources[f.Name] != nil {
 		err = hookyard.FieldErrorf("name", "There is already a source with this name.")
 	}
 	if err == nil && f.Name == "" {

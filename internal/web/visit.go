@@ -162,7 +162,7 @@ func join(parts ...string) string {
 
 // home returns the URL of a page of the project.
 func (v *visit) home(parts ...string) string {
-	p := v.project.View.Project
+	p := v.project.Snapshot.Project
 	return join(append([]string{p.Owner, p.Name}, parts...)...)
 }
 

@@ -24,7 +24,7 @@ import (
 
 // Ingest stores events that a page publishes. See internal/ingest for the contract.
 type Ingest interface {
-	Accept(ctx context.Context, view *hookyard.View, e *hookyard.Event) (hookyard.Receipt, error)
+	Accept(ctx context.Context, snapshot *hookyard.Snapshot, e *hookyard.Event) (hookyard.Receipt, error)
 }
 
 // Auth identifies callers and says what they may do. See internal/auth for the contract.

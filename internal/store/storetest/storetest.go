@@ -88,7 +88,7 @@ func OpenWith(t testing.TB, dsn string, o store.Options) *store.DB {
 }
 
 // Project makes a project with hooks whose URLs are given, ids h1, h2 and so on.
-func Project(t testing.TB, db *store.DB, owner, name string, urls ...string) *hookyard.View {
+func Project(t testing.TB, db *store.DB, owner, name string, urls ...string) *hookyard.Snapshot {
 	t.Helper()
 	ctx := context.Background()
 	p := &hookyard.Project{Owner: owner, Name: name}
@@ -100,9 +100,9 @@ func Project(t testing.TB, db *store.DB, owner, name string, urls ...string) *ho
 	if err := db.CreateProject(ctx, p, hooks); err != nil {
 		t.Fatal(err)
 	}
-	view, err := db.View(ctx, owner, name)
+	snapshot, err := db.Snapshot(ctx, owner, name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return view
+	return snapshot
 }

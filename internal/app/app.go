@@ -311,7 +311,7 @@ func (a *App) prune(ctx context.Context) error {
 	}
 }
 
-// firstStart makes the first admin when nobody can sign in yet, with a one-time link and a token for the command line.
+// firstStart makes the first admin while no one can sign in, with a one-time link and a token for the command line.
 // Until a password is chosen every start renews the link, for the one before may never have been seen, and sees that
 // the token's file is good.
 func (a *App) firstStart(ctx context.Context) error {
@@ -342,7 +342,7 @@ func (a *App) firstStart(ctx context.Context) error {
 	return nil
 }
 
-// offerSetup makes the link anew, unless the admin revoked it and goes by other tokens.
+// offerSetup makes a new link, unless the admin has revoked it and uses other tokens.
 func (a *App) offerSetup(ctx context.Context, u *hookyard.User) error {
 	tokens, err := a.db.Tokens(ctx, u.Key, 0)
 	if err != nil {

@@ -100,7 +100,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.OIDCClientSecret, "oidc-client-secret", c.OIDCClientSecret,
 		"secret shared with the provider; better in HOOKYARD_OIDC_CLIENT_SECRET_FILE")
 	fs.StringSliceVar(&c.OIDCAllow, "oidc-allow", c.OIDCAllow,
-		"who may sign in by it: e-mail addresses, @example.com, group:NAME, or * for whoever the provider knows")
+		"who may sign in by it: e-mail addresses, @example.com, group:NAME, or * for every account of the provider")
 	fs.StringSliceVar(&c.OIDCAdmins, "oidc-admin", c.OIDCAdmins, "who of them administers the server, written likewise")
 	fs.StringVar(&c.LogLevel, "log-level", c.LogLevel, "debug, info, warn or error")
 	fs.StringVar(&c.LogFormat, "log-format", c.LogFormat, "text or json")

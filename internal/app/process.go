@@ -19,9 +19,9 @@ func TuneProcess() {
 	// The reader of the log may end before the server. The write then fails, which log/slog ignores; the signal would
 	// end the process, and systemd takes that for a clean end.
 	signal.Ignore(syscall.SIGPIPE)
-	runtime.MemProfileRate = 0 // nobody reads it, and sampling costs two hundredths of the CPU
+	runtime.MemProfileRate = 0 // it is not read, and sampling costs two hundredths of the CPU
 	if os.Getenv("GOMEMLIMIT") == "" {
-		// A few large bodies at once would leave several times their size behind, which nobody collects once it is
+		// A few large bodies at once would leave several times their size behind, which is not collected once it is
 		// quiet again. Beyond this the collector works for what it saves.
 		debug.SetMemoryLimit(96 << 20)
 	}

@@ -18,7 +18,7 @@ func (a *App) routes() http.Handler {
 	if a.config.Metrics {
 		mux.Handle("GET /metrics", a.metrics.handler())
 	}
-	if a.config.Dev { // for whoever wants to know where the time goes
+	if a.config.Dev { // to profile the server
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	}

@@ -1,4 +1,4 @@
-// Package bin serves throw-away URLs that answer any request and keep it for somebody to look at: the routes and fields
+// Package bin serves throw-away URLs that answer any request and keep it to be looked at: the routes and fields
 // of RequestBin, and on top of them answers of one's choice, exact bytes, and what turns a request into something of
 // use: a curl command, a replay, a source.
 package bin

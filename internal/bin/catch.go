@@ -81,7 +81,7 @@ func (b *Bins) readBody(w http.ResponseWriter, r *http.Request) ([]byte, int64, 
 }
 
 // keptHeader is all of a request's header but our own cookies: a browser that is signed in sends them here, too, and
-// whoever knows the bin's name can read what is kept.
+// anyone who knows the name of the bin can read what it keeps.
 func keptHeader(r *http.Request) http.Header {
 	h := r.Header.Clone()
 	h.Set("Host", r.Host)
@@ -104,7 +104,7 @@ func keptHeader(r *http.Request) http.Header {
 func writeText(w http.ResponseWriter, status int, text string) error {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, text) // whoever hung up does not want it
+	_, _ = io.WriteString(w, text) // a client that hung up does not want it
 	return nil
 }
 

@@ -74,7 +74,7 @@ func (in *Ingest) Inbound(w http.ResponseWriter, r *http.Request, owner, project
 	if r.Method == http.MethodHead || r.Method == http.MethodOptions || r.Method == http.MethodGet &&
 		r.URL.RawQuery == "" {
 		w.Header().Set("Allow", "POST, PUT, PATCH, DELETE")
-		w.WriteHeader(http.StatusNoContent) // there is nothing to keep; providers look whether somebody is at home
+		w.WriteHeader(http.StatusNoContent) // there is nothing to keep; providers check that the URL answers
 		return nil
 	}
 	receipt, err := in.Accept(r.Context(), snapshot, in.event(r, s, &verified, body, target, headers, now))
@@ -180,7 +180,7 @@ func (in *Ingest) readBytes(w http.ResponseWriter, r *http.Request) ([]byte, err
 }
 
 // refuse keeps a request that was not accepted, with its reason: a hundred for each source, and not more than a few a
-// second in all, for whoever floods us must not write our disk full.
+// second in all, so that a flood of requests does not fill the disk.
 func (in *Ingest) refuse(r *http.Request, s *hookyard.Source, body []byte, target, reason string, now time.Time) {
 	if in.o.Watch != nil {
 		in.o.Watch.Refused(s.Name, reason)
@@ -222,7 +222,7 @@ func reply(w http.ResponseWriter, a *signature.Response) error {
 	return ignoreGone(a.Write(w))
 }
 
-// ignoreGone drops the error of writing to somebody who hung up: the event is kept, and they will ask again.
+// ignoreGone drops the error of writing to a client that hung up: the event is kept, and they will ask again.
 func ignoreGone(error) error { return nil }
 
 // hideToken is a query as it is kept: untouched, but without the token that lets a sender in.

@@ -16,11 +16,11 @@ import (
 // BrokerOptions are what a [Broker] is made of.
 type BrokerOptions struct {
 	Dial Dial
-	Idle time.Duration // after which a connection that nobody uses is closed; 0 means 5 minutes
+	Idle time.Duration // after which an unused connection is closed; 0 means 5 minutes
 }
 
 // Broker publishes to hooks whose URL is amqp:// or amqps://. Hooks of the same URL share a connection, and each has a
-// channel of its own: a mistake in one hook's settings closes its channel, and nobody else's. Safe for concurrent use.
+// channel of its own: a mistake in one hook's settings closes its channel and no other. Safe for concurrent use.
 type Broker struct {
 	o BrokerOptions
 
@@ -229,7 +229,8 @@ func (b *Broker) drop(hookKey int64, l *lane) {
 	}
 }
 
-// sweep closes the channels that nobody used for a while or that were replaced, then the connections without a channel.
+// sweep closes the channels that were not used for a while or that were replaced, then the connections without a
+// channel.
 func (b *Broker) sweep() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

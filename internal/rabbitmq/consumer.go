@@ -15,7 +15,7 @@ import (
 const (
 	reconnectMin = 500 * time.Millisecond
 	reconnectMax = time.Minute
-	steady       = 30 * time.Second // a connection that held this long: the next one that breaks begins to wait anew
+	steady       = 30 * time.Second // a connection that held this long: the wait after the next break starts over
 	retryMin     = 200 * time.Millisecond
 	retryMax     = 30 * time.Second
 	// giveBack is how long messages are held while the database is away. Then they are the broker's again; not at once,

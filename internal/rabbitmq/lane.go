@@ -38,7 +38,7 @@ const maxWaiting = 10_000
 type wait struct {
 	seq  uint64
 	name string
-	done chan hookyard.Outcome // has room for the one outcome, also when nobody waits any more
+	done chan hookyard.Outcome // has room for the one outcome, also when the caller has stopped waiting
 }
 
 // message is one message to publish.

@@ -17,7 +17,7 @@ import (
 )
 
 // outcomeOf says what an error of the client library or the dialer means for an attempt. A broker's answer has its
-// reply code as the status; without one nobody answered, and the kind is a connection failure's.
+// reply code as the status; without one there was no answer, and the kind is a connection failure's.
 func outcomeOf(err error) hookyard.Outcome {
 	var blocked *egress.Error
 	var own *hookyard.Error

@@ -2,7 +2,7 @@
 //
 // [Sources] reads the queues of all sources of type rabbitmq. A message is acknowledged once its event is committed,
 // and many of them at a time. What can never become an event goes to the source's list of refusals and is acknowledged,
-// so that one bad message holds up nobody; while the database is away, messages wait.
+// so that one bad message holds up no other; while the database is away, messages wait.
 //
 // [Broker] publishes to hooks whose URL is amqp:// or amqps://. Success is the broker's confirmation of a message that
 // reached a queue.

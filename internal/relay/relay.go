@@ -28,13 +28,13 @@ type Options struct {
 	Hub  *stream.Hub
 	Gate *stream.Gate
 	Log  *slog.Logger
-	// Snapshot returns a project whoever asks, or fails with NotFound.
+	// Snapshot returns a project to any caller, or fails with NotFound.
 	Snapshot func(ctx context.Context, owner, project string) (*hookyard.Snapshot, error)
 	// Ensure makes a project on its first use; nil, as without --dev: there must be one.
 	Ensure func(ctx context.Context, owner, project string) (*hookyard.Snapshot, error)
 	// Open makes the relay of projects that do not say otherwise open (--dev) and not off.
 	Open bool
-	// MayRead and MayPublish fail when whoever sent r may not read the project, or publish to it.
+	// MayRead and MayPublish fail when the sender of r may not read the project, or publish to it.
 	MayRead, MayPublish func(r *http.Request, owner, project string) error
 	// Accept keeps an event, as ingest does, and ReadBody reads a request's body within the limit.
 	Accept   func(ctx context.Context, snapshot *hookyard.Snapshot, e *hookyard.Event) (hookyard.Receipt, error)
@@ -147,7 +147,7 @@ func (rl *Relay) mode(p *hookyard.Project) string {
 	return hookyard.RelayOff
 }
 
-// errOff is also the answer for projects that do not exist: who they are is nobody's business.
+// errOff is also the answer for projects that do not exist: which ones exist is not for strangers.
 func errOff(owner, name string) error {
 	return hookyard.Errorf(hookyard.NotFound,
 		"no relay for %s/%s: there is no such project, or its setting relay is off (it can be signed, token or open)",

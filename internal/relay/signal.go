@@ -60,7 +60,7 @@ func couldNotParse(w http.ResponseWriter, body []byte) error {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(http.StatusBadRequest)
 	_, err := w.Write(append([]byte("could not parse: "), body[:min(len(body), maxEcho)]...))
-	_ = err // whoever hung up does not want it
+	_ = err // a client that hung up does not want it
 	return nil
 }
 

@@ -123,7 +123,7 @@ func (rl *Relay) smeeOut(w http.ResponseWriter, r *http.Request, owner, project 
 		}
 		if err != nil {
 			line.Puts(": come back\n\n")
-			_ = line.Flush() // whoever has gone needs no farewell
+			_ = line.Flush() // a client that has gone does not read it
 			return nil
 		}
 		for _, it := range b.Items {

@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// lockFile makes sure that nobody else serves the same file: each would keep work in memory that the other does not
-// know of. Close lets go of it, and so does the kernel when the process dies, in whatever way.
+// lockFile makes sure that no other process serves the same file: each would keep work in memory that the other does
+// not know of. Close lets go of it, and so does the kernel when the process dies, in whatever way.
 func lockFile(path string) (io.Closer, error) {
 	f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

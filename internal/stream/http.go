@@ -18,7 +18,7 @@ type Options struct {
 	Hub  *Hub
 	Gate *Gate
 	Log  *slog.Logger
-	// Authorize returns the project when whoever sent r may read it. It must look at r itself each time: a request from
+	// Authorize returns the project if the sender of r may read it. It must look at r itself each time: a request from
 	// another origin is asked about without its cookies, and a listener that stays is asked about again every minute.
 	Authorize func(r *http.Request, owner, project string) (*hookyard.Snapshot, error)
 	// CheckFilter refuses a filter that cannot work.

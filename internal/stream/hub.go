@@ -33,7 +33,7 @@ const (
 // Hub wakes listeners. It carries no events. Safe for concurrent use.
 type Hub struct {
 	o       HubOptions
-	poke    chan struct{}   // one place: somebody is in dirty
+	poke    chan struct{}   // one place: dirty is not empty
 	life    context.Context // ends, with ErrStopping, when the hub stops
 	end     context.CancelCauseFunc
 	budget  *semaphore.Weighted
@@ -46,7 +46,7 @@ type Hub struct {
 	dirty   []*topic
 }
 
-// topic is a project that somebody listens to.
+// topic is a project with listeners.
 type topic struct {
 	project int64
 	version atomic.Int64 // counts commits
@@ -59,7 +59,7 @@ type topic struct {
 	listeners int
 }
 
-// NewHub makes a hub. Nobody is woken until [Hub.Run] runs.
+// NewHub makes a hub. No listener is woken until [Hub.Run] runs.
 func NewHub(o HubOptions) *Hub {
 	h := &Hub{o: o, poke: make(chan struct{}, 1), topics: map[int64]*topic{}, budget: semaphore.NewWeighted(readBudget)}
 	h.life, h.end = context.WithCancelCause(context.Background())
@@ -186,7 +186,7 @@ func (h *Hub) lookAround(ctx context.Context, seen int64) int64 {
 	return newest
 }
 
-// tidy gives back the memory of tails that nobody needs at the moment.
+// tidy gives back the memory of tails that no listener needs at the moment.
 func (h *Hub) tidy() {
 	h.mu.RLock()
 	defer h.mu.RUnlock()

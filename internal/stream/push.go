@@ -56,7 +56,7 @@ func (s *session) push(w http.ResponseWriter, format string) error {
 	}
 }
 
-// gone drops the error of writing to somebody who hung up: they come back with their cursor.
+// gone drops the error of writing to a client that hung up: it comes back with its cursor.
 func gone(error) error { return nil }
 
 // form is how events are framed.
@@ -105,5 +105,5 @@ func (s *session) bye(line *Line, f form, err error) {
 	default:
 		s.l.o.Log.Error("a listener's events cannot be read", "project", s.owner+"/"+s.project, "error", err)
 	}
-	_ = line.Flush() // whoever has gone needs no farewell
+	_ = line.Flush() // a client that has gone does not read it
 }

@@ -61,7 +61,7 @@ func (t *tail) since(cursor int64) (items []*Item, upTo, seen int64, behind bool
 	return t.items[at:len(t.items):len(t.items)], max(t.upTo, cursor), t.seen, false
 }
 
-// fill reads on from the end of the tail, unless somebody has done so since version.
+// fill reads on from the end of the tail, unless another listener has done so since version.
 func (h *Hub) fill(ctx context.Context, t *topic, version int64) error {
 	select {
 	case t.tail.filling <- struct{}{}:

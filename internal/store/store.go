@@ -190,10 +190,13 @@ func (db *DB) inTx(ctx context.Context, f func(tx *sql.Tx) error) error {
 		return db.translate(err)
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after Commit
-	if err := f(tx); err != nil {
-		return db.translate(err)
+	if err = f(tx); err == nil {
+		err = tx.Commit()
 	}
-	return db.translate(tx.Commit())
+	if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
+		return context.Cause(ctx) // the driver rolled back when the caller went away
+	}
+	return db.translate(err)
 }
 
 // translate turns errors of the driver into those that callers branch on.

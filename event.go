@@ -27,6 +27,7 @@ type Event struct {
 	Remote      string      // address of the sender, or ""
 	Verified    string      // how the sender was verified ("github hmac-sha256", "basic", …), or "" if it was not
 	Header      http.Header // of the inbound request, without credentials
+	Trace       Trace       // that the event belongs to: its sender's, or that of its acceptance
 	ContentType string      // of Body
 	Body        []byte      // as received; nil after its retention, when Size still holds its length
 	Size        int64       // of the body as received, in bytes

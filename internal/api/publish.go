@@ -75,6 +75,11 @@ func (a *API) eventsOf(r *http.Request, body []byte) (events []*hookyard.Event, 
 	if err != nil {
 		return events, many, err
 	}
+	if trace := hookyard.TraceOf(r.Header); trace.Parent != "" {
+		for _, e := range events {
+			e.Trace = trace
+		}
+	}
 	if hops := r.Header[hookyard.HeaderHops]; len(hops) > 0 {
 		for _, e := range events {
 			if e.Header == nil {

@@ -105,7 +105,7 @@ func (a *App) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("--allow-target: %w", err)
 	}
-	a.tracer, err = newTracer(ctx, a.config.OTLPEndpoint, a.version, a.log)
+	a.tracer, err = newTracer(ctx, a.config, a.version, a.log)
 	return err
 }
 
@@ -113,18 +113,23 @@ func (a *App) open(ctx context.Context) error {
 func (a *App) wire(ctx context.Context) error {
 	config, log := &a.config, a.log
 	a.metrics = newMetrics(a)
-	watch := watchers{a.metrics, a.tracer}
 	a.broker = rabbitmq.NewBroker(rabbitmq.BrokerOptions{Dial: a.client.Dial})
-	a.dispatcher = dispatch.New(dispatch.Options{
+	deliver := dispatch.Options{
 		Hooks: a.db, Deliveries: a.db, Threads: a.db, Replays: a.db, Client: a.client,
 		Broker: a.broker, Filter: a.accepts, Log: log, Limits: config.Limits,
 		BaseURL:   config.BaseURL,
-		UserAgent: a.userAgent(), Poll: config.Poll, Grace: config.Grace, Watch: watch, Decoding: a.decoding,
-	})
-	a.ingest = ingest.New(ingest.Options{
-		Store: a.db, Dispatcher: a.dispatcher, Filter: a.accepts, Limits: config.Limits, Log: log,
-		BaseURL: config.BaseURL, Watch: watch,
-	})
+		UserAgent: a.userAgent(), Poll: config.Poll, Grace: config.Grace, Watch: a.metrics, Decoding: a.decoding,
+	}
+	receive := ingest.Options{
+		Store: a.db, Filter: a.accepts, Limits: config.Limits, Log: log,
+		BaseURL: config.BaseURL, Watch: a.metrics,
+	}
+	if a.tracer != nil {
+		deliver.Tracer, receive.Tracer = a.tracer, a.tracer
+	}
+	a.dispatcher = dispatch.New(deliver)
+	receive.Dispatcher = a.dispatcher
+	a.ingest = ingest.New(receive)
 	a.auth = auth.New(a.db, auth.Options{Dev: config.Dev, Guests: config.Guests})
 	if err := a.firstStart(ctx); err != nil {
 		return err

@@ -43,7 +43,8 @@ func TestRequestsAreLogged(t *testing.T) {
 // because the library's handler is the process's.
 func TestTraceErrorsAreLogged(t *testing.T) {
 	var out bytes.Buffer
-	tr, err := newTracer(t.Context(), "http://127.0.0.1:1", "test", slog.New(slog.NewJSONHandler(&out, nil)))
+	config := Config{OTLPEndpoint: "http://127.0.0.1:1"}
+	tr, err := newTracer(t.Context(), config, "test", slog.New(slog.NewJSONHandler(&out, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -110,31 +110,3 @@ func outcomeLabel(at *hookyard.Attempt) string {
 	}
 	return classes[0]
 }
-
-// watcher is what ingest and dispatch tell.
-type watcher interface {
-	Accepted(e *hookyard.Event, r hookyard.Receipt, took time.Duration)
-	Refused(source, reason string)
-	Attempted(w *hookyard.Work, a *hookyard.Attempt, d hookyard.Decision)
-}
-
-// watchers tell all of them.
-type watchers []watcher
-
-func (ws watchers) Accepted(e *hookyard.Event, r hookyard.Receipt, took time.Duration) {
-	for _, w := range ws {
-		w.Accepted(e, r, took)
-	}
-}
-
-func (ws watchers) Refused(source, reason string) {
-	for _, w := range ws {
-		w.Refused(source, reason)
-	}
-}
-
-func (ws watchers) Attempted(w *hookyard.Work, a *hookyard.Attempt, d hookyard.Decision) {
-	for _, one := range ws {
-		one.Attempted(w, a, d)
-	}
-}

@@ -73,13 +73,21 @@ type Options struct {
 	Grace      time.Duration  // for attempts under way when Run ends; 0 means 10 s
 	Rand       func() float64 // from 0 to 1, spreads retries; nil means math/rand
 	Watch      Watcher        // may be nil
+	Tracer     Tracer         // nil: receivers get the trace that the event is stored with
 
 	Decoding *budget.Decoding // nil means the default
 }
 
-// Watcher is told of every attempt, for metrics and traces. It must not block.
+// Watcher is told of every attempt, for metrics. It must not block.
 type Watcher interface {
 	Attempted(w *hookyard.Work, a *hookyard.Attempt, d hookyard.Decision)
+}
+
+// Tracer makes a span of each attempt.
+type Tracer interface {
+	// Attempting starts a span and returns the trace that the receiver continues. end ends the span; a span that is
+	// not ended is not reported.
+	Attempting(w *hookyard.Work) (t hookyard.Trace, end func(*hookyard.Attempt, hookyard.Decision))
 }
 
 // Bounds on what is kept in memory instead of being read from rows.

@@ -37,7 +37,8 @@ func (d *Dispatcher) send(l *lane, w *hookyard.Work) {
 		return
 	}
 	defer release()
-	attempt, outcome, err := d.attempt(ctx, h, w)
+	trace, endSpan := d.trace(w)
+	attempt, outcome, err := d.attempt(ctx, h, w, trace)
 	if err != nil {
 		d.postpone(l, w, err)
 		return
@@ -65,6 +66,7 @@ func (d *Dispatcher) send(l *lane, w *hookyard.Work) {
 	if d.o.Watch != nil {
 		d.o.Watch.Attempted(w, attempt, decision)
 	}
+	endSpan(attempt, decision)
 	d.finish(l, r, h.Ordered)
 	if h.Ordered && decision.State == hookyard.Pending {
 		l.putBack() // what was claimed with it must wait for it
@@ -87,10 +89,18 @@ func (d *Dispatcher) random() float64 {
 	return rand.Float64()
 }
 
+// trace starts the span of an attempt, which end ends.
+func (d *Dispatcher) trace(w *hookyard.Work) (t hookyard.Trace, end func(*hookyard.Attempt, hookyard.Decision)) {
+	if d.o.Tracer == nil {
+		return w.Event.Trace, func(*hookyard.Attempt, hookyard.Decision) {}
+	}
+	return d.o.Tracer.Attempting(w)
+}
+
 // attempt shapes, signs and sends, and describes what happened. An error means that nothing was attempted, because the
 // database could not be asked.
-func (d *Dispatcher) attempt(ctx context.Context, h *hookyard.Hook, w *hookyard.Work) (*hookyard.Attempt,
-	hookyard.Outcome, error) {
+func (d *Dispatcher) attempt(ctx context.Context, h *hookyard.Hook, w *hookyard.Work,
+	trace hookyard.Trace) (*hookyard.Attempt, hookyard.Outcome, error) {
 	started := time.Now()
 	a := &hookyard.Attempt{EventSeq: w.Delivery.EventSeq, HookKey: h.Key, N: w.Delivery.Attempts + 1,
 		StartedAt: started, URL: hookyard.MaskURL(h.URL)}
@@ -101,6 +111,7 @@ func (d *Dispatcher) attempt(ctx context.Context, h *hookyard.Hook, w *hookyard.
 	var header http.Header
 	if err == nil {
 		a.URL, a.Method = hookyard.MaskURL(shaped.request.URL), shaped.request.Method
+		shaped.trace = trace
 		header, err = d.header(h, w.Event, shaped, started)
 	}
 	if err != nil {
@@ -146,7 +157,8 @@ func fromStore(err error) error {
 type outgoing struct {
 	format.Shaped
 	request hookyard.Outgoing
-	thread  string // key of the thread to remember from the response, or ""
+	trace   hookyard.Trace // that the receiver continues
+	thread  string         // key of the thread to remember from the response, or ""
 }
 
 // shape makes the body; for formats that talk in threads it brings the thread along.
@@ -203,9 +215,10 @@ func (d *Dispatcher) remember(ctx context.Context, h *hookyard.Hook, resource st
 func (d *Dispatcher) header(h *hookyard.Hook, e *hookyard.Event, shaped outgoing, now time.Time) (http.Header,
 	error) {
 	live := hookyard.Live(h.Secrets, now)
-	out := make(http.Header, 10+len(shaped.request.Header)+len(h.Headers)+len(shaped.Header))
+	out := make(http.Header, 12+len(shaped.request.Header)+len(h.Headers)+len(shaped.Header))
 	out["X-Github-Event"] = []string{e.Type}
 	passOn(out, e, shaped, len(live) > 0)
+	shaped.trace.SetHeader(out)
 	signedBySender := out["Webhook-Signature"] != nil
 	for name, value := range h.Headers {
 		out[name] = []string{value}

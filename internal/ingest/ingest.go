@@ -40,9 +40,16 @@ type Options struct {
 	Log        *slog.Logger
 	BaseURL    string // public, without a slash at the end: what senders see
 	Watch      Watcher
+	Tracer     Tracer // nil: events keep the trace that they came with
 }
 
-// Watcher is told of everything that came in, for metrics and traces. It may be nil, and must not block.
+// Tracer makes a span of the acceptance of each event.
+type Tracer interface {
+	// Accepting starts a span of the trace that e belongs to, and moves e into the span. end ends it.
+	Accepting(e *hookyard.Event) (end func(hookyard.Receipt, error))
+}
+
+// Watcher is told of everything that came in, for metrics. It may be nil, and must not block.
 type Watcher interface {
 	Accepted(e *hookyard.Event, r hookyard.Receipt, took time.Duration)
 	Refused(source, reason string)
@@ -76,8 +83,10 @@ func (in *Ingest) Accept(ctx context.Context, snapshot *hookyard.Snapshot, e *ho
 	}
 	started := time.Now()
 	r := in.route(snapshot, e, nil)
+	end := in.trace(e)
 	receipt, err := in.o.Store.Accept(ctx, r)
 	in.settle(r, receipt, err, started)
+	end(receipt, err)
 	return receipt, err
 }
 
@@ -94,6 +103,7 @@ func (in *Ingest) AcceptFor(ctx context.Context, snapshot *hookyard.Snapshot, ev
 	also [][]*hookyard.Hook) ([]hookyard.Receipt, []error) {
 	started := time.Now()
 	all := make([]*hookyard.RoutedEvent, len(events))
+	ends := make([]func(hookyard.Receipt, error), len(events))
 	for _, e := range events {
 		if err := hookyard.CheckHops(e); err != nil { // the events of a batch came by one request, or one at a time
 			return make([]hookyard.Receipt, len(events)), slices.Repeat([]error{err}, len(events))
@@ -104,11 +114,12 @@ func (in *Ingest) AcceptFor(ctx context.Context, snapshot *hookyard.Snapshot, ev
 		if also != nil {
 			more = also[i]
 		}
-		all[i] = in.route(snapshot, e, more)
+		all[i], ends[i] = in.route(snapshot, e, more), in.trace(e)
 	}
 	receipts, errs := in.o.Store.AcceptAll(ctx, all)
 	for i := range all {
 		in.settle(all[i], receipts[i], errs[i], started)
+		ends[i](receipts[i], errs[i])
 	}
 	return receipts, errs
 }
@@ -126,6 +137,17 @@ func (in *Ingest) route(snapshot *hookyard.Snapshot, e *hookyard.Event, also []*
 		d.InMemory = d.State == hookyard.Pending && in.o.Dispatcher.Reserve(d.Hook, e)
 	}
 	return r
+}
+
+// trace finds out which trace the event belongs to, and starts the span of its acceptance, which end ends.
+func (in *Ingest) trace(e *hookyard.Event) (end func(hookyard.Receipt, error)) {
+	if e.Trace.Parent == "" {
+		e.Trace = hookyard.TraceOf(e.Header)
+	}
+	if in.o.Tracer == nil {
+		return func(hookyard.Receipt, error) {}
+	}
+	return in.o.Tracer.Accepting(e)
 }
 
 // settle follows the commit: it uses the places in memory or releases them, and wakes the hooks whose deliveries are

@@ -3,6 +3,7 @@ package rabbitmq
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -68,7 +69,11 @@ func newMessage(h *hookyard.Hook, eventType string, header map[string]string, co
 	}
 	table := make(amqp.Table, len(header))
 	for name, value := range header {
-		if name != "Content-Type" {
+		switch name {
+		case "Content-Type":
+		case "Traceparent", "Tracestate": // W3C Trace Context for AMQP writes them so
+			table[strings.ToLower(name)] = value
+		default:
 			table[name] = value
 		}
 	}

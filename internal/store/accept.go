@@ -52,7 +52,7 @@ func (o *acceptOp) join(t *sharedTx) { t.accepts = append(t.accepts, o) }
 
 var (
 	eventsTable = newTable("events", `seq:i id:s project_key:i source:s type:s time:i method:s target:s remote:s
-		verified:s header:b content_type:s data_offset:i size:i body:b`)
+		verified:s header:b trace:s content_type:s data_offset:i size:i body:b`)
 	deliveriesTable = newTable("deliveries", `event_seq:i hook_key:i project_key:i state:s reason:s due:i node:i
 		attempts:i tries:i updated:i place:i`)
 	seenTable = newTable("seen", "project_key:i source:s dedup:s event_id:s time:i")
@@ -155,8 +155,8 @@ func (t *sharedTx) insertEvents(ctx context.Context, ops []*acceptOp) error {
 		e := o.routed.Event
 		o.receipt.Seq = e.Seq
 		v = append(v, e.Seq, e.ID, e.ProjectKey, e.Source, e.Type, micros(e.Time), e.Method, e.Target, e.Remote,
-			e.Verified,
-			hookyard.EncodeHeader([]byte{}, e.Header), e.ContentType, int64(e.DataOffset), e.Size, notNil(e.Body))
+			e.Verified, hookyard.EncodeHeader([]byte{}, e.Header), e.Trace.String(), e.ContentType,
+			int64(e.DataOffset), e.Size, notNil(e.Body))
 	}
 	t.stmts.values = v
 	return t.insert(ctx, eventsTable, v, false)

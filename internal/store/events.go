@@ -17,17 +17,18 @@ import (
 const (
 	eventLight = "e.seq, e.id, e.project_key, e.source, e.type, e.time, e.method, e.target, e.remote, e.verified, " +
 		"e.content_type, e.data_offset, e.size"
-	eventWhole = eventLight + ", e.header, e.body"
+	eventWhole = eventLight + ", e.header, e.trace, e.body"
 )
 
 func scanEvent(row interface{ Scan(...any) error }, whole bool) (*hookyard.Event, error) {
 	e := &hookyard.Event{}
 	var at int64
 	var header []byte
+	var trace string
 	into := []any{&e.Seq, &e.ID, &e.ProjectKey, &e.Source, &e.Type, &at, &e.Method, &e.Target, &e.Remote, &e.Verified,
 		&e.ContentType, &e.DataOffset, &e.Size}
 	if whole {
-		into = append(into, &header, &e.Body)
+		into = append(into, &header, &trace, &e.Body)
 	}
 	if err := row.Scan(into...); err != nil {
 		return nil, err
@@ -35,6 +36,7 @@ func scanEvent(row interface{ Scan(...any) error }, whole bool) (*hookyard.Event
 	e.Time = fromMicros(at)
 	if whole {
 		e.Header = hookyard.DecodeHeader(header)
+		e.Trace = hookyard.ParseTrace(trace)
 	}
 	return e, nil
 }

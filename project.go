@@ -180,6 +180,15 @@ type User struct {
 	Disabled     bool      `json:"disabled,omitempty"`
 	Subject      string    `json:"subject,omitempty"` // issuer and subject at an OpenID provider
 	CreatedAt    time.Time `json:"createdAt"`
+	InvitedUntil time.Time `json:"invitedUntil,omitzero"` // when the link to choose a password expires; zero: no link
+}
+
+// Link is a link by which a user without a password may choose one, once. Only its hash is stored. It gives no other
+// right.
+type Link struct {
+	UserKey   int64
+	Hash      []byte // SHA-256 of the secret in it
+	ExpiresAt time.Time
 }
 
 // Scope limits a token to a part of what its user may do.

@@ -35,6 +35,12 @@ type Users struct {
 	Users []hookyard.User `json:"users"`
 }
 
+// Invitation is the link by which a user without a password chooses one, once.
+type Invitation struct {
+	URL       string    `json:"url" doc:"whoever opens it becomes the user: send it by a way that others do not read"`
+	ExpiresAt time.Time `json:"expiresAt"`
+}
+
 // TokenRequest asks for a token.
 type TokenRequest struct {
 	Name      string            `json:"name,omitempty" doc:"the purpose of the token"`
@@ -114,6 +120,13 @@ func (c *Client) UpdateUser(ctx context.Context, name string, u UserPatch) (hook
 func (c *Client) DeleteUser(ctx context.Context, name string) error {
 	_, err := c.call(ctx, http.MethodDelete, path("users", name), nil, nil)
 	return err
+}
+
+// InviteUser creates the link by which a user without a password chooses one. It replaces the user's last link.
+func (c *Client) InviteUser(ctx context.Context, name string) (Invitation, error) {
+	var out Invitation
+	_, err := c.call(ctx, http.MethodPost, path("users", name, "invite"), nil, &out)
+	return out, err
 }
 
 // serverName is the name of every server in its [ServerInfo].

@@ -38,6 +38,9 @@ alice GET /api/tokens 200
 alice DELETE /api/tokens/{tok} 204
 root GET /api/users 200
 root POST /api/users 201 {"name":"eve","password":"correct horse battery"}
+root POST /api/users 201 {"name":"ivy"}
+root POST /api/users/ivy/invite 200
+root DELETE /api/users/ivy 204
 root PATCH /api/users/eve 200 {"disabled":true}
 root DELETE /api/users/eve 204
 root GET /api/audit?limit=1 200

@@ -92,6 +92,9 @@ func (a *API) routes() []route {
 			in: client.UserPatch{}, out: hookyard.User{}},
 		{method: del, path: "/users/{user}", access: control.Administrator, do: removeUser,
 			summary: "Delete a user; projects stay", status: noContent},
+		{method: post, path: "/users/{user}/invite", access: control.Administrator, do: inviteUser,
+			summary: "Create the link by which a user without a password chooses one",
+			doc:     "It works once and for a day, and replaces the user's last link.", out: client.Invitation{}},
 		{method: get, path: "/audit", access: control.Administrator, do: listServerAudit,
 			summary: "Who changed what outside of projects", query: page, out: client.AuditPage{}},
 

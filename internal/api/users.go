@@ -26,7 +26,7 @@ func listUsers(c *call) error {
 }
 
 func createUser(c *call) error {
-	in, err := c.userPatch("subject", "createdAt")
+	in, err := c.userPatch("subject", "createdAt", "invitedUntil")
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func createUser(c *call) error {
 }
 
 func updateUser(c *call) error {
-	in, err := c.userPatch("name", "subject", "createdAt")
+	in, err := c.userPatch("name", "subject", "createdAt", "invitedUntil")
 	if err != nil {
 		return err
 	}
@@ -54,6 +54,14 @@ func removeUser(c *call) error {
 		return err
 	}
 	return c.noContent()
+}
+
+func inviteUser(c *call) error {
+	secret, until, err := c.a.o.Control.InviteUser(c.ctx(), c.id, c.param("user"))
+	if err != nil {
+		return err
+	}
+	return c.reply(http.StatusOK, client.Invitation{URL: c.a.o.BaseURL + control.LinkPath + secret, ExpiresAt: until})
 }
 
 func (c *call) userPatch(ignored ...string) (in control.UserPatch, err error) {

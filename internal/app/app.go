@@ -270,8 +270,9 @@ func (a *App) hello() {
 			"--dev: sign-in is OFF: every caller is user guest and owns every project; loopback only")
 	}
 	if a.setup != "" {
-		a.log.Info("open this link once to choose the admin's password; each start prints a new one until that is done",
-			"link", a.SetupLink())
+		// The link itself is not for logs, which many read: the caller prints it.
+		a.log.Info("the admin has no password yet: follow the link that is printed, or get one by: "+
+			"hookyard user invite admin", "valid", auth.LinkLife)
 		a.log.Info("for the command line, the admin's token is in a file", "file", a.adminTokenFile())
 	}
 }
@@ -347,30 +348,13 @@ func (a *App) firstStart(ctx context.Context) error {
 	return nil
 }
 
-// offerSetup makes a new link, unless the admin has revoked it and uses other tokens.
+// offerSetup makes a new link, and a token for the command line if there is none.
 func (a *App) offerSetup(ctx context.Context, u *hookyard.User) error {
-	tokens, err := a.db.Tokens(ctx, u.Key, 0)
-	if err != nil {
+	secret, link := auth.NewLink(u.Key, time.Now())
+	if err := a.db.CreateLink(ctx, link, func(*hookyard.User) error { return nil }); err != nil {
 		return err
 	}
-	wanted := len(tokens) == 0
-	for _, t := range tokens {
-		if t.Name != auth.SetupToken {
-			continue
-		}
-		wanted = true
-		if err := a.db.DeleteToken(ctx, u.Key, t.ID); err != nil && !errors.Is(err, hookyard.ErrNotFound) {
-			return err
-		}
-	}
-	if !wanted {
-		return nil
-	}
-	secret, err := a.newToken(ctx, u, auth.SetupToken, hookyard.ScopePublish) // the narrowest: it is for the link
-	if err != nil {
-		return err
-	}
-	a.setup = "/setup?token=" + secret
+	a.setup = control.LinkPath + secret
 	return a.keepAdminToken(ctx, u)
 }
 
@@ -408,7 +392,8 @@ func (a *App) ensureGuest(ctx context.Context) error {
 	return err
 }
 
-// SetupLink is the URL at which the first admin chooses a password, once; "" when there is none to choose.
+// SetupLink is the URL at which the first admin chooses a password, once and within [auth.LinkLife]; "" when there is
+// none to choose. Print it where only the operator sees it.
 func (a *App) SetupLink() string {
 	if a.setup == "" {
 		return ""

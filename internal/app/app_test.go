@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -310,7 +311,8 @@ func start(t *testing.T, change func(c *app.Config)) *app.App {
 // run starts a server; stop ends it and waits.
 func run(t *testing.T, c app.Config) (a *app.App, stop func()) {
 	t.Helper()
-	a, err := app.New(t.Context(), c, "test", slog.New(slog.DiscardHandler))
+	var said bytes.Buffer // read after Run
+	a, err := app.New(t.Context(), c, "test", slog.New(slog.NewTextHandler(&said, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -321,6 +323,9 @@ func run(t *testing.T, c app.Config) (a *app.App, stop func()) {
 		cancel()
 		if err := <-done; err != nil {
 			t.Errorf("Run = %v", err)
+		}
+		if _, secret, _ := strings.Cut(a.SetupLink(), "="); secret != "" && strings.Contains(said.String(), secret) {
+			t.Errorf("the log holds the setup link: %s", said.String())
 		}
 	}
 }

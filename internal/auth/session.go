@@ -26,17 +26,23 @@ func tokenEncoding() *base32.Encoding {
 	return base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 }
 
-// SetupToken is the name of the token in the link by which the first administrator sets a password.
-const SetupToken = "first start"
-
 // NewToken returns a new token of 256 random bits, to be shown once, and its hash, to be stored.
 func NewToken() (secret string, hash []byte) {
 	secret = TokenPrefix + tokenEncoding().EncodeToString(random())
 	return secret, HashToken(secret)
 }
 
-// HashToken returns the SHA-256 of a token or a session cookie, the form in which both are stored. They have 256 random
-// bits, so a slow hash would add nothing.
+// LinkLife is how long a user has to follow a link and choose a password.
+const LinkLife = 24 * time.Hour
+
+// NewLink returns a new link for a user and the secret in it, to be shown once.
+func NewLink(userKey int64, now time.Time) (secret string, l hookyard.Link) {
+	secret = tokenEncoding().EncodeToString(random())
+	return secret, hookyard.Link{UserKey: userKey, Hash: HashToken(secret), ExpiresAt: now.Add(LinkLife)}
+}
+
+// HashToken returns the SHA-256 of a token, a link or a session cookie, the form in which all are stored. They have 256
+// random bits, so a slow hash would add nothing.
 func HashToken(secret string) []byte {
 	sum := sha256.Sum256([]byte(secret))
 	return sum[:]

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -50,9 +51,18 @@ running attempts --grace to finish. A second signal stops it at once.`,
 		if err != nil {
 			return err
 		}
+		s.printSetup(a.SetupLink(), config.LogFormat)
 		return a.Run(c.Context())
 	}
 	return takes(c, 0, 0)
+}
+
+// printSetup prints the link of a first start on stdout, apart from the log. With a log in JSON stdout is likely to be
+// collected with it, so nothing is printed: the log says how to get a link.
+func (s *session) printSetup(link, logFormat string) {
+	if link != "" && logFormat != "json" {
+		_, _ = fmt.Fprintf(s.out, "Choose the password of user admin within a day, once, at\n%s\n", link)
+	}
 }
 
 // logger returns a logger on stderr: in colour on a terminal, otherwise lines of key=value or JSON.

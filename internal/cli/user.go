@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -22,10 +23,12 @@ func newUser(s *session) *cobra.Command {
 		Aliases: []string{"users"},
 		Short:   "Users: accounts on the server (administrators only)",
 		Example: `  hookyard user create ann
+  hookyard user create ann --invite
   hookyard user passwd ann < password.txt
   hookyard user list`,
 	}
-	return group(c, newUserList(s), newUserCreate(s), newUserPasswd(s), newUserDelete(s))
+	return group(c, newUserList(s), newUserCreate(s), newUserInvite(s), newUserPasswd(s),
+		newUserDelete(s))
 }
 
 func newUserList(s *session) *cobra.Command {
@@ -56,22 +59,27 @@ func newUserList(s *session) *cobra.Command {
 }
 
 func newUserCreate(s *session) *cobra.Command {
-	var admin, none bool
+	var admin, none, invite bool
 	c := &cobra.Command{
 		Use: "create NAME", Short: "Create a user; prompts for the password or reads it from stdin",
 		Example: `  hookyard user create ann
   hookyard user create ann --admin < password.txt
+  hookyard user create ann --invite
   hookyard user create robot --no-password`,
 	}
 	c.Flags().BoolVar(&admin, "admin", false, "make the user a server administrator")
 	c.Flags().BoolVar(&none, "no-password", false, "no password: only tokens and single sign-on")
+	c.Flags().BoolVar(&invite, "invite", false, "no password: print a link by which the user chooses one")
 	c.RunE = func(c *cobra.Command, args []string) error {
+		if none && invite {
+			return usagef("--no-password and --invite exclude each other")
+		}
 		cl, err := s.client()
 		if err != nil {
 			return err
 		}
 		p := client.UserPatch{Name: &args[0], Admin: &admin}
-		if !none {
+		if !none && !invite {
 			password, err := s.password()
 			if err != nil {
 				return err
@@ -82,9 +90,41 @@ func newUserCreate(s *session) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if invite {
+			return s.invite(c.Context(), cl, u.Name)
+		}
 		return s.showUser(&u)
 	}
 	return takes(c, 1, 1)
+}
+
+func newUserInvite(s *session) *cobra.Command {
+	c := &cobra.Command{
+		Use: "invite NAME", Short: "Print a link by which a user without a password chooses one",
+		Long: `Print a link by which a user without a password chooses one. It works once and
+for a day, and replaces the user's last link.`,
+		Example: "  hookyard user invite ann",
+	}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, err := s.client()
+		if err != nil {
+			return err
+		}
+		return s.invite(c.Context(), cl, args[0])
+	}
+	return takes(c, 1, 1)
+}
+
+func (s *session) invite(ctx context.Context, cl *client.Client, name string) error {
+	link, err := cl.InviteUser(ctx, name)
+	if err != nil {
+		return err
+	}
+	return s.show(link, func() error {
+		s.say("send this link to %s; it works once%s:", name, untilText(link.ExpiresAt))
+		_, err := fmt.Fprintln(s.out, link.URL)
+		return err
+	})
 }
 
 func (s *session) showUser(u *hookyard.User) error {

@@ -156,67 +156,6 @@ func (c *Control) SignOn(ctx context.Context, a Account) (*hookyard.User, error)
 	return u, nil
 }
 
-// SetupUser returns the user who may choose a password by a setup link, which is good once. It fails with Forbidden for
-// a link that is not good, or not any more.
-func (c *Control) SetupUser(ctx context.Context, secret string) (*hookyard.User, error) {
-	_, u, err := c.setupToken(ctx, secret)
-	return u, err
-}
-
-// Setup sets the password of the user of a setup link and uses the link up.
-func (c *Control) Setup(ctx context.Context, secret, password string) (*hookyard.User, error) {
-	t, u, err := c.setupToken(ctx, secret)
-	if err != nil {
-		return nil, err
-	}
-	hash, err := auth.HashPassword(password)
-	if err != nil {
-		return nil, err
-	}
-	ctx = hookyard.WithActor(ctx, u.Name)
-	u, err = c.store.UpdateUser(ctx, u.Key, func(u *hookyard.User) error {
-		if !mayBeSetUp(u) {
-			return errSetupUsed()
-		}
-		u.PasswordHash = hash
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	if err := c.store.DeleteToken(ctx, u.Key, t.ID); err != nil {
-		return nil, err
-	}
-	c.auth.Forget()
-	return u, nil
-}
-
-// setupToken returns the token of a setup link with its user.
-func (c *Control) setupToken(ctx context.Context, secret string) (*hookyard.Token, *hookyard.User, error) {
-	t, err := c.store.TokenByHash(ctx, auth.HashToken(secret))
-	if errors.Is(err, hookyard.ErrNotFound) || err == nil && t.Name != auth.SetupToken {
-		return nil, nil, errSetupUsed()
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	u, err := c.store.UserByName(ctx, t.User)
-	if errors.Is(err, hookyard.ErrNotFound) || err == nil && !mayBeSetUp(u) {
-		return nil, nil, errSetupUsed()
-	}
-	return t, u, err
-}
-
-// mayBeSetUp reports whether a setup link is good for a user: an administrator who has no other way in yet.
-func mayBeSetUp(u *hookyard.User) bool {
-	return u.Admin && !u.Disabled && u.PasswordHash == "" && u.Subject == ""
-}
-
-func errSetupUsed() error {
-	return hookyard.Errorf(hookyard.Forbidden, "This link is not good any more. Sign in with the password that was "+
-		"chosen by it; or, if the server was started anew since, follow the link that its log has now.")
-}
-
 // user returns the user of that name.
 func (c *Control) user(ctx context.Context, name string) (*hookyard.User, error) {
 	u, err := c.store.UserByName(ctx, name)

@@ -10,7 +10,8 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-const userColumns = "key, name, password, admin, disabled, subject, created"
+const userColumns = "key, name, password, admin, disabled, subject, created, " +
+	"coalesce((select expires from links where user_key = users.key), 0)"
 
 func (db *DB) userWhere(ctx context.Context, where string, args ...any) (*hookyard.User, error) {
 	u, err := scanUser(db.read.QueryRowContext(ctx, "select "+userColumns+" from users where "+where, args...))
@@ -19,9 +20,10 @@ func (db *DB) userWhere(ctx context.Context, where string, args ...any) (*hookya
 
 func scanUser(row scanner) (*hookyard.User, error) {
 	u := &hookyard.User{}
-	var created int64
-	err := row.Scan(&u.Key, &u.Name, &u.PasswordHash, &u.Admin, &u.Disabled, &u.Subject, &created)
+	var created, invited int64
+	err := row.Scan(&u.Key, &u.Name, &u.PasswordHash, &u.Admin, &u.Disabled, &u.Subject, &created, &invited)
 	u.CreatedAt = fromMicros(created)
+	u.InvitedUntil = fromMicros(invited)
 	return u, err
 }
 
@@ -96,41 +98,57 @@ func (db *DB) JoinUser(ctx context.Context, u *hookyard.User) error {
 
 // UpdateUser reads a user, calls f to change password, rights or subject, and stores the result, in one transaction: of
 // two calls at the same time the second sees the change of the first. If f fails, nothing is changed. The user's
-// sessions are deleted if the password changed, which another person may have known, or if the user is disabled. Tokens
+// sessions are deleted if the password changed, which another person may have known, or if the user is disabled; a link
+// by which the user could choose a password is deleted with the user's first way in, or if the user is disabled. Tokens
 // stay: programs hold them, and each can be revoked on its own. It fails with [hookyard.ErrNotFound] if there is no
 // such user, and with [hookyard.Conflict] if the subject is another user's or no administrator would be left.
 func (db *DB) UpdateUser(ctx context.Context, key int64, f func(u *hookyard.User) error) (*hookyard.User, error) {
 	var out *hookyard.User
-	err := db.change(ctx, func(tx *sql.Tx) error {
-		u, admins, err := db.lockUser(ctx, tx, key)
-		if err != nil {
-			return err
-		}
-		was := *u
-		if err := f(u); err != nil {
-			return err
-		}
-		if err := keepAdmin(&was, admins, u.Admin && !u.Disabled); err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx,
-			"update users set password = $1, admin = $2, disabled = $3, subject = $4 where key = $5",
-			u.PasswordHash, u.Admin, u.Disabled, u.Subject, u.Key)
-		if db.dialect.isDuplicate(err) {
-			return hookyard.Errorf(hookyard.Conflict, "that account signs another user in already")
-		}
-		if err != nil {
-			return err
-		}
-		if u.Disabled || u.PasswordHash != was.PasswordHash {
-			if _, err := tx.ExecContext(ctx, "delete from sessions where user_key = $1", u.Key); err != nil {
-				return err
-			}
-		}
-		out = u
-		return audit(ctx, tx, 0, hookyard.Actor(ctx), "user.update", u.Name, "")
+	err := db.change(ctx, func(tx *sql.Tx) (err error) {
+		out, err = db.updateUser(ctx, tx, key, f)
+		return err
 	})
 	return out, err
+}
+
+func (db *DB) updateUser(ctx context.Context, tx *sql.Tx, key int64, f func(u *hookyard.User) error) (*hookyard.User,
+	error) {
+	u, admins, err := db.lockUser(ctx, tx, key)
+	if err != nil {
+		return nil, err
+	}
+	was := *u
+	if err := f(u); err != nil {
+		return nil, err
+	}
+	if err := keepAdmin(&was, admins, u.Admin && !u.Disabled); err != nil {
+		return nil, err
+	}
+	_, err = tx.ExecContext(ctx,
+		"update users set password = $1, admin = $2, disabled = $3, subject = $4 where key = $5",
+		u.PasswordHash, u.Admin, u.Disabled, u.Subject, u.Key)
+	if db.dialect.isDuplicate(err) {
+		return nil, hookyard.Errorf(hookyard.Conflict, "that account signs another user in already")
+	}
+	if err != nil {
+		return nil, err
+	}
+	ended := map[string]bool{
+		"sessions": u.Disabled || u.PasswordHash != was.PasswordHash,
+		"links":    u.Disabled || u.PasswordHash != "" || u.Subject != "",
+	}
+	for table, end := range ended {
+		if !end {
+			continue
+		}
+		if _, err := tx.ExecContext(ctx, "delete from "+table+" where user_key = $1", u.Key); err != nil {
+			return nil, err
+		}
+	}
+	if ended["links"] {
+		u.InvitedUntil = time.Time{}
+	}
+	return u, audit(ctx, tx, 0, hookyard.Actor(ctx), "user.update", u.Name, "")
 }
 
 // lockUser reads a user and counts the administrators who are not disabled. It locks their rows, always in the same
@@ -178,7 +196,7 @@ func (db *DB) DeleteUser(ctx context.Context, key int64) error {
 		if err := keepAdmin(u, admins, false); err != nil {
 			return err
 		}
-		for _, table := range []string{"tokens", "sessions", "members"} {
+		for _, table := range []string{"tokens", "sessions", "members", "links"} {
 			if _, err := tx.ExecContext(ctx, "delete from "+table+" where user_key = $1", key); err != nil {
 				return err
 			}

@@ -242,6 +242,8 @@ func noteOf(name string) string {
 		return "Session ended."
 	case "revoked":
 		return "Token revoked."
+	case "invited":
+		return "Send the link below to the user."
 	case "linked":
 		return "You can sign in with the account now."
 	case "unlinked":

@@ -19,7 +19,7 @@ func signedIn(t *testing.T) (*server, string) {
 		t.Fatal(err)
 	}
 	token := link.Query().Get("token")
-	if !strings.Contains(s.page(link.RequestURI()), "the first administrator") {
+	if !strings.Contains(s.page(link.RequestURI()), "Set the password of user <b>admin</b>") {
 		t.Fatal("the one-time link does not greet the administrator")
 	}
 	if a := s.post("/setup", "token", token, "password", password, "again",
@@ -153,6 +153,44 @@ func TestPassword(t *testing.T) {
 	s.sent("/users?done=saved", "/users/admin", "do", "password", "password", password+"3")
 	if a := s.get("/users"); a.StatusCode != http.StatusOK {
 		t.Errorf("an administrator who changed the own password at /users: status %d", a.StatusCode)
+	}
+}
+
+// TestInvite has a user choose a password by the link that an administrator was shown.
+func TestInvite(t *testing.T) {
+	t.Parallel()
+	s, _ := signedIn(t)
+	find := func(page string) string {
+		t.Helper()
+		link := regexp.MustCompile(`<code id="link">[^<]*(/setup\?token=[a-z0-9]+)</code>`).FindStringSubmatch(page)
+		if link == nil {
+			t.Fatalf("no link is shown: %s", page)
+		}
+		return link[1]
+	}
+	first := find(s.led("/users", "name", "ann", "invite", "on"))
+	page := s.page("/users")
+	if strings.Contains(page, "setup?token") || !strings.Contains(page, "invited, link not used yet") {
+		t.Error("the link is shown twice, or the list does not say that ann is invited")
+	}
+	link := find(s.led("/users/ann", "do", "invite"))
+	ann := s.as("")
+	if a := ann.get(first); a.StatusCode != http.StatusForbidden {
+		t.Errorf("the link that was replaced: status %d", a.StatusCode)
+	}
+	if !strings.Contains(ann.page(link), "<b>ann</b>") {
+		t.Error("the link does not say for whom it is")
+	}
+	_, token, _ := strings.Cut(link, "=")
+	ann.sent("/?done=in", "/setup", "token", token, "password", password, "again", password)
+	if a := ann.get(link); a.StatusCode != http.StatusForbidden {
+		t.Errorf("the used link: status %d", a.StatusCode)
+	}
+	if !strings.Contains(ann.page("/profile"), "ann") {
+		t.Error("ann is not signed in")
+	}
+	if a := s.post("/users/ann", "do", "invite"); a.StatusCode != http.StatusBadRequest {
+		t.Errorf("an invitation of a user with a password: status %d", a.StatusCode)
 	}
 }
 

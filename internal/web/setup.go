@@ -6,7 +6,7 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// setupPage is where the first administrator chooses a password.
+// setupPage is where a user chooses the first password: the first administrator, or one who was invited.
 type setupPage struct {
 	base
 	Token    string
@@ -17,7 +17,7 @@ func showSetup(v *visit) error {
 	if v.id == nil {
 		v.identifyBrowser()
 	}
-	u, err := v.web.o.Control.SetupUser(v.ctx(), v.get("token"))
+	u, err := v.web.o.Control.LinkUser(v.ctx(), v.get("token"))
 	if err != nil {
 		return err
 	}
@@ -29,13 +29,13 @@ func finishSetup(v *visit) error {
 		v.identifyBrowser()
 	}
 	token := v.get("token")
-	u, err := v.web.o.Control.SetupUser(v.ctx(), token)
+	u, err := v.web.o.Control.LinkUser(v.ctx(), token)
 	if err != nil {
 		return err
 	}
 	password, err := v.newPassword()
 	if err == nil {
-		_, err = v.web.o.Control.Setup(v.ctx(), token, password)
+		_, err = v.web.o.Control.UseLink(v.ctx(), token, password)
 	}
 	if err != nil {
 		return v.showInvalid(err, "Welcome", &setupPage{Token: token, Username: u.Name})

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/control"
@@ -14,11 +15,14 @@ type usersPage struct {
 	Changed  string // the user whose form has a fault, "" when it is the form of a new user
 	NewName  string
 	NewAdmin bool
+	Link     string // to choose a password, just created
+	Now      time.Time
 }
 
-func showUsers(v *visit) error { return v.users(&usersPage{}, nil) }
+func showUsers(v *visit) error { return v.users(&usersPage{Link: v.onceSecret()}, nil) }
 
 func (v *visit) users(p *usersPage, err error) error {
+	p.Now = time.Now()
 	var e error
 	if p.Users, e = v.web.o.Control.Users(v.ctx(), v.id); e != nil {
 		return e
@@ -34,10 +38,23 @@ func createUser(v *visit) error {
 	if password := v.form.Get("password"); password != "" {
 		in.Password = control.Value(password)
 	}
-	if _, err := v.web.o.Control.CreateUser(v.ctx(), v.id, in); err != nil {
+	u, err := v.web.o.Control.CreateUser(v.ctx(), v.id, in)
+	if err != nil {
 		return v.users(&usersPage{NewName: v.get("name"), NewAdmin: v.has("admin")}, err)
 	}
+	if u.PasswordHash == "" && v.has("invite") {
+		return v.inviteUser(u.Name)
+	}
 	return v.redirect("/users", "created")
+}
+
+// inviteUser shows, once, a link by which a user chooses a password.
+func (v *visit) inviteUser(name string) error {
+	secret, _, err := v.web.o.Control.InviteUser(v.ctx(), v.id, name)
+	if err != nil {
+		return v.users(&usersPage{Changed: name}, err)
+	}
+	return v.showOnce("/users", v.web.o.BaseURL+control.LinkPath+secret, "invited")
 }
 
 // userAction does what the pressed button of a user's form says.
@@ -49,6 +66,8 @@ func userAction(v *visit) error {
 	}
 	var err error
 	switch do := v.get("do"); do {
+	case "invite":
+		return v.inviteUser(name)
 	case "delete":
 		err = v.web.o.Control.DeleteUser(v.ctx(), v.id, name)
 	case "disable", "enable":

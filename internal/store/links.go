@@ -1,0 +1,53 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/hookyard/hookyard"
+)
+
+// CreateLink stores the hash of a link by which a user may choose a password until it expires, in place of the user's
+// last one. f sees the user before; if it fails, nothing is changed. It fails with [hookyard.ErrNotFound] if there is
+// no such user.
+func (db *DB) CreateLink(ctx context.Context, l hookyard.Link, f func(u *hookyard.User) error) error {
+	return db.change(ctx, func(tx *sql.Tx) error {
+		u, _, err := db.lockUser(ctx, tx, l.UserKey)
+		if err != nil {
+			return err
+		}
+		if err := f(u); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `insert into links (user_key, hash, expires) values ($1, $2, $3)
+			on conflict (user_key) do update set hash = excluded.hash, expires = excluded.expires`,
+			l.UserKey, l.Hash, micros(l.ExpiresAt))
+		if err != nil {
+			return err
+		}
+		return audit(ctx, tx, 0, hookyard.Actor(ctx), "user.invite", u.Name, "")
+	})
+}
+
+// LinkUser returns the user of a link that has not expired at a time, or [hookyard.ErrNotFound].
+func (db *DB) LinkUser(ctx context.Context, hash []byte, at time.Time) (*hookyard.User, error) {
+	return db.userWhere(ctx, "key = (select user_key from links where hash = $1 and expires > $2)", hash, micros(at))
+}
+
+// UseLink deletes a link and changes its user as [DB.UpdateUser] does, in one transaction: of two calls with one link
+// the second fails. It fails with [hookyard.ErrNotFound] if there is no such link or it has expired.
+func (db *DB) UseLink(ctx context.Context, hash []byte, f func(u *hookyard.User) error) (*hookyard.User, error) {
+	var out *hookyard.User
+	err := db.change(ctx, func(tx *sql.Tx) error {
+		var key int64
+		err := tx.QueryRowContext(ctx, "delete from links where hash = $1 and expires > $2 returning user_key", hash,
+			micros(time.Now())).Scan(&key)
+		if err != nil {
+			return err
+		}
+		out, err = db.updateUser(ctx, tx, key, f)
+		return err
+	})
+	return out, err
+}

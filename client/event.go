@@ -98,6 +98,16 @@ type EventReplay struct {
 	Hooks []string `json:"hooks,omitempty"`
 }
 
+// EventSigning says where an event will be sent; some providers sign the URL.
+type EventSigning struct {
+	URL string `json:"url,omitempty" doc:"where it will be sent: some providers sign that, too"`
+}
+
+// EventSignature holds the headers that sign an event.
+type EventSignature struct {
+	Header map[string][]string `json:"header" doc:"to replace those that the event has"`
+}
+
 // Reopened lists the deliveries that a replay reopened or created.
 type Reopened struct {
 	Deliveries []string `json:"deliveries" doc:"their ids"`
@@ -196,4 +206,13 @@ func (c *Client) Explain(ctx context.Context, project, id string) (Explanation, 
 	var out Explanation
 	_, err := c.call(ctx, http.MethodGet, in(project, "events", id, "explain"), nil, &out)
 	return out, err
+}
+
+// SignEvent returns headers that sign an event as its provider would if it sent the event to url now, for receivers
+// that refuse old timestamps. The caller needs the role write. It fails with hookyard.ErrInvalid if the event's source
+// has no secret, or its provider's signature cannot be made with it.
+func (c *Client) SignEvent(ctx context.Context, project, id, url string) (http.Header, error) {
+	var out EventSignature
+	_, err := c.call(ctx, http.MethodPost, in(project, "events", id, "sign"), EventSigning{URL: url}, &out)
+	return out.Header, err
 }

@@ -122,6 +122,22 @@ func replayEvent(c *call) error {
 	return c.reply(http.StatusAccepted, client.Reopened{Deliveries: opened})
 }
 
+func signEvent(c *call) error {
+	var in client.EventSigning
+	body, err := c.object()
+	if err != nil {
+		return err
+	}
+	if err := body.Decode(&in); err != nil {
+		return err
+	}
+	header, err := c.project.SignEvent(c.ctx(), c.param("id"), in.URL)
+	if err != nil {
+		return err
+	}
+	return c.reply(http.StatusOK, client.EventSignature{Header: header})
+}
+
 // explainEvent answers "why did I not get it?" for every hook.
 func explainEvent(c *call) error {
 	why, err := c.project.Explain(c.ctx(), c.param("id"))

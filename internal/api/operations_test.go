@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 
@@ -23,8 +24,9 @@ import (
 	"github.com/hookyard/hookyard/internal/stream"
 )
 
-// operations are requests that succeed, in this order, as "USER METHOD PATH STATUS BODY": each operation at least once,
-// and each success that it describes. {evt}, {dlv}, {rpl}, {tok}, {bin}, {key} and {req} are ids of earlier answers.
+// operations are requests, in this order, as "USER METHOD PATH STATUS BODY": each operation at least once, and each
+// success that it describes. {evt}, {dlv}, {rpl}, {tok}, {bin}, {key} and {req} are ids of earlier answers, and {sig}
+// is that of an event that came to the source s.
 const operations = `
 nobody GET /api 200
 nobody GET /api/ 200
@@ -78,6 +80,8 @@ alice GET /api/projects/alice/p/events/{evt} 200
 alice GET /api/projects/alice/p/events/{evt}/body 200
 alice GET /api/projects/alice/p/events/{evt}/explain 200
 alice POST /api/projects/alice/p/events/{evt}/replay 202 {"hooks":["h"]}
+alice POST /api/projects/alice/p/events/{evt}/sign 400
+alice POST /api/projects/alice/p/events/{sig}/sign 200 {"url":"http://localhost:3000/"}
 alice GET /api/projects/alice/p/deliveries?hook=h&limit=1 200
 alice POST /api/projects/alice/p/deliveries/{dlv}/cancel 200
 alice POST /api/projects/alice/p/deliveries/{dlv}/retry 202
@@ -117,6 +121,9 @@ func TestOperations(t *testing.T) {
 		tokens := map[string]string{"alice": b.token, "bob": b.bobs, "root": root, "nobody": ""}
 		ids := map[string]string{}
 		for line := range strings.SplitSeq(strings.TrimSpace(operations), "\n") {
+			if strings.Contains(line, "{sig}") {
+				ids["sig"] = b.came(hookyard.NewEvent("s", "t", []byte("{}"), time.Now()), "X-Sig", "old")
+			}
 			parts := strings.SplitN(fill(line, ids), " ", 5)
 			parts = append(parts, "")
 			if strings.Contains(parts[2], "/requests") && ids["req"] == "" {
@@ -262,6 +269,20 @@ func (b *bundle) listen(path string) {
 	if line, err := bufio.NewReader(resp.Body).ReadString('\n'); err != nil || resp.StatusCode != http.StatusOK {
 		b.t.Errorf("%s: %s %q, %v", path, resp.Status, line, err)
 	}
+}
+
+// came stores an event as a source of alice/p does, and returns its id.
+func (b *bundle) came(e *hookyard.Event, header, value string) string {
+	snapshot, err := b.db.Snapshot(b.t.Context(), "alice", "p")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	e.ProjectKey, e.Method = snapshot.Project.Key, http.MethodPost
+	e.Header = http.Header{header: {value}}
+	if _, err := b.db.Accept(b.t.Context(), &hookyard.RoutedEvent{Event: e}); err != nil {
+		b.t.Fatal(err)
+	}
+	return e.ID
 }
 
 // remember keeps the ids of an answer for later requests.

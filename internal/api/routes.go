@@ -186,6 +186,10 @@ func (a *API) routes() []route {
 		{method: post, path: event + "/replay", access: control.Write, do: replayEvent,
 			summary: "Send an event again, to some hooks or to all it was for", in: client.EventReplay{},
 			out: client.Reopened{}, status: accepted},
+		{method: post, path: event + "/sign", access: control.Write, do: signEvent,
+			summary: "Sign an event as its provider would now, for a receiver that refuses old signatures",
+			doc:     "The source's secret is not shown. 400 if the provider signs in a way that only it can.",
+			in:      client.EventSigning{}, out: client.EventSignature{}},
 		{method: get, path: event + "/explain", access: control.Read, do: explainEvent,
 			summary: "Why each hook did or did not get an event", out: client.Explanation{}},
 

@@ -147,6 +147,7 @@ func operations(ctx context.Context) map[hookyard.Role]map[string]func(p *contro
 				_, err := p.RotateSourceSecret(ctx, "x", control.Rotation{})
 				return err
 			},
+			"SignEvent": func(p *control.Project) error { _, err := p.SignEvent(ctx, "x", ""); return err },
 			"TestHook": func(p *control.Project) error { _, err := p.TestHook(ctx, "x"); return err },
 			"UpdateHook": func(p *control.Project) error {
 				_, err := p.UpdateHook(ctx, "x", control.HookPatch{})

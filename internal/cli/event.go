@@ -146,33 +146,39 @@ func newEventBody(s *session) *cobra.Command {
 }
 
 func newEventReplay(s *session) *cobra.Command {
-	var hooks, header []string
-	var to string
+	var hooks []string
+	var f sendFlags
 	c := &cobra.Command{
 		Use: "replay EVENT", Short: "Resend an event, to its hooks or from this machine to a URL",
 		Long: `Resend an event to the hooks that have a delivery of it, or to the hooks named.
 
 With --to the event is sent from this machine with its original headers and
 bytes, and the response is printed. Nothing is recorded on the server. The exit
-code is 6 unless the response is a 2xx.`,
+code is 6 unless the response is a 2xx. A published event is signed with a
+secret of this machine, which is printed. With --resign, a received one is
+signed anew; this needs the right to write.`,
 		Example: `  hookyard event replay evt_… -p shop/orders
   hookyard event replay evt_… --hook billing
   hookyard event replay evt_… --to http://localhost:3000/hooks -H 'X-Debug: 1'`,
 	}
 	c.Flags().StringSliceVar(&hooks, "hook", nil, "only to these hooks, even if they did not get the event before")
-	c.Flags().StringVar(&to, "to", "", "send it from this machine to this URL instead")
-	c.Flags().StringArrayVarP(&header, "header", "H", nil,
+	c.Flags().StringVar(&f.to, "to", "", "send it from this machine to this URL instead")
+	c.Flags().StringArrayVarP(&f.header, "header", "H", nil,
 		"with --to: header to add or replace, 'Name: value' (repeatable)")
+	f.resignVar(c.Flags())
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if to != "" && len(hooks) > 0 {
+		switch {
+		case f.to != "" && len(hooks) > 0:
 			return usagef("--to sends from this machine and --hook from the server: use only one")
+		case f.to == "" && f.resign:
+			return usagef("--resign needs --to")
 		}
 		cl, project, err := s.clientAndProject()
 		if err != nil {
 			return err
 		}
-		if to != "" {
-			return s.replayTo(c.Context(), cl, project, args[0], to, header)
+		if f.to != "" {
+			return s.replayTo(c.Context(), cl, project, args[0], &f)
 		}
 		ids, err := cl.ReplayEvent(c.Context(), project, args[0], hooks...)
 		if err != nil {

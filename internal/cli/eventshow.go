@@ -143,6 +143,15 @@ type request struct {
 	target               string // path and query after the source
 	header               http.Header
 	body                 []byte
+	received             bool // by a request, not published
+	verified             bool // the request was signed
+}
+
+// requestOf returns the request by which an event was received, without its URL and the headers of its connection.
+func requestOf(e *client.Event, body []byte) *request {
+	return &request{eventID: e.ID, method: orText(e.Method, http.MethodPost), target: e.Target,
+		header: forwardedHeader(e.Header, e.ContentType), body: body, received: e.Method != "",
+		verified: e.Verified != ""}
 }
 
 // original returns the request by which an event was received, without the headers of its connection.
@@ -160,12 +169,11 @@ func (s *session) original(ctx context.Context, cl *client.Client, project, id s
 	if err != nil {
 		return nil, err
 	}
-	r := &request{eventID: e.ID, method: orText(e.Method, http.MethodPost), target: e.Target,
-		url: strings.TrimRight(s.server, "/") + "/in/" + project + "/" + e.Source + e.Target, body: b}
+	r := requestOf(&e, b)
+	r.url = strings.TrimRight(s.server, "/") + "/in/" + project + "/" + e.Source + e.Target
 	if e.Source == hookyard.SourceAPI || e.Source == hookyard.SourceMeta {
 		r.url = "http://localhost:3000/" // an example: no URL of the server accepts the event in this form
 	}
-	r.header = forwardedHeader(e.Header, e.ContentType)
 	return r, nil
 }
 

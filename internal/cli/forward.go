@@ -14,6 +14,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/spf13/pflag"
+
 	"github.com/hookyard/hookyard/client"
 )
 
@@ -99,6 +101,19 @@ func (f *forwarder) send(ctx context.Context, r *request) *answered {
 	return a
 }
 
+// sendSigned signs a request, adds the user's headers and sends it. A nil signer does not sign.
+func (f *forwarder) sendSigned(ctx context.Context, g *signer, r *request, header http.Header) *answered {
+	if g != nil {
+		if err := g.sign(ctx, r); err != nil {
+			return &answered{URL: r.url, Error: "not sent, because it cannot be signed: " + sendError(err)}
+		}
+	}
+	for name, values := range header {
+		r.header[name] = values
+	}
+	return f.send(ctx, r)
+}
+
 func sendError(err error) string {
 	var ue *url.Error
 	if errors.As(err, &ue) {
@@ -157,13 +172,25 @@ func withTarget(to, target string) string {
 	return u.String()
 }
 
+// sendFlags are those of commands that send events from this machine.
+type sendFlags struct {
+	to     string
+	header []string
+	resign bool
+}
+
+func (f *sendFlags) resignVar(fs *pflag.FlagSet) {
+	fs.BoolVar(&f.resign, "resign", false,
+		"sign received events anew, as their provider would now; the server does that for those who may write")
+}
+
 // replayTo sends an event from this machine to a URL and shows the response.
-func (s *session) replayTo(ctx context.Context, cl *client.Client, project, id, to string, header []string) error {
-	to, err := targetURL("--to", to)
+func (s *session) replayTo(ctx context.Context, cl *client.Client, project, id string, f *sendFlags) error {
+	to, err := targetURL("--to", f.to)
 	if err != nil {
 		return err
 	}
-	extra, err := parseHeader(header)
+	extra, err := parseHeader(f.header)
 	if err != nil {
 		return err
 	}
@@ -172,10 +199,7 @@ func (s *session) replayTo(ctx context.Context, cl *client.Client, project, id, 
 		return err
 	}
 	r.url = withTarget(to, r.target)
-	for name, values := range extra {
-		r.header[name] = values
-	}
-	a := newForwarder(s.timeout).send(ctx, r)
+	a := newForwarder(s.timeout).sendSigned(ctx, s.newSigner(cl, project, f.resign), r, extra)
 	if err := s.show(a, func() error { return s.showAnswer(a) }); err != nil {
 		return err
 	}

@@ -16,11 +16,10 @@ import (
 )
 
 type listenFlags struct {
-	q         client.StreamQuery
-	forwardTo string
-	header    []string
-	limit     int
-	plain     bool
+	sendFlags
+	q     client.StreamQuery
+	limit int
+	plain bool
 }
 
 func newListen(s *session) *cobra.Command {
@@ -36,9 +35,15 @@ The command reconnects by itself and continues where it stopped, so it misses
 nothing. Several users can listen at the same time. Events that are past their
 retention are reported as missing.
 
+Received events keep their signature; with --resign they are signed anew, as
+their provider would now, which needs the right to write. Published events are
+signed by Standard Webhooks with a secret that is printed at the start. It is
+kept on this machine, in signing/ beside the token, and stays the same for a
+project.
+
 On a terminal the keys are: j k PgUp PgDn move, Enter details, r resend the
 selected event, R resend the last one, s skip an event that is being retried,
-c copy it as a curl command, q quit. Elsewhere the command prints a line for
+c copy it as a curl command, o open its page, w copy the secret, q quit. Elsewhere the command prints a line for
 each event, or a JSON object with --json.`,
 		Example: `  hookyard listen -p shop/orders
   hookyard listen -p shop/orders --source github --type 'pull_request,push' --forward-to http://localhost:3000/hooks
@@ -50,9 +55,10 @@ each event, or a JSON object with --json.`,
 	fs.StringVar(&f.q.Filter, "filter", "", "only events that match this expression, as in a hook's filter")
 	fs.StringVar(&f.q.Since, "since", "", "start in the past: all, an age (10m, 2h, 3d), a time, or an event's id")
 	fs.StringVar(&f.q.After, "after", "", "continue after this cursor, which listen prints when it ends")
-	fs.StringVarP(&f.forwardTo, "forward-to", "F", "", "URL, host:port or port to forward each event to")
+	fs.StringVarP(&f.to, "forward-to", "F", "", "URL, host:port or port to forward each event to")
 	fs.StringArrayVarP(&f.header, "header", "H", nil,
 		"header to add or replace when forwarding, 'Name: value' (repeatable)")
+	f.resignVar(fs)
 	fs.IntVarP(&f.limit, "limit", "n", 0, "stop after this many events; 0: never")
 	fs.BoolVar(&f.plain, "plain", false, "print lines even on a terminal")
 	c.RunE = func(c *cobra.Command, _ []string) error { return s.listen(c.Context(), &f) }
@@ -60,12 +66,14 @@ each event, or a JSON object with --json.`,
 }
 
 func (s *session) listen(ctx context.Context, f *listenFlags) error {
-	if f.forwardTo != "" {
-		to, err := targetURL("--forward-to", f.forwardTo)
+	if f.to != "" {
+		to, err := targetURL("--forward-to", f.to)
 		if err != nil {
 			return err
 		}
-		f.forwardTo = to
+		f.to = to
+	} else if f.resign {
+		return usagef("--resign needs --forward-to")
 	}
 	header, err := parseHeader(f.header)
 	if err != nil {
@@ -79,8 +87,11 @@ func (s *session) listen(ctx context.Context, f *listenFlags) error {
 	if err != nil {
 		return err
 	}
-	l := &listener{client: cl, project: project, q: f.q, to: f.forwardTo, header: header, limit: f.limit,
+	l := &listener{client: cl, project: project, q: f.q, to: f.to, header: header, limit: f.limit,
 		forwarder: newForwarder(s.timeout)}
+	if f.to != "" {
+		l.signer = s.newSigner(cl, project, f.resign)
+	}
 	if isTerminal(s.out) && isTerminal(s.in) && !s.asJSON && !s.quiet && !f.plain {
 		err = s.listenView(ctx, l)
 	} else {
@@ -132,11 +143,13 @@ func (s *session) listenLines(ctx context.Context, l *listener) error {
 	defer l.record(ctx, func(text string) { s.say("%s", text) })()
 	return l.run(ctx, func(n notice) error {
 		switch {
-		case n.answer == nil && n.event == nil:
-			s.say("%s", n.text)
-			return nil
-		case n.again:
-			s.say("%s", n.text)
+		case n.event == nil || n.again:
+			if n.again && n.waiting != "" {
+				n.text += "; waiting behind it: " + n.waiting
+			}
+			if n.text != "" {
+				s.say("%s", n.text)
+			}
 			return nil
 		case s.asJSON:
 			return out.Encode(heard{*n.event, n.answer})

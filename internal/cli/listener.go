@@ -22,6 +22,7 @@ type listener struct {
 	header    http.Header
 	limit     int // number of events after which it ends; 0: no limit
 	forwarder *forwarder
+	signer    *signer       // nil: events are not signed
 	recorder  *recorder     // nil: responses are not recorded
 	skip      chan struct{} // a value gives up the event that is being retried; nil: never
 
@@ -36,8 +37,11 @@ type notice struct {
 	event  *client.StreamEvent
 	answer *answered
 	again  bool   // the event will be retried, because the URL refused the connection
-	text   string // message for the user
+	text   string // message for the user; "" with no event: only waiting has changed
 	up     bool   // the connection is established
+	passes bool   // the text is true until the next event
+
+	waiting string // events that wait behind this one, such as 3 or 12+, or ""
 }
 
 // errEnough ends a listener that has reached its limit.
@@ -59,36 +63,78 @@ func (l *listener) moveTo(cursor string) {
 }
 
 // run follows the events until ctx is done, the server rejects the request, or notify fails. It reconnects after any
-// other error.
+// other error. It calls notify for one notice at a time.
 func (l *listener) run(ctx context.Context, notify func(notice) error) error {
+	ctx, stop := context.WithCancelCause(ctx) // the first reason is the one that is returned
+	defer stop(nil)
+	var mu sync.Mutex
+	b := newBacklog()
+	report := func(n notice) error {
+		mu.Lock()
+		defer mu.Unlock()
+		n.waiting = b.String()
+		err := notify(n)
+		if err != nil {
+			stop(err)
+		}
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() {
+		ended <- l.read(ctx, b, report)
+		close(b.items)
+	}()
+	for {
+		w, ok := b.take()
+		if !ok || ctx.Err() != nil {
+			stop(<-ended)
+			return context.Cause(ctx)
+		}
+		if w.event == nil {
+			l.moveTo(w.cursor)
+			continue
+		}
+		if err := l.handle(ctx, w.event, report); err != nil {
+			stop(err)
+			_ = <-ended // because of the stop
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// read fills the backlog until ctx is done or the server rejects the request.
+func (l *listener) read(ctx context.Context, b *backlog, notify func(notice) error) error {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = 200*time.Millisecond, 15*time.Second
 	l.moveTo(l.q.After)
+	q := l.q
 	var lost time.Time
 	for first := true; ; first = false {
 		opened := func() {
 			first = false
 			wait.Reset()
-			_ = notify(notice{text: l.hello(lost), up: true})
+			_ = notify(notice{text: l.hello(lost), up: true, passes: !lost.IsZero()})
 			lost = time.Time{}
 		}
-		if l.q.After = l.position(); l.q.After != "" {
-			l.q.Since = ""
+		if q.After != "" {
+			q.Since = ""
 		}
-		var done error // from this side, not from the connection
-		cursor, err := l.client.Stream(ctx, l.project, l.q, opened, func(e client.StreamEvent) error {
-			done = l.handle(ctx, &e, notify)
-			return done
+		cursor, err := l.client.Stream(ctx, l.project, q, opened, func(e client.StreamEvent) error {
+			if err := b.add(ctx, waiting{event: &e}); err != nil {
+				return err
+			}
+			return notify(notice{up: true})
 		})
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case done != nil:
-			return done
 		case err != nil && (first || !isTransient(err)):
 			return err
 		}
-		l.moveTo(cursor)
+		q.After = cursor
+		if err := b.add(ctx, waiting{cursor: cursor}); err != nil {
+			return err
+		}
 		if lost.IsZero() {
 			lost = time.Now()
 		}
@@ -181,13 +227,10 @@ func (l *listener) forward(ctx context.Context, e *client.StreamEvent, notify fu
 
 // sendOnce sends an event to the URL with its original headers and bytes, and records the response.
 func (l *listener) sendOnce(ctx context.Context, e *client.StreamEvent) *answered {
-	r := &request{eventID: e.ID, method: orText(e.Method, http.MethodPost), url: withTarget(l.to, e.Target),
-		header: forwardedHeader(e.Header, e.ContentType), body: e.Base64}
-	for name, values := range l.header {
-		r.header[name] = values
-	}
+	r := requestOf(&e.Event, e.Base64)
+	r.url = withTarget(l.to, e.Target)
 	start := time.Now()
-	a := l.forwarder.send(ctx, r)
+	a := l.forwarder.sendSigned(ctx, l.signer, r, l.header)
 	if l.recorder != nil && ctx.Err() == nil {
 		l.recorder.add(forwardedOf(e.ID, r.header, start, a))
 	}

@@ -9,11 +9,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/hookyard/hookyard/client"
+	"github.com/hookyard/hookyard/signature"
 )
 
 // script returns a client of a server that answers the n-th request with the n-th text, and the queries it received.
@@ -82,6 +84,84 @@ func TestListenerEndsWithItsReader(t *testing.T) {
 	})
 	if !errors.Is(err, io.ErrClosedPipe) || len(*asked) != 1 {
 		t.Errorf("ended with %v after %d requests, want the reader's error after 1", err, len(*asked))
+	}
+}
+
+// What waits behind a receiver that is down is counted while the first event is being retried.
+func TestListenerShowsWhatWaits(t *testing.T) {
+	t.Parallel()
+	var stream strings.Builder
+	for i := range 4 {
+		fmt.Fprintf(&stream, "id: c%d\ndata: {\"id\":\"evt_%d\"}\n\n", i, i)
+	}
+	c, _ := script(t, stream.String())
+	l := &listener{client: c, project: "o/p", to: "http://127.0.0.1:1", forwarder: newForwarder(time.Second)}
+	err := l.run(t.Context(), func(n notice) error {
+		if n.waiting == "3" {
+			return io.EOF
+		}
+		if n.event != nil && n.event.ID != "evt_0" {
+			return fmt.Errorf("%s overtook", n.event.ID)
+		}
+		return nil
+	})
+	if !errors.Is(err, io.EOF) {
+		t.Errorf("ended with %v before 3 were waiting", err)
+	}
+}
+
+// A backlog is bounded.
+func TestBacklogIsBounded(t *testing.T) {
+	t.Parallel()
+	b := newBacklog()
+	ctx, cancel := context.WithCancel(t.Context())
+	large := &client.StreamEvent{Event: client.Event{Base64: make([]byte, maxWaiting)}}
+	if err := b.add(ctx, waiting{event: large}); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error)
+	go func() { ended <- b.add(ctx, waiting{event: large}) }()
+	for b.String() != "1+" {
+		runtime.Gosched()
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("add = %v", err)
+	}
+	if w, ok := b.take(); !ok || w.event != large || b.String() != "" {
+		t.Errorf("took %v, %v; left %q", w, ok, b)
+	}
+}
+
+// A published event is signed with the project's secret of this machine, which stays; a received one is left alone.
+func TestSigner(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	s := &session{server: "https://hooks.example.com/x", env: func(name string) (string, bool) {
+		return home, name == "XDG_CONFIG_HOME"
+	}}
+	secret, err := s.signingSecret("shop/orders")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := s.signingSecret("shop/orders"); err != nil || again != secret {
+		t.Errorf("the second time %q, %v; want %q", again, err, secret)
+	}
+	if other, err := s.signingSecret("shop/other"); err != nil || other == secret {
+		t.Errorf("another project has %q, %v", other, err)
+	}
+	g := &signer{project: "shop/orders", secret: secret}
+	r := requestOf(&client.Event{ID: "evt_1"}, []byte(`{"type":"a"}`))
+	if err := g.sign(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	if err := signature.VerifyStandard([]string{secret}, r.header, r.body, time.Now()); err != nil {
+		t.Error(err)
+	}
+	r = requestOf(&client.Event{ID: "evt_2", Method: "POST", Header: map[string][]string{"X-Sig": {"theirs"}}}, nil)
+	if err := g.sign(t.Context(), r); err != nil || len(r.header["X-Sig"]) != 1 ||
+		r.header["Webhook-Signature"] != nil {
+		t.Errorf("a received event is sent with %v, %v", r.header, err)
 	}
 }
 

@@ -29,9 +29,12 @@ type listenView struct {
 	open          bool // the details of the selected event are shown
 	top           int  // first visible line of the details
 	status        string
-	retrying      bool // the status says that an event is being retried
+	passing       bool // the status is true until the next event
+	waiting       string
 	up, quit      bool
 	width, height int
+
+	browse func(ctx context.Context, page string) error // nil means openBrowser
 }
 
 type row struct {
@@ -75,8 +78,11 @@ func (v *listenView) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 
 // heard adds an event, or updates one that is being retried. If the last row was selected, the selection follows.
 func (v *listenView) heard(n notice) {
+	v.waiting = n.waiting
 	if n.event == nil {
-		v.status, v.up = n.text, n.up
+		if v.up = n.up; n.text != "" {
+			v.status, v.passing = n.text, n.passes
+		}
 		return
 	}
 	if n.event.Gap != nil {
@@ -99,10 +105,10 @@ func (v *listenView) heard(n notice) {
 	switch {
 	case n.again:
 		v.status = n.text
-	case v.retrying:
-		v.status = "" // it is not any more
+	case v.passing:
+		v.status = ""
 	}
-	v.retrying = n.again
+	v.passing = n.again
 }
 
 func (v *listenView) key(key string) tea.Cmd {
@@ -126,6 +132,10 @@ func (v *listenView) key(key string) tea.Cmd {
 		v.skip()
 	case "c":
 		return v.copyCurl()
+	case "o":
+		return v.openPage()
+	case "w":
+		return v.copySecret()
 	case "g", "home":
 		v.move(-maxRows)
 	case "G", "end":
@@ -172,6 +182,34 @@ func (v *listenView) copyCurl() tea.Cmd {
 		Body: e.Base64}))
 }
 
+// openPage shows the page of the selected event in the browser.
+func (v *listenView) openPage() tea.Cmd {
+	if len(v.rows) == 0 {
+		return nil
+	}
+	page := strings.TrimRight(v.server, "/") + "/" + v.listener.project + "/events/" + v.rows[v.selected].event.ID
+	browse := openBrowser
+	if v.browse != nil {
+		browse = v.browse
+	}
+	return func() tea.Msg {
+		if err := browse(v.ctx, page); err != nil {
+			return warning("no browser can be started; the page is " + page)
+		}
+		return warning("opened " + page)
+	}
+}
+
+// copySecret puts the secret of published events into the terminal's clipboard.
+func (v *listenView) copySecret() tea.Cmd {
+	if v.listener.signer == nil {
+		v.status = "nothing is sent, so nothing is signed: start listen with --forward-to URL"
+		return nil
+	}
+	v.status = "copied the secret that published events are signed with"
+	return tea.SetClipboard(v.listener.signer.secret)
+}
+
 func (v *listenView) resend(i int) tea.Cmd {
 	if i < 0 || i >= len(v.rows) {
 		return nil
@@ -196,10 +234,13 @@ func (v *listenView) View() tea.View {
 		light = v.paint(green, "●")
 	}
 	head := fmt.Sprintf("%s %s", light, cell(v.listener.project))
+	if v.waiting != "" {
+		head += fmt.Sprintf(" · %s", v.paint(yellow, "waiting "+v.waiting))
+	}
 	if v.listener.to != "" {
 		head += " → " + cell(v.listener.to)
 	}
-	keys := "j k move · Enter details · r R resend · s skip · c copy as curl · q quit"
+	keys := "j k move · Enter details · r R resend · s skip · c curl · o page · w secret · q"
 	view := tea.NewView(strings.Join(append(append([]string{v.fit(head)}, lines...), v.fit(cell(v.status)),
 		v.fit(string(v.paint(grey, keys)))), "\n"))
 	view.AltScreen = true

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -17,6 +18,7 @@ import (
 func TestListenView(t *testing.T) {
 	t.Parallel()
 	var bodies []string
+	var opened string
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		bodies = append(bodies, r.Header.Get("X-N"))
 		w.WriteHeader(http.StatusAccepted)
@@ -36,6 +38,8 @@ func TestListenView(t *testing.T) {
 			}
 		}
 	}
+	v.server = "http://localhost:8080/hooks/"
+	v.browse = func(_ context.Context, page string) error { opened = page; return nil }
 	v.Update(tea.WindowSizeMsg{Width: 100, Height: 12})
 	v.Update(notice{text: "listening to shop/orders", up: true})
 	press('j', 'r', tea.KeyEnter) // with nothing to act on
@@ -45,7 +49,7 @@ func TestListenView(t *testing.T) {
 		v.Update(notice{event: e, answer: &answered{Status: 200}})
 	}
 	screen := v.View().Content
-	for _, want := range []string{"● shop/orders", "evt_1", "› ", "listening to shop/orders", "q quit", "200"} {
+	for _, want := range []string{"● shop/orders", "evt_1", "› ", "listening to shop/orders", "o page", "200"} {
 		if !strings.Contains(screen, want) {
 			t.Errorf("the table lacks %q:\n%s", want, screen)
 		}
@@ -67,6 +71,11 @@ func TestListenView(t *testing.T) {
 	press(tea.KeyEnter)
 	if screen := v.View().Content; !strings.Contains(screen, "X-N: evt_1") || !strings.Contains(screen, `"n": 1`) {
 		t.Errorf("details lack header or body:\n%s", screen)
+	}
+	press(tea.KeyEscape, 'o')
+	if want := "http://localhost:8080/hooks/shop/orders/events/evt_1"; opened != want ||
+		!strings.Contains(v.View().Content, "opened "+want) {
+		t.Errorf("opened %q, want %q", opened, want)
 	}
 	press('j', tea.KeyEscape, 'q')
 	if !v.quit {
@@ -102,6 +111,7 @@ func TestListenViewAt80(t *testing.T) {
 	v.Update(notice{event: one, answer: &answered{Status: 503, took: 12 * time.Millisecond}})
 	refused := &answered{Error: "connection refused", refused: true}
 	v.Update(notice{event: two, answer: refused, again: true, text: "evt_…jy3 (push): connection refused; retrying"})
+	v.Update(notice{up: true, waiting: "3"})
 	golden, err := os.ReadFile("testdata/listen80x10.golden")
 	if err != nil {
 		t.Fatal(err)
@@ -110,7 +120,12 @@ func TestListenViewAt80(t *testing.T) {
 		t.Errorf("got:\n%s\nwant:\n%s", got, golden)
 	}
 	v.Update(notice{event: two, answer: &answered{Status: 200}})
-	if screen := v.View().Content; strings.Contains(screen, "retrying") {
+	if screen := v.View().Content; strings.Contains(screen, "retrying") || strings.Contains(screen, "waiting") {
+		t.Errorf("the old note stays:\n%s", screen)
+	}
+	v.Update(notice{text: "listening again after 3s; catching up", up: true, passes: true})
+	v.Update(notice{event: two, answer: &answered{Status: 200}})
+	if screen := v.View().Content; strings.Contains(screen, "catching up") {
 		t.Errorf("the old note stays:\n%s", screen)
 	}
 	if v.Update(tea.KeyPressMsg{Code: 's', Text: "s"}); v.status != "no event is being retried" {

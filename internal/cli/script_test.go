@@ -127,6 +127,7 @@ func receiver(env *testscript.Env, name string, status func(n int64) int) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		w.Header().Set("X-Method", r.Method)
+		w.Header().Set("X-Got-Signature", r.Header.Get("Webhook-Signature"))
 		w.Header().Set("X-Got-Hookyard", fmt.Sprint(r.Header.Values("X-Test")))
 		w.WriteHeader(status(n.Add(1)))
 		_, _ = w.Write(body)

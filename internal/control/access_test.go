@@ -148,7 +148,7 @@ func operations(ctx context.Context) map[hookyard.Role]map[string]func(p *contro
 				return err
 			},
 			"SignEvent": func(p *control.Project) error { _, err := p.SignEvent(ctx, "x", ""); return err },
-			"TestHook": func(p *control.Project) error { _, err := p.TestHook(ctx, "x"); return err },
+			"TestHook":  func(p *control.Project) error { _, err := p.TestHook(ctx, "x"); return err },
 			"UpdateHook": func(p *control.Project) error {
 				_, err := p.UpdateHook(ctx, "x", control.HookPatch{})
 				return err

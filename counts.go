@@ -105,24 +105,68 @@ func (c *Counts) NoResponses() int64 { return c.sum(CountDNS, CountBroker) }
 // Attempts is the number of attempts.
 func (c *Counts) Attempts() int64 { return c.Responses() + c.NoResponses() }
 
+// AnswerClasses are the classes of the status of attempts with a response, in the order of their counters.
+var AnswerClasses = [...]string{"2xx", "3xx", "4xx", "5xx", "other"}
+
+// Answers returns the attempts with a response by the class of the status. Classes without any are missing.
+func (c *Counts) Answers() map[string]int64 {
+	out := map[string]int64{}
+	for i, class := range AnswerClasses {
+		if n := c[CountStatus2xx+Counter(i)]; n != 0 {
+			out[class] = n
+		}
+	}
+	return out
+}
+
+// NoAnswers returns the attempts without a complete response by kind. Kinds without any are missing.
+func (c *Counts) NoAnswers() map[string]int64 {
+	out := map[string]int64{}
+	for i, kind := range ErrorKinds {
+		if n := c[CountDNS+Counter(i)]; n != 0 {
+			out[string(kind)] = n
+		}
+	}
+	return out
+}
+
+// Buckets returns the number of responses in each latency bucket. It shares memory with c.
+func (c *Counts) Buckets() []int64 {
+	return c[CountLatency : CountLatency+Counter(len(LatencyBounds))+1]
+}
+
 // Ended is the number of deliveries that were delivered or given up. Those that were skipped or canceled say nothing
 // about the receiver.
 func (c *Counts) Ended() int64 { return c[CountDelivered] + c[CountFailed] }
 
-// Latency returns the bound of the bucket in which the given share of the responses is reached: 0.5 is the median. ok
-// is false if there was no response. A response slower than the last bound counts as that bound.
-func (c *Counts) Latency(share float64) (bound time.Duration, ok bool) {
+// Quantile estimates the duration that the given share of the responses did not exceed: 0.5 is the median. It
+// interpolates within a bucket of LatencyBounds, as Prometheus does. A response slower than the last bound counts as
+// that bound. ok is false if there was no response.
+func (c *Counts) Quantile(share float64) (d time.Duration, ok bool) {
 	all := c.Responses()
 	if all == 0 {
 		return 0, false
 	}
-	seen := int64(0)
-	for i, bound := range LatencyBounds {
-		if seen += c[CountLatency+Counter(i)]; float64(seen) >= share*float64(all) {
-			return bound, true
+	rank, seen := share*float64(all), 0.0
+	lower := time.Duration(0)
+	for i, upper := range LatencyBounds {
+		n := float64(c[CountLatency+Counter(i)])
+		if n > 0 && seen+n >= rank {
+			return lower + time.Duration(float64(upper-lower)*max(0, rank-seen)/n), true
 		}
+		seen += n
+		lower = upper
 	}
-	return LatencyBounds[len(LatencyBounds)-1], true
+	return lower, true
+}
+
+// Mean is the average duration of the responses, 0 if there was none.
+func (c *Counts) Mean() time.Duration {
+	all := c.Responses()
+	if all == 0 {
+		return 0
+	}
+	return time.Duration(c[CountLatencySum]/all) * time.Microsecond
 }
 
 func (c *Counts) sum(first, last Counter) int64 {

@@ -81,9 +81,9 @@ func HeaderText(s string) string {
 	}, s)
 }
 
-// Plural returns the English plural of a regular noun: hooks, deliveries, pushes.
+// Plural returns the English plural of a regular noun: hooks, deliveries, days, pushes.
 func Plural(noun string) string {
-	if stem, ok := strings.CutSuffix(noun, "y"); ok {
+	if stem, ok := strings.CutSuffix(noun, "y"); ok && !strings.HasSuffix(stem, "a") {
 		return stem + "ies"
 	}
 	if strings.HasSuffix(noun, "sh") || strings.HasSuffix(noun, "ch") || strings.HasSuffix(noun, "s") {

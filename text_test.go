@@ -12,6 +12,7 @@ func TestCount(t *testing.T) {
 		"1 attempt":    hookyard.Count(1, "attempt"),
 		"0 attempts":   hookyard.Count(0, "attempt"),
 		"2 deliveries": hookyard.Count(int64(2), "delivery"),
+		"5 days":       hookyard.Count(5, "day"),
 		"3 pushes":     hookyard.Count(3, "push"),
 		"4 searches":   hookyard.Count(4, "search"),
 		"5 addresses":  hookyard.Count(5, "address"),

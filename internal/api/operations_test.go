@@ -86,6 +86,8 @@ alice GET /api/projects/alice/p/deliveries?hook=h&limit=1 200
 alice POST /api/projects/alice/p/deliveries/{dlv}/cancel 200
 alice POST /api/projects/alice/p/deliveries/{dlv}/retry 202
 alice GET /api/projects/alice/p/deliveries/{dlv} 200
+alice GET /api/projects/alice/p/stats?since=1h&step=minute 200
+alice GET /api/projects/alice/p/hooks/h/stats 200
 alice PUT /api/projects/alice/p/listeners/listen-a 200 {"url":"http://localhost:3000/"}
 alice POST /api/projects/alice/p/listeners/listen-a/attempts 201 {"eventId":"{evt}",` +
 	`"startedAt":"2026-01-02T03:04:05Z","duration":"5ms",` +

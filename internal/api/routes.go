@@ -58,7 +58,12 @@ func (a *API) routes() []route {
 		created   = http.StatusCreated
 		accepted  = http.StatusAccepted
 		noContent = http.StatusNoContent
+
+		statsDoc = "Figures are exact and cost the same however many events there are. Those by the minute are kept " +
+			"for 2 days, by the hour for 60 days, by the day for 2 years. Periods begin at multiples of the step in " +
+			"UTC."
 	)
+	statsQuery := []string{"since", "until", "step"}
 	page, revision := []string{"limit", "cursor"}, []string{"revision"}
 	list := []route{
 		{method: get, path: "", access: control.Public, do: showServer, summary: "What the server is",
@@ -125,6 +130,9 @@ func (a *API) routes() []route {
 		{method: get, path: project + "/features/{feature}", access: control.Read, do: showFeature,
 			summary: "A feature that hooks can track, as NetBeans' payloads link to it", out: client.Feature{},
 			media: []string{typeKenaiFeature}},
+		{method: get, path: project + "/stats", access: control.Read, do: showStats, query: statsQuery,
+			summary: "Figures of a project: events, deliveries, attempts, latency, what waits", doc: statsDoc,
+			out: client.Stats{}},
 		{method: get, path: project + "/audit", access: control.Read, do: listAudit, summary: "Who changed what",
 			query: page,
 			out:   client.AuditPage{}},
@@ -138,6 +146,8 @@ func (a *API) routes() []route {
 			summary: "Add the default hooks that the project lacks; answers all its hooks",
 			out:     map[string]client.Hook{}},
 		{method: get, path: hook, access: control.Read, do: showHook, summary: "A hook", out: client.Hook{}},
+		{method: get, path: hook + "/stats", access: control.Read, do: showStats, query: statsQuery,
+			summary: "Figures of a hook", doc: statsDoc, out: client.Stats{}},
 		{method: put, path: hook, access: control.Write, do: createHook, creates: true,
 			summary: "Create a hook; 403 when there is one of that id", in: client.HookPatch{}, out: client.Hook{}},
 		{method: patch, path: hook, access: control.Write, do: updateHook, query: revision,

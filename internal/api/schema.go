@@ -134,6 +134,10 @@ func querySchema(name string) *huma.Schema {
 			hookyard.Canceled} {
 			s.Enum = append(s.Enum, string(state))
 		}
+	case "step":
+		for _, step := range hookyard.CountSteps {
+			s.Enum = append(s.Enum, step.Name)
+		}
 	case "format":
 		s.Enum = []any{"sse", "ndjson"}
 	case "since", "until":
@@ -163,6 +167,7 @@ func queryHelp() map[string]string {
 		"since":    "a time, or a duration before now",
 		"source":   "name of a source",
 		"state":    "of a delivery",
+		"step":     "length of the periods; unless given, the shortest that suits the range",
 		"text":     "contained in the body; the case of ASCII letters does not matter",
 		"type":     "a name, or a pattern with *",
 		"until":    "a time, or a duration before now",

@@ -102,11 +102,15 @@ func operations(ctx context.Context) map[hookyard.Role]map[string]func(p *contro
 			"Hook":     func(p *control.Project) error { _, err := p.Hook(ctx, "x"); return err },
 			"Hooks":    func(p *control.Project) error { _, err := p.Hooks(ctx); return err },
 			"Members":  func(p *control.Project) error { _, err := p.Members(ctx); return err },
-			"Refused":  func(p *control.Project) error { _, err := p.Refused(ctx, "x", 1); return err },
-			"Replay":   func(p *control.Project) error { _, err := p.Replay(ctx, "x"); return err },
-			"Replays":  func(p *control.Project) error { _, err := p.Replays(ctx, 1); return err },
-			"Source":   func(p *control.Project) error { _, err := p.Source("x"); return err },
-			"Sources":  func(p *control.Project) error { _, err := p.Sources(); return err },
+			"Stats": func(p *control.Project) error {
+				_, err := p.Stats(ctx, hookyard.StatsQuery{})
+				return err
+			},
+			"Refused": func(p *control.Project) error { _, err := p.Refused(ctx, "x", 1); return err },
+			"Replay":  func(p *control.Project) error { _, err := p.Replay(ctx, "x"); return err },
+			"Replays": func(p *control.Project) error { _, err := p.Replays(ctx, 1); return err },
+			"Source":  func(p *control.Project) error { _, err := p.Source("x"); return err },
+			"Sources": func(p *control.Project) error { _, err := p.Sources(); return err },
 		},
 		hookyard.RoleWrite: {
 			"AddDefaultHooks": func(p *control.Project) error { return p.AddDefaultHooks(ctx) },

@@ -12,13 +12,6 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// countSteps are the lengths of the periods for which figures are kept, and for how long.
-var countSteps = []struct{ step, keep time.Duration }{
-	{time.Minute, 2 * 24 * time.Hour},
-	{time.Hour, 60 * 24 * time.Hour},
-	{24 * time.Hour, 2 * 366 * 24 * time.Hour},
-}
-
 // countRow is the key of a row of counts.
 type countRow struct {
 	step int64 // in seconds; 0: all time
@@ -111,8 +104,8 @@ func addBatch(sums map[countRow]*hookyard.Counts, key CountKey, at int64, c *hoo
 	}
 	for _, k := range keys {
 		add(countRow{key: k})
-		for _, s := range countSteps {
-			add(countRow{step: int64(s.step / time.Second), key: k, at: periodStart(at, s.step)})
+		for _, s := range hookyard.CountSteps {
+			add(countRow{step: int64(s.Step / time.Second), key: k, at: periodStart(at, s.Step)})
 		}
 	}
 }
@@ -231,10 +224,10 @@ func (db *DB) expireCounts(ctx context.Context, now time.Time) error {
 	for some := range slices.Chunk(keys, expireKeys) {
 		err := db.txPlain(ctx, func(c conn) error {
 			for _, k := range some {
-				for _, s := range countSteps {
+				for _, s := range hookyard.CountSteps {
 					if _, err := c.ExecContext(ctx, `delete from counts where step = $1 and project_key = $2
-						and hook_key = $3 and at < $4`, int64(s.step/time.Second), k.Project, k.Hook,
-						micros(now.Add(-s.keep))); err != nil {
+						and hook_key = $3 and at < $4`, int64(s.Step/time.Second), k.Project, k.Hook,
+						micros(now.Add(-s.Keep))); err != nil {
 						return err
 					}
 				}
@@ -270,8 +263,8 @@ func (db *DB) expireCounts(ctx context.Context, now time.Time) error {
 
 func stepSeconds() []int64 {
 	var out []int64
-	for _, s := range countSteps {
-		out = append(out, int64(s.step/time.Second))
+	for _, s := range hookyard.CountSteps {
+		out = append(out, int64(s.Step/time.Second))
 	}
 	return out
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hookyard/hookyard"
@@ -57,10 +58,10 @@ func (db *DB) Series(ctx context.Context, s Series) (map[CountKey][]hookyard.Cou
 	if len(s.Keys) == 0 || s.Len == 0 {
 		return out, nil
 	}
-	step := countSteps[0].step
-	for _, c := range countSteps {
-		if s.Step%c.step == 0 && periodStart(micros(s.Start), c.step) == micros(s.Start) {
-			step = c.step
+	step := hookyard.CountSteps[0].Step
+	for _, c := range hookyard.CountSteps {
+		if s.Step%c.Step == 0 && periodStart(micros(s.Start), c.Step) == micros(s.Start) {
+			step = c.Step
 		}
 	}
 	first := micros(s.Start)
@@ -125,25 +126,35 @@ func (db *DB) eachCount(ctx context.Context, where string, args []any,
 	return rows.Err()
 }
 
-// OldestDue returns when the first of a hook's pending deliveries was or is due; the zero time if none waits.
-// It costs one index look-up for each node.
-func (db *DB) OldestDue(ctx context.Context, hookKey int64) (time.Time, error) {
-	nodes, err := db.nodesOfRows(ctx)
-	if err != nil {
-		return time.Time{}, err
-	}
-	oldest := int64(0)
-	for _, node := range nodes {
-		var due *int64
-		if err := db.read.QueryRowContext(ctx, `select min(due) from deliveries
-			where node = $1 and hook_key = $2 and state = 'pending'`, node, hookKey).Scan(&due); err != nil {
-			return time.Time{}, err
+// OldestDue returns, by the hook's key, when the first of its pending deliveries was or is due. A hook for which none
+// waits is missing. It costs one index look-up for each hook and node, however many deliveries wait.
+func (db *DB) OldestDue(ctx context.Context, hookKeys ...int64) (map[int64]time.Time, error) {
+	out := map[int64]time.Time{}
+	for keys := range slices.Chunk(hookKeys, foldKeys) {
+		var args []any
+		for _, k := range keys {
+			args = append(args, k)
 		}
-		if due != nil && (oldest == 0 || *due < oldest) {
-			oldest = *due
+		rows, err := db.read.QueryContext(ctx, `with wanted (hook) as (values `+tuples(len(keys), 1)+`),
+			holder (node) as (select key from nodes union all select 0)
+			select hook, min(first) from (select w.hook, (select min(due) from deliveries d where d.node = h.node
+					and d.hook_key = w.hook and d.state = 'pending') as first
+				from wanted w cross join holder h) as each_node
+			where first is not null group by hook`, args...)
+		if err != nil {
+			return nil, err
+		}
+		_, err = collect(rows, func(row scanner) (none struct{}, err error) {
+			var hook, due int64
+			err = row.Scan(&hook, &due)
+			out[hook] = fromMicros(due)
+			return none, err
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
-	return fromMicros(oldest), nil
+	return out, nil
 }
 
 // CountEvents counts the events that are kept of a project. It reads one index entry for each.

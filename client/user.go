@@ -162,3 +162,12 @@ func (c *Client) Info(ctx context.Context) (ServerInfo, error) {
 	}
 	return out, err
 }
+
+// Ready returns nil if the server is ready for requests: it answers /readyz with 200. It needs no credentials.
+func (c *Client) Ready(ctx context.Context) error {
+	resp, err := c.send(ctx, http.MethodGet, "/readyz", nil, nil)
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}

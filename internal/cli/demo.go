@@ -119,7 +119,7 @@ func (d *demo) serve(ctx context.Context, dir string) (stop func() error, err er
 	config.Dev = true
 	config.Data = filepath.Join(dir, "data")
 	config.Grace = time.Second
-	a, err := app.New(ctx, config, version(), slog.New(slog.DiscardHandler))
+	a, err := app.New(ctx, config, readBuild().Version, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}

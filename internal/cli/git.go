@@ -28,7 +28,8 @@ func (s *session) gitEnv(args []string) gitpush.Env {
 	if len(args) > 0 {
 		dir = args[0]
 	}
-	return gitpush.Env{Dir: dir, Stdin: s.in, Stderr: s.err, Environ: os.Environ(), Agent: "hookyard-git/" + version()}
+	return gitpush.Env{Dir: dir, Stdin: s.in, Stderr: s.err, Environ: os.Environ(),
+		Agent: "hookyard-git/" + readBuild().Version}
 }
 
 func newGitInstall(s *session) *cobra.Command {

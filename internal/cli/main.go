@@ -7,11 +7,9 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -65,8 +63,8 @@ Exit codes:  0 success, 1 failure, 2 wrong usage or value, 4 not signed in, 5 no
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(flagError)
-	root.Version = version()
-	root.SetVersionTemplate(fmt.Sprintf("hookyard %s (%s)\n", version(), goVersion()))
+	root.Version = readBuild().Version
+	root.SetVersionTemplate(readBuild().String() + "\n")
 	root.AddGroup(
 		&cobra.Group{ID: groupStart, Title: "Start:"},
 		&cobra.Group{ID: groupSend, Title: "Send and receive:"},
@@ -147,38 +145,6 @@ func takes(c *cobra.Command, least, most int) *cobra.Command {
 		return usagef("%s; usage: %s", what, c.UseLine())
 	}
 	return c
-}
-
-// version returns the module version that the binary was built from, or "devel".
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
-		return "devel"
-	}
-	return info.Main.Version
-}
-
-func newVersion(s *session) *cobra.Command {
-	c := &cobra.Command{
-		Use:     "version",
-		Short:   "Print the version",
-		Example: "  hookyard version\n  hookyard version --json",
-	}
-	c.RunE = func(*cobra.Command, []string) error {
-		v := struct {
-			Version string `json:"version"`
-			Go      string `json:"go"`
-		}{version(), goVersion()}
-		return s.show(v, func() error { return s.println("hookyard %s (%s)", v.Version, v.Go) })
-	}
-	return takes(c, 0, 0)
-}
-
-func goVersion() string {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		return info.GoVersion
-	}
-	return "go"
 }
 
 // localTime formats t in the local time zone; the zero time is "-".

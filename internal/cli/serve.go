@@ -47,7 +47,7 @@ running attempts --grace to finish. A second signal stops it at once.`,
 			log.Warn("unknown variable has no effect; hookyard config show lists the valid ones", "variable", name)
 		}
 		app.TuneProcess()
-		a, err := app.New(c.Context(), config, version(), log)
+		a, err := app.New(c.Context(), config, readBuild().Version, log)
 		if err != nil {
 			return err
 		}

@@ -21,10 +21,16 @@ func newStatus(s *session) *cobra.Command {
 		Use: "status", Aliases: []string{"whoami"}, Short: "Show the server and the user you are signed in as",
 		Example: "  hookyard status\n  hookyard status --server https://hooks.example.com --json",
 	}
+	var ready bool
+	c.Flags().BoolVar(&ready, "ready", false,
+		"only ask whether the server is ready; needs no token (for health checks)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		cl, err := s.client()
 		if err != nil {
 			return err
+		}
+		if ready {
+			return cl.Ready(c.Context())
 		}
 		out := status{Server: s.server}
 		if out.Info, err = cl.Info(c.Context()); err != nil {

@@ -4,10 +4,10 @@ GO       ?= go
 LINT     := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 SKIPPED  := $(CURDIR)/bin/skipped.txt
 
-.PHONY: help run build test lint fmt bench torture demo guestbook dex
+.PHONY: help run build test lint fmt bench torture demo guestbook dex release-check
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## run the server on the embedded database, for trying out, at http://127.0.0.1:8080
 	@bin/hookyard serve --dev
@@ -49,3 +49,6 @@ dex: ## build bin/dex, the OpenID Connect provider that sign-in is tested agains
 guestbook: build ## the example: a guestbook with hookyard beside it
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/guestbook ./examples/guestbook
 	@PATH="$(CURDIR)/bin:$$PATH" bin/guestbook --with-hookyard
+
+release-check: ## build a snapshot of the release in dist/ and try it (Debian, as root; some minutes)
+	deploy/release/check

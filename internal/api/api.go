@@ -9,6 +9,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -71,7 +72,11 @@ func New(o Options) (*API, error) {
 	if err := checkRoutes(routes); err != nil {
 		return nil, err
 	}
-	if err := a.spec.build(routes, o.Version); err != nil {
+	base, err := url.Parse(o.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.spec.build(routes, o.Version, base.Path); err != nil {
 		return nil, err
 	}
 	a.mount(routes)

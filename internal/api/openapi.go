@@ -26,7 +26,8 @@ type spec struct {
 	yaml []byte
 }
 
-func (s *spec) build(routes []route, version string) error {
+// build makes the description. base is the path below which the server is reached, or "".
+func (s *spec) build(routes []route, version, base string) error {
 	registry := huma.NewMapRegistry("#/components/schemas/", schemaName)
 	registry.RegisterTypeAlias(reflect.TypeFor[hookyard.Duration](), reflect.TypeFor[durationSchema]())
 	registry.RegisterTypeAlias(reflect.TypeFor[hookyard.Selector](), reflect.TypeFor[selectorSchema]())
@@ -37,7 +38,7 @@ func (s *spec) build(routes []route, version string) error {
 			Description: "Receives, keeps, routes, sends and streams webhooks. " +
 				"Everything is served under /api/v1, too. " +
 				"Times are RFC 3339 in UTC, durations are strings such as 5m."},
-		Servers:    []*huma.Server{{URL: "/api"}},
+		Servers:    []*huma.Server{{URL: base + "/api"}},
 		Components: &huma.Components{Schemas: registry, SecuritySchemes: security()},
 		Tags:       tags(),
 		Security:   []map[string][]string{{"bearer": {}}, {"basic": {}}, {"query": {}}, {"session": {}}},

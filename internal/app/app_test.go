@@ -111,6 +111,8 @@ func TestRefusesWhatCannotWork(t *testing.T) {
 		"HOST:PORT":     func(c *app.Config) { c.Listen = "8080" },
 		"http://":       func(c *app.Config) { c.BaseURL = "hooks.example.com" },
 		"no query":      func(c *app.Config) { c.BaseURL = "https://hooks.example.com/?a=1" },
+		"no query, ":    func(c *app.Config) { c.BaseURL = "https://hooks.example.com/#a" },
+		"letters":       func(c *app.Config) { c.BaseURL = "https://hooks.example.com/a;b" },
 		"--log-format":  func(c *app.Config) { c.LogFormat = "xml" },
 		"--trust-proxy": func(c *app.Config) { c.TrustProxies = []string{"10.0.0.1", "10.0.0.0/40"} },
 		"--max-body":    func(c *app.Config) { c.Limits.Body = 0 },

@@ -276,8 +276,14 @@ func (c *Config) Complete() error {
 		return fmt.Errorf("--base-url %q must be a scheme, a host and maybe a path: no query, fragment or user",
 			hookyard.MaskURL(c.BaseURL))
 	}
+	if u, _ := url.Parse(c.BaseURL); strings.Trim(u.EscapedPath(), basePathChars) != "" {
+		return fmt.Errorf("--base-url %q: its path may have letters, digits, and - . _ ~ only", c.BaseURL)
+	}
 	return nil
 }
+
+// basePathChars are those that mean the same in URLs, cookies and pages.
+const basePathChars = "/-._~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 // bytesValue is a number of bytes that may be written with a unit.
 type bytesValue int64

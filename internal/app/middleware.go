@@ -27,25 +27,13 @@ func (a *App) middleware(next http.Handler) http.Handler {
 		next = a.rejectForeignHosts(next)
 	}
 	if u, err := url.Parse(a.config.BaseURL); err == nil && u.Path != "" {
-		next = withoutPrefix(u.Path, next)
+		next = withPrefix(u.Path, next)
 	}
 	next = cleanPaths(next) // before those above: they look at the path
 	if a.log.Enabled(context.Background(), slog.LevelDebug) {
 		next = logRequests(a.log, next)
 	}
 	return next
-}
-
-// withoutPrefix removes the path of --base-url from requests that have it. A reverse proxy may have removed it already.
-func withoutPrefix(prefix string, next http.Handler) http.HandlerFunc {
-	stripped := http.StripPrefix(prefix, next)
-	return func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, prefix+"/") {
-			stripped.ServeHTTP(w, r)
-			return
-		}
-		next.ServeHTTP(w, r)
-	}
 }
 
 // cleanPaths serves a path such as //in/shop//orders as its clean form. The mux would redirect to it, which senders do

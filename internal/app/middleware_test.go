@@ -78,17 +78,37 @@ func TestCleanPaths(t *testing.T) {
 	}
 }
 
-func TestWithoutPrefix(t *testing.T) {
+// TestPrefix removes the path of --base-url from requests, and adds it to what pages redirect to and to their cookies,
+// but not to what users let sources and bins answer.
+func TestPrefix(t *testing.T) {
 	t.Parallel()
-	h := withoutPrefix("/base", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	h := withPrefix("/base", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Location", "/next")
+		w.Header()["Set-Cookie"] = []string{"a=1; Path=/; Secure", "b=1; Path=/x", "__Host-c=1; Path=/"}
 		_, _ = io.WriteString(w, r.URL.Path)
 	}))
-	for path, want := range map[string]string{"/base/in/a/b/c": "/in/a/b/c", "/in/a/b/c": "/in/a/b/c",
-		"/baseline": "/baseline"} {
+	const below = "a=1; Path=/base; Secure|b=1; Path=/base/x|__Host-c=1; Path=/"
+	const asIs = "a=1; Path=/; Secure|b=1; Path=/x|__Host-c=1; Path=/"
+	for path, want := range map[string][3]string{
+		"/base/in/a/b/c":                     {"/in/a/b/c", "/next", asIs},
+		"/in/a/b/c":                          {"/in/a/b/c", "/next", asIs},
+		"/base/binaaaaaaaaaaaaaaaa":          {"/binaaaaaaaaaaaaaaaa", "/next", asIs},
+		"/base/x/_webhook/register":          {"/x/_webhook/register", "/next", asIs},
+		"/base/shop/orders":                  {"/shop/orders", "/base/next", below},
+		"/shop/orders":                       {"/shop/orders", "/base/next", below},
+		"/baseline":                          {"/baseline", "/base/next", below},
+		"/base/api/projects/shop/orders/x/y": {"/api/projects/shop/orders/x/y", "/base/next", below},
+	} {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest("POST", path, nil))
-		if got := w.Body.String(); got != want {
-			t.Errorf("%s: %s, want %s", path, got, want)
+		if got := [3]string{w.Body.String(), w.Header().Get("Location"),
+			strings.Join(w.Header()["Set-Cookie"], "|")}; got != want {
+			t.Errorf("%s: %q, want %q", path, got, want)
 		}
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest("GET", "/base", nil))
+	if to := w.Header().Get("Location"); w.Code != http.StatusFound || to != "/base/" {
+		t.Errorf("/base: %d to %q", w.Code, to)
 	}
 }

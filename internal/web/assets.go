@@ -59,7 +59,7 @@ func loadAsset(out map[string]*asset, name string) error {
 		return err
 	}
 	if a := out[imported]; a != nil {
-		b = bytes.ReplaceAll(b, []byte(`"./`+imported+`"`), []byte(`"`+a.url+`"`))
+		b = bytes.ReplaceAll(b, []byte(`"./`+imported+`"`), []byte(`".`+strings.TrimPrefix(a.url, "/assets")+`"`))
 	}
 	sum := sha256.Sum256(b)
 	base := path.Base(name)

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"path"
 	"reflect"
+	"regexp"
 	"strings"
 
 	"github.com/hookyard/hookyard"
@@ -163,7 +164,19 @@ func (v *visit) show(status int, title string, p page) error {
 	if err := v.web.pages[nameOf(p)].ExecuteTemplate(&out, name, p); err != nil {
 		return fmt.Errorf("page %s: %w", nameOf(p), err)
 	}
-	return v.reply(status, out.Bytes())
+	return v.reply(status, v.web.underPrefix(out.Bytes()))
+}
+
+// paths matches the attributes of templates whose value is a path on this server. In text that comes from users,
+// quotation marks are escaped.
+var paths = regexp.MustCompile(`( (?:href|src|action|formaction|data-poll|data-stream|data-rows)="/)([^/])`)
+
+// underPrefix adds the path of --base-url to the links of a page: pages and what they redirect to know nothing of it.
+func (w *Web) underPrefix(page []byte) []byte {
+	if w.prefix == "" {
+		return page
+	}
+	return paths.ReplaceAll(page, []byte("${1}"+w.prefix[1:]+"/${2}"))
 }
 
 func (v *visit) fill(b *base, title string) {

@@ -10,6 +10,7 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -59,6 +60,7 @@ type Web struct {
 	mux     *http.ServeMux
 	pages   map[string]*template.Template
 	assets  map[string]*asset
+	prefix  string // path of Options.BaseURL, such as /hooks, or ""
 	csrf    *http.CrossOriginProtection
 	started time.Time
 	gzips   sync.Pool // of *gzip.Writer: allocating one costs more than rendering a page
@@ -68,7 +70,11 @@ type Web struct {
 func New(o Options) (*Web, error) {
 	w := &Web{o: o, mux: http.NewServeMux(), csrf: http.NewCrossOriginProtection(), started: time.Now(),
 		gzips: sync.Pool{New: newGzipWriter}}
-	var err error
+	base, err := url.Parse(o.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	w.prefix = base.Path
 	if w.assets, err = loadAssets(); err != nil {
 		return nil, err
 	}

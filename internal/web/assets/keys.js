@@ -27,7 +27,7 @@ function press(key) {
 }
 
 function jump(key) {
-  if (key === "p") location.href = "/";
+  if (key === "p") document.querySelector(".brand").click();
   else if (key === "o") document.querySelector(".tabs a")?.click();
   else if (Object.hasOwn(go, key)) document.querySelector(`.tabs a[href$="/${go[key]}"]`)?.click();
   else return false;

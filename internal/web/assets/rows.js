@@ -105,7 +105,8 @@ export function signedOut(status) {
   said.className = "problem";
   said.setAttribute("role", "alert");
   const link = document.createElement("a");
-  link.href = "/login?next=" + encodeURIComponent(location.pathname + location.search);
+  const top = document.querySelector(".brand").pathname.replace(/\/$/, "");
+  link.href = top + "/login?next=" + encodeURIComponent(location.pathname.slice(top.length) + location.search);
   link.textContent = "Sign in";
   said.append(status === 401 ? "You are signed out, so this page no longer updates. " : "You can no longer see this page. You may be signed out. ", link);
   document.getElementById("main").prepend(said);

@@ -423,26 +423,28 @@ func restart(h, before *hookyard.Hook, activeGiven bool) error {
 	return nil
 }
 
-// CheckHook refuses a hook that cannot work in the project: Invalid, with the setting as its field.
+// CheckHook refuses a hook that cannot work in the project. The error joins those of several settings, each Invalid,
+// with the setting as its field.
 func (p *Project) CheckHook(ctx context.Context, h *hookyard.Hook) error {
-	if err := h.Validate(p.Snapshot.Project.Catalogue(), p.c.limits); err != nil {
-		return err
-	}
-	if err := format.Check(h, p.Snapshot.Project.EffectiveFormat(h)); err != nil {
-		return err
+	faults := []error{
+		h.Validate(p.Snapshot.Project.Catalogue(), p.c.limits),
+		format.Check(h, p.Snapshot.Project.EffectiveFormat(h)),
 	}
 	if h.Filter != "" {
-		if _, err := filter.Compile(h.Filter); err != nil {
-			return err
-		}
+		_, err := filter.Compile(h.Filter)
+		faults = append(faults, err)
 	}
 	if !h.ExpiresAt.IsZero() && !Storable(h.ExpiresAt) {
-		return hookyard.FieldErrorf("expiresAt", "expiresAt must be between the years 1 and 9999")
+		faults = append(faults, hookyard.FieldErrorf("expiresAt", "expiresAt must be between the years 1 and 9999"))
 	}
-	if err := p.checkLoop(h.URL); err != nil {
-		return err
+	if hookyard.CheckURL(h.URL, p.c.limits) == nil {
+		if err := p.checkLoop(h.URL); err != nil {
+			faults = append(faults, err)
+		} else {
+			faults = append(faults, p.c.checkTarget(ctx, h.URL))
+		}
 	}
-	return p.c.checkTarget(ctx, h.URL)
+	return errors.Join(faults...)
 }
 
 // checkTarget refuses addresses that would be refused when they are dialed, as far as that is known without the DNS.

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/hookyard/hookyard"
@@ -24,7 +25,9 @@ type binPage struct {
 
 // AnswerFault reports whether the fault is in the form of the answer.
 func (p *binPage) AnswerFault() bool {
-	return p.Problem != nil && strings.HasPrefix(p.Problem.Field, "answer.")
+	return slices.ContainsFunc(p.Problems, func(e *hookyard.Error) bool {
+		return strings.HasPrefix(e.Field, "answer.")
+	})
 }
 
 func showBin(v *visit) error { return v.bin(&binPage{}, nil) }

@@ -186,7 +186,7 @@ func (v *visitor) sendAll(owner string, x shop, receiver string) {
 	v.s.deliveryOf(owner+"/shop", missed, "made", "skipped")
 	v.send(hooks, made, "enable", nil, note("The hook is enabled."))
 	v.send(made, made, "catchup", map[string]string{"state": "skipped"}, is(p+"/replays"))
-	v.send(made, made, "rotate", map[string]string{"leaked": "on"},
+	v.send(made, made, "rotate", map[string]string{"old": "stop"},
 		`document.getElementById("secret").textContent.startsWith("whsec_")`)
 	v.send(made+"/edit", made, "preview", nil, `document.querySelector(".preview") !== null`)
 	v.send(made+"/edit", made, "update", map[string]string{"description": "Changed"}, note("Saved."))

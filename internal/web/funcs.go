@@ -29,6 +29,7 @@ func functions() template.FuncMap {
 		"vis":      visible,
 		"short":    short,
 		"sentence": sentence,
+		"label":    labelOf,
 		"states":   states,
 		"dict":     dict,
 		"plural":   plural,

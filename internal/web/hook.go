@@ -169,15 +169,30 @@ func (v *visit) hookActionDone(err error, to, note string) error {
 }
 
 func rotateHook(v *visit, id string) error {
-	var in control.Rotation
-	if v.has("leaked") {
-		in.Overlap = control.Value(hookyard.Duration(0))
+	in, err := v.rotation()
+	if err != nil {
+		return v.hook(id, &hookPage{}, err)
 	}
 	secret, err := v.project.RotateHookSecret(v.ctx(), id, in)
 	if err != nil {
 		return v.hook(id, &hookPage{}, err)
 	}
 	return v.showOnce(v.home("webhooks", id), secret, "")
+}
+
+// rotation reads the form that replaces a secret. Without a choice the old secret stays valid for the default time.
+func (v *visit) rotation() (in control.Rotation, err error) {
+	switch {
+	case v.get("old") == "stop":
+		in.Overlap = control.Value(hookyard.Duration(0))
+	case v.has("overlap"):
+		d, err := hookyard.ParseDuration(v.get("overlap"))
+		if err != nil {
+			return in, hookyard.FieldErrorf("overlap", "Choose how long the old secret stays valid.")
+		}
+		in.Overlap = control.Value(hookyard.Duration(d))
+	}
+	return in, nil
 }
 
 // catchUp replays the deliveries that the hook missed.

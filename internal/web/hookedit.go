@@ -63,6 +63,10 @@ func updateHook(v *visit, id string) error {
 		return v.edit(h, f, err)
 	}
 	_, fault := v.project.UpdateHook(v.ctx(), id, in)
+	if fault == nil && f.SecretFrom == "made" {
+		secret, _ := in.Secret.Get()
+		return v.showOnce(v.home("webhooks", id), secret, "saved")
+	}
 	if fault == nil {
 		return v.redirect(v.home("webhooks", id), "saved")
 	}

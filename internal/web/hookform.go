@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/control"
 	"github.com/hookyard/hookyard/internal/format"
+	"github.com/hookyard/hookyard/signature"
 )
 
 // hookForm is the form of a hook, as it was filled in. Its fields payloadUrl, secret, webhookType and gitPush are
@@ -25,10 +27,12 @@ type hookForm struct {
 	ID          string
 	URL         string
 	Secret      string
-	NoSecret    bool
+	SecretFrom  string // made, typed, none, or kept: as it is
 	HasSecret   bool
 	Type        string // a format, or one of Yobi's types
 	GitPush     bool
+	Yobi        bool // the form shows what only Yobi's projects need
+	NetBeans    bool // the form shows what only NetBeans' projects need
 	All         bool
 	Names       string
 	Ticked      map[string]bool
@@ -72,7 +76,7 @@ func (v *visit) readHookForm() *hookForm {
 		ID:          v.get("id"),
 		URL:         v.get("payloadUrl"),
 		Secret:      v.form.Get("secret"),
-		NoSecret:    v.has("noSecret"),
+		SecretFrom:  v.get("secretFrom"),
 		Type:        v.get("webhookType"),
 		GitPush:     v.has("gitPush"),
 		All:         v.get("which") != "some",
@@ -101,7 +105,50 @@ func (v *visit) readHookForm() *hookForm {
 		f.Ticked[t] = true
 	}
 	f.Features = strings.Join(append(words(f.Features), v.form["feature"]...), " ")
+	if f.Secret != "" && f.SecretFrom != "none" {
+		f.SecretFrom = "typed"
+	}
 	return f
+}
+
+// SecretChoices returns the values of the field secretFrom and their labels.
+func (f *hookForm) SecretChoices() [][2]string {
+	made, typed := [2]string{"made", "create a secret and show it once"}, [2]string{"typed", "use this secret:"}
+	none := [2]string{"none", "do not sign deliveries"}
+	switch {
+	case f.New:
+		return [][2]string{made, typed, none}
+	case f.HasSecret:
+		return [][2]string{{"kept", "keep the secret"}, typed, {"none", "remove the secret: do not sign deliveries"}}
+	}
+	return [][2]string{none, made, typed}
+}
+
+// defaultSecret selects the choice that the form is first shown with.
+func (f *hookForm) defaultSecret() {
+	if f.SecretFrom == "" {
+		f.SecretFrom = f.SecretChoices()[0][0]
+	}
+}
+
+// secret returns the secret to set, which may be empty, and reports whether there is one. Yobi's form has no choice.
+func (f *hookForm) secret() (secret string, given bool, err error) {
+	switch f.SecretFrom {
+	case "made":
+		return signature.NewSecret(), true, nil
+	case "typed":
+		if f.Secret == "" {
+			return "", false, hookyard.FieldErrorf("secret", "Enter the secret, or let hookyard create one.")
+		}
+		return f.Secret, true, nil
+	case "none":
+		if f.Secret != "" {
+			return "", false, hookyard.FieldErrorf("secret",
+				"There is a secret here, but deliveries are not to be signed. Choose one of both.")
+		}
+		return "", true, nil
+	}
+	return "", false, nil
 }
 
 // noDescription is the description of a hook that was given none, as at WebGME. Pages show it as none.
@@ -173,6 +220,10 @@ func (v *visit) fillChoices(f *hookForm) error {
 		}
 		f.Types = found
 	}
+	f.defaultSecret()
+	preset := v.project.Snapshot.Project.Preset
+	f.Yobi = preset == "yobi"
+	f.NetBeans = preset == "netbeans" || f.Features != "" || f.Policy == hookyard.OffNetBeans
 	f.Types = slices.Sorted(slices.Values(f.Types))
 	if len(f.Types) > 60 {
 		f.Types = f.Types[:60]
@@ -237,10 +288,9 @@ func (f *hookForm) selector(p *hookyard.Project) hookyard.Selector {
 }
 
 // hookPatch returns what the form sets. before is the hook that is changed, or nil for a new one.
+// The error joins those of several fields.
 func (v *visit) hookPatch(f *hookForm, before *hookyard.Hook) (control.HookPatch, error) {
-	if err := f.check(v.web.o.Limits); err != nil {
-		return control.HookPatch{}, err
-	}
+	faults := []error{f.check(v.web.o.Limits)}
 	in := control.HookPatch{
 		URL:         control.Value(f.URL),
 		Events:      control.Value(f.selector(v.project.Snapshot.Project)),
@@ -258,28 +308,34 @@ func (v *visit) hookPatch(f *hookForm, before *hookyard.Hook) (control.HookPatch
 	if f.Forward != "kept" {
 		in.Forward = control.Value(forwardOf(f.Forward))
 	}
-	switch {
-	case f.NoSecret:
-		in.Secret = control.Value("")
-	case f.Secret != "":
-		in.Secret = control.Value(f.Secret)
+	secret, given, err := f.secret()
+	if faults = append(faults, err); given {
+		in.Secret = control.Value(secret)
 	}
 	if f.Policy != "" || before != nil {
 		after, err := number("off.after", f.After)
-		if err != nil {
-			return in, err
-		}
+		faults = append(faults, err)
 		in.Off = control.Value(hookyard.OffPolicy{Policy: f.Policy, After: int(after)})
 	}
 	headers, err := f.headers(before)
-	if err != nil {
-		return in, err
-	}
+	faults = append(faults, err)
 	in.Headers = control.Value(headers)
-	if in.Revision, err = f.revision(); err != nil {
-		return in, err
+	in.Revision, err = f.revision()
+	faults = append(faults, err, f.sending(&in))
+	if err := errors.Join(faults...); err != nil {
+		return in, errors.Join(err, v.draftFaults(in))
 	}
-	return in, f.sending(&in)
+	return in, nil
+}
+
+// draftFaults returns what is wrong with the fields of a form that could be read, where others could not.
+func (v *visit) draftFaults(in control.HookPatch) error {
+	in.Headers, in.Revision = control.Optional[control.HeaderPatch]{}, 0 // hidden values need the hook that there is
+	h, err := control.NewHook("draft", in)
+	if err != nil {
+		return err
+	}
+	return v.project.CheckHook(v.ctx(), h)
 }
 
 // forwardOf returns what a choice of the form passes on.
@@ -303,22 +359,17 @@ func forwardChoice(f hookyard.Forward) string {
 
 // sending sets what the form says of the pace of deliveries. An empty field is the default.
 func (f *hookForm) sending(in *control.HookPatch) error {
-	inFlight, err := number("inFlight", f.InFlight)
-	if err != nil {
-		return err
-	}
+	inFlight, inFlightErr := number("inFlight", f.InFlight)
 	in.InFlight = control.Value(int(inFlight))
-	rate, err := number("rate", f.Rate)
-	if err != nil {
-		return err
-	}
+	rate, rateErr := number("rate", f.Rate)
 	in.Rate = control.Value(rate)
+	faults := []error{inFlightErr, rateErr}
 	in.Timeout = control.Null[hookyard.Duration]()
 	if f.Timeout != "" {
 		d, err := hookyard.ParseDuration(f.Timeout)
 		if err != nil {
-			return hookyard.FieldErrorf("timeout", "%q is not a duration; write for example 15s.",
-				hookyard.Clean(f.Timeout, 50))
+			faults = append(faults, hookyard.FieldErrorf("timeout", "%q is not a duration; write for example 15s.",
+				hookyard.Clean(f.Timeout, 50)))
 		}
 		in.Timeout = control.Value(hookyard.Duration(d))
 	}
@@ -326,13 +377,14 @@ func (f *hookForm) sending(in *control.HookPatch) error {
 	for _, w := range words(f.Schedule) {
 		d, err := hookyard.ParseDuration(w)
 		if err != nil {
-			return hookyard.FieldErrorf("schedule", "%q is not a duration; write for example 0s, 5s, 5m, 1h.",
-				hookyard.Clean(w, 50))
+			faults = append(faults, hookyard.FieldErrorf("schedule",
+				"%q is not a duration; write for example 0s, 5s, 5m, 1h.", hookyard.Clean(w, 50)))
+			break
 		}
 		schedule = append(schedule, hookyard.Duration(d))
 	}
 	in.Schedule = control.Value(schedule)
-	return nil
+	return errors.Join(faults...)
 }
 
 // number reads a field that may be empty, which is 0.

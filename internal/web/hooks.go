@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/hookyard/hookyard"
-	"github.com/hookyard/hookyard/internal/control"
-	"github.com/hookyard/hookyard/signature"
 )
 
 // hookRow is a hook as the list shows it.
@@ -156,19 +154,15 @@ func createHook(v *visit) error {
 		return v.hooks(f, err)
 	}
 	id := cmp.Or(f.ID, v.hookID(f.URL))
-	made := ""
-	if v.get("secretFrom") == "made" && f.Secret == "" {
-		made = signature.NewSecret()
-		in.Secret = control.Value(made)
-	}
 	if _, err := v.project.CreateHook(v.ctx(), id, in); err != nil {
 		if hookyard.CodeOf(err) == hookyard.Conflict {
 			err = hookyard.FieldErrorf("id", "There is already a hook with this id.")
 		}
 		return v.hooks(f, err)
 	}
-	if made != "" {
-		return v.showOnce(v.home("webhooks", id), made, "created")
+	if f.SecretFrom == "made" {
+		secret, _ := in.Secret.Get()
+		return v.showOnce(v.home("webhooks", id), secret, "created")
 	}
 	if !v.has("ours") {
 		return v.redirect(v.home("webhooks"), "") // Yobi's form leads back to the list

@@ -92,7 +92,7 @@ func (v *visit) loginFailed(err error, field string, p *loginPage) error {
 	if !errors.As(err, &e) {
 		return err
 	}
-	p.Problem = &hookyard.Error{Code: e.Code, Field: field, Message: e.Message}
+	p.Problems = []*hookyard.Error{{Code: e.Code, Field: field, Message: e.Message}}
 	return v.show(e.Code.Status(), "Sign in", p)
 }
 

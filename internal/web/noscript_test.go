@@ -40,7 +40,7 @@ func (s *server) hookActions(t *testing.T, receiver string) {
 	s.sent(hookPage, hookPage, "do", "enable")
 	s.sent(shopPage+"/replays", hookPage, "do", "catchup", "state", "skipped")
 	s.deliveryOf("acme/shop", missed, "billing", "delivered")
-	if body := s.led(hookPage, "do", "rotate", "leaked", "on"); !strings.Contains(body, `<code id="secret">whsec_`) ||
+	if body := s.led(hookPage, "do", "rotate", "old", "stop"); !strings.Contains(body, `<code id="secret">whsec_`) ||
 		strings.Contains(s.page(hookPage), "whsec_") {
 		t.Error("the new secret is not shown once")
 	}

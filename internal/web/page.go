@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"path"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/hookyard/hookyard"
@@ -30,15 +32,16 @@ type base struct {
 	Role      hookyard.Role
 	Tab       string // the tab of the project that the page belongs to
 	Note      string // what was just done
-	Problem   *hookyard.Error
+	Problems  []*hookyard.Error
 	Live      bool // new rows appear without a reload
 	HasBins   bool
 	SignOn    string // the host of the OpenID provider, or ""
 	Version   string
 	BaseURL   string
-	Theme     string // light, dark, or "" for what the browser prefers
-	Here      string // URL of the page, to return to
-	Said      bool   // a field of the page shows the problem
+	Theme     string          // light, dark, or "" for what the browser prefers
+	Here      string          // URL of the page, to return to
+	said      map[string]bool // fields of the page that show their problem
+	focused   bool            // a control has got the focus
 	assets    map[string]*asset
 	signInURL string
 }
@@ -89,26 +92,46 @@ func (b *base) MayAdmin() bool { return b.Role.Allows(hookyard.RoleAdmin) }
 
 // Fault returns what is wrong with a field, or "".
 func (b *base) Fault(field string) string {
-	if b.Problem == nil || b.Problem.Field != field {
-		return ""
+	for _, one := range b.Problems {
+		if one.Field == field && field != "" {
+			return one.Message
+		}
 	}
-	return b.Problem.Message
+	return ""
+}
+
+// Linked returns the problems that the page shows at their fields.
+func (b *base) Linked() []*hookyard.Error {
+	return slices.DeleteFunc(slices.Clone(b.Problems), func(e *hookyard.Error) bool { return !b.said[e.Field] })
+}
+
+// Unlinked returns the other problems.
+func (b *base) Unlinked() []*hookyard.Error {
+	return slices.DeleteFunc(slices.Clone(b.Problems), func(e *hookyard.Error) bool { return b.said[e.Field] })
 }
 
 // Say returns Fault as a sentence and records that the page shows it.
 func (b *base) Say(field string) string {
 	s := b.Fault(field)
-	b.Said = b.Said || s != ""
+	if s != "" {
+		b.said[field] = true
+	}
 	return sentence(s)
 }
 
-// Faulty returns the attributes of a control if one of its fields is wrong.
+// Faulty returns the attributes of a control if one of its fields is wrong. The first such control gets the focus.
 func (b *base) Faulty(fields ...string) template.HTMLAttr {
 	for _, field := range fields {
-		if b.Fault(field) != "" {
-			return template.HTMLAttr(`aria-invalid="true" aria-describedby="fault-` + template.HTMLEscapeString(field) +
-				`"`)
+		if b.Fault(field) == "" {
+			continue
 		}
+		name := template.HTMLEscapeString(field)
+		attrs := `id="field-` + name + `" aria-invalid="true" aria-describedby="fault-` + name + `"`
+		if !b.focused {
+			b.focused = true
+			attrs += " autofocus"
+		}
+		return template.HTMLAttr(attrs)
 	}
 	return ""
 }
@@ -156,10 +179,12 @@ func (v *visit) show(status int, title string, p page) error {
 	if v.form.Get("part") != "" && v.web.pages[nameOf(p)].Lookup("part") != nil {
 		name = "part"
 	}
-	if b.Problem != nil { // render it twice: only then does the head of the page know whether a field shows the problem
+	if len(b.Problems) > 0 { // render it twice: only then does the head of the page know which fields show a problem
+		b.said = map[string]bool{}
 		if err := v.web.pages[nameOf(p)].ExecuteTemplate(io.Discard, "content", p); err != nil {
 			return fmt.Errorf("page %s: %w", nameOf(p), err)
 		}
+		b.focused = false
 	}
 	if err := v.web.pages[nameOf(p)].ExecuteTemplate(&out, name, p); err != nil {
 		return fmt.Errorf("page %s: %w", nameOf(p), err)
@@ -195,7 +220,7 @@ func (v *visit) fill(b *base, title string) {
 	if v.project != nil {
 		b.Project, b.Role = v.project.Snapshot.Project, v.project.Role
 	}
-	if b.Problem == nil {
+	if len(b.Problems) == 0 {
 		b.Note = noteOf(v.form.Get("done"))
 	}
 }
@@ -215,12 +240,55 @@ func (v *visit) showInvalid(err error, title string, p page) error {
 	if !errors.As(err, &e) || e.Code == hookyard.Unauthenticated || e.Code == hookyard.Forbidden && e.Field == "" {
 		return err
 	}
-	p.shared().Problem = e
+	p.shared().Problems = problems(err)
 	status := e.Code.Status()
 	if e.Code == hookyard.Conflict || e.Code == hookyard.NotFound {
 		status = http.StatusBadRequest
 	}
 	return v.show(status, title, p)
+}
+
+// problems returns what is wrong, at most once for each field.
+func problems(err error) []*hookyard.Error {
+	var out []*hookyard.Error
+	var walk func(error)
+	walk = func(err error) {
+		if all, ok := err.(interface{ Unwrap() []error }); ok {
+			for _, one := range all.Unwrap() {
+				walk(one)
+			}
+			return
+		}
+		var e *hookyard.Error
+		if errors.As(err, &e) &&
+			!slices.ContainsFunc(out, func(other *hookyard.Error) bool { return other.Field == e.Field }) {
+			out = append(out, e)
+		}
+	}
+	walk(err)
+	return out
+}
+
+// labelOf returns what pages call a field.
+func labelOf(field string) string {
+	if label, ok := labels[field]; ok {
+		return label
+	}
+	_, last, _ := strings.Cut(field, ".")
+	return sentence(cmp.Or(last, field))
+}
+
+// labels are the names on the pages of fields whose own names differ.
+var labels = map[string]string{
+	"url": "Payload URL", "id": "ID", "events": "Types or patterns", "contentType": "Content type",
+	"schedule": "Delay before each attempt", "inFlight": "Concurrent deliveries", "rate": "Attempts per second",
+	"off.policy": "When it keeps failing", "off.after": "Until it is disabled",
+	"forward": "Pass on of a received request",
+	"type":    "Type", "eventType": "Event type", "typeHeader": "Event type", "typeField": "Event type",
+	"eventTypes": "Event types", "retention": "Keep bodies for", "relay": "lively4 relay",
+	"relaySecret": "Secret of the relay", "data": "Data", "confirm": "Name of the project",
+	"answer.headers": "Content type", "rabbitmq.url": "Broker", "rabbitmq": "Broker", "current": "Current password",
+	"again": "Repeat password", "expiresIn": "Valid for", "oidc": "Sign-in", "since": "From", "until": "To",
 }
 
 // noteOf returns the sentence that a page begins with after a form was sent. The URL carries its name and not the

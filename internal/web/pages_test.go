@@ -149,7 +149,7 @@ func TestFaults(t *testing.T) {
 			t.Errorf("POST %s %q: the page does not say %q at field %s but: %s", c.path, c.fields, c.want, c.field,
 				faultsOf(a.body))
 		}
-		if said := faultsOf(a.body); !strings.Contains(said, `<a href="#fault-`+c.field+`">`) {
+		if said := faultsOf(a.body); !strings.Contains(said, `<a href="#field-`+c.field+`">`) {
 			t.Errorf("POST %s %q: the page says %q, without a link to field %s", c.path, c.fields, said, c.field)
 		}
 		if strings.Contains(strings.Join(c.fields, " "), "typed") && !strings.Contains(a.body, "typed") {

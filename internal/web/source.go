@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"github.com/hookyard/hookyard"
-	"github.com/hookyard/hookyard/internal/control"
 )
 
 // sourcePage shows a source: how to set up its sender, and which requests were refused.
@@ -73,7 +72,11 @@ func sourceAction(v *visit) error {
 		}
 		return v.redirect(v.home("sources"), "deleted")
 	case "rotate":
-		secret, err := v.project.RotateSourceSecret(v.ctx(), name, control.Rotation{})
+		in, err := v.rotation()
+		if err != nil {
+			return v.source(&sourcePage{}, err)
+		}
+		secret, err := v.project.RotateSourceSecret(v.ctx(), name, in)
 		if err != nil {
 			return v.source(&sourcePage{}, err)
 		}

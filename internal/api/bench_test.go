@@ -29,6 +29,8 @@ func (publisher) MayPublish(context.Context, *auth.Identity, *hookyard.Project) 
 	return true, nil
 }
 
+func (publisher) HashPassword(context.Context, string) (string, error) { return "", nil }
+
 func (publisher) Forget() {}
 
 func (publisher) ReadBody(_ http.ResponseWriter, r *http.Request) ([]byte, error) {

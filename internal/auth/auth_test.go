@@ -117,7 +117,9 @@ func (m *memory) TouchSession(_ context.Context, hash []byte, seen time.Time) er
 const annPassword = "correct horse battery"
 
 // annHash is computed once: hashing is slow, especially under the race detector.
-var annHash = sync.OnceValues(func() (string, error) { return HashPassword(annPassword) })
+var annHash = sync.OnceValues(func() (string, error) {
+	return New(&memory{}, Options{}).HashPassword(context.Background(), annPassword)
+})
 
 // setup returns a store with users root (admin), ann and bob, and the secrets of ann's token and session.
 func setup(t testing.TB) (m *memory, token, cookie string) {

@@ -38,28 +38,40 @@ func parameters() *argon2id.Params {
 const dummyHash = "$argon2id$v=19$m=19456,t=2,p=1$aG9va3lhcmQtbm9ib2R5IQ$bm8gcGFzc3dvcmQgaGFzIHRoaXMgYXMgaXRzIGhhc2g"
 
 // HashPassword returns the argon2id hash of a new password in PHC form. The error is Invalid on field "password" if the
-// password is shorter than [MinPassword], longer than [MaxPassword] or not text. It takes tens of milliseconds and 19
-// MiB.
-func HashPassword(pw string) (string, error) {
-	switch n := utf8.RuneCountInString(pw); {
-	case !utf8.ValidString(pw):
-		return "", hookyard.FieldErrorf("password", "password is not valid UTF-8")
-	case n < MinPassword:
-		return "", hookyard.FieldErrorf("password",
-			"password has %d characters, at least %d are needed; a few words in a row make a good one", n, MinPassword)
-	case n > MaxPassword:
-		return "", hookyard.FieldErrorf("password", "password has %d characters, at most %d are allowed", n,
-			MaxPassword)
-	case strings.TrimSpace(pw) == "":
-		return "", hookyard.FieldErrorf("password", "password must not be made of spaces only")
+// password is shorter than [MinPassword], longer than [MaxPassword] or not text; TooMany if other passwords took all
+// slots for too long; or the one of ctx. It takes tens of milliseconds and 19 MiB, in one of the slots of
+// [Auth.SignIn].
+func (a *Auth) HashPassword(ctx context.Context, pw string) (string, error) {
+	if err := checkNew(pw); err != nil {
+		return "", err
 	}
+	if err := a.acquire(ctx); err != nil {
+		return "", err
+	}
+	defer func() { <-a.computing }()
 	return argon2id.CreateHash(pw, parameters())
 }
 
-// CheckPassword reports whether pw is the password of a hash. An empty hash, of a user with only tokens or single
-// sign-on, has none. The error means that the hash is malformed. For requests, use [Auth.SignIn], which limits how
-// often this runs.
-func CheckPassword(hash, pw string) (bool, error) {
+// checkNew refuses what cannot be a new password.
+func checkNew(pw string) error {
+	switch n := utf8.RuneCountInString(pw); {
+	case !utf8.ValidString(pw):
+		return hookyard.FieldErrorf("password", "password is not valid UTF-8")
+	case n < MinPassword:
+		return hookyard.FieldErrorf("password",
+			"password has %d characters, at least %d are needed; a few words in a row make a good one", n, MinPassword)
+	case n > MaxPassword:
+		return hookyard.FieldErrorf("password", "password has %d characters, at most %d are allowed", n,
+			MaxPassword)
+	case strings.TrimSpace(pw) == "":
+		return hookyard.FieldErrorf("password", "password must not be made of spaces only")
+	}
+	return nil
+}
+
+// checkPassword reports whether pw is the password of a hash. An empty hash, of a user with only tokens or single
+// sign-on, has none. The error means that the hash is malformed. The caller holds a slot of a.computing.
+func checkPassword(hash, pw string) (bool, error) {
 	if hash == "" || utf8.RuneCountInString(pw) > MaxPassword {
 		return false, nil
 	}
@@ -135,7 +147,7 @@ func checkAlways(user *hookyard.User, password string) (bool, error) {
 	if utf8.RuneCountInString(password) > MaxPassword {
 		password = ""
 	}
-	ok, err := CheckPassword(hash, password)
+	ok, err := checkPassword(hash, password)
 	return ok && password != "" && user.PasswordHash != "" && !user.Disabled, err
 }
 
@@ -186,7 +198,7 @@ func (a *Auth) acquire(ctx context.Context) error {
 		return ctx.Err()
 	case <-timer.C:
 		return hookyard.Errorf(hookyard.TooMany,
-			"too many passwords are being checked: try again in a few seconds, or use a token, which needs no such "+
-				"check")
+			"too many passwords are being checked or set: try again in a few seconds, or use a token, which needs no "+
+				"such check")
 	}
 }

@@ -22,14 +22,15 @@ func TestHashPassword(t *testing.T) {
 		{"          ", "spaces only"},
 		{"0123456789\xff", "not valid UTF-8"},
 	}
+	a := New(&memory{}, Options{})
 	for _, tt := range tests {
-		_, err := HashPassword(tt.password)
+		_, err := a.HashPassword(t.Context(), tt.password)
 		if hookyard.CodeOf(err) != hookyard.Invalid || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("HashPassword(%.20q) = %v, want %s", tt.password, err, tt.want)
 		}
 	}
 	long := strings.Repeat("ä", 200)
-	hash, err := HashPassword(long)
+	hash, err := a.HashPassword(t.Context(), long)
 	if err != nil || !strings.HasPrefix(hash, "$argon2id$v=19$m=19456,t=2,p=1$") {
 		t.Fatalf("HashPassword = %s, %v", hash, err)
 	}
@@ -37,11 +38,11 @@ func TestHashPassword(t *testing.T) {
 		hash, password string
 		want           bool
 	}{{hash, long, true}, {hash, long + "ä", false}, {hash, long[2:], false}, {"", "", false}} {
-		if ok, err := CheckPassword(tt.hash, tt.password); ok != tt.want || err != nil {
-			t.Errorf("CheckPassword(%.20q, %.20q) = %v, %v; want %v", tt.hash, tt.password, ok, err, tt.want)
+		if ok, err := checkPassword(tt.hash, tt.password); ok != tt.want || err != nil {
+			t.Errorf("checkPassword(%.20q, %.20q) = %v, %v; want %v", tt.hash, tt.password, ok, err, tt.want)
 		}
 	}
-	if _, err := CheckPassword("damaged", long); err == nil {
+	if _, err := checkPassword("damaged", long); err == nil {
 		t.Error("a damaged hash must be an error")
 	}
 }
@@ -131,7 +132,7 @@ func TestSignInSeesChanges(t *testing.T) {
 		t.Errorf("disabled since: %v", err)
 	}
 	m.users[2].Disabled = false
-	m.users[2].PasswordHash, _ = HashPassword("another password")
+	m.users[2].PasswordHash, _ = a.HashPassword(t.Context(), "another password")
 	if err := sign(); hookyard.CodeOf(err) != hookyard.Unauthenticated {
 		t.Errorf("changed since, by another node: %v", err)
 	}
@@ -149,6 +150,12 @@ func TestSignInIsBounded(t *testing.T) {
 		_, err := a.SignIn(t.Context(), "ann", annPassword, "192.0.2.1")
 		if hookyard.CodeOf(err) != hookyard.TooMany || time.Since(begin) != maxWaiting {
 			t.Errorf("all slots taken: %v after %s", err, time.Since(begin))
+		}
+		// New passwords take the same slots.
+		begin = time.Now()
+		if _, err := a.HashPassword(t.Context(), annPassword); hookyard.CodeOf(err) != hookyard.TooMany ||
+			time.Since(begin) != maxWaiting {
+			t.Errorf("all slots taken, a new password: %v after %s", err, time.Since(begin))
 		}
 		// Sixteen clients with one password compute the hash once or twice if they all wait for a slot.
 		var wg sync.WaitGroup
@@ -229,7 +236,7 @@ func BenchmarkCheckPassword(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if ok, err := CheckPassword(hash, annPassword); !ok || err != nil {
+		if ok, err := checkPassword(hash, annPassword); !ok || err != nil {
 			b.Fatal(ok, err)
 		}
 	}

@@ -32,6 +32,7 @@ type Dispatcher interface {
 type Auth interface {
 	Role(ctx context.Context, id *auth.Identity, p *hookyard.Project) (hookyard.Role, error)
 	MayPublish(ctx context.Context, id *auth.Identity, p *hookyard.Project) (bool, error)
+	HashPassword(ctx context.Context, password string) (string, error)
 	Forget()
 }
 

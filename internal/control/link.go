@@ -51,7 +51,7 @@ func (c *Control) UseLink(ctx context.Context, secret, password string) (*hookya
 	if err != nil {
 		return nil, err
 	}
-	hash, err := auth.HashPassword(password)
+	hash, err := c.auth.HashPassword(ctx, password)
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ func (c *Control) CreateUser(ctx context.Context, id *auth.Identity, in UserPatc
 		return nil, err
 	}
 	u := &hookyard.User{Name: in.Name}
-	change, err := in.change()
+	change, err := c.changeOf(ctx, &in)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func (c *Control) UpdateUser(ctx context.Context, id *auth.Identity, name string
 	if err != nil {
 		return nil, err
 	}
-	change, err := in.change()
+	change, err := c.changeOf(ctx, &in)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (c *Control) DeleteUser(ctx context.Context, id *auth.Identity, name string
 
 // SetPassword sets the caller's own password and ends the caller's sessions. The face has asked for the current one.
 func (c *Control) SetPassword(ctx context.Context, id *auth.Identity, password string) (*hookyard.User, error) {
-	hash, err := auth.HashPassword(password)
+	hash, err := c.auth.HashPassword(ctx, password)
 	if err != nil {
 		return nil, err
 	}
@@ -179,13 +179,13 @@ func (c *Control) changeUser(ctx context.Context, key int64, change func(u *hook
 	return u, nil
 }
 
-// change returns the function that sets what the patch gives. The password is hashed before, as that takes long.
-func (in *UserPatch) change() (func(u *hookyard.User), error) {
+// changeOf returns the function that sets what the patch gives. The password is hashed before, as that takes long.
+func (c *Control) changeOf(ctx context.Context, in *UserPatch) (func(u *hookyard.User), error) {
 	password, given := in.Password.Get()
 	hash := ""
 	if password != "" {
 		var err error
-		if hash, err = auth.HashPassword(password); err != nil {
+		if hash, err = c.auth.HashPassword(ctx, password); err != nil {
 			return nil, err
 		}
 	}

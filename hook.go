@@ -1,6 +1,7 @@
 package hookyard
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -68,6 +69,34 @@ type Health struct {
 	LastStatus   int       `json:"lastStatus,omitempty"`   // of the last attempt that changed the health
 	LastError    string    `json:"lastError,omitempty"`    // likewise
 	LastAttempt  time.Time `json:"lastAttemptAt,omitzero"` // likewise
+}
+
+// Few failures are no alarm: most receivers that fail once or for a moment recover without help.
+const (
+	troubleAfter = 3 // failures in a row
+	troubleFor   = 5 * time.Minute
+)
+
+// Failing reports whether the hook has failed often enough, or for long enough, to alarm its owner.
+func (n Health) Failing(now time.Time) bool {
+	return n.Failures >= troubleAfter || n.Failures > 0 && now.Sub(n.FailingSince) >= troubleFor
+}
+
+// Streak says how often the hook failed in a row: "failed once", "failed 4 times in a row".
+func (n Health) Streak() string {
+	if n.Failures == 1 {
+		return "failed once"
+	}
+	return fmt.Sprintf("failed %d times in a row", n.Failures)
+}
+
+// InTrouble reports whether someone must look after the hook: hookyard switched it off, or it fails and goes on
+// failing.
+func (h *Hook) InTrouble(now time.Time) bool {
+	if h.Active {
+		return h.Health.Failing(now)
+	}
+	return h.OffReason != ""
 }
 
 // The policies that decide when a failing hook is switched off or paused.

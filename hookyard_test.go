@@ -391,3 +391,30 @@ func TestClean(t *testing.T) {
 		t.Errorf("cut to %q; want whole characters", got)
 	}
 }
+
+func TestInTrouble(t *testing.T) {
+	t.Parallel()
+	now := t0
+	for name, c := range map[string]struct {
+		hook Hook
+		want bool
+	}{
+		"well":           {Hook{Active: true}, false},
+		"failed once":    {Hook{Active: true, Health: Health{Failures: 1, FailingSince: now}}, false},
+		"failed twice":   {Hook{Active: true, Health: Health{Failures: 2, FailingSince: now}}, false},
+		"three in a row": {Hook{Active: true, Health: Health{Failures: 3, FailingSince: now}}, true},
+		"one that lasts": {Hook{Active: true,
+			Health: Health{Failures: 1, FailingSince: now.Add(-5 * time.Minute)}}, true},
+		"switched off":                 {Hook{OffReason: "10 attempts failed in a row"}, true},
+		"switched off by a user":       {Hook{}, false},
+		"switched off while it failed": {Hook{Health: Health{Failures: 9, FailingSince: now}}, false},
+	} {
+		if got := c.hook.InTrouble(now); got != c.want {
+			t.Errorf("%s: %t, want %t", name, got, c.want)
+		}
+	}
+	if got := (Health{Failures: 1}).Streak() + ", " + (Health{Failures: 2}).Streak(); got !=
+		"failed once, failed 2 times in a row" {
+		t.Error(got)
+	}
+}

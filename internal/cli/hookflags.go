@@ -199,8 +199,8 @@ func hookState(h client.Hook) string {
 	switch {
 	case !h.Active:
 		return "off"
-	case h.Health.Failures > 0:
-		return fmt.Sprintf("failing (%d)", h.Health.Failures)
+	case h.Health.Failing(time.Now()):
+		return "failing"
 	}
 	return "active"
 }
@@ -228,7 +228,8 @@ func hookFields(h client.Hook) []field {
 		fields = append(fields, field{"expires", localTime(h.ExpiresAt)})
 	}
 	if h.Health.Failures > 0 {
-		fields = append(fields, field{"failing since", localTime(h.Health.FailingSince)},
+		fields = append(fields, field{"health", h.Health.Streak()},
+			field{"failing since", localTime(h.Health.FailingSince)},
 			field{"last error", h.Health.LastError})
 	}
 	return append(fields, field{"created", localTime(h.CreatedAt)}, field{"changed", localTime(h.UpdatedAt)})

@@ -131,7 +131,7 @@ func (p *hooksPage) part(hooks []*hookyard.Hook, q, after string) []*hookyard.Ho
 // rank sorts hooks that are in trouble first and those that a user switched off last.
 func rank(h *hookyard.Hook) int {
 	switch {
-	case inTrouble(h):
+	case h.InTrouble(time.Now()):
 		return 0
 	case h.Active:
 		return 1

@@ -58,7 +58,7 @@ func showProject(v *visit) error {
 		return err
 	}
 	for _, h := range p.Hooks {
-		if inTrouble(h) {
+		if h.InTrouble(time.Now()) {
 			p.Failing = append(p.Failing, h)
 		}
 	}

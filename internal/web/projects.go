@@ -78,7 +78,8 @@ func (w *Web) summarize(ctx context.Context, p *hookyard.Project) (projectRow, e
 		return row, err
 	}
 	for _, h := range hooks {
-		if row.add(results[h.Key]); inTrouble(h) {
+		o := results[h.Key]
+		if row.add(o); o.Failing {
 			row.Trouble++
 		}
 	}
@@ -91,11 +92,6 @@ func (w *Web) summarize(ctx context.Context, p *hookyard.Project) (projectRow, e
 	}
 	row.Rate = sparkline("Events in the last hour: "+num(row.Events), heights)
 	return row, nil
-}
-
-// inTrouble reports whether a hook fails or hookyard switched it off.
-func inTrouble(h *hookyard.Hook) bool {
-	return h.OffReason != "" && !h.Active || h.Active && h.Health.Failures > 0
 }
 
 func createProject(v *visit) error {

@@ -26,17 +26,31 @@ func (w *Web) rate(ctx context.Context, project int64, step time.Duration, n int
 // resultDays is for how many days, today included, pages show how many deliveries were accepted.
 const resultDays = 7
 
+// overdueAfter is how late the first waiting delivery of a hook must be before all that wait count as not delivered.
+const overdueAfter = time.Minute
+
 // results are how the deliveries of a hook fare.
 type results struct {
-	Good    int // delivered in the last days
-	Ended   int // Good, those that were given up, and those that wait because the hook is in trouble
-	Waiting int // now
+	Good    int  // delivered in the last days
+	Ended   int  // Good, those that were given up, and what a hook that is late or fails has not delivered
+	Waiting int  // now
+	Failing bool // someone must look after the hook, or after one of several
 }
 
 func (o *results) add(other results) {
 	o.Good += other.Good
 	o.Ended += other.Ended
 	o.Waiting += other.Waiting
+	o.Failing = o.Failing || other.Failing
+}
+
+// Share is how much of what ended or is overdue was delivered. "100 %" never stands beside a hook that fails, not even
+// one that got no events for days.
+func (o *results) Share() string {
+	if o.Failing && o.Good == o.Ended {
+		return "–"
+	}
+	return percent(o.Good, o.Ended)
 }
 
 // results returns the results of each hook of a project, by its key. The cost does not depend on how many deliveries
@@ -48,10 +62,18 @@ func (w *Web) results(ctx context.Context, project int64, hooks []*hookyard.Hook
 	}
 	const day = 24 * time.Hour
 	s := store.Series{Start: time.Now().UTC().Truncate(day).Add(-(resultDays - 1) * day), Step: day, Len: resultDays}
+	var late []int64 // hooks that may be late
 	for _, h := range hooks {
-		s.Keys = append(s.Keys, store.CountKey{Project: project, Hook: h.Key})
+		key := store.CountKey{Project: project, Hook: h.Key}
+		if s.Keys = append(s.Keys, key); totals[key] != nil && totals[key][hookyard.CountWaiting] > 0 {
+			late = append(late, h.Key)
+		}
 	}
 	days, err := w.o.Store.Series(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	due, err := w.o.Store.OldestDue(ctx, late...)
 	if err != nil {
 		return nil, err
 	}
@@ -61,14 +83,26 @@ func (w *Web) results(ctx context.Context, project int64, hooks []*hookyard.Hook
 		for j := range days[s.Keys[i]] {
 			sum.Add(&days[s.Keys[i]][j])
 		}
-		o := results{Good: int(sum[hookyard.CountDelivered]), Ended: int(sum.Ended())}
+		waiting := int64(0)
 		if total := totals[s.Keys[i]]; total != nil {
-			o.Waiting = int(total[hookyard.CountWaiting])
+			waiting = total[hookyard.CountWaiting]
 		}
-		if inTrouble(h) {
-			o.Ended += o.Waiting // else a dead hook stands at 100 % until the first delivery is given up
-		}
-		out[h.Key] = o
+		out[h.Key] = resultsOf(h, &sum, waiting, due[h.Key])
 	}
 	return out, nil
+}
+
+// resultsOf returns the results of a hook from its figures of the last days, what waits, and when the first of that was
+// or is due.
+func resultsOf(h *hookyard.Hook, sum *hookyard.Counts, waiting int64, due time.Time) results {
+	now := time.Now()
+	o := results{Good: int(sum[hookyard.CountDelivered]), Ended: int(sum.Ended()), Waiting: int(waiting),
+		Failing: h.InTrouble(now)}
+	if o.Failing || !due.IsZero() && now.Sub(due) > overdueAfter {
+		o.Ended += o.Waiting // else a dead hook stands at 100 % until the first delivery is given up
+	}
+	if o.Failing && !h.Active {
+		o.Ended += int(sum[hookyard.CountSkipped])
+	}
+	return o
 }

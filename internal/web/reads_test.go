@@ -13,8 +13,8 @@ import (
 // reads are the methods of the store that pages call. All of them read: what a page changes, it changes by control.
 var reads = []string{
 	"Bounds", "CountEvents", "Deliveries", "Delivery", "Event", "Events", "Hook", "HookAttempts", "HookByKey",
-	"HookCounts", "Hooks", "Lag", "NextDue", "Nodes", "Outcomes", "RecentTypes", "Refused", "Series", "Size", "Tokens",
-	"Totals", "Version",
+	"HookCounts", "Hooks", "Lag", "NextDue", "Nodes", "OldestDue", "Outcomes", "RecentTypes", "Refused", "Series",
+	"Size", "Tokens", "Totals", "Version",
 }
 
 // TestPagesOnlyRead finds every call of the store in this package, and every mention of it that is not a call.

@@ -1,10 +1,13 @@
 package signature
 
+// None is the name of the provider that verifies nothing and takes no secret.
+const None = "none"
+
 // generic are the ways to verify a sender that is not in the table. They name neither event type nor id.
 func generic() []entry {
 	return []entry{
 		{
-			name: "none", title: "No verification", secret: unused,
+			name: None, title: "No verification", secret: unused,
 			setup: "Anybody who knows the address can send. Use it for trials only.",
 		}, {
 			name: "token", title: "Token", code: token, method: "token", readsSecret: true,

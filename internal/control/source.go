@@ -228,6 +228,9 @@ func (in *SourcePatch) apply(s, old *hookyard.Source) error {
 		secrets, ok = []string{secret}, true
 	}
 	if !ok {
+		if s.Type == signature.None {
+			s.Secrets = nil // of the type that it had before
+		}
 		return nil
 	}
 	var err error
@@ -293,6 +296,10 @@ func (p *Project) CheckSource(ctx context.Context, s *hookyard.Source) error {
 	if !slices.Contains(types, s.Type) {
 		return hookyard.FieldErrorf("type", "type %q is not known; it must be one of %s, %s",
 			hookyard.Clean(s.Type, 50), strings.Join(types, ", "), TypeRabbitMQ)
+	}
+	if s.Type == signature.None && len(s.Secrets) > 0 {
+		return hookyard.FieldErrorf("secret", "type none verifies nothing, so it takes no secret; to verify requests, "+
+			"use type token, basic, hmac or the sender's own")
 	}
 	scheme, err := signature.ParseScheme(s.Scheme)
 	if err == nil {

@@ -223,7 +223,7 @@ func (v *visitor) sendAll(owner string, x shop, receiver string) {
 			`document.querySelector("[name=secret]") !== null`)
 	}
 	v.send(sources+"?type=gitlab", sources, "", map[string]string{"name": "lab", "secret": "s3cret"}, note("Created."))
-	v.send(sources+"/lab", "", "update", map[string]string{"eventType": "push"}, note("Saved."))
+	v.send(sources+"/lab", "", "update", map[string]string{"typeFrom": "text", "typeName": "push"}, note("Saved."))
 	v.send(sources+"/lab", "", "rotate", nil, `document.getElementById("secret") !== null`)
 	v.send(sources+"/lab", "", "delete", nil, note("Deleted."))
 

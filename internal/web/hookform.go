@@ -55,6 +55,7 @@ type hookForm struct {
 	InsecureTLS bool
 	edition
 
+	Default string   // the project's format
 	Types   []string // event types with a check box
 	Known   []string // features with a check box
 	Formats []string
@@ -221,6 +222,7 @@ func (v *visit) fillChoices(f *hookForm) error {
 		f.Types = found
 	}
 	f.defaultSecret()
+	f.Default = v.project.Snapshot.Project.EffectiveFormat(&hookyard.Hook{})
 	preset := v.project.Snapshot.Project.Preset
 	f.Yobi = preset == "yobi"
 	f.NetBeans = preset == "netbeans" || f.Features != "" || f.Policy == hookyard.OffNetBeans

@@ -111,7 +111,7 @@ func (s *server) eventForms(t *testing.T, receiver string, x shop) {
 func (s *server) settingsForms(t *testing.T) {
 	t.Helper()
 	s.sent(shopPage+"/sources/github", shopPage+"/sources/github", "do", "update", "active", "on",
-		"description", "Ours", "eventType", "push")
+		"description", "Ours", "typeFrom", "text", "typeName", "push")
 	if body := s.led(shopPage+"/sources/github", "do", "rotate"); !strings.Contains(body, `<code id="secret">`) ||
 		strings.Contains(s.page(shopPage+"/sources/github"), `id="secret"`) {
 		t.Error("the source's new secret is not shown once")

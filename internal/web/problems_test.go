@@ -85,3 +85,40 @@ func TestSecretStays(t *testing.T) {
 	edit("none", "<dd>no</dd>")
 	edit("made", "with 1 secret")
 }
+
+// TestSourceForm changes where a source takes its events' type from, and its type.
+func TestSourceForm(t *testing.T) {
+	t.Parallel()
+	s, receiver := start(t, true)
+	s.stock(receiver)
+	lab := "/acme/shop/sources/lab"
+	s.sent(lab, "/acme/shop/sources", "type", "gitlab", "name", "lab", "secret", "s3cret", "typeFrom", "header",
+		"typeName", "X-Gitlab-Event")
+	shown := func(want ...string) {
+		t.Helper()
+		page := s.page(lab)
+		for _, w := range want {
+			if !strings.Contains(page, w) {
+				t.Errorf("the page does not hold %s", w)
+			}
+		}
+	}
+	shown(`<option value="header" selected>`, `name="typeName" value="X-Gitlab-Event"`)
+	s.sent(lab, lab, "do", "update", "active", "on", "type", "gitlab", "typeFrom", "field", "typeName", "object_kind")
+	shown(`<option value="field" selected>`, `name="typeName" value="object_kind"`)
+	a := s.post(lab, "do", "update", "type", "gitlab", "typeFrom", "header", "typeName", "", "scheme", "{")
+	if said := summaryOf(a.body); said != "2 problems: Event type, Scheme" {
+		t.Errorf("the summary is %q", said)
+	}
+	a = s.post(lab, "do", "update", "active", "on", "type", "none", "secret", "other")
+	if !strings.Contains(a.body, "so it takes no secret") || !strings.Contains(a.body, `value="other"`) {
+		t.Errorf("type none takes a secret: %s", faultsOf(a.body))
+	}
+	s.sent(lab, lab, "do", "update", "active", "on", "type", "none")
+	shown("Requests are not verified", `<option value="none" selected>`)
+	if strings.Contains(s.page(lab), "Create new secret") {
+		t.Error("a source that verifies nothing offers a new secret")
+	}
+	s.sent(lab, lab, "do", "update", "active", "on", "type", "token", "secret", "a long token")
+	shown(`<option value="token" selected>`, "*** (any text")
+}

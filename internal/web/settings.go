@@ -39,6 +39,12 @@ type settingsForm struct {
 	edition
 }
 
+// Advanced reports whether the rarer settings are unfolded: one of them is set, or has a problem.
+func (f *settingsForm) Advanced(problems []*hookyard.Error) bool {
+	return f.Relay != "" && f.Relay != "off" || f.ModelEvents || f.AllowRequests ||
+		slices.ContainsFunc(problems, func(e *hookyard.Error) bool { return strings.HasPrefix(e.Field, "relay") })
+}
+
 func showSettings(v *visit) error {
 	return v.settings(&settingsPage{Form: settingsOf(v.project.Snapshot.Project)}, nil)
 }

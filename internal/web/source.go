@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/control"
+	"github.com/hookyard/hookyard/signature"
 )
 
 // sourcePage shows a source: how to set up its sender, and which requests were refused.
@@ -15,6 +17,8 @@ type sourcePage struct {
 	Refused []refusal
 	Secret  string
 	Typed   bool // Form holds what the user typed
+	Types   []provider
+	Open    bool // requests are not verified
 }
 
 // refusal is a request to the source that was not accepted.
@@ -32,16 +36,21 @@ func (v *visit) source(p *sourcePage, fault error) error {
 		return hookyard.Errorf(hookyard.NotFound, "There is no such source in this project.")
 	}
 	p.Tab, p.Source = "sources", s
+	p.Open = s.Type == signature.None
 	for _, one := range providerList() {
 		if one.Name == s.Type {
 			p.Info = one
 		}
+		if one.Name != control.TypeRabbitMQ {
+			p.Types = append(p.Types, one)
+		}
 	}
 	if !p.Typed {
 		p.Form = sourceForm{
-			Name: s.Name, Type: s.Type, EventType: s.EventType, TypeHeader: s.TypeHeader, TypeField: s.TypeField,
+			Name: s.Name, Type: s.Type,
 			Scheme: string(s.Scheme), Description: s.Description, Active: s.Active, edition: editionOf(s.Revision),
 		}
+		p.Form.setTypeFrom(s)
 		if p.Form.Scheme == "null" {
 			p.Form.Scheme = "" // how the store keeps a source without a scheme
 		}
@@ -91,7 +100,7 @@ func updateSource(v *visit, name string) error {
 	f := v.readSourceForm()
 	f.Name = name
 	before := v.project.Snapshot.Sources[name]
-	if before != nil {
+	if before != nil && f.Type == "" {
 		f.Type = before.Type
 	}
 	in, err := f.patch(before)

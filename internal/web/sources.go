@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -14,10 +15,64 @@ import (
 
 // sourceForm is the form of a source, as it was filled in.
 type sourceForm struct {
-	Name, Type, Secret, EventType, TypeHeader, TypeField, Scheme, Description string
-	Active                                                                    bool
-	Queue, QueueURL                                                           string
+	Name, Type, Secret, Scheme, Description string
+	TypeFrom                                string // sender, text, header, field, or kept: as it is
+	TypeName                                string
+	Active                                  bool
+	Queue, QueueURL                         string
 	edition
+}
+
+// TypeSources returns the values of the field typeFrom and their labels.
+func (f *sourceForm) TypeSources() [][2]string {
+	all := [][2]string{{"sender", "the sender’s own"}, {"text", "a fixed text"}, {"header", "a header"},
+		{"field", "a field of the body"}}
+	if f.TypeFrom == "kept" {
+		all = append(all, [2]string{"kept", "what was set through the API"})
+	}
+	return all
+}
+
+// setTypeFrom fills in where a source takes the type of its events from.
+func (f *sourceForm) setTypeFrom(s *hookyard.Source) {
+	f.TypeFrom = "sender"
+	for choice, name := range map[string]string{"text": s.EventType, "header": s.TypeHeader, "field": s.TypeField} {
+		switch {
+		case name == "":
+		case f.TypeFrom != "sender":
+			f.TypeFrom, f.TypeName = "kept", ""
+			return
+		default:
+			f.TypeFrom, f.TypeName = choice, name
+		}
+	}
+}
+
+// setType sets where the events get their type from.
+func (f *sourceForm) setType(in *control.SourcePatch) error {
+	if f.TypeFrom == "kept" {
+		return nil
+	}
+	in.EventType = control.Value("")
+	in.TypeHeader = control.Value("")
+	in.TypeField = control.Value("")
+	var field string
+	var to *control.Optional[string]
+	switch f.TypeFrom {
+	case "text":
+		field, to = "eventType", &in.EventType
+	case "header":
+		field, to = "typeHeader", &in.TypeHeader
+	case "field":
+		field, to = "typeField", &in.TypeField
+	default:
+		return nil
+	}
+	if f.TypeName == "" {
+		return hookyard.FieldErrorf(field, "Say which, or let the sender name the type.")
+	}
+	*to = control.Value(f.TypeName)
+	return nil
 }
 
 // provider is a type of source in the list to choose from.
@@ -86,8 +141,8 @@ func (v *visit) sources(f sourceForm, fault error) error {
 
 func (v *visit) readSourceForm() sourceForm {
 	return sourceForm{
-		Name: v.get("name"), Type: v.get("type"), Secret: v.form.Get("secret"), EventType: v.get("eventType"),
-		TypeHeader: v.get("typeHeader"), TypeField: v.get("typeField"), Scheme: v.get("scheme"),
+		Name: v.get("name"), Type: v.get("type"), Secret: v.form.Get("secret"), TypeFrom: v.get("typeFrom"),
+		TypeName: v.get("typeName"), Scheme: v.get("scheme"),
 		Description: v.get("description"), Active: v.has("active"), Queue: v.get("queue"), QueueURL: v.get("queueUrl"),
 		edition: v.readEdition(),
 	}
@@ -99,17 +154,15 @@ func (f *sourceForm) patch(before *hookyard.Source) (in control.SourcePatch, err
 		Type:        control.Value(f.Type),
 		Description: control.Value(f.Description),
 		Active:      control.Value(f.Active),
-		EventType:   control.Value(f.EventType),
-		TypeHeader:  control.Value(f.TypeHeader),
-		TypeField:   control.Value(f.TypeField),
 		Scheme:      control.Null[json.RawMessage](),
 	}
+	faults := []error{f.setType(&in)}
 	if f.Secret != "" {
 		in.Secret = control.Value(f.Secret)
 	}
 	if f.Scheme != "" {
 		if !json.Valid([]byte(f.Scheme)) {
-			return in, hookyard.FieldErrorf("scheme", "The scheme is not JSON.")
+			faults = append(faults, hookyard.FieldErrorf("scheme", "The scheme is not JSON."))
 		}
 		in.Scheme = control.Value(json.RawMessage(f.Scheme))
 	}
@@ -122,18 +175,18 @@ func (f *sourceForm) patch(before *hookyard.Source) (in control.SourcePatch, err
 		in.RabbitMQ = control.Value(&q)
 	}
 	in.Revision, err = f.revision()
-	return in, err
+	return in, errors.Join(append(faults, err)...)
 }
 
 func createSource(v *visit) error {
 	f := v.readSourceForm()
 	f.Active = true
 	in, err := f.patch(nil)
-	if err == nil && v.project.Snapshot.Sources[f.Name] != nil {
-		err = hookyard.FieldErrorf("name", "There is already a source with this name.")
-	}
-	if err == nil && f.Name == "" {
-		err = hookyard.FieldErrorf("name", "Name the source: the name becomes part of its URL.")
+	switch {
+	case f.Name == "":
+		err = errors.Join(hookyard.FieldErrorf("name", "Name the source: the name becomes part of its URL."), err)
+	case v.project.Snapshot.Sources[f.Name] != nil:
+		err = errors.Join(hookyard.FieldErrorf("name", "There is already a source with this name."), err)
 	}
 	if err == nil {
 		_, _, err = v.project.PutSource(v.ctx(), f.Name, in)

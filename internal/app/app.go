@@ -57,7 +57,9 @@ type App struct {
 	gate       *stream.Gate
 	listener   net.Listener
 	server     *http.Server
-	setup      string // one-time link to choose the first admin's password, or ""
+	plain      net.Listener // of redirect
+	redirect   *http.Server // from plain HTTP, or nil
+	setup      string       // one-time link to choose the first admin's password, or ""
 }
 
 // New wires a server and binds its port, so that ":0" can be asked for its number with [App.Addr]. Close it, or Run it,
@@ -87,11 +89,11 @@ func (a *App) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if a.listener, err = net.Listen("tcp", a.config.Listen); err != nil {
-		return fmt.Errorf("cannot listen on %s: %w (setting: --listen)", a.config.Listen, err)
+	if a.listener, err = listen(a.config.Listen); err != nil {
+		return err
 	}
 	if a.config.BaseURL == "" {
-		a.config.BaseURL = "http://" + a.listener.Addr().String()
+		a.config.BaseURL = a.origin()
 	}
 	options := store.Options{
 		Key: keys.current, OldKeys: keys.old, NewKey: keys.create, NodeName: a.config.NodeName, Log: a.log,
@@ -141,7 +143,7 @@ func (a *App) wire(ctx context.Context) error {
 	a.control, err = control.New(control.Options{
 		Store: a.db, Ingest: a.ingest, Dispatcher: a.dispatcher, Auth: a.auth, Targets: a.client, Filter: a.accepts,
 		Limits: config.Limits, Log: log, DefaultHooks: defaults,
-		Origins:     []string{a.config.BaseURL, "http://" + a.listener.Addr().String()},
+		Origins:     []string{a.config.BaseURL, a.origin()},
 		CreateOnUse: config.Dev, Dev: config.Dev,
 	})
 	if err != nil {
@@ -174,6 +176,9 @@ func (a *App) wire(ctx context.Context) error {
 		IdleTimeout:    2 * time.Minute,
 		MaxHeaderBytes: config.Limits.RequestHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
+	if a.config.secure() {
+		return a.useTLS()
+	}
 	return nil
 }
 
@@ -186,6 +191,15 @@ func (a *App) accepts(h *hookyard.Hook, e *hookyard.Event) (bool, error) {
 
 // Addr is the address the server listens on.
 func (a *App) Addr() string { return a.listener.Addr().String() }
+
+// origin is the URL of the server's own port.
+func (a *App) origin() string {
+	scheme := "http://"
+	if a.config.secure() {
+		scheme = "https://"
+	}
+	return scheme + a.Addr()
+}
 
 // BaseURL is the URL under which the server is reached.
 func (a *App) BaseURL() string { return a.config.BaseURL }
@@ -211,12 +225,8 @@ func (a *App) Run(ctx context.Context) error {
 		defer close(read)
 		return a.queues.Run(ctx)
 	})
-	g.Go(func() error {
-		if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
-	})
+	g.Go(a.serve)
+	g.Go(func() error { return a.serveRedirects(ctx) })
 	g.Go(func() error {
 		<-ctx.Done()
 		a.log.Info("stopping")
@@ -241,8 +251,11 @@ func (a *App) close() error {
 	if a.server != nil {
 		errs = append(errs, a.server.Close())
 	}
-	if a.listener != nil {
-		if err := a.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+	for _, l := range []net.Listener{a.listener, a.plain} {
+		if l == nil {
+			continue
+		}
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+	"golang.org/x/crypto/acme"
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/stream"
@@ -38,6 +39,12 @@ type Config struct {
 	OTLPEndpoint  string
 	DefaultHooks  string
 	Metrics       bool
+
+	TLSCert, TLSKey string
+	ACME            []string
+	ACMEEmail       string
+	ACMEDirectory   string
+	RedirectHTTP    string
 
 	OIDCIssuer       string
 	OIDCClientID     string
@@ -68,7 +75,8 @@ func DefaultConfig() Config {
 	return Config{
 		Listen: "127.0.0.1:8080", Data: "hookyard-data", Proxy: "", LogLevel: "info", LogFormat: "text", Metrics: true,
 		Retention: 30 * 24 * time.Hour, RetentionBytes: 20 << 30, DedupWindow: 90 * 24 * time.Hour,
-		Poll: 5 * time.Second, Grace: 10 * time.Second, ReadTimeout: time.Minute,
+		ACMEDirectory: acme.LetsEncryptURL,
+		Poll:          5 * time.Second, Grace: 10 * time.Second, ReadTimeout: time.Minute,
 		Listeners: stream.DefaultTotal, ListenersPerAddress: stream.DefaultPerAddress,
 		Bins: 2000, BinsPerAddress: 50, BinBody: 64 << 10, Limits: hookyard.DefaultLimits(),
 	}
@@ -81,6 +89,15 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.Database, "database", c.Database, "SQLite file or postgres:// URL (default DATA/hookyard.db)")
 	fs.StringVar(&c.BaseURL, "base-url", c.BaseURL,
 		"URL under which senders and people reach this server (default http://LISTEN)")
+	fs.StringVar(&c.TLSCert, "tls-cert", c.TLSCert,
+		"file with the server's certificate chain in PEM, read again when it changes (default no TLS)")
+	fs.StringVar(&c.TLSKey, "tls-key", c.TLSKey, "file with the key of --tls-cert")
+	fs.StringSliceVar(&c.ACME, "acme", c.ACME,
+		"host names to get certificates for by ACME, from Let's Encrypt; it accepts their terms of service")
+	fs.StringVar(&c.ACMEEmail, "acme-email", c.ACMEEmail, "address that the ACME provider may write to")
+	fs.StringVar(&c.ACMEDirectory, "acme-directory", c.ACMEDirectory, "directory URL of the ACME provider")
+	fs.StringVar(&c.RedirectHTTP, "redirect-http", c.RedirectHTTP,
+		"address, such as :80, on which plain HTTP is redirected to HTTPS (default off)")
 	fs.BoolVar(&c.Dev, "dev", c.Dev,
 		"for trials: no sign-in, loopback only, loopback targets allowed, projects appear on first use")
 	fs.StringSliceVar(&c.AllowTargets, "allow-target", c.AllowTargets,
@@ -268,6 +285,12 @@ func (c *Config) Complete() error {
 		return errors.New("--max-decode must be at least 1 byte")
 	}
 	c.BaseURL = strings.TrimRight(c.BaseURL, "/")
+	if c.BaseURL == "" && len(c.ACME) > 0 {
+		c.BaseURL = "https://" + c.ACME[0]
+	}
+	if err := c.checkTLS(); err != nil {
+		return err
+	}
 	if c.BaseURL != "" && !strings.HasPrefix(c.BaseURL, "http://") && !strings.HasPrefix(c.BaseURL, "https://") {
 		return fmt.Errorf("--base-url %q must begin with http:// or https://", c.BaseURL)
 	}

@@ -32,6 +32,8 @@ type server struct {
 	logName string
 	process *exec.Cmd
 	ended   chan struct{} // closed when process has ended
+	env     []string      // in addition to the test's own
+	healthy func() bool   // whether it answers; nil asks /healthz
 	expects string        // text of the lines in the log that may be errors, or ""
 }
 
@@ -88,7 +90,7 @@ func (s *server) start() {
 	defer func() { _ = log.Close() }()
 	s.process = exec.Command(program, s.args...)
 	s.process.Stdout, s.process.Stderr = log, log
-	s.process.Env = append(os.Environ(), "GOTRACEBACK=all")
+	s.process.Env = append(append(os.Environ(), "GOTRACEBACK=all"), s.env...)
 	if err := s.process.Start(); err != nil {
 		s.t.Fatal(err)
 	}
@@ -109,6 +111,9 @@ func (s *server) start() {
 }
 
 func (s *server) alive() bool {
+	if s.healthy != nil {
+		return s.healthy()
+	}
 	resp, err := http.Get(s.url + "/healthz")
 	if err != nil {
 		return false

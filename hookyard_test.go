@@ -280,7 +280,8 @@ func TestRoute(t *testing.T) {
 		{Key: 9, ID: "expired", Active: true, Events: SelectAll(), ExpiresAt: t0.Add(-time.Second)},
 	}
 	got := map[string]Delivery{}
-	for _, d := range Route(e, hooks, func(*Hook, *Event) (bool, error) { return false, nil }).Deliveries {
+	snapshot := &Snapshot{Project: &Project{}, Hooks: hooks}
+	for _, d := range Route(e, snapshot, func(*Hook, *Event) (bool, error) { return false, nil }).Deliveries {
 		got[d.HookID] = d.Delivery
 	}
 	if len(got) != 4 || got["all"].State != Pending || got["off"].State != Skipped || got["off"].Reason != "410" ||

@@ -104,6 +104,7 @@ func (p *Project) Validate(limits Limits) error {
 // Preset is the catalogue and format of another system, so that its clients need not set them.
 type Preset struct {
 	EventTypes []string
+	Closed     bool // the system has no other event types
 	Format     string
 	Off        OffPolicy
 }
@@ -112,7 +113,7 @@ type Preset struct {
 func Presets() map[string]Preset { return presets }
 
 var presets = map[string]Preset{
-	"webgme": {Format: "webgme", EventTypes: []string{
+	"webgme": {Format: "webgme", Closed: true, EventTypes: []string{
 		"BRANCH_DELETED", "BRANCH_CREATED", "BRANCH_HASH_UPDATED", "TAG_DELETED", "TAG_CREATED", "COMMIT",
 		"PROJECT_DELETED",
 		"BRANCH_JOINED", "BRANCH_LEFT",
@@ -129,7 +130,7 @@ var presets = map[string]Preset{
 		"security_advisory", "sponsorship", "star", "status", "team", "team_add", "watch", "workflow_dispatch",
 		"workflow_job", "workflow_run",
 	}},
-	"yobi": {Format: "yobi", EventTypes: []string{
+	"yobi": {Format: "yobi", Closed: true, EventTypes: []string{
 		"push", "NEW_ISSUE", "ISSUE_STATE_CHANGED", "ISSUE_ASSIGNEE_CHANGED", "ISSUE_BODY_CHANGED",
 		"ISSUE_MILESTONE_CHANGED", "ISSUE_MOVED", "RESOURCE_DELETED", "NEW_POSTING", "NEW_COMMENT", "COMMENT_UPDATED",
 		"NEW_PULL_REQUEST", "PULL_REQUEST_MERGED", "PULL_REQUEST_COMMIT_CHANGED", "PULL_REQUEST_REVIEW_STATE_CHANGED",
@@ -139,6 +140,25 @@ var presets = map[string]Preset{
 		"push", "scm", "role", "ticket", "issue", "comment",
 	}},
 }
+
+// emits reports whether events of type t are among all events of the project, as a hook understands it. With a preset
+// they are those of its system: a push that also publishes model events must not reach WebGME's hooks twice.
+func (p *Project) emits(t string) bool {
+	preset, ok := presets[p.Preset]
+	switch {
+	case !ok, slices.Contains(preset.EventTypes, t), slices.Contains(p.EventTypes, t):
+		return true
+	case preset.Closed:
+		return false
+	}
+	return !slices.Contains(presets["webgme"].EventTypes, t)
+}
+
+// typeSCM is NetBeans' name for a push.
+const typeSCM = "scm"
+
+// isSCM reports whether events of type t are scm events in the project.
+func (p *Project) isSCM(t string) bool { return p.Preset == "netbeans" && t == "push" }
 
 // hasFeature reports whether the hook selects the feature of the event: the member "feature" of its data (the short
 // name that NetBeans uses, such as git3), its type, or the part of the type before the first dot.

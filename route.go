@@ -15,15 +15,19 @@ type Verdict struct {
 // Filter decides whether a hook's filter expression accepts an event. An error counts as no, and is shown.
 type Filter func(h *Hook, e *Event) (bool, error)
 
-// Wants reports whether hook h wants event e. It does not ask whether the hook is on: an event a switched-off hook
-// would have got is kept as [Skipped] and can be replayed.
-func Wants(h *Hook, e *Event, filter Filter) Verdict {
+// Wants reports whether hook h of project p wants event e. It does not ask whether the hook is on: an event a
+// switched-off hook would have got is kept as [Skipped] and can be replayed.
+func Wants(p *Project, h *Hook, e *Event, filter Filter) Verdict {
 	v := Verdict{Hook: h}
-	if !h.Events.Match(e.Type) {
+	switch {
+	case h.Events.All && !p.emits(e.Type):
+		v.Reason = "all events are those of preset " + p.Preset + ", and " + quoteType(e.Type) + " is none of them"
+		return v
+	case !h.Events.Match(e.Type) && !(p.isSCM(e.Type) && h.Events.Match(typeSCM)):
 		v.Reason = "its events do not include " + quoteType(e.Type)
 		return v
 	}
-	if len(h.Features) > 0 && !hasFeature(h, e) {
+	if len(h.Features) > 0 && !hasFeature(h, e) && !(p.isSCM(e.Type) && slices.Contains(h.Features, typeSCM)) {
 		v.Reason = "the event's feature is not ticked"
 		return v
 	}
@@ -44,10 +48,10 @@ func Wants(h *Hook, e *Event, filter Filter) Verdict {
 
 // Route returns an event with the deliveries it gives rise to: pending for each hook that wants it, skipped where the
 // hook is off. Project keys and ids are filled; the store fills EventSeq. No delivery is marked InMemory.
-func Route(e *Event, hooks []*Hook, filter Filter) *RoutedEvent {
+func Route(e *Event, s *Snapshot, filter Filter) *RoutedEvent {
 	r := &RoutedEvent{Event: e}
-	for _, h := range hooks {
-		if h.Deleted || !h.ExpiresAt.IsZero() && e.Time.After(h.ExpiresAt) || !Wants(h, e, filter).Wanted {
+	for _, h := range s.Hooks {
+		if h.Deleted || !h.ExpiresAt.IsZero() && e.Time.After(h.ExpiresAt) || !Wants(s.Project, h, e, filter).Wanted {
 			continue
 		}
 		r.Deliveries = append(r.Deliveries, newDelivery(e, h))

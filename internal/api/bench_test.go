@@ -90,7 +90,7 @@ func BenchmarkParse(b *testing.B) {
 	at := time.Now()
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := a.ownEvent(body, at); err != nil {
+		if _, err := a.ownEvent(&hookyard.Project{}, body, at); err != nil {
 			b.Fatal(err)
 		}
 	}

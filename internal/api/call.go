@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -79,6 +80,10 @@ func (c *call) admit(rt *route) error {
 	}
 	var err error
 	c.project, err = find(c.r.Context(), c.id, c.param("owner"), c.param("project"), rt.access)
+	var missing *hookyard.Error
+	if errors.As(err, &missing) && missing.Code == hookyard.NotFound && isWebGMEs(rt.path) {
+		return withStatus(http.StatusForbidden, missing) // also to its owner, as WebGME does
+	}
 	return err
 }
 

@@ -29,7 +29,7 @@ func FuzzPublication(f *testing.F) {
 	a := &API{o: Options{Limits: hookyard.DefaultLimits()}}
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		e, err := a.ownEvent(bytes.Clone(body), at)
+		e, err := a.ownEvent(&hookyard.Project{}, bytes.Clone(body), at)
 		var want struct {
 			ID, Type, Timestamp *string
 			Data                json.RawMessage
@@ -82,7 +82,7 @@ func FuzzPublishBody(f *testing.F) {
 		if key != "" {
 			r.Header.Set("Idempotency-Key", key)
 		}
-		events, many, err := a.eventsOf(r, body)
+		events, many, err := a.eventsOf(r, &hookyard.Project{Preset: "netbeans"}, body)
 		if err != nil {
 			if e := describe(err); e.Status >= 500 || e.Detail == "" || !utf8.ValidString(e.Detail) {
 				t.Fatalf("%q: %v", body, err)
@@ -149,7 +149,7 @@ func FuzzHookBody(f *testing.F) {
 		var h *hookyard.Hook
 		if err == nil {
 			var in control.HookPatch
-			if in, err = readHook(o, true); err == nil {
+			if in, err = readHook(nil, o, true); err == nil {
 				h, err = control.NewHook("h", in)
 			}
 		}

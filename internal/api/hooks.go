@@ -34,7 +34,7 @@ func createHook(c *call) error {
 	if id := c.param("id"); c.project.Snapshot.Hook(id) != nil {
 		return hookExists(id)
 	}
-	in, err := readHook(body, true)
+	in, err := readHook(c.project.Snapshot.Project, body, true)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func updateHook(c *call) error {
 	if err != nil {
 		return err
 	}
-	in, err := readHook(body, false)
+	in, err := readHook(c.project.Snapshot.Project, body, false)
 	if err != nil {
 		return err
 	}

@@ -179,7 +179,11 @@ func addErrors(registry huma.Registry, rt *route, op *huma.Operation) {
 // describePublish adds what only this route takes and answers.
 func describePublish(registry huma.Registry, op *huma.Operation) {
 	one := op.RequestBody.Content["application/json"]
-	one.Schema = &huma.Schema{OneOf: []*huma.Schema{one.Schema, {Type: huma.TypeArray, Items: one.Schema}}}
+	notification := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true,
+		Description: "a notification as NetBeans' system sends it, in a project of that preset",
+		Required:    []string{"event", "time"}}
+	item := &huma.Schema{OneOf: []*huma.Schema{one.Schema, notification}}
+	one.Schema = &huma.Schema{OneOf: []*huma.Schema{one.Schema, notification, {Type: huma.TypeArray, Items: item}}}
 	event := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true,
 		Required: []string{"specversion", "id", "source", "type"}}
 	for _, media := range []string{"application/cloudevents+json", "application/cloudevents"} {

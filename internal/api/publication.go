@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/control"
 )
@@ -49,6 +51,23 @@ func parsePublication(body []byte, depth int) (hookyard.Publication, error) {
 		return p, notJSON("there is something after the event")
 	}
 	return p, nil
+}
+
+// parseNotification reads a notification as NetBeans' system sends it, {"event","time","project",…}, in a project of
+// that preset. All of it is the event's data. ok is false for anything else.
+func parseNotification(project *hookyard.Project, body []byte) (p hookyard.Publication, ok bool, err error) {
+	if project.Preset != "netbeans" {
+		return p, false, nil
+	}
+	found := gjson.GetManyBytes(body, "event", "time", "type")
+	if found[0].Type != gjson.String || found[2].Exists() {
+		return p, false, nil
+	}
+	at, err := time.Parse(time.RFC3339Nano, found[1].Str)
+	if err != nil || !control.Storable(at) {
+		return p, false, hookyard.FieldErrorf("time", "time must be a time such as 2026-01-31T12:00:00Z")
+	}
+	return hookyard.Publication{Type: found[0].Str, Timestamp: at, Data: bytes.TrimSpace(body)}, true, nil
 }
 
 func text(name string, value []byte) (string, error) {

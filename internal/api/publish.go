@@ -27,7 +27,7 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	events, many, err := a.eventsOf(r, body)
+	events, many, err := a.eventsOf(r, snapshot.Project, body)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,8 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request) error {
 }
 
 // eventsOf makes the events of a request: our own JSON, one or a list, or CloudEvents in one of their modes.
-func (a *API) eventsOf(r *http.Request, body []byte) (events []*hookyard.Event, many bool, err error) {
+func (a *API) eventsOf(r *http.Request, p *hookyard.Project, body []byte) (events []*hookyard.Event, many bool,
+	err error) {
 	key, err := idempotencyKey(r)
 	if err != nil {
 		return nil, false, err
@@ -70,7 +71,7 @@ func (a *API) eventsOf(r *http.Request, body []byte) (events []*hookyard.Event, 
 	case len(r.Header["Ce-Specversion"]) > 0 || len(r.Header["Ce-Type"]) > 0:
 		events, err = a.binaryCloudEvent(r.Header, body, at)
 	default:
-		events, many, err = a.ownEvents(body, at)
+		events, many, err = a.ownEvents(p, body, at)
 	}
 	if err != nil {
 		return events, many, err
@@ -104,9 +105,9 @@ func (a *API) eventsOf(r *http.Request, body []byte) (events []*hookyard.Event, 
 }
 
 // ownEvents reads {"type","data"} or a list of them. When one of a list is malformed, none is made.
-func (a *API) ownEvents(body []byte, at time.Time) ([]*hookyard.Event, bool, error) {
+func (a *API) ownEvents(p *hookyard.Project, body []byte, at time.Time) ([]*hookyard.Event, bool, error) {
 	if first := hookyard.SkipJSONSpace(body, 0); first == len(body) || body[first] != '[' {
-		e, err := a.ownEvent(body, at)
+		e, err := a.ownEvent(p, body, at)
 		return []*hookyard.Event{e}, false, err
 	}
 	items, err := splitArray(body, a.o.Limits.JSONDepth, a.o.Limits.Batch)
@@ -115,15 +116,18 @@ func (a *API) ownEvents(body []byte, at time.Time) ([]*hookyard.Event, bool, err
 	}
 	events := make([]*hookyard.Event, len(items))
 	for i, item := range items {
-		if events[i], err = a.ownEvent(item, at); err != nil {
+		if events[i], err = a.ownEvent(p, item, at); err != nil {
 			return nil, true, atIndex(i, err)
 		}
 	}
 	return events, true, nil
 }
 
-func (a *API) ownEvent(body []byte, at time.Time) (*hookyard.Event, error) {
-	p, err := parsePublication(body, a.o.Limits.JSONDepth)
+func (a *API) ownEvent(project *hookyard.Project, body []byte, at time.Time) (*hookyard.Event, error) {
+	p, isNotification, err := parseNotification(project, body)
+	if err == nil && !isNotification {
+		p, err = parsePublication(body, a.o.Limits.JSONDepth)
+	}
 	if err != nil {
 		return nil, err
 	}

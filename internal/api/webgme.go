@@ -47,8 +47,12 @@ func hookExists(id string) error {
 }
 
 // readHook reads the patch of a hook, which is created or changed. The members that only an answer has, and WebGME's
-// options, mean nothing: clients send back what they got.
-func readHook(body control.Object, creating bool) (in control.HookPatch, err error) {
+// options, mean nothing: clients send back what they got. In a project p of preset webgme no unknown member means
+// anything, as in WebGME. p may be nil.
+func readHook(p *hookyard.Project, body control.Object, creating bool) (in control.HookPatch, err error) {
+	if p != nil && p.Preset == "webgme" {
+		body = body.Known(&in)
+	}
 	err = body.Decode(&in, "id", "options", "createdAt", "updatedAt", "health", "offReason", "revision")
 	var e *hookyard.Error
 	if errors.As(err, &e) {
@@ -134,7 +138,7 @@ func parseDefaultHook(id string, raw json.RawMessage) (*hookyard.Hook, error) {
 	if err != nil || !body.Has("url") {
 		return nil, err
 	}
-	in, err := readHook(body, true)
+	in, err := readHook(nil, body, true)
 	if err != nil {
 		return nil, err
 	}

@@ -104,7 +104,11 @@ func (s *session) explain(err error) report {
 
 func (s *session) explainAnswer(e *client.Error) report {
 	r := report{Error: e.Error(), Code: e.Code, Status: e.Status, Field: e.Field, Exit: exitFailed}
-	switch e.Status {
+	status := e.Status
+	if e.Code == hookyard.NotFound { // below hooks WebGME's status for no such project is 403
+		status = http.StatusNotFound
+	}
+	switch status {
 	case http.StatusBadRequest:
 		r.Exit = exitUsage
 	case http.StatusUnauthorized:

@@ -35,6 +35,14 @@ func ParseObject(b []byte) (Object, error) {
 // Has reports whether the object has a member, be it null.
 func (o Object) Has(name string) bool { _, ok := o[name]; return ok }
 
+// Known returns the object without the members that the struct that dst points to does not know.
+func (o Object) Known(dst any) Object {
+	fields := fieldsOf(reflect.ValueOf(dst).Elem())
+	out := maps.Clone(o)
+	maps.DeleteFunc(out, func(name string, _ json.RawMessage) bool { _, ok := fields[name]; return !ok })
+	return out
+}
+
 // Decode reads the object into the struct that dst points to, by the names in its json tags. Null gives a field its
 // zero value. Members named in ignored may be there and mean nothing; every other member that the struct does not know
 // is refused. Members are read in the order of their names, and the error is that of the first that is wrong: Invalid,

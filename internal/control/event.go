@@ -204,7 +204,7 @@ func (p *Project) Explain(ctx context.Context, id string) (*Explanation, error) 
 			of = &d
 		}
 		delete(deliveries, h.Key)
-		v := p.c.verdict(h, e, of)
+		v := p.c.verdict(p.Snapshot.Project, h, e, of)
 		v.Hook = p.shownHook(h)
 		out.Verdicts = append(out.Verdicts, v)
 	}
@@ -215,8 +215,8 @@ func (p *Project) Explain(ctx context.Context, id string) (*Explanation, error) 
 	return out, nil
 }
 
-func (c *Control) verdict(h *hookyard.Hook, e *hookyard.Event, d *hookyard.Delivery) Verdict {
-	v := hookyard.Wants(h, e, c.filter)
+func (c *Control) verdict(p *hookyard.Project, h *hookyard.Hook, e *hookyard.Event, d *hookyard.Delivery) Verdict {
+	v := hookyard.Wants(p, h, e, c.filter)
 	out := Verdict{Hook: h, HookID: h.ID, Wanted: v.Wanted, Reason: v.Reason, Delivery: d}
 	off, isOff := h.IsOff()
 	switch {

@@ -33,7 +33,7 @@ func TestReadyTellsOfAStall(t *testing.T) {
 			t.Fatal(err)
 		}
 		e.ProjectKey = snapshot.Project.Key
-		if _, err := db.Accept(ctx, hookyard.Route(e, snapshot.Hooks, nil)); err != nil {
+		if _, err := db.Accept(ctx, hookyard.Route(e, snapshot, nil)); err != nil {
 			t.Fatal(err)
 		}
 		if err := d.Ready(ctx); err != nil {

@@ -53,9 +53,13 @@ func (d *Dispatcher) stepReplay(ctx context.Context, job *hookyard.Replay) (more
 func (d *Dispatcher) wanted(ctx context.Context, job *hookyard.Replay) func(*hookyard.Event) (bool, error) {
 	return func(e *hookyard.Event) (bool, error) {
 		h, err := d.o.Hooks.HookByKey(ctx, job.HookKey)
+		if err != nil || h.Deleted {
+			return false, err
+		}
+		snapshot, err := d.o.Hooks.SnapshotByKey(ctx, h.ProjectKey)
 		if err != nil {
 			return false, err
 		}
-		return !h.Deleted && hookyard.Wants(h, e, d.o.Filter).Wanted, nil
+		return hookyard.Wants(snapshot.Project, h, e, d.o.Filter).Wanted, nil
 	}
 }

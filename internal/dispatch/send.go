@@ -349,14 +349,15 @@ func (d *Dispatcher) addMeta(ctx context.Context, r *hookyard.Result, h *hookyar
 	if err != nil {
 		return
 	}
-	hooks := except(snapshot.Hooks, h.Key)
+	others := *snapshot
+	others.Hooks = except(snapshot.Hooks, h.Key)
 	route := func(kind string, data map[string]any) *hookyard.RoutedEvent {
 		data["hookId"] = h.ID
 		data["url"] = hookyard.URLOrigin(h.URL)
 		data["project"] = snapshot.Project.Path()
 		b, _ := json.Marshal(data) // of strings and numbers: cannot fail
 		e := hookyard.NewMeta(h.ProjectKey, kind, b, time.Now())
-		return hookyard.Route(e, hooks, d.o.Filter)
+		return hookyard.Route(e, &others, d.o.Filter)
 	}
 	if r.HookOff != "" {
 		r.OffEvent = route("hookyard.hook.disabled",

@@ -60,7 +60,7 @@ func TestForgotten(t *testing.T) {
 		snapshot := storetest.Project(t, db, "acme", "shop", rc.URL)
 		e := hookyard.NewEvent("in", "a", []byte("{}"), time.Now())
 		e.ProjectKey = snapshot.Project.Key
-		routed := hookyard.Route(e, snapshot.Hooks, nil)
+		routed := hookyard.Route(e, snapshot, nil)
 		routed.Deliveries[0].InMemory = true
 		// as if it had been handed to a dispatcher that never got it
 		if _, err := db.Accept(t.Context(), routed); err != nil {

@@ -101,6 +101,9 @@ func Shape(format string, in Input) (Shaped, error) {
 	if err != nil {
 		return Shaped{}, err
 	}
+	if in.Project.Preset == Yobi && (format == Slack || format == GoogleChat) { // its detailed types
+		s.Header = in.yobiSecret()
+	}
 	if in.Hook.ContentType == contentForm && takesForm(format) {
 		s.Body, s.ContentType = encodeForm(formField(format), s.Body), typeForm
 	}

@@ -38,9 +38,10 @@ func shapeNetBeans(in Input) (Shaped, error) {
 	e := in.Event
 	n := notification{
 		Time: happened(e).UTC().Format("2006-01-02T15:04:05Z"), Project: in.Project.Name, Event: e.Type,
-		ID: notificationID(e), ProjectHref: in.BaseURL + "/api/projects/" + in.Project.Path(),
+		ProjectHref: in.BaseURL + "/api/projects/" + in.Project.Path(),
 	}
 	d, data, ok := in.document()
+	n.ID = notificationID(e, d)
 	p, isPush := newPush(d)
 	n.User = d.person("user", "actor", "sender", "pusher")
 	n.Feature = d.text("feature")
@@ -119,8 +120,14 @@ func (n *notification) describeOther(d doc, data []byte) {
 	}
 }
 
-// notificationID returns a number that is the same for every attempt: the seq of the event, or a hash of its id.
-func notificationID(e *hookyard.Event) int64 {
+// notificationID returns a number that is the same for every attempt: that of a notification which was published, the
+// seq of the event, or a hash of its id.
+func notificationID(e *hookyard.Event, d doc) int64 {
+	if d.text("event") == e.Type && d.text("time") != "" && d.text("project_href") != "" {
+		if id, err := d.number("id").Int64(); err == nil {
+			return id
+		}
+	}
 	if e.Seq > 0 {
 		return e.Seq
 	}

@@ -145,6 +145,23 @@ func TestNetBeansSample(t *testing.T) {
 	}
 }
 
+// TestYobiSecret sends the secret as Yobi does, in all its types, and not in a project of another system.
+func TestYobiSecret(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ format, preset, want string }{
+		{Yobi, "yobi", "token s3cret"}, {Slack, "yobi", "token s3cret"}, {GoogleChat, "yobi", "token s3cret"},
+		{Slack, "", ""}, {GoogleChat, "github", ""}, {Discord, "yobi", ""},
+	} {
+		in := input(published(t, "NEW_ISSUE", `{"title":"x"}`))
+		in.Project = &hookyard.Project{Owner: "o", Name: "p", Preset: c.preset}
+		in.Hook.Secrets = []hookyard.Secret{{Value: "s3cret"}}
+		s, err := Shape(c.format, in)
+		if got := s.Header.Get("Authorization"); err != nil || got != c.want {
+			t.Errorf("%s in preset %q: Authorization %q, %v; want %q", c.format, c.preset, got, err, c.want)
+		}
+	}
+}
+
 func TestThreadOf(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ format, answer, want string }{

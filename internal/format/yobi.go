@@ -65,11 +65,16 @@ func shapeYobi(in Input) (Shaped, error) {
 		return Shaped{}, hookyard.Errorf(hookyard.Invalid, "event %s cannot be sent in format yobi: %v", in.Event.ID,
 			err)
 	}
-	s := Shaped{Body: b, ContentType: typeJSON}
-	if secrets := hookyard.Live(in.Hook.Secrets, in.Now); len(secrets) > 0 {
-		s.Header = http.Header{"Authorization": {"token " + secrets[0]}}
+	return Shaped{Body: b, ContentType: typeJSON, Header: in.yobiSecret()}, nil
+}
+
+// yobiSecret returns the header in which Yobi sends a hook's secret, or nil if there is none.
+func (in Input) yobiSecret() http.Header {
+	secrets := hookyard.Live(in.Hook.Secrets, in.Now)
+	if len(secrets) == 0 {
+		return nil
 	}
-	return s, nil
+	return http.Header{"Authorization": {"token " + secrets[0]}}
 }
 
 // newYobiPush returns the payload of a push. As in Yobi, it lists commits newest first, and only the tip of a new

@@ -128,7 +128,7 @@ func (in *Ingest) AcceptFor(ctx context.Context, snapshot *hookyard.Snapshot, ev
 // node looks for a row that is committed as this node's.
 func (in *Ingest) route(snapshot *hookyard.Snapshot, e *hookyard.Event, also []*hookyard.Hook) *hookyard.RoutedEvent {
 	e.ProjectKey = snapshot.Project.Key
-	r := hookyard.Route(e, snapshot.Hooks, in.o.Filter)
+	r := hookyard.Route(e, snapshot, in.o.Filter)
 	for _, h := range also {
 		r.Add(h)
 	}

@@ -37,7 +37,7 @@ func BenchmarkAcceptFinish(b *testing.B) {
 					return
 				}
 				e.ProjectKey = snapshot.Project.Key
-				a := hookyard.Route(e, snapshot.Hooks, nil)
+				a := hookyard.Route(e, snapshot, nil)
 				a.Deliveries[0].InMemory = true
 				if _, err := db.Accept(context.Background(), a); err != nil {
 					b.Error(err)

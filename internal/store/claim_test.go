@@ -24,7 +24,7 @@ func TestClaimIsBoundedInBytes(t *testing.T) {
 		for i, mib := range []int{3, 3, 3, 10, 3, 3} {
 			e := hookyard.NewEvent("in", fmt.Sprint(i), make([]byte, mib<<20), start.Add(time.Duration(i)*time.Second))
 			e.ProjectKey = snapshot.Project.Key
-			if _, err := db.Accept(ctx, hookyard.Route(e, snapshot.Hooks, nil)); err != nil {
+			if _, err := db.Accept(ctx, hookyard.Route(e, snapshot, nil)); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -24,7 +24,7 @@ func publish(t testing.TB, snapshot *hookyard.Snapshot, typ, dedup string) *hook
 		t.Fatal(err)
 	}
 	e.ProjectKey = snapshot.Project.Key
-	return hookyard.Route(e, snapshot.Hooks, nil)
+	return hookyard.Route(e, snapshot, nil)
 }
 
 func TestAcceptClaimFinish(t *testing.T) {

@@ -212,7 +212,7 @@ func TestReplayKeepsOrder(t *testing.T) {
 		for i := range 4 {
 			e := hookyard.NewEvent("in", "x", []byte("{}"), time.Now())
 			e.ProjectKey = v.Project.Key
-			routed := hookyard.Route(e, v.Hooks, nil)
+			routed := hookyard.Route(e, v, nil)
 			if d := &routed.Deliveries[0]; i < 2 {
 				d.State, d.Due = hookyard.Skipped, time.Time{}
 			}
@@ -326,7 +326,7 @@ func TestCommitWithoutAnswer(t *testing.T) {
 	v := storetest.Project(t, db, "ann", "a", "http://one.test")
 	e := hookyard.NewEvent("in", "x", []byte("{}"), time.Now())
 	e.ProjectKey, e.DedupKey = v.Project.Key, "d1"
-	routed := hookyard.Route(e, v.Hooks, nil)
+	routed := hookyard.Route(e, v, nil)
 	routed.Deliveries[0].InMemory = true
 	c.armed.Store(true)
 	r, err := db.Accept(context.Background(), routed)
@@ -364,7 +364,7 @@ func TestTerminatedConnections(t *testing.T) {
 	for range 3 {
 		e := hookyard.NewEvent("in", "x", []byte("{}"), time.Now())
 		e.ProjectKey = v.Project.Key
-		if _, err := db.Accept(t.Context(), hookyard.Route(e, v.Hooks, nil)); err != nil {
+		if _, err := db.Accept(t.Context(), hookyard.Route(e, v, nil)); err != nil {
 			t.Errorf("Accept = %v", err)
 		}
 		if _, err := db.Claim(t.Context(), v.Hooks[0].Key, time.Now(), 10); err != nil {

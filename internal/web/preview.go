@@ -76,7 +76,7 @@ func (v *visit) fillPreview(f *hookForm) error {
 	}
 	for _, e := range events {
 		e.Project = v.project.Snapshot.Project.Path()
-		verdict := hookyard.Wants(h, e, v.web.o.Filter)
+		verdict := hookyard.Wants(v.project.Snapshot.Project, h, e, v.web.o.Filter)
 		f.Preview.Events = append(f.Preview.Events, previewEvent{e, verdict.Wanted, verdict.Reason})
 		if verdict.Wanted {
 			f.Preview.Wanted++

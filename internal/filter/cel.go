@@ -58,7 +58,7 @@ func compileCEL(text string) (cel.Program, error) {
 	}
 	checked, issues := env.Compile(text)
 	if err := issues.Err(); err != nil {
-		return nil, firstIssue(issues)
+		return nil, firstIssue(text, issues)
 	}
 	if t := checked.OutputType(); !t.IsExactType(cel.BoolType) && !t.IsExactType(cel.DynType) {
 		return nil, wrong(1, 1, "the expression yields "+t.String()+", but a filter must yield true or false",
@@ -81,11 +81,11 @@ func compileCEL(text string) (cel.Program, error) {
 }
 
 // firstIssue returns the error for the first issue. Later issues are mostly consequences of it.
-func firstIssue(issues *cel.Issues) error {
+func firstIssue(text string, issues *cel.Issues) error {
 	first := issues.Errors()[0]
 	line, column := first.Location.Line(), first.Location.Column()+1
 	what, _, _ := strings.Cut(first.Message, "\n")
-	return wrong(max(line, 1), max(column, 1), shortMessage(what), celExample)
+	return wrong(max(line, 1), max(column, 1), shortMessage(inWords(text, what)), celExample)
 }
 
 // shortMessage truncates a message, which may quote much of the filter.

@@ -106,6 +106,14 @@ func Compile(text string) (*Program, error) {
 	return nil, err
 }
 
+// Language returns the language of the filter: pairs or CEL.
+func (p *Program) Language() string {
+	if p.expr != nil {
+		return "CEL"
+	}
+	return "pairs"
+}
+
 // Match reports whether the filter accepts e. An error, always a *[hookyard.Error], means that it could not decide: a
 // missing member, a value of the wrong type, too much work, a body that is too large or was deleted after its
 // retention. An expression waits for room within decoding.

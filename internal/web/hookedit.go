@@ -56,7 +56,7 @@ func updateHook(v *visit, id string) error {
 		if err := v.fillPreview(f); err != nil {
 			return err
 		}
-		return v.edit(h, f, nil)
+		return v.edit(h, f, v.previewFault(f))
 	}
 	in, err := v.hookPatch(f, h)
 	if err != nil {

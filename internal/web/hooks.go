@@ -147,7 +147,7 @@ func createHook(v *visit) error {
 		if err := v.fillPreview(f); err != nil {
 			return err
 		}
-		return v.hooks(f, nil)
+		return v.hooks(f, v.previewFault(f))
 	}
 	in, err := v.hookPatch(f, nil)
 	if err != nil {

@@ -122,3 +122,33 @@ func TestSourceForm(t *testing.T) {
 	s.sent(lab, lab, "do", "update", "active", "on", "type", "token", "secret", "a long token")
 	shown(`<option value="token" selected>`, "*** (any text")
 }
+
+// TestPreviewOfTypes holds that a preview tries events of the types that are chosen, however many came after them, and
+// that a page says what is wrong with a filter once, at the field.
+func TestPreviewOfTypes(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *server, receiver string) {
+		s.sent("/a/p", "/", "owner", "a", "name", "p")
+		s.publish("a/p", "rare.one", `{"n":1}`)
+		for range 25 {
+			s.publish("a/p", "often.one", `{"n":2}`)
+		}
+		preview := func(fields ...string) answer {
+			return s.post("/a/p/webhooks", append(fields, "ours", "1", "payloadUrl", receiver, "do", "preview")...)
+		}
+		a := preview("which", "some", "names", "rare.*", "filter", "data.n = 1")
+		if !strings.Contains(a.body, "Matches 1 of the last 1 event of these types") ||
+			!strings.Contains(a.body, "read as pairs") {
+			t.Errorf("the preview does not try the event of the chosen type: %s", faultsOf(a.body))
+		}
+		if a = preview("filter", "body.data.n == 2.0"); !strings.Contains(a.body, "Matches 20 of the last 20 events") ||
+			!strings.Contains(a.body, "read as CEL") {
+			t.Error("the preview of an expression does not match")
+		}
+		a = preview("filter", "data.n == 1")
+		if n := strings.Count(a.body, "in CEL the body is called body"); n != 1 ||
+			!strings.Contains(a.body, `id="fault-filter"`) {
+			t.Errorf("the page says %d times what is wrong with the filter: %s", n, faultsOf(a.body))
+		}
+	})
+}

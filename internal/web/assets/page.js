@@ -96,6 +96,26 @@ if (named) {
   named.addEventListener("input", () => (address.textContent = address.textContent.replace(/[^/]*$/, encodeURIComponent(named.value))));
 }
 
+/** Shows at a field what is wrong with it; with "", that nothing is. */
+function showFault(field, text) {
+  let said = field.parentElement.querySelector(".fault");
+  if (!text) {
+    said?.remove();
+    field.removeAttribute("aria-invalid");
+    field.removeAttribute("aria-describedby");
+    return;
+  }
+  if (!said) {
+    said = document.createElement("span");
+    said.className = "fault";
+    said.id = "fault-" + field.name;
+    field.after(said);
+  }
+  said.textContent = text;
+  field.setAttribute("aria-invalid", "true");
+  field.setAttribute("aria-describedby", said.id);
+}
+
 // The form of a hook shows a preview while the user types.
 for (const form of document.querySelectorAll("form[data-preview]")) {
   const box = form.querySelector("#preview");
@@ -109,6 +129,8 @@ for (const form of document.querySelectorAll("form[data-preview]")) {
     if (!answer.ok || mine !== asked) return;
     box.innerHTML = await answer.text(); // part of our own page, escaped by the server
     localTimes(box);
+    const fault = box.querySelector("[data-fault]");
+    showFault(form.elements.filter, fault ? fault.textContent : "");
   };
   form.addEventListener("input", (e) => {
     if (e.target.name === "names" || e.target.name === "event") form.elements.which.value = "some";

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/hookyard/hookyard"
@@ -87,18 +88,19 @@ func (c *call) admit(rt *route) error {
 	return err
 }
 
-// Authorize returns the project if the sender of r may read it, and else the error to answer with. It looks at r again
-// each time, so a listener that stays can be asked about again.
-func (a *API) Authorize(r *http.Request, owner, project string) (*hookyard.Snapshot, error) {
+// Authorize returns the project if the sender of r may read it, and when its credential expires; zero is never. Else it
+// returns the error to answer with. It looks at r again each time, so a listener that stays can be asked about again.
+func (a *API) Authorize(r *http.Request, owner, project string) (found *hookyard.Snapshot, until time.Time,
+	err error) {
 	id, err := a.identify(r)
 	if err != nil {
-		return nil, err
+		return nil, time.Time{}, err
 	}
 	p, err := a.o.Control.Project(r.Context(), id, owner, project, control.Read)
 	if err != nil {
-		return nil, err
+		return nil, time.Time{}, err
 	}
-	return p.Snapshot, nil
+	return p.Snapshot, id.ExpiresAt(), nil
 }
 
 // AuthorizePublish returns the project if the sender of r may publish into it, and else the error to answer with.

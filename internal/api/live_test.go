@@ -14,7 +14,7 @@ func TestLive(t *testing.T) {
 	var a *api.API
 	b := one(t, func(o *options) {
 		o.Stream = func(w http.ResponseWriter, r *http.Request, owner, project string) error {
-			snapshot, err := a.Authorize(r, owner, project)
+			snapshot, _, err := a.Authorize(r, owner, project)
 			if err != nil {
 				return err
 			}

@@ -243,7 +243,7 @@ func withStream(t *testing.T, db *store.DB) *bundle {
 	var a *api.API
 	listeners := stream.New(stream.Options{
 		Hub: hub, Gate: stream.NewGate(0, 0), Log: slog.New(slog.DiscardHandler),
-		Authorize: func(r *http.Request, owner, project string) (*hookyard.Snapshot, error) {
+		Authorize: func(r *http.Request, owner, project string) (*hookyard.Snapshot, time.Time, error) {
 			return a.Authorize(r, owner, project)
 		},
 		CheckFilter: func(text string) error { _, err := filter.Compile(text); return err },

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -25,17 +26,26 @@ func (a *App) live() *stream.Listeners {
 	a.gate = stream.NewGate(a.config.ListenersPerAddress, a.config.Listeners)
 	return stream.New(stream.Options{
 		Hub: a.hub, Gate: a.gate, Log: a.log,
-		Authorize: func(r *http.Request, owner, project string) (*hookyard.Snapshot, error) {
-			if a.config.Dev { // who listens before the first event must not be told to come back later
-				return a.control.EnsureProject(r.Context(), owner, project)
-			}
-			return a.api.Authorize(r, owner, project)
-		},
+		Authorize: a.authorize, Ensure: a.ensure(),
 		CheckFilter: func(text string) error {
 			_, err := filter.Compile(text)
 			return err
 		},
 	})
+}
+
+// authorize is the API's, which is made later.
+func (a *App) authorize(r *http.Request, owner, project string) (*hookyard.Snapshot, time.Time, error) {
+	return a.api.Authorize(r, owner, project)
+}
+
+// ensure creates projects for listeners with --dev: one who listens before the first event must not be told to come
+// back later. Else it is nil.
+func (a *App) ensure() func(ctx context.Context, owner, project string) (*hookyard.Snapshot, error) {
+	if !a.config.Dev {
+		return nil
+	}
+	return a.control.EnsureProject
 }
 
 // newBins makes the bins; their API is served with the others.
@@ -53,22 +63,20 @@ func (a *App) others() {
 		Hub: a.hub, Gate: a.gate, Log: a.log, Snapshot: a.db.Snapshot, Open: a.config.Dev, Accept: a.ingest.Accept,
 		ReadBody:   a.ingest.ReadBody,
 		WriteError: a.api.Fail, Limits: a.config.Limits,
-		MayRead: func(r *http.Request, owner, project string) error {
-			_, err := a.api.Authorize(r, owner, project)
-			return err
-		},
+		Authorize: a.authorize, Ensure: a.ensure(),
 		MayPublish: func(r *http.Request, owner, project string) error {
 			_, err := a.api.AuthorizePublish(r, owner, project)
 			return err
 		},
 	}
-	if a.config.Dev {
-		ro.Ensure = a.control.EnsureProject
-	}
 	a.relay = relay.New(ro)
 	a.queues = rabbitmq.NewSources(rabbitmq.SourcesOptions{Store: a.db, Ingest: a.ingest, Dial: a.client.Dial,
 		Limits: a.config.Limits, Log: a.log})
-	a.db.OnChange(a.queues.Wake)
+	a.db.OnChange(func() {
+		a.queues.Wake()
+		a.auth.Forget() // before listeners are asked about again
+		a.hub.Recheck()
+	})
 }
 
 // signOn is the provider that people may sign in by, nil when there is none.

@@ -19,8 +19,8 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// How long lookups are cached. A change by another node takes effect after that at the latest, a change by this node at
-// once, by [Auth.Forget].
+// How long lookups are cached, at most. A change takes effect at once, by [Auth.Forget], also one by another node of
+// which this node has heard.
 const (
 	tokenLife    = 5 * time.Second
 	roleLife     = 5 * time.Second
@@ -87,12 +87,11 @@ func New(s Store, o Options) *Auth {
 	return a
 }
 
-// Forget clears the caches. Call it after every change of a user, token or member. The result of a lookup that began
-// before the call is not cached.
+// Forget clears the caches of tokens and roles. Call it after every change of a user, token or member. The result of a
+// lookup that began before the call is not cached. Verified passwords stay: the user is read each time.
 func (a *Auth) Forget() {
 	a.tokens.clear()
 	a.roles.clear()
-	a.passwords.clear()
 }
 
 // Identify returns the identity of the caller. It uses the first credential of: the header Authorization (Basic or

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"time"
 
 	"github.com/hookyard/hookyard"
 )
@@ -33,6 +34,17 @@ func (id *Identity) IsAdmin() bool {
 		return false
 	}
 	return id.Token == nil || id.Token.Scope == hookyard.ScopeManage && id.Token.ProjectKey == 0
+}
+
+// ExpiresAt returns when the caller's token or session ends, or the zero time if nothing ends.
+func (id *Identity) ExpiresAt() time.Time {
+	switch {
+	case id.Token != nil:
+		return id.Token.ExpiresAt
+	case id.Session != nil:
+		return sessionEnd(id.Session)
+	}
+	return time.Time{}
 }
 
 type contextKey struct{}

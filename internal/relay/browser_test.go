@@ -150,11 +150,12 @@ func listeners(t *testing.T, db *store.DB) *httptest.Server {
 	done := make(chan struct{})
 	go func() { defer close(done); _ = hub.Run(running) }()
 	all := stream.New(stream.Options{Hub: hub, Gate: stream.NewGate(0, 0), Log: slog.New(slog.DiscardHandler),
-		Authorize: func(r *http.Request, owner, project string) (*hookyard.Snapshot, error) {
+		Authorize: func(r *http.Request, owner, project string) (*hookyard.Snapshot, time.Time, error) {
 			if r.URL.Query().Get("token") != "t" && r.Header.Get("Authorization") != "Bearer t" {
-				return nil, hookyard.Errorf(hookyard.Unauthenticated, "no token")
+				return nil, time.Time{}, hookyard.Errorf(hookyard.Unauthenticated, "no token")
 			}
-			return db.Snapshot(r.Context(), owner, project)
+			p, err := db.Snapshot(r.Context(), owner, project)
+			return p, time.Time{}, err
 		}})
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f := all.Stream

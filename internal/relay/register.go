@@ -21,6 +21,7 @@ type poll struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	key     int64
+	project *hookyard.Project
 	session *session // nil when the client has a cursor, or once it was given back
 	at      int64    // up to here the client has everything; -1: it begins with now
 	reader  *stream.Reader
@@ -52,7 +53,8 @@ func (rl *Relay) register(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer leave()
-	p := &poll{rl: rl, w: w, r: r, key: snapshot.Project.Key, at: -1, line: rl.o.Hub.NewLine(w)}
+	p := &poll{rl: rl, w: w, r: r, key: snapshot.Project.Key, project: snapshot.Project, at: -1,
+		line: rl.o.Hub.NewLine(w)}
 	defer p.line.Done()
 	start, err := p.start()
 	if err != nil {
@@ -114,6 +116,9 @@ func (p *poll) hold(start stream.Start) (err error) {
 		return err
 	}
 	defer p.reader.Close()
+	if p.rl.mode(p.project) != hookyard.RelayOpen {
+		p.rl.guard(p.reader, p.r, p.project)
+	}
 	p.at = p.reader.Cursor()
 	return p.wait()
 }
@@ -152,7 +157,7 @@ func (rl *Relay) mayRegister(r *http.Request, owner, name string) (*hookyard.Sna
 	case hookyard.RelayOpen:
 		return snapshot, nil
 	case hookyard.RelayToken, hookyard.RelaySigned: // a signature is for senders; who listens must be let read
-		return snapshot, rl.o.MayRead(r, owner, name)
+		return snapshot, rl.mayRead(r, owner, name)
 	}
 	return nil, errOff(owner, name)
 }
@@ -172,6 +177,8 @@ func (p *poll) wait() error {
 			return p.answer(null, p.at)
 		case err != nil && !p.begun:
 			return err
+		case hookyard.CodeOf(err) != "": // may not listen any more
+			return p.answer(null, p.at)
 		case err != nil:
 			p.rl.o.Log.Error("a relay's events cannot be read", "project", p.key, "error", err)
 			return p.answer(null, p.at)

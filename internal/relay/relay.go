@@ -34,8 +34,10 @@ type Options struct {
 	Ensure func(ctx context.Context, owner, project string) (*hookyard.Snapshot, error)
 	// Open makes the relay of projects that do not say otherwise open (--dev) and not off.
 	Open bool
-	// MayRead and MayPublish fail when the sender of r may not read the project, or publish to it.
-	MayRead, MayPublish func(r *http.Request, owner, project string) error
+	// Authorize returns the project if the sender of r may read it, and when its credential expires; zero is never.
+	Authorize func(r *http.Request, owner, project string) (p *hookyard.Snapshot, until time.Time, err error)
+	// MayPublish fails when the sender of r may not publish to the project.
+	MayPublish func(r *http.Request, owner, project string) error
 	// Accept keeps an event, as ingest does, and ReadBody reads a request's body within the limit.
 	Accept   func(ctx context.Context, snapshot *hookyard.Snapshot, e *hookyard.Event) (hookyard.Receipt, error)
 	ReadBody func(w http.ResponseWriter, r *http.Request) ([]byte, error)
@@ -134,6 +136,22 @@ func (rl *Relay) find(ctx context.Context, owner, name string) (*hookyard.Snapsh
 		return rl.o.Ensure(ctx, owner, name)
 	}
 	return snapshot, err
+}
+
+func (rl *Relay) mayRead(r *http.Request, owner, project string) error {
+	_, _, err := rl.o.Authorize(r, owner, project)
+	return err
+}
+
+// guard ends a listener who may not read the project any more.
+func (rl *Relay) guard(reader *stream.Reader, r *http.Request, p *hookyard.Project) {
+	reader.Guard(time.Time{}, func() (time.Time, error) { // asked for the first time by the first Next
+		now, until, err := rl.o.Authorize(r, p.Owner, p.Name)
+		if err == nil && now.Project.Key != p.Key {
+			err = hookyard.ErrNotFound // another project of the same name
+		}
+		return until, err
+	})
 }
 
 // mode is who may use a project's relay.

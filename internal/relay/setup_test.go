@@ -55,7 +55,14 @@ func setup(t testing.TB, db *store.DB, token string, change func(*relay.Options)
 		return nil
 	}
 	o := relay.Options{
-		Hub: b.hub, Gate: b.gate, Log: log, Snapshot: db.Snapshot, MayRead: may, MayPublish: may, Accept: in.Accept,
+		Hub: b.hub, Gate: b.gate, Log: log, Snapshot: db.Snapshot, MayPublish: may, Accept: in.Accept,
+		Authorize: func(r *http.Request, owner, project string) (*hookyard.Snapshot, time.Time, error) {
+			if err := may(r, owner, project); err != nil {
+				return nil, time.Time{}, err
+			}
+			p, err := db.Snapshot(r.Context(), owner, project)
+			return p, time.Time{}, err
+		},
 		ReadBody:   in.ReadBody,
 		WriteError: writeError, Limits: hookyard.DefaultLimits(),
 	}

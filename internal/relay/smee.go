@@ -83,7 +83,7 @@ func (rl *Relay) smeeIn(w http.ResponseWriter, r *http.Request, owner, project s
 }
 
 func (rl *Relay) smeeOut(w http.ResponseWriter, r *http.Request, owner, project string) error {
-	snapshot, err := rl.enter(r, owner, project, rl.o.MayRead)
+	snapshot, err := rl.enter(r, owner, project, rl.mayRead)
 	if err != nil {
 		return err
 	}
@@ -106,6 +106,9 @@ func (rl *Relay) smeeOut(w http.ResponseWriter, r *http.Request, owner, project 
 		return err
 	}
 	defer reader.Close()
+	if rl.o.Ensure == nil {
+		rl.guard(reader, r, snapshot.Project)
+	}
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
@@ -115,12 +118,9 @@ func (rl *Relay) smeeOut(w http.ResponseWriter, r *http.Request, owner, project 
 	line := rl.o.Hub.NewLine(w)
 	line.Puts("retry: 2000\nid: " + stream.Cursor(snapshot.Project.Key, reader.Cursor()) + "\nevent: ready\ndata: " +
 		"{}\n\n")
-	raw, checked := r.URL.Query().Get("raw") == "1", time.Now()
+	raw := r.URL.Query().Get("raw") == "1"
 	for line.Flush() == nil {
 		b, err := reader.Next(r.Context(), 100, pingEvery)
-		if err == nil && rl.o.Ensure == nil && time.Since(checked) > time.Minute {
-			err, checked = rl.o.MayRead(r, owner, project), time.Now()
-		}
 		if err != nil {
 			line.Puts(": come back\n\n")
 			_ = line.Flush() // a client that has gone does not read it

@@ -18,9 +18,12 @@ type Options struct {
 	Hub  *Hub
 	Gate *Gate
 	Log  *slog.Logger
-	// Authorize returns the project if the sender of r may read it. It must look at r itself each time: a request from
-	// another origin is asked about without its cookies, and a listener that stays is asked about again every minute.
-	Authorize func(r *http.Request, owner, project string) (*hookyard.Snapshot, error)
+	// Authorize returns the project if the sender of r may read it, and when its credential expires; zero is never. It
+	// must look at r itself each time: a request from another origin is asked about without its cookies, and a listener
+	// that stays is asked about again, see [Guard].
+	Authorize func(r *http.Request, owner, project string) (p *hookyard.Snapshot, until time.Time, err error)
+	// Ensure creates a project on its first use, before Authorize; nil, as without --dev: there must be one.
+	Ensure func(ctx context.Context, owner, project string) (*hookyard.Snapshot, error)
 	// CheckFilter refuses a filter that cannot work.
 	CheckFilter func(text string) error
 	Heartbeat   time.Duration // 0 means 15 s
@@ -41,8 +44,6 @@ func New(o Options) *Listeners {
 const (
 	// writeTime is how long a listener may take to take what is written to it, before it is taken to be gone.
 	writeTime = 30 * time.Second
-	// checkEvery is how often it is asked again whether a listener may listen.
-	checkEvery = time.Minute
 	// CursorHeader names the place from which a listener goes on, in answers and in requests.
 	CursorHeader = "X-Hookyard-Cursor"
 )
@@ -129,13 +130,17 @@ type session struct {
 	key            int64
 	reader         *Reader
 	leave          func()
-	checked        time.Time
 }
 
 // begin lets a listener in.
 func (l *Listeners) begin(w http.ResponseWriter, r *http.Request, owner, project string) (*session, error) {
 	r = WithoutForeignCookies(r)
-	snapshot, err := l.o.Authorize(r, owner, project)
+	if l.o.Ensure != nil {
+		if _, err := l.o.Ensure(r.Context(), owner, project); err != nil {
+			return nil, err
+		}
+	}
+	snapshot, until, err := l.o.Authorize(r, owner, project)
 	if err != nil {
 		return nil, err
 	}
@@ -155,11 +160,18 @@ func (l *Listeners) begin(w http.ResponseWriter, r *http.Request, owner, project
 		}
 		return nil, err
 	}
+	reader.Guard(until, func() (time.Time, error) {
+		now, until, err := l.o.Authorize(r, owner, project)
+		if err == nil && now.Project.Key != snapshot.Project.Key {
+			err = hookyard.ErrNotFound // another project of the same name
+		}
+		return until, err
+	})
 	w.Header().Set(CursorHeader, Cursor(snapshot.Project.Key, reader.Cursor()))
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	return &session{l: l, r: r, owner: owner, project: project, key: snapshot.Project.Key, reader: reader, leave: leave,
-		checked: time.Now()}, nil
+	return &session{l: l, r: r, owner: owner, project: project, key: snapshot.Project.Key, reader: reader,
+		leave: leave}, nil
 }
 
 func (s *session) end() {
@@ -169,20 +181,8 @@ func (s *session) end() {
 
 func (s *session) cursor() string { return Cursor(s.key, s.reader.Cursor()) }
 
-// next is Reader.Next for listeners who stay: it also ends when the listener may not listen any more.
 func (s *session) next(ctx context.Context) (Batch, error) {
-	b, err := s.reader.Next(ctx, batchItems, s.l.o.Heartbeat)
-	if err == nil && time.Since(s.checked) > checkEvery {
-		snapshot, err := s.l.o.Authorize(s.r, s.owner, s.project)
-		if err != nil {
-			return Batch{}, err
-		}
-		if snapshot.Project.Key != s.key {
-			return Batch{}, hookyard.ErrNotFound
-		}
-		s.checked = time.Now()
-	}
-	return b, err
+	return s.reader.Next(ctx, batchItems, s.l.o.Heartbeat)
 }
 
 // batchItems is how many events a listener takes at a time.

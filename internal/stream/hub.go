@@ -37,6 +37,7 @@ type Hub struct {
 	life    context.Context // ends, with ErrStopping, when the hub stops
 	end     context.CancelCauseFunc
 	budget  *semaphore.Weighted
+	grants  grants
 	buffers sync.Pool // *[]byte, of lines that are being written
 
 	mu     sync.RWMutex // guards topics
@@ -44,6 +45,38 @@ type Hub struct {
 
 	dirtyMu sync.Mutex // guards dirty
 	dirty   []*topic
+}
+
+// grants wakes all listeners when it may have changed who may listen.
+type grants struct {
+	version atomic.Int64 // counts calls of Recheck
+	told    int64        // the version that listeners were woken for; owned by Hub.Run
+	at      time.Time    // when that was; owned by Hub.Run
+
+	mu   sync.Mutex // guards wake
+	wake chan struct{}
+}
+
+func (g *grants) waker() <-chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.wake
+}
+
+// recheckEvery is the least time between two wake-ups of all listeners by changes of who may listen.
+const recheckEvery = time.Second
+
+// wakeDue wakes the listeners if a change is new and the last wake-up is long enough ago.
+func (g *grants) wakeDue(now time.Time) {
+	version := g.version.Load()
+	if version == g.told || now.Sub(g.at) < recheckEvery {
+		return
+	}
+	g.told, g.at = version, now
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	close(g.wake)
+	g.wake = make(chan struct{})
 }
 
 // topic is a project with listeners.
@@ -61,7 +94,8 @@ type topic struct {
 
 // NewHub makes a hub. No listener is woken until [Hub.Run] runs.
 func NewHub(o HubOptions) *Hub {
-	h := &Hub{o: o, poke: make(chan struct{}, 1), topics: map[int64]*topic{}, budget: semaphore.NewWeighted(readBudget)}
+	h := &Hub{o: o, poke: make(chan struct{}, 1), topics: map[int64]*topic{}, budget: semaphore.NewWeighted(readBudget),
+		grants: grants{wake: make(chan struct{})}}
 	h.life, h.end = context.WithCancelCause(context.Background())
 	return h
 }
@@ -77,6 +111,13 @@ func (h *Hub) Notify(projectKey int64) {
 	}
 }
 
+// Recheck has every listener's guard asked again: at once, or within a second if that was done just now. It never waits
+// for listeners. Call it after each change of users, tokens, roles and projects.
+func (h *Hub) Recheck() {
+	h.grants.version.Add(1)
+	h.wakeRun()
+}
+
 func (h *Hub) mark(t *topic) {
 	t.version.Add(1)
 	if t.dirty.Swap(true) {
@@ -85,6 +126,10 @@ func (h *Hub) mark(t *topic) {
 	h.dirtyMu.Lock()
 	h.dirty = append(h.dirty, t)
 	h.dirtyMu.Unlock()
+	h.wakeRun()
+}
+
+func (h *Hub) wakeRun() {
 	select {
 	case h.poke <- struct{}{}:
 	default:
@@ -116,6 +161,7 @@ func (h *Hub) Run(ctx context.Context) error {
 		case <-tidy.C:
 			h.tidy()
 		}
+		h.grants.wakeDue(time.Now())
 		if wait := h.wakeDue(time.Now()); wait > 0 {
 			timer.Reset(wait)
 		}

@@ -22,6 +22,36 @@ type Reader struct {
 	cursor int64
 	told   int64 // gaps up to this seq are known to the listener
 	held   int64 // bytes of the hub's budget
+
+	guard   Guard     // nil: the listener may listen to the end
+	until   time.Time // when the listener may at most listen without being asked about again; zero: no such time
+	checked int64     // the version of the hub's grants at which guard was last called
+}
+
+// Guard reports, by an error, that a listener may not listen any more, and when to ask again at the latest; zero is
+// never. It is asked again as well after each [Hub.Recheck].
+type Guard func() (until time.Time, err error)
+
+// Guard has Next fail with what guard says. until is what it said when the listener began.
+func (r *Reader) Guard(until time.Time, guard Guard) {
+	r.until, r.guard = until, guard
+}
+
+// allowed calls the guard when it has to be asked again.
+func (r *Reader) allowed() error {
+	if r.guard == nil {
+		return nil
+	}
+	version := r.hub.grants.version.Load()
+	if version == r.checked && (r.until.IsZero() || time.Now().Before(r.until)) {
+		return nil
+	}
+	until, err := r.guard()
+	if err != nil {
+		return err
+	}
+	r.checked, r.until = version, until
+	return nil
 }
 
 const (
@@ -34,11 +64,12 @@ func (h *Hub) Follow(ctx context.Context, projectKey int64, start Start, sel Sel
 	if h.life.Err() != nil {
 		return nil, ErrStopping
 	}
+	begun := h.grants.version.Load() - 1 // the caller was admitted before: check again at the first Next
 	t, newest, err := h.join(ctx, projectKey)
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{hub: h, topic: t, sel: sel, cursor: start.After}
+	r := &Reader{hub: h, topic: t, sel: sel, cursor: start.After, checked: begun}
 	switch {
 	case start.Now:
 		r.cursor = newest
@@ -75,13 +106,21 @@ func (r *Reader) release() {
 func (r *Reader) Cursor() int64 { return r.cursor }
 
 // Next returns what comes next, at most n events, and moves on. It waits for it as long as wait, and then returns an
-// empty batch whose cursor may have moved. It fails with [ErrStopping] when the server stops, or with what ctx or the
-// store says. The batch may be used until the next call.
+// empty batch whose cursor may have moved. It fails with [ErrStopping] when the server stops, or with what ctx, the
+// store or the guard says. The batch may be used until the next call.
 func (r *Reader) Next(ctx context.Context, n int, wait time.Duration) (Batch, error) {
+	end := time.Now().Add(wait)
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
 		wake := r.topic.waker() // before reading: what is committed later closes it
+		regrant := r.hub.grants.waker()
+		if err := r.allowed(); err != nil {
+			return Batch{Cursor: r.cursor}, err
+		}
+		if !r.until.IsZero() && r.until.Before(end) {
+			timer.Reset(time.Until(r.until))
+		}
 		b, more, err := r.read(ctx, n)
 		if err != nil {
 			return Batch{Cursor: r.cursor}, err
@@ -97,7 +136,13 @@ func (r *Reader) Next(ctx context.Context, n int, wait time.Duration) (Batch, er
 		}
 		select {
 		case <-wake:
-		case <-timer.C:
+		case <-regrant:
+			timer.Reset(time.Until(end))
+		case now := <-timer.C:
+			if now.Before(end) {
+				timer.Reset(time.Until(end))
+				continue // the guard has to be asked
+			}
 			return Batch{Cursor: r.cursor}, nil
 		case <-r.hub.life.Done():
 			return Batch{Cursor: r.cursor}, ErrStopping

@@ -49,8 +49,9 @@ func setup(t testing.TB, db *store.DB, gate *stream.Gate) *bundle {
 	db.OnCommit(b.hub.Notify)
 	listeners := stream.New(stream.Options{
 		Hub: b.hub, Gate: gate, Log: slog.New(slog.DiscardHandler),
-		Authorize: func(r *http.Request, owner, project string) (*hookyard.Snapshot, error) {
-			return db.Snapshot(r.Context(), owner, project)
+		Authorize: func(r *http.Request, owner, project string) (*hookyard.Snapshot, time.Time, error) {
+			p, err := db.Snapshot(r.Context(), owner, project)
+			return p, time.Time{}, err
 		},
 		CheckFilter: func(text string) error { _, err := filter.Compile(text); return err },
 	})

@@ -201,6 +201,7 @@ type User struct {
 	Subject      string    `json:"subject,omitempty"` // issuer and subject at an OpenID provider
 	CreatedAt    time.Time `json:"createdAt"`
 	InvitedUntil time.Time `json:"invitedUntil,omitzero"` // when the link to choose a password expires; zero: no link
+	RevokeTokens bool      `json:"-"`                     // of a change: delete the user's tokens, too
 }
 
 // Link is a link by which a user without a password may choose one, once. Only its hash is stored. It gives no other

@@ -28,6 +28,8 @@ type UserPatch struct {
 	Password *string `json:"password,omitempty" doc:"10 to 200 characters; empty allows only tokens and single sign-on"`
 	Admin    *bool   `json:"admin,omitempty"`
 	Disabled *bool   `json:"disabled,omitempty"`
+
+	RevokeTokens bool `json:"revokeTokens,omitempty" doc:"revoke all tokens of the user, too"`
 }
 
 // Users lists users, sorted by name.
@@ -89,7 +91,27 @@ func (c *Client) CreateToken(ctx context.Context, t TokenRequest) (NewToken, err
 	return out, err
 }
 
-// DeleteToken revokes one of the caller's tokens.
+// AllTokens lists the tokens of all users. Only administrators may call it.
+func (c *Client) AllTokens(ctx context.Context) ([]hookyard.Token, error) {
+	var out Tokens
+	_, err := c.call(ctx, http.MethodGet, path("tokens")+"?all=true", nil, &out)
+	return out.Tokens, err
+}
+
+// ProjectTokens lists all users' tokens that are bound to a project. It needs role admin.
+func (c *Client) ProjectTokens(ctx context.Context, project string) ([]hookyard.Token, error) {
+	var out Tokens
+	_, err := c.call(ctx, http.MethodGet, in(project, "tokens"), nil, &out)
+	return out.Tokens, err
+}
+
+// DeleteProjectToken revokes a token that is bound to a project, whoever's it is. It needs role admin.
+func (c *Client) DeleteProjectToken(ctx context.Context, project, id string) error {
+	_, err := c.call(ctx, http.MethodDelete, in(project, "tokens", id), nil, nil)
+	return err
+}
+
+// DeleteToken revokes one of the caller's tokens, or anyone's if the caller is an administrator.
 func (c *Client) DeleteToken(ctx context.Context, id string) error {
 	_, err := c.call(ctx, http.MethodDelete, path("tokens", id), nil, nil)
 	return err

@@ -38,6 +38,7 @@ alice GET /api/user/token 200
 alice POST /api/tokens 201 {"name":"ci","scope":"publish","expiresIn":"1d"}
 alice GET /api/tokens 200
 alice DELETE /api/tokens/{tok} 204
+root GET /api/tokens?all=true 200
 root GET /api/users 200
 root POST /api/users 201 {"name":"eve","password":"correct horse battery"}
 root POST /api/users 201 {"name":"ivy"}
@@ -55,6 +56,9 @@ alice GET /api/projects?limit=1 200
 alice PUT /api/projects/alice/p/members/bob 200 {"role":"read"}
 alice GET /api/projects/alice/p/members 200
 alice DELETE /api/projects/alice/p/members/bob 204
+alice POST /api/tokens 201 {"name":"bound","project":"alice/p"}
+alice GET /api/projects/alice/p/tokens 200
+alice DELETE /api/projects/alice/p/tokens/{tok} 204
 alice GET /api/projects/alice/p/features/git 200
 alice PUT /api/projects/alice/p/hooks/h 200 {"url":"http://127.0.0.1:1/","events":"all","schedule":["0s","1h"]}
 alice PATCH /api/projects/alice/p/hooks/h 200 {"headers":{"X-A":"b","X-C":null},"filter":null,"off":{"policy":"never"}}

@@ -140,6 +140,8 @@ func querySchema(name string) *huma.Schema {
 		}
 	case "format":
 		s.Enum = []any{"sse", "ndjson"}
+	case "all":
+		s.Enum = []any{"true", "false"}
 	case "since", "until":
 		s.Examples = []any{"24h", "2026-01-31T12:00:00Z"}
 	}
@@ -153,6 +155,7 @@ func number(n int) *float64 {
 
 func queryHelp() map[string]string {
 	return map[string]string{
+		"all":      "true for everybody's, as an administrator",
 		"after":    "a cursor to continue from",
 		"cursor":   "of the page before",
 		"event":    "id of an event",

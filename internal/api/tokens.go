@@ -9,10 +9,37 @@ import (
 )
 
 func listTokens(c *call) error {
-	found, err := c.a.o.Control.Tokens(c.ctx(), c.id)
+	list := c.a.o.Control.Tokens
+	switch all := c.q.Get("all"); all {
+	case "true":
+		list = c.a.o.Control.AllTokens
+	case "", "false":
+	default:
+		return hookyard.FieldErrorf("all", "all must be true or false")
+	}
+	found, err := list(c.ctx(), c.id)
 	if err != nil {
 		return c.tokenError(err)
 	}
+	return c.replyTokens(found)
+}
+
+func listProjectTokens(c *call) error {
+	found, err := c.project.Tokens(c.ctx())
+	if err != nil {
+		return err
+	}
+	return c.replyTokens(found)
+}
+
+func removeProjectToken(c *call) error {
+	if err := c.project.DeleteToken(c.ctx(), c.param("id")); err != nil {
+		return err
+	}
+	return c.noContent()
+}
+
+func (c *call) replyTokens(found []*hookyard.Token) error {
 	out := client.Tokens{Tokens: []hookyard.Token{}}
 	for _, t := range found {
 		out.Tokens = append(out.Tokens, *t)

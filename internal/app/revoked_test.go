@@ -25,7 +25,8 @@ func TestRevokedListenersEnd(t *testing.T) {
 	t.Parallel()
 	storetest.EachDSN(t, func(t *testing.T, dsn string) {
 		c := app.DefaultConfig()
-		c.Listen, c.Database, c.Data, c.NodeName = "127.0.0.1:0", dsn, t.TempDir(), "one"
+		c.Listen, c.Database = "127.0.0.1:0", dsn
+		c.Data, c.NodeName = t.TempDir(), "one"
 		c.SecretKeyFile = filepath.Join(c.Data, "key")
 		one, stop := run(t, c)
 		defer stop()

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -23,23 +24,30 @@ func newToken(s *session) *cobra.Command {
 }
 
 func newTokenList(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "list", Short: "List your tokens, newest first"}
+	var everyone bool
+	var only string
+	c := &cobra.Command{Use: "list", Short: "List your tokens, newest first",
+		Example: `  hookyard token list
+  hookyard token list --only shop/orders
+  hookyard token list --all`}
+	c.Flags().BoolVar(&everyone, "all", false, "everybody's tokens (administrators only)")
+	c.Flags().StringVar(&only, "only", "", "everybody's tokens for this project, owner/name (its administrators only)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		cl, err := s.client()
 		if err != nil {
 			return err
 		}
-		all, err := cl.Tokens(c.Context())
+		all, err := tokensOf(c.Context(), cl, only, everyone)
 		if err != nil {
 			return err
 		}
 		return s.show(client.Tokens{Tokens: all}, func() error {
 			var rows [][]string
 			for _, t := range all {
-				rows = append(rows, []string{t.ID, t.Name, string(t.Scope), orText(t.Project, "every"),
+				rows = append(rows, []string{t.ID, t.User, t.Name, string(t.Scope), orText(t.Project, "every"),
 					s.when(t.ExpiresAt), s.when(t.LastUsedAt), s.when(t.CreatedAt)})
 			}
-			if err := s.list([]string{"TOKEN", "NAME", "SCOPE", "PROJECT", "EXPIRES", "LAST USED", "CREATED"},
+			if err := s.list([]string{"TOKEN", "USER", "NAME", "SCOPE", "PROJECT", "EXPIRES", "LAST USED", "CREATED"},
 				rows); err != nil {
 				return err
 			}
@@ -48,6 +56,21 @@ func newTokenList(s *session) *cobra.Command {
 		})
 	}
 	return takes(c, 0, 0)
+}
+
+// tokensOf lists the caller's tokens, or everybody's: all, or those for a project.
+func tokensOf(ctx context.Context, cl *client.Client, project string, everyone bool) ([]hookyard.Token, error) {
+	switch {
+	case project != "" && everyone:
+		return nil, usagef("--all and --only exclude each other")
+	case project != "" && !isPath(project):
+		return nil, usagef("--only %q: use owner/name", project)
+	case project != "":
+		return cl.ProjectTokens(ctx, project)
+	case everyone:
+		return cl.AllTokens(ctx)
+	}
+	return cl.Tokens(ctx)
 }
 
 func newTokenCreate(s *session) *cobra.Command {
@@ -113,26 +136,35 @@ func untilText(t time.Time) string {
 }
 
 func newTokenDelete(s *session) *cobra.Command {
-	var yes bool
-	c := &cobra.Command{Use: "delete TOKEN", Aliases: []string{"revoke"}, Short: "Revoke one of your tokens",
-		Example: "  hookyard token delete tok_… --yes"}
+	var yes, everyone bool
+	var only string
+	c := &cobra.Command{Use: "delete TOKEN", Aliases: []string{"revoke"}, Short: "Revoke a token",
+		Example: `  hookyard token delete tok_… --yes
+  hookyard token delete tok_… --only shop/orders`}
+	c.Flags().BoolVar(&everyone, "all", false, "somebody else's token, too (administrators only)")
+	c.Flags().StringVar(&only, "only", "", "anyone's token for this project, owner/name (its administrators only)")
 	addYes(c.Flags(), &yes)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, err := s.client()
 		if err != nil {
 			return err
 		}
-		all, err := cl.Tokens(c.Context())
+		all, err := tokensOf(c.Context(), cl, only, everyone)
 		if err != nil {
 			return err
 		}
 		if !slices.ContainsFunc(all, func(t hookyard.Token) bool { return t.ID == args[0] }) {
-			return failf(exitNotFound, "you have no token %s", args[0]).then("for the list: hookyard token list")
+			return failf(exitNotFound, "no token %s", args[0]).then("for the list: hookyard token list")
 		}
 		if err := s.confirm(yes, "revoke token %s", args[0]); err != nil {
 			return err
 		}
-		if err := cl.DeleteToken(c.Context(), args[0]); err != nil {
+		if only != "" {
+			err = cl.DeleteProjectToken(c.Context(), only, args[0])
+		} else {
+			err = cl.DeleteToken(c.Context(), args[0])
+		}
+		if err != nil {
 			return err
 		}
 		s.say("revoked token %s", args[0])

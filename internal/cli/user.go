@@ -135,8 +135,10 @@ func (s *session) showUser(u *hookyard.User) error {
 }
 
 func newUserPasswd(s *session) *cobra.Command {
+	var revoke bool
 	c := &cobra.Command{Use: "passwd NAME", Short: "Set a user's password; prompts for it or reads it from stdin",
 		Example: "  hookyard user passwd ann"}
+	c.Flags().BoolVar(&revoke, "revoke-tokens", false, "revoke the user's tokens, too")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, err := s.client()
 		if err != nil {
@@ -146,7 +148,8 @@ func newUserPasswd(s *session) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if _, err := cl.UpdateUser(c.Context(), args[0], client.UserPatch{Password: &password}); err != nil {
+		p := client.UserPatch{Password: &password, RevokeTokens: revoke}
+		if _, err := cl.UpdateUser(c.Context(), args[0], p); err != nil {
 			return err
 		}
 		s.say("set the password of %s", args[0])

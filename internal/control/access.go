@@ -17,7 +17,7 @@ const (
 	_             Access = iota
 	Public               // anyone, without saying who they are
 	Anyone               // any caller the server lets in, guests included
-	SignedIn             // no guests
+	SignedIn             // no guests, and only tokens that may do all that their user may
 	Administrator        // of the whole server
 	Read                 // role read in the project
 	Write                // role write in the project
@@ -44,7 +44,8 @@ func (a Access) Role() hookyard.Role {
 }
 
 // Admit checks an access to the server. It fails with Unauthenticated for a guest who must sign in, and with Forbidden
-// for a caller who is not an administrator. Public, Anyone and Custom admit everyone.
+// for a caller who is not an administrator, or whose token is limited in scope or to a project. Public, Anyone and
+// Custom admit everyone.
 func (c *Control) Admit(id *auth.Identity, a Access) error {
 	if a != SignedIn && a != Administrator {
 		return nil
@@ -52,9 +53,12 @@ func (c *Control) Admit(id *auth.Identity, a Access) error {
 	if id.Guest {
 		return authenticationRequired()
 	}
-	if a == Administrator && !id.IsAdmin() {
+	if t := id.Token; t != nil && (t.Scope != hookyard.ScopeManage || t.ProjectKey != 0) {
 		return hookyard.Errorf(hookyard.Forbidden,
-			"only an administrator may do this, with a token of scope manage if with a token")
+			"a token may do this only if its scope is manage and it is not bound to a project")
+	}
+	if a == Administrator && !id.IsAdmin() {
+		return hookyard.Errorf(hookyard.Forbidden, "only an administrator may do this")
 	}
 	return nil
 }

@@ -168,6 +168,8 @@ func operations(ctx context.Context) map[hookyard.Role]map[string]func(p *contro
 				_, _, err := p.Put(ctx, control.ProjectPatch{Revision: 1e6})
 				return err
 			},
+			"DeleteToken":  func(p *control.Project) error { return p.DeleteToken(ctx, "x") },
+			"Tokens":       func(p *control.Project) error { _, err := p.Tokens(ctx); return err },
 			"RemoveMember": func(p *control.Project) error { return p.RemoveMember(ctx, "x") },
 			"SetMember": func(p *control.Project) error {
 				_, err := p.SetMember(ctx, "x", hookyard.RoleRead)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/auth"
+	"github.com/hookyard/hookyard/internal/store"
 )
 
 // Bounds on tokens.
@@ -52,12 +53,54 @@ func (c *Control) CreateToken(ctx context.Context, id *auth.Identity, in TokenSp
 	return t, secret, c.store.CreateToken(actor(ctx, id), t)
 }
 
-// DeleteToken revokes a token of the caller's.
+// DeleteToken revokes a token of the caller's, or anybody's if the caller is an administrator.
 func (c *Control) DeleteToken(ctx context.Context, id *auth.Identity, tokenID string) error {
 	if err := c.MayManageTokens(id); err != nil {
 		return err
 	}
-	err := c.store.DeleteToken(actor(ctx, id), id.User.Key, tokenID)
+	of := store.TokenOf{User: id.User.Key}
+	if id.IsAdmin() {
+		of = store.TokenOf{}
+	}
+	return c.deleteToken(actor(ctx, id), of, tokenID)
+}
+
+// MayManageTokens reports, by an error, whether the caller may not list, create and delete tokens. It keeps a token
+// from creating one that may do more than itself.
+func (c *Control) MayManageTokens(id *auth.Identity) error {
+	if c.dev {
+		return hookyard.Errorf(hookyard.NotFound, "Authentication is turned off")
+	}
+	return c.Admit(id, SignedIn)
+}
+
+// AllTokens lists everybody's tokens, the newest first. The caller must be an administrator.
+func (c *Control) AllTokens(ctx context.Context, id *auth.Identity) ([]*hookyard.Token, error) {
+	if err := c.Admit(id, Administrator); err != nil {
+		return nil, err
+	}
+	return c.store.Tokens(ctx, 0, 0)
+}
+
+// Tokens lists everybody's tokens that are bound to the project, the newest first.
+func (p *Project) Tokens(ctx context.Context) ([]*hookyard.Token, error) {
+	if err := p.allow(hookyard.RoleAdmin); err != nil {
+		return nil, err
+	}
+	return p.c.store.Tokens(ctx, 0, p.Key())
+}
+
+// DeleteToken revokes a token that is bound to the project, whoever's it is.
+func (p *Project) DeleteToken(ctx context.Context, tokenID string) error {
+	ctx, err := p.change(ctx, hookyard.RoleAdmin)
+	if err != nil {
+		return err
+	}
+	return p.c.deleteToken(ctx, store.TokenOf{Project: p.Key()}, tokenID)
+}
+
+func (c *Control) deleteToken(ctx context.Context, of store.TokenOf, tokenID string) error {
+	err := c.store.DeleteToken(ctx, of, tokenID)
 	if errors.Is(err, hookyard.ErrNotFound) {
 		return hookyard.Errorf(hookyard.NotFound, "no such token [%s]", hookyard.Clean(tokenID, 100))
 	}
@@ -65,21 +108,6 @@ func (c *Control) DeleteToken(ctx context.Context, id *auth.Identity, tokenID st
 		return err
 	}
 	c.auth.Forget()
-	return nil
-}
-
-// MayManageTokens reports, by an error, whether the caller may not list, create and delete tokens. It keeps a token
-// from creating one that may do more than itself.
-func (c *Control) MayManageTokens(id *auth.Identity) error {
-	switch t := id.Token; {
-	case c.dev:
-		return hookyard.Errorf(hookyard.NotFound, "Authentication is turned off")
-	case id.Guest:
-		return authenticationRequired()
-	case t != nil && (t.Scope != hookyard.ScopeManage || t.ProjectKey != 0):
-		return hookyard.Errorf(hookyard.Forbidden,
-			"a token may do this only if its scope is manage and it is not bound to a project")
-	}
 	return nil
 }
 

@@ -15,6 +15,8 @@ type UserPatch struct {
 	Password Optional[string] `json:"password"` // empty: none
 	Admin    Optional[bool]   `json:"admin"`
 	Disabled Optional[bool]   `json:"disabled"`
+
+	RevokeTokens bool `json:"revokeTokens"` // revoke all tokens of the user's, too
 }
 
 // Users lists all users by name. The caller must be an administrator, as for every change of another user.
@@ -192,6 +194,7 @@ func (c *Control) changeOf(ctx context.Context, in *UserPatch) (func(u *hookyard
 	return func(u *hookyard.User) {
 		in.Admin.SetTo(&u.Admin)
 		in.Disabled.SetTo(&u.Disabled)
+		u.RevokeTokens = in.RevokeTokens
 		if given {
 			u.PasswordHash = hash
 		}

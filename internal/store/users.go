@@ -100,8 +100,9 @@ func (db *DB) JoinUser(ctx context.Context, u *hookyard.User) error {
 // two calls at the same time the second sees the change of the first. If f fails, nothing is changed. The user's
 // sessions are deleted if the password changed, which another person may have known, or if the user is disabled; a link
 // by which the user could choose a password is deleted with the user's first way in, or if the user is disabled. Tokens
-// stay: programs hold them, and each can be revoked on its own. It fails with [hookyard.ErrNotFound] if there is no
-// such user, and with [hookyard.Conflict] if the subject is another user's or no administrator would be left.
+// stay unless u.RevokeTokens is set: programs hold them, and each can be revoked on its own. It fails with
+// [hookyard.ErrNotFound] if there is no such user, and with [hookyard.Conflict] if the subject is another user's or no
+// administrator would be left.
 func (db *DB) UpdateUser(ctx context.Context, key int64, f func(u *hookyard.User) error) (*hookyard.User, error) {
 	var out *hookyard.User
 	err := db.change(ctx, func(tx *sql.Tx) (err error) {
@@ -147,6 +148,15 @@ func (db *DB) updateUser(ctx context.Context, tx *sql.Tx, key int64, f func(u *h
 	}
 	if ended["links"] {
 		u.InvitedUntil = time.Time{}
+	}
+	if u.RevokeTokens {
+		rows, err := tx.QueryContext(ctx, tokenQuery+"where t.user_key = $1", u.Key)
+		if err != nil {
+			return nil, err
+		}
+		if err := db.deleteTokens(ctx, tx, rows); err != nil && err != sql.ErrNoRows {
+			return nil, err
+		}
 	}
 	return u, audit(ctx, tx, 0, hookyard.Actor(ctx), "user.update", u.Name, "")
 }
@@ -255,17 +265,41 @@ func (db *DB) CreateToken(ctx context.Context, t *hookyard.Token) error {
 	})
 }
 
-// DeleteToken deletes a user's token by id, or fails with [hookyard.ErrNotFound].
-func (db *DB) DeleteToken(ctx context.Context, userKey int64, id string) error {
+// TokenOf limits whose token it is, by the key of the user and of the project that it is bound to; 0 is any.
+type TokenOf struct{ User, Project int64 }
+
+// DeleteToken deletes a token by id, or fails with [hookyard.ErrNotFound].
+func (db *DB) DeleteToken(ctx context.Context, of TokenOf, id string) error {
 	return db.change(ctx, func(tx *sql.Tx) error {
-		var project int64
-		err := tx.QueryRowContext(ctx, "delete from tokens where user_key = $1 and id = $2 returning project_key",
-			userKey, id).Scan(&project)
+		rows, err := tx.QueryContext(ctx, tokenQuery+`where t.id = $1 and ($2 = 0 or t.user_key = $2)
+			and ($3 = 0 or t.project_key = $3)`, id, of.User, of.Project)
 		if err != nil {
 			return err
 		}
-		return audit(ctx, tx, project, hookyard.Actor(ctx), "token.delete", id, "")
+		return db.deleteTokens(ctx, tx, rows)
 	})
+}
+
+// deleteTokens deletes the tokens in rows of tokenQuery. It fails with sql.ErrNoRows if there are none.
+func (db *DB) deleteTokens(ctx context.Context, tx *sql.Tx, rows *sql.Rows) error {
+	found, err := collect(rows, scanToken)
+	if err == nil && len(found) == 0 {
+		return sql.ErrNoRows
+	}
+	if err != nil {
+		return err
+	}
+	for _, t := range found {
+		if _, err := tx.ExecContext(ctx, "delete from tokens where key = $1", t.Key); err != nil {
+			return err
+		}
+		err := audit(ctx, tx, t.ProjectKey, hookyard.Actor(ctx), "token.delete", t.ID,
+			fmt.Sprintf("%s of %s", t.Name, t.User))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // TouchToken stores when a token was last used.

@@ -131,6 +131,53 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// TestOthersTokens has administrators of the server and of a project revoke what a member created, and holds that a
+// token with less than all rights makes no bins.
+func TestOthersTokens(t *testing.T) {
+	t.Parallel()
+	s, _ := signedIn(t)
+	s.sent("/users", "/users", "name", "ann", "password", password)
+	s.sent("/admin/p", "/", "owner", "admin", "name", "p", "description", "")
+	s.sent("/admin/p/settings", "/admin/p/members", "user", "ann", "role", "write")
+	ann := s.as("ann")
+	id := func(page, action string) string {
+		t.Helper()
+		found := regexp.MustCompile(`action="` + action + `"><input type="hidden" name="id" value="([^"]+)"`).
+			FindStringSubmatch(page)
+		if found == nil {
+			t.Fatalf("no token to revoke at %s", action)
+		}
+		return found[1]
+	}
+	for _, c := range []struct{ scope, project, page, action string }{
+		{"manage", "admin/p", "/admin/p/settings", "/admin/p/tokens"},
+		{"read", "", "/tokens", "/tokens"},
+	} {
+		token := regexp.MustCompile(`hky_[a-z0-9]+`).FindString(ann.led("/profile/tokens", "name", "anns", "scope",
+			c.scope, "project", c.project, "expiresIn", "168h"))
+		if a := s.as("").post("/api/bins?token=" + token); a.StatusCode != http.StatusForbidden {
+			t.Errorf("a token of scope %s for %q makes a bin: status %d", c.scope, c.project, a.StatusCode)
+		}
+		if a := ann.post("/tokens", "id", "any"); a.StatusCode != http.StatusForbidden {
+			t.Errorf("ann revokes as an administrator: status %d", a.StatusCode)
+		}
+		page := s.page(c.page)
+		if strings.Contains(page, token) || !strings.Contains(page, "anns") {
+			t.Errorf("%s lists the token's secret, or not the token", c.page)
+		}
+		s.sent(c.page+"?done=revoked", c.action, "id", id(page, c.action))
+		if a := s.as("").get("/api/user?token=" + token); a.StatusCode != http.StatusUnauthorized {
+			t.Errorf("the token revoked at %s answers %d", c.page, a.StatusCode)
+		}
+	}
+	token := regexp.MustCompile(`hky_[a-z0-9]+`).FindString(ann.led("/profile/tokens", "name", "x", "scope", "read",
+		"expiresIn", "168h"))
+	s.sent("/users", "/users/ann", "do", "password", "password", password+"2", "revoke", "on")
+	if a := s.as("").get("/api/user?token=" + token); a.StatusCode != http.StatusUnauthorized {
+		t.Errorf("after the password was reset the token answers %d", a.StatusCode)
+	}
+}
+
 // TestPassword changes passwords: the browser that does stays signed in, others do not.
 func TestPassword(t *testing.T) {
 	t.Parallel()

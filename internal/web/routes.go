@@ -37,6 +37,8 @@ func (w *Web) routes() {
 	w.handle("GET /users", control.Administrator, showUsers)
 	w.handle("POST /users", control.Administrator, createUser)
 	w.handle("POST /users/{user}", control.Administrator, userAction)
+	w.handle("GET /tokens", control.Administrator, showTokens)
+	w.handle("POST /tokens", control.Administrator, revokeToken)
 	w.handle("GET /status", control.Administrator, showStatus)
 
 	if w.o.Bins != nil {
@@ -83,6 +85,7 @@ func (w *Web) projectRoutes() {
 	w.handle("GET "+project+"/settings", control.Admin, showSettings)
 	w.handle("POST "+project+"/settings", control.Admin, updateSettings)
 	w.handle("POST "+project+"/members", control.Admin, setMember)
+	w.handle("POST "+project+"/tokens", control.Admin, revokeProjectToken)
 	w.handle("POST "+project+"/defaults", control.Admin, addDefaultHooks)
 	w.handle("POST "+project+"/delete", control.Admin, deleteProject)
 	w.handle("GET "+project+"/export", control.Admin, export)
@@ -115,7 +118,7 @@ func notFound(v *visit) error {
 func pages() []page {
 	return []page{
 		&loginPage{}, &resumePage{}, &setupPage{}, &errorPage{}, &projectsPage{}, &profilePage{}, &usersPage{},
-		&statusPage{},
+		&tokensPage{}, &statusPage{},
 		&projectPage{}, &hooksPage{}, &hookPage{}, &hookEditPage{}, &eventsPage{}, &eventPage{}, &resendPage{},
 		&deliveriesPage{}, &deliveryPage{}, &replaysPage{}, &sourcesPage{}, &sourcePage{}, &settingsPage{},
 		&auditPage{}, &binsPage{}, &binPage{},

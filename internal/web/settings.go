@@ -68,7 +68,7 @@ func (v *visit) settings(p *settingsPage, fault error) error {
 	if p.Members, err = v.project.Members(v.ctx()); err != nil {
 		return err
 	}
-	if p.Tokens, err = v.web.o.Store.Tokens(v.ctx(), 0, v.key()); err != nil {
+	if p.Tokens, err = v.project.Tokens(v.ctx()); err != nil {
 		return err
 	}
 	if err := v.fillDefaults(p); err != nil {

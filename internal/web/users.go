@@ -75,7 +75,7 @@ func userAction(v *visit) error {
 	case "admin", "plain":
 		err = update(control.UserPatch{Admin: control.Value(do == "admin")})
 	case "password":
-		err = update(control.UserPatch{Password: control.Value(v.form.Get("password"))})
+		err = update(control.UserPatch{Password: control.Value(v.form.Get("password")), RevokeTokens: v.has("revoke")})
 		if err == nil && name == v.id.User.Name {
 			err = v.renewSession(v.id.User)
 		}

@@ -76,16 +76,13 @@ func (v *visit) admit(access control.Access) error {
 	case hookyard.Unauthenticated:
 		return hookyard.Errorf(hookyard.Unauthenticated, "Sign in to see this page.")
 	case hookyard.Forbidden:
-		return hookyard.Errorf(hookyard.Forbidden, "Only an administrator may see this page.")
-	}
-	if access != control.SignedIn || err != nil {
-		return err
-	}
-	if t := v.id.Token; t != nil && (t.Scope != hookyard.ScopeManage || t.ProjectKey != 0) {
+		if access == control.Administrator {
+			return hookyard.Errorf(hookyard.Forbidden, "Only an administrator may see this page.")
+		}
 		return hookyard.Errorf(hookyard.Forbidden,
 			"This page is for people, or for a token with all rights of its user.")
 	}
-	return nil
+	return err
 }
 
 // admitToProject is admit for a page of a project. A project that does not exist and one that the caller may not see

@@ -14,8 +14,9 @@
 // them; ids of hooks are chosen by the user.
 //
 // A response other than 2xx is an [*Error], which errors.Is compares with hookyard.ErrNotFound and its siblings. Any
-// other error comes from the connection, and the request may or may not have been carried out. Set
-// [Publication.IdempotencyKey] to publish again safely.
+// other error comes from the connection, and the request may or may not have been carried out.
+// Reads and publications are repeated after errors that may pass, see [WithRetries]; a publication has a key by which
+// the server knows a repeat. Set [Publication.IdempotencyKey] to publish again safely after an error, too.
 //
 // Only reads follow redirects: net/http turns a redirected POST into a GET without a body, so that a change would seem
 // to succeed. A redirected change is an [*Error] that names the new address.
@@ -55,6 +56,7 @@ type Client struct {
 
 	streamIdle time.Duration // how long a stream may be silent
 	revision   int64         // that changes are meant for; 0 means any
+	retries    int
 }
 
 // DefaultTimeout bounds a request, unless [WithHTTPClient] or the context's deadline does. Of a response that is a
@@ -89,7 +91,8 @@ func New(baseURL, token string, opts ...Option) (*Client, error) {
 		return nil, fmt.Errorf("server %q: want a URL such as https://hooks.example.com", baseURL)
 	}
 	c := &Client{base: strings.TrimRight(baseURL, "/"), token: token, userAgent: "hookyard-client",
-		http: &http.Client{Transport: defaultTransport()}, timeout: DefaultTimeout, streamIdle: streamIdle}
+		http: &http.Client{Transport: defaultTransport()}, timeout: DefaultTimeout, streamIdle: streamIdle,
+		retries: DefaultRetries}
 	for _, o := range opts {
 		o(c)
 	}
@@ -226,11 +229,18 @@ func (c *Client) callWith(ctx context.Context, method, path string, header http.
 			return 0, err
 		}
 	}
-	if _, bounded := ctx.Deadline(); !bounded && c.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.timeout)
-		defer cancel()
-	}
+	var status int
+	err := c.retry(ctx, method == http.MethodGet || header["Idempotency-Key"] != nil,
+		func(ctx context.Context) (err error) {
+			status, err = c.exchange(ctx, method, path, header, sent, out)
+			return err
+		})
+	return status, err
+}
+
+// exchange sends one request and decodes its response.
+func (c *Client) exchange(ctx context.Context, method, path string, header http.Header, sent []byte, out any) (int,
+	error) {
 	resp, err := c.send(ctx, method, path, sent, header)
 	if err != nil {
 		return 0, err
@@ -251,9 +261,11 @@ func (c *Client) callWith(ctx context.Context, method, path string, header http.
 	return resp.StatusCode, nil
 }
 
+var errNotOurs = errors.New("the response is not hookyard's")
+
 // notOurs is the error for a 2xx response that no hookyard server sends: another program listens at the address.
 func notOurs(method, path string, why error) error {
-	return fmt.Errorf("%s %s: the response is not hookyard's: %w; check the address of the server", method, path, why)
+	return fmt.Errorf("%s %s: %w: %w; check the address of the server", method, path, errNotOurs, why)
 }
 
 // send returns a 2xx response, whose body the caller must close, and an [*Error] for any other.

@@ -117,7 +117,7 @@ func TestErrors(t *testing.T) {
 			w.WriteHeader(c.status)
 			_, _ = io.WriteString(w, c.body)
 		}))
-		client, err := New(s.URL, "")
+		client, err := New(s.URL, "", WithRetries(0))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -136,7 +136,7 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%d: StatusOf or errors.Is is wrong", c.status)
 		}
 	}
-	c, err := New("http://127.0.0.1:1", "")
+	c, err := New("http://127.0.0.1:1", "", WithRetries(0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func TestStrangers(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answer(w, r) }))
 	t.Cleanup(s.Close)
 	ctx := t.Context()
-	plain, err := New(s.URL, "tok")
+	plain, err := New(s.URL, "tok", WithRetries(0))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -22,8 +23,8 @@ type Publication struct {
 	// JSON already.
 	Data any `json:"data" doc:"any JSON, stored byte for byte"`
 
-	// IdempotencyKey is sent as a header by [Client.Publish]. A repeat with the same key is a duplicate. Empty sends
-	// none.
+	// IdempotencyKey is sent as a header by [Client.Publish]. A repeat with the same key is a duplicate. Empty means a
+	// random one, or none if the client does not repeat requests.
 	IdempotencyKey string `json:"-"`
 }
 
@@ -133,10 +134,7 @@ type HookVerdict struct {
 // Publish publishes one event. If the error is nil, the event and its deliveries are committed: the server answered 202
 // and named the event.
 func (c *Client) Publish(ctx context.Context, project string, p Publication) (Receipt, error) {
-	header := http.Header{}
-	if p.IdempotencyKey != "" {
-		header.Set("Idempotency-Key", p.IdempotencyKey)
-	}
+	header := c.keyFor(p.IdempotencyKey)
 	var out Receipt
 	path := in(project, "events")
 	status, err := c.callWith(ctx, http.MethodPost, path, header, p, &out)
@@ -146,12 +144,23 @@ func (c *Client) Publish(ctx context.Context, project string, p Publication) (Re
 	return out, err
 }
 
+// keyFor returns the header with a publication's key, or with a random one if the client repeats requests.
+func (c *Client) keyFor(key string) http.Header {
+	if key == "" && c.retries > 0 {
+		key = rand.Text()
+	}
+	if key == "" {
+		return nil
+	}
+	return http.Header{"Idempotency-Key": {key}}
+}
+
 // PublishAll publishes several events. If one is malformed, none is stored and the [*Error] has its index. Otherwise
 // each event has its own receipt, in the order of all.
 func (c *Client) PublishAll(ctx context.Context, project string, all []Publication) ([]BatchReceipt, error) {
 	var out []BatchReceipt
 	path := in(project, "events")
-	status, err := c.call(ctx, http.MethodPost, path, all, &out)
+	status, err := c.callWith(ctx, http.MethodPost, path, c.keyFor(""), all, &out)
 	if err != nil {
 		return nil, err
 	}

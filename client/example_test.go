@@ -56,6 +56,25 @@ func ExampleClient_PutHook() {
 	fmt.Println(hook.ID, hook.Active)
 }
 
+// Read all failed deliveries of the last day, page after page.
+func ExampleClient_AllDeliveries() {
+	ctx := context.Background()
+	c, err := client.New("https://hooks.example.com", os.Getenv("HOOKYARD_TOKEN"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	failed := client.DeliveryQuery{State: hookyard.Failed, Since: time.Now().Add(-24 * time.Hour)}
+	for d, err := range c.AllDeliveries(ctx, "shop/orders", failed) {
+		switch {
+		case errors.Is(err, hookyard.ErrUnauthenticated):
+			log.Fatal("the token has expired")
+		case err != nil:
+			log.Fatal(err)
+		}
+		fmt.Println(d.ID, d.Reason)
+	}
+}
+
 // Follow the events of a project and continue where the last stream ended.
 func ExampleClient_Stream() {
 	ctx := context.Background()

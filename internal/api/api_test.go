@@ -134,7 +134,7 @@ func (b *bundle) user(name string, admin bool) (*client.Client, string) {
 
 func (b *bundle) client(token string) *client.Client {
 	b.t.Helper()
-	c, err := client.New(b.url, token)
+	c, err := client.New(b.url, token, client.WithRetries(0))
 	if err != nil {
 		b.t.Fatal(err)
 	}

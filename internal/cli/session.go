@@ -106,7 +106,7 @@ func (s *session) client() (*client.Client, error) {
 // clientWithin is like client with another time limit for each request; 0 means none.
 func (s *session) clientWithin(timeout time.Duration) (*client.Client, error) {
 	c, err := client.New(s.server, s.findToken(), client.WithHTTPClient(&http.Client{Timeout: timeout}),
-		client.WithUserAgent("hookyard-cli/"+readBuild().Version))
+		client.WithUserAgent("hookyard-cli/"+readBuild().Version), client.WithRetries(0))
 	if err != nil {
 		return nil, usagef("--server: %v", err)
 	}

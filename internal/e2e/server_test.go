@@ -181,7 +181,7 @@ func (s *server) checkLog() {
 // client returns a client of the server; token is "" for a server in dev mode.
 func (s *server) client(token string) *client.Client {
 	s.t.Helper()
-	c, err := client.New(s.url, token)
+	c, err := client.New(s.url, token, client.WithRetries(0))
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ type Env struct {
 }
 
 func (e Env) connect(s Settings) (*client.Client, error) {
-	return client.New(s.Server, s.Token, client.WithUserAgent(cmp.Or(e.Agent, "hookyard")))
+	return client.New(s.Server, s.Token, client.WithUserAgent(cmp.Or(e.Agent, "hookyard")), client.WithRetries(0))
 }
 
 // PostReceive implements a post-receive hook. It always returns 0, because the push has already happened. It reports an

@@ -424,40 +424,42 @@ func (db *DB) Cancel(ctx context.Context, eventSeq, hookKey int64, reason string
 	})
 }
 
-// HookCounts counts a hook's deliveries by state among its newest n.
-func (db *DB) HookCounts(ctx context.Context, hookKey int64, n int) (map[hookyard.State]int, error) {
-	rows, err := db.read.QueryContext(ctx, `select state, count(*) from (select state from deliveries
-		where hook_key = $1 order by event_seq desc limit $2) as newest group by state`, hookKey, n)
-	if err != nil {
-		return nil, err
-	}
-	return countStates(rows)
+// Missed are the deliveries of a hook that are not delivered and will not be, among its newest.
+type Missed struct {
+	Of      int // how many were looked at
+	Skipped int
+	Failed  int
+	Since   time.Time // when the first of them ended
 }
 
-// PendingOf counts the pending deliveries of a hook, up to max.
-func (db *DB) PendingOf(ctx context.Context, hookKey int64, max int) (int, error) {
-	nodes, err := db.nodesOfRows(ctx)
+// HookMissed looks at a hook's newest n deliveries.
+func (db *DB) HookMissed(ctx context.Context, hookKey int64, n int) (Missed, error) {
+	var m Missed
+	rows, err := db.read.QueryContext(ctx, `select state, count(*), min(updated) from (select state, updated
+		from deliveries where hook_key = $1 order by event_seq desc limit $2) as newest group by state`, hookKey, n)
 	if err != nil {
-		return 0, err
+		return m, err
 	}
-	var n int
-	err = db.read.QueryRowContext(ctx,
-		"select count(*) from (select 1 from deliveries where node in ("+placeholdersFrom(3, len(nodes))+
-			") and hook_key = $1 and state = 'pending' limit $2) as p",
-		append([]any{hookKey, max}, nodes...)...).Scan(&n)
-	return n, err
-}
-
-func countStates(rows *sql.Rows) (map[hookyard.State]int, error) {
-	defer func() { _ = rows.Close() }()
-	out := map[hookyard.State]int{}
-	for rows.Next() {
-		var state string
+	_, err = collect(rows, func(row scanner) (none struct{}, err error) {
+		var state hookyard.State
 		var n int
-		if err := rows.Scan(&state, &n); err != nil {
-			return nil, err
+		var first int64
+		if err := row.Scan(&state, &n, &first); err != nil {
+			return none, err
 		}
-		out[hookyard.State(state)] = n
-	}
-	return out, rows.Err()
+		m.Of += n
+		switch state {
+		case hookyard.Skipped:
+			m.Skipped = n
+		case hookyard.Failed:
+			m.Failed = n
+		default:
+			return none, nil
+		}
+		if at := fromMicros(first); m.Since.IsZero() || at.Before(m.Since) {
+			m.Since = at
+		}
+		return none, nil
+	})
+	return m, err
 }

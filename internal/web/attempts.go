@@ -28,8 +28,8 @@ func attemptsPicture(d hookyard.Delivery, attempts []hookyard.Attempt) template.
 		}
 	}
 	if d.Due.After(end) {
-		marks = append(marks, mark{At: d.Due, Class: "planned", Title: "next attempt " +
-			d.Due.UTC().Format("2006-01-02 15:04:05 UTC")})
+		marks = append(marks, mark{At: d.Due, Class: "planned", Title: d.Due.UTC().Format(briefLayout) +
+			": next attempt"})
 		end = d.Due
 	}
 	if len(marks) < 2 {

@@ -51,6 +51,15 @@ func when(t time.Time) template.HTML {
 		` UTC</time>`)
 }
 
+// brief is when for charts, without seconds and without the year.
+func brief(t time.Time) template.HTML {
+	t = t.UTC()
+	return template.HTML(`<time datetime="` + t.Format(time.RFC3339) + `" data-brief>` + t.Format(briefLayout) +
+		`</time>`)
+}
+
+const briefLayout = "2 Jan 15:04 UTC"
+
 // next says when the next attempt of a delivery is, or "" when there is none.
 func next(d hookyard.Delivery) template.HTML {
 	switch {

@@ -4,11 +4,11 @@ import (
 	"errors"
 	"html/template"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/control"
+	"github.com/hookyard/hookyard/internal/store"
 )
 
 // hookPage shows how a hook is doing.
@@ -16,18 +16,18 @@ type hookPage struct {
 	base
 	Hook   *hookyard.Hook
 	Format string
-	Off    string // why nothing is sent, or "" when the hook is on
-	Counts map[hookyard.State]int
+	Off    string                 // why nothing is sent, or "" when the hook is on
+	Counts map[hookyard.State]int // of the span
 	results
 	Ratio    template.HTML
+	Spans    []spanLink
+	Span     span // that is shown
 	Latency  chart
 	Attempts chart
 	P50, P95 string
 	Next     time.Time
 	Newest   []hookyard.Delivery
-	Skipped  int // of the newest deliveries
-	GivenUp  int
-	Missed   int // skipped or given up
+	Missed   store.Missed
 	Secret   string
 	About    string
 	Schedule []string
@@ -54,7 +54,7 @@ func (v *visit) hook(id string, p *hookPage, fault error) error {
 	for _, w := range h.EffectiveSchedule() {
 		p.Schedule = append(p.Schedule, wait(w))
 	}
-	if p.Counts, err = v.web.o.Store.HookCounts(v.ctx(), h.Key, 1000); err != nil {
+	if p.Missed, err = v.web.o.Store.HookMissed(v.ctx(), h.Key, 1000); err != nil {
 		return err
 	}
 	results, err := v.web.results(v.ctx(), v.key(), []*hookyard.Hook{h})
@@ -62,8 +62,6 @@ func (v *visit) hook(id string, p *hookPage, fault error) error {
 		return err
 	}
 	p.results = results[h.Key]
-	p.Skipped, p.GivenUp = p.Counts[hookyard.Skipped], p.Counts[hookyard.Failed]
-	p.Missed = p.Skipped + p.GivenUp
 	p.Ratio = ratioBar(p.Good, p.Ended)
 	if due, ok, err := v.web.o.Store.NextDue(v.ctx(), h.Key); err != nil {
 		return err
@@ -83,51 +81,49 @@ func (v *visit) hook(id string, p *hookPage, fault error) error {
 	return v.show(http.StatusOK, h.ID, p)
 }
 
-// chartedAttempts is how many of the newest attempts the charts show.
-const chartedAttempts = 500
-
+// fillCharts fills what the page says of a span of time.
 func (v *visit) fillCharts(p *hookPage, h *hookyard.Hook) error {
-	marks, err := v.web.o.Store.HookAttempts(v.ctx(), h.Key, chartedAttempts)
-	if err != nil || len(marks) == 0 {
+	for _, link := range v.spanLinks() {
+		if p.Spans = append(p.Spans, link); link.Shown {
+			p.Span = link.span
+		}
+	}
+	key := store.CountKey{Project: v.key(), Hook: h.Key}
+	found, err := v.web.o.Store.Series(v.ctx(), store.Series{Keys: []store.CountKey{key}, Start: p.Span.start,
+		Step: p.Span.step, Len: p.Span.n})
+	if err != nil {
 		return err
 	}
-	var good, bad, all []time.Duration
-	first, last := marks[0].StartedAt, marks[0].StartedAt
-	for i := range marks {
-		m := &marks[i]
-		if all = append(all, m.Duration); m.OK() {
-			good = append(good, m.Duration)
-		} else {
-			bad = append(bad, m.Duration)
-		}
-		if m.StartedAt.Before(first) {
-			first = m.StartedAt
-		}
-		if m.StartedAt.After(last) {
-			last = m.StartedAt
-		}
-	}
-	slices.Sort(all)
-	p.P50, p.P95 = took(all[len(all)/2]), took(all[len(all)*95/100])
-	p.Latency = histogram(good, bad)
-	const bars = 40
-	step := max(last.Sub(first)/bars+1, time.Second)
-	rows := make([]bucket, bars)
+	var sum hookyard.Counts
+	rows := p.Span.bars()
 	for i := range rows {
-		rows[i] = bucket{Label: first.Add(step * time.Duration(i)).UTC().Format("2 Jan 15:04:05"), Parts: []int{0, 0}}
+		rows[i].Parts = []int{0, 0, 0}
 	}
-	for i := range marks {
-		at := min(int(marks[i].StartedAt.Sub(first)/step), bars-1)
-		if marks[i].OK() {
-			rows[at].Parts[0]++
-		} else {
-			rows[at].Parts[1]++
-		}
+	for i := range found[key] {
+		c := &found[key][i]
+		sum.Add(c)
+		accepted := c[hookyard.CountStatus2xx]
+		rows[i].Parts = []int{int(accepted), int(c.Responses() - accepted), int(c.NoResponses())}
 	}
-	title := "The last " + plural(len(marks), "attempt") + " over time, in UTC"
-	p.Attempts = stacked(title, []string{"accepted", "failed"}, []string{"good", "bad"}, rows)
+	p.Counts = map[hookyard.State]int{
+		hookyard.Delivered: int(sum[hookyard.CountDelivered]), hookyard.Failed: int(sum[hookyard.CountFailed]),
+		hookyard.Skipped: int(sum[hookyard.CountSkipped]), hookyard.Canceled: int(sum[hookyard.CountCanceled]),
+	}
+	if sum.Attempts() == 0 {
+		return nil
+	}
+	if median, ok := sum.Quantile(.5); ok {
+		slow, _ := sum.Quantile(.95)
+		p.P50, p.P95 = took(median), took(slow)
+		p.Latency = histogram("Time to answer in the "+p.Span.Label, &sum)
+	}
+	p.Attempts = stacked("Attempts in the "+p.Span.caption(), []string{"accepted", "rejected", "no answer"},
+		[]string{"good", "bad", "none"}, rows)
 	return nil
 }
+
+// NotDelivered is how many of the newest deliveries the hook can catch up on.
+func (p *hookPage) NotDelivered() int { return p.Missed.Skipped + p.Missed.Failed }
 
 // hookAction does what the pressed button of a form says. A form without one is Yobi's and deletes the hook.
 func hookAction(v *visit) error {

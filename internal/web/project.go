@@ -22,25 +22,8 @@ type projectPage struct {
 
 // rate is how many events arrived in a span of time.
 type rate struct {
-	Name, Span string
-	N          int
-	Shown      bool
-}
-
-// span is a span of time that the chart of the project can show.
-type span struct {
-	name, label string
-	step        time.Duration
-	n           int
-	layout      string
-}
-
-func spans() []span {
-	return []span{
-		{"1h", "last hour", 2 * time.Minute, 30, "15:04"},
-		{"24h", "last 24 hours", 30 * time.Minute, 48, "2 Jan 15:04"},
-		{"30d", "last 30 days", 24 * time.Hour, 30, "2 Jan"},
-	}
+	spanLink
+	N int
 }
 
 func showProject(v *visit) error {
@@ -77,24 +60,19 @@ func showProject(v *visit) error {
 }
 
 func (v *visit) fillRates(p *projectPage) error {
-	shown := v.get("span")
-	if shown != "1h" && shown != "30d" {
-		shown = "24h"
-	}
-	for _, s := range spans() {
-		counts, err := v.web.rate(v.ctx(), v.key(), s.step, s.n)
+	for _, link := range v.spanLinks() {
+		counts, err := v.web.rate(v.ctx(), v.key(), link.span)
 		if err != nil {
 			return err
 		}
-		one := rate{Name: s.name, Span: s.label, Shown: s.name == shown}
-		end := time.Now().UTC().Truncate(s.step).Add(s.step)
-		rows := make([]bucket, len(counts))
+		one := rate{spanLink: link}
+		rows := link.bars()
 		for i, n := range counts {
 			one.N += n
-			rows[i] = bucket{Label: end.Add(-s.step * time.Duration(len(counts)-i)).Format(s.layout), Parts: []int{n}}
+			rows[i].Parts = []int{n}
 		}
 		if p.Rates = append(p.Rates, one); one.Shown {
-			p.Chart = stacked("Events in the "+s.label+", times in UTC", []string{"events"}, []string{"plain"}, rows)
+			p.Chart = stacked("Events in the "+link.caption(), []string{"events"}, []string{"plain"}, rows)
 		}
 	}
 	return nil

@@ -83,7 +83,7 @@ func (w *Web) summarize(ctx context.Context, p *hookyard.Project) (projectRow, e
 			row.Trouble++
 		}
 	}
-	heights, err := w.rate(ctx, p.Key, 5*time.Minute, 12)
+	heights, err := w.rate(ctx, p.Key, newSpan("", "", 5*time.Minute, 12))
 	if err != nil {
 		return row, err
 	}

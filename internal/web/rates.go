@@ -8,15 +8,15 @@ import (
 	"github.com/hookyard/hookyard/internal/store"
 )
 
-// rate counts a project's events in the n periods of a step up to now, the oldest first.
-func (w *Web) rate(ctx context.Context, project int64, step time.Duration, n int) ([]int, error) {
+// rate counts a project's events in the periods of a span, the oldest first.
+func (w *Web) rate(ctx context.Context, project int64, s span) ([]int, error) {
 	key := store.CountKey{Project: project}
-	found, err := w.o.Store.Series(ctx, store.Series{Keys: []store.CountKey{key}, Step: step, Len: n,
-		Start: time.Now().UTC().Truncate(step).Add(-step * time.Duration(n-1))})
+	found, err := w.o.Store.Series(ctx, store.Series{Keys: []store.CountKey{key}, Start: s.start, Step: s.step,
+		Len: s.n})
 	if err != nil {
 		return nil, err
 	}
-	out := make([]int, n)
+	out := make([]int, s.n)
 	for i := range found[key] {
 		out[i] = int(found[key][i][hookyard.CountEvents])
 	}

@@ -13,7 +13,7 @@ import (
 // reads are the methods of the store that pages call. All of them read: what a page changes, it changes by control.
 var reads = []string{
 	"Bounds", "CountEvents", "Deliveries", "Delivery", "Event", "Events", "Hook", "HookAttempts", "HookByKey",
-	"HookCounts", "Hooks", "Lag", "NextDue", "Nodes", "OldestDue", "Outcomes", "RecentTypes", "Refused", "Series",
+	"HookMissed", "Hooks", "Lag", "NextDue", "Nodes", "OldestDue", "Outcomes", "RecentTypes", "Refused", "Series",
 	"Size", "Tokens", "Totals", "Version",
 }
 

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/hookyard/hookyard"
 )
 
 func TestVisible(t *testing.T) {
@@ -105,12 +107,29 @@ func TestSafeNext(t *testing.T) {
 
 func TestCharts(t *testing.T) {
 	t.Parallel()
-	c := histogram([]time.Duration{time.Millisecond, 6 * time.Millisecond}, []time.Duration{time.Minute})
-	if c.Rows[0].Parts[0] != 1 || c.Rows[1].Parts[0] != 1 || c.Rows[len(c.Rows)-1].Parts[1] != 1 {
-		t.Errorf("the bars are %v", c.Rows)
+	var counts hookyard.Counts
+	for _, d := range []time.Duration{time.Millisecond, 6 * time.Millisecond, 6 * time.Millisecond, time.Minute} {
+		counts.Attempt(&hookyard.Attempt{Status: 200, Duration: d})
 	}
-	for _, want := range []string{`role="img"`, `aria-label="Duration of attempts: 3 in all, at most 1 in one bar"`,
-		"<title>up to 5.0 ms: 1 accepted</title>"} {
+	c := histogram("Time to answer", &counts)
+	if c.Rows[0].Parts[0] != 1 || c.Rows[1].Parts[0] != 2 || c.Rows[len(c.Rows)-1].Parts[0] != 1 || c.Most != 2 ||
+		strings.Join(c.Ticks, ", ") != "5 ms, 50 ms, 500 ms, 5 s, 30 s" {
+		t.Errorf("the bars are %v of at most %d, the ticks %v", c.Rows, c.Most, c.Ticks)
+	}
+	at := time.Date(2026, 2, 3, 4, 5, 0, 0, time.UTC)
+	over := stacked("Attempts", []string{"accepted"}, []string{"good"}, []bucket{{At: at, Label: at.Format(briefLayout),
+		Parts: []int{7}}})
+	if want := `<title data-at="2026-02-03T04:05:00Z">3 Feb 04:05 UTC: 7 accepted</title>`; !strings.Contains(
+		string(over.Picture), want) {
+		t.Errorf("the chart over time lacks %s: %s", want, over.Picture)
+	}
+	first := `<time datetime="2026-02-03T04:05:00Z" data-brief>3 Feb 04:05 UTC</time>`
+	if string(over.Ends()[0]) != first {
+		t.Errorf("the first bar is %s, want %s", over.Ends()[0], first)
+	}
+	for _, want := range []string{`role="img"`, `aria-label="Time to answer: 4 in all, at most 2 in one bar"`,
+		"<title>up to 5 ms: 1 answered</title>", "<title>5 ms – 10 ms: 2 answered</title>",
+		"<title>over 30 s: 1 answered</title>"} {
 		if !strings.Contains(string(c.Picture), want) {
 			t.Errorf("the histogram lacks %s: %s", want, c.Picture)
 		}

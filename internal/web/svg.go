@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/hookyard/hookyard"
 )
 
 // Charts are SVG that this file writes: no library gives marks their titles and leaves colours to the style sheet,
@@ -27,8 +29,9 @@ func (d *drawing) done() template.HTML {
 	return template.HTML(d.String())
 }
 
-// bar draws a rectangle that says what it is.
-func (d *drawing) bar(class string, x, y, w, h float64, title string) {
+// bar draws a rectangle that says what it is. at is the time with which title begins, which the page's script shows in
+// the viewer's zone; it may be zero.
+func (d *drawing) bar(class string, x, y, w, h float64, at time.Time, title string) {
 	d.WriteString(`<rect class="` + class + `" x="`)
 	d.number(x)
 	d.WriteString(`" y="`)
@@ -37,7 +40,11 @@ func (d *drawing) bar(class string, x, y, w, h float64, title string) {
 	d.number(w)
 	d.WriteString(`" height="`)
 	d.number(h)
-	d.WriteString(`"><title>` + template.HTMLEscapeString(title) + `</title></rect>`)
+	d.WriteString(`"><title`)
+	if !at.IsZero() {
+		d.WriteString(` data-at="` + at.UTC().Format(time.RFC3339) + `"`)
+	}
+	d.WriteString(`>` + template.HTMLEscapeString(title) + `</title></rect>`)
 }
 
 func (d *drawing) number(f float64) {
@@ -69,8 +76,17 @@ func sparkline(label string, counts []int) template.HTML {
 
 // bucket is one bar of a chart: parts on top of each other, in the order of the chart's classes.
 type bucket struct {
+	At    time.Time // when the bar begins; zero if Label says what it is, or if it is a day
 	Label string
 	Parts []int
+}
+
+// Name is what the bar is about: the page's script shows times in the viewer's zone.
+func (b bucket) Name() template.HTML {
+	if b.At.IsZero() {
+		return template.HTML(template.HTMLEscapeString(b.Label))
+	}
+	return brief(b.At)
 }
 
 // chart is a picture with the table it was made from.
@@ -79,8 +95,9 @@ type chart struct {
 	Caption string
 	Names   []string // of the parts
 	Rows    []bucket
+	Ticks   []string // below the bars, where the histogram's ticks are; nil: the first and the last bar's name
+	Most    int      // height of the highest bar
 	classes []string
-	most    int
 }
 
 // Legend pairs each part's class with its name.
@@ -92,18 +109,19 @@ func (c chart) Legend() [][2]string {
 	return out
 }
 
-// Ends are what stands below a chart: its first bar, the height of the highest, and its last.
-func (c chart) Ends() []string {
+// Ends are what stands below a chart of times: its first bar and its last.
+func (c chart) Ends() []template.HTML {
 	if len(c.Rows) == 0 {
 		return nil
 	}
-	return []string{c.Rows[0].Label, "highest bar: " + num(c.most), c.Rows[len(c.Rows)-1].Label}
+	return []template.HTML{c.Rows[0].Name(), c.Rows[len(c.Rows)-1].Name()}
 }
 
 // stacked draws bars whose parts have the classes given.
 func stacked(caption string, names, classes []string, rows []bucket) chart {
 	const width, height = 600, 110
-	total, most := 0, 1
+	const top = 4
+	total, most := 0, 0
 	for _, r := range rows {
 		sum := 0
 		for _, p := range r.Parts {
@@ -111,7 +129,11 @@ func stacked(caption string, names, classes []string, rows []bucket) chart {
 		}
 		total, most = total+sum, max(most, sum)
 	}
-	d := newDrawing("bars", fmt.Sprintf("%s: %d in all, at most %d in one bar", caption, total, most), width, height)
+	label := fmt.Sprintf("%s: %s in all, at most %s in one bar", caption, num(total), num(most))
+	d := newDrawing("bars", label, width, height)
+	if most > 0 {
+		fmt.Fprintf(d, `<path class="axis highest" d="M0 %dH%d"/>`, top, width)
+	}
 	step := float64(width) / float64(max(1, len(rows)))
 	gap := math.Min(3, step/5)
 	for i, r := range rows {
@@ -120,45 +142,45 @@ func stacked(caption string, names, classes []string, rows []bucket) chart {
 			if p == 0 {
 				continue
 			}
-			h := math.Max(1.5, float64(p)*(height-4)/float64(most))
+			h := math.Max(1.5, float64(p)*(height-top)/float64(max(1, most)))
 			y -= h
-			d.bar(classes[k], float64(i)*step+gap/2, y, step-gap, h, fmt.Sprintf("%s: %d %s", r.Label, p, names[k]))
+			d.bar(classes[k], float64(i)*step+gap/2, y, step-gap, h, r.At, fmt.Sprintf("%s: %s %s", r.Label, num(p),
+				names[k]))
 		}
 	}
 	fmt.Fprintf(d, `<path class="axis" d="M0 %.1fH%d"/>`, height-.5, width)
-	return chart{Picture: d.done(), Caption: caption, Names: names, Rows: rows, classes: classes, most: most}
+	return chart{Picture: d.done(), Caption: caption, Names: names, Rows: rows, classes: classes, Most: most}
 }
 
-// edges are the upper bounds of the latency histogram's bars.
-func edges() []time.Duration {
-	ms := time.Millisecond
-	return []time.Duration{5 * ms, 10 * ms, 25 * ms, 50 * ms, 100 * ms, 250 * ms, 500 * ms, time.Second, 2500 * ms,
-		5 * time.Second, 15 * time.Second, 30 * time.Second}
-}
-
-// histogram draws how long attempts took, those that were answered with a 2xx apart.
-func histogram(ok, failed []time.Duration) chart {
-	bounds := edges()
-	rows := make([]bucket, len(bounds)+1)
-	for i := range rows {
-		label := "over " + took(bounds[len(bounds)-1])
-		if i < len(bounds) {
-			label = "up to " + took(bounds[i])
-		}
-		rows[i] = bucket{Label: label, Parts: []int{0, 0}}
-	}
-	put := func(part int, all []time.Duration) {
-		for _, d := range all {
-			i := 0
-			for i < len(bounds) && d > bounds[i] {
-				i++
+// histogram draws how long receivers took to answer.
+func histogram(caption string, c *hookyard.Counts) chart {
+	var rows []bucket
+	lower := ""
+	for i, n := range c.Buckets() {
+		label := "over " + lower
+		if i < len(hookyard.LatencyBounds) {
+			upper := bound(hookyard.LatencyBounds[i])
+			label = "up to " + upper
+			if lower != "" {
+				label = lower + " – " + upper
 			}
-			rows[i].Parts[part]++
+			lower = upper
 		}
+		rows = append(rows, bucket{Label: label, Parts: []int{int(n)}})
 	}
-	put(0, ok)
-	put(1, failed)
-	return stacked("Duration of attempts", []string{"accepted", "failed"}, []string{"good", "bad"}, rows)
+	h := stacked(caption, []string{"answered"}, []string{"plain"}, rows)
+	for _, i := range [...]int{0, 3, 6, 9, 11} { // as .scale in style.css
+		h.Ticks = append(h.Ticks, bound(hookyard.LatencyBounds[i]))
+	}
+	return h
+}
+
+// bound is the bound of a bucket: 5 ms, 2.5 s.
+func bound(d time.Duration) string {
+	if d < time.Second {
+		return num(int(d.Milliseconds())) + " ms"
+	}
+	return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) + " s"
 }
 
 // mark is an attempt on a timeline.
@@ -182,7 +204,11 @@ func timeline(label string, start, end time.Time, marks []mark) template.HTML {
 	for _, m := range marks {
 		x := place(m.At)
 		w := math.Max(6, place(m.At.Add(m.Took))-x)
-		d.bar(m.Class, math.Min(x, width-8-w), 9, w, 16, m.Title)
+		at := time.Time{}
+		if m.Class == "planned" {
+			at = m.At // its title begins with it
+		}
+		d.bar(m.Class, math.Min(x, width-8-w), 9, w, 16, at, m.Title)
 	}
 	return d.done()
 }
@@ -194,9 +220,9 @@ func ratioBar(good, all int) template.HTML {
 	}
 	d := newDrawing("ratio", fmt.Sprintf("%s accepted: %d of %d", percent(good, all), good, all), 100, 6)
 	w := 100 * float64(good) / float64(all)
-	d.bar("good", 0, 0, w, 6, fmt.Sprintf("%d accepted", good))
+	d.bar("good", 0, 0, w, 6, time.Time{}, fmt.Sprintf("%d accepted", good))
 	if good < all {
-		d.bar("bad", w, 0, 100-w, 6, fmt.Sprintf("%d failed", all-good))
+		d.bar("bad", w, 0, 100-w, 6, time.Time{}, fmt.Sprintf("%d not delivered", all-good))
 	}
 	return d.done()
 }

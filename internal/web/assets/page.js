@@ -5,13 +5,19 @@ import { rowsOf, signedOut, sync } from "./rows.js";
 const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const today = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 
+const brief = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
+
 /** Shows the times in a part of the page in the viewer's time zone, with UTC on hover. */
 function localTimes(root) {
   const day = new Date().toDateString();
   for (const t of root.querySelectorAll("time[datetime]:not([title])")) {
     const at = new Date(t.dateTime);
     t.title = t.textContent;
-    t.textContent = at.toDateString() === day ? today.format(at) : clock.format(at);
+    t.textContent = "brief" in t.dataset ? brief.format(at) : at.toDateString() === day ? today.format(at) : clock.format(at);
+  }
+  for (const t of root.querySelectorAll("title[data-at]")) { // of a bar in a chart: a time, a colon and a number
+    t.textContent = brief.format(new Date(t.dataset.at)) + t.textContent.slice(t.textContent.indexOf(": "));
+    t.removeAttribute("data-at");
   }
 }
 

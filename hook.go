@@ -218,7 +218,8 @@ func (h *Hook) Validate(catalogue []string, limits Limits) error {
 	case h.Method != "" && !slices.Contains(Methods(), h.Method):
 		return FieldErrorf("method", "method must be one of %s", strings.Join(Methods(), ", "))
 	case h.Timeout < 0 || h.Timeout > limits.Timeout:
-		return FieldErrorf("timeout", "timeout must be between 1ms and %s (setting: --max-timeout)", limits.Timeout)
+		return FieldErrorf("timeout", "timeout must be between 1ms and %s (setting: --max-timeout)",
+			FormatDuration(limits.Timeout))
 	case h.InFlight < 0 || h.InFlight > MaxInFlight:
 		return FieldErrorf("inFlight", "inFlight must be between 1 and %d", MaxInFlight)
 	case h.Rate < 0 || h.Rate > 1e6 || h.Rate != h.Rate:

@@ -62,7 +62,7 @@ func ExampleVerifier_Verify_stripe() {
 	}
 	// Output:
 	// charge.succeeded evt_1 <nil>
-	// 401 the timestamp is 1h0m0s old, at most 5m0s is allowed
+	// 401 the timestamp is 1h old, at most 5m is allowed
 }
 
 // Answer a handshake. Slack sends one when the URL is entered, and expects the challenge back.

@@ -224,11 +224,12 @@ func (u *rule) checkAge(text string, now time.Time) string {
 	// Times are compared and not subtracted: a Duration overflows at 292 years.
 	if at.Before(now.Add(-most)) {
 		return fmt.Sprintf("the timestamp is %s old, at most %s is allowed: an old request sent again, "+
-			"clocks that differ, or a unit other than %q", now.Sub(at).Round(time.Second), most, u.TimestampUnit)
+			"clocks that differ, or a unit other than %q", inWords(now.Sub(at).Round(time.Second)),
+			inWords(most), u.TimestampUnit)
 	}
 	if at.After(now.Add(most)) {
 		return fmt.Sprintf("the timestamp is %s in the future, at most %s is allowed: clocks that differ, "+
-			"or a unit other than %q", at.Sub(now).Round(time.Second), most, u.TimestampUnit)
+			"or a unit other than %q", inWords(at.Sub(now).Round(time.Second)), inWords(most), u.TimestampUnit)
 	}
 	return ""
 }

@@ -75,12 +75,24 @@ const (
 var errTolerance = errors.New(
 	`scheme.tolerance must be a duration such as "5m" of at most 168h, a number of seconds, or "off"`)
 
-// MarshalJSON encodes t as a duration such as "5m0s", or as "off".
+// MarshalJSON encodes t as a duration such as "5m", or as "off".
 func (t Tolerance) MarshalJSON() ([]byte, error) {
 	if t < 0 {
 		return []byte(`"off"`), nil
 	}
-	return json.Marshal(time.Duration(t).String())
+	return json.Marshal(inWords(time.Duration(t)))
+}
+
+// inWords formats d without zero minutes and seconds at the end.
+func inWords(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 // UnmarshalJSON decodes a duration such as "5m", a number of seconds, or "off".

@@ -77,7 +77,7 @@ func TestNewRefuses(t *testing.T) {
 func TestSchemeJSON(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		`{"tolerance":300}`:                    `{"tolerance":"5m0s"}`,
+		`{"tolerance":300}`:                    `{"tolerance":"5m"}`,
 		`{"tolerance":"off"}`:                  `{"tolerance":"off"}`,
 		`{"header":"X","statusOnFail":403}`:    `{"header":"X","statusOnFail":403}`,
 		`{"timestampKey":"t","separator":";"}`: `{"separator":";","timestampKey":"t"}`,

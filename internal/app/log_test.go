@@ -50,6 +50,17 @@ func TestTraceErrorsAreLogged(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = tr.close() })
 	otel.Handle(errors.New("the collector is down"))
+	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "no-value")
+	other, err := newTracer(t.Context(), config, "test", slog.New(slog.NewJSONHandler(&out, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = other.close() })
+	lines := bytes.Split(bytes.TrimSpace(out.Bytes()), []byte{'\n'})
+	if len(lines) < 2 || !json.Valid(lines[1]) || !bytes.Contains(lines[1], []byte("parse headers")) {
+		t.Errorf("a wrong OTEL_EXPORTER_OTLP_HEADERS is logged as %s", out.Bytes())
+	}
+	out.Truncate(len(lines[0]))
 	var line struct{ Error string }
 	if err := json.Unmarshal(out.Bytes(), &line); err != nil || line.Error != "the collector is down" {
 		t.Errorf("%v: %s", err, out.Bytes())

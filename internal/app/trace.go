@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-logr/logr"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -37,7 +38,8 @@ func newTracer(ctx context.Context, c Config, version string, log *slog.Logger) 
 	if err != nil || !tracesOn(c.OTLPEndpoint, log) {
 		return nil, err
 	}
-	// The library prints errors as text by default, also between lines of JSON. The handler is the process's.
+	// The library prints errors as text by default, also between lines of JSON. Logger and handler are the process's.
+	otel.SetLogger(logr.FromSlogHandler(log.Handler()))
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("traces are lost", "error", err) }))
 	exporter, err := otlptracehttp.New(ctx, options...)
 	if err != nil {
@@ -75,8 +77,17 @@ func tracesOn(endpoint string, log *slog.Logger) bool {
 	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") || kind == "none" {
 		return false
 	}
-	on := kind == "otlp" || endpoint != "" || os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" ||
-		os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
+	on := kind == "otlp" || endpoint != ""
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"} {
+		if v := os.Getenv(name); v != "" && endpoint == "" {
+			if u, err := url.Parse(v); err != nil || u.Host == "" {
+				log.Warn("traces are off: "+name+" is no URL such as http://127.0.0.1:4318", "value",
+					hookyard.MaskURL(v))
+				return false
+			}
+			on = true
+		}
+	}
 	if kind != "" && kind != "otlp" {
 		log.Warn("OTEL_TRACES_EXPORTER is ignored: use otlp or none", "value", kind)
 	}

@@ -219,6 +219,7 @@ func TestTraceVariables(t *testing.T) {
 		{"no samples", map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": c.URL, "OTEL_TRACES_SAMPLER": "always_off"}, 0},
 		{"disabled", map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": c.URL, "OTEL_SDK_DISABLED": "true"}, 0},
 		{"no exporter", map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": c.URL, "OTEL_TRACES_EXPORTER": "none"}, 0},
+		{"no URL", map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "collector"}, 0},
 		{"nothing", nil, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {

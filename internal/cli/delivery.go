@@ -128,7 +128,7 @@ func (s *session) showAttempt(a *client.Attempt) error {
 	}
 	took := time.Duration(a.Duration).Round(100 * time.Microsecond)
 	if err := s.println("\n%s %s  %s in %s", s.paint(bold, fmt.Sprintf("attempt %d", a.N)), localTime(a.StartedAt),
-		result, took.String()); err != nil {
+		result, hookyard.FormatDuration(took)); err != nil {
 		return err
 	}
 	if err := s.println("→ %s %s %s%s",
@@ -151,7 +151,8 @@ func timingOf(t client.Timing) string {
 		d    hookyard.Duration
 	}{{"dns", t.DNS}, {"connect", t.Connect}, {"tls", t.TLS}, {"wait", t.Wait}} {
 		if part.d > 0 {
-			out += fmt.Sprintf("  %s %s", part.name, time.Duration(part.d).Round(10*time.Microsecond))
+			out += fmt.Sprintf("  %s %s", part.name,
+				hookyard.FormatDuration(time.Duration(part.d).Round(10*time.Microsecond)))
 		}
 	}
 	return out

@@ -187,7 +187,7 @@ func (d *demo) sendPush(ctx context.Context) (string, error) {
 	}
 	e := page.Events[0]
 	d.step(green, "✓", "received a push with a valid signature: verified (%s), stored, answered %d in %s", e.Verified,
-		status, took.Round(100*time.Microsecond))
+		status, hookyard.FormatDuration(took.Round(100*time.Microsecond)))
 	d.note("event %s of type %s, %d bytes; on disk before the answer", e.ID, e.Type, e.Size)
 	return e.ID, nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
 )
 
@@ -66,7 +67,7 @@ func (f *forwarder) send(ctx context.Context, r *request) *answered {
 	a, start := &answered{URL: r.url}, time.Now()
 	defer func() {
 		a.took = time.Since(start)
-		a.Duration = a.took.Round(time.Millisecond / 10).String()
+		a.Duration = hookyard.FormatDuration(a.took.Round(time.Millisecond / 10))
 	}()
 	out, err := http.NewRequestWithContext(ctx, r.method, r.url, bytes.NewReader(r.body))
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/spf13/cobra"
 
+	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
 )
 
@@ -172,7 +173,7 @@ func (s *session) answerText(a *answered) painted {
 		return ""
 	}
 	return painted("  → ") + s.paint(statusColor(a.Status), a.summary()) +
-		painted(" in "+a.took.Round(time.Millisecond/10).String())
+		painted(" in "+hookyard.FormatDuration(a.took.Round(time.Millisecond/10)))
 }
 
 // listenView shows a live table.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
+	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
 )
 
@@ -146,7 +147,7 @@ func (l *listener) read(ctx context.Context, b *backlog, notify func(notice) err
 			why = sendError(err)
 		}
 		if err := notify(notice{text: fmt.Sprintf("%s; retrying in %s", why,
-			pause.Round(100*time.Millisecond))}); err != nil {
+			hookyard.FormatDuration(pause.Round(100*time.Millisecond)))}); err != nil {
 			return err
 		}
 		if err := sleep(ctx, pause); err != nil {
@@ -160,7 +161,7 @@ func (l *listener) hello(lost time.Time) string {
 		return "listening to " + l.project
 	}
 	return fmt.Sprintf("listening again after %s; catching up",
-		time.Since(lost).Round(100*time.Millisecond))
+		hookyard.FormatDuration(time.Since(lost).Round(100*time.Millisecond)))
 }
 
 // isTransient reports whether a retry can help: the server is down or busy, but did not reject the request.
@@ -211,7 +212,8 @@ func (l *listener) forward(ctx context.Context, e *client.StreamEvent, notify fu
 			return a, nil
 		}
 		pause := wait.NextBackOff()
-		text := fmt.Sprintf("%s (%s): %s; retrying in %s", e.ID, e.Type, a.Error, pause.Round(100*time.Millisecond))
+		text := fmt.Sprintf("%s (%s): %s; retrying in %s", e.ID, e.Type, a.Error,
+			hookyard.FormatDuration(pause.Round(100*time.Millisecond)))
 		if err := notify(notice{event: e, answer: a, again: true, text: text}); err != nil {
 			return nil, err
 		}

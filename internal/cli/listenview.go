@@ -11,6 +11,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
 
+	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
 	"github.com/hookyard/hookyard/internal/curl"
 )
@@ -288,7 +289,7 @@ func (v *listenView) outcome(a *answered) string {
 		text, color = a.summary(), statusColor(a.Status)
 	}
 	if a != nil && a.Error == "" {
-		text += " in " + a.took.Round(time.Millisecond).String()
+		text += " in " + hookyard.FormatDuration(a.took.Round(time.Millisecond))
 	}
 	text = lipgloss.NewStyle().MaxWidth(width).Render(cell(text))
 	return string(v.paint(color, text)) + strings.Repeat(" ", width+2-lipgloss.Width(text))

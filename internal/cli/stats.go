@@ -127,5 +127,5 @@ func roughly(d hookyard.Duration) string {
 			unit = u
 		}
 	}
-	return time.Duration(d).Round(unit).String()
+	return hookyard.FormatDuration(time.Duration(d).Round(unit))
 }

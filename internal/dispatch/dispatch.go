@@ -304,7 +304,8 @@ func (d *Dispatcher) Ready(ctx context.Context) error {
 		if l := d.lane(h.HookKey); !l.mayBeIdle(now) {
 			return hookyard.Errorf(hookyard.Unavailable,
 				"deliveries have stopped moving: one has been due for %s and none has been attempted for %s",
-				late.Round(time.Second), now.Sub(moved).Round(time.Second))
+				hookyard.FormatDuration(late.Round(time.Second)),
+				hookyard.FormatDuration(now.Sub(moved).Round(time.Second)))
 		}
 	}
 	return nil

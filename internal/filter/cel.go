@@ -116,7 +116,7 @@ func evalCEL(program cel.Program, e *hookyard.Event, decoding Decoding) (bool, e
 			"the filter takes more than %d steps on this event; look at fewer elements", MaxCost)
 	case err != nil && ctx.Err() != nil:
 		return false, hookyard.Errorf(hookyard.Invalid,
-			"the filter takes longer than %s on this event; look at fewer elements", MaxTime)
+			"the filter takes longer than %s on this event; look at fewer elements", hookyard.FormatDuration(MaxTime))
 	case err != nil && vars.notJSON != nil:
 		return false, hookyard.Errorf(hookyard.Invalid, "%s (body is null: %s)", shortMessage(err.Error()),
 			shortMessage(vars.notJSON.Error()))

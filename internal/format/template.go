@@ -298,7 +298,8 @@ func (w *budget) spend(n int) error {
 	case w.bytes < 0:
 		return hookyard.FieldErrorf("template", "template handles more than %d bytes of text with this event", maxBytes)
 	case time.Now().After(w.deadline):
-		return hookyard.FieldErrorf("template", "template takes longer than %s with this event", maxTime)
+		return hookyard.FieldErrorf("template", "template takes longer than %s with this event",
+			hookyard.FormatDuration(maxTime))
 	}
 	return nil
 }

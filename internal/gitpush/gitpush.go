@@ -132,7 +132,7 @@ func gitDir(ctx context.Context, e Env) (string, error) {
 // plain replaces the error of a deadline by one for people.
 func plain(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("it did not respond within %s", sendTime)
+		return fmt.Errorf("it did not respond within %s", hookyard.FormatDuration(sendTime))
 	}
 	return err
 }

@@ -33,7 +33,7 @@ func outcomeOf(err error) hookyard.Outcome {
 		return hookyard.Outcome{Kind: hookyard.KindShape, Error: own.Message}
 	case isTimeout(err):
 		return hookyard.Outcome{Kind: hookyard.KindTimeout,
-			Error: fmt.Sprintf("the broker did not answer within %s", openTime)}
+			Error: fmt.Sprintf("the broker did not answer within %s", hookyard.FormatDuration(openTime))}
 	case errors.As(err, &e):
 		o := outcomeOfReply(e)
 		if d := (*declareError)(nil); errors.As(err, &d) && e.Server && o.Status != 0 {

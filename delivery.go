@@ -1,8 +1,10 @@
 package hookyard
 
 import (
+	"bytes"
 	"net/http"
 	"time"
+	"unicode/utf8"
 )
 
 // State is the state of a delivery.
@@ -46,7 +48,7 @@ type Attempt struct {
 	Method            string // of the request; "" means POST
 	URL               string
 	RequestHeader     http.Header // with secrets masked
-	RequestBody       []byte      // nil when it equals the event's body
+	RequestBody       []byte      // its first bytes, made by [KeptBody]; nil when it equals the event's body
 	RequestSize       int64
 	Status            int // of the response; 0 when there was none
 	ResponseHeader    http.Header
@@ -56,6 +58,27 @@ type Attempt struct {
 	ErrorKind         ErrorKind
 	Remote            string // address that was dialed
 	Timing            Timing
+}
+
+// RequestTruncated reports whether RequestBody is only the beginning of what was sent.
+func (a *Attempt) RequestTruncated() bool {
+	return a.RequestBody != nil && int64(len(a.RequestBody)) < a.RequestSize
+}
+
+// KeptBody returns what an attempt keeps of a body that was made for it: at most [LargeBody] bytes, whole characters if
+// it is UTF-8. A cut body is a copy, which does not hold the whole in memory.
+func KeptBody(body []byte) []byte {
+	if len(body) <= LargeBody {
+		return body
+	}
+	n := LargeBody
+	for range utf8.UTFMax - 1 {
+		if utf8.RuneStart(body[n]) {
+			break
+		}
+		n--
+	}
+	return bytes.Clone(body[:n])
 }
 
 // Timing breaks down the duration of an attempt. What did not happen, because the connection was reused, is zero.

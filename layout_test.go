@@ -31,7 +31,7 @@ var imports = map[string][]string{
 	"internal/auth":     {""},
 	"internal/oidc":     {""},
 	"internal/store":    {""},
-	"internal/ingest":   {"", "internal/inbound", "signature"},
+	"internal/ingest":   {"", "internal/budget", "internal/inbound", "signature"},
 	"internal/dispatch": {"", "internal/budget", "internal/egress", "internal/format", "signature"},
 	"internal/stream":   {"", "client", "internal/inbound"},
 	"internal/relay":    {"", "internal/inbound", "signature", "internal/stream"},

@@ -82,7 +82,7 @@ func attemptJSON(a *hookyard.Attempt) client.Attempt {
 		Status: a.Status, Error: a.Error, ErrorKind: a.ErrorKind,
 		Remote: a.Remote,
 		Request: client.Message{Header: a.RequestHeader, Size: a.RequestSize, AsEvent: a.RequestBody == nil &&
-			a.RequestSize > 0},
+			a.RequestSize > 0, Truncated: a.RequestTruncated()},
 		Timing: client.Timing{DNS: hookyard.Duration(a.Timing.DNS), Connect: hookyard.Duration(a.Timing.Connect),
 			TLS: hookyard.Duration(a.Timing.TLS), Wait: hookyard.Duration(a.Timing.Wait)},
 	}

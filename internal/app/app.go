@@ -124,7 +124,7 @@ func (a *App) wire(ctx context.Context) error {
 	}
 	receive := ingest.Options{
 		Store: a.db, Filter: a.accepts, Limits: config.Limits, Log: log,
-		BaseURL: config.BaseURL, Watch: a.metrics,
+		BaseURL: config.BaseURL, Spool: config.Data, Watch: a.metrics,
 	}
 	if a.tracer != nil {
 		deliver.Tracer, receive.Tracer = a.tracer, a.tracer

@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/budget"
 	"github.com/hookyard/hookyard/internal/format"
 )
 
@@ -58,6 +59,7 @@ func (d *Dispatcher) loadLarge(ctx context.Context, h *hookyard.Hook, w *hookyar
 		w.Event.Body = nil
 		in.Release(n)
 	}
+	budget.Collect(n)
 	if w.Event.Body, err = d.o.Deliveries.EventBody(ctx, w.Event.Seq); err != nil {
 		release()
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/budget"
 	"github.com/hookyard/hookyard/internal/egress"
 	"github.com/hookyard/hookyard/internal/format"
 	"github.com/hookyard/hookyard/signature"
@@ -122,7 +123,7 @@ func (d *Dispatcher) attempt(ctx context.Context, h *hookyard.Hook, w *hookyard.
 	}
 	a.RequestHeader, a.RequestSize = hookyard.MaskSent(header, h), int64(len(shaped.Body))
 	if !sameBytes(shaped.Body, w.Event.Body) {
-		a.RequestBody = shaped.Body
+		a.RequestBody = hookyard.KeptBody(shaped.Body)
 	}
 	var o hookyard.Outcome
 	if h.IsAMQP() {
@@ -183,6 +184,9 @@ func (d *Dispatcher) shape(ctx context.Context, h *hookyard.Hook, e *hookyard.Ev
 			return out, &storeError{err}
 		}
 		defer release()
+	}
+	if format.Copies(name) {
+		budget.Collect(int64(len(e.Body)))
 	}
 	out.Shaped, err = format.Shape(name, in)
 	if h.Method == http.MethodGet {

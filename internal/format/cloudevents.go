@@ -37,7 +37,11 @@ func shapeCloudEvents(in Input) (Shaped, error) {
 	if c.structured && c.same {
 		return Shaped{Body: in.Event.Body, ContentType: hookyard.TypeCloudEvent}, nil
 	}
-	b := make([]byte, 0, len(c.data)*4/3+512)
+	size := len(c.data)
+	if !hookyard.IsJSONType(c.dataType) {
+		size = base64.StdEncoding.EncodedLen(size)
+	}
+	b := make([]byte, 0, size+512)
 	b = append(b, '{')
 	for i, name := range attributeOrder(c.attributes) {
 		if i > 0 {

@@ -121,6 +121,9 @@ func Decodes(format string) bool {
 	return !slices.Contains([]string{"", Raw, GitHub, WebGME}, format)
 }
 
+// Copies reports whether the named format makes a body of its own from that of the event.
+func Copies(format string) bool { return !slices.Contains([]string{"", Raw, GitHub}, format) }
+
 // Names returns the names of the formats, sorted.
 func Names() []string {
 	return []string{

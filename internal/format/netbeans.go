@@ -43,6 +43,7 @@ func shapeNetBeans(in Input) (Shaped, error) {
 	d, data, ok := in.document()
 	n.ID = notificationID(e, d)
 	p, isPush := newPush(d)
+	large := false
 	n.User = d.person("user", "actor", "sender", "pusher")
 	n.Feature = d.text("feature")
 	n.Message = d.text("message")
@@ -53,7 +54,7 @@ func shapeNetBeans(in Input) (Shaped, error) {
 		n.describeOther(d, data)
 	case len(e.Data()) > 0:
 		n.Message = in.tooLarge()
-		n.Data = appendData(nil, e)
+		large = true
 	}
 	if n.Event == "" {
 		n.Event = "event"
@@ -64,6 +65,11 @@ func shapeNetBeans(in Input) (Shaped, error) {
 	b, err := hookyard.EncodeJSON(n)
 	if err != nil {
 		return Shaped{}, hookyard.Errorf(hookyard.Invalid, "event %s cannot be sent in format netbeans: %v", e.ID, err)
+	}
+	if large { // encoding/json would copy it four times
+		whole := make([]byte, 0, len(b)+len(e.Body)+16)
+		whole = append(append(whole, bytes.TrimSuffix(b, []byte{'}'})...), `,"data":`...)
+		b = append(appendData(whole, e), '}')
 	}
 	return Shaped{Body: b, ContentType: typeJSON}, nil
 }

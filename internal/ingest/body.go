@@ -1,82 +1,114 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"io"
+	"io/fs"
+	"log/slog"
 	"net/http"
+	"os"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/semaphore"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/budget"
 )
 
-// Bounds on the memory for bodies that are coming in. Anybody can send, and is not known before the last byte.
+// Bounds on bodies that are coming in. Anybody can send, as slowly as they like.
 const (
-	smallBody  = 64 << 10         // bodies up to here are not counted
-	middleBody = 1 << 20          // bodies up to here share middleRoom, as do the beginnings of what is larger
-	middleRoom = 32 << 20         // together
-	largeRoom  = 32 << 20         // for all that is larger, together; one body of the largest size always fits
+	smallBody = 64 << 10 // bodies up to here are read into memory as they come
+	// Larger ones wait in a file until they are complete, so that slow senders take no memory.
+	spoolRoom  = 2 << 30          // for all files together
+	spoolShare = 512 << 20        // for those of one destination
+	largeRoom  = 32 << 20         // for all complete ones in memory; one body of the largest size always fits
 	roomWait   = 10 * time.Second // how long a body waits for room before it is refused
 )
 
-// largeBodies shares out the memory for bodies that are not small. Who has middle room may wait for large room, and who
-// has large room waits for nothing: no two wait for each other.
+// largeBodies shares out disk and memory for bodies that are not small. Room is taken in the order share, spool,
+// memory, and for the whole body at once; who has memory waits for nothing. So no two bodies wait for each other.
 type largeBodies struct {
-	limit         int64 // of one body
-	middle, large *semaphore.Weighted
+	dir    string // of the files; "" means the system's directory for them
+	limit  int64  // of one body
+	spool  *semaphore.Weighted
+	memory *semaphore.Weighted
+	shares *shares
+	log    *slog.Logger
 }
 
-func newLargeBodies(limit int64) largeBodies {
-	return largeBodies{limit, semaphore.NewWeighted(middleRoom), semaphore.NewWeighted(max(largeRoom, limit))}
+func newLargeBodies(o *Options) largeBodies {
+	limit := o.Limits.Body
+	return largeBodies{dir: o.Spool, limit: limit, log: o.Log, spool: semaphore.NewWeighted(max(spoolRoom, limit)),
+		memory: semaphore.NewWeighted(max(largeRoom, limit)), shares: &shares{all: map[string]*share{}}}
 }
 
-// read reads a body of at most limit bytes, which its reader sees to, and of which nothing was read yet. It grows when
-// what has arrived fills it, so that a length that is only announced takes nothing. The room is given back when the
-// request has ended.
-func (l largeBodies) read(r *http.Request, body io.Reader) ([]byte, error) {
-	buf := make([]byte, 0, smallBody)
-	for {
-		n, err := body.Read(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+n]
-		if err == io.EOF {
-			return buf, nil
-		}
-		if err != nil {
+// read reads a body of at most limit bytes, which its reader sees to, and of which nothing was read yet. The memory
+// counts as taken until the request has ended. of is the destination, whose bodies share room.
+func (l largeBodies) read(r *http.Request, body io.Reader, of string) ([]byte, error) {
+	start := make([]byte, smallBody+1)
+	n, err := io.ReadFull(body, start)
+	if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
+		return start[:n:n], nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	most := l.limit
+	if r.ContentLength >= 0 {
+		most = min(most, r.ContentLength)
+	}
+	share, done := l.shares.of(of, max(spoolShare, l.limit))
+	defer done()
+	for _, room := range []*semaphore.Weighted{share, l.spool} {
+		if err := take(r.Context(), room, most); err != nil {
 			return nil, err
 		}
-		if len(buf) < cap(buf) {
-			continue
-		}
-		size, err := l.grow(r, int64(len(buf)))
-		if err != nil {
-			return nil, err
-		}
-		buf = append(make([]byte, 0, size), buf...)
+		defer room.Release(most)
 	}
+	return l.readFile(r.Context(), start, body)
 }
 
-// grow says how large the next buffer is for a body that has filled the one of so many bytes, and takes room for it:
-// for all that may come within the step, at once. One byte more than that lets the end be seen.
-func (l largeBodies) grow(r *http.Request, have int64) (size int64, err error) {
-	whole, known := l.limit, r.ContentLength >= have
-	if known {
-		whole = min(r.ContentLength, l.limit)
+// readFile reads start and the rest of a body into a file, and then all of it into memory.
+func (l largeBodies) readFile(ctx context.Context, start []byte, rest io.Reader) ([]byte, error) {
+	f, err := os.CreateTemp(l.dir, "body-")
+	if err != nil {
+		return nil, l.spoolError(err)
 	}
-	switch have {
-	case smallBody:
-		step := min(whole, middleBody)
-		return step + 1, take(r.Context(), l.middle, step)
-	case middleBody + 1:
-		err = take(r.Context(), l.large, whole)
-		if known {
-			return whole + 1, err
-		}
+	_ = os.Remove(f.Name()) // so that a crash leaves nothing behind; Windows removes it only when it is closed
+	defer func() {
+		_ = f.Close()
+		_ = os.Remove(f.Name())
+	}()
+	size, err := io.Copy(f, io.MultiReader(bytes.NewReader(start), rest))
+	if file := (*fs.PathError)(nil); errors.As(err, &file) {
+		return nil, l.spoolError(err)
 	}
-	return min(2*have, l.limit+1), err
+	if err != nil {
+		return nil, err
+	}
+	if err := take(ctx, l.memory, size); err != nil {
+		return nil, err
+	}
+	context.AfterFunc(ctx, func() { l.memory.Release(size) })
+	budget.Collect(size)
+	whole := make([]byte, size)
+	if _, err := f.ReadAt(whole, 0); err != nil {
+		return nil, l.spoolError(err)
+	}
+	return whole, nil
 }
 
-// take waits for room until the request has ended.
+// spoolError logs an error of a file and returns what the sender needs to know of it.
+func (l largeBodies) spoolError(err error) error {
+	l.log.Error("large body cannot be written to a file", "error", err)
+	return hookyard.Errorf(hookyard.Unavailable,
+		"the server cannot hold a body of this size at the moment: send it again later")
+}
+
+// take waits for room while the request lives.
 func take(ctx context.Context, room *semaphore.Weighted, n int64) error {
 	wait, cancel := context.WithTimeout(ctx, roomWait)
 	defer cancel()
@@ -87,6 +119,35 @@ func take(ctx context.Context, room *semaphore.Weighted, n int64) error {
 		return hookyard.Errorf(hookyard.Unavailable,
 			"too many large bodies are coming in at once: send it again in a few seconds")
 	}
-	context.AfterFunc(ctx, func() { room.Release(n) })
 	return nil
+}
+
+// shares has the room of each destination that bodies are coming in for.
+type shares struct {
+	mu  sync.Mutex
+	all map[string]*share
+}
+
+type share struct {
+	room  *semaphore.Weighted
+	users int
+}
+
+// of returns the room of a destination. The caller must call done when it has given back what it took.
+func (s *shares) of(name string, size int64) (room *semaphore.Weighted, done func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sh := s.all[name]
+	if sh == nil {
+		sh = &share{room: semaphore.NewWeighted(size)}
+		s.all[name] = sh
+	}
+	sh.users++
+	return sh.room, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if sh.users--; sh.users == 0 {
+			delete(s.all, name)
+		}
+	}
 }

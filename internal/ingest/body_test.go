@@ -4,8 +4,12 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -13,11 +17,18 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
+const largest = 25 << 20
+
+func testBodies(t *testing.T) largeBodies {
+	o := Options{Limits: hookyard.DefaultLimits(), Spool: t.TempDir(), Log: slog.New(slog.DiscardHandler)}
+	return newLargeBodies(&o)
+}
+
 func TestLargeBodies(t *testing.T) {
 	t.Parallel()
-	l := newLargeBodies(25 << 20)
-	for _, size := range []int{0, 1, smallBody - 1, smallBody, smallBody + 1, 1_000_000, middleBody - 1, middleBody,
-		middleBody + 1, 2 << 20, 3<<20 + 7, 25 << 20} {
+	l := testBodies(t)
+	for _, size := range []int{0, 1, smallBody - 1, smallBody, smallBody + 1, smallBody + 2, 1_000_000, 3<<20 + 7,
+		largest} {
 		want := bytes.Repeat([]byte("ab"), size/2+1)[:size]
 		for _, known := range []int64{-1, int64(size)} {
 			for name, body := range map[string]io.Reader{"whole": bytes.NewReader(want),
@@ -25,7 +36,7 @@ func TestLargeBodies(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/", nil)
 				r.ContentLength = known
-				got, err := l.read(r, body)
+				got, err := l.read(r, body, "")
 				if err != nil || !bytes.Equal(got, want) {
 					t.Errorf("%d bytes, length %d, %s: %d bytes, %v", size, known, name, len(got), err)
 				}
@@ -33,20 +44,28 @@ func TestLargeBodies(t *testing.T) {
 			}
 		}
 	}
+	if left, err := os.ReadDir(l.dir); err != nil || len(left) > 0 {
+		t.Errorf("%d files are left, %v", len(left), err)
+	}
+	l.dir = filepath.Join(l.dir, "missing")
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil)
+	if _, err := l.read(r, io.LimitReader(endless{}, largest), ""); hookyard.CodeOf(err) != hookyard.Unavailable {
+		t.Errorf("a directory that is not there: %v", err)
+	}
 }
 
-// TestLargeBodiesWait: who finds no room waits for it, and is refused when there is none in time.
+// TestLargeBodiesWait holds that a body waits for memory, and is refused if there is none in time.
 func TestLargeBodiesWait(t *testing.T) {
 	t.Parallel()
+	l := testBodies(t)
 	synctest.Test(t, func(t *testing.T) {
-		l := newLargeBodies(25 << 20)
 		read := func(ctx context.Context) error {
 			_, err := l.read(httptest.NewRequestWithContext(ctx, http.MethodPost, "/", nil),
-				io.LimitReader(endless{}, 25<<20))
+				io.LimitReader(endless{}, largest), "")
 			return err
 		}
 		first, end := context.WithCancel(t.Context())
-		for range largeRoom / (25 << 20) {
+		for range largeRoom / largest {
 			if err := read(first); err != nil {
 				t.Fatal(err)
 			}
@@ -64,68 +83,84 @@ func TestLargeBodiesWait(t *testing.T) {
 	})
 }
 
-// TestSlowBodies: senders that do not finish have no more memory in all than there is room, and a length that they only
-// announce takes none. Nobody of them is known yet.
+// TestSlowBodies holds that senders who do not finish take neither the memory nor the share of others: a body of the
+// largest size comes in at once beside as many of them as there is room for.
 func TestSlowBodies(t *testing.T) {
 	t.Parallel()
-	const senders = 400
-	for _, known := range []int64{-1, 1_000_001} {
+	const senders = 100 // five times the share of one destination
+	for _, known := range []int64{-1, largest} {
+		l := testBodies(t)
 		synctest.Test(t, func(t *testing.T) {
-			l := newLargeBodies(25 << 20)
 			ctx, end := context.WithCancel(t.Context())
-			bodies, errs := make([]*slow, senders), make(chan error, senders)
-			for i := range bodies {
-				bodies[i] = &slow{left: 1_000_000, ctx: ctx}
+			errs := make(chan error, senders)
+			for i := range senders {
 				go func() {
 					r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/", nil)
 					r.ContentLength = known
-					_, err := l.read(r, bodies[i])
+					_, err := l.read(r, io.MultiReader(io.LimitReader(endless{}, 1<<20), stalled{ctx}), "slow")
 					errs <- err
 				}()
-			}
-			synctest.Wait()
-			var room, least int
-			for _, b := range bodies {
-				room += b.room
-				if b.left == 1_000_000-smallBody {
-					least++
+				if i%10 == 0 {
+					synctest.Wait()
 				}
 			}
-			if room > middleRoom+senders*smallBody+middleRoom/100 {
-				t.Errorf("length %d: %d senders have buffers of %d bytes", known, senders, room)
+			synctest.Wait()
+			if files, err := filepath.Glob(filepath.Join(l.dir, "*")); err != nil || len(files) > spoolShare/largest {
+				t.Errorf("length %d: the share of one destination has %d files, %v", known, len(files), err)
 			}
-			if least == 0 || least == senders {
-				t.Errorf("length %d: %d of %d wait for room", known, least, senders)
+			for _, of := range []string{"quick", "other"} {
+				request, done := context.WithCancel(t.Context())
+				r := httptest.NewRequestWithContext(request, http.MethodPost, "/", nil)
+				r.ContentLength = largest
+				if _, err := l.read(r, io.LimitReader(endless{}, largest), of); err != nil {
+					t.Errorf("length %d, %s: %v", known, of, err)
+				}
+				done()
+				synctest.Wait()
 			}
-			for range least {
+			for range senders - spoolShare/largest {
 				if err := <-errs; hookyard.CodeOf(err) != hookyard.Unavailable {
-					t.Errorf("length %d: who waits too long gets %v", known, err)
+					t.Errorf("length %d: a body that waits for its share too long gets %v", known, err)
 				}
 			}
 			end()
 			synctest.Wait()
-			if !l.middle.TryAcquire(middleRoom) {
+			if !l.spool.TryAcquire(spoolRoom) || !l.memory.TryAcquire(largeRoom) || len(l.shares.all) > 0 {
 				t.Errorf("length %d: room is not given back", known)
 			}
 		})
 	}
 }
 
-// slow is a body that stops before its end. Its fields are its reader's until that waits.
-type slow struct {
-	left, room int
-	ctx        context.Context
+// TestShares holds that destinations do not pile up.
+func TestShares(t *testing.T) {
+	t.Parallel()
+	s := &shares{all: map[string]*share{}}
+	room, done := s.of("a", 10)
+	again, doneAgain := s.of("a", 10)
+	if room != again {
+		t.Error("one destination has two rooms")
+	}
+	for i := range 10 {
+		_, done := s.of(strconv.Itoa(i), 10)
+		done()
+	}
+	done()
+	if len(s.all) != 1 {
+		t.Errorf("%d destinations, want 1", len(s.all))
+	}
+	doneAgain()
+	if len(s.all) != 0 {
+		t.Errorf("%d destinations, want 0", len(s.all))
+	}
 }
 
-func (s *slow) Read(p []byte) (int, error) {
-	if s.left == 0 {
-		<-s.ctx.Done()
-		return 0, s.ctx.Err()
-	}
-	n := min(len(p), s.left)
-	s.room = max(s.room, 1_000_000-s.left+len(p))
-	s.left -= n
-	return n, nil
+// stalled is the rest of a body that does not come.
+type stalled struct{ ctx context.Context }
+
+func (s stalled) Read([]byte) (int, error) {
+	<-s.ctx.Done()
+	return 0, s.ctx.Err()
 }
 
 type endless struct{}

@@ -36,7 +36,7 @@ func (in *Ingest) Inbound(w http.ResponseWriter, r *http.Request, owner, project
 	if s == nil || !s.Active || s.RabbitMQ != nil {
 		return noSource
 	}
-	body, err := in.readBytes(w, r)
+	body, err := in.readBytes(w, r, snapshot.Project.Path()+"/"+s.Name)
 	if err == nil {
 		err = hookyard.CheckEncoding(r.Header.Get("Content-Encoding"), body, in.o.Limits.Body)
 	}
@@ -146,11 +146,11 @@ func (in *Ingest) ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, erro
 		return nil, hookyard.Errorf(hookyard.Unsupported,
 			"Content-Encoding %s is not accepted: send the body uncompressed", hookyard.Clean(enc, 50))
 	}
-	return in.readBytes(w, r)
+	return in.readBytes(w, r, r.URL.Path)
 }
 
-// readBytes is ReadBody for a body in any encoding.
-func (in *Ingest) readBytes(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+// readBytes is ReadBody for a body in any encoding. of is its destination.
+func (in *Ingest) readBytes(w http.ResponseWriter, r *http.Request, of string) ([]byte, error) {
 	limit := in.o.Limits.Body
 	tooLarge := hookyard.Errorf(hookyard.TooLarge, "body is larger than %d bytes (setting: --max-body)", limit)
 	if r.ContentLength > limit {
@@ -164,7 +164,7 @@ func (in *Ingest) readBytes(w http.ResponseWriter, r *http.Request) ([]byte, err
 		}
 		return body, nil
 	}
-	body, err := in.large.read(r, http.MaxBytesReader(w, r.Body, limit))
+	body, err := in.large.read(r, http.MaxBytesReader(w, r.Body, limit), of)
 	var over *http.MaxBytesError
 	if errors.As(err, &over) {
 		return nil, tooLarge

@@ -39,6 +39,7 @@ type Options struct {
 	Limits     hookyard.Limits
 	Log        *slog.Logger
 	BaseURL    string // public, without a slash at the end: what senders see
+	Spool      string // directory for large bodies that are coming in; "" means the system's for temporary files
 	Watch      Watcher
 	Tracer     Tracer // nil: events keep the trace that they came with
 }
@@ -66,7 +67,7 @@ type Ingest struct {
 
 // New makes an Ingest.
 func New(o Options) *Ingest {
-	in := &Ingest{o: o, refusals: rate.NewLimiter(20, 100), large: newLargeBodies(o.Limits.Body)}
+	in := &Ingest{o: o, refusals: rate.NewLimiter(20, 100), large: newLargeBodies(&o)}
 	if base, err := url.Parse(o.BaseURL); err == nil {
 		in.prefix = base.EscapedPath()
 	}

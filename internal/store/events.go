@@ -56,12 +56,36 @@ func (db *DB) eventsBySeq(ctx context.Context, seqs []int64) (map[int64]*hookyar
 
 // EventBody returns the body of an event, or nil when it is past its retention.
 func (db *DB) EventBody(ctx context.Context, seq int64) ([]byte, error) {
-	var body []byte
+	if db.dialect.local {
+		db.copying.Lock()
+		defer db.copying.Unlock()
+	}
+	var body ownBytes
 	err := db.read.QueryRowContext(ctx, "select body from events where seq = $1", seq).Scan(&body)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
 	return body, err
+}
+
+// largeCopy is the size in bytes from which the bodies of a batch are not written while a large body is read.
+const largeCopy = 4 << 20
+
+// ownBytes is scanned without a copy, which matters for bodies of many megabytes. It is for queries of one row: drivers
+// do not change a value any more once the rows are closed (database/sql/driver.Rows).
+type ownBytes []byte
+
+// Scan implements [sql.Scanner].
+func (b *ownBytes) Scan(value any) error {
+	switch v := value.(type) {
+	case nil:
+		*b = nil
+	case []byte:
+		*b = v
+	default:
+		return fmt.Errorf("%T is not a blob", value)
+	}
+	return nil
 }
 
 // readEvents reads columns of events: [eventWhole], or the same with another expression for the body.

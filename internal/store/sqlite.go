@@ -78,7 +78,7 @@ func openSQLite(ctx context.Context, dsn string) (*pools, error) {
 	if err := p.write.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), p.close())
 	}
-	if p.read, err = sql.Open("sqlite", base+"&_pragma=query_only(1)&_pragma=cache_size(-2000)"); err != nil {
+	if p.read, err = sql.Open("sqlite", base+"&_pragma=query_only(1)&_pragma=cache_size(-1000)"); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
 	p.read.SetMaxOpenConns(8)

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -47,6 +48,7 @@ type DB struct {
 	finishes  *group // and claims; the same as accepts where one connection writes
 	opened    time.Time
 	batches   atomic.Int64 // rows of count_batches by this node
+	copying   sync.Mutex   // held while SQLite, which copies it twice, reads or writes a body larger than largeCopy
 
 	notifier notifier
 	peers    atomic.Bool // other nodes are alive

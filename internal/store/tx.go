@@ -54,6 +54,10 @@ func (t *sharedTx) run(batch []op) (err error) {
 	for _, o := range batch {
 		o.(sharedOp).join(t)
 	}
+	if t.db.dialect.local && t.bodyBytes() > largeCopy {
+		t.db.copying.Lock()
+		defer t.db.copying.Unlock()
+	}
 	if err := t.lockHooks(ctx); err != nil {
 		return fmt.Errorf("lock hooks: %w", err)
 	}
@@ -81,6 +85,15 @@ func (t *sharedTx) run(batch []op) (err error) {
 		t.logSwitchedOff()
 	}
 	return nil
+}
+
+// bodyBytes returns the size of the events of the batch.
+func (t *sharedTx) bodyBytes() int64 {
+	n := int64(0)
+	for _, o := range t.accepts {
+		n += o.routed.Event.Size
+	}
+	return n
 }
 
 func (t *sharedTx) reset() {

@@ -36,6 +36,11 @@ func (id *Identity) IsAdmin() bool {
 	return id.Token == nil || id.Token.Scope == hookyard.ScopeManage && id.Token.ProjectKey == 0
 }
 
+// Owns reports whether the caller is the user who owns p, ignoring case as in names of projects.
+func (id *Identity) Owns(p *hookyard.Project) bool {
+	return !id.Guest && sameName(id.User.Name, p.Owner)
+}
+
 // ExpiresAt returns when the caller's token or session ends, or the zero time if nothing ends.
 func (id *Identity) ExpiresAt() time.Time {
 	switch {

@@ -58,7 +58,7 @@ func (a *Auth) userRole(ctx context.Context, id *Identity, p *hookyard.Project) 
 		return hookyard.RoleAdmin, nil
 	case id.Guest: // before the owner: a guest is not a user with the name guest
 		return public, nil
-	case id.User.Admin || sameName(id.User.Name, p.Owner):
+	case id.User.Admin || id.Owns(p):
 		return hookyard.RoleAdmin, nil
 	}
 	role, err := a.memberRole(ctx, id.User.Key, p.Key)

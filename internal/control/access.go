@@ -70,7 +70,8 @@ type Project struct {
 	Role     hookyard.Role      // the caller's
 	Caller   *auth.Identity
 
-	c *Control
+	asked string // owner+name as the caller spelled them: the spelling there is would tell that the project exists
+	c     *Control
 }
 
 // Project returns a project to a caller whose role gives the access. It fails with Forbidden, or Unauthenticated for a
@@ -134,7 +135,7 @@ func (c *Control) Publish(ctx context.Context, id *auth.Identity, owner, name st
 		return nil, err
 	}
 	if !may {
-		return nil, notAuthorized(id, snapshot.Project, hookyard.RoleWrite)
+		return nil, notAuthorized(id, owner+"+"+name, hookyard.RoleWrite)
 	}
 	if snapshot.Project.Key == 0 {
 		return c.createOnFirstUse(hookyard.WithActor(ctx, id.User.Name), snapshot.Project)
@@ -155,7 +156,7 @@ func (c *Control) project(ctx context.Context, id *auth.Identity, owner, name st
 	if err != nil {
 		return nil, err
 	}
-	return &Project{Snapshot: snapshot, Role: role, Caller: id, c: c}, nil
+	return &Project{Snapshot: snapshot, Role: role, Caller: id, asked: owner + "+" + name, c: c}, nil
 }
 
 // checkName refuses what no name may hold, before a database sees it.
@@ -198,7 +199,7 @@ func (p *Project) Key() int64 { return p.Snapshot.Project.Key }
 // allow fails unless the caller's role includes the one that is needed.
 func (p *Project) allow(need hookyard.Role) error {
 	if !p.Role.Allows(need) {
-		return notAuthorized(p.Caller, p.Snapshot.Project, need)
+		return notAuthorized(p.Caller, p.asked, need)
 	}
 	return nil
 }
@@ -255,8 +256,9 @@ func noSuchProject(p *hookyard.Project) error {
 	return hookyard.Errorf(hookyard.NotFound, "no such project %s", hookyard.Clean(p.Path(), 200))
 }
 
-// notAuthorized says which right is missing, or that the caller must sign in.
-func notAuthorized(id *auth.Identity, p *hookyard.Project, need hookyard.Role) error {
+// notAuthorized says which right is missing in a project, or that the caller must sign in. It is also said of a project
+// that does not exist, so it names the project as the caller did.
+func notAuthorized(id *auth.Identity, asked string, need hookyard.Role) error {
 	if id.Guest {
 		return authenticationRequired()
 	}
@@ -264,7 +266,7 @@ func notAuthorized(id *auth.Identity, p *hookyard.Project, need hookyard.Role) e
 	if need == hookyard.RoleRead {
 		verb = "read"
 	}
-	return hookyard.Errorf(hookyard.Forbidden, "Not authorized to %s project [%s]", verb, hookyard.Clean(p.ID(), 200))
+	return hookyard.Errorf(hookyard.Forbidden, "Not authorized to %s project [%s]", verb, hookyard.Clean(asked, 200))
 }
 
 func authenticationRequired() error {

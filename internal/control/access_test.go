@@ -8,6 +8,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/hookyard/hookyard"
@@ -261,4 +262,69 @@ func TestProject(t *testing.T) {
 			t.Errorf("%s, access %d: %v, want %q", c.user.User.Name, c.access, err, c.want)
 		}
 	}
+}
+
+// TestNothingTellsOfAProject asks for a project that there is and for one that there is not, in another spelling than
+// its own, by every way into a project: a caller without a role gets the same answer.
+func TestNothingTellsOfAProject(t *testing.T) {
+	t.Parallel()
+	b := setup(t, storetest.Open(t, storetest.SQLite(t)))
+	ctx, dave := t.Context(), b.id["dave"]
+	for name, enter := range map[string]func(name string) error{
+		"Project": func(name string) error {
+			_, err := b.Project(ctx, dave, "ALICE", name, control.Read)
+			return err
+		},
+		"ProjectOnUse": func(name string) error {
+			_, err := b.ProjectOnUse(ctx, dave, "ALICE", name, control.Write)
+			return err
+		},
+		"Publish": func(name string) error { _, err := b.Publish(ctx, dave, "ALICE", name); return err },
+		"CreateToken": func(name string) error {
+			_, _, err := b.CreateToken(ctx, dave, control.TokenSpec{Project: "ALICE/" + name})
+			return err
+		},
+	} {
+		there, missing := enter("P"), enter("Q")
+		if hookyard.CodeOf(there) != hookyard.Forbidden ||
+			strings.ReplaceAll(missing.Error(), "Q", "P") != there.Error() {
+			t.Errorf("%s: %q and %q; want the same", name, there, missing)
+		}
+	}
+}
+
+// TestCopies holds who may copy a project with its secrets, and who may give it away.
+func TestCopies(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		b := setup(t, db)
+		ctx := t.Context()
+		carol := func() *control.Project { return b.project(t, "carol", control.Write) }
+		if _, err := carol().Duplicate(ctx, "carol", "plain"); err != nil {
+			t.Errorf("a copy without secrets: %v", err)
+		}
+		_, err := b.project(t, "alice", control.Write).CreateHook(ctx, "h", control.HookPatch{
+			URL: control.Value("https://example.com/"), Secret: control.Value("whsec_" + strings.Repeat("QUFB", 8))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := carol().Duplicate(ctx, "carol", "secret"); hookyard.CodeOf(err) != hookyard.Forbidden {
+			t.Errorf("a writer copies secrets: %v", err)
+		}
+		if _, err := b.project(t, "alice", control.Admin).Duplicate(ctx, "alice", "copy"); err != nil {
+			t.Errorf("the owner copies: %v", err)
+		}
+		if _, err := b.project(t, "alice", control.Admin).SetMember(ctx, "carol", hookyard.RoleAdmin); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := carol().Duplicate(ctx, "carol", "secret"); err != nil {
+			t.Errorf("an administrator of the project copies: %v", err)
+		}
+		if _, err := carol().Transfer(ctx, "carol"); hookyard.CodeOf(err) != hookyard.Forbidden {
+			t.Errorf("an administrator of the project gives it away: %v", err)
+		}
+		if _, err := b.project(t, "root", control.Admin).Transfer(ctx, "carol"); err != nil {
+			t.Errorf("an administrator of the server gives it away: %v", err)
+		}
+	})
 }

@@ -147,8 +147,9 @@ func (p *Project) Delete(ctx context.Context, ifRevision int64) error {
 	return nil
 }
 
-// Duplicate copies settings, hooks and sources to another owner or name. It needs role write here and the right to own
-// the copy, and fails with Conflict when there is a project of that name.
+// Duplicate copies settings, hooks and sources to another owner or name. It needs role write here, or role admin if
+// there are secrets to copy, and the right to own the copy. It fails with Conflict when there is a project of that
+// name.
 func (p *Project) Duplicate(ctx context.Context, owner, name string) (*hookyard.Project, error) {
 	ctx, err := p.change(ctx, hookyard.RoleWrite)
 	if err != nil {
@@ -158,6 +159,10 @@ func (p *Project) Duplicate(ctx context.Context, owner, name string) (*hookyard.
 		return nil, hookyard.FieldErrorf("owner", "the project is %s/%s already: name another owner or name", owner,
 			name)
 	}
+	if !p.Role.Allows(hookyard.RoleAdmin) && p.hasSecrets() {
+		return nil, hookyard.Errorf(hookyard.Forbidden,
+			"the project has secrets, which only its administrators may copy: ask one of them for the copy")
+	}
 	to, err := p.target(ctx, owner, name)
 	if err != nil {
 		return nil, err
@@ -165,13 +170,40 @@ func (p *Project) Duplicate(ctx context.Context, owner, name string) (*hookyard.
 	return to, p.c.store.CopyProject(ctx, p.Snapshot, to, false)
 }
 
+// hasSecrets reports whether the project holds anything that whoever may change it need not know.
+func (p *Project) hasSecrets() bool {
+	if p.Snapshot.Project.RelaySecret.Value != "" {
+		return true
+	}
+	for _, s := range p.Snapshot.Sources {
+		if len(s.Secrets) > 0 || s.RabbitMQ != nil {
+			return true
+		}
+	}
+	for _, h := range p.Snapshot.Hooks {
+		if len(h.Secrets) > 0 || hookyard.MaskURL(h.URL) != h.URL {
+			return true
+		}
+		for name := range h.Headers {
+			if !hookyard.IsShown(name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Transfer gives the project to another owner. Its hooks, of which the new project has copies, are told that the old
-// project is deleted. It needs role admin here and the right to own the new project, and fails with Conflict when there
-// is a project of that name.
+// project is deleted. The caller must be the owner or an administrator of the server, and have the right to own the new
+// project. It fails with Conflict when there is a project of that name.
 func (p *Project) Transfer(ctx context.Context, owner string) (*hookyard.Project, error) {
 	ctx, err := p.change(ctx, hookyard.RoleAdmin)
 	if err != nil {
 		return nil, err
+	}
+	if !p.Caller.Owns(p.Snapshot.Project) && !p.Caller.IsAdmin() {
+		return nil, hookyard.Errorf(hookyard.Forbidden,
+			"only the owner of a project or an administrator of the server may give it to another owner")
 	}
 	name := p.Snapshot.Project.Name
 	if strings.EqualFold(owner, p.Snapshot.Project.Owner) {

@@ -142,7 +142,7 @@ func (c *Control) bindToken(ctx context.Context, id *auth.Identity, t *hookyard.
 		return inField("project", err)
 	}
 	if p.Key() == 0 || !p.Role.Allows(hookyard.RoleRead) {
-		return notAuthorized(id, p.Snapshot.Project, hookyard.RoleRead)
+		return notAuthorized(id, p.asked, hookyard.RoleRead)
 	}
 	t.ProjectKey, t.Project = p.Key(), p.Snapshot.Project.Path()
 	return nil

@@ -148,7 +148,7 @@ func (p *poll) start() (stream.Start, error) {
 func (rl *Relay) mayRegister(r *http.Request, owner, name string) (*hookyard.Snapshot, error) {
 	snapshot, err := rl.find(r.Context(), owner, name)
 	if hookyard.CodeOf(err) == hookyard.NotFound {
-		return nil, errOff(owner, name)
+		return nil, rl.off(r, owner, name)
 	}
 	if err != nil {
 		return nil, err
@@ -159,7 +159,7 @@ func (rl *Relay) mayRegister(r *http.Request, owner, name string) (*hookyard.Sna
 	case hookyard.RelayToken, hookyard.RelaySigned: // a signature is for senders; who listens must be let read
 		return snapshot, rl.mayRead(r, owner, name)
 	}
-	return nil, errOff(owner, name)
+	return nil, rl.off(r, owner, name)
 }
 
 // null ends a poll without an event: the old client takes it and polls again, and nothing else.

@@ -165,8 +165,14 @@ func (rl *Relay) mode(p *hookyard.Project) string {
 	return hookyard.RelayOff
 }
 
-// errOff is also the answer for projects that do not exist: which ones exist is not for strangers.
-func errOff(owner, name string) error {
+// off is the answer for a project that does not exist or whose relay is off: which ones exist is only for those who may
+// read them. Others get the answer that a project with a relay gives them.
+func (rl *Relay) off(r *http.Request, owner, name string) error {
+	if rl.o.Ensure == nil {
+		if err := rl.mayRead(r, owner, name); err != nil && hookyard.CodeOf(err) != hookyard.NotFound {
+			return err
+		}
+	}
 	return hookyard.Errorf(hookyard.NotFound,
 		"no relay for %s/%s: there is no such project, or its setting relay is off (it can be signed, token or open)",
 		owner, name)

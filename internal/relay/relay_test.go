@@ -244,7 +244,8 @@ func TestModes(t *testing.T) {
 		mode, secret, query, signature string
 		signal, register               int
 	}{
-		{mode: "", signal: 404, register: 404},
+		{mode: "", signal: 401, register: 401}, // as with a relay: strangers do not learn of projects
+		{mode: "", query: "?token=t", signal: 404, register: 404},
 		{mode: "off", query: "?token=t", signal: 404, register: 404},
 		{mode: "open", signal: 200, register: 200},
 		{mode: "token", signal: 401, register: 401},

@@ -84,7 +84,7 @@ func (rl *Relay) maySignal(r *http.Request, owner, name string, body []byte,
 	by string, err error) {
 	snapshot, err = rl.find(r.Context(), owner, name)
 	if hookyard.CodeOf(err) == hookyard.NotFound {
-		return nil, "", errOff(owner, name)
+		return nil, "", rl.off(r, owner, name)
 	}
 	if err != nil {
 		return nil, "", err
@@ -98,7 +98,7 @@ func (rl *Relay) maySignal(r *http.Request, owner, name string, body []byte,
 		by, err = signed(snapshot.Project, r, body, now)
 		return snapshot, by, err
 	}
-	return nil, "", errOff(owner, name)
+	return nil, "", rl.off(r, owner, name)
 }
 
 // signed verifies GitHub's signature with the project's secret.
@@ -106,8 +106,8 @@ func signed(p *hookyard.Project, r *http.Request, body []byte, now time.Time) (b
 	v, err := signature.New("github", []string{p.RelaySecret.Value}, nil)
 	if err != nil {
 		return "", hookyard.Errorf(hookyard.Forbidden,
-			"the relay of %s takes signed events only, but the project has no relay secret yet "+
-				"(project setting relaySecret)", p.Path())
+			"this relay takes signed events only, but its project has no relay secret yet "+
+				"(project setting relaySecret)")
 	}
 	verified, err := v.Verify(&signature.Request{Method: r.Method, Header: r.Header, Body: body, Now: now})
 	if err != nil {

@@ -132,7 +132,7 @@ func (a *App) wire(ctx context.Context) error {
 	a.dispatcher = dispatch.New(deliver)
 	receive.Dispatcher = a.dispatcher
 	a.ingest = ingest.New(receive)
-	a.auth = auth.New(a.db, auth.Options{Dev: config.Dev, Guests: config.Guests})
+	a.auth = auth.New(a.db, auth.Options{Dev: config.Dev, Guests: config.Guests, Log: log})
 	if err := a.firstStart(ctx); err != nil {
 		return err
 	}

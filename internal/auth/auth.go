@@ -13,6 +13,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -39,6 +40,8 @@ type Store interface {
 	// TouchToken and TouchSession record a use. They are called at most about once a minute for a token or session.
 	TouchToken(ctx context.Context, key int64, at time.Time) error
 	TouchSession(ctx context.Context, hash []byte, seen time.Time) error
+	// AuditRefusal records that somebody at an address gave a wrong password for a user.
+	AuditRefusal(ctx context.Context, user, address string) error
 }
 
 // Options configure an [Auth].
@@ -46,6 +49,7 @@ type Options struct {
 	Dev    bool             // no authentication: every caller is the user guest and owns every project
 	Guests bool             // callers without a credential may read public projects
 	Now    func() time.Time // nil means time.Now
+	Log    *slog.Logger     // refused sign-ins; nil: none
 }
 
 // Auth authenticates and authorizes callers. It is safe for concurrent use.
@@ -54,6 +58,7 @@ type Auth struct {
 	dev    bool
 	guests bool
 	now    func() time.Time
+	log    *slog.Logger
 
 	tokens    *cache[[sha256.Size]byte, *Identity] // by hash
 	roles     *cache[roleKey, hookyard.Role]
@@ -69,7 +74,7 @@ type Auth struct {
 // New returns an Auth that reads from s.
 func New(s Store, o Options) *Auth {
 	a := &Auth{
-		store: s, dev: o.Dev, guests: o.Guests, now: o.Now,
+		store: s, dev: o.Dev, guests: o.Guests, now: o.Now, log: o.Log,
 		tokens:    newCache[[sha256.Size]byte, *Identity](10_000, tokenLife),
 		roles:     newCache[roleKey, hookyard.Role](10_000, roleLife),
 		passwords: newCache[[sha256.Size]byte, struct{}](1_000, passwordLife),
@@ -83,6 +88,9 @@ func New(s Store, o Options) *Auth {
 	_, _ = rand.Read(a.key) // cannot fail
 	if a.now == nil {
 		a.now = time.Now
+	}
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
 	}
 	return a
 }

@@ -106,6 +106,8 @@ func (m *memory) TouchToken(_ context.Context, key int64, at time.Time) error {
 	return nil
 }
 
+func (m *memory) AuditRefusal(context.Context, string, string) error { return nil }
+
 func (m *memory) TouchSession(_ context.Context, hash []byte, seen time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
+	"net"
 	"strings"
 	"time"
 	"unicode"
@@ -97,6 +98,7 @@ func (a *Auth) SignIn(ctx context.Context, name, password, remote string) (*hook
 	nameKey := strings.ToLower(name[:min(len(name), maxName)])
 	address := addressKey(remote)
 	if err := a.mayTry(nameKey, address); err != nil {
+		a.logRefusal(name, remote)
 		return nil, err
 	}
 	if err := a.acquire(ctx); err != nil {
@@ -118,11 +120,30 @@ func (a *Auth) SignIn(ctx context.Context, name, password, remote string) (*hook
 	if !ok {
 		a.byName.failed(nameKey, a.now())
 		a.byAddress.failed(address, a.now())
+		a.logRefusal(name, remote)
+		if user.Key != 0 { // another name may be a password that was typed into the wrong field
+			// An error is ignored: that the audit log cannot be written must not look like a correct password.
+			_ = a.store.AuditRefusal(ctx, user.Name, hostOf(remote))
+		}
 		return nil, unauthenticated("wrong user name or password")
 	}
 	a.passwords.put(proof, struct{}{}, a.now(), generation)
 	a.byName.forget(nameKey) // but not the address: an attacker may have an account and guess others
 	return user, nil
+}
+
+// logRefusal writes the line that tools such as fail2ban read: its form is documented and must not change. The address
+// stands before the name, which the caller chose.
+func (a *Auth) logRefusal(name, remote string) {
+	a.log.Info("sign-in refused", "address", hostOf(remote), "user", hookyard.CleanLine(name, maxName))
+}
+
+// hostOf returns an address without its port.
+func hostOf(remote string) string {
+	if host, _, err := net.SplitHostPort(remote); err == nil {
+		return host
+	}
+	return remote
 }
 
 // userByName returns the named user, or a disabled one without a password if there is none. It does not look up names

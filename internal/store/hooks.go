@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"strconv"
 	"time"
 
 	"github.com/hookyard/hookyard"
@@ -139,14 +140,25 @@ func (db *DB) UpdateHook(ctx context.Context, projectKey int64, id string, ifRev
 			return hookyard.Errorf(hookyard.Conflict,
 				"hook %s was changed by somebody else: it is at revision %d, not %d", id, h.Revision, ifRevision)
 		}
+		var before, after storedRow
+		if before.settings, before.sealed, err = db.encodeHook(h); err != nil {
+			return err
+		}
+		wasActive := h.Active
 		if err := f(h); err != nil {
 			return err
 		}
 		if err := db.updateHook(ctx, tx, h); err != nil {
 			return err
 		}
+		if after.settings, after.sealed, err = db.encodeHook(h); err != nil {
+			return err
+		}
+		var what changes
+		what.add("active", strconv.FormatBool(wasActive), strconv.FormatBool(h.Active))
+		what.addRow(db.seal, before, after)
 		out = h
-		return audit(ctx, tx, projectKey, hookyard.Actor(ctx), action, h.ID, "")
+		return audit(ctx, tx, projectKey, hookyard.Actor(ctx), action, h.ID, what.String())
 	})
 	return out, err
 }

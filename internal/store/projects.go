@@ -109,7 +109,17 @@ func (db *DB) UpdateProject(ctx context.Context, p *hookyard.Project) error {
 	}
 	return db.change(ctx, func(tx *sql.Tx) error {
 		p.UpdatedAt = stamp()
-		err := tx.QueryRowContext(ctx, `update projects set settings = $1, secret = $2, retention = $3,
+		var old storedRow
+		var retention int64
+		err := tx.QueryRowContext(ctx, "select settings, secret, retention from projects where key = $1"+
+			db.dialect.forUpdate, p.Key).Scan(&old.settings, &old.sealed, &retention)
+		if err == sql.ErrNoRows {
+			return hookyard.ErrStale
+		}
+		if err != nil {
+			return err
+		}
+		err = tx.QueryRowContext(ctx, `update projects set settings = $1, secret = $2, retention = $3,
 				revision = revision + 1, updated = $4
 			where key = $5 and deleted = 0 and revision = $6 returning revision`,
 			settings, secret, int64(p.Retention), micros(p.UpdatedAt), p.Key, p.Revision).Scan(&p.Revision)
@@ -119,7 +129,12 @@ func (db *DB) UpdateProject(ctx context.Context, p *hookyard.Project) error {
 		if err != nil {
 			return err
 		}
-		return audit(ctx, tx, p.Key, hookyard.Actor(ctx), "project.update", p.Path(), "")
+		var what changes
+		addMembers([]byte(old.settings), []byte(settings), what.add)
+		what.add("retention", hookyard.FormatDuration(time.Duration(retention)), hookyard.FormatDuration(p.Retention))
+		was, _ := db.seal.open(old.sealed)
+		what.addHidden("relaySecret", string(was), p.RelaySecret.Value)
+		return audit(ctx, tx, p.Key, hookyard.Actor(ctx), "project.update", p.Path(), what.String())
 	})
 }
 
@@ -191,7 +206,12 @@ func (db *DB) CopyProject(ctx context.Context, from *hookyard.Snapshot, to *hook
 // SetMember gives a user a role in a project in place of the one before. [hookyard.RoleNone] removes the member.
 func (db *DB) SetMember(ctx context.Context, p *hookyard.Project, u *hookyard.User, role hookyard.Role) error {
 	return db.change(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "delete from members where project_key = $1 and user_key = $2", p.Key, u.Key)
+		var old string
+		err := tx.QueryRowContext(ctx, "delete from members where project_key = $1 and user_key = $2 returning role",
+			p.Key, u.Key).Scan(&old)
+		if err == sql.ErrNoRows {
+			err = nil
+		}
 		if err == nil && role != hookyard.RoleNone {
 			_, err = tx.ExecContext(ctx, "insert into members (project_key, user_key, role) values ($1, $2, $3)",
 				p.Key, u.Key, string(role))
@@ -199,7 +219,9 @@ func (db *DB) SetMember(ctx context.Context, p *hookyard.Project, u *hookyard.Us
 		if err != nil {
 			return err
 		}
-		return audit(ctx, tx, p.Key, hookyard.Actor(ctx), "member.set", u.Name, string(role))
+		var what changes
+		what.add("role", old, string(role))
+		return audit(ctx, tx, p.Key, hookyard.Actor(ctx), "member.set", u.Name, what.String())
 	})
 }
 

@@ -69,6 +69,17 @@ func (db *DB) PutSource(ctx context.Context, s *hookyard.Source) (created bool, 
 			return err
 		}
 		s.UpdatedAt = stamp()
+		var old storedRow
+		var oldType string
+		query := "select type, settings, secrets from sources where project_key = $1 and name = $2" +
+			db.dialect.forUpdate
+		err = tx.QueryRowContext(ctx, query, s.ProjectKey, s.Name).Scan(&oldType, &old.settings, &old.sealed)
+		if err == sql.ErrNoRows {
+			return hookyard.ErrStale
+		}
+		if err != nil {
+			return err
+		}
 		var first int64
 		err = tx.QueryRowContext(ctx, `update sources set type = $1, settings = $2, secrets = $3,
 				revision = revision + 1, updated = $4
@@ -82,7 +93,10 @@ func (db *DB) PutSource(ctx context.Context, s *hookyard.Source) (created bool, 
 			return err
 		}
 		s.CreatedAt = fromMicros(first)
-		return audit(ctx, tx, s.ProjectKey, hookyard.Actor(ctx), "source.update", s.Name, s.Type)
+		var what changes
+		what.add("type", oldType, s.Type)
+		what.addRow(db.seal, old, storedRow{settings, sealed})
+		return audit(ctx, tx, s.ProjectKey, hookyard.Actor(ctx), "source.update", s.Name, what.String())
 	})
 	return created, err
 }

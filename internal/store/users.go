@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -158,7 +159,12 @@ func (db *DB) updateUser(ctx context.Context, tx *sql.Tx, key int64, f func(u *h
 			return nil, err
 		}
 	}
-	return u, audit(ctx, tx, 0, hookyard.Actor(ctx), "user.update", u.Name, "")
+	var what changes
+	what.add("admin", strconv.FormatBool(was.Admin), strconv.FormatBool(u.Admin))
+	what.add("disabled", strconv.FormatBool(was.Disabled), strconv.FormatBool(u.Disabled))
+	what.addHidden("password", was.PasswordHash, u.PasswordHash)
+	what.add("subject", was.Subject, u.Subject)
+	return u, audit(ctx, tx, 0, hookyard.Actor(ctx), "user.update", u.Name, what.String())
 }
 
 // lockUser reads a user and counts the administrators who are not disabled. It locks their rows, always in the same
@@ -310,14 +316,29 @@ func (db *DB) TouchToken(ctx context.Context, key int64, at time.Time) error {
 	})
 }
 
-// CreateSession stores a session and sets its id.
+// CreateSession stores a session, sets its id and enters the sign-in into the audit log. It fails with
+// [hookyard.ErrNotFound] if the user was deleted.
 func (db *DB) CreateSession(ctx context.Context, s *hookyard.Session) error {
 	s.ID = hookyard.NewID("ses")
 	return db.txPlain(ctx, func(c conn) error {
+		var user string
+		if err := c.QueryRowContext(ctx, "select name from users where key = $1", s.UserKey).Scan(&user); err != nil {
+			return err
+		}
 		_, err := c.ExecContext(ctx, `insert into sessions (hash, id, user_key, created, seen, expires, agent, remote)
 			values ($1, $2, $3, $4, $5, $6, $7, $8)`,
 			s.Hash, s.ID, s.UserKey, micros(s.CreatedAt), micros(s.SeenAt), micros(s.ExpiresAt), s.Agent, s.Remote)
-		return err
+		if err != nil {
+			return err
+		}
+		return audit(ctx, c, 0, user, "user.sign-in", user, "from "+s.Remote)
+	})
+}
+
+// AuditRefusal enters into the audit log that somebody at an address gave a wrong password for a user.
+func (db *DB) AuditRefusal(ctx context.Context, user, address string) error {
+	return db.txPlain(ctx, func(c conn) error {
+		return audit(ctx, c, 0, "guest", "user.sign-in-refused", user, "from "+address)
 	})
 }
 

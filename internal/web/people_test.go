@@ -42,6 +42,9 @@ func signedIn(t *testing.T) (*server, string) {
 	if a := s.get("/api/audit"); !strings.Contains(a.body, `"actor":"admin","action":"user.update","subject":"admin"`) {
 		t.Fatalf("the audit log does not say that the admin chose the password: %s", a.body)
 	}
+	if a := s.get("/api/audit"); !strings.Contains(a.body, `"action":"user.sign-in","subject":"admin"`) {
+		t.Fatalf("the audit log does not say that the admin signed in: %s", a.body)
+	}
 	return s, receiver
 }
 

@@ -52,7 +52,7 @@ type Options struct {
 	Poll   Live      // nil: there is no …/poll
 }
 
-// API serves everything under /api and /docs/api. It is safe for concurrent use.
+// API serves everything under /api. It is safe for concurrent use.
 type API struct {
 	o    Options
 	mux  *http.ServeMux
@@ -111,10 +111,9 @@ func (a *API) mount(routes []route) {
 		}
 	}
 	a.mux.HandleFunc("/api/", a.notFound)
-	a.mux.HandleFunc("GET /docs/api", a.docsPage)
 }
 
-// ServeHTTP answers requests whose path begins with /api or is /docs/api.
+// ServeHTTP answers requests whose path begins with /api.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header()[webgmeMediaType] = a.mediaType
 	if p := r.URL.Path; strings.Contains(p, "//") || strings.Contains(p, "/.") && hasDots(p) {

@@ -3,8 +3,8 @@ package api
 import (
 	"bytes"
 	_ "embed"
+	"fmt"
 	"html/template"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -25,8 +25,8 @@ type docsOperation struct {
 // docsBody is a body, or the lack of one, by status or media type.
 type docsBody struct {
 	Name   string
-	Schema string // name of the schema, or its kind
-	Link   bool   // there is a schema of that name on the page
+	Schema string // the schema in words
+	Link   string // name of the schema, or ""
 }
 
 // docsField is a member of a schema.
@@ -41,32 +41,24 @@ type docsSchema struct {
 }
 
 type docsGroup struct {
-	Tag        string
-	Operations []docsOperation
+	Tag         string
+	Description string
+	Operations  []docsOperation
 }
 
-// docsPage shows the description of the API without any script: it works with no internet and with the strictest
-// policy.
-func (a *API) docsPage(w http.ResponseWriter, r *http.Request) {
+// Docs returns the description of the API as the content of a page. Its links begin with / or #.
+func (a *API) Docs() (template.HTML, error) {
 	page, err := template.New("docs").Parse(docsHTML)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return "", fmt.Errorf("parse the description of the API: %w", err)
 	}
 	var b bytes.Buffer
 	err = page.Execute(&b, map[string]any{"Info": a.spec.doc.Info, "Groups": a.spec.groups(),
 		"Schemas": a.spec.schemas()})
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return "", fmt.Errorf("describe the API: %w", err)
 	}
-	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy",
-		"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
-	_, _ = w.Write(b.Bytes())
+	return template.HTML(b.String()), nil
 }
 
 // groups are the operations by tag, in the order of paths and methods.
@@ -80,13 +72,23 @@ func (s *spec) groups() []docsGroup {
 			}
 			i := slices.IndexFunc(out, func(g docsGroup) bool { return g.Tag == op.Tags[0] })
 			if i < 0 {
-				out = append(out, docsGroup{Tag: op.Tags[0]})
+				out = append(out, docsGroup{Tag: op.Tags[0], Description: s.tagHelp(op.Tags[0])})
 				i = len(out) - 1
 			}
 			out[i].Operations = append(out[i].Operations, describeOperation(op))
 		}
 	}
 	return out
+}
+
+// tagHelp returns the description of a tag.
+func (s *spec) tagHelp(name string) string {
+	for _, tag := range s.doc.Tags {
+		if tag.Name == name {
+			return tag.Description
+		}
+	}
+	return ""
 }
 
 func describeOperation(op *huma.Operation) docsOperation {
@@ -113,7 +115,7 @@ func bodyOf(name string, m *huma.MediaType) docsBody {
 		return docsBody{Name: name, Schema: "no body"}
 	}
 	kind, link := typeOf(m.Schema)
-	return docsBody{Name: name, Schema: kind, Link: link != ""}
+	return docsBody{Name: name, Schema: kind, Link: link}
 }
 
 // typeOf names a schema for people; link is the name of the schema to look at, or "".

@@ -91,16 +91,15 @@ func TestSpecRefs(t *testing.T) {
 	}
 }
 
-// TestDocsPage holds that the page needs nothing from elsewhere and that its links lead somewhere.
-func TestDocsPage(t *testing.T) {
+// TestDocs holds that the page needs nothing from elsewhere and that its links lead somewhere.
+func TestDocs(t *testing.T) {
 	t.Parallel()
 	a := described(t)
-	w := httptest.NewRecorder()
-	a.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/docs/api", nil))
-	if w.Code != http.StatusOK || !strings.HasPrefix(w.Header().Get("Content-Security-Policy"), "default-src 'none'") {
-		t.Fatalf("status %d, header %v", w.Code, w.Header())
+	docs, err := a.Docs()
+	if err != nil {
+		t.Fatal(err)
 	}
-	page := w.Body.String()
+	page := string(docs)
 	ids, links := map[string]bool{}, []string{}
 	for z := html.NewTokenizer(strings.NewReader(page)); z.Next() != html.ErrorToken; {
 		token := z.Token()
@@ -118,13 +117,13 @@ func TestDocsPage(t *testing.T) {
 	}
 	for _, link := range links {
 		id, ok := strings.CutPrefix(link, "#")
-		if ok && !ids[id] || !ok && !strings.HasPrefix(link, "../api/openapi.") {
+		if ok && !ids[id] || !ok && !strings.HasPrefix(link, "/api/openapi.") {
 			t.Errorf("link to %s leads nowhere", link)
 		}
 	}
 	for _, rt := range a.routes() {
 		if !strings.Contains(page, html.EscapeString(rt.summary)) {
-			t.Errorf("the page does not tell of %s %s", rt.method, rt.path)
+			t.Errorf("the page does not describe %s %s", rt.method, rt.path)
 		}
 	}
 }

@@ -163,10 +163,15 @@ func (a *App) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	docs, err := a.api.Docs()
+	if err != nil {
+		return err
+	}
 	a.web, err = web.New(web.Options{
 		Store: a.db, Control: a.control, Ingest: a.ingest, Export: a.api.Export, Auth: a.auth, SignOn: signOn,
 		Bins: a.bins, Stats: a.dispatcher.Stats, Listeners: a.gate.Open, Filter: a.accepts, Limits: config.Limits,
 		Log: log, BaseURL: config.BaseURL, Version: a.version, Targets: config.AllowTargets, Dev: config.Dev,
+		Docs: docs,
 	})
 	if err != nil {
 		return err

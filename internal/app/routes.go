@@ -24,7 +24,6 @@ func (a *App) routes() http.Handler {
 	}
 	mux.Handle("/api", a.api)
 	mux.Handle("/api/", a.api)
-	mux.Handle("/docs/api", a.api)
 	inbound := a.handle(func(w http.ResponseWriter, r *http.Request) error {
 		rest := r.PathValue("rest")
 		if rest != "" {

@@ -152,7 +152,7 @@ func addressesOf(owner string, x shop) map[string]string {
 		"source":     "/acme/shop/sources/github", "replays": "/acme/shop/replays", "changes": "/acme/shop/audit",
 		"settings": "/acme/shop/settings",
 		"status":   "/status", "bins": "/bins", "bin": x.bin, "users": "/users", "profile": "/profile",
-		"login": "/login", "not-found": "/nothing",
+		"login": "/login", "api": "/docs/api", "not-found": "/nothing",
 	}
 	for name, path := range all {
 		all[name] = strings.Replace(path, "/acme/", "/"+owner+"/", 1)

@@ -24,6 +24,7 @@ func (w *Web) routes() {
 		w.handle("GET /profile/oidc", control.SignedIn, beginLink)
 		w.handle("POST /profile/oidc", control.SignedIn, unlink)
 	}
+	w.handle("GET /docs/api", control.Public, showDocs)
 	w.handle("GET /setup", control.Public, showSetup)
 	w.handle("POST /setup", control.Public, finishSetup)
 
@@ -121,6 +122,6 @@ func pages() []page {
 		&tokensPage{}, &statusPage{},
 		&projectPage{}, &hooksPage{}, &hookPage{}, &hookEditPage{}, &eventsPage{}, &eventPage{}, &resendPage{},
 		&deliveriesPage{}, &deliveryPage{}, &replaysPage{}, &sourcesPage{}, &sourcePage{}, &settingsPage{},
-		&auditPage{}, &binsPage{}, &binPage{},
+		&auditPage{}, &docsPage{}, &binsPage{}, &binPage{},
 	}
 }

@@ -50,8 +50,9 @@ type Options struct {
 	Log       *slog.Logger
 	BaseURL   string // public, without a trailing slash
 	Version   string
-	Targets   []string // private addresses that the server may send to
-	Dev       bool     // authentication is off
+	Targets   []string      // private addresses that the server may send to
+	Docs      template.HTML // the description of the API; its links begin with / or #
+	Dev       bool          // authentication is off
 }
 
 // Web serves the pages. It is safe for concurrent use.

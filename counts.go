@@ -28,9 +28,10 @@ const (
 	CountBlocked
 	CountShape
 	CountBroker
-	CountLatencySum // of the attempts with a response, in µs
-	CountLatency    // the first of the buckets, which are those of LatencyBounds and one without a bound
-	counterEnd      = CountLatency + 13
+	CountLatencySum                     // of the attempts with a response, in µs
+	CountLatency                        // the first of the buckets: those of LatencyBounds, and one without a bound
+	CountResent     = CountLatency + 13 // deliveries that were sent again after a 2xx, whatever came of it
+	counterEnd      = CountResent + 1
 )
 
 // LatencyBounds are the upper bounds of all latency buckets but the last, which has none.
@@ -94,6 +95,12 @@ func (c *Counts) End(s State, n int64) {
 	case Canceled:
 		c[CountCanceled] += n
 	}
+}
+
+// EndResend counts deliveries with a 2xx that were pending again and no longer are. They count as delivered already.
+func (c *Counts) EndResend(n int64) {
+	c[CountWaiting] -= n
+	c[CountResent] += n
 }
 
 // Responses is the number of attempts that got a response, whatever its status.

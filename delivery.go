@@ -10,7 +10,8 @@ import (
 // State is the state of a delivery.
 type State string
 
-// The states. All but Pending are final, but a user or a replay can reopen a delivery.
+// The states. All but Pending are final, but a user or a replay can reopen a delivery. One that was delivered stays
+// Delivered when it is reopened: [Delivery.Resend] says what becomes of sending it again.
 const (
 	Pending   State = "pending"
 	Delivered State = "delivered"
@@ -30,13 +31,21 @@ type Delivery struct {
 	EventType  string    `json:"eventType"`
 	HookID     string    `json:"hookId"`
 	State      State     `json:"state"`
-	Reason     string    `json:"reason,omitempty"` // why it is in this state, for people
+	Reason     string    `json:"reason,omitempty"` // why it is in this state, or Resend in its, for people
 	Attempts   int       `json:"attempts"`         // made so far
 	Tries      int       `json:"-"`                // attempts since it was last opened: the position in the schedule
 	Due        time.Time `json:"nextAttemptAt,omitzero"`
 	EventTime  time.Time `json:"eventTime"`
 	UpdatedAt  time.Time `json:"updatedAt"`
+
+	DeliveredAt time.Time `json:"deliveredAt,omitzero"` // of the first 2xx; set if State is Delivered
+	Resend      State     `json:"resend,omitempty"`     // state of sending it again; "" if it was never reopened
+	Replay      string    `json:"replayId,omitempty"`   // bulk replay that opened it last
+	ReplayKey   int64     `json:"-"`
 }
+
+// Open reports whether the delivery is still to be sent, for the first time or again.
+func (d *Delivery) Open() bool { return d.State == Pending || d.Resend == Pending }
 
 // Attempt is one attempt to deliver, with its request and response.
 type Attempt struct {

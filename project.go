@@ -267,6 +267,25 @@ type AuditEntry struct {
 	Detail  string    `json:"detail,omitempty"`
 }
 
+// The statuses of a [Replay].
+const (
+	ReplayRunning  = "running"  // it still examines events
+	ReplayQueued   = "queued"   // it has examined all, and some of what it opened is still to be sent
+	ReplayDone     = "done"     // nothing of it is still to be sent
+	ReplayCanceled = "canceled" // what was not sent yet is not sent any more
+)
+
+// Ended reports whether nothing more comes of the replay.
+func (r *Replay) Ended() bool {
+	return r.Status == ReplayDone || r.Status == ReplayCanceled && r.Queued+r.Sending == 0
+}
+
+// Waiting is how many deliveries of the replay are still to be sent, or to be tried again.
+func (r *Replay) Waiting() int64 { return r.Queued + r.Sending }
+
+// Cancelable reports whether something of the replay can still be called back.
+func (r *Replay) Cancelable() bool { return r.Status == ReplayRunning || r.Status == ReplayQueued }
+
 // Replay is a bulk job that reopens deliveries, and creates those of a hook that did not exist when the events arrived.
 type Replay struct {
 	ID         string    `json:"id"` // rpl_…
@@ -277,12 +296,19 @@ type Replay struct {
 	Until      time.Time `json:"until,omitzero"`
 	Type       string    `json:"type,omitempty"`  // a pattern
 	State      State     `json:"state,omitempty"` // only deliveries in this state; "" also creates those of Hook
-	Status     string    `json:"status"`          // running, done, canceled
+	Status     string    `json:"status"`          // one of the statuses of replays
 	Total      int64     `json:"total"`           // events to examine, counted at the start
 	Seen       int64     `json:"seen"`            // events examined
-	Opened     int64     `json:"opened"`          // deliveries reopened or created
-	Cursor     int64     `json:"-"`               // seq up to which events have been examined
-	Last       int64     `json:"-"`               // seq of the last event to examine
+	Opened     int64     `json:"opened"`          // deliveries reopened or created: the sum of the next six
+	Queued     int64     `json:"queued"`          // still to be sent, or to be tried again
+	Sending    int64     `json:"sending"`         // handed to a sender: the next to be sent, and under way
+	Delivered  int64     `json:"delivered"`
+	Failed     int64     `json:"failed"`
+	Skipped    int64     `json:"skipped"` // the hook was off
+	Canceled   int64     `json:"canceled"`
+	Key        int64     `json:"-"`
+	Cursor     int64     `json:"-"` // seq up to which events have been examined
+	Last       int64     `json:"-"` // seq of the last event to examine
 	Actor      string    `json:"actor"`
 	CreatedAt  time.Time `json:"createdAt"`
 	UpdatedAt  time.Time `json:"updatedAt"`

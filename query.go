@@ -44,6 +44,7 @@ type DeliveryQuery struct {
 	HookKey    int64
 	EventSeq   int64
 	State      State
+	Open       bool // only those that are still to be sent: pending, or sent again
 	Since      time.Time
 	Until      time.Time
 	Before     string // id of a delivery: only those that follow it

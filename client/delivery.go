@@ -130,7 +130,7 @@ func (c *Client) CreateReplay(ctx context.Context, project string, r ReplayReque
 	return out, err
 }
 
-// CancelReplay stops a bulk replay. Deliveries that it has reopened stay open.
+// CancelReplay stops a bulk replay, as long as some of it is still to be sent: that goes back to what it was.
 func (c *Client) CancelReplay(ctx context.Context, project, id string) (hookyard.Replay, error) {
 	var out hookyard.Replay
 	_, err := c.call(ctx, http.MethodPost, in(project, "replays", id, "cancel"), nil, &out)

@@ -243,7 +243,7 @@ func tagOf(path string) string {
 	parts := strings.Split(strings.TrimPrefix(path, "/projects/{owner}/{project}"), "/")
 	if len(parts) > 1 && path != "/projects" {
 		switch noun := parts[1]; noun {
-		case "duplicate", "transfer", "members", "audit", "stats":
+		case "duplicate", "transfer", "members", "audit":
 			return "projects"
 		case "stream", "poll":
 			return "events"

@@ -237,7 +237,7 @@ func (a *API) routes() []route {
 		{method: get, path: replay, access: control.Read, do: showReplay, summary: "A bulk replay with its progress",
 			out: hookyard.Replay{}},
 		{method: post, path: replay + "/cancel", access: control.Write, do: cancelReplay,
-			summary: "Stop a bulk replay; what it opened stays open", out: hookyard.Replay{}},
+			summary: "Stop a bulk replay; what is not sent goes back to what it was", out: hookyard.Replay{}},
 	}
 	if a.o.Bins != nil {
 		list = append(list, binRoutes()...)

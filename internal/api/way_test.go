@@ -105,7 +105,7 @@ func TestReplayOfMany(t *testing.T) {
 			return err == nil && job.Status == "done" && job.Opened == 3
 		})
 		_, err = b.alice.CancelReplay(ctx, p, job.ID)
-		wantStatus(t, err, http.StatusConflict, "not running")
+		wantStatus(t, err, http.StatusConflict, "the replay has ended")
 		_, err = b.alice.Replay(ctx, p, "rpl_none")
 		wantStatus(t, err, http.StatusNotFound, "no such replay")
 	})

@@ -74,7 +74,7 @@ func (s *session) deliveryTable(all []client.Delivery) error {
 }
 
 func (s *session) nextOf(d client.Delivery) string {
-	if d.State != hookyard.Pending {
+	if !d.Open() {
 		return "-"
 	}
 	return s.when(d.Due)
@@ -104,11 +104,11 @@ func (s *session) showDelivery(d *client.Delivery) error {
 		return s.println("%s", d.ID)
 	}
 	next := ""
-	if d.State == hookyard.Pending {
+	if d.Open() {
 		next = localTime(d.Due)
 	}
 	err := s.card(field{"delivery", d.ID}, field{"event", d.EventID}, field{"type", d.EventType},
-		field{"hook", d.HookID}, field{"state", string(d.State)},
+		field{"hook", d.HookID}, field{"state", string(d.State)}, field{"sent again", string(d.Resend)},
 		field{"reason", d.Reason}, field{"attempts", strconv.Itoa(d.Attempts)}, field{"next attempt", next})
 	if err != nil {
 		return err

@@ -30,7 +30,8 @@ func newReplayCreate(s *session) *cobra.Command {
 	var watch, yes bool
 	c := &cobra.Command{
 		Use: "create", Short: "Start a bulk replay, which runs on the server",
-		Long: `Start a bulk replay: the deliveries of the selected events become pending again.
+		Long: `Start a bulk replay: the deliveries of the selected events are sent again. What was
+delivered still counts as delivered, whatever becomes of that.
 With --hook and without --state, the hook also gets events for which it had no
 delivery. The replay runs on the server.`,
 		Example: `  hookyard replay create --state failed --since 1d -p shop/orders
@@ -83,10 +84,11 @@ func newReplayList(s *session) *cobra.Command {
 			var rows [][]string
 			for _, r := range all {
 				rows = append(rows, []string{r.ID, r.Status, fmt.Sprintf("%d/%d", r.Seen, r.Total),
-					fmt.Sprint(r.Opened), orText(r.Hook, "every"), orText(r.Type, "any"), r.Actor, s.when(r.CreatedAt)})
+					fmt.Sprint(r.Opened), fmt.Sprint(r.Waiting()), fmt.Sprint(r.Delivered),
+					fmt.Sprint(r.Failed), orText(r.Hook, "every"), orText(r.Type, "any"), r.Actor, s.when(r.CreatedAt)})
 			}
-			if err := s.list([]string{"REPLAY", "STATUS", "SEARCHED", "QUEUED", "HOOK", "TYPE", "BY", "STARTED"},
-				rows); err != nil {
+			if err := s.list([]string{"REPLAY", "STATUS", "SEARCHED", "RESENT", "QUEUED", "DELIVERED", "FAILED", "HOOK",
+				"TYPE", "BY", "STARTED"}, rows); err != nil {
 				return err
 			}
 			s.more(len(rows), "replay", "")
@@ -103,7 +105,8 @@ func (s *session) showReplay(r *hookyard.Replay) error {
 		}
 		return s.card(field{"replay", r.ID}, field{"status", r.Status},
 			field{"searched", fmt.Sprintf("%d of %s", r.Seen, hookyard.Count(int(r.Total), "event"))},
-			field{"queued", hookyard.Count(int(r.Opened), "delivery")}, field{"hook", r.Hook}, field{"type", r.Type},
+			field{"to resend", hookyard.Count(int(r.Opened), "delivery")},
+			field{"progress", progressOf(r)}, field{"hook", r.Hook}, field{"type", r.Type},
 			field{"state", string(r.State)},
 			field{"by", r.Actor}, field{"started", localTime(r.CreatedAt)})
 	})
@@ -123,6 +126,18 @@ func (s *session) replayOne(use, short string,
 	return takes(c, 1, 1)
 }
 
+// progressOf says what became of the deliveries of a replay.
+func progressOf(r *hookyard.Replay) string {
+	text := fmt.Sprintf("queued %d · sending %d · delivered %d · failed %d", r.Queued, r.Sending, r.Delivered, r.Failed)
+	if r.Skipped > 0 {
+		text += fmt.Sprintf(" · skipped %d", r.Skipped)
+	}
+	if r.Canceled > 0 {
+		text += fmt.Sprintf(" · canceled %d", r.Canceled)
+	}
+	return text
+}
+
 func newReplayShow(s *session) *cobra.Command {
 	return s.replayOne("show REPLAY", "Show a bulk replay and its progress",
 		func(ctx context.Context, cl *client.Client, project, id string) error {
@@ -135,7 +150,7 @@ func newReplayShow(s *session) *cobra.Command {
 }
 
 func newReplayCancel(s *session) *cobra.Command {
-	return s.replayOne("cancel REPLAY", "Stop a bulk replay; deliveries that it has reopened stay pending",
+	return s.replayOne("cancel REPLAY", "Stop a bulk replay; what is not sent yet goes back to what it was",
 		func(ctx context.Context, cl *client.Client, project, id string) error {
 			r, err := cl.CancelReplay(ctx, project, id)
 			if err != nil {
@@ -157,11 +172,11 @@ func (s *session) watchReplay(ctx context.Context, cl *client.Client, project, i
 		if err != nil {
 			return err
 		}
-		if r.Total > 0 {
-			bar.ChangeMax64(r.Total)
-			_ = bar.Set64(min(r.Seen, r.Total))
+		if r.Total+r.Opened > 0 {
+			bar.ChangeMax64(max(1, r.Total+r.Opened))
+			_ = bar.Set64(min(r.Seen, r.Total) + r.Opened - r.Queued - r.Sending)
 		}
-		if r.Status != "running" {
+		if r.Ended() {
 			_ = bar.Finish()
 			return s.showReplay(&r)
 		}

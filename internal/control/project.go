@@ -327,7 +327,7 @@ func (p *Project) awaitAttempts(ctx context.Context, seq int64) {
 	defer look.Stop()
 	for {
 		list, _, err := p.c.store.Deliveries(ctx,
-			hookyard.DeliveryQuery{ProjectKey: p.Key(), EventSeq: seq, State: hookyard.Pending, Limit: MaxPage})
+			hookyard.DeliveryQuery{ProjectKey: p.Key(), EventSeq: seq, Open: true, Limit: MaxPage})
 		if errors.Is(err, context.DeadlineExceeded) || err == nil &&
 			!slices.ContainsFunc(list, func(d hookyard.Delivery) bool { return d.Attempts == 0 }) {
 			return

@@ -82,8 +82,8 @@ func (in *ReplaySpec) check(limits hookyard.Limits) error {
 	return nil
 }
 
-// CancelReplay stops a bulk replay; the deliveries that it opened stay open. It fails with Conflict when the replay has
-// ended.
+// CancelReplay stops a bulk replay; what is still to be sent of it goes back to what it was. It fails with Conflict if
+// all was sent.
 func (p *Project) CancelReplay(ctx context.Context, id string) (*hookyard.Replay, error) {
 	ctx, err := p.change(ctx, hookyard.RoleWrite)
 	if err != nil {
@@ -95,5 +95,6 @@ func (p *Project) CancelReplay(ctx context.Context, id string) (*hookyard.Replay
 		}
 		return nil, err
 	}
+	p.c.dispatcher.WakeReplays()
 	return p.Replay(ctx, id)
 }

@@ -47,6 +47,7 @@ type Replays interface {
 	RunningReplays(ctx context.Context) ([]*hookyard.Replay, error)
 	StepReplay(ctx context.Context, r *hookyard.Replay, want func(*hookyard.Event) (bool, error)) (hooks []int64,
 		done bool, err error)
+	ReplayCanceled(ctx context.Context, key int64) (bool, error)
 }
 
 // Broker sends to hooks whose URL is amqp:// or amqps://.

@@ -70,6 +70,21 @@ func (q *queue) takeAll() []hookyard.Work {
 	return all
 }
 
+// take removes what a condition holds for.
+func (q *queue) take(which func(*hookyard.Work) bool) (taken []hookyard.Work) {
+	kept := q.items[:0]
+	for i := range q.items[q.head:] {
+		if w := q.items[q.head+i]; which(&w) {
+			taken = append(taken, w)
+		} else {
+			kept = append(kept, w)
+		}
+	}
+	clear(q.items[len(kept):])
+	q.items, q.head = kept, 0
+	return taken
+}
+
 // announce notes that rows are due at t.
 func (q *queue) announce(t time.Time) {
 	q.woken = true

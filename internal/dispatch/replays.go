@@ -36,8 +36,15 @@ func (d *Dispatcher) runReplays(ctx context.Context) {
 	}
 }
 
-// stepReplay does one step and says whether there is more.
+// stepReplay does one step and says whether there is more. What lanes hold of a canceled replay ends at once, and not
+// when its turn comes.
 func (d *Dispatcher) stepReplay(ctx context.Context, job *hookyard.Replay) (more bool) {
+	if job.Status == hookyard.ReplayCanceled {
+		d.lanes.Range(func(_, l any) bool {
+			l.(*lane).endReplay(job.Key)
+			return true
+		})
+	}
 	hooks, done, err := d.o.Replays.StepReplay(ctx, job, d.wanted(ctx, job))
 	if err != nil {
 		if ctx.Err() == nil && !errors.Is(err, hookyard.ErrConflict) {
@@ -61,5 +68,31 @@ func (d *Dispatcher) wanted(ctx context.Context, job *hookyard.Replay) func(*hoo
 			return false, err
 		}
 		return hookyard.Wants(snapshot.Project, h, e, d.o.Filter).Wanted, nil
+	}
+}
+
+// replayCanceled reports whether a delivery was opened by a replay that has been canceled since.
+func (d *Dispatcher) replayCanceled(ctx context.Context, w *hookyard.Work) (bool, error) {
+	if w.Delivery.ReplayKey == 0 {
+		return false, nil
+	}
+	return d.o.Replays.ReplayCanceled(ctx, w.Delivery.ReplayKey)
+}
+
+// endCanceled is the result of a delivery whose replay was canceled.
+func endCanceled(w *hookyard.Work) *hookyard.Result {
+	return &hookyard.Result{Work: w,
+		Decision: hookyard.Decision{State: hookyard.Canceled, Reason: "the replay was canceled"}}
+}
+
+// endReplay ends what waits in memory of a canceled replay.
+func (l *lane) endReplay(key int64) {
+	l.mu.Lock()
+	taken := l.queue.take(func(w *hookyard.Work) bool { return w.Delivery.ReplayKey == key })
+	l.schedule()
+	l.mu.Unlock()
+	for i := range taken {
+		l.d.memory.Add(-heldBytes(taken[i].Event))
+		l.d.finish(l, endCanceled(&taken[i]), false)
 	}
 }

@@ -32,6 +32,15 @@ func (d *Dispatcher) send(l *lane, w *hookyard.Work) {
 		d.finish(l, &hookyard.Result{Work: w, Decision: hookyard.Decision{State: state, Reason: reason}}, false)
 		return
 	}
+	canceled, err := d.replayCanceled(ctx, w)
+	if err != nil {
+		d.postpone(l, w, err)
+		return
+	}
+	if canceled {
+		d.finish(l, endCanceled(w), false)
+		return
+	}
 	release, err := d.loadLarge(ctx, h, w, l.isFailing())
 	if err != nil {
 		d.postpone(l, w, err)

@@ -146,7 +146,8 @@ func (t *sharedTx) markClaimed(ctx context.Context, o *claimOp, which string, ar
 			limit $3`+t.db.dialect.skipLocked+`)
 		update deliveries set node = $1
 		where hook_key = $2 and state || '' = 'pending' and node + 0 = 0 and event_seq in (select event_seq from ready)
-		returning event_seq, project_key, due, attempts, tries, (select size from events where seq = event_seq)`,
+		returning event_seq, project_key, due, attempts, tries, delivered, replay,
+			(select size from events where seq = event_seq)`,
 		append([]any{t.db.node, o.hook, o.limit}, args...)...)
 	if err != nil {
 		return nil, err
@@ -154,16 +155,18 @@ func (t *sharedTx) markClaimed(ctx context.Context, o *claimOp, which string, ar
 	defer func() { _ = rows.Close() }()
 	sizes = make(map[int64]int64, o.limit)
 	for rows.Next() {
-		var due int64
+		var due, delivered int64
 		var size *int64 // null: the event is gone, which fillEvents tells
 		d := hookyard.Delivery{HookKey: o.hook, State: hookyard.Pending}
-		if err := rows.Scan(&d.EventSeq, &d.ProjectKey, &due, &d.Attempts, &d.Tries, &size); err != nil {
+		if err := rows.Scan(&d.EventSeq, &d.ProjectKey, &due, &d.Attempts, &d.Tries, &delivered,
+			&d.ReplayKey, &size); err != nil {
 			return nil, err
 		}
 		if size != nil {
 			sizes[d.EventSeq] = *size
 		}
 		d.Due = fromMicros(due)
+		d.DeliveredAt = fromMicros(delivered)
 		o.claimed = append(o.claimed, hookyard.Work{Delivery: d})
 	}
 	return sizes, rows.Err()
@@ -287,27 +290,16 @@ func (db *DB) NextDue(ctx context.Context, hookKey int64) (due time.Time, ok boo
 // deleted. It returns how many it ended; fewer than limit means that none is left.
 func (db *DB) EndPending(ctx context.Context, hookKey int64, state hookyard.State, reason string, limit int) (int,
 	error) {
-	h, err := db.HookByKey(ctx, hookKey)
-	if err != nil {
-		return 0, err
-	}
-	var n int64
-	err = db.txPlain(ctx, func(c conn) error {
-		res, err := c.ExecContext(ctx, `update deliveries set state = $1, reason = $2, due = 0, updated = $3
+	var n int
+	err := db.txPlain(ctx, func(c conn) (err error) {
+		n, err = db.endRows(ctx, c, state, "update deliveries set "+endAs("deliveries", "cast($1 as text)",
+			"cast($2 as text)")+`, due = 0, updated = $3
 			where hook_key = $4 and node + 0 = 0 and state || '' = 'pending' and event_seq in (
 				select event_seq from deliveries where node = 0 and hook_key = $4 and state = 'pending' limit $5)`,
 			string(state), reason, time.Now().UnixMicro(), hookKey, limit)
-		if err != nil {
-			return err
-		}
-		if n, err = res.RowsAffected(); err != nil || n == 0 {
-			return err
-		}
-		var counted tally
-		counted.of(h.ProjectKey, hookKey).End(state, n)
-		return db.storeTally(ctx, c, &counted)
+		return err
 	})
-	return int(n), err
+	return n, err
 }
 
 // Lag returns, by the hook's key, how long the oldest delivery that is due has been waiting to be claimed. Ordered

@@ -98,6 +98,10 @@ func addBatch(sums map[countRow]*hookyard.Counts, key CountKey, at int64, c *hoo
 		}
 		sums[row].Add(c)
 	}
+	if key.Hook < 0 {
+		add(countRow{key: key})
+		return
+	}
 	keys := []CountKey{key}
 	if key.Hook != 0 {
 		keys = append(keys, CountKey{Project: key.Project})

@@ -13,17 +13,26 @@ import (
 )
 
 const deliveryColumns = `d.event_seq, d.hook_key, d.project_key, e.id, e.type, e.time, h.id, d.state, d.reason,
-	d.due, d.place, d.attempts, d.tries, d.updated
+	d.due, d.place, d.attempts, d.tries, d.updated, d.delivered, d.resend, d.replay,
+	coalesce((select id from replays where d.replay > 0 and key = d.replay), '')
 	from deliveries d join events e on e.seq = d.event_seq join hooks h on h.key = d.hook_key`
 
 func scanDelivery(row interface{ Scan(...any) error }) (hookyard.Delivery, error) {
 	var d hookyard.Delivery
-	var at, due, place, updated int64
+	var at, due, place, updated, delivered int64
 	err := row.Scan(&d.EventSeq, &d.HookKey, &d.ProjectKey, &d.EventID, &d.EventType, &at, &d.HookID, &d.State,
-		&d.Reason, &due, &place, &d.Attempts, &d.Tries, &updated)
+		&d.Reason, &due, &place, &d.Attempts, &d.Tries, &updated, &delivered, &d.Resend, &d.ReplayKey, &d.Replay)
 	d.EventTime, d.UpdatedAt = fromMicros(at), fromMicros(updated)
 	d.ID = hookyard.DeliveryID(d.EventID, d.HookKey)
-	if d.State == hookyard.Pending && place == 0 { // else it waits for those before it, and due says nothing of that
+	d.DeliveredAt = fromMicros(delivered)
+	if d.State == hookyard.Delivered && delivered == 0 {
+		d.DeliveredAt = d.UpdatedAt
+	}
+	pending := d.State == hookyard.Pending
+	if delivered > 0 {
+		d.State = hookyard.Delivered
+	}
+	if pending && place == 0 { // else it waits for those before it, and due says nothing of that
 		d.Due = fromMicros(due)
 	}
 	return d, err
@@ -62,7 +71,7 @@ func (db *DB) Deliveries(ctx context.Context, q hookyard.DeliveryQuery) (list []
 		}
 		to = min(to, before.seq)
 	}
-	if q.State == hookyard.Pending && q.EventSeq == 0 && q.Since.IsZero() && q.Until.IsZero() {
+	if (q.State == hookyard.Pending || q.Open) && q.EventSeq == 0 && q.Since.IsZero() && q.Until.IsZero() {
 		if list, next, ok, err := db.pendingDeliveries(ctx, q, before); ok || err != nil {
 			return list, next, err
 		}
@@ -143,10 +152,10 @@ func deliveriesWhere(q hookyard.DeliveryQuery, before pair) (text, order string,
 		where = append(where, "e.project_key = "+arg(q.ProjectKey))
 	}
 	if q.State != "" {
-		where = append(where, "d.state = "+arg(string(q.State)))
-		if q.State != hookyard.Pending && q.State != hookyard.Delivered {
-			where = append(where, "d.state not in ('pending', 'delivered')") // names the partial index
-		}
+		where = append(where, stateIs(q.State, arg))
+	}
+	if q.Open {
+		where = append(where, "d.state = 'pending'")
 	}
 	if !q.Since.IsZero() {
 		where = append(where, "e.time >= "+arg(micros(q.Since)))
@@ -175,8 +184,12 @@ func (db *DB) pendingDeliveries(ctx context.Context, q hookyard.DeliveryQuery, b
 	if err != nil {
 		return nil, "", false, err
 	}
+	which := "state = 'pending'"
+	if !q.Open {
+		which += " and delivered = 0"
+	}
 	rows, err := db.read.QueryContext(ctx,
-		"select event_seq, hook_key from deliveries where state = 'pending' and node in ("+placeholders(len(nodes))+
+		"select event_seq, hook_key from deliveries where "+which+" and node in ("+placeholders(len(nodes))+
 			") and hook_key in ("+placeholdersFrom(len(nodes)+1, len(hooks))+fmt.Sprintf(") limit %d", fewPending+1),
 		append(nodes, hooks...)...)
 	if err != nil {
@@ -341,15 +354,15 @@ func (db *DB) Reopen(ctx context.Context, eventSeq, hookKey int64) error {
 			return hookyard.Errorf(hookyard.Conflict,
 				"an attempt of this delivery is under way or about to be; look again in a moment")
 		}
-		_, err = c.ExecContext(ctx, `update deliveries set state = 'pending', reason = '', due = $1, place = $4,
-			node = 0, tries = 0, updated = $1 where event_seq = $2 and hook_key = $3`,
-			now, eventSeq, hookKey, placeOf(h, eventSeq))
-		if err != nil || pending {
+		args := []any{now, eventSeq, hookKey, placeOf(h, eventSeq)}
+		if pending {
+			_, err := c.ExecContext(ctx, `update deliveries set reason = '', due = $1, place = $4, tries = 0,
+				updated = $1 where event_seq = $2 and hook_key = $3`, args...)
 			return err
 		}
-		var counted tally
-		counted.of(h.ProjectKey, hookKey).Open(1)
-		return db.storeTally(ctx, c, &counted)
+		_, err = db.openRows(ctx, c, "update deliveries set "+openAgain("$1", "$4", "0")+
+			" where event_seq = $2 and hook_key = $3", args...)
+		return err
 	})
 }
 
@@ -361,14 +374,15 @@ func (db *DB) CreateDelivery(ctx context.Context, eventSeq, hookKey int64) error
 		return err
 	}
 	return db.txPlain(ctx, func(c conn) error {
-		_, err := db.createDelivery(ctx, c, eventSeq, h)
+		_, err := db.createDelivery(ctx, c, eventSeq, h, 0)
 		return err
 	})
 }
 
-// createDelivery is CreateDelivery within a transaction, and says whether it created or reopened a delivery. The event
-// is not pruned before the commit.
-func (db *DB) createDelivery(ctx context.Context, c conn, eventSeq int64, h *hookyard.Hook) (bool, error) {
+// createDelivery is CreateDelivery within a transaction, for the bulk replay with the given key, or 0. It reports
+// whether it created or reopened a delivery. The event is not pruned before the commit.
+func (db *DB) createDelivery(ctx context.Context, c conn, eventSeq int64, h *hookyard.Hook, replay int64) (bool,
+	error) {
 	var seq int64
 	err := c.QueryRowContext(ctx, "select seq from events where seq = $1"+db.dialect.forShare, eventSeq).Scan(&seq)
 	if err != nil {
@@ -377,23 +391,13 @@ func (db *DB) createDelivery(ctx context.Context, c conn, eventSeq int64, h *hoo
 		}
 		return false, err
 	}
-	res, err := c.ExecContext(ctx, `insert into deliveries
-		(event_seq, hook_key, project_key, state, reason, due, node, attempts, tries, updated, place)
-		values ($1, $2, $3, 'pending', '', $4, 0, 0, 0, $4, $5)
-		on conflict (event_seq, hook_key) do update set
-			state = 'pending', reason = '', due = $4, node = 0, tries = 0, updated = $4, place = $5
+	opened, err := db.openRows(ctx, c, `insert into deliveries
+		(event_seq, hook_key, project_key, state, reason, due, node, attempts, tries, updated, place, replay)
+		values ($1, $2, $3, 'pending', '', $4, 0, 0, 0, $4, $5, $6)
+		on conflict (event_seq, hook_key) do update set `+openAgain("$4", "$5", "$6")+`
 		where deliveries.state <> 'pending'`, eventSeq, h.Key, h.ProjectKey, time.Now().UnixMicro(),
-		placeOf(h, eventSeq))
-	if err != nil {
-		return false, err
-	}
-	n, err := res.RowsAffected()
-	if err != nil || n == 0 {
-		return false, err
-	}
-	var counted tally
-	counted.of(h.ProjectKey, h.Key).Open(1)
-	return true, db.storeTally(ctx, c, &counted)
+		placeOf(h, eventSeq), replay)
+	return len(opened) > 0, err
 }
 
 // placeOf is the place of a delivery in its hook's queue, as the column has it.
@@ -404,23 +408,19 @@ func placeOf(h *hookyard.Hook, eventSeq int64) int64 {
 	return 0
 }
 
-// Cancel ends a pending delivery. It fails with [hookyard.Conflict] when it has ended already. An attempt under way is
-// not called back; its record is kept.
+// Cancel ends a pending delivery; one that was delivered before, or that a bulk replay opened, goes back to what it
+// was. It fails with [hookyard.Conflict] when it has ended already. An attempt under way is not called back; its record
+// is kept.
 func (db *DB) Cancel(ctx context.Context, eventSeq, hookKey int64, reason string) error {
 	return db.txPlain(ctx, func(c conn) error {
-		var project int64
-		err := c.QueryRowContext(ctx, `update deliveries set state = 'canceled', reason = $1, due = 0, node = 0,
-			updated = $2 where event_seq = $3 and hook_key = $4 and state = 'pending' returning project_key`,
-			reason, time.Now().UnixMicro(), eventSeq, hookKey).Scan(&project)
-		if err == sql.ErrNoRows {
+		n, err := db.endRows(ctx, c, hookyard.Canceled, "update deliveries set "+
+			endAs("deliveries", "'canceled'", "cast($1 as text)")+`, due = 0, node = 0, updated = $2
+			where event_seq = $3 and hook_key = $4 and state = 'pending'`,
+			reason, time.Now().UnixMicro(), eventSeq, hookKey)
+		if err == nil && n == 0 {
 			return hookyard.Errorf(hookyard.Conflict, "the delivery has ended already")
 		}
-		if err != nil {
-			return err
-		}
-		var counted tally
-		counted.of(project, hookKey).End(hookyard.Canceled, 1)
-		return db.storeTally(ctx, c, &counted)
+		return err
 	})
 }
 
@@ -435,8 +435,9 @@ type Missed struct {
 // HookMissed looks at a hook's newest n deliveries.
 func (db *DB) HookMissed(ctx context.Context, hookKey int64, n int) (Missed, error) {
 	var m Missed
-	rows, err := db.read.QueryContext(ctx, `select state, count(*), min(updated) from (select state, updated
-		from deliveries where hook_key = $1 order by event_seq desc limit $2) as newest group by state`, hookKey, n)
+	rows, err := db.read.QueryContext(ctx, "select state, count(*), min(updated) from (select "+shownState+` as state,
+		updated from deliveries d where hook_key = $1 order by event_seq desc limit $2) as newest
+		group by state`, hookKey, n)
 	if err != nil {
 		return m, err
 	}

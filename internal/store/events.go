@@ -242,7 +242,7 @@ func eventWhere(q hookyard.EventQuery, from, to int64) (string, []any) {
 			cond += " and d.hook_key = " + arg(q.HookKey)
 		}
 		if q.State != "" {
-			cond += " and d.state = " + arg(string(q.State))
+			cond += " and " + stateIs(q.State, arg)
 		}
 		where = append(where, cond+")")
 	}
@@ -363,8 +363,8 @@ func (db *DB) fillCounts(ctx context.Context, page *hookyard.EventPage) error {
 		at[e.Seq] = i
 		page.Counts[i] = map[hookyard.State]int{}
 	}
-	rows, err := db.read.QueryContext(ctx, "select event_seq, state, count(*) from deliveries where event_seq in ("+
-		placeholders(len(args))+") group by event_seq, state", args...)
+	rows, err := db.read.QueryContext(ctx, "select event_seq, "+shownState+` as shown, count(*)
+		from deliveries d where event_seq in (`+placeholders(len(args))+") group by event_seq, shown", args...)
 	if err != nil {
 		return err
 	}

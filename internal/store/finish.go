@@ -117,14 +117,18 @@ func (t *sharedTx) updateDeliveries(ctx context.Context, ops []*finishOp) error 
 	return t.updateTogether(ctx, ops, v)
 }
 
-const updateOne = `update deliveries set state = $3, reason = $4, due = $5, node = 0, attempts = $6, tries = $7,
-	updated = $8 where event_seq = $1 and hook_key = $2 and state = 'pending' and node = $9`
-
 // updateOneByOne suits SQLite, where a prepared statement costs no round trip.
 func (t *sharedTx) updateOneByOne(ctx context.Context, ops []*finishOp, v []any) error {
+	stmt, err := t.stmts.prepare(ctx, "updateOne", func() string {
+		return "update deliveries set " + endAs("deliveries", "$3", "$4") + `, due = $5, node = 0, attempts = $6,
+			tries = $7, updated = $8 where event_seq = $1 and hook_key = $2 and state = 'pending' and node = $9`
+	})
+	if err != nil {
+		return err
+	}
 	width := len(finishTable.columns)
 	for i, o := range ops {
-		res, err := t.stmts.exec(ctx, updateOne, append(v[i*width:(i+1)*width:(i+1)*width], t.db.node)...)
+		res, err := stmt.ExecContext(ctx, append(v[i*width:(i+1)*width:(i+1)*width], t.db.node)...)
 		if err != nil {
 			return err
 		}
@@ -142,7 +146,7 @@ func (t *sharedTx) updateOneByOne(ctx context.Context, ops []*finishOp, v []any)
 // walks all of it for every row.
 func (t *sharedTx) updateTogether(ctx context.Context, ops []*finishOp, v []any) error {
 	args := (&rowSet{table: finishTable, values: v}).arrays()
-	rows, err := t.stmts.conn.QueryContext(ctx, `update deliveries d set state = v.state, reason = v.reason,
+	rows, err := t.stmts.conn.QueryContext(ctx, "update deliveries d set "+endAs("d", "v.state", "v.reason")+`,
 		due = v.due, node = 0, attempts = v.attempts, tries = v.tries, updated = v.updated
 		from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[],
 			$8::bigint[]) as v(event_seq, hook_key, state, reason, due, attempts, tries, updated)

@@ -97,8 +97,8 @@ func (db *DB) expireHook(ctx context.Context, h *hookyard.Hook) error {
 }
 
 // RecordForwarded stores an attempt that a listener made, of event a.EventSeq to hook a.HookKey, and sets a.N. In the
-// same transaction it creates the delivery with the first attempt, and gives it the state of this one. It fails with
-// [hookyard.ErrNotFound] if the event or the hook does not exist.
+// same transaction it creates the delivery with the first attempt, and ends it in state; one that was delivered before
+// stays so. It fails with [hookyard.ErrNotFound] if the event or the hook does not exist.
 func (db *DB) RecordForwarded(ctx context.Context, projectKey int64, a *hookyard.Attempt, state hookyard.State,
 	reason string) error {
 	return db.txPlain(ctx, func(c conn) error {
@@ -113,32 +113,24 @@ func (db *DB) RecordForwarded(ctx context.Context, projectKey int64, a *hookyard
 			a.HookKey, projectKey).Scan(&seq); err != nil {
 			return err
 		}
-		var counted tally
-		figures := counted.of(projectKey, a.HookKey)
-		var before string
-		err = c.QueryRowContext(ctx, "select state from deliveries where event_seq = $1 and hook_key = $2"+
-			db.dialect.forUpdate, a.EventSeq, a.HookKey).Scan(&before)
-		if err != nil && err != sql.ErrNoRows {
+		h := &hookyard.Hook{Key: a.HookKey, ProjectKey: projectKey}
+		if _, err := db.createDelivery(ctx, c, a.EventSeq, h, 0); err != nil {
 			return err
 		}
-		if before != string(hookyard.Pending) {
-			figures.Open(1)
-		}
-		if state != hookyard.Pending {
-			figures.End(state, 1)
-		}
-		figures.Attempt(a)
-		if err := db.storeTally(ctx, c, &counted); err != nil {
-			return err
-		}
-		err = c.QueryRowContext(ctx, `insert into deliveries (event_seq, hook_key, project_key, state, reason, due,
-				node, attempts, tries, updated)
-			values ($1, $2, $3, $4, $5, 0, 0, 1, 1, $6)
-			on conflict (event_seq, hook_key) do update set state = excluded.state, reason = excluded.reason, due = 0,
-				node = 0, attempts = deliveries.attempts + 1, tries = deliveries.tries + 1, updated = excluded.updated
-			returning attempts`, a.EventSeq, a.HookKey, projectKey, string(state), reason,
-			micros(a.StartedAt.Add(a.Duration))).Scan(&a.N)
+		_, err = db.endRows(ctx, c, state, "update deliveries set "+
+			endAs("deliveries", "cast($1 as text)", "cast($2 as text)")+`, due = 0, node = 0, attempts = attempts + 1,
+			tries = tries + 1, updated = $3 where event_seq = $4 and hook_key = $5`,
+			string(state), reason, micros(a.StartedAt.Add(a.Duration)), a.EventSeq, a.HookKey)
 		if err != nil {
+			return err
+		}
+		if err := c.QueryRowContext(ctx, "select attempts from deliveries where event_seq = $1 and hook_key = $2",
+			a.EventSeq, a.HookKey).Scan(&a.N); err != nil {
+			return err
+		}
+		var counted tally
+		counted.of(projectKey, a.HookKey).Attempt(a)
+		if err := db.storeTally(ctx, c, &counted); err != nil {
 			return err
 		}
 		_, err = c.ExecContext(ctx,

@@ -32,7 +32,7 @@ func (db *DB) Totals(ctx context.Context, projects ...int64) (map[CountKey]*hook
 	}
 	out := map[CountKey]*hookyard.Counts{}
 	err := db.eachCount(ctx, where, args, func(key CountKey, _ int64, c *hookyard.Counts) {
-		if len(projects) > 0 && !wanted[key.Project] {
+		if len(projects) > 0 && !wanted[key.Project] || key.Hook < 0 {
 			return
 		}
 		if out[key] == nil {
@@ -115,7 +115,7 @@ func (db *DB) eachCount(ctx context.Context, where string, args []any,
 			continue
 		}
 		err := eachCount(data, func(key CountKey, c *hookyard.Counts) {
-			if f(key, at, c); key.Hook != 0 {
+			if f(key, at, c); key.Hook > 0 {
 				f(CountKey{Project: key.Project}, at, c)
 			}
 		})

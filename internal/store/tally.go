@@ -10,7 +10,8 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// CountKey names the figures of a hook, or of a project if Hook is 0. The figures of a project include its hooks.
+// CountKey names the figures of a hook, or of a project if Hook is 0. The figures of a project include its hooks. Those
+// of a bulk replay have its key below 0 in the place of a hook; they are kept of all time only.
 type CountKey struct{ Project, Hook int64 }
 
 // tally collects what one transaction changes of the figures. The transaction that changes events, deliveries or
@@ -178,7 +179,7 @@ func (t *sharedTx) countFinishes(ops []*finishOp) {
 			c.Attempt(r.Attempt)
 		}
 		if !o.lost && r.Decision.State != hookyard.Pending {
-			c.End(r.Decision.State, 1)
+			t.tally.ended(marksOf(&r.Work.Delivery), r.Decision.State)
 		}
 	}
 }

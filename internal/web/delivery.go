@@ -56,7 +56,7 @@ func (v *visit) delivery(fault error) error {
 	if err != nil {
 		return err
 	}
-	p := &deliveryPage{Delivery: d, Open: d.State == hookyard.Pending}
+	p := &deliveryPage{Delivery: d, Open: d.Open()}
 	p.Tab = "deliveries"
 	if p.Hook, err = v.web.o.Store.HookByKey(v.ctx(), d.HookKey); err != nil {
 		return err

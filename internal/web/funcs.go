@@ -63,7 +63,7 @@ const briefLayout = "2 Jan 15:04 UTC"
 // next says when the next attempt of a delivery is, or "" when there is none.
 func next(d hookyard.Delivery) template.HTML {
 	switch {
-	case d.State != hookyard.Pending || d.Due.IsZero():
+	case !d.Open() || d.Due.IsZero():
 		return ""
 	case ahead(d.Due):
 		return "next " + when(d.Due)

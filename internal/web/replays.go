@@ -41,7 +41,7 @@ func (v *visit) replays(p *replaysPage, fault error) error {
 	if p.Replays, err = v.project.Replays(v.ctx(), 30); err != nil {
 		return err
 	}
-	p.Running = slices.ContainsFunc(p.Replays, func(r *hookyard.Replay) bool { return r.Status == "running" })
+	p.Running = slices.ContainsFunc(p.Replays, func(r *hookyard.Replay) bool { return !r.Ended() })
 	if fault != nil {
 		return v.showInvalid(fault, "Replays", p)
 	}

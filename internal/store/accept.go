@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"sync/atomic"
+	"time"
 
 	"github.com/hookyard/hookyard"
 )
@@ -11,13 +13,16 @@ import (
 // then names the earlier one. Many calls share a transaction, and each gets its own result. It fills r.Event.Seq.
 //
 // ctx bounds the wait for a place in a batch; once there, Accept waits for the commit whatever becomes of the caller.
+// The error is Unavailable when too much waits already, when there was no place within ten seconds, and when nothing
+// could be stored.
 func (db *DB) Accept(ctx context.Context, r *hookyard.RoutedEvent) (hookyard.Receipt, error) {
 	o := &acceptOp{routed: r, done: make(chan error, 1)}
 	if err := db.accepts.put(ctx, o); err != nil {
 		return hookyard.Receipt{}, err
 	}
-	err := <-o.done
-	return o.receipt, err
+	late := time.NewTimer(acceptWait)
+	defer late.Stop()
+	return o.wait(ctx, late.C)
 }
 
 // AcceptAll is Accept for several events at once. Each has its own receipt and error; neither slice is nil.
@@ -30,20 +35,51 @@ func (db *DB) AcceptAll(ctx context.Context, all []*hookyard.RoutedEvent) ([]hoo
 			ops[i] = nil
 		}
 	}
+	until := time.Now().Add(acceptWait)
 	for i, o := range ops {
 		if o == nil {
 			continue
 		}
-		errs[i] = <-o.done
-		receipts[i] = o.receipt
+		late := time.NewTimer(time.Until(until))
+		receipts[i], errs[i] = o.wait(ctx, late.C)
+		late.Stop()
 	}
 	return receipts, errs
 }
 
+// acceptWait is how long a caller waits for a place in a batch.
+const acceptWait = 10 * time.Second
+
 type acceptOp struct {
 	routed  *hookyard.RoutedEvent
 	receipt hookyard.Receipt
-	done    chan error // nil: it comes with a result, whose op is told
+	done    chan error  // nil: it comes with a result, whose op is told
+	left    atomic.Bool // the queue: it is to be run, or was abandoned
+}
+
+// cost counts what an op takes besides the body, too.
+func (o *acceptOp) cost() (project, bytes int64) {
+	return o.routed.Event.ProjectKey, o.routed.Event.Size + 512
+}
+
+func (o *acceptOp) take() bool { return !o.left.Swap(true) }
+
+// wait waits for the commit. An op that is still in the queue when ctx ends or it gets late is abandoned.
+func (o *acceptOp) wait(ctx context.Context, late <-chan time.Time) (hookyard.Receipt, error) {
+	select {
+	case err := <-o.done:
+		return o.receipt, err
+	case <-late:
+		if o.take() {
+			return hookyard.Receipt{}, unavailable("the database is too slow: nothing was stored, try again later")
+		}
+	case <-ctx.Done():
+		if o.take() {
+			return hookyard.Receipt{}, ctx.Err()
+		}
+	}
+	err := <-o.done
+	return o.receipt, err
 }
 
 func (o *acceptOp) end(err error) { o.done <- err }

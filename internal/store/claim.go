@@ -88,6 +88,10 @@ type claimOp struct {
 
 func (o *claimOp) end(err error) { o.done <- err }
 
+func (*claimOp) cost() (project, bytes int64) { return 0, 0 }
+
+func (*claimOp) take() bool { return true }
+
 func (o *claimOp) join(t *sharedTx) {
 	t.claims = append(t.claims, o)
 	t.lockHook(o.hook)

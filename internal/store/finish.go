@@ -46,6 +46,10 @@ func (o *finishOp) end(err error) {
 	o.then(err)
 }
 
+func (o *finishOp) cost() (project, bytes int64) { return o.result.Work.Delivery.ProjectKey, 0 }
+
+func (*finishOp) take() bool { return true }
+
 func (o *finishOp) join(t *sharedTx) {
 	o.hook = ""
 	t.finishes = append(t.finishes, o)

@@ -12,7 +12,13 @@ import (
 // op is what one caller wants done in a transaction. It may be run more than once: when a batch fails it is run again
 // in smaller batches, until the op to blame stands alone.
 type op interface {
-	end(err error) // tells the caller, once; nil means committed
+	// end tells the caller the outcome, once; nil means committed.
+	end(err error)
+	// cost returns the project that the op is for, or 0, and the memory that it takes while it waits. An op that takes
+	// none, such as a result, is never refused.
+	cost() (project, bytes int64)
+	// take reports whether the caller still waits. It is called once, before the op is run for the first time.
+	take() bool
 }
 
 // transactor runs the ops of a group, from the group's goroutine.
@@ -49,11 +55,13 @@ type group struct {
 	tx   transactor // owned by the goroutine
 	log  *slog.Logger
 	max  int // ops in a batch
-	ops  chan op
+	ops  *waiting
 	done sync.WaitGroup
 
-	mu     sync.RWMutex // guards closed against sends on ops
-	closed bool
+	// Owned by the goroutine.
+	perOp   time.Duration // what an op of a large batch took of late
+	project int64         // of the last op that had one
+	mixed   time.Time     // when an op of another project than the one before came
 }
 
 // errClosed is the answer to calls after Close.
@@ -61,35 +69,24 @@ var errClosed = &hookyard.Error{Code: hookyard.Unavailable,
 	Message: "the server is stopping: nothing was stored, try again"}
 
 func newGroup(tx transactor, log *slog.Logger, maxBatch int) *group {
-	g := &group{tx: tx, log: log, max: maxBatch, ops: make(chan op, maxBatch)}
+	g := &group{tx: tx, log: log, max: maxBatch, ops: newWaiting()}
 	g.done.Go(g.run)
 	return g
 }
 
 // close ends the goroutine after the ops that were put are done.
 func (g *group) close() {
-	g.mu.Lock()
-	if !g.closed {
-		g.closed = true
-		close(g.ops)
-	}
-	g.mu.Unlock()
+	g.ops.close()
 	g.done.Wait()
 }
 
-// put hands an op over; its end is called once, unless put fails.
+// put hands an op over; its end is called once, unless put fails or the op was abandoned. It does not wait. The error
+// is Unavailable, or the one of ctx.
 func (g *group) put(ctx context.Context, o op) error {
-	g.mu.RLock()
-	defer g.mu.RUnlock()
-	if g.closed {
-		return errClosed
+	if err := ctx.Err(); err != nil {
+		return err
 	}
-	select {
-	case g.ops <- o:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return g.ops.push(o)
 }
 
 // soloOp is an op that shares no transaction: a change of the configuration, or anything rare.
@@ -99,6 +96,10 @@ type soloOp struct {
 }
 
 func (o *soloOp) end(err error) { o.done <- err }
+
+func (*soloOp) cost() (project, bytes int64) { return 0, 0 }
+
+func (*soloOp) take() bool { return true }
 
 // solo runs f between two batches and returns its error.
 func (g *group) solo(ctx context.Context, f func() error) error {
@@ -113,13 +114,49 @@ func (g *group) run() {
 	defer g.tx.close()
 	batch := make([]op, 0, g.max)
 	last := 0
-	for first := range g.ops {
-		batch = g.fill(append(batch[:0], first), last)
+	for {
+		first, project := g.ops.next()
+		if first == nil {
+			return
+		}
+		batch = g.fill(g.add(batch[:0], first, project), last)
 		last = len(batch)
+		began := time.Now()
 		g.do(batch)
+		if last >= busyBatch {
+			g.perOp = (3*g.perOp + time.Since(began)/time.Duration(last)) / 4
+		}
 		clear(batch)
 		g.tx.release()
 	}
+}
+
+// add adds an op to a batch, if its caller still waits.
+func (g *group) add(batch []op, o op, project int64) []op {
+	if project != 0 && project != g.project {
+		g.project = project
+		g.mixed = time.Now()
+	}
+	if !o.take() {
+		return batch
+	}
+	return append(batch, o)
+}
+
+// While several projects send, a batch is to take no longer than mixedTime: what a loud project has waiting does not
+// delay the others by more. One project alone gets batches as large as there can be, which cost less.
+const (
+	mixedTime  = 8 * time.Millisecond
+	mixedBatch = 16 // at least
+	mixedFor   = 10 * time.Second
+)
+
+// limit returns how many ops the next batch may have.
+func (g *group) limit() int {
+	if g.perOp <= 0 || time.Since(g.mixed) > mixedFor {
+		return g.max
+	}
+	return min(g.max, max(mixedBatch, int(mixedTime/g.perOp)))
 }
 
 // busyBatch is the size from which a batch counts as a crowd.
@@ -135,36 +172,33 @@ const (
 
 // fill adds the ops that wait and, in a crowd, those that come soon. last is the size of the batch before.
 func (g *group) fill(batch []op, last int) []op {
-	batch = g.drain(batch)
+	most := g.limit()
+	batch = g.drain(batch, most)
 	if last < busyBatch {
 		return batch
 	}
 	for range lingerSteps {
-		if len(batch) >= min(last, g.max) {
+		if len(batch) >= min(last, most) {
 			break
 		}
 		before := len(batch)
 		wait := time.NewTimer(lingerStep)
 		<-wait.C
-		if batch = g.drain(batch); len(batch) == before {
+		if batch = g.drain(batch, most); len(batch) == before {
 			break
 		}
 	}
 	return batch
 }
 
-// drain adds the ops that wait.
-func (g *group) drain(batch []op) []op {
-	for len(batch) < g.max {
-		select {
-		case o, ok := <-g.ops:
-			if !ok {
-				return batch
-			}
-			batch = append(batch, o)
-		default:
+// drain adds ops that wait, until there are most.
+func (g *group) drain(batch []op, most int) []op {
+	for len(batch) < most {
+		o, project := g.ops.pop()
+		if o == nil {
 			return batch
 		}
+		batch = g.add(batch, o, project)
 	}
 	return batch
 }
@@ -205,12 +239,12 @@ func (g *group) commit(batch []op, tries int) {
 		}
 	case fault == faultLost:
 		g.log.Error("database cannot be reached", "error", err)
-		fail(batch, "the database cannot be reached: nothing was stored, try again")
+		fail(batch, unavailable("the database cannot be reached: nothing was stored, try again"))
 	case fault == faultConflict && tries < maxConflicts:
 		g.commit(batch, tries+1)
 	case fault != faultOp:
 		g.log.Error("database cannot store anything", "error", err)
-		fail(batch, "the database cannot store anything at the moment: nothing was stored, try again")
+		fail(batch, unavailable("the database cannot store anything at the moment: nothing was stored, try again"))
 	case len(batch) == 1:
 		batch[0].end(g.tx.translate(err))
 	default:
@@ -219,8 +253,11 @@ func (g *group) commit(batch []op, tries int) {
 	}
 }
 
-func fail(batch []op, message string) {
-	err := &hookyard.Error{Code: hookyard.Unavailable, Message: message}
+func unavailable(message string) error {
+	return &hookyard.Error{Code: hookyard.Unavailable, Message: message}
+}
+
+func fail(batch []op, err error) {
 	for _, o := range batch {
 		o.end(err)
 	}

@@ -22,11 +22,17 @@ type script struct {
 }
 
 type namedOp struct {
-	name string
-	done chan error
+	name    string
+	done    chan error
+	project int64
+	bytes   int64
 }
 
 func (o *namedOp) end(err error) { o.done <- err }
+
+func (o *namedOp) cost() (project, bytes int64) { return o.project, o.bytes }
+
+func (*namedOp) take() bool { return true }
 
 func (s *script) run(batch []op) error {
 	var names []string
@@ -48,7 +54,7 @@ func (s *script) commitAll(names ...string) map[string]error {
 	g := &group{tx: s, log: slog.New(slog.DiscardHandler), max: 100}
 	var batch []op
 	for _, name := range names {
-		batch = append(batch, &namedOp{name, make(chan error, 1)})
+		batch = append(batch, &namedOp{name: name, done: make(chan error, 1)})
 	}
 	all := slices.Clone(batch)
 	g.do(batch)
@@ -114,7 +120,7 @@ func TestGroupWaits(t *testing.T) {
 		s := &script{fail: func(int, []string) error { return nil }}
 		g := newGroup(s, slog.New(slog.DiscardHandler), 100)
 		put := func() {
-			o := &namedOp{"x", make(chan error, 1)}
+			o := &namedOp{name: "x", done: make(chan error, 1)}
 			if err := g.put(context.Background(), o); err != nil {
 				t.Error(err)
 			}

@@ -25,6 +25,7 @@ type dialect struct {
 	bytesOf     string            // function: bytes that a value takes in the database
 	used        string            // query for the bytes in use
 	usedIsBound bool              // used counts the space of deleted rows, too
+	outdated    string            // query for the tables whose statistics are to be made anew; "" if it needs none
 	version     string            // expression that says which database it is
 	open        func(ctx context.Context, dsn string) (*pools, error)
 	insert      func(ctx context.Context, c conn, t *rowSet) error

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/hookyard/hookyard"
 )
 
@@ -69,3 +71,32 @@ func (db *DB) ExpireCounts(t *testing.T, now time.Time) {
 
 // Lock names the lock of this node's session, as pg_locks has it.
 func (db *DB) Lock() (class, object int64) { return db.notifier.lock, db.node }
+
+// OnNotice has f called with the notices of PostgreSQL on connections that are opened from now on, until the test ends.
+func OnNotice(t *testing.T, f func(message string)) {
+	t.Helper()
+	onNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { f(n.Message) }
+	t.Cleanup(func() { onNotice = nil })
+}
+
+// FreeClaimed releases what dead nodes had claimed.
+func (db *DB) FreeClaimed(t *testing.T) {
+	t.Helper()
+	if err := db.txPlain(t.Context(), func(c conn) error { return freeClaimed(t.Context(), c) }); err != nil {
+		t.Error(err)
+	}
+}
+
+// Analyze does what Run does about statistics, and reports whether there was nothing to do.
+func (db *DB) Analyze(t *testing.T) (done bool) {
+	t.Helper()
+	if err := db.analyze(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var n int
+	if err := db.read.QueryRowContext(t.Context(), `select count(*) from pg_stat_user_tables
+		where schemaname = current_schema() and n_live_tup > 10000 and last_analyze is null`).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n == 0
+}

@@ -145,16 +145,14 @@ func (t *sharedTx) updateOneByOne(ctx context.Context, ops []*finishOp, v []any)
 	return nil
 }
 
-// updateTogether suits PostgreSQL: one round trip for all. The conditions on state and node are written so that no
-// index fits them: on a table without statistics the planner takes the index of what is pending for a good way in, and
-// walks all of it for every row.
+// updateTogether suits PostgreSQL: one round trip for all.
 func (t *sharedTx) updateTogether(ctx context.Context, ops []*finishOp, v []any) error {
 	args := (&rowSet{table: finishTable, values: v}).arrays()
 	rows, err := t.stmts.conn.QueryContext(ctx, "update deliveries d set "+endAs("d", "v.state", "v.reason")+`,
 		due = v.due, node = 0, attempts = v.attempts, tries = v.tries, updated = v.updated
 		from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[],
 			$8::bigint[]) as v(event_seq, hook_key, state, reason, due, attempts, tries, updated)
-		where d.event_seq = v.event_seq and d.hook_key = v.hook_key and d.state || '' = 'pending' and d.node + 0 = $9
+		where d.event_seq = v.event_seq and d.hook_key = v.hook_key and `+pendingOf("d.", "$9")+`
 		returning d.event_seq, d.hook_key`, append(args, t.db.node)...)
 	if err != nil {
 		return err

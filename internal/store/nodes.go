@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/hookyard/hookyard"
 )
 
@@ -103,6 +105,8 @@ func (db *DB) Run(ctx context.Context) error {
 	defer look.Stop()
 	expire := time.NewTicker(time.Hour)
 	defer expire.Stop()
+	statistics := time.NewTicker(10 * time.Second)
+	defer statistics.Stop()
 	for {
 		var err error
 		select {
@@ -112,6 +116,8 @@ func (db *DB) Run(ctx context.Context) error {
 			err = db.beat(ctx)
 		case <-expire.C:
 			err = db.expireCounts(ctx, time.Now())
+		case <-statistics.C:
+			err = db.analyze(ctx)
 		case <-look.C:
 			err = db.foldCounts(ctx)
 			if db.dialect.checkpoints {
@@ -125,6 +131,33 @@ func (db *DB) Run(ctx context.Context) error {
 			db.log.Warn("database upkeep failed; trying again", "error", err)
 		}
 	}
+}
+
+// analyze makes the statistics of tables anew that have grown or changed by a fifth. The statements of the way of an
+// event do without, but lists read whole tables when PostgreSQL takes a large one for empty, and its own autovacuum is
+// late on a new database, or off.
+func (db *DB) analyze(ctx context.Context) error {
+	if db.dialect.outdated == "" {
+		return nil
+	}
+	rows, err := db.read.QueryContext(ctx, db.dialect.outdated)
+	if err != nil {
+		return err
+	}
+	tables, err := collect(rows, func(row scanner) (name string, err error) {
+		err = row.Scan(&name)
+		return name, err
+	})
+	if err != nil {
+		return err
+	}
+	for _, name := range tables {
+		// Another node may be at it.
+		if _, err := db.read.ExecContext(ctx, "analyze (skip_locked) "+pgx.Identifier{name}.Sanitize()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (db *DB) beat(ctx context.Context) error {

@@ -34,9 +34,11 @@ func postgres() *dialect {
 		used:        "select pg_database_size(current_database())",
 		usedIsBound: true,
 		bytesOf:     "pg_column_size",
-		version:     "'PostgreSQL ' || current_setting('server_version')",
-		open:        openPostgres,
-		insert:      insertPostgres,
+		outdated: `select relname from pg_stat_user_tables where schemaname = current_schema()
+			and n_mod_since_analyze > 10000 and n_mod_since_analyze > n_live_tup / 5`,
+		version: "'PostgreSQL ' || current_setting('server_version')",
+		open:    openPostgres,
+		insert:  insertPostgres,
 		isDuplicate: func(err error) bool {
 			var e *pgconn.PgError
 			return errors.As(err, &e) && e.Code == "23505" // unique_violation
@@ -49,6 +51,9 @@ func postgres() *dialect {
 		},
 	}
 }
+
+// onNotice is called with the notices of every connection; nil but for a test that reads plans.
+var onNotice pgconn.NoticeHandler
 
 func openPostgres(ctx context.Context, dsn string) (*pools, error) {
 	config, err := pgx.ParseConfig(dsn)
@@ -63,6 +68,7 @@ func openPostgres(ctx context.Context, dsn string) (*pools, error) {
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "hookyard"
 	}
+	config.OnNotice = onNotice
 	db := stdlib.OpenDB(*config)
 	db.SetMaxOpenConns(16)
 	db.SetMaxIdleConns(8)

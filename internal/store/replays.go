@@ -224,7 +224,7 @@ func (db *DB) stepCanceled(ctx context.Context, r *hookyard.Replay) (more bool, 
 	err = db.txPlain(ctx, func(c conn) error {
 		n, err := db.endRows(ctx, c, hookyard.Canceled, "update deliveries set "+
 			endAs("deliveries", "'canceled'", "'the replay was canceled'")+fmt.Sprintf(`, due = 0, updated = $2
-			where replay = $1 and node + 0 = 0 and state || '' = 'pending' and (event_seq, hook_key) in (
+			where replay = $1 and `+pendingOf("", "0")+` and (event_seq, hook_key) in (
 				select event_seq, hook_key from deliveries where replay = $1 and replay > 0 and node = 0
 				and state = 'pending' limit %d)`, cancelStep), r.Key, time.Now().UnixMicro())
 		if more = n == cancelStep; err != nil || more {

@@ -97,7 +97,7 @@ func (l *listener) run(ctx context.Context, notify func(notice) error) error {
 		}
 		if err := l.handle(ctx, w.event, report); err != nil {
 			stop(err)
-			_ = <-ended // because of the stop
+			stop(<-ended) // waits; the first reason counts
 			return context.Cause(ctx)
 		}
 	}

@@ -100,18 +100,23 @@ func (p *Project) CreateHook(ctx context.Context, id string, in HookPatch) (*hoo
 	if err != nil {
 		return nil, err
 	}
+	return h, p.createHook(ctx, h)
+}
+
+// createHook checks and stores a new hook of the project.
+func (p *Project) createHook(ctx context.Context, h *hookyard.Hook) error {
 	h.ProjectKey, h.Project = p.Key(), p.Snapshot.Project.Path()
 	if preset, ok := hookyard.Presets()[p.Snapshot.Project.Preset]; ok && h.Off.Policy == "" {
 		h.Off = preset.Off
 	}
 	if err := p.CheckHook(ctx, h); err != nil {
-		return nil, err
+		return err
 	}
-	err = p.c.store.CreateHook(ctx, h, p.c.limits.HooksPerProject)
+	err := p.c.store.CreateHook(ctx, h, p.c.limits.HooksPerProject)
 	if errors.Is(err, hookyard.ErrConflict) {
-		return nil, hookExists(id)
+		return hookExists(h.ID)
 	}
-	return h, err
+	return err
 }
 
 // UpdateHook changes a hook. A new URL, and a hook that is switched on, start with a clean health. It fails with

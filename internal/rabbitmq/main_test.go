@@ -12,6 +12,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/auth"
+	"github.com/hookyard/hookyard/internal/control"
 	"github.com/hookyard/hookyard/internal/dispatch"
 	"github.com/hookyard/hookyard/internal/egress"
 	"github.com/hookyard/hookyard/internal/ingest"
@@ -144,8 +146,13 @@ func newRig(t *testing.T, change func(*hookyard.Project)) *rig {
 	})
 	r := &rig{db: db, snapshot: snapshot}
 	r.ingest = ingest.New(ingest.Options{Store: db, Dispatcher: d, Filter: filter, Limits: limits, Log: log})
-	r.sources = NewSources(SourcesOptions{Store: db, Ingest: r.ingest, Dial: anywhere, Limits: limits, Log: log,
-		Poll: 50 * time.Millisecond})
+	changes, err := control.New(control.Options{Store: db, Ingest: r.ingest, Dispatcher: d,
+		Auth: auth.New(db, auth.Options{}), Targets: client, Filter: filter, Limits: limits, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.sources = NewSources(SourcesOptions{Store: db, Hooks: changes, Ingest: r.ingest, Dial: anywhere,
+		Limits: limits, Log: log, Poll: 50 * time.Millisecond})
 	r.run(t)
 	return r
 }
@@ -167,9 +174,8 @@ func (r *rig) run(t *testing.T) {
 // source makes a source that reads a queue and waits until it does.
 func (r *rig) source(t *testing.T, name string, eventType string, q hookyard.QueueSource) *hookyard.Source {
 	t.Helper()
-	s := &hookyard.Source{ProjectKey: r.snapshot.Project.Key, Name: name, Type: Type, EventType: eventType,
-		RabbitMQ: &q,
-		Active:   true}
+	s := &hookyard.Source{ProjectKey: r.snapshot.Project.Key, Name: name, Type: control.TypeRabbitMQ,
+		EventType: eventType, RabbitMQ: &q, Active: true}
 	if _, err := r.db.PutSource(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}

@@ -25,9 +25,6 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// Type is the type of a source that reads a queue.
-const Type = "rabbitmq"
-
 // Dial opens a connection to "host:port", or refuses the address. (*egress.Client).Dial is one.
 type Dial func(ctx context.Context, addr string) (net.Conn, error)
 

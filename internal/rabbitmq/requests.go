@@ -28,11 +28,11 @@ func (c *consumer) meetRequests(ctx context.Context, snapshot *hookyard.Snapshot
 			if snapshot.Hook(requestedID(url)) != nil {
 				continue
 			}
-			err := c.makeRequested(ctx, url)
+			err := c.s.o.Hooks.CreateRequestedHook(ctx, c.source, requestedID(url), url)
 			switch code := hookyard.CodeOf(err); {
 			case err == nil, code == hookyard.Conflict: // another message or node was faster
 				made = true
-			case code == hookyard.Invalid:
+			case code == hookyard.Invalid, code == hookyard.Forbidden:
 				in.problems = append(in.problems, fmt.Sprintf("webhooks[%d] is not sent to: %v", i, err))
 			default:
 				return nil, err
@@ -75,14 +75,6 @@ func (c *consumer) checkRequests(urls []string) (good, problems []string) {
 		}
 	}
 	return good, problems
-}
-
-func (c *consumer) makeRequested(ctx context.Context, url string) error {
-	h := &hookyard.Hook{
-		ProjectKey: c.source.ProjectKey, ID: requestedID(url), URL: url, Active: true,
-		Description: "named by messages of source " + c.source.Name,
-	}
-	return c.s.o.Store.CreateHook(hookyard.WithActor(ctx, "source "+c.source.Name), h, c.s.o.Limits.HooksPerProject)
 }
 
 // requestedID is the id of the hook for a URL that messages name.

@@ -13,8 +13,12 @@ import (
 type Store interface {
 	QueueSources(ctx context.Context) ([]*hookyard.Source, error)
 	SnapshotByKey(ctx context.Context, key int64) (*hookyard.Snapshot, error)
-	CreateHook(ctx context.Context, h *hookyard.Hook, max int) error
 	Refuse(ctx context.Context, r *hookyard.Refusal) error
+}
+
+// Hooks makes the hooks of URLs that messages name. See internal/control for the contract.
+type Hooks interface {
+	CreateRequestedHook(ctx context.Context, s *hookyard.Source, id, url string) error
 }
 
 // Ingest is what [Sources] needs of the way in. See internal/ingest for the contract.
@@ -26,6 +30,7 @@ type Ingest interface {
 // SourcesOptions are what [Sources] are made of.
 type SourcesOptions struct {
 	Store  Store
+	Hooks  Hooks
 	Ingest Ingest
 	Dial   Dial
 	Limits hookyard.Limits

@@ -76,7 +76,7 @@ func New(o Options) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := a.spec.build(routes, o.Version, base.Path); err != nil {
+	if err := a.spec.build(routes, o.Version, base); err != nil {
 		return nil, err
 	}
 	a.mount(routes)

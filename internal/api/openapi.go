@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"reflect"
 	"regexp"
 	"strconv"
@@ -26,8 +27,8 @@ type spec struct {
 	yaml []byte
 }
 
-// build makes the description. base is the path below which the server is reached, or "".
-func (s *spec) build(routes []route, version, base string) error {
+// build makes the description. base is the URL below which the server is reached.
+func (s *spec) build(routes []route, version string, base *url.URL) error {
 	registry := huma.NewMapRegistry("#/components/schemas/", schemaName)
 	registry.RegisterTypeAlias(reflect.TypeFor[hookyard.Duration](), reflect.TypeFor[durationSchema]())
 	registry.RegisterTypeAlias(reflect.TypeFor[hookyard.Selector](), reflect.TypeFor[selectorSchema]())
@@ -38,8 +39,8 @@ func (s *spec) build(routes []route, version, base string) error {
 			Description: "Receives, keeps, routes, sends and streams webhooks. " +
 				"Everything is served under /api/v1, too. " +
 				"Times are RFC 3339 in UTC, durations are strings such as 5m."},
-		Servers:    []*huma.Server{{URL: base + "/api"}},
-		Components: &huma.Components{Schemas: registry, SecuritySchemes: security()},
+		Servers:    []*huma.Server{{URL: base.Path + "/api"}},
+		Components: &huma.Components{Schemas: registry, SecuritySchemes: security(auth.CookieName(base.String()))},
 		Tags:       tags(),
 		Security:   []map[string][]string{{"bearer": {}}, {"basic": {}}, {"query": {}}, {"session": {}}},
 	}
@@ -57,13 +58,13 @@ func (s *spec) build(routes []route, version, base string) error {
 	return nil
 }
 
-func security() map[string]*huma.SecurityScheme {
+func security(sessionCookie string) map[string]*huma.SecurityScheme {
 	return map[string]*huma.SecurityScheme{
 		"bearer": {Type: "http", Scheme: "bearer", Description: "A token, hky_…"},
 		"basic":  {Type: "http", Scheme: "basic", Description: "User and password"},
 		"query": {Type: "apiKey", In: "query", Name: "token",
 			Description: "A token, for readers that cannot set headers"},
-		"session": {Type: "apiKey", In: "cookie", Name: auth.SessionCookie, Description: "A browser that signed in"},
+		"session": {Type: "apiKey", In: "cookie", Name: sessionCookie, Description: "A browser that signed in"},
 	}
 }
 

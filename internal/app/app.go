@@ -132,7 +132,8 @@ func (a *App) wire(ctx context.Context) error {
 	a.dispatcher = dispatch.New(deliver)
 	receive.Dispatcher = a.dispatcher
 	a.ingest = ingest.New(receive)
-	a.auth = auth.New(a.db, auth.Options{Dev: config.Dev, Guests: config.Guests, Log: log})
+	a.auth = auth.New(a.db, auth.Options{Dev: config.Dev, Guests: config.Guests, Log: log,
+		Cookie: auth.CookieName(config.BaseURL)})
 	if err := a.firstStart(ctx); err != nil {
 		return err
 	}

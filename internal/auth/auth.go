@@ -49,6 +49,7 @@ type Options struct {
 	Dev    bool             // no authentication: every caller is the user guest and owns every project
 	Guests bool             // callers without a credential may read public projects
 	Now    func() time.Time // nil means time.Now
+	Cookie string           // name of the cookie of a session, see CookieName; empty: SessionCookie
 	Log    *slog.Logger     // refused sign-ins; nil: none
 }
 
@@ -59,6 +60,7 @@ type Auth struct {
 	guests bool
 	now    func() time.Time
 	log    *slog.Logger
+	cookie string
 
 	tokens    *cache[[sha256.Size]byte, *Identity] // by hash
 	roles     *cache[roleKey, hookyard.Role]
@@ -74,7 +76,7 @@ type Auth struct {
 // New returns an Auth that reads from s.
 func New(s Store, o Options) *Auth {
 	a := &Auth{
-		store: s, dev: o.Dev, guests: o.Guests, now: o.Now, log: o.Log,
+		store: s, dev: o.Dev, guests: o.Guests, now: o.Now, log: o.Log, cookie: o.Cookie,
 		tokens:    newCache[[sha256.Size]byte, *Identity](10_000, tokenLife),
 		roles:     newCache[roleKey, hookyard.Role](10_000, roleLife),
 		passwords: newCache[[sha256.Size]byte, struct{}](1_000, passwordLife),
@@ -88,6 +90,9 @@ func New(s Store, o Options) *Auth {
 	_, _ = rand.Read(a.key) // cannot fail
 	if a.now == nil {
 		a.now = time.Now
+	}
+	if a.cookie == "" {
+		a.cookie = SessionCookie
 	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
@@ -103,7 +108,7 @@ func (a *Auth) Forget() {
 }
 
 // Identify returns the identity of the caller. It uses the first credential of: the header Authorization (Basic or
-// Bearer), the query parameter token, the cookie hookyard_session, the cookie access_token (WebGME's, holding a token).
+// Bearer), the query parameter token, the cookie of a session, the cookie access_token (WebGME's, holding a token).
 // A caller without one is a guest, if guests are allowed. The error is Unauthenticated, or TooMany if the caller must
 // wait after failures, or the store's.
 //
@@ -114,7 +119,7 @@ func (a *Auth) Identify(r *http.Request) (*Identity, error) {
 	if a.dev {
 		return devIdentity(), nil
 	}
-	c, err := credentialOf(r)
+	c, err := credentialOf(r, a.cookie)
 	if err != nil {
 		return nil, err
 	}

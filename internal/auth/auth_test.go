@@ -331,8 +331,8 @@ func TestSessionEnds(t *testing.T) {
 		until time.Duration // the session ends here
 	}{
 		{"used daily", day, 89 * day},
-		{"used once a fortnight less an hour", 14*day - time.Hour, 83*day + 18*time.Hour},
-		{"left alone", 14 * day, 0},
+		{"used every 30 days less an hour", 30*day - time.Hour, 89*day + 21*time.Hour},
+		{"left alone", 30 * day, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

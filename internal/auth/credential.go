@@ -9,11 +9,23 @@ import (
 
 // The cookies and the query parameter for credentials.
 const (
+	// SessionCookie ends the name of the cookie of a session, see [CookieName].
 	SessionCookie = "hookyard_session"
 	TokenCookie   = "access_token" // WebGME's name
 	// WebGME's name; for clients that cannot set headers, such as EventSource in a browser
 	TokenQuery = "token"
 )
+
+// CookieName returns the name of the cookie of a session on a server with that base URL. With https it begins with
+// __Host-, so that browsers take it from this host only, over TLS, and no other host of the domain can set it. That
+// needs the path /, so there is no prefix below a base URL with a path.
+func CookieName(baseURL string) string {
+	u, err := url.Parse(baseURL)
+	if err != nil || u.Scheme != "https" || strings.Trim(u.Path, "/") != "" {
+		return SessionCookie
+	}
+	return "__Host-" + SessionCookie
+}
 
 // maxSecret bounds what is hashed. Valid passwords and tokens are shorter.
 const maxSecret = 1000 // bytes
@@ -36,10 +48,11 @@ type credential struct {
 }
 
 // credentialOf returns the credential of a request. Its kind is none if there is none. A malformed one is an error.
+// sessionCookie is the name of the cookie of a session.
 //
 // The query parameter is accepted with every method. Unlike a cookie, browsers do not add it to the requests of other
 // sites.
-func credentialOf(r *http.Request) (credential, error) {
+func credentialOf(r *http.Request, sessionCookie string) (credential, error) {
 	if values := r.Header["Authorization"]; len(values) > 0 {
 		return parseAuthorization(values)
 	}
@@ -50,7 +63,7 @@ func credentialOf(r *http.Request) (credential, error) {
 		return credential{}, nil
 	}
 	// The session first: another program on the same host may have left an access_token of its own.
-	if c, err := r.Cookie(SessionCookie); err == nil {
+	if c, err := r.Cookie(sessionCookie); err == nil {
 		out, err := tokenCredential(c.Value)
 		out.kind = session
 		return out, err

@@ -23,7 +23,7 @@ func FuzzCredential(f *testing.F) {
 		if cookie != "" {
 			r.Header["Cookie"] = []string{cookie}
 		}
-		c, err := credentialOf(r)
+		c, err := credentialOf(r, SessionCookie)
 		switch {
 		case err != nil:
 			if hookyard.CodeOf(err) != hookyard.Unauthenticated {

@@ -14,7 +14,7 @@ import (
 
 // A session ends SessionIdle after its last use or SessionLife after its start, whichever is first.
 const (
-	SessionIdle = 14 * 24 * time.Hour
+	SessionIdle = 30 * 24 * time.Hour
 	SessionLife = 90 * 24 * time.Hour
 )
 

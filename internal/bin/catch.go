@@ -90,7 +90,8 @@ func keptHeader(r *http.Request) http.Header {
 	}
 	var foreign []string
 	for _, c := range r.Cookies() {
-		if c.Name != auth.SessionCookie && c.Name != auth.TokenCookie && !strings.HasPrefix(c.Name, "bin_") {
+		if !strings.HasSuffix(c.Name, auth.SessionCookie) &&
+			c.Name != auth.TokenCookie && !strings.HasPrefix(c.Name, "bin_") {
 			foreign = append(foreign, c.Name+"="+c.Value)
 		}
 	}

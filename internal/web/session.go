@@ -22,7 +22,7 @@ func (v *visit) startSession(user *hookyard.User) error {
 }
 
 func (w *Web) cookie(value string, age int) *http.Cookie {
-	return &http.Cookie{Name: auth.SessionCookie, Value: value, Path: "/", MaxAge: age, HttpOnly: true,
+	return &http.Cookie{Name: auth.CookieName(w.o.BaseURL), Value: value, Path: "/", MaxAge: age, HttpOnly: true,
 		Secure: strings.HasPrefix(w.o.BaseURL, "https://"), SameSite: http.SameSiteLaxMode}
 }
 

@@ -243,6 +243,9 @@ func (v *visitor) sendAll(owner string, x shop, receiver string) {
 func (v *visitor) sendPeople(owner string) {
 	v.send("/login", "/login", "", map[string]string{"username": "admin", "password": password}, note("Signed in."))
 	v.send("/users", "/users", "", map[string]string{"name": owner, "password": password}, note("Created."))
+	const shown = `document.getElementById("link") !== null`
+	v.send("/users", "/users", "", map[string]string{"name": owner + "-new"}, shown)
+	v.send("/users", "/users/"+owner+"-new", "invite", nil, shown)
 	v.send("/users", "/users/"+owner, "password", map[string]string{"password": password + "!"}, note("Saved."))
 	v.send("/users", "/users/"+owner, "disable", nil, note("Saved."))
 	v.send("/users", "/users/"+owner, "enable", nil, note("Saved."))

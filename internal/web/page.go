@@ -100,13 +100,13 @@ func (b *base) Fault(field string) string {
 	return ""
 }
 
-// Linked returns the problems that the page shows at their fields.
-func (b *base) Linked() []*hookyard.Error {
+// FieldProblems returns the problems that the page shows at their fields.
+func (b *base) FieldProblems() []*hookyard.Error {
 	return slices.DeleteFunc(slices.Clone(b.Problems), func(e *hookyard.Error) bool { return !b.said[e.Field] })
 }
 
-// Unlinked returns the other problems.
-func (b *base) Unlinked() []*hookyard.Error {
+// OtherProblems returns the other problems.
+func (b *base) OtherProblems() []*hookyard.Error {
 	return slices.DeleteFunc(slices.Clone(b.Problems), func(e *hookyard.Error) bool { return b.said[e.Field] })
 }
 

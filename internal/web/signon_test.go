@@ -141,7 +141,7 @@ func (s *server) viaProvider(t *testing.T, email string) (name string, c *http.C
 	if a.StatusCode != http.StatusOK || a.Request.URL.Path != "/profile" {
 		t.Fatalf("%s: status %d at %s: %s", email, a.StatusCode, a.Request.URL, faultsOf(a.body))
 	}
-	return regexp.MustCompile(`<a href="/profile">([^<]+)</a>`).FindStringSubmatch(a.body)[1], c
+	return regexp.MustCompile(`<a [^>]*href="/profile"[^>]*>([^<]+)</a>`).FindStringSubmatch(a.body)[1], c
 }
 
 func TestSignOn(t *testing.T) {
@@ -246,7 +246,7 @@ func (s *server) linkAccount(t *testing.T) {
 	ann, jar := s.viaProvider(t, "ann@example.com")
 	if a := s.with(jar).post("/profile/oidc"); a.StatusCode != http.StatusBadRequest ||
 		!strings.Contains(a.body, "only way you can sign in") {
-		t.Errorf("%s may lock themselves out: status %d", ann, a.StatusCode)
+		t.Errorf("%s may lock themselves out: status %d: %s", ann, a.StatusCode, a.body)
 	}
 }
 

@@ -244,7 +244,7 @@ func tagOf(path string) string {
 	parts := strings.Split(strings.TrimPrefix(path, "/projects/{owner}/{project}"), "/")
 	if len(parts) > 1 && path != "/projects" {
 		switch noun := parts[1]; noun {
-		case "duplicate", "transfer", "members", "audit":
+		case "duplicate", "transfer", "members", "audit", "stats":
 			return "projects"
 		case "stream", "poll":
 			return "events"

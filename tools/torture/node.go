@@ -63,7 +63,8 @@ func newNode(c nodeConfig) (*node, error) {
 	}
 	// Each node's client has its own connections, so that one's trouble stays its own.
 	h := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: requestLimit}
-	if n.client, err = client.New("http://"+n.front.addr(), "", client.WithHTTPClient(h), client.WithRetries(0)); err != nil {
+	n.client, err = client.New("http://"+n.front.addr(), "", client.WithHTTPClient(h), client.WithRetries(0))
+	if err != nil {
 		return nil, err
 	}
 	n.args = []string{"serve", "--dev", "--listen", loopback(port), "--data", filepath.Join(c.dir, c.name),

@@ -20,6 +20,21 @@ const (
 	Canceled  State = "canceled" // by a user, or with its hook
 )
 
+// Status says what happens to a delivery at this moment. That of a delivery that has ended is its state.
+type Status string
+
+// What a pending delivery waits for.
+const (
+	Queued    Status = "queued"    // its turn: Position
+	Sending   Status = "sending"   // the end of the attempt that is under way
+	Held      Status = "held"      // the hook's rate: Rate and Position
+	Resting   Status = "resting"   // the hook rests after failures until Due
+	Scheduled Status = "scheduled" // the next attempt, which is at Due
+)
+
+// MaxPosition is how far the positions of deliveries are counted: the position of those behind is MaxPosition + 1.
+const MaxPosition = 10_000
+
 // Delivery is one event owed to one hook. The pair is its identity: an event is owed to a hook at most once, and a
 // replay reopens the same delivery.
 type Delivery struct {
@@ -42,6 +57,11 @@ type Delivery struct {
 	Resend      State     `json:"resend,omitempty"`     // state of sending it again; "" if it was never reopened
 	Replay      string    `json:"replayId,omitempty"`   // bulk replay that opened it last
 	ReplayKey   int64     `json:"-"`
+
+	// What follows is about the moment of a read, and zero elsewhere.
+	Status   Status  `json:"status,omitempty"`   // "": a pending delivery that was not looked at
+	Position int     `json:"position,omitempty"` // in the hook's queue; 1 is next
+	Rate     float64 `json:"rate,omitempty"`     // attempts a second that the hook allows, if it holds the delivery
 }
 
 // Open reports whether the delivery is still to be sent, for the first time or again.

@@ -63,6 +63,13 @@ type Result struct {
 	Meta     []*RoutedEvent // events about this one, stored in the same transaction
 }
 
+// Lane is what a node does with the deliveries of a hook at this moment.
+type Lane struct {
+	Sending   map[int64]bool // seqs of the events that are being sent
+	Held      bool           // the hook's rate holds back what is due
+	RestUntil time.Time      // nothing is sent before
+}
+
 // DeliveryKey names a delivery's row.
 type DeliveryKey struct{ EventSeq, HookKey int64 }
 

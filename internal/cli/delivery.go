@@ -68,16 +68,35 @@ func (s *session) deliveryTable(all []client.Delivery) error {
 	var rows [][]string
 	for _, d := range all {
 		rows = append(rows, []string{d.ID, string(d.State), d.HookID, d.EventType, s.when(d.EventTime),
-			strconv.Itoa(d.Attempts), s.nextOf(d), d.Reason})
+			strconv.Itoa(d.Attempts), s.statusOf(&d), d.Reason})
 	}
-	return s.list([]string{"DELIVERY", "STATE", "HOOK", "EVENT TYPE", "EVENT TIME", "ATTEMPTS", "NEXT", "REASON"}, rows)
+	return s.list([]string{"DELIVERY", "STATE", "HOOK", "EVENT TYPE", "EVENT TIME", "ATTEMPTS", "NOW", "REASON"}, rows)
 }
 
-func (s *session) nextOf(d client.Delivery) string {
-	if !d.Open() {
-		return "-"
+// statusOf says what happens to a pending delivery now; "-" if it has ended.
+func (s *session) statusOf(d *client.Delivery) string {
+	before := ""
+	switch {
+	case d.Position > hookyard.MaxPosition:
+		before = fmt.Sprintf(", over %d before it", hookyard.MaxPosition)
+	case d.Position > 1:
+		before = fmt.Sprintf(", %d before it", d.Position-1)
+	case d.Position == 1:
+		before = ", next"
 	}
-	return s.when(d.Due)
+	switch {
+	case !d.Open():
+		return "-"
+	case d.Status == hookyard.Sending:
+		return "sending now"
+	case d.Status == hookyard.Held:
+		return fmt.Sprintf("held back: %g a second%s", d.Rate, before)
+	case d.Status == hookyard.Resting:
+		return "hook rests until " + s.when(d.Due)
+	case d.Status == hookyard.Scheduled:
+		return "next try " + s.when(d.Due)
+	}
+	return "queued" + before
 }
 
 func newDeliveryShow(s *session) *cobra.Command {
@@ -103,13 +122,14 @@ func (s *session) showDelivery(d *client.Delivery) error {
 	if s.quiet {
 		return s.println("%s", d.ID)
 	}
-	next := ""
+	now := ""
 	if d.Open() {
-		next = localTime(d.Due)
+		now = s.statusOf(d)
 	}
 	err := s.card(field{"delivery", d.ID}, field{"event", d.EventID}, field{"type", d.EventType},
-		field{"hook", d.HookID}, field{"state", string(d.State)}, field{"sent again", string(d.Resend)},
-		field{"reason", d.Reason}, field{"attempts", strconv.Itoa(d.Attempts)}, field{"next attempt", next})
+		field{"hook", d.HookID}, field{"state", string(d.State)},
+		field{"sent again", string(d.Resend)}, field{"reason", d.Reason},
+		field{"attempts", strconv.Itoa(d.Attempts)}, field{"now", now})
 	if err != nil {
 		return err
 	}

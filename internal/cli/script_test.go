@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -51,6 +52,7 @@ func TestScripts(t *testing.T) {
 			"lastcursor":   lastCursor,
 			"publishuntil": publishUntil,
 			"waitfor":      waitFor,
+			"waitout":      waitOut,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -195,6 +197,27 @@ func exitCode(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if strconv.Itoa(code) != args[0] {
 		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
+}
+
+// waitOut repeats a command until its stdout matches a regular expression.
+func waitOut(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: waitout REGEXP COMMAND [ARGS]")
+	}
+	want := regexp.MustCompile(args[0])
+	tick, deadline := time.NewTicker(50*time.Millisecond), time.After(20*time.Second)
+	defer tick.Stop()
+	for {
+		err := ts.Exec(args[1], args[2:]...)
+		if err == nil && want.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			ts.Fatalf("%v did not print %s: %v", args[1:], want, err)
+		}
 	}
 }
 

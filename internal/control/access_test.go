@@ -28,6 +28,7 @@ func (engines) Accept(context.Context, *hookyard.Snapshot, *hookyard.Event) (hoo
 func (engines) Wake(...int64)                          {}
 func (engines) HookChanged(int64)                      {}
 func (engines) WakeReplays()                           {}
+func (engines) Lane(int64) hookyard.Lane               { return hookyard.Lane{} }
 func (engines) CheckURL(context.Context, string) error { return nil }
 
 // bundle is a Control over a database with alice's project alice/p, in which bob may read and carol may write.
@@ -97,12 +98,16 @@ func operations(ctx context.Context) map[hookyard.Role]map[string]func(p *contro
 				return err
 			},
 			"Delivery": func(p *control.Project) error { _, err := p.Delivery(ctx, "x"); return err },
-			"Event":    func(p *control.Project) error { _, _, err := p.Event(ctx, "x"); return err },
-			"Events":   func(p *control.Project) error { _, err := p.Events(ctx, control.EventSearch{}); return err },
-			"Explain":  func(p *control.Project) error { _, err := p.Explain(ctx, "x"); return err },
-			"Hook":     func(p *control.Project) error { _, err := p.Hook(ctx, "x"); return err },
-			"Hooks":    func(p *control.Project) error { _, err := p.Hooks(ctx); return err },
-			"Members":  func(p *control.Project) error { _, err := p.Members(ctx); return err },
+			"Sending":  func(p *control.Project) error { _, err := p.Sending(ctx, "x"); return err },
+			"FillStatus": func(p *control.Project) error {
+				return p.FillStatus(ctx, []hookyard.Delivery{{State: hookyard.Delivered}})
+			},
+			"Event":   func(p *control.Project) error { _, _, err := p.Event(ctx, "x"); return err },
+			"Events":  func(p *control.Project) error { _, err := p.Events(ctx, control.EventSearch{}); return err },
+			"Explain": func(p *control.Project) error { _, err := p.Explain(ctx, "x"); return err },
+			"Hook":    func(p *control.Project) error { _, err := p.Hook(ctx, "x"); return err },
+			"Hooks":   func(p *control.Project) error { _, err := p.Hooks(ctx); return err },
+			"Members": func(p *control.Project) error { _, err := p.Members(ctx); return err },
 			"Stats": func(p *control.Project) error {
 				_, err := p.Stats(ctx, hookyard.StatsQuery{})
 				return err

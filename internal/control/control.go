@@ -26,6 +26,7 @@ type Dispatcher interface {
 	Wake(hookKeys ...int64)
 	HookChanged(hookKey int64)
 	WakeReplays()
+	Lane(hookKey int64) hookyard.Lane
 }
 
 // Auth says what a caller may do. See internal/auth for the contract.

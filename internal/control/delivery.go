@@ -34,7 +34,10 @@ func (p *Project) Deliveries(ctx context.Context, q DeliverySearch) (list []hook
 		q.EventSeq = e.Seq
 	}
 	q.ProjectKey = p.Key()
-	return p.c.store.Deliveries(ctx, q.DeliveryQuery)
+	if list, next, err = p.c.store.Deliveries(ctx, q.DeliveryQuery); err != nil {
+		return nil, "", err
+	}
+	return list, next, p.FillStatus(ctx, list)
 }
 
 // Delivery returns a delivery.
@@ -46,7 +49,12 @@ func (p *Project) Delivery(ctx context.Context, id string) (hookyard.Delivery, e
 	if errors.Is(err, hookyard.ErrNotFound) {
 		return d, hookyard.Errorf(hookyard.NotFound, "no such delivery [%s]", hookyard.Clean(id, 100))
 	}
-	return d, err
+	if err != nil {
+		return d, err
+	}
+	one := []hookyard.Delivery{d}
+	err = p.FillStatus(ctx, one)
+	return one[0], err
 }
 
 // Attempts lists the attempts of a delivery in their order, without credentials and signatures.

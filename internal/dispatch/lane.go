@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -15,8 +16,8 @@ type lane struct {
 
 	mu    sync.Mutex // guards what follows
 	queue queue
-	held  map[int64]struct{} // seqs of the events that this node has claimed: waiting, under way or being stored
-	timer *time.Timer        // schedules when the queue asked for it
+	held  map[int64]bool // seqs of the events that this node has claimed: waiting, under way or being stored
+	timer *time.Timer    // schedules when the queue asked for it
 }
 
 // Reserve asks for a place in memory for a delivery of e to h that is about to be committed. When it returns true the
@@ -87,9 +88,9 @@ func (l *lane) push(w hookyard.Work) {
 // track notes that this node has a delivery. Call it with mu held.
 func (l *lane) track(seq int64) {
 	if l.held == nil {
-		l.held = map[int64]struct{}{}
+		l.held = map[int64]bool{}
 	}
-	l.held[seq] = struct{}{}
+	l.held[seq] = true
 }
 
 // untrack notes that this node has it no more.
@@ -102,9 +103,31 @@ func (l *lane) untrack(seq int64) {
 func (l *lane) holds(seq int64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, ok := l.held[seq]
-	return ok
+	return l.held[seq]
 }
+
+// Lane returns what this node does with the deliveries of a hook.
+func (d *Dispatcher) Lane(hookKey int64) hookyard.Lane {
+	found, ok := d.lanes.Load(hookKey)
+	if !ok {
+		return hookyard.Lane{}
+	}
+	l := found.(*lane)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	p := &l.queue.pace
+	out := hookyard.Lane{Sending: maps.Clone(l.held), RestUntil: p.health.RestUntil,
+		Held: p.limiter != nil && now.Sub(p.paused) < heldFor}
+	for i := l.queue.head; i < len(l.queue.items); i++ {
+		delete(out.Sending, l.queue.items[i].Delivery.EventSeq)
+	}
+	return out
+}
+
+// heldFor is how long after a pause a hook still counts as held by its rate: the next pause begins with the next
+// attempt.
+const heldFor = time.Second
 
 // rowsAt says that rows are due at t.
 func (l *lane) rowsAt(t time.Time) {

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"errors"
 	"html/template"
 	"net/http"
 	"slices"
@@ -48,8 +47,8 @@ type change struct{ What, Was, Is string }
 func showDelivery(v *visit) error { return v.delivery(nil) }
 
 func (v *visit) delivery(fault error) error {
-	d, err := v.web.o.Store.Delivery(v.ctx(), v.key(), v.r.PathValue("id"))
-	if errors.Is(err, hookyard.ErrNotFound) {
+	d, err := v.project.Delivery(v.ctx(), v.r.PathValue("id"))
+	if hookyard.CodeOf(err) == hookyard.NotFound {
 		return hookyard.Errorf(hookyard.NotFound,
 			"There is no such delivery in this project, or its event is past its retention.")
 	}

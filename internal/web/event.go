@@ -103,6 +103,9 @@ func (v *visit) event(p *eventPage, fault error) error {
 	if err != nil {
 		return err
 	}
+	if err := v.project.FillStatus(v.ctx(), list); err != nil {
+		return err
+	}
 	p.Older = next != ""
 	var hookKeys []int64
 	for i := range list {

@@ -20,7 +20,7 @@ func functions() template.FuncMap {
 	return template.FuncMap{
 		"when":     when,
 		"ahead":    ahead,
-		"next":     next,
+		"status":   status,
 		"took":     took,
 		"wait":     wait,
 		"size":     size,
@@ -60,15 +60,30 @@ func brief(t time.Time) template.HTML {
 
 const briefLayout = "2 Jan 15:04 UTC"
 
-// next says when the next attempt of a delivery is, or "" when there is none.
-func next(d hookyard.Delivery) template.HTML {
+// status says what happens to a pending delivery now, or "".
+func status(d hookyard.Delivery) template.HTML {
+	before := ""
 	switch {
-	case !d.Open() || d.Due.IsZero():
-		return ""
-	case ahead(d.Due):
-		return "next " + when(d.Due)
+	case d.Position > hookyard.MaxPosition:
+		before = ", over " + num(hookyard.MaxPosition) + " before it"
+	case d.Position > 1:
+		before = ", " + num(d.Position-1) + " before it"
+	case d.Position == 1:
+		before = ", next"
 	}
-	return "due now"
+	switch d.Status {
+	case hookyard.Queued:
+		return template.HTML("queued" + before)
+	case hookyard.Sending:
+		return "sending now"
+	case hookyard.Held:
+		return template.HTML("held back: " + strconv.FormatFloat(d.Rate, 'f', -1, 64) + " a second" + before)
+	case hookyard.Resting:
+		return "hook rests until " + when(d.Due)
+	case hookyard.Scheduled:
+		return "next try " + when(d.Due)
+	}
+	return ""
 }
 
 func ahead(t time.Time) bool { return t.After(time.Now()) }

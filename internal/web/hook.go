@@ -25,6 +25,7 @@ type hookPage struct {
 	Latency  chart
 	Attempts chart
 	P50, P95 string
+	Sending  int // now, by this node
 	Next     time.Time
 	Newest   []hookyard.Delivery
 	Missed   store.Missed
@@ -68,8 +69,11 @@ func (v *visit) hook(id string, p *hookPage, fault error) error {
 	} else if ok && !h.Ordered {
 		p.Next = due
 	}
-	if p.Newest, _, err = v.web.o.Store.Deliveries(v.ctx(),
-		hookyard.DeliveryQuery{ProjectKey: v.key(), HookKey: h.Key, Limit: 15}); err != nil {
+	q := control.DeliverySearch{Hook: h.ID, DeliveryQuery: hookyard.DeliveryQuery{Limit: 15}}
+	if p.Newest, _, err = v.project.Deliveries(v.ctx(), q); err != nil {
+		return err
+	}
+	if p.Sending, err = v.project.Sending(v.ctx(), h.ID); err != nil {
 		return err
 	}
 	if err := v.fillCharts(p, h); err != nil {

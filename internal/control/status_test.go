@@ -88,6 +88,11 @@ func TestStatus(t *testing.T) {
 		if err != nil || len(queue) != 3 {
 			t.Errorf("%v, %v; want the first three", queue, err)
 		}
+		ordered := *v.Hooks[1]
+		ordered.Ordered = true // its deliveries have no place: they are older
+		if queue, err := db.Queue(ctx, &ordered, time.Now(), 3); err != nil || len(queue) != 0 {
+			t.Errorf("ordered: %v, %v", queue, err)
+		}
 	})
 }
 

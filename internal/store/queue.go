@@ -18,15 +18,16 @@ type Place struct {
 // claimed, then those that are due at now, in the order in which they will be claimed. It reads at most limit rows of
 // each, from an index.
 func (db *DB) Queue(ctx context.Context, h *hookyard.Hook, now time.Time, limit int) (map[int64]Place, error) {
-	due, order := "and due <= $3", "due, event_seq"
-	if h.Ordered {
-		due, order = "and place > 0 and $3 > 0", "place"
+	which := "place > 0 order by place"
+	var last []any
+	if !h.Ordered {
+		which, last = "due <= $3 order by due, event_seq", []any{micros(now)}
 	}
 	out := map[int64]Place{}
 	for _, node := range []string{"node in (select key from nodes)", "node = 0"} {
 		rows, err := db.read.QueryContext(ctx, fmt.Sprintf(`select event_seq, node from deliveries
-			where state = 'pending' and hook_key = $1 and %s %s order by %s limit $2`, node, due, order),
-			h.Key, limit-len(out), micros(now))
+			where state = 'pending' and hook_key = $1 and %s and %s limit $2`, node, which),
+			append([]any{h.Key, limit - len(out)}, last...)...)
 		if err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package hookyard
 
 import (
 	"net/url"
+	"regexp"
 	"strings"
 )
 
@@ -15,9 +16,13 @@ func MaskURL(raw string) string {
 	return before + Masked + after
 }
 
+// dsnPassword is the password in a connection string of keywords and values (PostgreSQL, libpq, section 34.1.1.1).
+var dsnPassword = regexp.MustCompile(`(?i)((?:^|\s)(?:ssl)?password\s*=\s*)('(?:[^'\\]|\\.)*'?|\S+)`)
+
 // MaskPassword is [MaskURL] for an operator's own settings: the user stays, the password becomes ***, and so does a
-// password in the query, where PostgreSQL's URLs may have one.
+// password in the query, where PostgreSQL's URLs may have one, or in a connection string of keywords and values.
 func MaskPassword(raw string) string {
+	raw = dsnPassword.ReplaceAllString(raw, "${1}"+Masked)
 	before, userinfo, after := splitUserinfo(raw)
 	if user, _, found := strings.Cut(userinfo, ":"); found {
 		userinfo = user + ":" + Masked

@@ -45,6 +45,9 @@ func TestMaskPassword(t *testing.T) {
 		"postgres://u:sec/ret@db/x": "postgres://***",
 		"postgres://u:secret@db/x?p%61ssword=secret#top": "postgres://u:***@db/x?password=***#top",
 		"/var/lib/hookyard.db":                           "/var/lib/hookyard.db",
+		"host=db password=secret dbname=x":               "host=db password=*** dbname=x",
+		`PASSWORD = 'sec\' ret' host=db`:                 "PASSWORD = *** host=db",
+		"host=db\tsslpassword='secret":                   "host=db\tsslpassword=***",
 	} {
 		if got := hookyard.MaskPassword(raw); got != want {
 			t.Errorf("MaskPassword(%q) = %q, want %q", raw, got, want)

@@ -113,6 +113,7 @@ func TestRefusesWhatCannotWork(t *testing.T) {
 		"no query":      func(c *app.Config) { c.BaseURL = "https://hooks.example.com/?a=1" },
 		"no query, ":    func(c *app.Config) { c.BaseURL = "https://hooks.example.com/#a" },
 		"letters":       func(c *app.Config) { c.BaseURL = "https://hooks.example.com/a;b" },
+		"postgres://":   func(c *app.Config) { c.Database = "host=db password=secret" },
 		"--log-format":  func(c *app.Config) { c.LogFormat = "xml" },
 		"--trust-proxy": func(c *app.Config) { c.TrustProxies = []string{"10.0.0.1", "10.0.0.0/40"} },
 		"--max-body":    func(c *app.Config) { c.Limits.Body = 0 },

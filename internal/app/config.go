@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -244,6 +245,9 @@ func EnvName(flag string) string {
 	return "HOOKYARD_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
+// keywordDSN matches PostgreSQL's connection strings that are no URLs. SQLite would make a file of such a name.
+var keywordDSN = regexp.MustCompile(`(?i)^\s*(host|hostaddr|port|dbname|user|password|service|sslmode)\s*=`)
+
 // Complete fills what follows from other options, and refuses what cannot work, with what to do about it.
 func (c *Config) Complete() error {
 	host, port, err := net.SplitHostPort(c.Listen)
@@ -266,6 +270,10 @@ func (c *Config) Complete() error {
 	}
 	if c.Database == "" {
 		c.Database = filepath.Join(c.Data, "hookyard.db")
+	}
+	if keywordDSN.MatchString(c.Database) {
+		return errors.New("--database is in the form of keywords and values: " +
+			"write a URL, postgres://user:password@host:port/name, or the path of a SQLite file")
 	}
 	if c.SecretKeyFile == "" {
 		c.SecretKeyFile = filepath.Join(c.Data, "secret.key")

@@ -83,7 +83,8 @@ func (t Tolerance) MarshalJSON() ([]byte, error) {
 	return json.Marshal(inWords(time.Duration(t)))
 }
 
-// inWords formats d without zero minutes and seconds at the end.
+// inWords formats d without zero minutes and seconds at the end, as hookyard.Duration does. This package imports
+// nothing but the standard library.
 func inWords(d time.Duration) string {
 	text := d.String()
 	if strings.HasSuffix(text, "m0s") {

@@ -1,56 +1,18 @@
 package app_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"fmt"
-	"math/big"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/hookyard/hookyard/internal/app"
 	"github.com/hookyard/hookyard/internal/testenv"
 )
-
-// writePair writes a self-signed certificate for 127.0.0.1 with a serial number and returns it.
-func writePair(t *testing.T, serial int64, certFile, keyFile string) *x509.Certificate {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(serial), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for file, block := range map[string]*pem.Block{
-		certFile: {Type: "CERTIFICATE", Bytes: der}, keyFile: {Type: "PRIVATE KEY", Bytes: keyDER},
-	} {
-		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cert
-}
 
 // TestTLS serves HTTP/2 with a certificate that is replaced while it runs, once by half a file.
 func TestTLS(t *testing.T) {
@@ -58,7 +20,7 @@ func TestTLS(t *testing.T) {
 	dir := t.TempDir()
 	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	roots := x509.NewCertPool()
-	roots.AddCert(writePair(t, 1, cert, key))
+	roots.AddCert(testenv.WritePair(t, 1, cert, key))
 	plain := fmt.Sprintf("127.0.0.1:%d", testenv.Port(t))
 	a := start(t, func(c *app.Config) {
 		c.TLSCert, c.TLSKey = cert, key
@@ -86,7 +48,7 @@ func TestTLS(t *testing.T) {
 		t.Errorf("certificate %d after half a file was written; want the one before", got)
 	}
 	roots = x509.NewCertPool()
-	roots.AddCert(writePair(t, 2, filepath.Join(dir, "other.pem"), key))
+	roots.AddCert(testenv.WritePair(t, 2, filepath.Join(dir, "other.pem"), key))
 	renewed, err := os.ReadFile(filepath.Join(dir, "other.pem"))
 	if err != nil {
 		t.Fatal(err)

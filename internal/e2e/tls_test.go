@@ -1,18 +1,11 @@
 package e2e_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/binary"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -89,7 +82,7 @@ func startPebble(t *testing.T) (acmeServer, string) {
 	program := testenv.Program(t, "pebble") // make pebble builds it
 	dir := t.TempDir()
 	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	writeServerPair(t, certFile, keyFile)
+	testenv.WritePair(t, 1, certFile, keyFile)
 	s := acmeServer{tlsAddr: freeAddr(t), httpAddr: freeAddr(t)}
 	_, tlsPort, _ := net.SplitHostPort(s.tlsAddr)
 	_, httpPort, _ := net.SplitHostPort(s.httpAddr)
@@ -127,55 +120,13 @@ func startPebble(t *testing.T) (acmeServer, string) {
 	return s, certFile
 }
 
-func writeServerPair(t *testing.T, certFile, keyFile string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "acme test"},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for file, block := range map[string]*pem.Block{
-		certFile: {Type: "CERTIFICATE", Bytes: der}, keyFile: {Type: "PRIVATE KEY", Bytes: keyDER},
-	} {
-		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 // startDNS starts a name server, over TCP, to which every name is 127.0.0.1, and returns its address.
 func startDNS(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer func() { _ = c.Close() }()
-				for answerDNS(c) == nil {
-				}
-			}()
+	return testenv.Accept(t, func(c net.Conn) {
+		for answerDNS(c) == nil {
 		}
-	}()
-	return l.Addr().String()
+	})
 }
 
 func answerDNS(c net.Conn) error {

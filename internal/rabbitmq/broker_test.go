@@ -262,24 +262,10 @@ func TestSilentBroker(t *testing.T) {
 // TestNotABroker gets an answer of another protocol.
 func TestNotABroker(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
-			_ = c.Close()
-		}
-	}()
+	addr := testenv.Accept(t, func(c net.Conn) { _, _ = c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")) })
 	b := newBroker(t)
 	for _, scheme := range []string{"amqp", "amqps"} {
-		o := send(t, b, &hookyard.Hook{Key: 1, URL: scheme + "://" + l.Addr().String()}, "evt_1", "x")
+		o := send(t, b, &hookyard.Hook{Key: 1, URL: scheme + "://" + addr}, "evt_1", "x")
 		if o.OK() || !o.ConnectionFailure() || o.Error == "" {
 			t.Errorf("%s: %+v", scheme, o)
 		}

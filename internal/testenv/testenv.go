@@ -93,3 +93,27 @@ func Until(t testing.TB, what string, f func() bool) {
 		}
 	}
 }
+
+// Accept calls serve for every connection to a loopback port, each in a goroutine, and returns the address. It closes
+// the connection after serve, and the port when the test ends.
+func Accept(t testing.TB, serve func(net.Conn)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer func() { _ = c.Close() }()
+				serve(c)
+			}()
+		}
+	}()
+	return l.Addr().String()
+}

@@ -9,6 +9,7 @@ import (
 	"github.com/lmittmann/tint"
 	"github.com/spf13/cobra"
 
+	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/app"
 )
 
@@ -75,11 +76,22 @@ func (s *session) logger(config app.Config) (*slog.Logger, error) {
 }
 
 func (s *session) logHandler(w io.Writer, format string, level slog.Level) slog.Handler {
+	o := &slog.HandlerOptions{Level: level, ReplaceAttr: formatDurations}
 	switch {
 	case format == "json":
-		return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})
+		return slog.NewJSONHandler(w, o)
 	case isTerminal(w):
-		return tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: "15:04:05.000", NoColor: !s.colored(w)})
+		return tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: "15:04:05.000", NoColor: !s.colored(w),
+			ReplaceAttr: formatDurations})
 	}
-	return slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})
+	return slog.NewTextHandler(w, o)
+}
+
+// formatDurations makes durations strings such as 1.5s or 30d, in every format of the log. In JSON they would be
+// numbers of nanoseconds.
+func formatDurations(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(hookyard.FormatDuration(a.Value.Duration()))
+	}
+	return a
 }

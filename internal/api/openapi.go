@@ -33,6 +33,7 @@ func (s *spec) build(routes []route, version string, base *url.URL) error {
 	registry.RegisterTypeAlias(reflect.TypeFor[hookyard.Duration](), reflect.TypeFor[durationSchema]())
 	registry.RegisterTypeAlias(reflect.TypeFor[hookyard.Selector](), reflect.TypeFor[selectorSchema]())
 	registry.RegisterTypeAlias(reflect.TypeFor[json.RawMessage](), reflect.TypeFor[anySchema]())
+	cookie := auth.CookieName(base.String(), auth.SessionCookie)
 	s.doc = &huma.OpenAPI{
 		OpenAPI: "3.1.0",
 		Info: &huma.Info{Title: "hookyard", Version: version,
@@ -40,7 +41,7 @@ func (s *spec) build(routes []route, version string, base *url.URL) error {
 				"Everything is served under /api/v1, too. " +
 				"Times are RFC 3339 in UTC, durations are strings such as 5m."},
 		Servers:    []*huma.Server{{URL: base.Path + "/api"}},
-		Components: &huma.Components{Schemas: registry, SecuritySchemes: security(auth.CookieName(base.String()))},
+		Components: &huma.Components{Schemas: registry, SecuritySchemes: security(cookie)},
 		Tags:       tags(),
 		Security:   []map[string][]string{{"bearer": {}}, {"basic": {}}, {"query": {}}, {"session": {}}},
 	}

@@ -133,7 +133,7 @@ func (a *App) wire(ctx context.Context) error {
 	receive.Dispatcher = a.dispatcher
 	a.ingest = ingest.New(receive)
 	a.auth = auth.New(a.db, auth.Options{Dev: config.Dev, Guests: config.Guests, Log: log,
-		Cookie: auth.CookieName(config.BaseURL)})
+		Cookie: auth.CookieName(config.BaseURL, auth.SessionCookie)})
 	if err := a.firstStart(ctx); err != nil {
 		return err
 	}

@@ -71,6 +71,7 @@ type Auth struct {
 	computing chan struct{} // a slot for each hash being computed
 	byName    *slowdown
 	byAddress *slowdown
+	byDevice  *slowdown
 }
 
 // New returns an Auth that reads from s.
@@ -86,6 +87,7 @@ func New(s Store, o Options) *Auth {
 		// The wait for a name stays short, because anyone can cause it.
 		byName:    newSlowdown(5, time.Minute),
 		byAddress: newSlowdown(20, 15*time.Minute),
+		byDevice:  newSlowdown(5, 15*time.Minute),
 	}
 	_, _ = rand.Read(a.key) // cannot fail
 	if a.now == nil {
@@ -125,7 +127,7 @@ func (a *Auth) Identify(r *http.Request) (*Identity, error) {
 	}
 	switch c.kind {
 	case basic:
-		user, err := a.SignIn(r.Context(), c.name, c.secret, r.RemoteAddr)
+		user, err := a.SignIn(r.Context(), SignInRequest{Name: c.name, Password: c.secret, Remote: r.RemoteAddr})
 		if err != nil {
 			return nil, err
 		}

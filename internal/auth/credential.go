@@ -11,20 +11,21 @@ import (
 const (
 	// SessionCookie ends the name of the cookie of a session, see [CookieName].
 	SessionCookie = "hookyard_session"
-	TokenCookie   = "access_token" // WebGME's name
+	DeviceCookie  = "hookyard_device" // likewise; see [NewDevice]
+	TokenCookie   = "access_token"    // WebGME's name
 	// WebGME's name; for clients that cannot set headers, such as EventSource in a browser
 	TokenQuery = "token"
 )
 
-// CookieName returns the name of the cookie of a session on a server with that base URL. With https it begins with
-// __Host-, so that browsers take it from this host only, over TLS, and no other host of the domain can set it. That
-// needs the path /, so there is no prefix below a base URL with a path.
-func CookieName(baseURL string) string {
+// CookieName returns the name of a cookie, such as [SessionCookie], on a server with that base URL. With https it
+// begins with __Host-, so that browsers take it from this host only, over TLS, and no other host of the domain can set
+// it. That needs the path /, so there is no prefix below a base URL with a path.
+func CookieName(baseURL, name string) string {
 	u, err := url.Parse(baseURL)
 	if err != nil || u.Scheme != "https" || strings.Trim(u.Path, "/") != "" {
-		return SessionCookie
+		return name
 	}
-	return "__Host-" + SessionCookie
+	return "__Host-" + name
 }
 
 // maxSecret bounds what is hashed. Valid passwords and tokens are shorter.

@@ -79,26 +79,35 @@ func checkPassword(hash, pw string) (bool, error) {
 	return argon2id.ComparePasswordAndHash(pw, hash)
 }
 
-// SignIn returns the user with the given name and password. remote is the caller's address, with or without a port. The
-// error is Unauthenticated, the same for a wrong name, a wrong password and a disabled user; or TooMany, with the time
-// to wait; or the store's.
+// SignInRequest is a name and password that someone typed.
+type SignInRequest struct {
+	Name     string
+	Password string
+	Remote   string // the caller's address, with or without a port
+	Device   string // value of the cookie [DeviceCookie]; may be empty
+}
+
+// SignIn returns the user with that name and password. The error is Unauthenticated, the same for a wrong name, a wrong
+// password and a disabled user; or TooMany, with the time to wait; or the store's.
+//
+// Failures slow down those that follow for the name and from the address. A device on which the user has signed in
+// before is slowed down by its own failures only, so that nobody else's guesses keep the user out.
 //
 // A verified password is cached for five minutes as a keyed hash, so that a client that sends Basic with every request
 // does not pay for argon2id each time.
-func (a *Auth) SignIn(ctx context.Context, name, password, remote string) (*hookyard.User, error) {
-	user, err := a.userByName(ctx, name)
+func (a *Auth) SignIn(ctx context.Context, r SignInRequest) (*hookyard.User, error) {
+	user, err := a.userByName(ctx, r.Name)
 	if err != nil {
 		return nil, err
 	}
 	generation := a.passwords.generation()
-	proof := a.proof(user, password)
+	proof := a.proof(user, r.Password)
 	if a.proved(user, proof) {
 		return user, nil
 	}
-	nameKey := strings.ToLower(name[:min(len(name), maxName)])
-	address := addressKey(remote)
-	if err := a.mayTry(nameKey, address); err != nil {
-		a.logRefusal(name, remote)
+	limits := a.limitsOf(user, r)
+	if err := limits.mayTry(a.now()); err != nil {
+		a.logRefusal(r.Name, r.Remote)
 		return nil, err
 	}
 	if err := a.acquire(ctx); err != nil {
@@ -110,27 +119,50 @@ func (a *Auth) SignIn(ctx context.Context, name, password, remote string) (*hook
 	if a.proved(user, proof) {
 		return user, nil
 	}
-	if err := a.mayTry(nameKey, address); err != nil {
+	if err := limits.mayTry(a.now()); err != nil {
 		return nil, err
 	}
-	ok, err := checkAlways(user, password)
+	ok, err := checkAlways(user, r.Password)
 	if err != nil {
 		return nil, err
 	}
 	if !ok {
-		a.byName.failed(nameKey, a.now())
-		a.byAddress.failed(address, a.now())
-		a.logRefusal(name, remote)
+		for _, l := range limits {
+			l.slowdown.failed(l.key, a.now())
+		}
+		a.logRefusal(r.Name, r.Remote)
 		if user.Key != 0 { // another name may be a password that was typed into the wrong field
 			// An error is ignored: that the audit log cannot be written must not look like a correct password.
-			_ = a.store.AuditRefusal(ctx, user.Name, hostOf(remote))
+			_ = a.store.AuditRefusal(ctx, user.Name, hostOf(r.Remote))
 		}
 		return nil, unauthenticated("wrong user name or password")
 	}
 	a.passwords.put(proof, struct{}{}, a.now(), generation)
-	a.byName.forget(nameKey) // but not the address: an attacker may have an account and guess others
+	a.byName.forget(nameKey(r.Name)) // but not the address: an attacker may have an account and guess others
 	return user, nil
 }
+
+// limit is a slowdown that applies to a sign-in.
+type limit struct {
+	slowdown *slowdown
+	key      string
+	what     string // is counted
+}
+
+type limits []limit
+
+// limitsOf returns the limits of a sign-in: those of the device if it is one of the user's, else of name and address.
+func (a *Auth) limitsOf(user *hookyard.User, r SignInRequest) limits {
+	if device := deviceOf(user, r.Device, a.now()); device != "" {
+		return limits{{a.byDevice, device, "from this browser"}}
+	}
+	return limits{
+		{a.byName, nameKey(r.Name), "for this name"},
+		{a.byAddress, addressKey(r.Remote), "from this address"},
+	}
+}
+
+func nameKey(name string) string { return strings.ToLower(name[:min(len(name), maxName)]) }
 
 // logRefusal writes the line that tools such as fail2ban read: its form is documented and must not change. The address
 // stands before the name, which the caller chose.
@@ -192,12 +224,14 @@ func (a *Auth) proved(user *hookyard.User, proof [sha256.Size]byte) bool {
 	return ok && !user.Disabled
 }
 
-// mayTry returns a TooMany error during the wait after failures for the name or from the address.
-func (a *Auth) mayTry(name, address string) error {
-	now := a.now()
-	until, what := a.byName.until(name), "for this name"
-	if t := a.byAddress.until(address); t.After(until) {
-		until, what = t, "from this address"
+// mayTry returns a TooMany error during the longest wait of the limits.
+func (all limits) mayTry(now time.Time) error {
+	var until time.Time
+	var what string
+	for _, l := range all {
+		if t := l.slowdown.until(l.key); t.After(until) {
+			until, what = t, l.what
+		}
 	}
 	wait := until.Sub(now)
 	if wait <= 0 {

@@ -78,7 +78,7 @@ func TestSignInSlowsDown(t *testing.T) {
 		m, _, _ := setup(t)
 		a := New(m, Options{})
 		sign := func(name, password, from string) error {
-			_, err := a.SignIn(t.Context(), name, password, from)
+			_, err := a.SignIn(t.Context(), SignInRequest{Name: name, Password: password, Remote: from})
 			return err
 		}
 		if err := sign("ann", annPassword, "192.0.2.1:5"); err != nil {
@@ -116,12 +116,91 @@ func TestSignInSlowsDown(t *testing.T) {
 	})
 }
 
+// annSignsIn is a sign-in of ann with her password.
+var annSignsIn = SignInRequest{Name: "ann", Password: annPassword, Remote: "192.0.2.1"}
+
+// TestDevice lets strangers guess ann's password a thousand times, also from her own address. She can sign in from the
+// browser in which she has signed in before. Whoever takes its cookie is slowed down as she would be.
+func TestDevice(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m, _, _ := setup(t)
+		a := New(m, Options{})
+		try := func(r SignInRequest) hookyard.Code {
+			_, err := a.SignIn(t.Context(), r)
+			return hookyard.CodeOf(err)
+		}
+		cookie := NewDevice(m.users[2], time.Now())
+		stolen := NewDevice(m.users[2], time.Now())
+		for i := range 1000 {
+			r := annSignsIn
+			r.Password = "wrong password"
+			if i%2 == 0 {
+				r.Remote = fmt.Sprintf("198.51.100.%d", i/4)
+			}
+			if code := try(r); code != hookyard.Unauthenticated && code != hookyard.TooMany {
+				t.Fatalf("guess %d: %s", i, code)
+			}
+		}
+		if code := try(annSignsIn); code != hookyard.TooMany {
+			t.Fatalf("the name is not slowed down: %q", code)
+		}
+		mine := annSignsIn
+		mine.Device = cookie
+		if code := try(mine); code != "" {
+			t.Fatalf("the user is kept out: %q", code)
+		}
+		time.Sleep(passwordLife + time.Second)
+		tried := 0
+		for range 1000 {
+			thief := SignInRequest{Name: "ann", Password: "wrong password", Remote: "203.0.113.1", Device: stolen}
+			if try(thief) == hookyard.Unauthenticated {
+				tried++
+			}
+		}
+		if tried > 6 {
+			t.Errorf("a stolen cookie is good for %d guesses at once", tried)
+		}
+		if code := try(mine); code != "" {
+			t.Errorf("the thief's guesses keep the user out: %q", code)
+		}
+	})
+}
+
+// TestDeviceIsBound changes what a cookie of a device depends on.
+func TestDeviceIsBound(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1e9, 0)
+	ann := &hookyard.User{Key: 2, PasswordHash: "hash"}
+	cookie := NewDevice(ann, now)
+	if len(deviceOf(ann, cookie, now.Add(DeviceLife-time.Second))) != deviceID {
+		t.Error("the cookie is not recognized")
+	}
+	if deviceOf(ann, cookie, now.Add(DeviceLife)) != "" {
+		t.Error("the cookie does not expire")
+	}
+	for _, u := range []*hookyard.User{{Key: 3, PasswordHash: "hash"}, {Key: 2, PasswordHash: "changed"}, {Key: 2}} {
+		if deviceOf(u, cookie, now) != "" {
+			t.Errorf("the cookie is recognized for %+v", u)
+		}
+	}
+	for i := range cookie {
+		damaged := []byte(cookie)
+		if damaged[i]++; deviceOf(ann, string(damaged), now) != "" && i < len(cookie)-1 {
+			t.Errorf("the cookie is recognized with a change at %d", i)
+		}
+	}
+	if NewDevice(&hookyard.User{Key: 2}, now) != "" {
+		t.Error("a user without a password has a device")
+	}
+}
+
 func TestSignInSeesChanges(t *testing.T) {
 	t.Parallel()
 	m, _, _ := setup(t)
 	a := New(m, Options{})
 	sign := func() error {
-		_, err := a.SignIn(t.Context(), "ann", annPassword, "192.0.2.1")
+		_, err := a.SignIn(t.Context(), annSignsIn)
 		return err
 	}
 	if err := sign(); err != nil {
@@ -147,7 +226,7 @@ func TestSignInIsBounded(t *testing.T) {
 			a.computing <- struct{}{}
 		}
 		begin := time.Now()
-		_, err := a.SignIn(t.Context(), "ann", annPassword, "192.0.2.1")
+		_, err := a.SignIn(t.Context(), annSignsIn)
 		if hookyard.CodeOf(err) != hookyard.TooMany || time.Since(begin) != maxWaiting {
 			t.Errorf("all slots taken: %v after %s", err, time.Since(begin))
 		}
@@ -161,7 +240,7 @@ func TestSignInIsBounded(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 16 {
 			wg.Go(func() {
-				if _, err := a.SignIn(t.Context(), "ann", annPassword, "192.0.2.1"); err != nil {
+				if _, err := a.SignIn(t.Context(), annSignsIn); err != nil {
 					t.Error(err)
 				}
 			})
@@ -224,7 +303,7 @@ func BenchmarkBasicWarm(b *testing.B) {
 	a := New(m, Options{})
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := a.SignIn(b.Context(), "ann", annPassword, "192.0.2.1"); err != nil {
+		if _, err := a.SignIn(b.Context(), annSignsIn); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -68,7 +68,7 @@ func login(v *visit) error {
 		}
 	}
 	slices.SortStableFunc(kept, func(a, b field) int { return strings.Compare(a.Name, b.Name) })
-	user, err := v.web.o.Auth.SignIn(v.ctx(), v.get("username"), v.form.Get("password"), v.r.RemoteAddr)
+	user, err := v.signIn(v.get("username"), v.form.Get("password"))
 	if err != nil {
 		p := &loginPage{Next: next, Username: v.get("username")}
 		for _, f := range kept {

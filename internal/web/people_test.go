@@ -81,7 +81,7 @@ func TestSignIn(t *testing.T) {
 	if a.Header.Get("Location") != "/profile?done=in" {
 		t.Errorf("signing in leads to %q", a.Header.Get("Location"))
 	}
-	cookie := a.Header.Get("Set-Cookie")
+	cookie := a.Header.Get("Set-Cookie") // of the session, the first
 	for _, want := range []string{"HttpOnly", "SameSite=Lax", "Path=/"} {
 		if !strings.Contains(cookie, want) {
 			t.Errorf("the cookie %q lacks %s", cookie, want)
@@ -101,6 +101,27 @@ func TestSignIn(t *testing.T) {
 	if a := s.get("/profile"); a.StatusCode != http.StatusUnauthorized {
 		t.Errorf("after signing out: status %d", a.StatusCode)
 	}
+}
+
+// TestGuessesKeepNobodyOut guesses a user's password in the form: the user signs in again in the browser that did
+// before, and is slowed down in another.
+func TestGuessesKeepNobodyOut(t *testing.T) {
+	t.Parallel()
+	s, _ := signedIn(t)
+	s.sent("/login", "/logout")
+	stranger := s.as("")
+	last := 0
+	for range 1000 {
+		last = stranger.post("/login", "username", "admin", "password", "wrong password").StatusCode
+	}
+	if last != http.StatusTooManyRequests {
+		t.Errorf("the last guess is answered with %d", last)
+	}
+	if a := stranger.post("/login", "username", "admin", "password", "a password that is another"); a.StatusCode !=
+		http.StatusTooManyRequests {
+		t.Errorf("the name is not slowed down: status %d", a.StatusCode)
+	}
+	s.sent("/", "/login", "username", "admin", "password", password)
 }
 
 // TestTokens creates tokens on the profile, uses them and deletes them.

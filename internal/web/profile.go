@@ -50,7 +50,7 @@ func changePassword(v *visit) error {
 		return v.profile(0, &profilePage{}, hookyard.FieldErrorf("password",
 			"Sign-in is off (--dev): there is no password to change."))
 	}
-	if _, err := v.web.o.Auth.SignIn(v.ctx(), v.id.User.Name, v.form.Get("current"), v.r.RemoteAddr); err != nil {
+	if _, err := v.signIn(v.id.User.Name, v.form.Get("current")); err != nil {
 		var e *hookyard.Error
 		if errors.As(err, &e) && e.Code == hookyard.Unauthenticated {
 			err = hookyard.FieldErrorf("current", "That is not your current password.")

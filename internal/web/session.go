@@ -10,20 +10,38 @@ import (
 	"github.com/hookyard/hookyard/internal/control"
 )
 
-// startSession creates a session and gives its cookie to the browser.
+// startSession creates a session and gives its cookie to the browser, with one by which the browser is recognized as a
+// device of the user.
 func (v *visit) startSession(user *hookyard.User) error {
 	cookie, err := v.web.o.Control.CreateSession(v.ctx(), user,
 		control.Browser{Agent: v.r.UserAgent(), Remote: v.r.RemoteAddr})
 	if err != nil {
 		return err
 	}
-	http.SetCookie(v.w, v.web.cookie(cookie, int(auth.SessionLife/time.Second)))
+	http.SetCookie(v.w, v.web.hostCookie(auth.SessionCookie, cookie, int(auth.SessionLife/time.Second)))
+	if device := auth.NewDevice(user, time.Now()); device != "" {
+		http.SetCookie(v.w, v.web.hostCookie(auth.DeviceCookie, device, int(auth.DeviceLife/time.Second)))
+	}
 	return nil
 }
 
-func (w *Web) cookie(value string, age int) *http.Cookie {
-	return &http.Cookie{Name: auth.CookieName(w.o.BaseURL), Value: value, Path: "/", MaxAge: age, HttpOnly: true,
+func (w *Web) cookie(name, value string, age int) *http.Cookie {
+	return &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: age, HttpOnly: true,
 		Secure: strings.HasPrefix(w.o.BaseURL, "https://"), SameSite: http.SameSiteLaxMode}
+}
+
+// hostCookie is a cookie that is bound to this host, if possible.
+func (w *Web) hostCookie(name, value string, age int) *http.Cookie {
+	return w.cookie(auth.CookieName(w.o.BaseURL, name), value, age)
+}
+
+// signIn checks a password that was typed in this browser.
+func (v *visit) signIn(name, password string) (*hookyard.User, error) {
+	r := auth.SignInRequest{Name: name, Password: password, Remote: v.r.RemoteAddr}
+	if c, err := v.r.Cookie(auth.CookieName(v.web.o.BaseURL, auth.DeviceCookie)); err == nil {
+		r.Device = c.Value
+	}
+	return v.web.o.Auth.SignIn(v.ctx(), r)
 }
 
 func logout(v *visit) error {
@@ -32,6 +50,6 @@ func logout(v *visit) error {
 			return err
 		}
 	}
-	http.SetCookie(v.w, v.web.cookie("", -1))
+	http.SetCookie(v.w, v.web.hostCookie(auth.SessionCookie, "", -1))
 	return v.redirect("/login", "out")
 }

@@ -29,16 +29,17 @@ func finishSetup(v *visit) error {
 		v.identifyBrowser()
 	}
 	token := v.get("token")
-	u, err := v.web.o.Control.LinkUser(v.ctx(), token)
+	invited, err := v.web.o.Control.LinkUser(v.ctx(), token)
 	if err != nil {
 		return err
 	}
+	var u *hookyard.User
 	password, err := v.newPassword()
 	if err == nil {
-		_, err = v.web.o.Control.UseLink(v.ctx(), token, password)
+		u, err = v.web.o.Control.UseLink(v.ctx(), token, password)
 	}
 	if err != nil {
-		return v.showInvalid(err, "Welcome", &setupPage{Token: token, Username: u.Name})
+		return v.showInvalid(err, "Welcome", &setupPage{Token: token, Username: invited.Name})
 	}
 	if err := v.startSession(u); err != nil {
 		return err

@@ -33,7 +33,7 @@ func (v *visit) onceSecret() string {
 }
 
 func (v *visit) setOnceCookie(path, value string, age int) {
-	c := v.web.cookie(value, age)
-	c.Name, c.Path = onceCookie, path
+	c := v.web.cookie(onceCookie, value, age)
+	c.Path = path
 	http.SetCookie(v.w, c)
 }

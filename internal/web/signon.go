@@ -70,8 +70,8 @@ func (v *visit) redirectToProvider(s signOn) error {
 }
 
 func (v *visit) setSignOn(value string, age int) {
-	c := v.web.cookie(value, age)
-	c.Name, c.Path = signOnCookie, "/login/oidc"
+	c := v.web.cookie(signOnCookie, value, age)
+	c.Path = "/login/oidc"
 	http.SetCookie(v.w, c)
 }
 

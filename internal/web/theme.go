@@ -14,8 +14,8 @@ func (v *visit) theme() string {
 
 // setTheme stores the theme in the browser for a year.
 func setTheme(v *visit) error {
-	c := v.web.cookie(v.get("theme"), 365*24*3600)
-	if c.Name = themeCookie; c.Value != "light" && c.Value != "dark" {
+	c := v.web.cookie(themeCookie, v.get("theme"), 365*24*3600)
+	if c.Value != "light" && c.Value != "dark" {
 		c.Value, c.MaxAge = "", -1
 	}
 	http.SetCookie(v.w, c)

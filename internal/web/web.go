@@ -31,7 +31,7 @@ type Ingest interface {
 // Auth identifies callers and says what they may do. See internal/auth for the contract.
 type Auth interface {
 	Identify(r *http.Request) (*auth.Identity, error)
-	SignIn(ctx context.Context, name, password, remote string) (*hookyard.User, error)
+	SignIn(ctx context.Context, r auth.SignInRequest) (*hookyard.User, error)
 }
 
 // Options are what a [Web] is made of. All but SignOn, Bins, Targets and Dev are required.

@@ -34,6 +34,10 @@ type Event struct {
 	DataOffset  int         // where the data of a published event starts in Body; 0: the whole body is data
 	plain       []byte      // set by KeepPlain
 	DedupKey    string      // identifies duplicates within project and source; "" for none
+
+	// What follows is set by a read of single events and of lists, and not stored with the event.
+	Duplicates      int       // how often it came again and was not stored
+	LastDuplicateAt time.Time // when it did last
 }
 
 // Data returns the payload: the bytes of "data" of a published event, or the whole body, decompressed (see Plain), of

@@ -53,22 +53,24 @@ type BatchReceipt struct {
 
 // Event is one received or published event. Lists omit header and body.
 type Event struct {
-	ID          string                 `json:"id"`
-	Type        string                 `json:"type"`
-	Source      string                 `json:"source"`
-	Time        time.Time              `json:"time"`
-	ContentType string                 `json:"contentType"`
-	Size        int64                  `json:"size" doc:"of the body as received, in bytes"`
-	Method      string                 `json:"method,omitempty"`
-	Target      string                 `json:"target,omitempty" doc:"path and query after the source in the URL"`
-	Remote      string                 `json:"remote,omitempty"`
-	Verified    string                 `json:"verified,omitempty" doc:"how the sender was verified"`
-	Deliveries  map[hookyard.State]int `json:"deliveries,omitempty" doc:"by state"`
-	Header      map[string][]string    `json:"header,omitempty"`
-	Body        json.RawMessage        `json:"body,omitempty" doc:"if it is JSON"`
-	Text        string                 `json:"text,omitempty" doc:"the body, if it is other text"`
-	Base64      []byte                 `json:"base64,omitempty" doc:"the body, if it is not text"`
-	BodyLeftOut string                 `json:"bodyLeftOut,omitempty" doc:"why the body is omitted"`
+	ID              string                 `json:"id"`
+	Type            string                 `json:"type"`
+	Source          string                 `json:"source"`
+	Time            time.Time              `json:"time"`
+	ContentType     string                 `json:"contentType"`
+	Size            int64                  `json:"size" doc:"of the body as received, in bytes"`
+	Method          string                 `json:"method,omitempty"`
+	Target          string                 `json:"target,omitempty" doc:"path and query after the source in the URL"`
+	Remote          string                 `json:"remote,omitempty"`
+	Verified        string                 `json:"verified,omitempty" doc:"how the sender was verified"`
+	Duplicates      int                    `json:"duplicates,omitempty" doc:"how often it came again; not stored"`
+	LastDuplicateAt time.Time              `json:"lastDuplicateAt,omitzero" doc:"when it did last"`
+	Deliveries      map[hookyard.State]int `json:"deliveries,omitempty" doc:"by state"`
+	Header          map[string][]string    `json:"header,omitempty"`
+	Body            json.RawMessage        `json:"body,omitempty" doc:"if it is JSON"`
+	Text            string                 `json:"text,omitempty" doc:"the body, if it is other text"`
+	Base64          []byte                 `json:"base64,omitempty" doc:"the body, if it is not text"`
+	BodyLeftOut     string                 `json:"bodyLeftOut,omitempty" doc:"why the body is omitted"`
 }
 
 // EventPage is a page of events, newest first.
@@ -95,8 +97,10 @@ type EventQuery struct {
 
 // EventReplay names the hooks to send an event to again; none means all that have a delivery of it.
 type EventReplay struct {
-	Hook  string   `json:"hook,omitempty"`
-	Hooks []string `json:"hooks,omitempty"`
+	Hook   string   `json:"hook,omitempty"`
+	Hooks  []string `json:"hooks,omitempty"`
+	Missed bool     `json:"missed,omitempty" doc:"to the hooks that want it and have no delivery of it"`
+	DryRun bool     `json:"dryRun,omitempty" doc:"only answer which deliveries this would send"`
 }
 
 // EventSigning says where an event will be sent; some providers sign the URL.
@@ -205,8 +209,14 @@ func (c *Client) EventBody(ctx context.Context, project, id string) (io.ReadClos
 // ReplayEvent sends an event again to the named hooks, or to all that have a delivery of it. It returns the ids of the
 // deliveries.
 func (c *Client) ReplayEvent(ctx context.Context, project, id string, hooks ...string) ([]string, error) {
+	return c.ReplayEventTo(ctx, project, id, EventReplay{Hooks: hooks})
+}
+
+// ReplayEventTo is ReplayEvent with all that can be chosen. With DryRun it sends nothing, and returns the ids of the
+// deliveries that it would send.
+func (c *Client) ReplayEventTo(ctx context.Context, project, id string, r EventReplay) ([]string, error) {
 	var out Reopened
-	_, err := c.call(ctx, http.MethodPost, in(project, "events", id, "replay"), EventReplay{Hooks: hooks}, &out)
+	_, err := c.call(ctx, http.MethodPost, in(project, "events", id, "replay"), r, &out)
 	return out.Deliveries, err
 }
 

@@ -115,7 +115,15 @@ func replayEvent(c *call) error {
 	if in.Hook != "" {
 		in.Hooks = append(in.Hooks, in.Hook)
 	}
-	opened, err := c.project.ReplayEvent(c.ctx(), c.param("id"), in.Hooks)
+	spec := control.EventReplay{Hooks: in.Hooks, Missed: in.Missed}
+	if in.DryRun {
+		planned, _, err := c.project.PlanEvent(c.ctx(), c.param("id"), spec)
+		if err != nil {
+			return err
+		}
+		return c.reply(http.StatusOK, client.Reopened{Deliveries: planned})
+	}
+	opened, err := c.project.ReplayEvent(c.ctx(), c.param("id"), spec)
 	if err != nil {
 		return err
 	}
@@ -164,5 +172,6 @@ func eventJSON(e *hookyard.Event, counts map[hookyard.State]int) client.Event {
 		ID: e.ID, Type: e.Type, Source: e.Source, Time: e.Time, ContentType: e.ContentType, Size: e.Size,
 		Method: e.Method,
 		Target: e.Target, Remote: e.Remote, Verified: e.Verified, Deliveries: counts,
+		Duplicates: e.Duplicates, LastDuplicateAt: e.LastDuplicateAt,
 	}
 }

@@ -84,6 +84,7 @@ alice GET /api/projects/alice/p/events/{evt} 200
 alice GET /api/projects/alice/p/events/{evt}/body 200
 alice GET /api/projects/alice/p/events/{evt}/explain 200
 alice POST /api/projects/alice/p/events/{evt}/replay 202 {"hooks":["h"]}
+alice POST /api/projects/alice/p/events/{evt}/replay 200 {"missed":true,"dryRun":true}
 alice POST /api/projects/alice/p/events/{evt}/sign 400
 alice POST /api/projects/alice/p/events/{sig}/sign 200 {"url":"http://localhost:3000/"}
 alice GET /api/projects/alice/p/deliveries?hook=h&limit=1 200

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -76,6 +77,61 @@ func TestWay(t *testing.T) {
 		if err != nil || len(found.Events) != 1 || found.Events[0].ID != receipt.ID {
 			t.Errorf("search %+v, %v", found, err)
 		}
+	})
+}
+
+// TestMissed publishes an event again after a hook was created: the event is not sent twice, but tells how often it
+// came, and the new hook can get it.
+func TestMissed(t *testing.T) {
+	t.Parallel()
+	each(t, nil, func(t *testing.T, b *bundle) {
+		ctx := t.Context()
+		p := b.project("missed", client.ProjectPatch{})
+		first, firstGot := receiver(t, http.StatusOK)
+		late, lateGot := receiver(t, http.StatusOK)
+		b.hook(p, "first", first)
+		order := client.Publication{ID: "7", Type: "order", Data: json.RawMessage(`{}`)}
+		receipt, err := b.alice.Publish(ctx, p, order)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wait(t, firstGot)
+		b.hook(p, "late", late)
+		b.hook(p, "unwilling", late)
+		none := client.HookPatch{Events: &hookyard.Selector{}}
+		if _, err := b.alice.PatchHook(ctx, p, "unwilling", none); err != nil {
+			t.Fatal(err)
+		}
+		if again, err := b.alice.Publish(ctx, p, order); err != nil || !again.Duplicate || again.ID != receipt.ID {
+			t.Errorf("published again: %+v, %v; want a duplicate of %s", again, err, receipt.ID)
+		}
+		e, err := b.alice.Event(ctx, p, receipt.ID)
+		if err != nil || e.Duplicates != 1 || e.LastDuplicateAt.Before(e.Time) {
+			t.Errorf("the event came again %d times, at %v, %v; want once", e.Duplicates, e.LastDuplicateAt, err)
+		}
+		missed := client.EventReplay{Missed: true, DryRun: true}
+		planned, err := b.alice.ReplayEventTo(ctx, p, receipt.ID, missed)
+		if err != nil || len(planned) != 1 {
+			t.Fatalf("planned %v, %v; want the delivery to the late hook", planned, err)
+		}
+		if got, err := b.alice.Deliveries(ctx, p, client.DeliveryQuery{Event: receipt.ID}); err != nil ||
+			len(got.Deliveries) != 1 {
+			t.Errorf("a plan made deliveries: %+v, %v", got, err)
+		}
+		missed.DryRun = false
+		sent, err := b.alice.ReplayEventTo(ctx, p, receipt.ID, missed)
+		if err != nil || !slices.Equal(sent, planned) {
+			t.Errorf("sent %v, %v; want %v", sent, err, planned)
+		}
+		if r := wait(t, lateGot); r.Header.Get("webhook-id") != receipt.ID {
+			t.Errorf("the late hook got %v", r.Header)
+		}
+		if sent, err = b.alice.ReplayEventTo(ctx, p, receipt.ID, missed); err != nil || len(sent) != 0 {
+			t.Errorf("sent to %v, %v; want none: all have it", sent, err)
+		}
+		missed.Hooks = []string{"late"}
+		_, err = b.alice.ReplayEventTo(ctx, p, receipt.ID, missed)
+		wantStatus(t, err, http.StatusBadRequest, "either hooks or missed")
 	})
 }
 

@@ -146,11 +146,13 @@ func newEventBody(s *session) *cobra.Command {
 }
 
 func newEventReplay(s *session) *cobra.Command {
-	var hooks []string
+	var r client.EventReplay
 	var f sendFlags
 	c := &cobra.Command{
 		Use: "replay EVENT", Short: "Resend an event, to its hooks or from this machine to a URL",
 		Long: `Resend an event to the hooks that have a delivery of it, or to the hooks named.
+With --missed it goes to the hooks that have none but want it, such as those
+created since.
 
 With --to the event is sent from this machine with its original headers and
 bytes, and the response is printed. Nothing is recorded on the server. The exit
@@ -159,17 +161,22 @@ secret of this machine, which is printed. With --resign, a received one is
 signed anew; this needs the right to write.`,
 		Example: `  hookyard event replay evt_… -p shop/orders
   hookyard event replay evt_… --hook billing
+  hookyard event replay evt_… --missed --dry-run
   hookyard event replay evt_… --to http://localhost:3000/hooks -H 'X-Debug: 1'`,
 	}
-	c.Flags().StringSliceVar(&hooks, "hook", nil, "only to these hooks, even if they did not get the event before")
+	c.Flags().StringSliceVar(&r.Hooks, "hook", nil, "only to these hooks, even if they did not get the event before")
+	c.Flags().BoolVar(&r.Missed, "missed", false, "to the hooks that want the event and have no delivery of it")
+	c.Flags().BoolVar(&r.DryRun, "dry-run", false, "send nothing: print which deliveries would be resent")
 	c.Flags().StringVar(&f.to, "to", "", "send it from this machine to this URL instead")
 	c.Flags().StringArrayVarP(&f.header, "header", "H", nil,
 		"with --to: header to add or replace, 'Name: value' (repeatable)")
 	f.resignVar(c.Flags())
 	c.RunE = func(c *cobra.Command, args []string) error {
 		switch {
-		case f.to != "" && len(hooks) > 0:
-			return usagef("--to sends from this machine and --hook from the server: use only one")
+		case f.to != "" && (len(r.Hooks) > 0 || r.Missed || r.DryRun):
+			return usagef("--to sends from this machine; --hook, --missed and --dry-run are for the server")
+		case r.Missed && len(r.Hooks) > 0:
+			return usagef("--missed and --hook cannot be combined")
 		case f.to == "" && f.resign:
 			return usagef("--resign needs --to")
 		}
@@ -180,12 +187,16 @@ signed anew; this needs the right to write.`,
 		if f.to != "" {
 			return s.replayTo(c.Context(), cl, project, args[0], &f)
 		}
-		ids, err := cl.ReplayEvent(c.Context(), project, args[0], hooks...)
+		ids, err := cl.ReplayEventTo(c.Context(), project, args[0], r)
 		if err != nil {
 			return err
 		}
 		return s.show(client.Reopened{Deliveries: ids}, func() error {
 			if s.quiet {
+				return s.printLines(ids)
+			}
+			if r.DryRun {
+				s.say("would resend %s", hookyard.Count(len(ids), "delivery"))
 				return s.printLines(ids)
 			}
 			return s.println("resending %s", hookyard.Count(len(ids), "delivery"))

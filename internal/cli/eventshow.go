@@ -81,7 +81,7 @@ func (s *session) showEvent(e *client.Event) error {
 	err := s.card(field{"event", e.ID}, field{"type", e.Type}, field{"source", e.Source},
 		field{"time", localTime(e.Time)},
 		field{"from", e.Remote}, field{"request", strings.TrimSpace(e.Method + " " + e.Target)},
-		field{"verified", e.Verified},
+		field{"verified", e.Verified}, field{"again", againOf(e)},
 		field{"deliveries", statesOf(e.Deliveries)},
 		field{"body", hookyard.Count(e.Size, "byte") + " of " + orText(e.ContentType, "no content type")})
 	if err != nil {
@@ -102,6 +102,15 @@ func (s *session) showEvent(e *client.Event) error {
 			hookyard.Count(len(e.Base64), "byte")+", not text; to print the body: hookyard event body "+e.ID))
 	}
 	return nil
+}
+
+// againOf says how often an event came again, or "".
+func againOf(e *client.Event) string {
+	if e.Duplicates == 0 {
+		return ""
+	}
+	return fmt.Sprintf("received %s more, last at %s; duplicates are not stored", hookyard.Count(e.Duplicates, "time"),
+		localTime(e.LastDuplicateAt))
 }
 
 func (s *session) showHeader(header map[string][]string) error {

@@ -147,7 +147,14 @@ func operations(ctx context.Context) map[hookyard.Role]map[string]func(p *contro
 				_, err := p.RecordForwarded(ctx, "x", control.Forwarded{})
 				return err
 			},
-			"ReplayEvent":   func(p *control.Project) error { _, err := p.ReplayEvent(ctx, "x", nil); return err },
+			"ReplayEvent": func(p *control.Project) error {
+				_, err := p.ReplayEvent(ctx, "x", control.EventReplay{})
+				return err
+			},
+			"PlanEvent": func(p *control.Project) error {
+				_, _, err := p.PlanEvent(ctx, "x", control.EventReplay{})
+				return err
+			},
 			"RetryDelivery": func(p *control.Project) error { _, err := p.RetryDelivery(ctx, "x"); return err },
 			"RotateHookSecret": func(p *control.Project) error {
 				_, err := p.RotateHookSecret(ctx, "x", control.Rotation{})

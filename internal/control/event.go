@@ -95,51 +95,31 @@ func (c *Control) CheckRepeat(ctx context.Context, e *hookyard.Event, receipt ho
 			": nothing was kept; give each event its own"}
 }
 
-// ReplayEvent sends an event again and returns the ids of its deliveries: to the hooks that are named, also those that
-// it was not for, or, when none is named, to all it was for that are on; deliveries that are pending are left alone.
-func (p *Project) ReplayEvent(ctx context.Context, id string, hooks []string) ([]string, error) {
+// EventReplay says which hooks get an event again. At zero these are all that it was for and that are on.
+type EventReplay struct {
+	Hooks  []string // ids: also of hooks that the event was not for
+	Missed bool     // those without a delivery of the event that are on and, as they are now, want it
+}
+
+// ReplayEvent sends an event again and returns the ids of its deliveries. It fails with Conflict if a hook that is
+// named is off. Deliveries with an attempt under way are left alone, unless their hook is named: that is a Conflict.
+func (p *Project) ReplayEvent(ctx context.Context, id string, in EventReplay) ([]string, error) {
 	ctx, err := p.change(ctx, hookyard.RoleWrite)
 	if err != nil {
 		return nil, err
 	}
-	e, _, err := p.Event(ctx, id)
+	e, hooks, err := p.replayedTo(ctx, id, in)
 	if err != nil {
 		return nil, err
-	}
-	if _, err := Body(e); err != nil {
-		return nil, err
-	}
-	deliveries, err := p.deliveriesOf(ctx, e)
-	if err != nil {
-		return nil, err
-	}
-	if len(hooks) > 0 {
-		return p.replayTo(ctx, e, deliveries, hooks)
-	}
-	return p.replayToAll(ctx, deliveries)
-}
-
-// replayTo opens or creates the deliveries of an event to the hooks named.
-func (p *Project) replayTo(ctx context.Context, e *hookyard.Event, deliveries map[int64]hookyard.Delivery,
-	ids []string) ([]string, error) {
-	hooks := make([]*hookyard.Hook, len(ids))
-	for i, id := range ids { // all of them before the first is touched
-		h, err := p.hook(id)
-		if err != nil {
-			return nil, err
-		}
-		if err := mustBeOn(h); err != nil {
-			return nil, err
-		}
-		hooks[i] = h
 	}
 	opened := []string{}
 	for _, h := range hooks {
-		var err error
-		if d, ok := deliveries[h.Key]; ok {
-			err = p.c.store.Reopen(ctx, d.EventSeq, h.Key)
-		} else {
+		err := p.c.store.Reopen(ctx, e.Seq, h.Key)
+		if errors.Is(err, hookyard.ErrNotFound) {
 			err = p.c.store.CreateDelivery(ctx, e.Seq, h.Key)
+		}
+		if errors.Is(err, hookyard.ErrConflict) && len(in.Hooks) == 0 {
+			continue
 		}
 		if err != nil {
 			return nil, err
@@ -150,25 +130,70 @@ func (p *Project) replayTo(ctx context.Context, e *hookyard.Event, deliveries ma
 	return opened, nil
 }
 
-// replayToAll opens every delivery whose hook is there and on.
-func (p *Project) replayToAll(ctx context.Context, deliveries map[int64]hookyard.Delivery) ([]string, error) {
-	opened := []string{}
+// PlanEvent returns the ids of the deliveries that ReplayEvent would open or create, and of their hooks.
+func (p *Project) PlanEvent(ctx context.Context, id string, in EventReplay) (deliveries, hooks []string, err error) {
+	if err := p.allow(hookyard.RoleWrite); err != nil {
+		return nil, nil, err
+	}
+	e, to, err := p.replayedTo(ctx, id, in)
+	if err != nil {
+		return nil, nil, err
+	}
+	deliveries, hooks = []string{}, []string{}
+	for _, h := range to {
+		deliveries, hooks = append(deliveries, hookyard.DeliveryID(e.ID, h.Key)), append(hooks, h.ID)
+	}
+	return deliveries, hooks, nil
+}
+
+// replayedTo returns an event and the hooks that a replay of it sends it to.
+func (p *Project) replayedTo(ctx context.Context, id string, in EventReplay) (*hookyard.Event, []*hookyard.Hook,
+	error) {
+	e, _, err := p.Event(ctx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := Body(e); err != nil {
+		return nil, nil, err
+	}
+	if len(in.Hooks) > 0 {
+		if in.Missed {
+			return nil, nil, hookyard.FieldErrorf("missed", "give either hooks or missed")
+		}
+		hooks, err := p.onHooks(in.Hooks)
+		return e, hooks, err
+	}
+	deliveries, err := p.deliveriesOf(ctx, e)
+	if err != nil {
+		return nil, nil, err
+	}
+	var hooks []*hookyard.Hook
 	for _, h := range p.Snapshot.Hooks {
-		d, ok := deliveries[h.Key]
-		if _, off := h.IsOff(); !ok || off {
+		_, has := deliveries[h.Key]
+		if _, off := h.IsOff(); off || has == in.Missed {
 			continue
 		}
-		err := p.c.store.Reopen(ctx, d.EventSeq, h.Key)
-		if errors.Is(err, hookyard.ErrConflict) {
-			continue
+		if !in.Missed || hookyard.Wants(p.Snapshot.Project, h, e, p.c.filter).Wanted {
+			hooks = append(hooks, h)
 		}
+	}
+	return e, hooks, nil
+}
+
+// onHooks returns the hooks of the ids, all of which must be on.
+func (p *Project) onHooks(ids []string) ([]*hookyard.Hook, error) {
+	hooks := make([]*hookyard.Hook, len(ids))
+	for i, id := range ids {
+		h, err := p.hook(id)
 		if err != nil {
 			return nil, err
 		}
-		p.c.dispatcher.Wake(h.Key)
-		opened = append(opened, d.ID)
+		if err := mustBeOn(h); err != nil {
+			return nil, err
+		}
+		hooks[i] = h
 	}
-	return opened, nil
+	return hooks, nil
 }
 
 // Verdict says why a hook did or did not get an event.

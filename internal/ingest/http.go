@@ -198,8 +198,15 @@ func (in *Ingest) refuse(r *http.Request, s *hookyard.Source, body []byte, targe
 	}
 }
 
+// HeaderDuplicate is set in the answer of a source to an event that came before and is not stored again. Its value is
+// the id of the first event. It is there whatever the source's own answer is.
+const HeaderDuplicate = "Hookyard-Duplicate"
+
 // answer tells the sender that the event is kept, as the source's settings want it.
 func answer(ctx context.Context, w http.ResponseWriter, a *hookyard.Answer, receipt hookyard.Receipt) error {
+	if receipt.Duplicate {
+		w.Header().Set(HeaderDuplicate, receipt.ID)
+	}
 	if a == nil {
 		w.Header()["Content-Type"] = []string{"application/json"}
 		b := make([]byte, 0, 64)

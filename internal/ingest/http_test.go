@@ -132,7 +132,8 @@ func TestTypeIsOneLine(t *testing.T) {
 	}
 }
 
-// TestDuplicateIsSaid sends an event with the same id twice: the second answer names the first event.
+// TestDuplicateIsSaid sends an event with the same id twice: the second answer names the first event, in a header if
+// the source has an answer of its own.
 func TestDuplicateIsSaid(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -143,4 +144,13 @@ func TestDuplicateIsSaid(t *testing.T) {
 			t.Errorf("the second answer is %s, want %s", again, want)
 		}
 	})
+	y := newYard(t, storetest.Open(t, storetest.SQLite(t)),
+		hookyard.Source{DedupHeader: "X-Id", Answer: &hookyard.Answer{Status: 202, Body: "thanks"}})
+	if w := y.send("{}", "X-Id", "7"); w.Header().Get(HeaderDuplicate) != "" {
+		t.Error("the first answer says that it is a duplicate")
+	}
+	w := y.send("{}", "X-Id", "7")
+	if !strings.HasPrefix(w.Header().Get(HeaderDuplicate), "evt_") || w.Code != 202 || w.Body.String() != "thanks" {
+		t.Errorf("the second answer is %d %v %s; want the source's, with the id", w.Code, w.Header(), w.Body)
+	}
 }

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -9,8 +11,9 @@ import (
 )
 
 // Accept stores an event and its deliveries, or fails and stores nothing: when it returns nil they are committed and
-// survive a crash. An event whose DedupKey was seen before in its project and source is not stored again; the receipt
-// then names the earlier one. Many calls share a transaction, and each gets its own result. It fills r.Event.Seq.
+// survive a crash. An event whose DedupKey was seen before in its project and source is not stored again: the receipt
+// names the earlier one, whose Duplicates grow. Many calls share a transaction, and each gets its own result. It fills
+// r.Event.Seq.
 //
 // ctx bounds the wait for a place in a batch; once there, Accept waits for the commit whatever becomes of the caller.
 // The error is Unavailable when too much waits already, when there was no place within ten seconds, and when nothing
@@ -120,6 +123,11 @@ func (t *sharedTx) applyAccepts(ctx context.Context) error {
 		}
 		t.countAccepts(fresh)
 	}
+	slices.SortFunc(repeats, func(a, b *acceptOp) int { // all nodes lock rows in this order
+		x, y := a.routed.Event, b.routed.Event
+		return cmp.Or(cmp.Compare(x.ProjectKey, y.ProjectKey), cmp.Compare(x.Source, y.Source),
+			cmp.Compare(x.DedupKey, y.DedupKey))
+	})
 	for _, o := range repeats {
 		if err := t.recall(ctx, o); err != nil {
 			return err
@@ -219,8 +227,14 @@ func (t *sharedTx) insertDeliveries(ctx context.Context, ops []*acceptOp) error 
 	return t.insert(ctx, deliveriesTable, v, false)
 }
 
-// recall fills the receipt of a duplicate from the event that came first.
+// recall records that an event came again, and fills the receipt of the duplicate from the event that came first.
 func (t *sharedTx) recall(ctx context.Context, o *acceptOp) error {
+	e := o.routed.Event
+	if _, err := t.stmts.conn.ExecContext(ctx, `update seen set times = times + 1, last = $1
+		where project_key = $2 and source = $3 and dedup = $4`, micros(e.Time), e.ProjectKey, e.Source,
+		e.DedupKey); err != nil {
+		return err
+	}
 	return t.stmts.conn.QueryRowContext(ctx, `select coalesce(max(e.seq), 0), count(d.hook_key) from events e
 		left join deliveries d on d.event_seq = e.seq where e.id = $1`, o.receipt.ID).Scan(
 		&o.receipt.Seq, &o.receipt.Deliveries)

@@ -46,7 +46,35 @@ func (db *DB) Event(ctx context.Context, projectKey int64, id string) (*hookyard
 	e, err := scanEvent(db.read.QueryRowContext(ctx,
 		"select "+eventWhole+" from events e where e.id = $1 and ($2 = 0 or e.project_key = $2)",
 		id, projectKey), true)
-	return e, db.translate(err)
+	if err != nil {
+		return nil, db.translate(err)
+	}
+	return e, db.fillDuplicates(ctx, e)
+}
+
+// fillDuplicates adds how often events came again.
+func (db *DB) fillDuplicates(ctx context.Context, events ...*hookyard.Event) error {
+	ids := make([]any, len(events))
+	byID := make(map[string]*hookyard.Event, len(events))
+	for i, e := range events {
+		ids[i], byID[e.ID] = e.ID, e
+	}
+	rows, err := db.read.QueryContext(ctx, "select event_id, times, last from seen where times > 0 and event_id in ("+
+		placeholders(len(ids))+")", ids...)
+	if err != nil {
+		return err
+	}
+	_, err = collect(rows, func(row scanner) (none struct{}, err error) {
+		var id string
+		var times int
+		var last int64
+		if err := row.Scan(&id, &times, &last); err != nil {
+			return none, err
+		}
+		byID[id].Duplicates, byID[id].LastDuplicateAt = times, fromMicros(last)
+		return none, nil
+	})
+	return err
 }
 
 // eventsBySeq reads events with their bytes.
@@ -156,7 +184,7 @@ func (db *DB) Events(ctx context.Context, q hookyard.EventQuery) (hookyard.Event
 		for _, e := range found {
 			if len(page.Events) == q.Limit {
 				page.Next = at
-				return page, db.fillCounts(ctx, &page)
+				return page, db.fillPage(ctx, &page)
 			}
 			at = e.Seq
 			read += int64(len(e.Body))
@@ -171,11 +199,11 @@ func (db *DB) Events(ctx context.Context, q hookyard.EventQuery) (hookyard.Event
 			page.Events = append(page.Events, e)
 		}
 		if looked += len(found); !more {
-			return page, db.fillCounts(ctx, &page)
+			return page, db.fillPage(ctx, &page)
 		}
 		if looked >= searchRows || read >= searchBytes || held >= heldBytes || time.Since(started) > searchTime {
 			page.Next, page.Cut = at, true
-			return page, db.fillCounts(ctx, &page)
+			return page, db.fillPage(ctx, &page)
 		}
 		if chunk = min(chunk*4, 2000); whole {
 			chunk = min(chunk, 200) // bodies: bounded memory
@@ -350,8 +378,8 @@ func containsFold(body, text []byte) bool {
 	return false
 }
 
-// fillCounts adds the deliveries by state of each event found.
-func (db *DB) fillCounts(ctx context.Context, page *hookyard.EventPage) error {
+// fillPage adds the deliveries by state of each event found, and its duplicates.
+func (db *DB) fillPage(ctx context.Context, page *hookyard.EventPage) error {
 	if len(page.Events) == 0 {
 		return nil
 	}
@@ -378,5 +406,8 @@ func (db *DB) fillCounts(ctx context.Context, page *hookyard.EventPage) error {
 		}
 		page.Counts[at[seq]][hookyard.State(state)] = n
 	}
-	return rows.Err()
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	return db.fillDuplicates(ctx, page.Events...)
 }

@@ -112,6 +112,28 @@ func TestDuplicates(t *testing.T) {
 		if r, err := db.Accept(ctx, publish(t, other, "a", "id-1")); err != nil || r.Duplicate {
 			t.Errorf("same id in another project = %+v, %v; want a new event", r, err)
 		}
+		again := publish(t, snapshot, "a", "id-1")
+		r, err := db.Accept(ctx, again)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, err := db.Events(ctx, hookyard.EventQuery{ProjectKey: snapshot.Project.Key, Limit: 10})
+		if err != nil || len(page.Events) != 4 {
+			t.Fatal(page, err)
+		}
+		for _, e := range page.Events {
+			want := n/4 - 1
+			if e.ID == r.ID {
+				want++
+			}
+			if e.Duplicates != want || e.LastDuplicateAt.Before(e.Time) {
+				t.Errorf("event %s came %d times more, last at %v; want %d", e.ID, e.Duplicates,
+					e.LastDuplicateAt, want)
+			}
+		}
+		if e, err := db.Event(ctx, 0, r.ID); err != nil || !e.LastDuplicateAt.Equal(again.Event.Time) {
+			t.Errorf("the last time was %v, %v; want %v", e.LastDuplicateAt, err, again.Event.Time)
+		}
 	})
 }
 

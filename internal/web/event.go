@@ -21,6 +21,7 @@ type eventPage struct {
 	Curl     string
 	Outcomes []hookOutcome
 	Missed   []control.Verdict // hooks without a delivery, and why
+	Wanting  int               // how many of them would get it now
 	Older    bool              // there are more deliveries than are shown
 	URL      string            // in the form that sends the event to a new URL
 
@@ -94,6 +95,9 @@ func (v *visit) event(p *eventPage, fault error) error {
 	for _, verdict := range why.Verdicts {
 		if verdict.Delivery == nil {
 			p.Missed = append(p.Missed, verdict)
+			if _, off := verdict.Hook.IsOff(); verdict.Wanted && !off {
+				p.Wanting++
+			}
 		} else if verdict.Hook != nil {
 			urls[verdict.Delivery.ID] = verdict.Hook.URL
 		}
@@ -136,29 +140,47 @@ func (v *visit) findEvent(id string) (*hookyard.Event, error) {
 	return e, err
 }
 
-// replayEvent sends an event again: to every hook, to one, or to a new URL.
+// replayEvent sends an event again: to every hook that it was for, to those that missed it, to one, or to a new URL.
 func replayEvent(v *visit) error {
 	id := v.r.PathValue("id")
 	e, err := v.findEvent(id)
 	if err != nil {
 		return err
 	}
-	var hooks []string
+	var in control.EventReplay
 	switch to := v.get("to"); to {
 	case "all", "":
+	case "missed":
+		in.Missed = true
 	case "url":
 		hook, err := v.createReplayHook()
 		if err != nil {
 			return v.event(&eventPage{URL: v.get("url")}, err)
 		}
-		hooks = []string{hook}
+		in.Hooks = []string{hook}
 	default:
-		hooks = []string{to}
+		in.Hooks = []string{to}
 	}
-	if _, err := v.project.ReplayEvent(v.ctx(), e.ID, hooks); err != nil {
+	if len(in.Hooks) == 0 && !v.has("confirm") {
+		return v.askToReplayEvent(e, in)
+	}
+	if _, err := v.project.ReplayEvent(v.ctx(), e.ID, in); err != nil {
 		return v.event(&eventPage{URL: v.get("url")}, err)
 	}
 	return v.redirect(v.home("events", id), "replayed")
+}
+
+// askToReplayEvent asks before an event is sent to several hooks.
+func (v *visit) askToReplayEvent(e *hookyard.Event, in control.EventReplay) error {
+	_, hooks, err := v.project.PlanEvent(v.ctx(), e.ID, in)
+	if err != nil {
+		return v.event(&eventPage{}, err)
+	}
+	p := &confirmPage{Count: len(hooks), Back: v.home("events", e.ID), To: v.home("events", e.ID),
+		Fields: map[string]string{"to": v.get("to")}, Button: "Send to " + plural(len(hooks), "hook"), Hooks: hooks,
+		Nothing: "No hook that is enabled would get the event."}
+	p.Tab = "events"
+	return v.show(http.StatusOK, "Send the event again?", p)
 }
 
 // createReplayHook creates a hook that selects no events and expires after a day.

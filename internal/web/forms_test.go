@@ -202,7 +202,8 @@ func (v *visitor) sendAll(owner string, x shop, receiver string) {
 	v.send(p+"/publish", "", "", map[string]string{"type": "order.typed", "body": `{"typed": true}`},
 		note("Published."))
 	event := p + "/events/" + x.event
-	v.send(event, "", "", map[string]string{}, note("Queued for delivery."))
+	v.send(event, "", "", map[string]string{}, `document.getElementById("confirm").textContent.includes("It goes to")`)
+	v.send("", event, "yes", nil, note("Queued for delivery."))
 	v.send(event, "", "", map[string]string{"url": receiver + "/new"}, note("Queued for delivery."))
 	v.send(event+"/edit", "", "", map[string]string{"body": `{"edited": true}`}, note("Published."))
 	v.send(p+"/deliveries", p+"/deliveries", "", map[string]string{"state": "delivered", "hook": "billing"},

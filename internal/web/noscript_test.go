@@ -77,7 +77,11 @@ func (s *server) hookForm(t *testing.T, receiver string) {
 func (s *server) eventForms(t *testing.T, receiver string, x shop) {
 	t.Helper()
 	event := shopPage + "/events/" + x.event
-	s.sent(event, event, "to", "all")
+	if body := s.post(event, "to", "all").body; !strings.Contains(body, ">Send to 2 hooks<") ||
+		!strings.Contains(body, `name="to" value="all"`) {
+		t.Errorf("a replay to all hooks does not ask with their number: %s", body)
+	}
+	s.sent(event, event, "to", "all", "confirm", "yes")
 	s.sent(event, event, "to", "accounting")
 	s.deliveryOf("acme/shop", x.event, "accounting", "delivered")
 	s.sent(event, event, "to", "url", "url", receiver+"/elsewhere")

@@ -121,7 +121,7 @@ func pages() []page {
 		&loginPage{}, &resumePage{}, &setupPage{}, &errorPage{}, &projectsPage{}, &profilePage{}, &usersPage{},
 		&tokensPage{}, &statusPage{},
 		&projectPage{}, &hooksPage{}, &hookPage{}, &hookEditPage{}, &eventsPage{}, &eventPage{}, &resendPage{},
-		&deliveriesPage{}, &deliveryPage{}, &replaysPage{}, &sourcesPage{}, &sourcePage{}, &settingsPage{},
-		&auditPage{}, &docsPage{}, &binsPage{}, &binPage{},
+		&confirmPage{}, &deliveriesPage{}, &deliveryPage{}, &replaysPage{}, &sourcesPage{}, &sourcePage{},
+		&settingsPage{}, &auditPage{}, &docsPage{}, &binsPage{}, &binPage{},
 	}
 }

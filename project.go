@@ -250,9 +250,12 @@ type Session struct {
 	Remote    string    `json:"remote"`
 }
 
-// Member is a user's role in a project.
+// GroupPrefix begins the name of a member that is a group of the OpenID provider. The name of a user has no colon.
+const GroupPrefix = "group:"
+
+// Member is the role of a user or group in a project.
 type Member struct {
-	User string `json:"user"`
+	User string `json:"user"` // the user's name, or "group:" and the group's
 	Role Role   `json:"role"`
 }
 

@@ -129,20 +129,20 @@ func (c *Client) TransferProject(ctx context.Context, project, owner string) (Pr
 	return out, err
 }
 
-// Members lists the members of a project. Its owner and administrators are not among them.
+// Members lists the members of a project, users and then groups. Its owner and administrators are not among them.
 func (c *Client) Members(ctx context.Context, project string) ([]hookyard.Member, error) {
 	var out Members
 	_, err := c.call(ctx, http.MethodGet, in(project, "members"), nil, &out)
 	return out.Members, err
 }
 
-// SetMember sets the role of a user in a project.
+// SetMember sets the role in a project of a user, or of a group of the OpenID provider, "group:NAME".
 func (c *Client) SetMember(ctx context.Context, project, user string, role hookyard.Role) error {
 	_, err := c.call(ctx, http.MethodPut, in(project, "members", user), RoleGrant{Role: role}, nil)
 	return err
 }
 
-// RemoveMember removes a user from a project.
+// RemoveMember removes a user or a group from a project.
 func (c *Client) RemoveMember(ctx context.Context, project, user string) error {
 	_, err := c.call(ctx, http.MethodDelete, in(project, "members", user), nil, nil)
 	return err

@@ -52,6 +52,7 @@ type Config struct {
 	OIDCClientSecret string
 	OIDCAllow        []string
 	OIDCAdmins       []string
+	OIDCGroupsClaim  string
 
 	Retention      time.Duration
 	RetentionBytes int64
@@ -76,8 +77,8 @@ func DefaultConfig() Config {
 	return Config{
 		Listen: "127.0.0.1:8080", Data: "hookyard-data", Proxy: "", LogLevel: "info", LogFormat: "text", Metrics: true,
 		Retention: 30 * 24 * time.Hour, RetentionBytes: 20 << 30, DedupWindow: 90 * 24 * time.Hour,
-		ACMEDirectory: acme.LetsEncryptURL,
-		Poll:          5 * time.Second, Grace: 10 * time.Second, ReadTimeout: time.Minute,
+		ACMEDirectory: acme.LetsEncryptURL, OIDCGroupsClaim: "groups",
+		Poll: 5 * time.Second, Grace: 10 * time.Second, ReadTimeout: time.Minute,
 		Listeners: stream.DefaultTotal, ListenersPerAddress: stream.DefaultPerAddress,
 		Bins: 2000, BinsPerAddress: 50, BinBody: 64 << 10, Limits: hookyard.DefaultLimits(),
 	}
@@ -120,6 +121,8 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&c.OIDCAllow, "oidc-allow", c.OIDCAllow,
 		"who may sign in by it: e-mail addresses, @example.com, group:NAME, or * for every account of the provider")
 	fs.StringSliceVar(&c.OIDCAdmins, "oidc-admin", c.OIDCAdmins, "who of them administers the server, written likewise")
+	fs.StringVar(&c.OIDCGroupsClaim, "oidc-groups-claim", c.OIDCGroupsClaim,
+		"claim of the provider that names a person's groups")
 	fs.StringVar(&c.LogLevel, "log-level", c.LogLevel, "debug, info, warn or error")
 	fs.StringVar(&c.LogFormat, "log-format", c.LogFormat, "text or json")
 	fs.StringVar(&c.OTLPEndpoint, "otlp-endpoint", c.OTLPEndpoint,

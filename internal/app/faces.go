@@ -88,6 +88,6 @@ func (a *App) signOn() (*oidc.Provider, error) {
 	return oidc.New(oidc.Options{
 		Issuer: c.OIDCIssuer, ClientID: c.OIDCClientID, ClientSecret: c.OIDCClientSecret,
 		RedirectURL: c.BaseURL + web.SignOnReturn,
-		Allow:       c.OIDCAllow, Admins: c.OIDCAdmins,
+		Allow:       c.OIDCAllow, Admins: c.OIDCAdmins, GroupsClaim: c.OIDCGroupsClaim,
 	})
 }

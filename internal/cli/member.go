@@ -11,7 +11,7 @@ func newProjectMembers(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "members",
 		Aliases: []string{"member"},
-		Short:   "Members: users and their roles in a project",
+		Short:   "Members: users and groups, and their roles in a project",
 		Example: `  hookyard project members list -p shop/orders
   hookyard project members set ann write -p shop/orders`,
 	}
@@ -19,7 +19,7 @@ func newProjectMembers(s *session) *cobra.Command {
 }
 
 func newMemberList(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "list", Short: "List the users with a role, besides the owner and administrators"}
+	c := &cobra.Command{Use: "list", Short: "List who has a role, besides the owner and administrators"}
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		cl, project, err := s.clientAndProject()
 		if err != nil {
@@ -34,7 +34,7 @@ func newMemberList(s *session) *cobra.Command {
 			for _, m := range all {
 				rows = append(rows, []string{m.User, string(m.Role)})
 			}
-			if err := s.list([]string{"USER", "ROLE"}, rows); err != nil {
+			if err := s.list([]string{"USER OR GROUP", "ROLE"}, rows); err != nil {
 				return err
 			}
 			s.more(len(rows), "member", "")
@@ -45,8 +45,10 @@ func newMemberList(s *session) *cobra.Command {
 }
 
 func newMemberSet(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "set USER read|write|admin", Short: "Give a user a role",
-		Example: "  hookyard project members set ann write -p shop/orders"}
+	c := &cobra.Command{Use: "set USER|group:NAME read|write|admin",
+		Short: "Give a role to a user, or to a group of the OpenID provider",
+		Example: `  hookyard project members set ann write -p shop/orders
+  hookyard project members set group:dev read -p shop/orders`}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, project, err := s.clientAndProject()
 		if err != nil {
@@ -66,7 +68,7 @@ func newMemberSet(s *session) *cobra.Command {
 }
 
 func newMemberRemove(s *session) *cobra.Command {
-	c := &cobra.Command{Use: "remove USER", Short: "Remove a user's role"}
+	c := &cobra.Command{Use: "remove USER|group:NAME", Short: "Remove the role of a user or group"}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, project, err := s.clientAndProject()
 		if err != nil {

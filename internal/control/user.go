@@ -131,13 +131,27 @@ type Account struct {
 	Subject  string // issuer and subject
 	Name     string // that the user is to have
 	Admin    *bool  // whether the operator's rules make the account an administrator; nil: no rule says so
+	Groups   []string
 }
 
 // SignOn returns the user of an account, and creates one on its first sign-in. It fails with Forbidden for a user who
 // is disabled. The rules for administrators are followed at each sign-in, except that a user who has a password stays
-// an administrator: an administrator who connects an account was one before.
+// an administrator: an administrator who connects an account was one before. The groups replace those of the last
+// sign-in: roles in projects that the user had by other groups end at once, for sessions and tokens that exist, too.
 func (c *Control) SignOn(ctx context.Context, a Account) (*hookyard.User, error) {
 	ctx = hookyard.WithActor(ctx, a.Provider)
+	u, err := c.accountUser(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.store.SetUserGroups(ctx, u.Key, a.Groups); err != nil {
+		return nil, err
+	}
+	c.auth.Forget()
+	return u, nil
+}
+
+func (c *Control) accountUser(ctx context.Context, a Account) (*hookyard.User, error) {
 	u, err := c.store.UserBySubject(ctx, a.Subject)
 	if errors.Is(err, hookyard.ErrNotFound) {
 		u = &hookyard.User{Name: a.Name, Subject: a.Subject, Admin: a.Admin != nil && *a.Admin}

@@ -4,6 +4,7 @@
 package oidc
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
@@ -31,6 +32,7 @@ type Options struct {
 	RedirectURL  string   // as registered with the provider
 	Allow        []string // who may sign in: addresses, @example.com, group:NAME, or *
 	Admins       []string // who is an administrator; empty means that hookyard's users decide
+	GroupsClaim  string   // the claim that names a person's groups; "" is groups
 }
 
 // Provider is an OpenID Connect provider. It is safe for concurrent use. It is not contacted before the first sign-in,
@@ -50,8 +52,10 @@ type discovery struct {
 	oauth    oauth2.Config
 }
 
-// requestTimeout bounds each request to the provider.
-const requestTimeout = 10 * time.Second
+const (
+	requestTimeout     = 10 * time.Second // bounds each request to the provider
+	defaultGroupsClaim = "groups"
+)
 
 // New returns a Provider. It fails if an option is missing or malformed. It does not connect.
 func New(o Options) (*Provider, error) {
@@ -73,6 +77,7 @@ func New(o Options) (*Provider, error) {
 				"not %q", rule)
 		}
 	}
+	o.GroupsClaim = cmp.Or(o.GroupsClaim, defaultGroupsClaim)
 	return &Provider{o: o, http: &http.Client{Timeout: requestTimeout}}, nil
 }
 
@@ -105,7 +110,7 @@ func (p *Provider) discover(ctx context.Context) (*discovery, error) {
 		return nil, hookyard.Errorf(hookyard.Unavailable, "what %s says of itself cannot be read: %v", p.Host(), err)
 	}
 	scopes := []string{oidc.ScopeOpenID, "profile", "email"}
-	if p.byGroup() && slices.Contains(says.Scopes, "groups") { // others send groups if so configured
+	if slices.Contains(says.Scopes, "groups") { // others send groups if so configured
 		scopes = append(scopes, "groups")
 	}
 	found = &discovery{
@@ -150,6 +155,7 @@ type Person struct {
 	Name    string // a suggestion for a user name; chosen by the person and not unique
 	Email   string // "" unless verified by the provider
 	Admin   *bool  // whether the rules make them an administrator; nil if there are no rules
+	Groups  []string
 }
 
 // Finish completes a sign-in with the query of the URL to which the provider redirected the browser. The error is
@@ -192,7 +198,7 @@ type claims struct {
 	Name     string `json:"name"`
 	Email    string `json:"email"`
 	Verified any    `json:"email_verified"` // true, or from some providers "true"
-	Groups   names  `json:"groups"`
+	Groups   names  `json:"-"`              // in a claim that the operator names
 }
 
 // names is an array in JSON, or from some providers a single string.
@@ -217,20 +223,37 @@ func (p *Provider) claims(ctx context.Context, d *discovery, token *oauth2.Token
 			p.Host())
 	}
 	c := &claims{}
-	if err := id.Claims(c); err != nil {
+	if err := p.decode(id, c); err != nil {
 		return nil, hookyard.Errorf(hookyard.Unauthenticated, "what %s says of you cannot be read: %v", p.Host(), err)
 	}
-	if c.Email == "" || p.byGroup() && c.Groups == nil { // some providers return them only from userinfo
+	if c.Email == "" || c.Groups == nil { // some providers return them only from userinfo
 		if info, err := d.provider.UserInfo(p.client(ctx), oauth2.StaticTokenSource(token)); err == nil &&
 			info.Subject == id.Subject {
 			more := *c
-			if info.Claims(&more) == nil {
+			if p.decode(info, &more) == nil {
 				c = &more
 			}
 		}
 	}
 	c.Subject = id.Issuer + " " + id.Subject
 	return c, nil
+}
+
+// decode adds the claims of an ID token or of userinfo to c.
+func (p *Provider) decode(from interface{ Claims(any) error }, c *claims) error {
+	if err := from.Claims(c); err != nil {
+		return err
+	}
+	var all map[string]json.RawMessage
+	if err := from.Claims(&all); err != nil {
+		return err
+	}
+	if groups, ok := all[p.o.GroupsClaim]; ok {
+		if err := json.Unmarshal(groups, &c.Groups); err != nil {
+			return fmt.Errorf("the claim %s is no list of names (setting: --oidc-groups-claim)", p.o.GroupsClaim)
+		}
+	}
+	return nil
 }
 
 // admit applies the operator's rules.
@@ -247,18 +270,12 @@ func (p *Provider) admit(c *claims) (*Person, error) {
 		return nil, hookyard.Errorf(hookyard.Forbidden,
 			"%s may not sign in here. Ask an administrator (setting: --oidc-allow).", who)
 	}
-	out := &Person{Subject: c.Subject, Name: name, Email: c.Email}
+	out := &Person{Subject: c.Subject, Name: name, Email: c.Email, Groups: c.Groups}
 	if len(p.o.Admins) > 0 {
 		admin := matches(p.o.Admins, c)
 		out.Admin = &admin
 	}
 	return out, nil
-}
-
-// byGroup reports whether a rule is about groups.
-func (p *Provider) byGroup() bool {
-	return slices.ContainsFunc(slices.Concat(p.o.Allow, p.o.Admins),
-		func(rule string) bool { return strings.HasPrefix(rule, "group:") })
 }
 
 // matches reports whether one of the rules matches the claims.

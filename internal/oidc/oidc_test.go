@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,11 +53,12 @@ func TestRules(t *testing.T) {
 		{`{"sub":"1","preferred_username":"guest","name":"Zoë B."}`, []string{"*"}, nil, "Zo--B", "nothing"},
 		{`{"sub":"1","preferred_username":"../..","name":"東京"}`, []string{"*"}, nil, "user", "nothing"},
 	} {
+		p := &Provider{o: Options{Issuer: "https://id.example.com", Allow: c.allow, Admins: c.admins,
+			GroupsClaim: defaultGroupsClaim}}
 		var in claims
-		if err := json.Unmarshal([]byte(c.claims), &in); err != nil {
+		if err := p.decode(said(c.claims), &in); err != nil {
 			t.Fatal(err)
 		}
-		p := &Provider{o: Options{Issuer: "https://id.example.com", Allow: c.allow, Admins: c.admins}}
 		who, err := p.admit(&in)
 		if (err == nil) != (c.name != "") || err != nil && hookyard.CodeOf(err) != hookyard.Forbidden {
 			t.Errorf("%s with %v: %v", c.claims, c.allow, err)
@@ -73,6 +75,31 @@ func TestRules(t *testing.T) {
 			t.Errorf("%s with %v becomes %q, administrator: %s; want %q, %s", c.claims, c.allow, who.Name, admin,
 				c.name, c.admin)
 		}
+	}
+}
+
+// said is claims in JSON.
+type said string
+
+func (s said) Claims(v any) error { return json.Unmarshal([]byte(s), v) }
+
+func TestGroupsClaim(t *testing.T) {
+	t.Parallel()
+	p := &Provider{o: Options{GroupsClaim: "https://acme.example/teams"}}
+	for in, want := range map[string][]string{
+		`{"sub":"1","groups":["a"],"https://acme.example/teams":["dev","ops"]}`: {"dev", "ops"},
+		`{"sub":"1","https://acme.example/teams":"dev"}`:                        {"dev"},
+		`{"sub":"1","groups":["a"]}`:                                            nil,
+	} {
+		var c claims
+		if err := p.decode(said(in), &c); err != nil || !slices.Equal(c.Groups, want) {
+			t.Errorf("%s: groups %q, %v; want %q", in, c.Groups, err, want)
+		}
+	}
+	var c claims
+	if err := p.decode(said(`{"https://acme.example/teams":7}`), &c); err == nil ||
+		!strings.Contains(err.Error(), "--oidc-groups-claim") {
+		t.Errorf("a number for groups: %v", err)
 	}
 }
 

@@ -52,8 +52,9 @@ func (db *DB) projectWhere(ctx context.Context, where string, args ...any) (*hoo
 func (db *DB) Projects(ctx context.Context, user *hookyard.User, after string, limit int) ([]*hookyard.Project, error) {
 	where, args := "path > $1 order by path limit $2", []any{strings.ToLower(after), limit}
 	if user != nil {
-		where = `(lower(owner) = lower($3) or key in (select project_key from members where user_key = $4)) and ` +
-			where
+		where = `(lower(owner) = lower($3) or key in (select project_key from members where user_key = $4)
+			or key in (select m.project_key from user_groups g join member_groups m on m.name = g.name
+				where g.user_key = $4)) and ` + where
 		args = append(args, user.Name, user.Key)
 	}
 	rows, err := db.read.QueryContext(ctx, "select "+projectColumns+" from projects where deleted = 0 and "+where,
@@ -162,7 +163,7 @@ func (db *DB) deleteProject(ctx context.Context, tx *sql.Tx, p *hookyard.Project
 	if err != nil {
 		return err
 	}
-	for _, table := range []string{"sources", "members", "tokens", "refused", "replays"} {
+	for _, table := range []string{"sources", "members", "member_groups", "tokens", "refused", "replays"} {
 		if _, err := tx.ExecContext(ctx, "delete from "+table+" where project_key = $1", p.Key); err != nil {
 			return err
 		}
@@ -194,57 +195,16 @@ func (db *DB) CopyProject(ctx context.Context, from *hookyard.Snapshot, to *hook
 		if !move {
 			return nil
 		}
-		_, err := tx.ExecContext(ctx, `insert into members (project_key, user_key, role)
-			select $1, user_key, role from members where project_key = $2`, to.Key, from.Project.Key)
-		if err != nil {
-			return err
+		for _, query := range []string{
+			`insert into members (project_key, user_key, role)
+				select $1, user_key, role from members where project_key = $2`,
+			`insert into member_groups (project_key, name, role)
+				select $1, name, role from member_groups where project_key = $2`,
+		} {
+			if _, err := tx.ExecContext(ctx, query, to.Key, from.Project.Key); err != nil {
+				return err
+			}
 		}
 		return db.deleteProject(ctx, tx, from.Project, "transferred to "+to.Path())
 	})
-}
-
-// SetMember gives a user a role in a project in place of the one before. [hookyard.RoleNone] removes the member.
-func (db *DB) SetMember(ctx context.Context, p *hookyard.Project, u *hookyard.User, role hookyard.Role) error {
-	return db.change(ctx, func(tx *sql.Tx) error {
-		var old string
-		err := tx.QueryRowContext(ctx, "delete from members where project_key = $1 and user_key = $2 returning role",
-			p.Key, u.Key).Scan(&old)
-		if err == sql.ErrNoRows {
-			err = nil
-		}
-		if err == nil && role != hookyard.RoleNone {
-			_, err = tx.ExecContext(ctx, "insert into members (project_key, user_key, role) values ($1, $2, $3)",
-				p.Key, u.Key, string(role))
-		}
-		if err != nil {
-			return err
-		}
-		var what changes
-		what.add("role", old, string(role))
-		return audit(ctx, tx, p.Key, hookyard.Actor(ctx), "member.set", u.Name, what.String())
-	})
-}
-
-// Members returns the users who have a role in a project, by name. The owner is not among them.
-func (db *DB) Members(ctx context.Context, projectKey int64) ([]hookyard.Member, error) {
-	rows, err := db.read.QueryContext(ctx, `select u.name, m.role from members m join users u on u.key = m.user_key
-		where m.project_key = $1 order by u.name`, projectKey)
-	if err != nil {
-		return nil, err
-	}
-	return collect(rows, func(row scanner) (m hookyard.Member, err error) {
-		err = row.Scan(&m.User, &m.Role)
-		return m, err
-	})
-}
-
-// RoleIn returns the role of a member of a project, or [hookyard.RoleNone] for a user who is none.
-func (db *DB) RoleIn(ctx context.Context, userKey, projectKey int64) (hookyard.Role, error) {
-	var role string
-	err := db.read.QueryRowContext(ctx, "select role from members where user_key = $1 and project_key = $2", userKey,
-		projectKey).Scan(&role)
-	if err == sql.ErrNoRows {
-		return hookyard.RoleNone, nil
-	}
-	return hookyard.Role(role), err
 }

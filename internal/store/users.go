@@ -100,10 +100,10 @@ func (db *DB) JoinUser(ctx context.Context, u *hookyard.User) error {
 // UpdateUser reads a user, calls f to change password, rights or subject, and stores the result, in one transaction: of
 // two calls at the same time the second sees the change of the first. If f fails, nothing is changed. The user's
 // sessions are deleted if the password changed, which another person may have known, or if the user is disabled; a link
-// by which the user could choose a password is deleted with the user's first way in, or if the user is disabled. Tokens
-// stay unless u.RevokeTokens is set: programs hold them, and each can be revoked on its own. It fails with
-// [hookyard.ErrNotFound] if there is no such user, and with [hookyard.Conflict] if the subject is another user's or no
-// administrator would be left.
+// by which the user could choose a password is deleted with the user's first way in, or if the user is disabled; groups
+// are deleted with the account at the provider that named them. Tokens stay unless u.RevokeTokens is set: programs hold
+// them, and each can be revoked on its own. It fails with [hookyard.ErrNotFound] if there is no such user, and with
+// [hookyard.Conflict] if the subject is another user's or no administrator would be left.
 func (db *DB) UpdateUser(ctx context.Context, key int64, f func(u *hookyard.User) error) (*hookyard.User, error) {
 	var out *hookyard.User
 	err := db.change(ctx, func(tx *sql.Tx) (err error) {
@@ -136,8 +136,9 @@ func (db *DB) updateUser(ctx context.Context, tx *sql.Tx, key int64, f func(u *h
 		return nil, err
 	}
 	ended := map[string]bool{
-		"sessions": u.Disabled || u.PasswordHash != was.PasswordHash,
-		"links":    u.Disabled || u.PasswordHash != "" || u.Subject != "",
+		"sessions":    u.Disabled || u.PasswordHash != was.PasswordHash,
+		"links":       u.Disabled || u.PasswordHash != "" || u.Subject != "",
+		"user_groups": u.Subject != was.Subject, // another account's, or none's
 	}
 	for table, end := range ended {
 		if !end {
@@ -212,7 +213,7 @@ func (db *DB) DeleteUser(ctx context.Context, key int64) error {
 		if err := keepAdmin(u, admins, false); err != nil {
 			return err
 		}
-		for _, table := range []string{"tokens", "sessions", "members", "links"} {
+		for _, table := range []string{"tokens", "sessions", "members", "user_groups", "links"} {
 			if _, err := tx.ExecContext(ctx, "delete from "+table+" where user_key = $1", key); err != nil {
 				return err
 			}

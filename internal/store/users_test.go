@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -55,6 +56,65 @@ func TestPasswordEndsSessions(t *testing.T) {
 		}
 		if _, err := db.UpdateUser(ctx, 99, nil); hookyard.CodeOf(err) != hookyard.NotFound {
 			t.Errorf("a user who is not there: %v", err)
+		}
+	})
+}
+
+// TestGroupRoles gives a role to groups, and takes it away with the group, the project and the account.
+func TestGroupRoles(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := t.Context()
+		ann := &hookyard.User{Name: "ann", Subject: "https://id.test 1"}
+		must := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		must(db.CreateUser(ctx, ann))
+		shop := storetest.Project(t, db, "acme", "shop")
+		p := shop.Project
+		role := func(want hookyard.Role) {
+			t.Helper()
+			if got, err := db.RoleIn(ctx, ann.Key, p.Key); got != want || err != nil {
+				t.Errorf("role %q, %v; want %q", got, err, want)
+			}
+			mine, err := db.Projects(ctx, ann, "", 10)
+			if (len(mine) > 0) != (want != hookyard.RoleNone) || err != nil {
+				t.Errorf("with role %q there are %d projects, %v", want, len(mine), err)
+			}
+		}
+		role(hookyard.RoleNone)
+		must(db.SetMemberGroup(ctx, p, "dev", hookyard.RoleWrite))
+		must(db.SetMemberGroup(ctx, p, "all", hookyard.RoleRead))
+		role(hookyard.RoleNone)
+		must(db.SetUserGroups(ctx, ann.Key, []string{"dev", "all", "dev"}))
+		role(hookyard.RoleWrite)
+		must(db.SetMember(ctx, p, ann, hookyard.RoleAdmin))
+		role(hookyard.RoleAdmin)
+		want := []hookyard.Member{{User: "ann", Role: "admin"}, {User: "group:all", Role: "read"},
+			{User: "group:dev", Role: "write"}}
+		if got, err := db.Members(ctx, p.Key); !slices.Equal(got, want) || err != nil {
+			t.Errorf("members %v, %v; want %v", got, err, want)
+		}
+		must(db.SetMember(ctx, p, ann, hookyard.RoleNone))
+		must(db.SetUserGroups(ctx, ann.Key, []string{"all"}))
+		role(hookyard.RoleRead)
+		p = &hookyard.Project{Owner: "acme", Name: "moved"}
+		must(db.CopyProject(ctx, shop, p, true))
+		role(hookyard.RoleRead)
+		must(db.SetMemberGroup(ctx, p, "all", hookyard.RoleNone))
+		role(hookyard.RoleNone)
+
+		_, err := db.UpdateUser(ctx, ann.Key, func(u *hookyard.User) error { u.Subject = ""; return nil })
+		must(err)
+		if got, err := db.UserGroups(ctx, ann.Key); len(got) != 0 || err != nil {
+			t.Errorf("without the account the user is still in %q, %v", got, err)
+		}
+		must(db.DeleteUser(ctx, ann.Key))
+		if err := db.SetUserGroups(ctx, ann.Key, []string{"dev"}); hookyard.CodeOf(err) != hookyard.NotFound {
+			t.Errorf("groups of a user who was deleted: %v", err)
 		}
 	})
 }

@@ -15,6 +15,7 @@ type profilePage struct {
 	Sessions   []*hookyard.Session
 	Current    string // id of the session that the page is shown to
 	Linked     bool   // an account at the OpenID provider signs in as well
+	Groups     []string
 	Secret     string // of a token that was just created
 	Name       string
 	Scope      string
@@ -39,6 +40,9 @@ func (v *visit) profile(status int, p *profilePage, err error) error {
 		p.Current = v.id.Session.ID
 	}
 	p.Linked = v.id.User.Subject != ""
+	if p.Groups, e = v.web.o.Store.UserGroups(v.ctx(), v.id.User.Key); e != nil {
+		return e
+	}
 	if err != nil {
 		return v.showInvalid(err, "Your profile", p)
 	}

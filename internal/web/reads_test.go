@@ -14,7 +14,7 @@ import (
 var reads = []string{
 	"Bounds", "CountEvents", "Deliveries", "Event", "Events", "Hook", "HookAttempts", "HookByKey",
 	"HookMissed", "Hooks", "Lag", "NextDue", "Nodes", "OldestDue", "Outcomes", "RecentTypes", "Refused", "Series",
-	"Size", "Tokens", "Totals", "Version",
+	"Size", "Tokens", "Totals", "UserGroups", "Version",
 }
 
 // TestPagesOnlyRead finds every call of the store in this package, and every mention of it that is not a call.

@@ -92,6 +92,7 @@ func finishSignOn(v *visit) error {
 	if err == nil {
 		user, err = v.web.o.Control.SignOn(v.ctx(), control.Account{
 			Provider: v.web.o.SignOn.Host(), Subject: person.Subject, Name: person.Name, Admin: person.Admin,
+			Groups: person.Groups,
 		})
 	}
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/crypto/bcrypt"
@@ -26,57 +27,76 @@ type account struct {
 	unverified          bool
 }
 
+// dex is an OpenID Connect provider.
+type dex struct {
+	t      *testing.T
+	port   int
+	back   string // where it sends people who have signed in
+	hash   []byte // of everybody's password
+	ending func() // what runs now
+}
+
 // startDex runs an OpenID Connect provider, and a hookyard that people sign in to by it.
-func startDex(t *testing.T, accounts ...account) *server {
+func startDex(t *testing.T, accounts ...account) (*server, *dex) {
 	t.Helper()
-	program := testenv.Program(t, "dex") // make dex builds it
-	ours, theirs := testenv.Port(t), testenv.Port(t)
+	testenv.Program(t, "dex") // make dex builds it
+	ours := testenv.Port(t)
 	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.DefaultCost) // dex takes no less
 	if err != nil {
 		t.Fatal(err)
 	}
-	issuer := fmt.Sprintf("http://127.0.0.1:%d/dex", theirs)
-	var config bytes.Buffer
-	fmt.Fprintf(&config,
-		"issuer: %s\nstorage: {type: memory}\nweb: {http: '127.0.0.1:%d'}\noauth2: {skipApprovalScreen: true}\n",
-		issuer, theirs)
-	fmt.Fprintf(&config,
-		"staticClients:\n- {id: hookyard, name: hookyard, secret: between-us, redirectURIs: ['%s']}\n",
-		fmt.Sprintf("http://127.0.0.1:%d/login/oidc/callback", ours))
-	config.WriteString("enablePasswordDB: true\nstaticPasswords:\n")
-	for i, a := range accounts {
-		fmt.Fprintf(&config, "- {email: %q, hash: %q, username: %q, preferredUsername: %q, ",
-			a.email, hash, a.name, a.name)
-		fmt.Fprintf(&config, "userID: u%d, groups: [%s], emailVerified: %t}\n", i, a.groups, !a.unverified)
-	}
-	file := filepath.Join(t.TempDir(), "dex.yaml")
-	if err := os.WriteFile(file, config.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	dex := exec.CommandContext(t.Context(), program, "serve", file)
-	dex.Stderr = t.Output()
-	if err := dex.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = dex.Process.Kill()
-		_ = dex.Wait()
-	})
+	d := &dex{t: t, port: testenv.Port(t), back: fmt.Sprintf("http://127.0.0.1:%d/login/oidc/callback", ours),
+		hash: hash, ending: func() {}}
+	t.Cleanup(func() { d.ending() })
 	s, _ := startIn(t, t.TempDir(), false, func(c *app.Config) {
 		c.Listen = fmt.Sprintf("127.0.0.1:%d", ours)
-		c.OIDCIssuer = issuer
+		c.OIDCIssuer = d.issuer()
 		c.OIDCClientID, c.OIDCClientSecret = "hookyard", "between-us"
 		c.OIDCAllow, c.OIDCAdmins = []string{"@example.com", "group:crew"}, []string{"group:ops"}
 	})
-	testenv.Until(t, "dex answers", func() bool {
-		resp, err := http.Get(issuer + "/.well-known/openid-configuration")
+	d.run(accounts...)
+	return s, d
+}
+
+func (d *dex) issuer() string { return fmt.Sprintf("http://127.0.0.1:%d/dex", d.port) }
+
+// run starts the provider with accounts, in place of the one that ran before.
+func (d *dex) run(accounts ...account) {
+	d.t.Helper()
+	d.ending()
+	var config bytes.Buffer
+	fmt.Fprintf(&config,
+		"issuer: %s\nstorage: {type: memory}\nweb: {http: '127.0.0.1:%d'}\noauth2: {skipApprovalScreen: true}\n",
+		d.issuer(), d.port)
+	fmt.Fprintf(&config,
+		"staticClients:\n- {id: hookyard, name: hookyard, secret: between-us, redirectURIs: ['%s']}\n", d.back)
+	config.WriteString("enablePasswordDB: true\nstaticPasswords:\n")
+	for i, a := range accounts {
+		fmt.Fprintf(&config, "- {email: %q, hash: %q, username: %q, preferredUsername: %q, ",
+			a.email, d.hash, a.name, a.name)
+		fmt.Fprintf(&config, "userID: u%d, groups: [%s], emailVerified: %t}\n", i, a.groups, !a.unverified)
+	}
+	file := filepath.Join(d.t.TempDir(), "dex.yaml")
+	if err := os.WriteFile(file, config.Bytes(), 0o600); err != nil {
+		d.t.Fatal(err)
+	}
+	run := exec.CommandContext(d.t.Context(), testenv.Program(d.t, "dex"), "serve", file)
+	run.Stderr = d.t.Output()
+	if err := run.Start(); err != nil {
+		d.t.Fatal(err)
+	}
+	d.ending = sync.OnceFunc(func() {
+		_ = run.Process.Kill()
+		_ = run.Wait()
+	})
+	testenv.Until(d.t, "dex answers", func() bool {
+		resp, err := http.Get(d.issuer() + "/.well-known/openid-configuration")
 		if err != nil {
 			return false
 		}
 		_ = resp.Body.Close()
 		return resp.StatusCode == http.StatusOK
 	})
-	return s
 }
 
 // browsing is a client that keeps cookies and follows redirects, up to one that stop matches.
@@ -146,7 +166,7 @@ func (s *server) viaProvider(t *testing.T, email string) (name string, c *http.C
 
 func TestSignOn(t *testing.T) {
 	t.Parallel()
-	s := startDex(t,
+	s, _ := startDex(t,
 		account{email: "ann@example.com", name: "ann"},
 		account{email: "root@example.com", name: "Admin"},
 		account{email: "owner@example.com", name: "acme"},
@@ -194,6 +214,65 @@ func TestSignOn(t *testing.T) {
 	t.Run("link", s.linkAccount)
 	t.Run("disabled", s.disabledSignOn)
 	t.Run("browser", s.browserSignOn)
+}
+
+// TestGroups gives roles to groups of the provider, and has a person leave them.
+func TestGroups(t *testing.T) {
+	t.Parallel()
+	ann := account{email: "ann@example.com", name: "ann", groups: "dev, qa"}
+	eve := account{email: "eve@example.com", name: "eve", groups: "ops"}
+	s, provider := startDex(t, ann, eve)
+	link, err := url.Parse(s.setup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.sent("/", "/setup", "token", link.Query().Get("token"), "password", password, "again", password)
+	for _, name := range []string{"shop", "site", "other"} {
+		s.sent("/acme/"+name, "/", "owner", "acme", "name", name)
+	}
+	s.sent("/acme/shop/settings", "/acme/shop/members", "user", "group:dev", "role", "write")
+	s.sent("/acme/site/settings", "/acme/site/members", "user", "group:/a b/dev", "role", "read")
+	if page := s.page("/acme/site/settings"); !strings.Contains(page, "group:/a b/dev") {
+		t.Error("the settings do not list the group")
+	}
+
+	_, c := s.viaProvider(t, ann.email)
+	first := s.with(c)
+	status := func(who *server, path string, want int) {
+		t.Helper()
+		if a := who.get(path); a.StatusCode != want {
+			t.Errorf("%s: status %d, want %d", path, a.StatusCode, want)
+		}
+	}
+	status(first, "/acme/shop/webhooks/new/edit", http.StatusNotFound) // a page of writers
+	status(first, "/acme/site", http.StatusForbidden)
+	_, c = s.viaProvider(t, eve.email)
+	admin := s.with(c)
+	status(admin, "/status", http.StatusOK)
+	if page := first.page("/profile"); !strings.Contains(page, "<code>dev</code>, <code>qa</code>") {
+		t.Error("the profile does not name the groups")
+	}
+	if page := first.page("/api/projects"); !strings.Contains(page, `"shop"`) {
+		t.Errorf("the project of the group is not among the user's: %s", page)
+	}
+
+	ann.groups, eve.groups = "/a b/dev", ""
+	provider.run(ann, eve)
+	_, _ = s.viaProvider(t, eve.email)
+	status(admin, "/status", http.StatusForbidden)
+	_, c = s.viaProvider(t, ann.email)
+	for what, who := range map[string]*server{"new": s.with(c), "old": first} {
+		t.Log("the session that is", what)
+		status(who, "/acme/shop", http.StatusForbidden)
+		status(who, "/acme/site", http.StatusOK)
+		status(who, "/acme/site/settings", http.StatusForbidden)
+	}
+	log := s.page("/api/audit")
+	for _, want := range []string{"groups: none → dev, qa", "groups: dev, qa → /a b/dev", "admin: true → false"} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the audit log does not say %q: %s", want, log)
+		}
+	}
 }
 
 // forgedSignOn sends answers that the provider did not give to this browser.

@@ -1,6 +1,9 @@
 package hookyard
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // EventQuery selects events of a project. A zero field does not restrict the result.
 type EventQuery struct {
@@ -9,17 +12,42 @@ type EventQuery struct {
 	Type       string // a name or a pattern with *
 	Since      time.Time
 	Until      time.Time
-	HookKey    int64  // only events owed to this hook;
-	State      State  // with a delivery, to HookKey or any hook, in this state
-	ID         string // only this event
-	Text       string // only if the body contains it, ignoring ASCII case
-	Path       string // JSON path into the body, in the syntax of gjson (data.order.id),
-	Value      string // and the value required there
-	Before     int64  // only lower seq, newest first; 0 starts at the newest
-	After      int64  // with Ascending: only higher seq, oldest first
+	HookKey    int64        // only events owed to this hook;
+	State      State        // with a delivery, to HookKey or any hook, in this state
+	ID         string       // only this event
+	Text       string       // only if the body contains it, ignoring ASCII case
+	Fields     []FieldMatch // all of them
+	Before     int64        // only lower seq, newest first; 0 starts at the newest
+	After      int64        // with Ascending: only higher seq, oldest first
 	Ascending  bool
 	Limit      int
 	Bodies     bool // also read bodies and headers
+}
+
+// FieldMatch requires a value in the document of an event ([Event.Document]): a text, true, false, null, a number,
+// however it is written, or the JSON of an object or an array.
+type FieldMatch struct {
+	Path  string // names of members and positions in arrays: data.order.id, data.items.0.sku
+	Value string
+}
+
+// The bounds of a [FieldMatch], in bytes.
+const (
+	MaxFieldPath  = 200
+	MaxFieldValue = 1000
+)
+
+// CheckFieldPath returns an [Invalid] error for the field of a request unless path is one of a [FieldMatch].
+func CheckFieldPath(field, path string) error {
+	switch {
+	case len(path) > MaxFieldPath:
+		return FieldErrorf(field, "the path is %d bytes long, at most %d are allowed", len(path), MaxFieldPath)
+	case strings.ContainsAny(path, "#@|*?") || !printableText(path):
+		return FieldErrorf(field, "path names members and positions only, such as data.items.0.sku")
+	case path == "" || path[0] == '.' || path[len(path)-1] == '.' || strings.Contains(path, ".."):
+		return FieldErrorf(field, "the path has an empty part: write it as in data.order.id")
+	}
+	return nil
 }
 
 // EventPage is one page of the result of an [EventQuery].

@@ -88,9 +88,10 @@ type EventQuery struct {
 	Hook   string
 	State  hookyard.State
 	ID     string
-	Text   string // contained in the body
-	Path   string // into a JSON body, such as data.order.id
-	Value  string // required at Path
+	Text   string            // contained in the body
+	Path   string            // into a JSON body, such as data.order.id
+	Value  string            // required at Path
+	Fields map[string]string // values required in a JSON body, by their paths
 	Since  time.Time
 	Until  time.Time
 }
@@ -184,6 +185,9 @@ func (c *Client) Events(ctx context.Context, project string, q EventQuery) (Even
 		"path", q.Path)
 	if q.Path != "" {
 		v.Set("value", q.Value)
+	}
+	for path, value := range q.Fields {
+		v.Set("field."+path, value)
 	}
 	var out EventPage
 	_, err := c.call(ctx, http.MethodGet, in(project, "events")+"?"+v.Encode(), nil, &out)

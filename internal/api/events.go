@@ -38,7 +38,10 @@ func listEvents(c *call) error {
 func (c *call) eventSearch() (q control.EventSearch, err error) {
 	q.EventQuery = hookyard.EventQuery{
 		Source: c.q.Get("source"), Type: c.q.Get("type"), ID: c.q.Get("id"), State: hookyard.State(c.q.Get("state")),
-		Text: c.q.Get("text"), Path: c.q.Get("path"), Value: c.q.Get("value"),
+		Text: c.q.Get("text"),
+	}
+	if err := q.RequireFields(c.q); err != nil {
+		return q, err
 	}
 	q.Hook = c.q.Get("hook")
 	if q.Before, err = readNumber(c.q.Get("cursor"), cursorEvents, c.project.Key()); err != nil {

@@ -80,6 +80,7 @@ alice POST /api/projects/alice/p/events 202 [{"type":"a","data":1},{"type":"b","
 alice POST /api/projects/alice/p/events 202 {"type":"order.created","data":{"total":1.50},"id":"mine"}
 alice POST /api/projects/alice/p/events 202 {"type":"order.created","data":{"total":1.50},"id":"mine"}
 alice GET /api/projects/alice/p/events?type=order.*&since=1h&path=data.total&value=1.50&state=pending 200
+alice GET /api/projects/alice/p/events?field.data.total=1.5&field.type=order.created&limit=1 200
 alice GET /api/projects/alice/p/events/{evt} 200
 alice GET /api/projects/alice/p/events/{evt}/body 200
 alice GET /api/projects/alice/p/events/{evt}/explain 200

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
@@ -37,7 +38,15 @@ func checkRoutes(routes []route) error {
 	return nil
 }
 
-func (rt *route) takes(name string) bool { return slices.Contains(rt.query, name) }
+func (rt *route) takes(name string) bool {
+	if strings.HasPrefix(name, control.FieldQuery) {
+		name = fieldParams
+	}
+	return slices.Contains(rt.query, name)
+}
+
+// fieldParams stands for all query parameters field.PATH.
+const fieldParams = control.FieldQuery + "*"
 
 // routes lists everything below /api, top to bottom.
 func (a *API) routes() []route {
@@ -192,7 +201,7 @@ func (a *API) routes() []route {
 		{method: get, path: project + "/events", access: control.Read, do: listEvents,
 			summary: "List and search events, the newest first",
 			query: []string{"limit", "cursor", "type", "source", "hook", "state", "since", "until", "id", "text",
-				"path", "value"}, out: client.EventPage{}},
+				"path", "value", fieldParams}, out: client.EventPage{}},
 		{method: get, path: event, access: control.Read, do: showEvent, summary: "An event with header and body",
 			out: client.Event{}},
 		{method: get, path: event + "/body", access: control.Read, do: showEventBody,

@@ -86,6 +86,10 @@ func parameters(rt *route) []*huma.Param {
 			Schema: &huma.Schema{Type: huma.TypeString}})
 	}
 	for _, name := range rt.query {
+		if name == fieldParams {
+			out = append(out, fieldsParam())
+			continue
+		}
 		p := &huma.Param{Name: name, In: "query", Description: queryHelp()[name], Schema: querySchema(name)}
 		if rt.live && name == "limit" {
 			p.Description, p.Schema.Maximum = "events of an answer, 1 to 1000; 100 unless given", number(1000)
@@ -104,6 +108,15 @@ func parameters(rt *route) []*huma.Param {
 		header("Last-Event-ID", "A cursor to continue from")
 	}
 	return out
+}
+
+// fieldsParam describes all parameters field.PATH as the members of one object.
+func fieldsParam() *huma.Param {
+	return &huma.Param{Name: "fields", In: "query", Style: "form", Explode: new(true),
+		Description: "field.PATH=VALUE: the value required at a path in a JSON body; a number matches however it is " +
+			"written",
+		Schema: &huma.Schema{Type: huma.TypeObject, AdditionalProperties: &huma.Schema{Type: huma.TypeString},
+			Examples: []any{map[string]any{"field.data.order.id": "4711"}}}}
 }
 
 func pathSchema(rt *route, name string) *huma.Schema {

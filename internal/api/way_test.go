@@ -73,7 +73,8 @@ func TestWay(t *testing.T) {
 			}
 		}
 		found, err := b.alice.Events(ctx, p, client.EventQuery{Type: "order.*", Path: "data.total", Value: "1.50",
-			Since: time.Now().Add(-time.Hour), Hook: "h"})
+			Fields: map[string]string{"data.total": "15e-1", "type": "order.created"},
+			Since:  time.Now().Add(-time.Hour), Hook: "h"})
 		if err != nil || len(found.Events) != 1 || found.Events[0].ID != receipt.ID {
 			t.Errorf("search %+v, %v", found, err)
 		}

@@ -36,6 +36,8 @@ type eventFilter struct {
 	q     client.EventQuery
 	span  span
 	state stateFlag
+
+	fields []string // PATH=VALUE
 }
 
 func (f *eventFilter) flags(fs *pflag.FlagSet) {
@@ -43,6 +45,7 @@ func (f *eventFilter) flags(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.q.Source, "source", "s", "", "only from this source")
 	fs.StringVar(&f.q.Hook, "hook", "", "only with a delivery to this hook")
 	fs.Var(&f.state, "state", "only with a delivery in this state: pending, delivered, failed, skipped or canceled")
+	fs.StringArrayVar(&f.fields, "field", nil, "value in a JSON body, data.order.id=4711 (repeatable)")
 	fs.StringVar(&f.q.Path, "path", "", "path into a JSON body, such as data.order.id")
 	fs.StringVar(&f.q.Value, "value", "", "value that --path must lead to")
 	f.span.flags(fs)
@@ -52,6 +55,16 @@ func (f *eventFilter) flags(fs *pflag.FlagSet) {
 func (f *eventFilter) query() (client.EventQuery, error) {
 	if f.q.Value != "" && f.q.Path == "" {
 		return f.q, usagef("--value needs --path")
+	}
+	for _, text := range f.fields {
+		path, value, ok := strings.Cut(text, "=")
+		if !ok || path == "" {
+			return f.q, usagef("--field %s: use PATH=VALUE, as in data.order.id=4711", text)
+		}
+		if f.q.Fields == nil {
+			f.q.Fields = map[string]string{}
+		}
+		f.q.Fields[path] = value
 	}
 	f.q.Since, f.q.Until = f.span.since.t, f.span.until.t
 	f.q.State = hookyard.State(f.state)
@@ -64,7 +77,7 @@ func newEventList(s *session) *cobra.Command {
 		Use: "list", Short: "List events, newest first",
 		Example: `  hookyard event list -p shop/orders
   hookyard event list --state failed --since 1d
-  hookyard event list --path data.order.id --value 7 --json`,
+  hookyard event list --field data.order.id=4711 --json`,
 	}
 	f.flags(c.Flags())
 	c.Flags().StringVar(&f.q.Text, "text", "", "only with this text in the body")

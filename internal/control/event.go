@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
+	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/hookyard/hookyard"
@@ -25,21 +28,59 @@ func (p *Project) Events(ctx context.Context, q EventSearch) (hookyard.EventPage
 	switch {
 	case err != nil:
 		return hookyard.EventPage{}, err
-	case len(q.Text) > 1000 || len(q.Path) > 200 || len(q.Value) > 1000 || len(q.Type) > 1000:
-		return hookyard.EventPage{}, hookyard.Errorf(hookyard.Invalid,
-			"text, value and type may have 1000 bytes, path 200")
-	case q.Value != "" && q.Path == "":
-		return hookyard.EventPage{}, hookyard.FieldErrorf("path",
-			"value needs path: where in the body it must stand, such as data.order.id")
-	case strings.ContainsAny(q.Path, "#@|*?"):
-		return hookyard.EventPage{}, hookyard.FieldErrorf("path",
-			"path names members and positions only, such as data.items.0.sku")
+	case len(q.Text) > 1000 || len(q.Type) > 1000:
+		return hookyard.EventPage{}, hookyard.Errorf(hookyard.Invalid, "text and type may have 1000 bytes")
+	}
+	if err := checkFields(q.Fields); err != nil {
+		return hookyard.EventPage{}, err
 	}
 	q.State, q.ProjectKey = state, p.Key()
 	if q.HookKey, err = p.hookKey(q.Hook); err != nil {
 		return hookyard.EventPage{}, err
 	}
 	return p.c.store.Events(ctx, q.EventQuery)
+}
+
+// maxFieldMatches is how many values a search may require.
+const maxFieldMatches = 8
+
+// FieldQuery begins the names of the parameters that require values of fields: field.data.order.id=4711.
+const FieldQuery = "field."
+
+// RequireFields adds the values that the query of a request requires: those of field.PATH, and of path and value.
+func (q *EventSearch) RequireFields(query url.Values) error {
+	path, value := query.Get("path"), query.Get("value")
+	switch {
+	case path != "":
+		q.Fields = append(q.Fields, hookyard.FieldMatch{Path: path, Value: value})
+	case value != "":
+		return hookyard.FieldErrorf("path",
+			"value needs path: where in the body it must stand, such as data.order.id")
+	}
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		if path, ok := strings.CutPrefix(name, FieldQuery); ok {
+			q.Fields = append(q.Fields, hookyard.FieldMatch{Path: path, Value: query.Get(name)})
+		}
+	}
+	return nil
+}
+
+// checkFields checks the values that a search requires.
+func checkFields(fields []hookyard.FieldMatch) error {
+	if len(fields) > maxFieldMatches {
+		return hookyard.Errorf(hookyard.Invalid, "a search may require the values of %d fields, not of %d",
+			maxFieldMatches, len(fields))
+	}
+	for _, f := range fields {
+		if err := hookyard.CheckFieldPath("path", f.Path); err != nil {
+			return err
+		}
+		if len(f.Value) > hookyard.MaxFieldValue {
+			return hookyard.FieldErrorf("value", "a value is %d bytes long, at most %d are allowed", len(f.Value),
+				hookyard.MaxFieldValue)
+		}
+	}
+	return nil
 }
 
 // Event returns an event with its header and body, and its deliveries by state.

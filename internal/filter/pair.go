@@ -2,7 +2,6 @@ package filter
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
 	"unsafe"
 
@@ -36,8 +35,7 @@ type pair struct {
 	request string
 	not     bool
 	kind    kind
-	text    string // the right side without quotes
-	num     float64
+	text    string // the right side without quotes; of a number its canonical form
 }
 
 // setPath sets the left side. The path has no empty parts.
@@ -131,7 +129,7 @@ func (p *pair) equalJSON(v gjson.Result) (bool, error) {
 		}
 	case gjson.Number:
 		if p.kind == isNum {
-			return p.equalNumber(v), nil
+			return hookyard.CanonicalNumber(v.Raw) == p.text, nil
 		}
 		return p.kind == isGlob && hookyard.MatchGlob(p.text, v.Raw), nil
 	case gjson.True:
@@ -143,18 +141,6 @@ func (p *pair) equalJSON(v gjson.Result) (bool, error) {
 	}
 	return false, nil
 }
-
-// equalNumber compares the digits of large integers, because as doubles adjacent ones would be equal.
-func (p *pair) equalNumber(v gjson.Result) bool {
-	const exact = 15 // digits that every double preserves
-	if (len(p.text) > exact || len(v.Raw) > exact) && isInteger(p.text) && isInteger(v.Raw) {
-		return p.text == v.Raw
-	}
-	n, err := strconv.ParseFloat(v.Raw, 64)
-	return err == nil && n == p.num
-}
-
-func isInteger(s string) bool { return !strings.ContainsAny(s, ".eE") }
 
 // find returns the value at a path in a body, which may not be JSON. Bodies are immutable, so find passes the body to
 // gjson as a string, without the copy that gjson.GetBytes makes of every result.

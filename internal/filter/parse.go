@@ -1,13 +1,9 @@
 package filter
 
 import (
-	"math"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/tidwall/gjson"
 
 	"github.com/hookyard/hookyard"
 )
@@ -174,14 +170,11 @@ func (p *parser) bare(out *pair, word string, start int) error {
 			return p.errorf(start, "a pattern with * may be %d bytes long, this one is %d", MaxGlob, len(word))
 		}
 		out.kind = isGlob
-	case isNumber(word):
-		out.kind = isNum
-		var err error
-		if out.num, err = strconv.ParseFloat(word, 64); err != nil || math.IsInf(out.num, 0) {
-			return p.errorf(start, "%s is beyond what a JSON number can be compared with", shorten(word))
-		}
 	default:
 		out.kind = isText
+		if number := hookyard.CanonicalNumber(word); number != "" {
+			out.kind, out.text = isNum, number
+		}
 	}
 	return nil
 }
@@ -258,12 +251,6 @@ func isPathRune(r rune) bool {
 // error is not taken for a value.
 func isBareRune(r rune) bool {
 	return !unicode.IsSpace(r) && unicode.IsGraphic(r) && !strings.ContainsRune("\"'`=<>!&|(),;\\", r)
-}
-
-// isNumber reports whether word is a number in the syntax of JSON.
-func isNumber(word string) bool {
-	c := word[len(word)-1]
-	return gjson.Valid(word) && gjson.Parse(word).Type == gjson.Number && c >= '0' && c <= '9'
 }
 
 // shorten truncates a long word for a message.

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/hookyard/hookyard"
 )
 
@@ -152,8 +150,8 @@ const (
 // bytes as they came, the same on both databases.
 func (db *DB) Events(ctx context.Context, q hookyard.EventQuery) (hookyard.EventPage, error) {
 	var page hookyard.EventPage
-	whole := q.Bodies || q.Text != "" || q.Path != ""
-	text := bytes.ToLower([]byte(q.Text))
+	whole := q.Bodies || q.Text != "" || len(q.Fields) > 0
+	m := newMatcher(&q)
 	from, to, err := db.seqsBetween(ctx, q.Since, q.Until)
 	if err != nil {
 		return page, err
@@ -188,7 +186,7 @@ func (db *DB) Events(ctx context.Context, q hookyard.EventQuery) (hookyard.Event
 			}
 			at = e.Seq
 			read += int64(len(e.Body))
-			if !matches(e, &q, text) {
+			if !m.matches(e) {
 				continue
 			}
 			if held += int64(len(e.Body)); !q.Bodies {
@@ -339,19 +337,34 @@ func (db *DB) Bounds(ctx context.Context, projectKey int64) (oldest, newest int6
 	return oldest, newest, err
 }
 
-// matches does what SQL could not.
-func matches(e *hookyard.Event, q *hookyard.EventQuery, text []byte) bool {
-	if q.Type != "" && !hookyard.MatchGlob(q.Type, e.Type) {
+// matcher decides what SQL cannot.
+type matcher struct {
+	eventType string
+	text      []byte // in lower case
+	fields    []fieldMatcher
+}
+
+func newMatcher(q *hookyard.EventQuery) *matcher {
+	m := &matcher{eventType: q.Type, text: bytes.ToLower([]byte(q.Text))}
+	for _, f := range q.Fields {
+		m.fields = append(m.fields, newFieldMatcher(f))
+	}
+	return m
+}
+
+func (m *matcher) matches(e *hookyard.Event) bool {
+	if m.eventType != "" && !hookyard.MatchGlob(m.eventType, e.Type) {
 		return false
 	}
-	if len(text) > 0 && !containsFold(e.Body, text) {
-		if doc := e.Document(); sameSlice(doc, e.Body) || !containsFold(doc, text) {
-			return false
-		}
+	if len(m.text) == 0 && len(m.fields) == 0 {
+		return true
 	}
-	if q.Path != "" {
-		r := gjson.GetBytes(e.Document(), q.Path)
-		if !r.Exists() || r.String() != q.Value && r.Raw != q.Value {
+	doc := e.Document()
+	if len(m.text) > 0 && !containsFold(e.Body, m.text) && (sameSlice(doc, e.Body) || !containsFold(doc, m.text)) {
+		return false
+	}
+	for i := range m.fields {
+		if !m.fields[i].matches(doc) {
 			return false
 		}
 	}

@@ -35,11 +35,11 @@ func TestSearchByPath(t *testing.T) {
 			want        int
 		}{
 			{"ref", "main", 2}, {"ref", "dev", 2}, {"ref", "none", 0}, {"n", "12345678901234567890", 1},
+			{"n", "1234567890123456789e1", 1}, {"n", "12345678901234567891", 0},
 			{"__proto__.x", "true", 1}, {"payload", "x", 0},
 		} {
-			page, err := db.Events(ctx, hookyard.EventQuery{ProjectKey: snapshot.Project.Key, Path: c.path,
-				Value: c.value,
-				Limit: 10})
+			page, err := db.Events(ctx, hookyard.EventQuery{ProjectKey: snapshot.Project.Key,
+				Fields: []hookyard.FieldMatch{{Path: c.path, Value: c.value}}, Limit: 10})
 			if err != nil || len(page.Events) != c.want {
 				t.Errorf("%s = %s finds %d events, %v; want %d", c.path, c.value, len(page.Events), err, c.want)
 			}

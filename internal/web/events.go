@@ -86,7 +86,10 @@ const eventsShown = 50
 func (v *visit) eventSearch() (q control.EventSearch, err error) {
 	q.EventQuery = hookyard.EventQuery{
 		Limit: eventsShown, ID: v.get("id"), Source: v.get("source"), Type: v.get("type"), Text: v.get("text"),
-		Path: v.get("path"), Value: v.get("value"), State: hookyard.State(v.get("state")),
+		State: hookyard.State(v.get("state")),
+	}
+	if err := q.RequireFields(v.form); err != nil {
+		return q, err
 	}
 	q.Hook = v.get("hook")
 	if b := v.get("before"); b != "" {

@@ -64,7 +64,7 @@ func ParseTrace(s string) Trace {
 // Later versions than 00 may have more fields.
 func isTraceParent(s string) bool {
 	const version00 = len("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
-	if len(s) < version00 || len(s) > maxTraceState || s[:2] == "ff" || !isASCII(s) ||
+	if len(s) < version00 || len(s) > maxTraceState || s[:2] == "ff" || !isASCII(s) || strings.ContainsAny(s, " \t") ||
 		len(s) > version00 && (s[:2] == "00" || s[version00] != '-') {
 		return false
 	}

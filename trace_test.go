@@ -49,6 +49,7 @@ func TestTraceOf(t *testing.T) {
 func FuzzTraceOf(f *testing.F) {
 	f.Add(traceParent, "a=1")
 	f.Add("01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more", "")
+	f.Add("01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-a b", "")
 	f.Fuzz(func(t *testing.T, parent, state string) {
 		trace := hookyard.TraceOf(http.Header{"Traceparent": {parent}, "Tracestate": {state}})
 		if back := hookyard.ParseTrace(trace.String()); back != trace {

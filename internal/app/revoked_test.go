@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -84,6 +86,66 @@ func TestRevokedListenersEnd(t *testing.T) {
 					t.Error("listeners still listen after 20 s")
 				}
 			})
+		}
+	})
+}
+
+// TestListenersOfASessionEnd signs out while a stream is open that the session allows.
+func TestListenersOfASessionEnd(t *testing.T) {
+	t.Parallel()
+	storetest.EachDSN(t, func(t *testing.T, dsn string) {
+		c := app.DefaultConfig()
+		c.Listen, c.Database = "127.0.0.1:0", dsn
+		c.Data = t.TempDir()
+		c.SecretKeyFile = filepath.Join(c.Data, "key")
+		one, stop := run(t, c)
+		defer stop()
+		token, err := os.ReadFile(filepath.Join(c.Data, "admin-token"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		admin := at(t, one, strings.TrimSpace(string(token)))
+		name, password := "reader", "correct horse battery"
+		if _, err := admin.CreateUser(t.Context(), client.UserPatch{Name: &name, Password: &password}); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := admin.PutProject(t.Context(), "reader/p", client.ProjectPatch{}); err != nil {
+			t.Fatal(err)
+		}
+		jar, err := cookiejar.New(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		browser := http.Client{Jar: jar}
+		defer browser.CloseIdleConnections()
+		post := func(path string, form url.Values) {
+			t.Helper()
+			resp, err := browser.PostForm(one.BaseURL()+path, form)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+			if resp.StatusCode >= 400 {
+				t.Fatalf("%s: %s", path, resp.Status)
+			}
+		}
+		post("/login", url.Values{"username": {name}, "password": {password}})
+		resp, err := browser.Get(one.BaseURL() + "/api/projects/reader/p/stream?format=ndjson")
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatal(resp, err)
+		}
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_, _ = io.Copy(io.Discard, resp.Body)
+			_ = resp.Body.Close()
+		}()
+		post("/logout", nil)
+		select {
+		case <-ended:
+		case <-time.After(20 * time.Second):
+			t.Error("the stream goes on 20 s after its session has ended")
+			_ = resp.Body.Close()
 		}
 	})
 }

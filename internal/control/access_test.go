@@ -98,7 +98,7 @@ func operations(ctx context.Context) map[hookyard.Role]map[string]func(p *contro
 				return err
 			},
 			"Delivery": func(p *control.Project) error { _, err := p.Delivery(ctx, "x"); return err },
-			"Sending":  func(p *control.Project) error { _, err := p.Sending(ctx, "x"); return err },
+			"Sending":  func(p *control.Project) error { _, err := p.Sending("x"); return err },
 			"FillStatus": func(p *control.Project) error {
 				return p.FillStatus(ctx, []hookyard.Delivery{{State: hookyard.Delivered}})
 			},

@@ -45,16 +45,22 @@ func (p *Project) Delivery(ctx context.Context, id string) (hookyard.Delivery, e
 	if err := p.allow(hookyard.RoleRead); err != nil {
 		return hookyard.Delivery{}, err
 	}
-	d, err := p.c.store.Delivery(ctx, p.Key(), id)
-	if errors.Is(err, hookyard.ErrNotFound) {
-		return d, hookyard.Errorf(hookyard.NotFound, "no such delivery [%s]", hookyard.Clean(id, 100))
-	}
+	d, err := p.delivery(ctx, id)
 	if err != nil {
 		return d, err
 	}
 	one := []hookyard.Delivery{d}
 	err = p.FillStatus(ctx, one)
 	return one[0], err
+}
+
+// delivery returns a delivery as it is stored, without its status.
+func (p *Project) delivery(ctx context.Context, id string) (hookyard.Delivery, error) {
+	d, err := p.c.store.Delivery(ctx, p.Key(), id)
+	if errors.Is(err, hookyard.ErrNotFound) {
+		return d, hookyard.Errorf(hookyard.NotFound, "no such delivery [%s]", hookyard.Clean(id, 100))
+	}
+	return d, err
 }
 
 // Attempts lists the attempts of a delivery in their order, without credentials and signatures.
@@ -85,7 +91,7 @@ func (p *Project) RetryDelivery(ctx context.Context, id string) (hookyard.Delive
 	if err != nil {
 		return hookyard.Delivery{}, err
 	}
-	d, err := p.Delivery(ctx, id)
+	d, err := p.delivery(ctx, id)
 	if err != nil {
 		return d, err
 	}
@@ -116,7 +122,7 @@ func (p *Project) CancelDelivery(ctx context.Context, id string) (hookyard.Deliv
 	if err != nil {
 		return hookyard.Delivery{}, err
 	}
-	d, err := p.Delivery(ctx, id)
+	d, err := p.delivery(ctx, id)
 	if err != nil {
 		return d, err
 	}

@@ -95,7 +95,7 @@ func (p *Project) RecordForwarded(ctx context.Context, id string, in Forwarded) 
 	if err != nil {
 		return hookyard.Delivery{}, err
 	}
-	return p.c.store.Delivery(ctx, p.Key(), hookyard.DeliveryID(e.ID, h.Key))
+	return p.Delivery(ctx, hookyard.DeliveryID(e.ID, h.Key))
 }
 
 // check refuses an attempt that cannot have happened.

@@ -86,7 +86,7 @@ func (c *Control) fillStatus(ctx context.Context, hookKey int64, list []*hookyar
 
 // Sending returns how many deliveries of a hook this node is sending. It fails with NotFound when there is no such
 // hook.
-func (p *Project) Sending(_ context.Context, hook string) (int, error) {
+func (p *Project) Sending(hook string) (int, error) {
 	if err := p.allow(hookyard.RoleRead); err != nil {
 		return 0, err
 	}

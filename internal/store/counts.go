@@ -214,7 +214,7 @@ const expireKeys = 200
 // expireCounts deletes figures that are past their time, and those of projects deleted a day ago: until then the
 // dispatcher still cancels deliveries.
 func (db *DB) expireCounts(ctx context.Context, now time.Time) error {
-	rows, err := db.read.QueryContext(ctx, "select project_key, hook_key from counts where step = 0")
+	rows, err := db.read.QueryContext(ctx, "select project_key, hook_key from counts where step = 0 and hook_key >= 0")
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func scanEvent(row interface{ Scan(...any) error }, whole bool) (*hookyard.Event
 // Event returns an event of a project with its bytes, or [hookyard.ErrNotFound]. projectKey 0 means any.
 func (db *DB) Event(ctx context.Context, projectKey int64, id string) (*hookyard.Event, error) {
 	e, err := scanEvent(db.read.QueryRowContext(ctx,
-		"select "+eventWhole+" from events e where e.id = $1 and ($2 = 0 or e.project_key = $2)",
+		"select "+eventWhole+" from events e where e.id = $1 and (cast($2 as bigint) = 0 or e.project_key = $2)",
 		id, projectKey), true)
 	if err != nil {
 		return nil, db.translate(err)

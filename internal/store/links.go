@@ -40,12 +40,20 @@ func (db *DB) LinkUser(ctx context.Context, hash []byte, at time.Time) (*hookyar
 func (db *DB) UseLink(ctx context.Context, hash []byte, f func(u *hookyard.User) error) (*hookyard.User, error) {
 	var out *hookyard.User
 	err := db.change(ctx, func(tx *sql.Tx) error {
+		const valid = " from links where hash = $1 and expires > $2"
+		now := micros(time.Now())
 		var key int64
-		err := tx.QueryRowContext(ctx, "delete from links where hash = $1 and expires > $2 returning user_key", hash,
-			micros(time.Now())).Scan(&key)
-		if err != nil {
+		if err := tx.QueryRowContext(ctx, "select user_key"+valid, hash, now).Scan(&key); err != nil {
 			return err
 		}
+		// Users are locked before their links, here as in CreateLink: transactions that lock in turn cannot deadlock.
+		if _, _, err := db.lockUser(ctx, tx, key); err != nil {
+			return err
+		}
+		if err := tx.QueryRowContext(ctx, "delete"+valid+" returning user_key", hash, now).Scan(&key); err != nil {
+			return err
+		}
+		var err error
 		out, err = db.updateUser(ctx, tx, key, f)
 		return err
 	})

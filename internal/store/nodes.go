@@ -94,10 +94,13 @@ func freeClaimed(ctx context.Context, c conn) error {
 // Run keeps the node alive and the database in shape until ctx ends: heartbeats, dead nodes, what other nodes say and
 // do, checkpoints. Faults of the database are logged and tried again.
 func (db *DB) Run(ctx context.Context) error {
-	var listening sync.WaitGroup
-	defer listening.Wait()
+	var beside sync.WaitGroup
+	defer beside.Wait()
 	if db.listen != nil {
-		listening.Go(func() { db.listenToNodes(ctx) })
+		beside.Go(func() { db.listenToNodes(ctx) })
+	}
+	if db.dialect.outdated != "" {
+		beside.Go(func() { db.keepStatistics(ctx) }) // ANALYZE of a large table must not delay a heartbeat
 	}
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
@@ -105,8 +108,6 @@ func (db *DB) Run(ctx context.Context) error {
 	defer look.Stop()
 	expire := time.NewTicker(time.Hour)
 	defer expire.Stop()
-	statistics := time.NewTicker(10 * time.Second)
-	defer statistics.Stop()
 	for {
 		var err error
 		select {
@@ -116,8 +117,6 @@ func (db *DB) Run(ctx context.Context) error {
 			err = db.beat(ctx)
 		case <-expire.C:
 			err = db.expireCounts(ctx, time.Now())
-		case <-statistics.C:
-			err = db.analyze(ctx)
 		case <-look.C:
 			err = db.foldCounts(ctx)
 			if db.dialect.checkpoints {
@@ -133,13 +132,26 @@ func (db *DB) Run(ctx context.Context) error {
 	}
 }
 
+// keepStatistics runs analyze until ctx ends.
+func (db *DB) keepStatistics(ctx context.Context) {
+	look := time.NewTicker(10 * time.Second)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+		if err := db.analyze(ctx); err != nil && ctx.Err() == nil {
+			db.log.Warn("ANALYZE failed; trying again", "error", err)
+		}
+	}
+}
+
 // analyze makes the statistics of tables anew that have grown or changed by a fifth. The statements of the way of an
 // event do without, but lists read whole tables when PostgreSQL takes a large one for empty, and its own autovacuum is
 // late on a new database, or off.
 func (db *DB) analyze(ctx context.Context) error {
-	if db.dialect.outdated == "" {
-		return nil
-	}
 	rows, err := db.read.QueryContext(ctx, db.dialect.outdated)
 	if err != nil {
 		return err

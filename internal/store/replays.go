@@ -200,8 +200,12 @@ func (db *DB) CancelReplay(ctx context.Context, projectKey int64, id string) err
 		if err != nil {
 			return err
 		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(err, hookyard.Errorf(hookyard.Conflict, "the replay has ended"))
+		n, err := res.RowsAffected()
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return hookyard.Errorf(hookyard.Conflict, "the replay has ended")
 		}
 		return audit(ctx, c, projectKey, hookyard.Actor(ctx), "replay.cancel", id, "")
 	})
@@ -355,7 +359,7 @@ func (o *opening) open(ctx context.Context, c conn, e *hookyard.Event) (int, err
 	}
 	opened, err := o.db.openRows(ctx, c, "update deliveries set "+openAgain("$1", place, "$5")+`
 		where event_seq = $2 and state <> 'pending' and state <> 'canceled' 
-		and ($3 = 0 or hook_key = $3) and ($4 = '' or state = $4)
+		and (cast($3 as bigint) = 0 or hook_key = $3) and ($4 = '' or state = $4)
 		and hook_key in (select key from hooks where deleted = 0 and active)`, args...)
 	for _, m := range opened {
 		o.opened[m.hook] = true

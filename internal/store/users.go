@@ -248,8 +248,8 @@ func (db *DB) TokenByHash(ctx context.Context, hash []byte) (*hookyard.Token, er
 
 // Tokens returns the tokens of a user, or those for a project, newest first. The other key is 0.
 func (db *DB) Tokens(ctx context.Context, userKey, projectKey int64) ([]*hookyard.Token, error) {
-	rows, err := db.read.QueryContext(ctx, tokenQuery+`where ($1 = 0 or t.user_key = $1)
-		and ($2 = 0 or t.project_key = $2) order by t.key desc`, userKey, projectKey)
+	rows, err := db.read.QueryContext(ctx, tokenQuery+`where (cast($1 as bigint) = 0 or t.user_key = $1)
+		and (cast($2 as bigint) = 0 or t.project_key = $2) order by t.key desc`, userKey, projectKey)
 	if err != nil {
 		return nil, err
 	}
@@ -278,8 +278,9 @@ type TokenOf struct{ User, Project int64 }
 // DeleteToken deletes a token by id, or fails with [hookyard.ErrNotFound].
 func (db *DB) DeleteToken(ctx context.Context, of TokenOf, id string) error {
 	return db.change(ctx, func(tx *sql.Tx) error {
-		rows, err := tx.QueryContext(ctx, tokenQuery+`where t.id = $1 and ($2 = 0 or t.user_key = $2)
-			and ($3 = 0 or t.project_key = $3)`, id, of.User, of.Project)
+		rows, err := tx.QueryContext(ctx, tokenQuery+`where t.id = $1
+			and (cast($2 as bigint) = 0 or t.user_key = $2) and (cast($3 as bigint) = 0 or t.project_key = $3)`,
+			id, of.User, of.Project)
 		if err != nil {
 			return err
 		}
@@ -381,8 +382,8 @@ func (db *DB) TouchSession(ctx context.Context, hash []byte, seen time.Time) err
 
 // DeleteSession deletes a user's session by id. It is not an error if there is none.
 func (db *DB) DeleteSession(ctx context.Context, userKey int64, id string) error {
-	return db.txPlain(ctx, func(c conn) error {
-		_, err := c.ExecContext(ctx, "delete from sessions where user_key = $1 and id = $2", userKey, id)
+	return db.change(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "delete from sessions where user_key = $1 and id = $2", userKey, id)
 		return err
 	})
 }

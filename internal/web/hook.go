@@ -73,7 +73,7 @@ func (v *visit) hook(id string, p *hookPage, fault error) error {
 	if p.Newest, _, err = v.project.Deliveries(v.ctx(), q); err != nil {
 		return err
 	}
-	if p.Sending, err = v.project.Sending(v.ctx(), h.ID); err != nil {
+	if p.Sending, err = v.project.Sending(h.ID); err != nil {
 		return err
 	}
 	if err := v.fillCharts(p, h); err != nil {

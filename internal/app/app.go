@@ -41,6 +41,7 @@ type App struct {
 	auth       *auth.Auth
 	filters    *filter.Cache
 	decoding   *budget.Decoding
+	bodies     *budget.Bodies
 	client     *egress.Client
 	dispatcher *dispatch.Dispatcher
 	ingest     *ingest.Ingest
@@ -71,7 +72,8 @@ func New(ctx context.Context, config Config, version string, log *slog.Logger) (
 	if err := os.MkdirAll(config.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("--data: %w", err)
 	}
-	a := &App{config: config, version: version, log: log, decoding: budget.NewDecoding(config.Limits.Decode)}
+	a := &App{config: config, version: version, log: log, decoding: budget.NewDecoding(config.Limits.Decode),
+		bodies: budget.NewBodies(config.Data, config.Limits.Body, log)}
 	a.filters = filter.NewCache(10_000, a.decoding)
 	err := a.open(ctx)
 	if err == nil {
@@ -124,7 +126,7 @@ func (a *App) wire(ctx context.Context) error {
 	}
 	receive := ingest.Options{
 		Store: a.db, Filter: a.accepts, Limits: config.Limits, Log: log,
-		BaseURL: config.BaseURL, Spool: config.Data, Watch: a.metrics,
+		BaseURL: config.BaseURL, Bodies: a.bodies, Watch: a.metrics,
 	}
 	if a.tracer != nil {
 		deliver.Tracer, receive.Tracer = a.tracer, a.tracer

@@ -71,7 +71,7 @@ func (a *App) others() {
 	}
 	a.relay = relay.New(ro)
 	a.queues = rabbitmq.NewSources(rabbitmq.SourcesOptions{Store: a.db, Hooks: a.control, Ingest: a.ingest,
-		Dial: a.client.Dial, Limits: a.config.Limits, Log: a.log})
+		Dial: a.client.Dial, Limits: a.config.Limits, Bodies: a.bodies, Log: a.log})
 	a.db.OnChange(func() {
 		a.queues.Wake()
 		a.auth.Forget() // before listeners are asked about again

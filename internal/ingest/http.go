@@ -13,6 +13,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/budget"
 	"github.com/hookyard/hookyard/internal/inbound"
 	"github.com/hookyard/hookyard/signature"
 )
@@ -157,14 +158,14 @@ func (in *Ingest) readBytes(w http.ResponseWriter, r *http.Request, of string) (
 		w.Header().Set("Connection", "close")
 		return nil, tooLarge
 	}
-	if n := r.ContentLength; n >= 0 && n <= smallBody { // the common case: one allocation of the right size
+	if n := r.ContentLength; n >= 0 && n <= budget.SmallBody { // the common case: one allocation of the right size
 		body := make([]byte, n)
 		if _, err := io.ReadFull(r.Body, body); err != nil {
 			return nil, hookyard.Errorf(hookyard.Invalid, "the body broke off before its end")
 		}
 		return body, nil
 	}
-	body, err := in.large.read(r, http.MaxBytesReader(w, r.Body, limit), of)
+	body, err := in.o.Bodies.Read(r, http.MaxBytesReader(w, r.Body, limit), of)
 	var over *http.MaxBytesError
 	if errors.As(err, &over) {
 		return nil, tooLarge

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/budget"
 	"github.com/hookyard/hookyard/signature"
 )
 
@@ -38,8 +39,8 @@ type Options struct {
 	Filter     hookyard.Filter
 	Limits     hookyard.Limits
 	Log        *slog.Logger
-	BaseURL    string // public, without a slash at the end: what senders see
-	Spool      string // directory for large bodies that are coming in; "" means the system's for temporary files
+	BaseURL    string         // public, without a slash at the end: what senders see
+	Bodies     *budget.Bodies // room for large bodies, shared by all ways in; nil: this one has its own
 	Watch      Watcher
 	Tracer     Tracer // nil: events keep the trace that they came with
 }
@@ -61,13 +62,15 @@ type Ingest struct {
 	o         Options
 	verifiers sync.Map // source key -> *verifier
 	refusals  *rate.Limiter
-	large     largeBodies
 	prefix    string // path of BaseURL
 }
 
 // New makes an Ingest.
 func New(o Options) *Ingest {
-	in := &Ingest{o: o, refusals: rate.NewLimiter(20, 100), large: newLargeBodies(&o)}
+	if o.Bodies == nil {
+		o.Bodies = budget.NewBodies("", o.Limits.Body, o.Log)
+	}
+	in := &Ingest{o: o, refusals: rate.NewLimiter(20, 100)}
 	if base, err := url.Parse(o.BaseURL); err == nil {
 		in.prefix = base.EscapedPath()
 	}

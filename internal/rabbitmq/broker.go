@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"sync"
 	"time"
 
@@ -47,7 +46,7 @@ type link struct {
 	key   linkKey
 	ready chan struct{}
 	conn  *amqp.Connection
-	raw   net.Conn
+	raw   *frames
 	err   error
 
 	mu      sync.Mutex // guards blocked
@@ -173,7 +172,7 @@ func (b *Broker) link(key linkKey) *link {
 	l := &link{key: key, ready: make(chan struct{})}
 	b.links[key] = l
 	b.work.Go(func() {
-		l.conn, l.raw, l.err = connect(b.ctx, b.o.Dial, key.url, key.insecure)
+		l.conn, l.raw, l.err = connect(b.ctx, b.o.Dial, key, nil)
 		var blockings chan amqp.Blocking
 		if l.err == nil {
 			blockings = l.conn.NotifyBlocked(make(chan amqp.Blocking))

@@ -2,6 +2,7 @@ package rabbitmq
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -84,11 +85,17 @@ func pause(ctx context.Context, d time.Duration) bool {
 // session reads over one connection until that breaks or ctx ends.
 func (c *consumer) session(ctx context.Context) error {
 	q := c.source.RabbitMQ
-	conn, raw, err := connect(ctx, c.s.o.Dial, q.URL, false)
+	if _, err := c.s.o.Store.QueueSources(ctx); err != nil { // what comes back often is dropped by some queues
+		return hookyard.Errorf(hookyard.Unavailable, "the database cannot be read: messages stay with the broker")
+	}
+	conn, raw, err := connect(ctx, c.s.o.Dial, linkKey{url: q.URL}, &intake{
+		of: fmt.Sprint("source ", c.source.Key), limit: c.s.o.Limits.Body, bodies: c.s.o.Bodies, room: c.s.room})
 	if err != nil {
 		return err
 	}
 	defer func() {
+		slow := time.AfterFunc(time.Second, func() { _ = raw.Close() }) // it may wait for room
+		defer slow.Stop()
 		_ = conn.CloseDeadline(time.Now().Add(time.Second))
 		_ = raw.Close()
 	}()
@@ -116,7 +123,7 @@ func (c *consumer) session(ctx context.Context) error {
 	guard.Stop()
 	c.s.note(c.source.Key, func(st *Status) { st.set(true, "") })
 	c.log.Info("queue is being read")
-	return c.read(ctx, ch, deliveries, broken)
+	return c.read(ctx, &inbox{ch: ch, raw: raw, deliveries: deliveries, broken: broken})
 }
 
 // declareSource makes the queue, or only looks whether it is there.
@@ -137,52 +144,69 @@ func declareSource(ch *amqp.Channel, q *hookyard.QueueSource) error {
 	return nil
 }
 
-func (c *consumer) read(ctx context.Context, ch *amqp.Channel, deliveries <-chan amqp.Delivery,
-	broken <-chan *amqp.Error) error {
+// inbox is a queue that is being read.
+type inbox struct {
+	ch         *amqp.Channel
+	raw        *frames
+	deliveries <-chan amqp.Delivery
+	broken     <-chan *amqp.Error
+}
+
+func (c *consumer) read(ctx context.Context, in *inbox) error {
 	for {
-		batch := collect(ctx, deliveries)
+		batch := in.collect(ctx)
 		if len(batch) == 0 {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
 			select {
-			case err := <-broken: // comes before the deliveries end
+			case err := <-in.broken: // comes before the deliveries end
 				return orClosed(err)
 			default:
 			}
 			return &declareError{c.source.RabbitMQ.Queue,
 				&amqp.Error{Code: amqp.NotFound, Server: true, Reason: "the queue was deleted"}}
 		}
-		if err := c.handle(ctx, ch, batch, broken); err != nil {
+		err := c.handle(ctx, in, batch)
+		for i := range batch {
+			batch[i].received.release()
+		}
+		if err != nil {
 			return err
 		}
 	}
 }
 
-// collect waits for a message and takes those that are there already. None: the deliveries or ctx ended.
-func collect(ctx context.Context, deliveries <-chan amqp.Delivery) []amqp.Delivery {
-	var batch []amqp.Delivery
+// collect waits for a message and takes those that are there already, at most one with a body in a file, which is the
+// last. None: the deliveries or ctx ended.
+func (in *inbox) collect(ctx context.Context) []item {
+	var batch []item
 	size := 0
-	take := func(d amqp.Delivery, ok bool) bool {
-		if ok {
-			batch, size = append(batch, d), size+len(d.Body)
+	full := false
+	add := func(d amqp.Delivery) {
+		if m := in.raw.take(d.DeliveryTag); m != nil {
+			batch, size = append(batch, item{d: &d, received: m}), size+len(d.Body)
+			full = len(batch) >= batchMessages || size >= batchBytes || m.file != nil
 		}
-		return ok
 	}
-	select {
-	case d, ok := <-deliveries:
-		if !take(d, ok) {
+	for len(batch) == 0 {
+		select {
+		case d, ok := <-in.deliveries:
+			if !ok {
+				return nil
+			}
+			add(d)
+		case <-ctx.Done():
 			return nil
 		}
-	case <-ctx.Done():
-		return nil
 	}
-	for len(batch) < batchMessages && size < batchBytes {
+	for !full {
 		select {
-		case d, ok := <-deliveries:
-			if !take(d, ok) {
+		case d, ok := <-in.deliveries:
+			if !ok {
 				return batch
 			}
+			add(d)
 		default:
 			return batch
 		}
@@ -192,25 +216,19 @@ func collect(ctx context.Context, deliveries <-chan amqp.Delivery) []amqp.Delive
 
 // handle brings a batch to an end: every message is kept as an event or as a refusal, and acknowledged then. What the
 // database does not take is tried again, and given back to the broker after a long while or when ctx ends.
-func (c *consumer) handle(ctx context.Context, ch *amqp.Channel, batch []amqp.Delivery,
-	broken <-chan *amqp.Error) error {
-	items := make([]item, len(batch))
-	for i := range batch {
-		items[i].d = &batch[i]
-	}
+func (c *consumer) handle(ctx context.Context, in *inbox, items []item) error {
 	began, wait := time.Now(), backOff(retryMin, retryMax)
 	for {
-		err := c.settle(context.WithoutCancel(ctx), items)
+		err := c.try(ctx, items)
 		if err == nil {
-			// with all before it: they were settled by earlier batches
-			return ch.Ack(batch[len(batch)-1].DeliveryTag, true)
+			return in.acknowledge(items)
 		}
 		c.log.Warn("messages cannot be kept; they wait", "error", err)
 		again := time.NewTimer(wait.NextBackOff())
 		select {
 		case <-again.C:
 		case <-ctx.Done():
-		case err := <-broken: // the broker has them again
+		case err := <-in.broken: // the broker has them again
 			again.Stop()
 			return orClosed(err)
 		}
@@ -221,6 +239,23 @@ func (c *consumer) handle(ctx context.Context, ch *amqp.Channel, batch []amqp.De
 	}
 }
 
+// try tries to keep the messages that are not settled yet. A large body is in memory only that long.
+func (c *consumer) try(ctx context.Context, items []item) error {
+	last := &items[len(items)-1]
+	if file := last.received.file; file != nil && !last.settled {
+		body, release, err := file.Load(ctx)
+		if err != nil {
+			return err
+		}
+		last.d.Body = body
+		defer func() {
+			last.d.Body = nil
+			release()
+		}()
+	}
+	return c.settle(context.WithoutCancel(ctx), items)
+}
+
 func orClosed(err *amqp.Error) error {
 	if err == nil {
 		return amqp.ErrClosed
@@ -228,14 +263,35 @@ func orClosed(err *amqp.Error) error {
 	return err
 }
 
-// giveUp acknowledges what is settled and gives the rest back.
+// acknowledge ends what is settled. The last acknowledgement is for all messages before it: they were settled by
+// earlier batches.
+func (in *inbox) acknowledge(items []item) error {
+	var last *item
+	for i := range items {
+		it := &items[i]
+		if !it.tooLarge {
+			last = it
+		} else if err := it.d.Reject(false); err != nil {
+			return err
+		}
+	}
+	if last == nil {
+		return nil
+	}
+	return in.ch.Ack(last.d.DeliveryTag, true)
+}
+
+// giveUp ends what is settled and gives the rest back.
 func giveUp(items []item) error {
 	for i := range items {
 		var err error
-		if items[i].settled {
-			err = items[i].d.Ack(false)
-		} else {
-			err = items[i].d.Nack(false, true)
+		switch it := &items[i]; {
+		case !it.settled:
+			err = it.d.Nack(false, true)
+		case it.tooLarge:
+			err = it.d.Reject(false)
+		default:
+			err = it.d.Ack(false)
 		}
 		if err != nil {
 			return err

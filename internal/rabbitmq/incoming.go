@@ -25,7 +25,8 @@ type incoming struct {
 func (c *consumer) newIncoming(snapshot *hookyard.Snapshot, it *item, now time.Time) (*incoming, error) {
 	q, d := c.source.RabbitMQ, it.d
 	limits := c.s.o.Limits
-	if size := int64(len(d.Body)); size > limits.Body {
+	if size := it.received.size; size > limits.Body {
+		it.tooLarge = true
 		return nil, hookyard.Errorf(hookyard.TooLarge,
 			"body is %d bytes long, at most %d are allowed (setting: --max-body)", size, limits.Body)
 	}

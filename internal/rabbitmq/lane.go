@@ -195,6 +195,7 @@ func (l *lane) publish(m *message) (*wait, error) {
 	w := &wait{seq: l.ch.GetNextPublishSeqNo(), name: m.name, done: make(chan hookyard.Outcome, 1)}
 	l.waiting[w.seq] = w
 	l.mu.Unlock()
+	l.link.raw.sent.Add(1)
 	err := l.ch.Publish(m.exchange, m.key, true, false, m.p)
 	if err != nil {
 		l.mu.Lock()
@@ -211,7 +212,9 @@ func (l *lane) cameBack(r amqp.Return) {
 		hookyard.Clean(r.ReplyText, 100), hookyard.Clean(r.Exchange, 255), hookyard.Clean(r.RoutingKey, 255))
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.returned[r.MessageId+"/"+hook] = why
+	if len(l.returned) < len(l.waiting) { // or it was not sent
+		l.returned[r.MessageId+"/"+hook] = why
+	}
 }
 
 func (l *lane) confirmed(c amqp.Confirmation) {

@@ -111,6 +111,12 @@ type rig struct {
 
 func newRig(t *testing.T, change func(*hookyard.Project)) *rig {
 	t.Helper()
+	return newRigOf(t, change, 64<<10)
+}
+
+// newRigOf is newRig with a limit of bodies.
+func newRigOf(t *testing.T, change func(*hookyard.Project), maxBody int64) *rig {
+	t.Helper()
 	db := storetest.Open(t, storetest.SQLite(t))
 	p := &hookyard.Project{Owner: "guest", Name: "book"}
 	if change != nil {
@@ -130,7 +136,7 @@ func newRig(t *testing.T, change func(*hookyard.Project)) *rig {
 	}
 	filter := func(*hookyard.Hook, *hookyard.Event) (bool, error) { return true, nil }
 	limits := hookyard.DefaultLimits()
-	limits.Body = 64 << 10
+	limits.Body = maxBody
 	d := dispatch.New(dispatch.Options{Hooks: db, Deliveries: db, Threads: db,
 		Replays: db, Client: client, Filter: filter, Log: log, Limits: limits,
 		Poll: 50 * time.Millisecond, Grace: time.Second})

@@ -45,10 +45,14 @@ func (t timed) Write(b []byte) (int, error) {
 	return t.Conn.Write(b)
 }
 
-// connect opens a connection and signs in. raw is what lies below it: closing that ends every call that waits.
-func connect(ctx context.Context, dial Dial, rawURL string, insecure bool) (conn *amqp.Connection, raw net.Conn,
-	err error) {
-	if err := CheckURL(rawURL); err != nil {
+// connect opens a connection and signs in. raw is what the library reads: closing that ends every call that waits. keep
+// says what to do with the messages of a queue; nil wants none.
+func connect(ctx context.Context, dial Dial, to linkKey, keep *intake) (conn *amqp.Connection, raw *frames, err error) {
+	if err := CheckURL(to.url); err != nil {
+		return nil, nil, err
+	}
+	plain, secure, err := withoutTLS(to.url)
+	if err != nil {
 		return nil, nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, openTime)
@@ -56,17 +60,25 @@ func connect(ctx context.Context, dial Dial, rawURL string, insecure bool) (conn
 	stop := func() bool { return true }
 	properties := amqp.NewConnectionProperties()
 	properties.SetClientConnectionName("hookyard")
-	conn, err = amqp.DialConfig(rawURL, amqp.Config{
-		Heartbeat: heartbeat, Properties: properties,
-		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: insecure},
-		//nolint:gosec // the hook's owner asked for it
+	conn, err = amqp.DialConfig(plain, amqp.Config{
+		Heartbeat: heartbeat, FrameSize: frameMax, Properties: properties,
 		Dial: func(_, addr string) (net.Conn, error) {
 			c, err := dial(ctx, addr)
 			if err != nil {
 				return nil, err
 			}
-			raw = timed{c}
-			stop = context.AfterFunc(ctx, func() { _ = c.Close() }) // the library waits for a silent broker for ever
+			c = timed{c}
+			if secure != "" {
+				client := tls.Client(c, &tls.Config{MinVersion: tls.VersionTLS12, ServerName: secure,
+					InsecureSkipVerify: to.insecure}) //nolint:gosec // the hook's owner asked for it
+				if err := client.HandshakeContext(ctx); err != nil {
+					_ = c.Close()
+					return nil, err
+				}
+				c = client
+			}
+			raw = newFrames(c, keep)
+			stop = context.AfterFunc(ctx, func() { _ = raw.Close() }) // the library waits for a silent broker for ever
 			return raw, nil
 		},
 	})
@@ -80,6 +92,20 @@ func connect(ctx context.Context, dial Dial, rawURL string, insecure bool) (conn
 		err = errors.Join(context.Cause(ctx), err)
 	}
 	return nil, nil, err
+}
+
+// withoutTLS returns a broker's URL for a connection on which TLS is spoken already, and the name that the broker's
+// certificate must have, or "" if the URL wants no TLS.
+func withoutTLS(raw string) (plain, name string, err error) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme != "amqps" {
+		return raw, "", err
+	}
+	if u.Port() == "" {
+		u.Host = net.JoinHostPort(u.Hostname(), "5671")
+	}
+	u.Scheme = "amqp"
+	return u.String(), u.Hostname(), nil
 }
 
 // CheckURL refuses a broker's URL that cannot work, and parameters that would make the client library read files of

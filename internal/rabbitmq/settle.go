@@ -13,10 +13,12 @@ import (
 
 // item is one message of a batch on its way.
 type item struct {
-	d       *amqp.Delivery
-	settled bool // kept as an event or as a refusal
-	tries   int  // that failed although the database answered
-	refused string
+	d        *amqp.Delivery
+	received *received
+	settled  bool // kept as an event or as a refusal
+	tries    int  // that failed although the database answered
+	refused  string
+	tooLarge bool // refused; the broker can keep it whole, where the queue has a dead letter exchange
 }
 
 // maxTries is how often a message that the database refuses for a reason of its own is tried: one that can never be
@@ -89,7 +91,7 @@ func (c *consumer) accept(ctx context.Context, snapshot *hookyard.Snapshot, all 
 
 // refuse puts a message into the source's list of refusals.
 func (c *consumer) refuse(ctx context.Context, it *item, now time.Time) error {
-	if err := c.keepRefusal(ctx, it.d, it.refused, now); err != nil {
+	if err := c.keepRefusal(ctx, it, it.refused, now); err != nil {
 		return err
 	}
 	it.settled = true
@@ -98,11 +100,12 @@ func (c *consumer) refuse(ctx context.Context, it *item, now time.Time) error {
 	return nil
 }
 
-func (c *consumer) keepRefusal(ctx context.Context, d *amqp.Delivery, reason string, now time.Time) error {
+func (c *consumer) keepRefusal(ctx context.Context, it *item, reason string, now time.Time) error {
+	d := it.d
 	return c.s.o.Store.Refuse(ctx, &hookyard.Refusal{
 		ProjectKey: c.source.ProjectKey, Source: c.source.Name, Time: now, Reason: hookyard.Clean(reason, 500),
 		Method: "AMQP",
-		Target: hookyard.Clean(fmt.Sprintf("%s/%s", d.Exchange, d.RoutingKey), 520), Size: int64(len(d.Body)),
+		Target: hookyard.Clean(fmt.Sprintf("%s/%s", d.Exchange, d.RoutingKey), 520), Size: it.received.size,
 		Header: hookyard.EncodeHeader(nil, headerOf(d, c.s.o.Limits.RequestHeader)),
 		Body:   d.Body[:min(len(d.Body), 64<<10)],
 	})
@@ -111,7 +114,7 @@ func (c *consumer) keepRefusal(ctx context.Context, d *amqp.Delivery, reason str
 // complain lists what of a message that is kept could not be done. It is not tried twice: the event is what matters.
 func (c *consumer) complain(ctx context.Context, in *incoming) {
 	for _, problem := range in.problems {
-		if err := c.keepRefusal(ctx, in.item.d, problem, in.event.Time); err != nil {
+		if err := c.keepRefusal(ctx, in.item, problem, in.event.Time); err != nil {
 			c.log.Warn("a message names a webhook that cannot be sent to", "reason", problem)
 		}
 	}

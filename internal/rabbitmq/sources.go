@@ -6,7 +6,10 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/budget"
 )
 
 // Store is what [Sources] needs of the store. See internal/store for the contracts.
@@ -34,6 +37,7 @@ type SourcesOptions struct {
 	Ingest Ingest
 	Dial   Dial
 	Limits hookyard.Limits
+	Bodies *budget.Bodies // room for large bodies, shared by all ways in; nil: these have their own
 	Log    *slog.Logger
 	Poll   time.Duration // how often the list of sources is looked at; 0 means 5 s
 }
@@ -42,6 +46,7 @@ type SourcesOptions struct {
 type Sources struct {
 	o    SourcesOptions
 	wake chan struct{}
+	room *semaphore.Weighted // of arrivedRoom
 
 	mu     sync.Mutex // guards status
 	status map[int64]Status
@@ -67,7 +72,11 @@ func NewSources(o SourcesOptions) *Sources {
 	if o.Poll == 0 {
 		o.Poll = 5 * time.Second
 	}
-	return &Sources{o: o, wake: make(chan struct{}, 1), status: map[int64]Status{}}
+	if o.Bodies == nil {
+		o.Bodies = budget.NewBodies("", o.Limits.Body, o.Log)
+	}
+	return &Sources{o: o, wake: make(chan struct{}, 1), room: semaphore.NewWeighted(arrivedRoom),
+		status: map[int64]Status{}}
 }
 
 // Wake says that sources changed. It never blocks.

@@ -1,4 +1,4 @@
-package ingest
+package budget
 
 import (
 	"bytes"
@@ -19,15 +19,14 @@ import (
 
 const largest = 25 << 20
 
-func testBodies(t *testing.T) largeBodies {
-	o := Options{Limits: hookyard.DefaultLimits(), Spool: t.TempDir(), Log: slog.New(slog.DiscardHandler)}
-	return newLargeBodies(&o)
+func testBodies(t *testing.T) *Bodies {
+	return NewBodies(t.TempDir(), hookyard.DefaultLimits().Body, slog.New(slog.DiscardHandler))
 }
 
 func TestLargeBodies(t *testing.T) {
 	t.Parallel()
 	l := testBodies(t)
-	for _, size := range []int{0, 1, smallBody - 1, smallBody, smallBody + 1, smallBody + 2, 1_000_000, 3<<20 + 7,
+	for _, size := range []int{0, 1, SmallBody - 1, SmallBody, SmallBody + 1, SmallBody + 2, 1_000_000, 3<<20 + 7,
 		largest} {
 		want := bytes.Repeat([]byte("ab"), size/2+1)[:size]
 		for _, known := range []int64{-1, int64(size)} {
@@ -36,7 +35,7 @@ func TestLargeBodies(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/", nil)
 				r.ContentLength = known
-				got, err := l.read(r, body, "")
+				got, err := l.Read(r, body, "")
 				if err != nil || !bytes.Equal(got, want) {
 					t.Errorf("%d bytes, length %d, %s: %d bytes, %v", size, known, name, len(got), err)
 				}
@@ -49,7 +48,7 @@ func TestLargeBodies(t *testing.T) {
 	}
 	l.dir = filepath.Join(l.dir, "missing")
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil)
-	if _, err := l.read(r, io.LimitReader(endless{}, largest), ""); hookyard.CodeOf(err) != hookyard.Unavailable {
+	if _, err := l.Read(r, io.LimitReader(endless{}, largest), ""); hookyard.CodeOf(err) != hookyard.Unavailable {
 		t.Errorf("a directory that is not there: %v", err)
 	}
 }
@@ -60,7 +59,7 @@ func TestLargeBodiesWait(t *testing.T) {
 	l := testBodies(t)
 	synctest.Test(t, func(t *testing.T) {
 		read := func(ctx context.Context) error {
-			_, err := l.read(httptest.NewRequestWithContext(ctx, http.MethodPost, "/", nil),
+			_, err := l.Read(httptest.NewRequestWithContext(ctx, http.MethodPost, "/", nil),
 				io.LimitReader(endless{}, largest), "")
 			return err
 		}
@@ -97,7 +96,7 @@ func TestSlowBodies(t *testing.T) {
 				go func() {
 					r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/", nil)
 					r.ContentLength = known
-					_, err := l.read(r, io.MultiReader(io.LimitReader(endless{}, 1<<20), stalled{ctx}), "slow")
+					_, err := l.Read(r, io.MultiReader(io.LimitReader(endless{}, 1<<20), stalled{ctx}), "slow")
 					errs <- err
 				}()
 				if i%10 == 0 {
@@ -112,7 +111,7 @@ func TestSlowBodies(t *testing.T) {
 				request, done := context.WithCancel(t.Context())
 				r := httptest.NewRequestWithContext(request, http.MethodPost, "/", nil)
 				r.ContentLength = largest
-				if _, err := l.read(r, io.LimitReader(endless{}, largest), of); err != nil {
+				if _, err := l.Read(r, io.LimitReader(endless{}, largest), of); err != nil {
 					t.Errorf("length %d, %s: %v", known, of, err)
 				}
 				done()

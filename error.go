@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 )
 
 // Code classifies an [Error]. APIs map it to a status, the command line to an exit code.
@@ -57,6 +58,8 @@ type Error struct {
 	Message string
 	Field   string // the JSON field or flag that is wrong, or ""
 	Docs    string // path below /docs with an explanation, or ""
+
+	RetryAfter time.Duration // of TooMany and Unavailable: when it is worth to try again; 0 means soon
 }
 
 // Error returns the message.
@@ -97,6 +100,13 @@ func Errorf(code Code, format string, args ...any) *Error {
 // FieldErrorf returns an [Invalid] error about one field.
 func FieldErrorf(field, format string, args ...any) *Error {
 	return &Error{Code: Invalid, Field: field, Message: fmt.Sprintf(format, args...)}
+}
+
+// After returns a copy of e that asks the caller to wait before trying again.
+func (e *Error) After(wait time.Duration) *Error {
+	later := *e
+	later.RetryAfter = wait
+	return &later
 }
 
 // CodeOf returns the code of err, or "" if err is internal or nil.

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
@@ -162,15 +161,12 @@ func createBinSource(c *call) error {
 
 func (c *call) binCaller() bin.Caller { return bin.CallerOf(c.r, c.param("bin")) }
 
-// binError answers as RequestBin did what it knew, and says when to try again.
+// binError answers as RequestBin did what it knew.
 func (c *call) binError(err error) error {
 	for _, known := range []*hookyard.Error{bin.ErrNoBin, bin.ErrNoRequest, bin.ErrPrivate} {
 		if errors.Is(err, known) {
 			return c.reply(known.Code.Status(), binRefusal{Error: known.Message})
 		}
-	}
-	if after := bin.RetryAfter(err); after > 0 {
-		c.w.Header().Set("Retry-After", strconv.Itoa(int(after/time.Second)))
 	}
 	return err
 }

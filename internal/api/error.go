@@ -8,6 +8,7 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
+	"github.com/hookyard/hookyard/internal/inbound"
 )
 
 // statusError is an error with another status than its code's: what WebGME's clients expect.
@@ -34,18 +35,15 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		err = hookyard.Errorf(hookyard.Unavailable,
 			"the connection was closed before the request was done: ask again, and keep it open until the answer")
 	}
+	err = a.o.Control.Fault(err)
 	e := describe(err)
 	if e.Status == http.StatusInternalServerError {
 		a.o.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
-	switch e.Status {
-	case http.StatusUnauthorized:
+	if e.Status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="hookyard"`)
-	case http.StatusServiceUnavailable:
-		if w.Header().Get("Retry-After") == "" { // the code that failed may know better
-			w.Header().Set("Retry-After", "1")
-		}
 	}
+	inbound.SetRetryAfter(w.Header(), err)
 	write(w, e.Status, e)
 }
 

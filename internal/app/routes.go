@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hookyard/hookyard/internal/bin"
+	"github.com/hookyard/hookyard/internal/inbound"
 	"github.com/hookyard/hookyard/internal/relay"
 )
 
@@ -71,7 +72,8 @@ const healthLimit = 5 * time.Second
 func (a *App) healthz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), healthLimit)
 	defer cancel()
-	if err := a.db.Ping(ctx); err != nil {
+	if err := a.db.Fault(a.db.Ping(ctx)); err != nil {
+		inbound.SetRetryAfter(w.Header(), err)
 		http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
 		return
 	}
@@ -82,7 +84,8 @@ func (a *App) healthz(w http.ResponseWriter, r *http.Request) {
 func (a *App) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), healthLimit)
 	defer cancel()
-	if err := a.dispatcher.Ready(ctx); err != nil {
+	if err := a.db.Fault(a.dispatcher.Ready(ctx)); err != nil {
+		inbound.SetRetryAfter(w.Header(), err)
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}

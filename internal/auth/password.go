@@ -239,7 +239,7 @@ func (all limits) mayTry(now time.Time) error {
 	}
 	seconds := (wait + time.Second - 1) / time.Second
 	return hookyard.Errorf(hookyard.TooMany, "too many failed sign-ins %s: try again in %d s (at %s)", what, seconds,
-		until.UTC().Format(time.RFC3339))
+		until.UTC().Format(time.RFC3339)).After(wait)
 }
 
 // acquire waits for a slot to compute a hash. The caller must receive from a.computing to release it.
@@ -254,6 +254,6 @@ func (a *Auth) acquire(ctx context.Context) error {
 	case <-timer.C:
 		return hookyard.Errorf(hookyard.TooMany,
 			"too many passwords are being checked or set: try again in a few seconds, or use a token, which needs no "+
-				"such check")
+				"such check").After(maxWaiting)
 	}
 }

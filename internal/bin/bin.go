@@ -7,7 +7,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base32"
-	"errors"
 	"html/template"
 	"log/slog"
 	"net/http"
@@ -177,25 +176,6 @@ const (
 	fullWait = 10 * time.Minute
 )
 
-// waitError is an error after which it is worth to try again later.
-type waitError struct {
-	err   *hookyard.Error
-	after time.Duration
-}
-
-func (e *waitError) Error() string { return e.err.Message }
-
-func (e *waitError) Unwrap() error { return e.err }
-
-// RetryAfter returns how long to wait before trying again what failed with err, 0 when err does not say.
-func RetryAfter(err error) time.Duration {
-	var e *waitError
-	if errors.As(err, &e) {
-		return e.after
-	}
-	return 0
-}
-
 // slow fails when something is done too often. What is too much to count is let through.
 func (b *Bins) slow(what string, limit rate.Limit, burst int) error {
 	b.mu.Lock()
@@ -210,7 +190,7 @@ func (b *Bins) slow(what string, limit rate.Limit, burst int) error {
 	if l.Allow() {
 		return nil
 	}
-	return &waitError{hookyard.Errorf(hookyard.TooMany,
+	return hookyard.Errorf(hookyard.TooMany,
 		"too many requests: a bin takes %.0f a second, and %.0f bins a second are made from an address",
-		float64(sendRate), float64(createRate)), slowWait}
+		float64(sendRate), float64(createRate)).After(slowWait)
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/hookyard/hookyard/internal/bin"
 	"github.com/hookyard/hookyard/internal/control"
 	"github.com/hookyard/hookyard/internal/egress"
+	"github.com/hookyard/hookyard/internal/inbound"
 	"github.com/hookyard/hookyard/internal/store"
 	"github.com/hookyard/hookyard/internal/store/storetest"
 	"github.com/hookyard/hookyard/internal/testenv"
@@ -47,6 +48,7 @@ func setup(t testing.TB, db *store.DB, change func(*bin.Options)) *bundle {
 			if status == 0 {
 				status = 500
 			}
+			inbound.SetRetryAfter(w.Header(), err)
 			http.Error(w, err.Error(), status)
 		},
 	}

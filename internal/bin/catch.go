@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -32,7 +31,6 @@ func (b *Bins) catch(w http.ResponseWriter, r *http.Request, name, rest string) 
 		return b.inspect(w, r, bin)
 	}
 	if err := b.slow(name, sendRate, sendBurst); err != nil {
-		w.Header().Set("Retry-After", strconv.Itoa(int(RetryAfter(err)/time.Second)))
 		return err
 	}
 	kept := &hookyard.BinRequest{ID: hookyard.NewID("req"), Bin: name, Time: now.UTC(),

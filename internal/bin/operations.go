@@ -42,7 +42,7 @@ func CallerOf(r *http.Request, bin string) Caller {
 }
 
 // Create creates a bin and returns it with its key, which is not stored and cannot be shown again. It fails with
-// TooMany when the caller, or all callers, have created too many; see [RetryAfter].
+// TooMany or Unavailable when the caller, or all callers, have created too many.
 func (b *Bins) Create(ctx context.Context, c Caller, in client.BinSettings) (client.Bin, error) {
 	if err := b.slow("create "+c.Remote, createRate, createBurst); err != nil {
 		return client.Bin{}, err
@@ -58,8 +58,8 @@ func (b *Bins) Create(ctx context.Context, c Caller, in client.BinSettings) (cli
 		Color: rand.IntN(1 << 24), Remote: c.Remote, CreatedAt: now, ExpiresAt: now.Add(b.o.Life)}
 	if err := b.o.Store.CreateBin(ctx, bin, b.o.PerAddress, b.o.Total); err != nil {
 		var e *hookyard.Error
-		if errors.As(err, &e) {
-			return client.Bin{}, &waitError{e, fullWait}
+		if errors.As(err, &e) && e.RetryAfter == 0 {
+			return client.Bin{}, e.After(fullWait)
 		}
 		return client.Bin{}, err
 	}

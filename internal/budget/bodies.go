@@ -95,7 +95,7 @@ func inTime[T any](ctx context.Context, f func(context.Context) (T, error)) (T, 
 		return v, context.Cause(ctx)
 	}
 	return v, hookyard.Errorf(hookyard.Unavailable,
-		"too many large bodies are coming in at once: send it again in a few seconds")
+		"too many large bodies are coming in at once: send it again in a few seconds").After(roomWait)
 }
 
 // File is a body on disk. It is not safe for concurrent use.
@@ -170,7 +170,7 @@ func (b *Bodies) diskError(err error) error {
 	}
 	b.log.Error("large body cannot be written to a file", "error", err)
 	return hookyard.Errorf(hookyard.Unavailable,
-		"the server cannot hold a body of this size at the moment: send it again later")
+		"the server cannot hold a body of this size at the moment: send it again later").After(roomWait)
 }
 
 // shares has the room of each destination that bodies are coming in for.

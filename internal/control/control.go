@@ -93,6 +93,10 @@ func New(o Options) (*Control, error) {
 // now is the time of a change, as the store keeps it.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
+// Fault returns the error to answer with instead of one that no operation foresaw: Unavailable when the database is
+// away, locked or too slow, else err.
+func (c *Control) Fault(err error) error { return c.store.Fault(err) }
+
 // Storable reports whether the store can hold a time: it counts microseconds, with room for sums.
 func Storable(t time.Time) bool { return t.Year() >= 1 && t.Year() <= 9999 }
 

@@ -4,9 +4,11 @@ package inbound
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,6 +30,16 @@ func StoredHeader(h http.Header, hide ...string) http.Header {
 		out[name] = values
 	}
 	return out
+}
+
+// SetRetryAfter says in the header of a response when the caller is to try again, if err asks for a later attempt. It
+// is the one place that sets Retry-After, in whole seconds and at least one.
+func SetRetryAfter(h http.Header, err error) {
+	var e *hookyard.Error
+	if errors.As(err, &e) && (e.Code == hookyard.TooMany || e.Code == hookyard.Unavailable) {
+		wait := max(1, (e.RetryAfter+time.Second-1)/time.Second)
+		h.Set("Retry-After", strconv.FormatInt(int64(wait), 10))
+	}
 }
 
 // Sandbox keeps a browser from running an answer that strangers had a part in as a page of our origin: it gets neither

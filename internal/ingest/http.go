@@ -140,8 +140,8 @@ func (in *Ingest) typeOf(r *http.Request, s *hookyard.Source, verified *signatur
 }
 
 // ReadBody reads a request's body within the limit, or fails with [hookyard.TooLarge], or with [hookyard.Unavailable]
-// when too much is coming in at once, and has then set Retry-After. Compressed bodies are refused; only sources take
-// them, because they store what came.
+// when too much is coming in at once. Compressed bodies are refused; only sources take them, because they store what
+// came.
 func (in *Ingest) ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
 		return nil, hookyard.Errorf(hookyard.Unsupported,
@@ -171,7 +171,6 @@ func (in *Ingest) readBytes(w http.ResponseWriter, r *http.Request, of string) (
 		return nil, tooLarge
 	}
 	if hookyard.CodeOf(err) == hookyard.Unavailable {
-		w.Header().Set("Retry-After", "10")
 		return nil, err
 	}
 	if err != nil {

@@ -95,7 +95,7 @@ func (rl *Relay) smeeOut(w http.ResponseWriter, r *http.Request, owner, project 
 		}
 		start = stream.Start{After: seq}
 	}
-	leave, err := rl.o.Gate.Enter(w, r)
+	leave, err := rl.o.Gate.Enter(r)
 	if err != nil {
 		return err
 	}

@@ -15,9 +15,10 @@ import (
 // names the earlier one, whose Duplicates grow. Many calls share a transaction, and each gets its own result. It fills
 // r.Event.Seq.
 //
-// ctx bounds the wait for a place in a batch; once there, Accept waits for the commit whatever becomes of the caller.
-// The error is Unavailable when too much waits already, when there was no place within ten seconds, and when nothing
-// could be stored.
+// ctx bounds the wait for a place in a batch; once there, Accept waits for the commit whatever becomes of the caller,
+// but not longer than ten seconds in all. The error is Unavailable when too much waits already, and when nothing could
+// be stored in this time. Should the database then store it nevertheless, the event has a delivery to each hook, which
+// is sent.
 func (db *DB) Accept(ctx context.Context, r *hookyard.RoutedEvent) (hookyard.Receipt, error) {
 	o := &acceptOp{routed: r, done: make(chan error, 1)}
 	if err := db.accepts.put(ctx, o); err != nil {
@@ -25,7 +26,7 @@ func (db *DB) Accept(ctx context.Context, r *hookyard.RoutedEvent) (hookyard.Rec
 	}
 	late := time.NewTimer(acceptWait)
 	defer late.Stop()
-	return o.wait(ctx, late.C)
+	return db.await(ctx, o, late)
 }
 
 // AcceptAll is Accept for several events at once. Each has its own receipt and error; neither slice is nil.
@@ -44,14 +45,11 @@ func (db *DB) AcceptAll(ctx context.Context, all []*hookyard.RoutedEvent) ([]hoo
 			continue
 		}
 		late := time.NewTimer(time.Until(until))
-		receipts[i], errs[i] = o.wait(ctx, late.C)
+		receipts[i], errs[i] = db.await(ctx, o, late)
 		late.Stop()
 	}
 	return receipts, errs
 }
-
-// acceptWait is how long a caller waits for a place in a batch.
-const acceptWait = 10 * time.Second
 
 type acceptOp struct {
 	routed  *hookyard.RoutedEvent
@@ -67,22 +65,29 @@ func (o *acceptOp) cost() (project, bytes int64) {
 
 func (o *acceptOp) take() bool { return !o.left.Swap(true) }
 
-// wait waits for the commit. An op that is still in the queue when ctx ends or it gets late is abandoned.
-func (o *acceptOp) wait(ctx context.Context, late <-chan time.Time) (hookyard.Receipt, error) {
+// await waits for the commit. An op that is still in the queue when ctx ends or it gets late is abandoned.
+func (db *DB) await(ctx context.Context, o *acceptOp, late *time.Timer) (hookyard.Receipt, error) {
 	select {
 	case err := <-o.done:
 		return o.receipt, err
-	case <-late:
+	case <-late.C:
 		if o.take() {
-			return hookyard.Receipt{}, unavailable("the database is too slow: nothing was stored, try again later")
+			return hookyard.Receipt{}, db.faults.unavailable(
+				"the database is too slow: nothing was stored, try again later")
 		}
+		late.Reset(outcomeWait)
 	case <-ctx.Done():
 		if o.take() {
 			return hookyard.Receipt{}, ctx.Err()
 		}
 	}
-	err := <-o.done
-	return o.receipt, err
+	select {
+	case err := <-o.done:
+		return o.receipt, err
+	case <-late.C:
+		return hookyard.Receipt{}, db.faults.unavailable("the database does not say whether the event is stored: " +
+			"send it again, with the same id, so that it is not there twice")
+	}
 }
 
 func (o *acceptOp) end(err error) { o.done <- err }
@@ -288,7 +293,10 @@ func (t *sharedTx) storedEvents(batch []op) (map[string]int64, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	rows, err := t.db.read.Query("select id, seq from events where id in ("+placeholders(len(ids))+")", ids...)
+	ctx, cancel := context.WithTimeout(context.Background(), lookWait)
+	defer cancel()
+	rows, err := t.db.read.QueryContext(ctx, "select id, seq from events where id in ("+placeholders(len(ids))+")",
+		ids...)
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"time"
 
@@ -16,7 +15,7 @@ func (db *DB) CreateBin(ctx context.Context, b *hookyard.Bin, perAddress, total 
 	if err != nil {
 		return err
 	}
-	return db.tx(ctx, func(tx *sql.Tx) error {
+	return db.tx(ctx, func(tx *limitedTx) error {
 		var all, own int
 		err := tx.QueryRowContext(ctx,
 			"select (select count(*) from bins), (select count(*) from bins where remote = $1)", b.Remote).Scan(&all,
@@ -85,7 +84,7 @@ func (db *DB) Bin(ctx context.Context, name string, now time.Time) (*hookyard.Bi
 // KeepBinRequest stores a request to a bin and counts it. Only the newest keep requests of the bin stay. It fails with
 // [hookyard.ErrNotFound] if there is no such bin.
 func (db *DB) KeepBinRequest(ctx context.Context, r *hookyard.BinRequest, keep int) error {
-	return db.tx(ctx, func(tx *sql.Tx) error {
+	return db.tx(ctx, func(tx *limitedTx) error {
 		var n int64
 		if err := tx.QueryRowContext(ctx, "update bins set requests = requests + 1 where name = $1 returning requests",
 			r.Bin).Scan(&n); err != nil {

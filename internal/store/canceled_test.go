@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"log/slog"
 	"path/filepath"
@@ -20,7 +19,7 @@ func TestCanceledTransaction(t *testing.T) {
 	}
 	defer func() { _ = db.Close() }()
 	ctx, cancel := context.WithCancel(t.Context())
-	err = db.inTx(ctx, func(tx *sql.Tx) error {
+	err = db.inTx(ctx, func(tx *limitedTx) error {
 		cancel()
 		for {
 			if _, err := tx.Exec("select 1"); err != nil {

@@ -33,6 +33,7 @@ type dialect struct {
 	isDuplicate func(err error) bool
 	isLost      func(err error) bool // the connection is gone: nothing is wrong with the rows
 	isTransient func(err error) bool // the database cannot do it now, whatever the rows: disk full, read only, too busy
+	isBusy      func(err error) bool // another process has locked the database
 	isConflict  func(err error) bool // another transaction stood in the way, and trying again may help
 }
 

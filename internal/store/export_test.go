@@ -51,7 +51,7 @@ func StoredProject(p *hookyard.Project) (settings, secrets any) {
 }
 
 // Pool returns connections that read the database.
-func (db *DB) Pool() *sql.DB { return db.read }
+func (db *DB) Pool() *sql.DB { return db.read.DB }
 
 // FoldCounts folds what is not folded yet.
 func (db *DB) FoldCounts(t *testing.T) {

@@ -40,7 +40,7 @@ type finishOp struct {
 }
 
 func (o *finishOp) end(err error) {
-	if err == nil && o.lost {
+	if err == nil && o.lost && !o.repeated {
 		err = hookyard.ErrLost
 	}
 	o.then(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hookyard/hookyard"
@@ -23,8 +24,8 @@ type op interface {
 
 // transactor runs the ops of a group, from the group's goroutine.
 type transactor interface {
-	// run does all ops in one transaction, or none of them.
-	run(batch []op) error
+	// run does all ops in one transaction, or none of them. It fails when ctx ends.
+	run(ctx context.Context, batch []op) error
 	// faultOf says what went wrong when run failed.
 	faultOf(err error) fault
 	// endCommitted is called when the connection broke: it may have broken after the commit. It ends the ops that
@@ -32,6 +33,8 @@ type transactor interface {
 	endCommitted(batch []op) []op
 	// translate turns an error that one op is to blame for into what its caller is told.
 	translate(err error) error
+	// unavailable returns what callers are told when no op is to blame.
+	unavailable(message string) error
 	// release drops what the last batch left in memory.
 	release()
 	// close gives the connection back.
@@ -62,6 +65,7 @@ type group struct {
 	perOp   time.Duration // what an op of a large batch took of late
 	project int64         // of the last op that had one
 	mixed   time.Time     // when an op of another project than the one before came
+	hurry   bool          // the batch before took all of its time
 }
 
 // errClosed is the answer to calls after Close.
@@ -93,19 +97,29 @@ func (g *group) put(ctx context.Context, o op) error {
 type soloOp struct {
 	run  func() error
 	done chan error
+	left atomic.Bool // the queue: it is to be run, or was abandoned
 }
 
 func (o *soloOp) end(err error) { o.done <- err }
 
 func (*soloOp) cost() (project, bytes int64) { return 0, 0 }
 
-func (*soloOp) take() bool { return true }
+func (o *soloOp) take() bool { return !o.left.Swap(true) }
 
-// solo runs f between two batches and returns its error.
+// solo runs f between two batches and returns its error. When ctx ends before f is run, it is not, and the error is
+// the cause.
 func (g *group) solo(ctx context.Context, f func() error) error {
 	o := &soloOp{run: f, done: make(chan error, 1)}
 	if err := g.put(ctx, o); err != nil {
 		return err
+	}
+	select {
+	case err := <-o.done:
+		return err
+	case <-ctx.Done():
+		if o.take() {
+			return context.Cause(ctx)
+		}
 	}
 	return <-o.done
 }
@@ -205,6 +219,13 @@ func (g *group) drain(batch []op, most int) []op {
 
 // do runs the solo ops, one by one, and commits the others together.
 func (g *group) do(batch []op) {
+	limit := patience
+	if g.hurry {
+		limit = hurried
+	}
+	ctx, cancel := context.WithTimeoutCause(context.Background(), limit, errPatience)
+	defer cancel()
+	defer func() { g.hurry = !g.hurry && ctx.Err() != nil }() // what comes after a hurried batch has waited for it only
 	shared := batch[:0]
 	for _, o := range batch {
 		if solo, ok := o.(*soloOp); ok {
@@ -214,7 +235,7 @@ func (g *group) do(batch []op) {
 		shared = append(shared, o)
 	}
 	if len(shared) > 0 {
-		g.commit(shared, 0)
+		g.commit(ctx, shared, 0)
 	}
 }
 
@@ -224,37 +245,38 @@ const maxConflicts = 5
 // commit runs a batch in one transaction. When an op is to blame for a failure it halves the batch, so that this op
 // fails alone and the others are committed. Otherwise it tries again, once after a lost connection and a few times
 // after a conflict, or fails all.
-func (g *group) commit(batch []op, tries int) {
-	err := g.tx.run(batch)
+func (g *group) commit(ctx context.Context, batch []op, tries int) {
+	err := g.tx.run(ctx, batch)
 	if err == nil {
 		for _, o := range batch {
 			o.end(nil)
 		}
 		return
 	}
-	switch fault := g.tx.faultOf(err); {
-	case fault == faultLost && tries == 0:
-		if batch = g.tx.endCommitted(batch); len(batch) > 0 {
-			g.commit(batch, 1)
+	f := g.tx.faultOf(err)
+	if f == faultLost && tries == 0 {
+		if batch = g.tx.endCommitted(batch); len(batch) == 0 {
+			return
 		}
-	case fault == faultLost:
+	}
+	late := ctx.Err() != nil
+	switch {
+	case f == faultLost && tries == 0 && !late:
+		g.commit(ctx, batch, 1)
+	case f == faultLost:
 		g.log.Error("database cannot be reached", "error", err)
-		fail(batch, unavailable("the database cannot be reached: nothing was stored, try again"))
-	case fault == faultConflict && tries < maxConflicts:
-		g.commit(batch, tries+1)
-	case fault != faultOp:
+		fail(batch, g.tx.unavailable("the database cannot be reached: nothing was stored, try again"))
+	case f == faultConflict && tries < maxConflicts && !late:
+		g.commit(ctx, batch, tries+1)
+	case f != faultOp || late:
 		g.log.Error("database cannot store anything", "error", err)
-		fail(batch, unavailable("the database cannot store anything at the moment: nothing was stored, try again"))
+		fail(batch, g.tx.unavailable("the database cannot store anything at the moment: nothing was stored, try again"))
 	case len(batch) == 1:
 		batch[0].end(g.tx.translate(err))
 	default:
-		g.commit(batch[:len(batch)/2], tries)
-		g.commit(batch[len(batch)/2:], tries)
+		g.commit(ctx, batch[:len(batch)/2], tries)
+		g.commit(ctx, batch[len(batch)/2:], tries)
 	}
-}
-
-func unavailable(message string) error {
-	return &hookyard.Error{Code: hookyard.Unavailable, Message: message}
 }
 
 func fail(batch []op, err error) {

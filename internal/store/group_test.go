@@ -34,7 +34,7 @@ func (o *namedOp) cost() (project, bytes int64) { return o.project, o.bytes }
 
 func (*namedOp) take() bool { return true }
 
-func (s *script) run(batch []op) error {
+func (s *script) run(_ context.Context, batch []op) error {
 	var names []string
 	for _, o := range batch {
 		names = append(names, o.(*namedOp).name)
@@ -46,6 +46,7 @@ func (s *script) run(batch []op) error {
 func (s *script) faultOf(error) fault          { return s.fault }
 func (s *script) endCommitted(batch []op) []op { return batch }
 func (s *script) translate(err error) error    { return err }
+func (s *script) unavailable(m string) error   { return hookyard.Errorf(hookyard.Unavailable, "%s", m) }
 func (s *script) release()                     {}
 func (s *script) close()                       {}
 
@@ -149,4 +150,33 @@ func TestGroupWaits(t *testing.T) {
 			t.Errorf("put after close = %v", err)
 		}
 	})
+}
+
+// TestFrozenDatabase holds that a batch ends with its time, that the next is hurried, for its callers have waited for
+// the first, and that what comes after it is not.
+func TestFrozenDatabase(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &frozen{}
+		g := &group{tx: s, log: slog.New(slog.DiscardHandler), max: 100}
+		for _, want := range []time.Duration{patience, hurried, patience} {
+			began := time.Now()
+			o := &namedOp{done: make(chan error, 1)}
+			g.do([]op{o})
+			if err := <-o.done; !errors.Is(err, hookyard.ErrUnavailable) || time.Since(began) != want {
+				t.Errorf("%v after %s, want it to be unavailable after %s", err, time.Since(began), want)
+			}
+		}
+		if patience+hurried >= 10*time.Second || acceptWait+outcomeWait >= 10*time.Second {
+			t.Error("a caller waits longer than ten seconds")
+		}
+	})
+}
+
+// frozen is a transactor whose database does not answer.
+type frozen struct{ script }
+
+func (f *frozen) run(ctx context.Context, _ []op) error {
+	<-ctx.Done()
+	return ctx.Err()
 }

@@ -86,7 +86,7 @@ func (db *DB) Hooks(ctx context.Context, projectKey int64) ([]*hookyard.Hook, er
 // CreateHook creates a hook and sets its key, revision and times. It fails with [hookyard.Conflict] if the project has
 // a hook with that id, and with [hookyard.Invalid] if the project would have more than max hooks.
 func (db *DB) CreateHook(ctx context.Context, h *hookyard.Hook, max int) error {
-	return db.change(ctx, func(tx *sql.Tx) error {
+	return db.change(ctx, func(tx *limitedTx) error {
 		var n int
 		if err := tx.QueryRowContext(ctx, "select count(*) from hooks where project_key = $1 and deleted = 0",
 			h.ProjectKey).Scan(&n); err != nil {
@@ -100,7 +100,7 @@ func (db *DB) CreateHook(ctx context.Context, h *hookyard.Hook, max int) error {
 	})
 }
 
-func (db *DB) createHook(ctx context.Context, tx *sql.Tx, h *hookyard.Hook) error {
+func (db *DB) createHook(ctx context.Context, tx *limitedTx, h *hookyard.Hook) error {
 	settings, sealed, err := db.encodeHook(h)
 	if err != nil {
 		return err
@@ -129,7 +129,7 @@ func (db *DB) createHook(ctx context.Context, tx *sql.Tx, h *hookyard.Hook) erro
 func (db *DB) UpdateHook(ctx context.Context, projectKey int64, id string, ifRevision int64, action string,
 	f func(h *hookyard.Hook) error) (*hookyard.Hook, error) {
 	var out *hookyard.Hook
-	err := db.change(ctx, func(tx *sql.Tx) error {
+	err := db.change(ctx, func(tx *limitedTx) error {
 		h, err := db.scanHook(tx.QueryRowContext(ctx,
 			"select "+hookColumns+" from hooks where project_key = $1 and id = $2 and deleted = 0"+
 				db.dialect.forUpdate, projectKey, id))
@@ -164,7 +164,7 @@ func (db *DB) UpdateHook(ctx context.Context, projectKey int64, id string, ifRev
 }
 
 // updateHook stores a hook under its next revision.
-func (db *DB) updateHook(ctx context.Context, tx *sql.Tx, h *hookyard.Hook) error {
+func (db *DB) updateHook(ctx context.Context, tx *limitedTx, h *hookyard.Hook) error {
 	settings, sealed, err := db.encodeHook(h)
 	if err != nil {
 		return err
@@ -187,7 +187,7 @@ func (db *DB) updateHook(ctx context.Context, tx *sql.Tx, h *hookyard.Hook) erro
 // DeleteHook deletes a hook, or fails with [hookyard.ErrNotFound]. Its deliveries stay as history. The dispatcher
 // cancels those that are pending.
 func (db *DB) DeleteHook(ctx context.Context, projectKey int64, id string) error {
-	return db.change(ctx, func(tx *sql.Tx) error {
+	return db.change(ctx, func(tx *limitedTx) error {
 		res, err := tx.ExecContext(ctx,
 			`update hooks set deleted = $1, revision = revision + 1 where project_key = $2 and id = $3 and deleted = 0`,
 			time.Now().UnixMicro(), projectKey, id)

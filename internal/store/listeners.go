@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"github.com/hookyard/hookyard"
@@ -25,7 +24,7 @@ func (db *DB) PutListener(ctx context.Context, h *hookyard.Hook, max int) error 
 // renewListener does not change the version of the configuration: listeners renew each minute, and every node would
 // read every project again. Routing needs nothing of a hook without events.
 func (db *DB) renewListener(ctx context.Context, h *hookyard.Hook) (renewed bool, err error) {
-	err = db.tx(ctx, func(tx *sql.Tx) error {
+	err = db.tx(ctx, func(tx *limitedTx) error {
 		had, err := db.scanHook(tx.QueryRowContext(ctx,
 			"select "+hookColumns+" from hooks where project_key = $1 and id = $2 and deleted = 0"+
 				db.dialect.forUpdate, h.ProjectKey, h.ID))
@@ -82,7 +81,7 @@ func (db *DB) expireHooks(ctx context.Context, now time.Time) error {
 
 // expireHook deletes a hook unless it was changed since it was read: it may have been renewed.
 func (db *DB) expireHook(ctx context.Context, h *hookyard.Hook) error {
-	return db.change(ctx, func(tx *sql.Tx) error {
+	return db.change(ctx, func(tx *limitedTx) error {
 		res, err := tx.ExecContext(ctx,
 			"update hooks set deleted = $1, revision = revision + 1 where key = $2 and updated = $3 and deleted = 0",
 			time.Now().UnixMicro(), h.Key, micros(h.UpdatedAt))

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"sync"
@@ -22,7 +21,7 @@ const (
 // register creates a node for this process. A node is one run of a process, whatever its name: two processes of one
 // name, as in a rolling update, are two nodes. What dead nodes had claimed is released.
 func (db *DB) register(ctx context.Context) error {
-	return db.inTx(ctx, func(tx *sql.Tx) error {
+	return db.inTx(ctx, func(tx *limitedTx) error {
 		err := tx.QueryRowContext(ctx,
 			"insert into nodes (name, started, seen) values ($1, "+db.dialect.now+", "+db.dialect.now+") returning key",
 			db.name).Scan(&db.node)
@@ -72,7 +71,7 @@ func (db *DB) reap(ctx context.Context, c conn) error {
 func (db *DB) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	err := db.inTx(ctx, func(tx *sql.Tx) error {
+	err := db.inTx(ctx, func(tx *limitedTx) error {
 		if _, err := tx.ExecContext(ctx, "delete from nodes where key = $1", db.node); err != nil {
 			return err
 		}
@@ -165,7 +164,7 @@ func (db *DB) analyze(ctx context.Context) error {
 	}
 	for _, name := range tables {
 		// Another node may be at it.
-		if _, err := db.read.ExecContext(ctx, "analyze (skip_locked) "+pgx.Identifier{name}.Sanitize()); err != nil {
+		if _, err := db.write.ExecContext(ctx, "analyze (skip_locked) "+pgx.Identifier{name}.Sanitize()); err != nil {
 			return err
 		}
 	}
@@ -176,7 +175,7 @@ func (db *DB) beat(ctx context.Context) error {
 	if db.dialect.oneProcess {
 		return nil // no other node looks
 	}
-	return db.inTx(ctx, func(tx *sql.Tx) error {
+	return db.inTx(ctx, func(tx *limitedTx) error {
 		session := int64(0)
 		if db.notifier.session.Load() {
 			session = 1
@@ -283,7 +282,7 @@ func (db *DB) Version(ctx context.Context) (database string, schema int, err err
 
 // txPlain is tx for statements that need no more than a connection.
 func (db *DB) txPlain(ctx context.Context, f func(c conn) error) error {
-	return db.tx(ctx, func(tx *sql.Tx) error { return f(tx) })
+	return db.tx(ctx, func(tx *limitedTx) error { return f(tx) })
 }
 
 // audit enters who changed what, in the transaction of the change.

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"time"
@@ -43,6 +44,7 @@ func postgres() *dialect {
 			var e *pgconn.PgError
 			return errors.As(err, &e) && e.Code == "23505" // unique_violation
 		},
+		isBusy:      func(error) bool { return false },
 		isLost:      isLostPostgres,
 		isTransient: isTransientPostgres,
 		isConflict: func(err error) bool {
@@ -77,7 +79,7 @@ func openPostgres(ctx context.Context, dsn string) (*pools, error) {
 		_ = db.Close()
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
-	return &pools{read: db, write: db, listen: func(ctx context.Context, s session) error {
+	return &pools{read: reader{db, patience}, write: db, listen: func(ctx context.Context, s session) error {
 		return listenPostgres(ctx, config, s)
 	}}, nil
 }
@@ -115,7 +117,9 @@ func isLostPostgres(err error) bool {
 		return strings.HasPrefix(pg.Code, "57P") || strings.HasPrefix(pg.Code, "08") // shutdown, connection exception
 	}
 	var n net.Error
-	return errors.Is(err, driver.ErrBadConn) || errors.As(err, &n) || pgconn.SafeToRetry(err) ||
+	var c *pgconn.ConnectError
+	return errors.Is(err, driver.ErrBadConn) || errors.As(err, &n) || errors.As(err, &c) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || pgconn.SafeToRetry(err) ||
 		errors.Is(err, sql.ErrConnDone) || strings.Contains(err.Error(), "conn closed")
 }
 

@@ -68,10 +68,10 @@ func (db *DB) Projects(ctx context.Context, user *hookyard.User, after string, l
 // CreateProject creates a project and its hooks in one transaction, and sets their keys, revisions and times. It fails
 // with [hookyard.Conflict] if there is a project of that name.
 func (db *DB) CreateProject(ctx context.Context, p *hookyard.Project, hooks []*hookyard.Hook) error {
-	return db.change(ctx, func(tx *sql.Tx) error { return db.createProject(ctx, tx, p, hooks) })
+	return db.change(ctx, func(tx *limitedTx) error { return db.createProject(ctx, tx, p, hooks) })
 }
 
-func (db *DB) createProject(ctx context.Context, tx *sql.Tx, p *hookyard.Project, hooks []*hookyard.Hook) error {
+func (db *DB) createProject(ctx context.Context, tx *limitedTx, p *hookyard.Project, hooks []*hookyard.Hook) error {
 	now := stamp()
 	settings, secret, err := db.encodeProject(p)
 	if err != nil {
@@ -108,7 +108,7 @@ func (db *DB) UpdateProject(ctx context.Context, p *hookyard.Project) error {
 	if err != nil {
 		return err
 	}
-	return db.change(ctx, func(tx *sql.Tx) error {
+	return db.change(ctx, func(tx *limitedTx) error {
 		p.UpdatedAt = stamp()
 		var old storedRow
 		var retention int64
@@ -143,12 +143,12 @@ func (db *DB) UpdateProject(ctx context.Context, p *hookyard.Project) error {
 // Its name can be used again at once. The pruner deletes its events, and the dispatcher cancels its pending
 // deliveries.
 func (db *DB) DeleteProject(ctx context.Context, p *hookyard.Project) error {
-	return db.change(ctx, func(tx *sql.Tx) error { return db.deleteProject(ctx, tx, p, "") })
+	return db.change(ctx, func(tx *limitedTx) error { return db.deleteProject(ctx, tx, p, "") })
 }
 
 // deleteProject logs the deletion, and the reason, in the server's audit log: the log of a deleted project cannot be
 // read.
-func (db *DB) deleteProject(ctx context.Context, tx *sql.Tx, p *hookyard.Project, why string) error {
+func (db *DB) deleteProject(ctx context.Context, tx *limitedTx, p *hookyard.Project, why string) error {
 	now := time.Now().UnixMicro()
 	res, err := tx.ExecContext(ctx,
 		"update projects set deleted = $1, path = path || '#' || key where key = $2 and deleted = 0", now, p.Key)
@@ -175,7 +175,7 @@ func (db *DB) deleteProject(ctx context.Context, tx *sql.Tx, p *hookyard.Project
 // settings are those of to. Events are not copied. With move it also copies the members and deletes the other project,
 // in the same transaction. It fails as [DB.CreateProject] does.
 func (db *DB) CopyProject(ctx context.Context, from *hookyard.Snapshot, to *hookyard.Project, move bool) error {
-	return db.change(ctx, func(tx *sql.Tx) error {
+	return db.change(ctx, func(tx *limitedTx) error {
 		hooks := make([]*hookyard.Hook, len(from.Hooks))
 		for i, h := range from.Hooks {
 			c := *h

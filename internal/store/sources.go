@@ -60,7 +60,7 @@ func (db *DB) QueueSources(ctx context.Context) ([]*hookyard.Source, error) {
 // create exists, or the one to replace is not at s.Revision.
 func (db *DB) PutSource(ctx context.Context, s *hookyard.Source) (created bool, err error) {
 	created = s.Revision == 0
-	err = db.change(ctx, func(tx *sql.Tx) error {
+	err = db.change(ctx, func(tx *limitedTx) error {
 		if created {
 			return db.createSource(ctx, tx, s)
 		}
@@ -101,7 +101,7 @@ func (db *DB) PutSource(ctx context.Context, s *hookyard.Source) (created bool, 
 	return created, err
 }
 
-func (db *DB) createSource(ctx context.Context, tx *sql.Tx, s *hookyard.Source) error {
+func (db *DB) createSource(ctx context.Context, tx *limitedTx, s *hookyard.Source) error {
 	settings, sealed, err := db.encodeSource(s)
 	if err != nil {
 		return err
@@ -124,7 +124,7 @@ func (db *DB) createSource(ctx context.Context, tx *sql.Tx, s *hookyard.Source) 
 
 // DeleteSource deletes a source with its refused requests, or fails with [hookyard.ErrNotFound]. Its events stay.
 func (db *DB) DeleteSource(ctx context.Context, projectKey int64, name string) error {
-	return db.change(ctx, func(tx *sql.Tx) error {
+	return db.change(ctx, func(tx *limitedTx) error {
 		res, err := tx.ExecContext(ctx, "delete from sources where project_key = $1 and name = $2", projectKey, name)
 		if err != nil {
 			return err

@@ -36,6 +36,7 @@ func sqlite() *dialect {
 		isDuplicate: isDuplicateSQLite,
 		isLost:      func(error) bool { return false },
 		isTransient: isTransientSQLite,
+		isBusy:      isBusySQLite,
 		isConflict:  func(error) bool { return false }, // there is one writer
 	}
 }
@@ -64,13 +65,13 @@ func openSQLite(ctx context.Context, dsn string) (*pools, error) {
 		return nil, errors.Join(err, p.close())
 	}
 	base := "file:" + (&url.URL{Path: path}).EscapedPath() +
-		"?_pragma=busy_timeout(10000)&_pragma=page_size(8192)&_pragma=journal_mode(wal)" +
+		"?_pragma=page_size(8192)&_pragma=journal_mode(wal)" +
 		"&_pragma=synchronous(full)&_pragma=foreign_keys(on)&_pragma=temp_store(memory)"
 	// The group keeps one connection; solo transactions and checkpoints use the others. The group runs transactions in
 	// turn, so they never wait for each other.
 	if p.write, err = sql.Open("sqlite",
 		base+"&_txlock=immediate&_pragma=wal_autocheckpoint(0)&_pragma=journal_size_limit(67108864)"+
-			"&_pragma=cache_size(-8000)"); err != nil {
+			"&_pragma=cache_size(-8000)&_pragma=busy_timeout(1000)"); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
 	p.write.SetMaxOpenConns(3)
@@ -78,7 +79,8 @@ func openSQLite(ctx context.Context, dsn string) (*pools, error) {
 	if err := p.write.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), p.close())
 	}
-	if p.read, err = sql.Open("sqlite", base+"&_pragma=query_only(1)&_pragma=cache_size(-1000)"); err != nil {
+	if p.read.DB, err = sql.Open("sqlite", fmt.Sprintf("%s&_pragma=query_only(1)&_pragma=cache_size(-1000)"+
+		"&_pragma=busy_timeout(%d)", base, patience.Milliseconds())); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
 	p.read.SetMaxOpenConns(8)
@@ -108,6 +110,11 @@ func isDuplicateSQLite(err error) bool {
 		e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
 }
 
+func isBusySQLite(err error) bool {
+	var e *sqlitedriver.Error
+	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY
+}
+
 // isTransientSQLite takes only what the statement or its values can be to blame for as their fault.
 func isTransientSQLite(err error) bool {
 	var e *sqlitedriver.Error
@@ -117,7 +124,7 @@ func isTransientSQLite(err error) bool {
 	switch e.Code() & 0xff {
 	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE,
 		sqlite3.SQLITE_ERROR,
-		sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_INTERRUPT: // interrupted by who asked
+		sqlite3.SQLITE_MISUSE:
 		return false
 	}
 	return true

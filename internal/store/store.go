@@ -48,7 +48,8 @@ type DB struct {
 	finishes  *group // and claims; the same as accepts where one connection writes
 	opened    time.Time
 	batches   atomic.Int64 // rows of count_batches by this node
-	copying   sync.Mutex   // held while SQLite, which copies it twice, reads or writes a body larger than largeCopy
+	faults    faults
+	copying   sync.Mutex // held while SQLite, which copies it twice, reads or writes a body larger than largeCopy
 
 	notifier notifier
 	peers    atomic.Bool // other nodes are alive
@@ -59,8 +60,8 @@ type DB struct {
 
 // pools are the connections to a database.
 type pools struct {
-	read  *sql.DB
-	write *sql.DB   // the same as read on PostgreSQL
+	read  reader
+	write *sql.DB   // that of read on PostgreSQL
 	lock  io.Closer // of the file; nil on PostgreSQL
 	// listen receives messages on a connection of its own, until ctx ends or the connection breaks; nil on SQLite.
 	listen func(ctx context.Context, s session) error
@@ -80,7 +81,7 @@ func (p *pools) close() error {
 	if p.write != nil {
 		errs = append(errs, p.write.Close())
 	}
-	if p.read != nil && p.read != p.write {
+	if p.read.DB != nil && p.read.DB != p.write {
 		errs = append(errs, p.read.Close())
 	}
 	if p.lock != nil {
@@ -156,8 +157,8 @@ func (db *DB) Name() string { return db.dialect.name }
 
 // change runs f in a transaction of its own and bumps the version of the configuration, so that every node drops what
 // it remembers. On SQLite it goes through the one writer. After the commit this node has forgotten, too.
-func (db *DB) change(ctx context.Context, f func(tx *sql.Tx) error) error {
-	err := db.tx(ctx, func(tx *sql.Tx) error {
+func (db *DB) change(ctx context.Context, f func(tx *limitedTx) error) error {
+	err := db.tx(ctx, func(tx *limitedTx) error {
 		if err := f(tx); err != nil {
 			return err
 		}
@@ -178,27 +179,55 @@ func (db *DB) bump(ctx context.Context, c conn) error {
 	return db.notify(ctx, c, configChanged)
 }
 
-// tx runs f in a transaction of its own.
-func (db *DB) tx(ctx context.Context, f func(tx *sql.Tx) error) error {
-	if db.dialect.oneWriter {
-		return db.accepts.solo(ctx, func() error { return db.inTx(ctx, f) })
+// tx runs f in a transaction of its own. The error is Unavailable when the database does not answer in time.
+func (db *DB) tx(ctx context.Context, f func(tx *limitedTx) error) error {
+	if !db.dialect.oneWriter {
+		return db.inTx(ctx, f)
 	}
-	return db.inTx(ctx, f)
+	limit, cancel := patient(ctx)
+	defer cancel()
+	err := db.accepts.solo(limit, func() error { return db.inTx(limit, f) })
+	return db.translate(err)
 }
 
-func (db *DB) inTx(ctx context.Context, f func(tx *sql.Tx) error) error {
-	tx, err := db.write.BeginTx(ctx, nil)
-	if err != nil {
-		return db.translate(err)
+func (db *DB) inTx(ctx context.Context, f func(tx *limitedTx) error) error {
+	ctx, cancel := patient(ctx)
+	defer cancel()
+	tx, err := db.begin(ctx)
+	if err == nil {
+		defer func() { _ = tx.Rollback() }() // does nothing after Commit
+		if err = f(tx); err == nil {
+			err = db.commit(ctx, tx)
+		}
 	}
-	defer func() { _ = tx.Rollback() }() // does nothing after Commit
-	if err = f(tx); err == nil {
-		err = tx.Commit()
+	if err == nil {
+		db.faults.over()
+		return nil
 	}
-	if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
-		return context.Cause(ctx) // the driver rolled back when the caller went away
+	if hookyard.CodeOf(err) == "" && ctx.Err() != nil {
+		err = context.Cause(ctx) // of which the driver's error is the consequence
 	}
 	return db.translate(err)
+}
+
+func (db *DB) begin(ctx context.Context) (*limitedTx, error) {
+	tx := &limitedTx{ctx: ctx}
+	err := db.persist(ctx, func() (err error) {
+		tx.Tx, err = db.write.BeginTx(ctx, nil)
+		return err
+	})
+	return tx, err
+}
+
+// commit commits. When the answer is lost, the caller is told that the change may have been made.
+func (db *DB) commit(ctx context.Context, tx *limitedTx) error {
+	err := tx.Commit()
+	if err != nil && (db.dialect.isLost(err) || errors.Is(context.Cause(ctx), errPatience)) {
+		db.log.Error("the answer to a commit was lost", "error", err)
+		return db.faults.unavailable(
+			"the database did not answer whether the change is stored: look, and repeat it if it is not")
+	}
+	return err
 }
 
 // translate turns errors of the driver into those that callers branch on.
@@ -210,12 +239,8 @@ func (db *DB) translate(err error) error {
 		return hookyard.ErrNotFound
 	case db.dialect.isDuplicate(err):
 		return &hookyard.Error{Code: hookyard.Conflict, Message: "it exists already"}
-	case db.dialect.isTransient(err):
-		db.log.Error("database cannot do what is asked", "error", err)
-		return &hookyard.Error{Code: hookyard.Unavailable,
-			Message: "the database cannot do this at the moment: try again"}
 	}
-	return err
+	return db.Fault(err)
 }
 
 // micros is a time as the database has it; the zero time is 0.

@@ -309,11 +309,10 @@ func (c *cutter) pass(client, server net.Conn) {
 	}
 }
 
-// TestCommitWithoutAnswer loses the answer to a commit: the event is kept once, and whoever sent it is told so.
-func TestCommitWithoutAnswer(t *testing.T) {
-	t.Parallel()
-	dsn := storetest.Postgres(t)
-	u, err := url.Parse(dsn)
+// openCut opens a database whose connections can be cut.
+func openCut(t *testing.T) (*store.DB, *cutter) {
+	t.Helper()
+	u, err := url.Parse(storetest.Postgres(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -322,7 +321,13 @@ func TestCommitWithoutAnswer(t *testing.T) {
 	q := u.Query()
 	q.Set("sslmode", "disable")
 	u.RawQuery = q.Encode()
-	db := storetest.Open(t, u.String())
+	return storetest.Open(t, u.String()), c
+}
+
+// TestCommitWithoutAnswer loses the answer to a commit: the event is kept once, and whoever sent it is told so.
+func TestCommitWithoutAnswer(t *testing.T) {
+	t.Parallel()
+	db, c := openCut(t)
 	v := storetest.Project(t, db, "ann", "a", "http://one.test")
 	e := hookyard.NewEvent("in", "x", []byte("{}"), time.Now())
 	e.ProjectKey, e.DedupKey = v.Project.Key, "d1"
@@ -339,6 +344,32 @@ func TestCommitWithoutAnswer(t *testing.T) {
 	page, err := db.Events(t.Context(), hookyard.EventQuery{ProjectKey: v.Project.Key, Limit: 10})
 	if err != nil || len(page.Events) != 1 {
 		t.Errorf("%d events are kept, %v; want 1", len(page.Events), err)
+	}
+}
+
+// TestResultWithoutAnswer is TestCommitWithoutAnswer for the result of an attempt: it is found to be stored.
+func TestResultWithoutAnswer(t *testing.T) {
+	t.Parallel()
+	db, c := openCut(t)
+	v := storetest.Project(t, db, "ann", "a", "http://one.test")
+	put(t, db, v, "x", 1, v.Hooks...)
+	work, err := db.Claim(t.Context(), v.Hooks[0].Key, time.Now().Add(time.Second), 10)
+	if err != nil || len(work) != 1 {
+		t.Fatalf("claimed %d, %v", len(work), err)
+	}
+	d := work[0].Delivery
+	c.armed.Store(true)
+	err = db.Finish(t.Context(), &hookyard.Result{Work: &work[0],
+		Decision: hookyard.Decision{State: hookyard.Delivered},
+		Attempt: &hookyard.Attempt{EventSeq: d.EventSeq, HookKey: d.HookKey, N: 1, StartedAt: time.Now(),
+			Status: 200}})
+	if err != nil || c.cuts.Load() != 1 {
+		t.Errorf("Finish = %v after %d cuts; want nil after one", err, c.cuts.Load())
+	}
+	totals, err := db.Totals(t.Context(), v.Project.Key)
+	got := totals[store.CountKey{Project: v.Project.Key}]
+	if err != nil || got[hookyard.CountDelivered] != 1 || got[hookyard.CountStatus2xx] != 1 {
+		t.Errorf("counted %v, %v; want one attempt and one delivery", got, err)
 	}
 }
 

@@ -30,8 +30,7 @@ type sharedTx struct {
 }
 
 // run does a batch in one transaction. Results come first, for they free what claims may take; then what came in.
-func (t *sharedTx) run(batch []op) (err error) {
-	ctx := context.Background() // a caller who went away has not undone what it asked for
+func (t *sharedTx) run(ctx context.Context, batch []op) (err error) {
 	if err := t.stmts.open(ctx, t.db.write); err != nil {
 		return err
 	}
@@ -41,15 +40,23 @@ func (t *sharedTx) run(batch []op) (err error) {
 		}
 	}()
 	conn := t.stmts.conn
-	if _, err := conn.ExecContext(ctx, t.db.dialect.begin); err != nil {
+	if err := t.db.persist(ctx, func() error {
+		_, err := conn.ExecContext(ctx, t.db.dialect.begin)
+		return err
+	}); err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackWait)
+			defer cancel()
 			_, rollback := conn.ExecContext(ctx, "rollback")
 			err = errors.Join(err, rollback)
 		}
 	}()
+	if t.db.dialect.local { // it has the lock and waits for nobody; contexts that can end cost a goroutine a statement
+		ctx = context.WithoutCancel(ctx)
+	}
 	t.reset()
 	for _, o := range batch {
 		o.(sharedOp).join(t)
@@ -79,6 +86,7 @@ func (t *sharedTx) run(batch []op) (err error) {
 	if _, err := conn.ExecContext(ctx, "commit"); err != nil {
 		return err
 	}
+	t.db.faults.over()
 	t.wakeReaders(t.accepts)
 	if t.configChanged {
 		t.db.snapshots.reset()
@@ -116,6 +124,8 @@ func (t *sharedTx) close() { t.stmts.drop() }
 
 func (t *sharedTx) translate(err error) error { return t.db.translate(err) }
 
+func (t *sharedTx) unavailable(message string) error { return t.db.faults.unavailable(message) }
+
 func (t *sharedTx) faultOf(err error) fault {
 	d := t.db.dialect
 	switch {
@@ -123,7 +133,7 @@ func (t *sharedTx) faultOf(err error) fault {
 		return faultLost
 	case d.isConflict(err):
 		return faultConflict
-	case d.isTransient(err):
+	case d.isTransient(err), isSlow(err):
 		return faultTransient
 	}
 	return faultOp

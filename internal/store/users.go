@@ -55,10 +55,10 @@ func (db *DB) Users(ctx context.Context) ([]*hookyard.User, error) {
 // CreateUser creates a user and sets its key and time. It fails with [hookyard.Conflict] if there is a user of that
 // name, compared without case.
 func (db *DB) CreateUser(ctx context.Context, u *hookyard.User) error {
-	return db.change(ctx, func(tx *sql.Tx) error { return db.createUser(ctx, tx, u) })
+	return db.change(ctx, func(tx *limitedTx) error { return db.createUser(ctx, tx, u) })
 }
 
-func (db *DB) createUser(ctx context.Context, tx *sql.Tx, u *hookyard.User) error {
+func (db *DB) createUser(ctx context.Context, tx *limitedTx, u *hookyard.User) error {
 	u.CreatedAt = stamp()
 	err := tx.QueryRowContext(ctx, `insert into users (name, password, admin, disabled, subject, created)
 		values ($1, $2, $3, $4, $5, $6) returning key`,
@@ -77,7 +77,7 @@ func (db *DB) createUser(ctx context.Context, tx *sql.Tx, u *hookyard.User) erro
 // and so on that is free.
 func (db *DB) JoinUser(ctx context.Context, u *hookyard.User) error {
 	wanted := u.Name
-	return db.change(ctx, func(tx *sql.Tx) error {
+	return db.change(ctx, func(tx *limitedTx) error {
 		for n := 1; n <= 1000; n++ {
 			if u.Name = wanted; n > 1 {
 				u.Name = fmt.Sprintf("%s-%d", wanted, n)
@@ -106,14 +106,14 @@ func (db *DB) JoinUser(ctx context.Context, u *hookyard.User) error {
 // [hookyard.Conflict] if the subject is another user's or no administrator would be left.
 func (db *DB) UpdateUser(ctx context.Context, key int64, f func(u *hookyard.User) error) (*hookyard.User, error) {
 	var out *hookyard.User
-	err := db.change(ctx, func(tx *sql.Tx) (err error) {
+	err := db.change(ctx, func(tx *limitedTx) (err error) {
 		out, err = db.updateUser(ctx, tx, key, f)
 		return err
 	})
 	return out, err
 }
 
-func (db *DB) updateUser(ctx context.Context, tx *sql.Tx, key int64, f func(u *hookyard.User) error) (*hookyard.User,
+func (db *DB) updateUser(ctx context.Context, tx *limitedTx, key int64, f func(u *hookyard.User) error) (*hookyard.User,
 	error) {
 	u, admins, err := db.lockUser(ctx, tx, key)
 	if err != nil {
@@ -170,7 +170,7 @@ func (db *DB) updateUser(ctx context.Context, tx *sql.Tx, key int64, f func(u *h
 
 // lockUser reads a user and counts the administrators who are not disabled. It locks their rows, always in the same
 // order, so that two of them cannot demote each other at the same moment.
-func (db *DB) lockUser(ctx context.Context, tx *sql.Tx, key int64) (u *hookyard.User, admins int, err error) {
+func (db *DB) lockUser(ctx context.Context, tx *limitedTx, key int64) (u *hookyard.User, admins int, err error) {
 	rows, err := tx.QueryContext(ctx, "select "+userColumns+" from users where key = $1 or admin order by key"+
 		db.dialect.forUpdate, key)
 	if err != nil {
@@ -205,7 +205,7 @@ func keepAdmin(u *hookyard.User, admins int, stays bool) error {
 // DeleteUser deletes a user with tokens, sessions and roles. The user's projects stay, and admins can reach them. It
 // fails with [hookyard.ErrNotFound] if there is no such user, and with [hookyard.Conflict] for the only administrator.
 func (db *DB) DeleteUser(ctx context.Context, key int64) error {
-	return db.change(ctx, func(tx *sql.Tx) error {
+	return db.change(ctx, func(tx *limitedTx) error {
 		u, admins, err := db.lockUser(ctx, tx, key)
 		if err != nil {
 			return err
@@ -259,7 +259,7 @@ func (db *DB) Tokens(ctx context.Context, userKey, projectKey int64) ([]*hookyar
 // CreateToken stores a token and sets its key, id and time.
 func (db *DB) CreateToken(ctx context.Context, t *hookyard.Token) error {
 	t.ID, t.CreatedAt = hookyard.NewID("tok"), stamp()
-	return db.change(ctx, func(tx *sql.Tx) error {
+	return db.change(ctx, func(tx *limitedTx) error {
 		err := tx.QueryRowContext(ctx, `insert into tokens (id, user_key, name, hash, project_key, scope, expires,
 				created, used)
 			values ($1, $2, $3, $4, $5, $6, $7, $8, 0) returning key`,
@@ -277,7 +277,7 @@ type TokenOf struct{ User, Project int64 }
 
 // DeleteToken deletes a token by id, or fails with [hookyard.ErrNotFound].
 func (db *DB) DeleteToken(ctx context.Context, of TokenOf, id string) error {
-	return db.change(ctx, func(tx *sql.Tx) error {
+	return db.change(ctx, func(tx *limitedTx) error {
 		rows, err := tx.QueryContext(ctx, tokenQuery+`where t.id = $1
 			and (cast($2 as bigint) = 0 or t.user_key = $2) and (cast($3 as bigint) = 0 or t.project_key = $3)`,
 			id, of.User, of.Project)
@@ -289,7 +289,7 @@ func (db *DB) DeleteToken(ctx context.Context, of TokenOf, id string) error {
 }
 
 // deleteTokens deletes the tokens in rows of tokenQuery. It fails with sql.ErrNoRows if there are none.
-func (db *DB) deleteTokens(ctx context.Context, tx *sql.Tx, rows *sql.Rows) error {
+func (db *DB) deleteTokens(ctx context.Context, tx *limitedTx, rows *sql.Rows) error {
 	found, err := collect(rows, scanToken)
 	if err == nil && len(found) == 0 {
 		return sql.ErrNoRows
@@ -382,7 +382,7 @@ func (db *DB) TouchSession(ctx context.Context, hash []byte, seen time.Time) err
 
 // DeleteSession deletes a user's session by id. It is not an error if there is none.
 func (db *DB) DeleteSession(ctx context.Context, userKey int64, id string) error {
-	return db.change(ctx, func(tx *sql.Tx) error {
+	return db.change(ctx, func(tx *limitedTx) error {
 		_, err := tx.ExecContext(ctx, "delete from sessions where user_key = $1 and id = $2", userKey, id)
 		return err
 	})

@@ -1,8 +1,8 @@
 package store
 
 import (
-	"fmt"
 	"sync"
+	"time"
 
 	"github.com/hookyard/hookyard"
 )
@@ -23,6 +23,7 @@ type waiting struct {
 	turns  []*line // the lines that are not empty; the first is next
 	ops    int
 	bytes  int64
+	full   hookyard.Trouble
 	closed bool
 }
 
@@ -70,11 +71,13 @@ func (w *waiting) push(o op) error {
 func (w *waiting) check(l *line, bytes int64) error {
 	switch {
 	case len(l.ops) > 0 && (len(l.ops) >= maxWaitingOps/2 || l.bytes+bytes > maxWaitingBytes/2):
-		return &hookyard.Error{Code: hookyard.Unavailable, Message: fmt.Sprintf(
-			"%d events of this project wait for the database: nothing was stored, send it again later", len(l.ops))}
+		return hookyard.Errorf(hookyard.Unavailable,
+			"%d events of this project wait for the database: nothing was stored, send it again later",
+			len(l.ops)).After(w.full.Seen(time.Now()))
 	case w.ops > 0 && (w.ops >= maxWaitingOps || w.bytes+bytes > maxWaitingBytes):
-		return &hookyard.Error{Code: hookyard.Unavailable,
-			Message: "too many events wait for the database: nothing was stored, send it again later"}
+		return hookyard.Errorf(hookyard.Unavailable,
+			"too many events wait for the database: nothing was stored, send it again later").
+			After(w.full.Seen(time.Now()))
 	}
 	return nil
 }

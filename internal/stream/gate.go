@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"time"
 
 	"github.com/hookyard/hookyard"
 )
@@ -35,22 +36,23 @@ func NewGate(perAddress, total int) *Gate {
 	return &Gate{perAddress: perAddress, total: total, by: map[netip.Prefix]int{}}
 }
 
-// Enter lets a request in, to be held open until leave is called, once. It fails with TooMany or Unavailable, and has
-// then set Retry-After.
-func (g *Gate) Enter(w http.ResponseWriter, r *http.Request) (leave func(), err error) {
+// fullWait is when a listener that was not let in is to come back.
+const fullWait = 10 * time.Second
+
+// Enter lets a request in, to be held open until leave is called, once. It fails with TooMany or Unavailable.
+func (g *Gate) Enter(r *http.Request) (leave func(), err error) {
 	network := hookyard.NetworkOf(r.RemoteAddr)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.open >= g.total {
-		w.Header().Set("Retry-After", "10")
 		return nil, hookyard.Errorf(hookyard.Unavailable,
-			"%d listeners are connected, which is the limit of this server (setting: --max-listeners)", g.open)
+			"%d listeners are connected, which is the limit of this server (setting: --max-listeners)",
+			g.open).After(fullWait)
 	}
 	if g.by[network] >= g.perAddress {
-		w.Header().Set("Retry-After", "10")
 		return nil, hookyard.Errorf(hookyard.TooMany,
-			"%d listeners are connected from your address, which is the limit (setting: --max-listeners-per-address)",
-			g.by[network])
+			"%d listeners are connected from your address, which is the limit "+
+				"(setting: --max-listeners-per-address)", g.by[network]).After(fullWait)
 	}
 	g.open++
 	g.by[network]++

@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -148,16 +147,13 @@ func (l *Listeners) begin(w http.ResponseWriter, r *http.Request, owner, project
 	if err != nil {
 		return nil, err
 	}
-	leave, err := l.o.Gate.Enter(w, r)
+	leave, err := l.o.Gate.Enter(r)
 	if err != nil {
 		return nil, err
 	}
 	reader, err := l.o.Hub.Follow(r.Context(), snapshot.Project.Key, start, sel)
 	if err != nil {
 		leave()
-		if errors.Is(err, ErrStopping) {
-			w.Header().Set("Retry-After", "1")
-		}
 		return nil, err
 	}
 	reader.Guard(until, func() (time.Time, error) {

@@ -16,6 +16,7 @@ import (
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/budget"
 	"github.com/hookyard/hookyard/internal/filter"
+	"github.com/hookyard/hookyard/internal/inbound"
 	"github.com/hookyard/hookyard/internal/store"
 	"github.com/hookyard/hookyard/internal/stream"
 )
@@ -71,6 +72,7 @@ func routes(l *stream.Listeners) http.Handler {
 	handle := func(f func(w http.ResponseWriter, r *http.Request, owner, project string) error) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			err := f(w, r, r.PathValue("owner"), r.PathValue("project"))
+			inbound.SetRetryAfter(w.Header(), err)
 			switch hookyard.CodeOf(err) {
 			case "":
 				if err != nil {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/inbound"
 )
 
 // errorPage says what went wrong.
@@ -19,6 +20,8 @@ func (v *visit) fail(err error) {
 	if v.ctx().Err() != nil && errors.Is(err, v.ctx().Err()) {
 		return // the browser has closed the connection
 	}
+	err = v.web.o.Control.Fault(err)
+	inbound.SetRetryAfter(v.w.Header(), err)
 	var e *hookyard.Error
 	status, message := http.StatusInternalServerError,
 		"Something went wrong inside hookyard. The server's log says more."

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/auth"
+	"github.com/hookyard/hookyard/internal/inbound"
 )
 
 // field is a field of a form, as it was filled in.
@@ -88,6 +89,7 @@ func login(v *visit) error {
 
 // loginFailed shows the sign-in page with the reason why signing in failed.
 func (v *visit) loginFailed(err error, field string, p *loginPage) error {
+	inbound.SetRetryAfter(v.w.Header(), err)
 	var e *hookyard.Error
 	if !errors.As(err, &e) {
 		return err

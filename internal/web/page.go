@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/inbound"
 )
 
 //go:embed templates
@@ -236,6 +237,7 @@ func (v *visit) returnURL() string {
 // showInvalid shows a form again, with what was typed and what is wrong with it. It returns an error that no change to
 // the form can mend.
 func (v *visit) showInvalid(err error, title string, p page) error {
+	inbound.SetRetryAfter(v.w.Header(), err)
 	var e *hookyard.Error
 	if !errors.As(err, &e) || e.Code == hookyard.Unauthenticated || e.Code == hookyard.Forbidden && e.Field == "" {
 		return err

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"strings"
 )
 
@@ -26,6 +27,7 @@ type dialect struct {
 	used        string            // query for the bytes in use
 	usedIsBound bool              // used counts the space of deleted rows, too
 	outdated    string            // query for the tables whose statistics are to be made anew; "" if it needs none
+	along       string            // see [dialect.eventsOf]
 	version     string            // expression that says which database it is
 	open        func(ctx context.Context, dsn string) (*pools, error)
 	insert      func(ctx context.Context, c conn, t *rowSet) error
@@ -35,6 +37,14 @@ type dialect struct {
 	isTransient func(err error) bool // the database cannot do it now, whatever the rows: disk full, read only, too busy
 	isBusy      func(err error) bool // another process has locked the database
 	isConflict  func(err error) bool // another transaction stood in the way, and trying again may help
+}
+
+// eventsOf is the condition on events to be of a project, and to have a seq that compares with another by op; seq and
+// project are parameters. With the order "project_key, seq" or its reverse it walks along the index on both. PostgreSQL
+// gets pairs: given the project as a constant, it takes the index on seq alone for as good, and walks past the events
+// of all other projects. SQLite compares pairs slowly.
+func (d *dialect) eventsOf(project, op, seq string) string {
+	return fmt.Sprintf(d.along, project, op, seq)
 }
 
 // conn is a transaction, or whatever runs statements.

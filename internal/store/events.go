@@ -156,14 +156,14 @@ func (db *DB) Events(ctx context.Context, q hookyard.EventQuery) (hookyard.Event
 	if err != nil {
 		return page, err
 	}
-	where, args := eventWhere(q, from, to)
-	columns, order := eventLight, "e.seq desc"
+	where, args := db.dialect.eventWhere(q, from, to)
+	columns, order := eventLight, "project_key desc, seq desc"
 	if whole {
 		columns = eventWhole
 	}
 	at := to + 1
 	if q.Ascending {
-		order, at = "e.seq", max(q.After, from-1)
+		order, at = "project_key, seq", max(q.After, from-1)
 	} else if q.Before != 0 {
 		at = min(at, q.Before)
 	}
@@ -234,19 +234,19 @@ func (db *DB) eventChunk(ctx context.Context, query string, args []any, whole bo
 
 // eventWhere builds the condition; $1 is the cursor. The end that the cursor moves from has no other bound: SQLite
 // would take one of the two, and walk past all between them.
-func eventWhere(q hookyard.EventQuery, from, to int64) (string, []any) {
+func (d *dialect) eventWhere(q hookyard.EventQuery, from, to int64) (string, []any) {
 	var args []any
 	arg := func(v any) string {
 		args = append(args, v)
 		return fmt.Sprintf("$%d", len(args)+1)
 	}
+	project := arg(q.ProjectKey)
 	var where []string
 	if q.Ascending {
-		where = append(where, "e.seq > $1", "e.seq <= "+arg(to))
+		where = append(where, d.eventsOf(project, ">", "$1"), d.eventsOf(project, "<=", arg(to)))
 	} else {
-		where = append(where, "e.seq < $1", "e.seq >= "+arg(from))
+		where = append(where, d.eventsOf(project, "<", "$1"), d.eventsOf(project, ">=", arg(from)))
 	}
-	where = append(where, "e.project_key = "+arg(q.ProjectKey))
 	if q.Source != "" {
 		where = append(where, "e.source = "+arg(q.Source))
 	}
@@ -332,8 +332,10 @@ func (db *DB) SeqAt(ctx context.Context, t time.Time) (int64, error) {
 
 // Bounds returns the oldest seq of a project whose event is still here and the newest seq of all; both 0 when empty.
 func (db *DB) Bounds(ctx context.Context, projectKey int64) (oldest, newest int64, err error) {
-	err = db.read.QueryRowContext(ctx, `select coalesce((select min(seq) from events where project_key = $1), 0),
-		(select value from counters where name = 'event_seq')`, projectKey).Scan(&oldest, &newest)
+	err = db.read.QueryRowContext(ctx, "select coalesce((select seq from events where "+
+		db.dialect.eventsOf("$1", ">=", "0")+" and "+db.dialect.eventsOf("$1", "<=", "$2")+
+		" order by project_key, seq limit 1), 0), (select value from counters where name = 'event_seq')",
+		projectKey, int64(lastSeq)).Scan(&oldest, &newest)
 	return oldest, newest, err
 }
 

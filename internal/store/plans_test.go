@@ -111,6 +111,8 @@ func testPlans(t *testing.T, statistics string) {
 		fill(t, quiet.Pool(), busy, 101, 100, true)
 		exec("analyze")
 	}
+	old := storetest.Project(t, quiet, "acme", "old", urls[:2]...) // its events lie below those of all others
+	fill(t, quiet.Pool(), old, 501, 20, true)
 	fill(t, quiet.Pool(), dead, 1001, many/2, false)
 	fill(t, quiet.Pool(), busy, 1001+many/2, many/2, true)
 	if statistics == "new" {
@@ -134,7 +136,7 @@ func testPlans(t *testing.T, statistics string) {
 	store.OnNotice(t, seen.note)
 	db := storetest.OpenWith(t, u.String(), store.Options{NodeName: "explained"})
 	seen.drop()
-	p := planned{t: t, db: db, seen: &seen, dead: dead, busy: busy}
+	p := planned{t: t, db: db, seen: &seen, dead: dead, busy: busy, old: old}
 	for range 8 { // from the sixth time on, PostgreSQL may use a plan that is made for any values
 		p.way(1)
 	}
@@ -183,10 +185,10 @@ func fill(t *testing.T, pool *sql.DB, s *hookyard.Snapshot, from, n int, deliver
 
 // planned runs operations and looks at their plans.
 type planned struct {
-	t          *testing.T
-	db         *store.DB
-	seen       *plans
-	dead, busy *hookyard.Snapshot
+	t               *testing.T
+	db              *store.DB
+	seen            *plans
+	dead, busy, old *hookyard.Snapshot
 }
 
 // way accepts events, claims as many waiting deliveries, and finishes both.
@@ -270,6 +272,14 @@ func (p *planned) upkeep() {
 		_, err := p.db.After(ctx, p.busy.Project.Key, 0, 100)
 		return err
 	})
+	p.run("the bounds of an old project", 100, func() error {
+		_, _, err := p.db.Bounds(ctx, p.old.Project.Key)
+		return err
+	})
+	p.run("the tail of an old project", 100, func() error {
+		_, err := p.db.After(ctx, p.old.Project.Key, 0, 100)
+		return err
+	})
 	p.run("pruning", 20_000, func() error {
 		_, err := p.db.Prune(ctx, store.Retention{Bodies: time.Minute}, time.Now())
 		return err
@@ -298,6 +308,20 @@ func (p *planned) pages() {
 		p.run("events "+what, 10_000, func() error { _, err := p.db.Events(ctx, q); return err })
 	}
 	events("of a project", hookyard.EventQuery{ProjectKey: dead})
+	old := p.old.Project.Key
+	p.run("events of an old project", 300, func() error {
+		_, err := p.db.Events(ctx, hookyard.EventQuery{ProjectKey: old, Limit: 50})
+		return err
+	})
+	p.run("events of an old project, oldest first", 300, func() error {
+		_, err := p.db.Events(ctx, hookyard.EventQuery{ProjectKey: old, Limit: 50, Ascending: true})
+		return err
+	})
+	p.run("deliveries of an old project", 300, func() error {
+		_, _, err := p.db.Deliveries(ctx, hookyard.DeliveryQuery{ProjectKey: old, Limit: 50})
+		return err
+	})
+	p.run("types of an old project", 300, func() error { _, err := p.db.RecentTypes(ctx, old, 500); return err })
 	events("of a type", hookyard.EventQuery{ProjectKey: dead, Type: "order.created"})
 	events("of a type that is not there", hookyard.EventQuery{ProjectKey: dead, Type: "none"})
 	events("of a time", hookyard.EventQuery{ProjectKey: dead, Since: time.Now().Add(-2 * time.Hour)})

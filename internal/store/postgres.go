@@ -28,6 +28,7 @@ func postgres() *dialect {
 		forShare:    " for key share",
 		migrateLock: "select pg_advisory_xact_lock(7226174611)", // any number, the same in every hookyard
 		size:        "select pg_database_size(current_database())",
+		along:       "(project_key, seq) %[2]s (%[1]s, %[3]s)",
 		now:         "(extract(epoch from clock_timestamp()) * 1000000)::bigint",
 		unlocked: `not exists (select 1 from pg_locks l where l.locktype = 'advisory' and l.objsubid = 2
 			and l.database = (select oid from pg_database where datname = current_database())

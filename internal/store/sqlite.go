@@ -19,6 +19,7 @@ func sqlite() *dialect {
 		name:        "sqlite",
 		oneWriter:   true,
 		oneProcess:  true,
+		along:       "(project_key = %s and seq %s %s)",
 		local:       true,
 		checkpoints: true,
 		begin:       "begin immediate",

@@ -203,8 +203,9 @@ func (db *DB) HookAttempts(ctx context.Context, hookKey int64, limit int) ([]Att
 
 // RecentTypes lists the event types among a project's newest n events, each once, in no order.
 func (db *DB) RecentTypes(ctx context.Context, projectKey int64, n int) ([]string, error) {
-	rows, err := db.read.QueryContext(ctx, `select distinct type from (select type from events where project_key = $1
-		order by seq desc limit $2) as newest where type <> ''`, projectKey, n)
+	rows, err := db.read.QueryContext(ctx, "select distinct type from (select type from events where "+
+		db.dialect.eventsOf("$1", ">=", "0")+" and "+db.dialect.eventsOf("$1", "<=", "$2")+
+		" order by project_key desc, seq desc limit $3) as newest where type <> ''", projectKey, int64(lastSeq), n)
 	if err != nil {
 		return nil, err
 	}

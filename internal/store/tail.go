@@ -16,8 +16,9 @@ func (db *DB) After(ctx context.Context, projectKey, after int64, limit int) (ho
 		}
 		newest := t.UpTo
 		if t.Events, _, err = db.eventChunk(ctx,
-			"select "+eventLight+" from events e where e.project_key = $1 and e.seq > $2 order by e.seq limit $3",
-			[]any{projectKey, after, limit}, false, limit); err != nil {
+			"select "+eventLight+" from events e where "+db.dialect.eventsOf("$1", ">", "$2")+" and "+
+				db.dialect.eventsOf("$1", "<=", "$3")+" order by project_key, seq limit $4",
+			[]any{projectKey, after, int64(lastSeq), limit}, false, limit); err != nil {
 			return t, err
 		}
 		t.UpTo = max(after, newest)

@@ -47,6 +47,8 @@ root DELETE /api/users/ivy 204
 root PATCH /api/users/eve 200 {"disabled":true}
 root DELETE /api/users/eve 204
 root GET /api/audit?limit=1 200
+root GET /api/secret-key 200
+root POST /api/secret-key/rotate 202
 alice PUT /api/projects/alice/p 201 {"description":"a shop","retention":"30d"}
 alice PUT /api/projects/alice/p 200 {"eventTypes":"github","preset":null}
 alice PUT /api/projects/alice/p 200 {"eventTypes":[]}

@@ -113,6 +113,14 @@ func (a *API) routes() []route {
 		{method: get, path: "/audit", access: control.Administrator, do: listServerAudit,
 			summary: "Who changed what outside of projects", query: page, out: client.AuditPage{}},
 
+		{method: get, path: "/secret-key", access: control.Administrator, do: showKeyRotation,
+			summary: "How far the change of the key of secrets is, or the last one was", out: hookyard.KeyRotation{}},
+		{method: post, path: "/secret-key/rotate", access: control.Administrator, do: rotateKey,
+			summary: "Encrypt all secrets with a new key, while the nodes run",
+			doc: "The server makes the key, unless it has another one already. If a change is under way, that one " +
+				"continues.",
+			out: hookyard.KeyRotation{}, status: accepted},
+
 		{method: get, path: "/projects", access: control.Anyone, do: listProjects,
 			summary: "Projects that the caller may read",
 			query:   page, out: client.ProjectPage{}},

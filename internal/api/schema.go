@@ -34,6 +34,7 @@ func tags() []*huma.Tag {
 		{Name: "users", Description: "Users and the caller"},
 		{Name: "tokens", Description: "Tokens of the caller"},
 		{Name: "audit", Description: "Changes outside projects"},
+		{Name: "secret-key", Description: "The key that encrypts secrets in the database"},
 		{Name: "projects", Description: "A project holds hooks, sources and events"},
 		{Name: "features", Description: "Features of NetBeans' projects"},
 		{Name: "hooks", Description: "Ways out of a project: events go to the URL of each hook that selects them"},

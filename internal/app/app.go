@@ -99,6 +99,11 @@ func (a *App) open(ctx context.Context) error {
 	}
 	options := store.Options{
 		Key: keys.current, OldKeys: keys.old, NewKey: keys.create, NodeName: a.config.NodeName, Log: a.log,
+		Keys: func() ([][]byte, error) {
+			k, err := readKeys(a.config.SecretKeyFile)
+			return append([][]byte{k.current}, k.old...), err
+		},
+		ReplaceKey: func() error { return replaceKey(a.config.SecretKeyFile) },
 	}
 	if a.db, err = store.Open(ctx, a.config.Database, options); err != nil {
 		return err

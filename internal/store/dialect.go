@@ -90,6 +90,40 @@ func (t *table) names() string {
 	return strings.Join(names, ", ")
 }
 
+// bulkUpdate updates many rows of a table in one statement.
+type bulkUpdate struct {
+	table string
+	keys  []string // integers
+	set   *table   // its columns are set
+}
+
+// text returns the statement for n rows. Its parameters are the keys and then the columns, row by row.
+func (u bulkUpdate) text(d *dialect, n int) string {
+	types := map[byte]string{'i': "bigint", 's': "text", 'b': "{blob}"}
+	var columns []column
+	var where, set []string
+	for _, key := range u.keys {
+		columns = append(columns, column{key, 'i'})
+		where = append(where, u.table+"."+key+" = v."+key)
+	}
+	for _, c := range u.set.columns {
+		columns = append(columns, c)
+		set = append(set, c.name+" = v."+c.name)
+	}
+	rows, at := make([]string, n), 0
+	for i := range rows {
+		values := make([]string, len(columns))
+		for j, c := range columns {
+			at++
+			values[j] = fmt.Sprintf("cast($%d as %s)", at, types[c.kind])
+		}
+		rows[i] = "(" + strings.Join(values, ", ") + ")"
+	}
+	return d.schema.Replace("with v (" + (&table{columns: columns}).names() + ") as (values " +
+		strings.Join(rows, ", ") + ") update " + u.table + " set " + strings.Join(set, ", ") + " from v where " +
+		strings.Join(where, " and "))
+}
+
 func newTable(name, columns string) *table {
 	t := &table{name: name}
 	for _, c := range strings.Fields(columns) {

@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql"
 	"encoding/json"
+	"io/fs"
 	"log/slog"
 	"slices"
 	"strings"
@@ -99,4 +100,71 @@ func (db *DB) Analyze(t *testing.T) (done bool) {
 		t.Fatal(err)
 	}
 	return n == 0
+}
+
+// RotateSteps does the first steps of a rotation of the key.
+func (db *DB) RotateSteps(t *testing.T, n int) {
+	t.Helper()
+	for range n {
+		if err := db.followRotation(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.rotateStep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Opens reports whether a value is sealed with a key.
+func Opens(key, value []byte) bool { return newSealer(key).leads(value) }
+
+// Blobs returns all values of all columns that hold bytes, by table and column.
+func (db *DB) Blobs(t *testing.T) map[string][][]byte {
+	t.Helper()
+	names, err := fs.Glob(schemaFiles, "schema/*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string][][]byte{}
+	for _, name := range names {
+		text, err := schemaFiles.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		table := ""
+		for line := range strings.Lines(string(text)) {
+			if rest, ok := strings.CutPrefix(line, "create table "); ok {
+				table = strings.Fields(rest)[0]
+			}
+			words := strings.Fields(line)
+			if len(words) < 2 || !strings.HasPrefix(words[1], "{blob}") {
+				continue
+			}
+			rows, err := db.read.QueryContext(t.Context(), "select "+words[0]+" from "+table)
+			if err != nil {
+				t.Fatal(err)
+			}
+			values, err := collect(rows, func(row scanner) (v []byte, err error) {
+				err = row.Scan(&v)
+				return v, err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			out[table+"."+words[0]] = values
+		}
+	}
+	return out
+}
+
+// Exec changes rows past the store.
+func (db *DB) Exec(t *testing.T, query string, args ...any) {
+	t.Helper()
+	err := db.txPlain(t.Context(), func(c conn) error {
+		_, err := c.ExecContext(t.Context(), query, args...)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }

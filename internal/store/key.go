@@ -39,7 +39,7 @@ func (db *DB) checkKey(ctx context.Context, tx *sql.Tx, version int) error {
 			return err
 		}
 		db.newKey = nil
-		db.seal.setKeys(key)
+		db.seal.add(key)
 		return nil
 	}
 	if db.newKey != nil {

@@ -95,6 +95,7 @@ func freeClaimed(ctx context.Context, c conn) error {
 func (db *DB) Run(ctx context.Context) error {
 	var beside sync.WaitGroup
 	defer beside.Wait()
+	beside.Go(func() { db.followKeys(ctx) })
 	if db.listen != nil {
 		beside.Go(func() { db.listenToNodes(ctx) })
 	}

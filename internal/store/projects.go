@@ -104,15 +104,15 @@ func (db *DB) createProject(ctx context.Context, tx *limitedTx, p *hookyard.Proj
 // UpdateProject stores the settings of a project, but not its owner and name, and sets its new revision. It fails with
 // [hookyard.ErrStale] if the stored project is not at p.Revision.
 func (db *DB) UpdateProject(ctx context.Context, p *hookyard.Project) error {
-	settings, secret, err := db.encodeProject(p)
-	if err != nil {
-		return err
-	}
 	return db.change(ctx, func(tx *limitedTx) error {
+		settings, secret, err := db.encodeProject(p)
+		if err != nil {
+			return err
+		}
 		p.UpdatedAt = stamp()
 		var old storedRow
 		var retention int64
-		err := tx.QueryRowContext(ctx, "select settings, secret, retention from projects where key = $1"+
+		err = tx.QueryRowContext(ctx, "select settings, secret, retention from projects where key = $1"+
 			db.dialect.forUpdate, p.Key).Scan(&old.settings, &old.sealed, &retention)
 		if err == sql.ErrNoRows {
 			return hookyard.ErrStale

@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/hookyard/hookyard"
@@ -16,31 +18,83 @@ import (
 
 // sealer encrypts what must not be readable in the database file and its backups: AES-256-GCM, with a random nonce for
 // each value. The first byte of a sealed value is its version: 0 is plain text, which is what a sealer without a key
-// writes, and 1 is encrypted. Safe for concurrent use.
+// writes, and 1 is encrypted. A column of sealed values must be among sealedColumns. Safe for concurrent use.
 type sealer struct {
-	keys atomic.Pointer[[]cipher.AEAD] // the first one seals, each opens; empty: no key
+	mu   sync.Mutex                // held to change keys
+	keys atomic.Pointer[[]sealKey] // the first one seals, each opens; empty: no key
+}
+
+type sealKey struct {
+	sum  [sha256.Size]byte // of the key
+	aead cipher.AEAD
 }
 
 // newSealer returns a sealer that seals with the first key. Empty keys are ignored.
 func newSealer(keys ...[]byte) *sealer {
 	s := &sealer{}
-	s.setKeys(keys...)
+	s.keys.Store(&[]sealKey{})
+	s.add(keys...)
 	return s
 }
 
-// setKeys replaces the keys.
-func (s *sealer) setKeys(keys ...[]byte) {
-	var aeads []cipher.AEAD
+// add adds keys that only open, except that the first key of all seals. It ignores those that are known, and empty
+// ones.
+func (s *sealer) add(keys ...[]byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := slices.Clone(*s.keys.Load())
 	for _, key := range keys {
-		if len(key) > 0 {
-			aeads = append(aeads, newAEAD(key))
+		sum := sha256.Sum256(key)
+		known := slices.ContainsFunc(all, func(k sealKey) bool { return k.sum == sum })
+		if len(key) > 0 && !known {
+			all = append(all, sealKey{sum, newAEAD(sum)})
 		}
 	}
-	s.keys.Store(&aeads)
+	s.keys.Store(&all)
 }
 
-func newAEAD(key []byte) cipher.AEAD {
-	sum := sha256.Sum256(key)
+// lead makes the key that a value is sealed with the one that seals. It reports whether there is one.
+func (s *sealer) lead(sealed []byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := slices.Clone(*s.keys.Load())
+	for i, k := range all {
+		if _, ok := k.open(sealed); ok {
+			all[0], all[i] = all[i], all[0]
+			s.keys.Store(&all)
+			return true
+		}
+	}
+	return false
+}
+
+// leads reports whether a value is sealed with the key that seals.
+func (s *sealer) leads(sealed []byte) bool {
+	keys := *s.keys.Load()
+	if len(keys) == 0 {
+		return false
+	}
+	_, ok := keys[0].open(sealed)
+	return ok
+}
+
+// opens reports whether there is a key that a value is sealed with.
+func (s *sealer) opens(sealed []byte) bool {
+	_, err := s.open(sealed)
+	return err == nil
+}
+
+// open returns what was sealed with this key.
+func (k sealKey) open(sealed []byte) (plain []byte, ok bool) {
+	n := 1 + k.aead.NonceSize()
+	if len(sealed) < n || sealed[0] != 1 {
+		return nil, false
+	}
+	plain, err := k.aead.Open(nil, sealed[1:n], sealed[n:], nil)
+	return plain, err == nil
+}
+
+func newAEAD(sum [sha256.Size]byte) cipher.AEAD {
 	block, err := aes.NewCipher(sum[:])
 	if err != nil {
 		panic(err) // cannot happen: the key has 32 bytes
@@ -57,7 +111,7 @@ func (s *sealer) seal(plain []byte) []byte {
 	if len(keys) == 0 {
 		return append([]byte{0}, plain...)
 	}
-	aead := keys[0]
+	aead := keys[0].aead
 	n := 1 + aead.NonceSize()
 	out := make([]byte, n, n+len(plain)+aead.Overhead())
 	out[0] = 1
@@ -78,12 +132,8 @@ func (s *sealer) open(sealed []byte) ([]byte, error) {
 	case sealed[0] != 1:
 		return nil, errSealed
 	}
-	for _, aead := range *s.keys.Load() {
-		n := 1 + aead.NonceSize()
-		if len(sealed) < n {
-			break
-		}
-		if plain, err := aead.Open(nil, sealed[1:n], sealed[n:], nil); err == nil {
+	for _, k := range *s.keys.Load() {
+		if plain, ok := k.open(sealed); ok {
 			return plain, nil
 		}
 	}

@@ -25,13 +25,19 @@ import (
 // Options are what a [DB] needs to know besides where it is.
 type Options struct {
 	Key     []byte   // seals secrets at rest; any length, at least 16 bytes; empty means they are kept in clear
-	OldKeys [][]byte // open what was sealed with them, and seal nothing
+	OldKeys [][]byte // open what was sealed with them; one with which the database is sealed seals
 	// NewKey makes and keeps the key where there is none yet; Key must be empty then. It is called only if nothing in
 	// the database is sealed; otherwise Open fails.
-	NewKey   func() ([]byte, error)
-	NodeName string       // name of this process's place, as the operator sees it
-	Log      *slog.Logger // required
-	MaxBatch int          // operations a transaction carries at most; 0 means 1000
+	NewKey func() ([]byte, error)
+	// Keys returns Key and OldKeys as they are now. It is called while the key is changed. Nil means that
+	// they do not change.
+	Keys func() ([][]byte, error)
+	// ReplaceKey puts a new key in the place of Key, and Key among the old ones. If it cannot, it fails with
+	// [hookyard.Conflict] and a message that says what to do. Nil means that it cannot.
+	ReplaceKey func() error
+	NodeName   string       // name of this process's place, as the operator sees it
+	Log        *slog.Logger // required
+	MaxBatch   int          // operations a transaction carries at most; 0 means 1000
 }
 
 // DB is the store. Safe for concurrent use.
@@ -40,6 +46,7 @@ type DB struct {
 	dialect   *dialect
 	seal      *sealer
 	newKey    func() ([]byte, error) // until the key is made
+	keyring   keyring
 	log       *slog.Logger
 	node      int64
 	name      string
@@ -104,6 +111,7 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	}
 	db := &DB{pools: opened, dialect: d, log: o.Log, name: o.NodeName, opened: time.Now(), newKey: o.NewKey,
 		seal: newSealer(append([][]byte{o.Key}, o.OldKeys...)...)}
+	db.keyring = keyring{read: o.Keys, replace: o.ReplaceKey, wake: make(chan struct{}, 1)}
 	db.snapshots.reset()
 	if err := db.migrate(ctx); err != nil {
 		return nil, errors.Join(err, db.close())
@@ -118,6 +126,9 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	db.finishes = db.accepts
 	if !d.oneWriter {
 		db.finishes = newGroup(&sharedTx{db: db}, o.Log, o.MaxBatch)
+	}
+	if err := db.followRotation(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
 }
@@ -191,6 +202,8 @@ func (db *DB) tx(ctx context.Context, f func(tx *limitedTx) error) error {
 }
 
 func (db *DB) inTx(ctx context.Context, f func(tx *limitedTx) error) error {
+	db.keyring.sealing.RLock()
+	defer db.keyring.sealing.RUnlock()
 	ctx, cancel := patient(ctx)
 	defer cancel()
 	tx, err := db.begin(ctx)

@@ -39,6 +39,8 @@ func (t *sharedTx) run(ctx context.Context, batch []op) (err error) {
 			t.stmts.drop()
 		}
 	}()
+	t.db.keyring.sealing.RLock()
+	defer t.db.keyring.sealing.RUnlock()
 	conn := t.stmts.conn
 	if err := t.db.persist(ctx, func() error {
 		_, err := conn.ExecContext(ctx, t.db.dialect.begin)

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/hookyard/hookyard"
@@ -151,7 +150,8 @@ type attemptRow struct {
 // upgradeAttempts seals the requests of attempts. There may be millions, so that one prepared statement updates a
 // whole batch.
 func (db *DB) upgradeAttempts(ctx context.Context, tx *sql.Tx) error {
-	full, err := tx.PrepareContext(ctx, db.sealAttemptsText(upgradeRows))
+	update := bulkUpdate{"attempts", []string{"event_seq", "hook_key", "n"}, newTable("", "url:s request_header:b")}
+	full, err := tx.PrepareContext(ctx, update.text(db.dialect, upgradeRows))
 	if err != nil {
 		return err
 	}
@@ -178,7 +178,7 @@ func (db *DB) upgradeAttempts(ctx context.Context, tx *sql.Tx) error {
 			args = append(args, a.seq, a.hook, a.n, hookyard.URLOrigin(a.url), sealed)
 		}
 		if len(batch) < upgradeRows {
-			_, err := tx.ExecContext(ctx, db.sealAttemptsText(len(batch)), args...)
+			_, err := tx.ExecContext(ctx, update.text(db.dialect, len(batch)), args...)
 			return err
 		}
 		if _, err := full.ExecContext(ctx, args...); err != nil {
@@ -189,19 +189,6 @@ func (db *DB) upgradeAttempts(ctx context.Context, tx *sql.Tx) error {
 			db.log.Info("sealing the requests of stored attempts, once", "attempts", done)
 		}
 	}
-}
-
-// sealAttemptsText returns a statement that updates n attempts. Its parameters are those of attemptRow, row by row.
-func (db *DB) sealAttemptsText(n int) string {
-	rows := make([]string, n)
-	for i := range rows {
-		at := 5 * i
-		rows[i] = fmt.Sprintf("(cast($%d as bigint), cast($%d as bigint), cast($%d as bigint), cast($%d as text), "+
-			"cast($%d as {blob}))", at+1, at+2, at+3, at+4, at+5)
-	}
-	return db.dialect.schema.Replace("with v (event_seq, hook_key, n, url, request) as (values " +
-		strings.Join(rows, ", ") + `) update attempts set url = v.url, request_header = v.request from v
-		where attempts.event_seq = v.event_seq and attempts.hook_key = v.hook_key and attempts.n = v.n`)
 }
 
 // compactBytes is the size of the largest database that is compacted at the start.

@@ -76,6 +76,12 @@ func Open(t testing.TB, dsn string) *store.DB {
 func OpenWith(t testing.TB, dsn string, o store.Options) *store.DB {
 	t.Helper()
 	o.Key, o.Log = []byte("a key for tests only"), slog.New(slog.DiscardHandler)
+	keys := [][]byte{o.Key}
+	o.Keys = func() ([][]byte, error) { return keys, nil }
+	o.ReplaceKey = func() error {
+		keys = append([][]byte{[]byte("another key for tests")}, keys...)
+		return nil
+	}
 	if o.NodeName == "" {
 		o.NodeName = "test"
 	}

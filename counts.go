@@ -5,7 +5,7 @@ import "time"
 // Counter names one figure of [Counts].
 type Counter int
 
-// The counters. All count what happened, except CountWaiting, which also falls.
+// The counters. All count what happened, except CountWaiting and CountKept, which also fall.
 const (
 	CountEvents  Counter = iota // events stored; of a project only
 	CountRefused                // requests that a source refused; of a project only
@@ -31,7 +31,9 @@ const (
 	CountLatencySum                     // of the attempts with a response, in µs
 	CountLatency                        // the first of the buckets: those of LatencyBounds, and one without a bound
 	CountResent     = CountLatency + 13 // deliveries that were sent again after a 2xx, whatever came of it
-	counterEnd      = CountResent + 1
+	CountBytes      = CountResent + 1   // of the bodies of the events stored; of a project only
+	CountKept       = CountBytes + 1    // the change of the bytes kept, as KeptBytes has them; of a project only
+	counterEnd      = CountKept + 1
 )
 
 // LatencyBounds are the upper bounds of all latency buckets but the last, which has none.

@@ -320,29 +320,6 @@ func defaultHooks(path string) ([]hookyard.Hook, error) {
 	return hooks, nil
 }
 
-// prune takes away what is past retention, a step at a time, so that it is not felt.
-func (a *App) prune(ctx context.Context) error {
-	tick := time.NewTicker(time.Minute)
-	defer tick.Stop()
-	keep := store.Retention{Bodies: a.config.Retention, Bytes: a.config.RetentionBytes, Seen: a.config.DedupWindow}
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		for {
-			n, err := a.db.Prune(ctx, keep, time.Now())
-			if err != nil && ctx.Err() == nil {
-				a.log.Warn("pruning failed; trying again", "error", err)
-			}
-			if n == 0 || err != nil || ctx.Err() != nil {
-				break
-			}
-		}
-	}
-}
-
 // firstStart makes the first admin while no one can sign in, with a one-time link and a token for the command line.
 // Until a password is chosen every start renews the link, for the one before may never have been seen, and sees that
 // the token's file is good.

@@ -132,7 +132,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.BoolVar(&c.Metrics, "metrics", c.Metrics, "serve Prometheus metrics at /metrics")
 	fs.Var((*hookyard.Duration)(&c.Retention), "retention", "how long events are kept; 0 keeps them")
 	fs.Var((*bytesValue)(&c.RetentionBytes), "retention-bytes",
-		"size of the database beyond which the oldest events go; 0 means no bound")
+		"size of the database beyond which the oldest events of the projects that keep most go; 0 means no bound")
 	fs.Var((*hookyard.Duration)(&c.DedupWindow), "dedup-window", "how long repeats of an event are recognised")
 	fs.Var((*hookyard.Duration)(&c.Poll), "poll",
 		"how often due deliveries are looked for even if nothing woke the dispatcher")

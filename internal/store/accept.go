@@ -54,6 +54,7 @@ func (db *DB) AcceptAll(ctx context.Context, all []*hookyard.RoutedEvent) ([]hoo
 type acceptOp struct {
 	routed  *hookyard.RoutedEvent
 	receipt hookyard.Receipt
+	header  []byte      // of the event, as it is stored
 	done    chan error  // nil: it comes with a result, whose op is told
 	left    atomic.Bool // the queue: it is to be run, or was abandoned
 }
@@ -203,8 +204,9 @@ func (t *sharedTx) insertEvents(ctx context.Context, ops []*acceptOp) error {
 	for _, o := range ops {
 		e := o.routed.Event
 		o.receipt.Seq = e.Seq
+		o.header = hookyard.EncodeHeader([]byte{}, e.Header)
 		v = append(v, e.Seq, e.ID, e.ProjectKey, e.Source, e.Type, micros(e.Time), e.Method, e.Target, e.Remote,
-			e.Verified, hookyard.EncodeHeader([]byte{}, e.Header), e.Trace.String(), e.ContentType,
+			e.Verified, o.header, e.Trace.String(), e.ContentType,
 			int64(e.DataOffset), e.Size, notNil(e.Body))
 	}
 	t.stmts.values = v

@@ -208,6 +208,22 @@ func (db *DB) startCounts(ctx context.Context, tx *sql.Tx) error {
 	return addCounts(ctx, tx, sums)
 }
 
+// keptVersion is the version of the schema from which kept bytes are counted.
+const keptVersion = 18
+
+// startKept counts, once, the bytes that are kept of each project.
+func (db *DB) startKept(ctx context.Context, tx *sql.Tx) error {
+	kept, err := sumBytes(ctx, tx, "")
+	if err != nil {
+		return err
+	}
+	sums := map[countRow]*hookyard.Counts{}
+	for project, bytes := range kept {
+		sums[countRow{key: CountKey{Project: project}}] = &hookyard.Counts{hookyard.CountKept: bytes}
+	}
+	return addCounts(ctx, tx, sums)
+}
+
 // expireKeys is how many projects and hooks one transaction of expireCounts is about.
 const expireKeys = 200
 

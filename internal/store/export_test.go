@@ -51,6 +51,9 @@ func StoredProject(p *hookyard.Project) (settings, secrets any) {
 	return storeProject(p), json.RawMessage("null")
 }
 
+// KeptVersion is the version of the schema from which kept bytes are counted.
+const KeptVersion = keptVersion
+
 // Pool returns connections that read the database.
 func (db *DB) Pool() *sql.DB { return db.read.DB }
 

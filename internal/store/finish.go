@@ -34,6 +34,7 @@ func (db *DB) FinishThen(ctx context.Context, r *hookyard.Result, then func(erro
 type finishOp struct {
 	result   *hookyard.Result
 	lost     bool
+	shadowed bool   // another node has stored an attempt of that number
 	repeated bool   // the attempt was stored before, by a commit that was not answered
 	hook     string // id of the hook that it switched off, and the project's path before it
 	then     func(error)
@@ -184,25 +185,35 @@ func (t *sharedTx) insertAttempts(ctx context.Context, ops []*finishOp) error {
 		}
 	}
 	t.stmts.values = v
+	t.stmts.ignored = 0
 	if len(v) > 0 {
 		if err := t.insert(ctx, attemptsTable, v, true); err != nil {
 			return err
 		}
 	}
+	ignored := t.stmts.ignored > 0
 	for _, o := range ops {
-		o.repeated = false
-		if o.result.Attempt == nil || !o.lost {
+		o.repeated, o.shadowed = false, false
+		if o.result.Attempt == nil {
 			continue
 		}
-		t.stmts.values = t.db.appendAttempt(t.stmts.values[:0], o.result.Attempt)
-		t.stmts.ignored = 0
-		err := t.insert(ctx, attemptsTable, t.stmts.values, true)
-		if err == nil && t.stmts.ignored > 0 {
-			o.repeated, err = t.isStored(ctx, o.result.Attempt)
+		left := ignored // or another one was left out
+		if o.lost {
+			t.stmts.values = t.db.appendAttempt(t.stmts.values[:0], o.result.Attempt)
+			t.stmts.ignored = 0
+			if err := t.insert(ctx, attemptsTable, t.stmts.values, true); err != nil {
+				return err
+			}
+			left = t.stmts.ignored > 0
 		}
+		if !left {
+			continue
+		}
+		stored, err := t.isStored(ctx, o.result.Attempt)
 		if err != nil {
 			return err
 		}
+		o.repeated, o.shadowed = o.lost && stored, !stored
 	}
 	return nil
 }

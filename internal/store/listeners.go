@@ -128,7 +128,9 @@ func (db *DB) RecordForwarded(ctx context.Context, projectKey int64, a *hookyard
 			return err
 		}
 		var counted tally
-		counted.of(projectKey, a.HookKey).Attempt(a)
+		figures := counted.of(projectKey, a.HookKey)
+		figures.Attempt(a)
+		figures[hookyard.CountKept] += attemptBytes(a)
 		if err := db.storeTally(ctx, c, &counted); err != nil {
 			return err
 		}

@@ -14,12 +14,19 @@ import (
 // Retention says what may go.
 type Retention struct {
 	Bodies time.Duration // events go when they are older, unless their project says otherwise; 0 keeps them
-	Bytes  int64         // the oldest go when more than that is in use; 0 means no bound
+	Bytes  int64         // when more than that is in use, the oldest of those go who keep most; 0 means no bound
 	Seen   time.Duration // duplicates' guards go when they are older; longer than Bodies
+
+	// Took, if not nil, is called with what was deleted of a project because of Bytes.
+	Took func(projectKey int64, events int, bytes int64)
 }
 
-// pruneStep is how many events one step deletes.
-const pruneStep = 500
+// Bounds on what one step deletes, in one transaction, and on the steps to come down to [Retention.Bytes] of one call.
+const (
+	pruneStep  = 500       // events
+	pruneBytes = 128 << 20 // of their bodies, save for one that is larger
+	pruneMost  = 20 * pruneStep
+)
 
 // Prune deletes one step of what is past retention: the oldest events with their deliveries and attempts. Events with a
 // pending delivery stay, whatever their age. Hooks that have expired are deleted, too. It returns how many events it
@@ -70,7 +77,7 @@ func (db *DB) Prune(ctx context.Context, r Retention, now time.Time) (int, error
 			return 0, err
 		}
 		if size > r.Bytes {
-			return db.pruneOldest(ctx, now, size-r.Bytes)
+			return db.pruneFairly(ctx, r, now, size-r.Bytes)
 		}
 	}
 	return 0, nil
@@ -102,14 +109,72 @@ func (db *DB) pruneOlder(ctx context.Context, before time.Time, where string, ar
 	if err != nil || len(seqs) == 0 {
 		return 0, err
 	}
-	return db.deleteEvents(ctx, seqs)
+	gone, err := db.deleteEvents(ctx, seqs)
+	return gone.events, err
 }
 
-// pruneOldest deletes the oldest events that have no pending delivery, at most one step of them, and stops as soon as
-// they took the bytes that are too many. What a row costs besides its values is left out: the caller looks at what is
-// in use again, and one call too few takes less than an event too many.
-func (db *DB) pruneOldest(ctx context.Context, now time.Time, excess int64) (int, error) {
-	seqs, err := db.prunable(ctx, now, "")
+// pruneFairly deletes the oldest events of those projects that keep most, so that the bytes that are too many go.
+// Events of deleted projects go first. Where all that a project keeps has pending deliveries, the others give more.
+func (db *DB) pruneFairly(ctx context.Context, r Retention, now time.Time, excess int64) (int, error) {
+	deleted, err := db.keys(ctx, `select key from projects p where deleted <> 0
+		and exists (select 1 from events e where e.project_key = p.key) limit 1`)
+	if err != nil {
+		return 0, err
+	}
+	for _, key := range deleted {
+		if n, err := db.pruneOldest(ctx, r, now, hookyard.Cut{Key: key.(int64), Bytes: excess}); n > 0 || err != nil {
+			return n, err
+		}
+	}
+	kept, err := db.KeptBytes(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for {
+		cuts := hookyard.Cuts(kept, excess)
+		if len(cuts) == 0 { // what is kept is unknown
+			return db.pruneOldest(ctx, r, now, hookyard.Cut{Bytes: excess})
+		}
+		gone := 0
+		for _, cut := range cuts {
+			n, err := db.pruneOldest(ctx, r, now, cut)
+			if err != nil {
+				return gone, err
+			}
+			if n == 0 {
+				delete(kept, cut.Key)
+			}
+			if gone += n; gone >= pruneMost {
+				break
+			}
+		}
+		if gone > 0 || ctx.Err() != nil {
+			return gone, ctx.Err()
+		}
+	}
+}
+
+// KeptBytes returns how many bytes are kept of each project: the bodies and headers of its events, and the bodies of
+// the requests and responses of their attempts.
+func (db *DB) KeptBytes(ctx context.Context) (map[int64]int64, error) {
+	kept := map[int64]int64{}
+	err := db.eachCount(ctx, "step = 0 and hook_key = 0", nil, func(key CountKey, _ int64, c *hookyard.Counts) {
+		if key.Hook == 0 {
+			kept[key.Project] += c[hookyard.CountKept]
+		}
+	})
+	return kept, err
+}
+
+// pruneOldest deletes the oldest events of a project, or of all if cut.Key is 0, that have no pending delivery, at most
+// one step of them, and stops as soon as they took the bytes of the cut. What a row costs besides its values is left
+// out: the caller looks at what is in use again, and one call too few takes less than an event too many.
+func (db *DB) pruneOldest(ctx context.Context, r Retention, now time.Time, cut hookyard.Cut) (int, error) {
+	where, args := "", []any(nil)
+	if cut.Key != 0 {
+		where, args = "project_key = $3", []any{cut.Key}
+	}
+	seqs, err := db.prunable(ctx, now, where, args...)
 	if err != nil || len(seqs) == 0 {
 		return 0, err
 	}
@@ -122,7 +187,7 @@ func (db *DB) pruneOldest(ctx context.Context, now time.Time, excess int64) (int
 	}
 	defer func() { _ = rows.Close() }()
 	var oldest []any
-	for excess > 0 && rows.Next() {
+	for excess := cut.Bytes; excess > 0 && rows.Next(); {
 		var seq, bytes int64
 		if err := rows.Scan(&seq, &bytes); err != nil {
 			return 0, err
@@ -133,18 +198,39 @@ func (db *DB) pruneOldest(ctx context.Context, now time.Time, excess int64) (int
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil || len(oldest) == 0 {
 		return 0, err
 	}
-	return db.deleteEvents(ctx, oldest)
+	gone, err := db.deleteEvents(ctx, oldest)
+	if err == nil && r.Took != nil {
+		for project, bytes := range gone.bytes {
+			r.Took(project, gone.events, bytes)
+		}
+	}
+	return gone.events, err
 }
 
-// deleteEvents deletes those of the events that have no pending delivery, with what belongs to them, and returns how
-// many.
-func (db *DB) deleteEvents(ctx context.Context, seqs []any) (gone int, err error) {
+// gone is what a transaction deleted.
+type gone struct {
+	events int
+	bytes  map[int64]int64 // by project
+}
+
+// deleteEvents deletes those of the events that have no pending delivery, with what belongs to them.
+func (db *DB) deleteEvents(ctx context.Context, seqs []any) (g gone, err error) {
 	err = db.txPlain(ctx, func(c conn) error {
 		var err error
 		if seqs, err = lockSettled(ctx, c, seqs, db.dialect.forUpdate); err != nil || len(seqs) == 0 {
 			return err
 		}
 		if err := notePruned(ctx, c, seqs); err != nil {
+			return err
+		}
+		if g.bytes, err = keptOf(ctx, c, seqs); err != nil {
+			return err
+		}
+		var t tally
+		for project, bytes := range g.bytes {
+			t.of(project, 0)[hookyard.CountKept] -= bytes
+		}
+		if err := db.storeTally(ctx, c, &t); err != nil {
 			return err
 		}
 		in := " in (" + placeholders(len(seqs)) + ")"
@@ -157,13 +243,13 @@ func (db *DB) deleteEvents(ctx context.Context, seqs []any) (gone int, err error
 				return err
 			}
 		}
-		gone = len(seqs)
+		g.events = len(seqs)
 		return nil
 	})
-	return gone, err
+	return g, err
 }
 
-// prunable returns the seqs of the oldest events before a time that have no pending delivery.
+// prunable returns the seqs of the oldest events before a time that have no pending delivery, one step of them.
 func (db *DB) prunable(ctx context.Context, before time.Time, where string, args ...any) ([]any, error) {
 	// else all younger events are looked at to find that they are younger
 	end, err := db.seqAt(ctx, before.Add(clockSlack))
@@ -173,14 +259,24 @@ func (db *DB) prunable(ctx context.Context, before time.Time, where string, args
 	if where != "" {
 		where = " and " + where
 	}
-	rows, err := db.read.QueryContext(ctx, fmt.Sprintf(`select seq from events where seq < $1 and time < $2%s
+	rows, err := db.read.QueryContext(ctx, fmt.Sprintf(`select seq, size from events where seq < $1 and time < $2%s
 		and not exists (select 1 from deliveries d where d.event_seq = events.seq and d.state = 'pending')
 		order by seq limit %d`, where, pruneStep),
 		append([]any{end, micros(before)}, args...)...)
 	if err != nil {
 		return nil, err
 	}
-	return scanSeqs(rows)
+	defer func() { _ = rows.Close() }()
+	var seqs []any
+	for bytes := int64(0); bytes < pruneBytes && rows.Next(); {
+		var seq, size int64
+		if err := rows.Scan(&seq, &size); err != nil {
+			return nil, err
+		}
+		seqs = append(seqs, seq)
+		bytes += size
+	}
+	return seqs, rows.Err()
 }
 
 func scanSeqs(rows *sql.Rows) ([]any, error) {

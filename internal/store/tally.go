@@ -159,7 +159,11 @@ func (t *sharedTx) storeTally(ctx context.Context) error {
 // countAccepts counts the events of a batch and their deliveries.
 func (t *sharedTx) countAccepts(fresh []*acceptOp) {
 	for _, o := range fresh {
-		t.tally.of(o.routed.Event.ProjectKey, 0)[hookyard.CountEvents]++
+		e := o.routed.Event
+		c := t.tally.of(e.ProjectKey, 0)
+		c[hookyard.CountEvents]++
+		c[hookyard.CountBytes] += e.Size
+		c[hookyard.CountKept] += e.Size + int64(len(o.header))
 		for i := range o.routed.Deliveries {
 			d := &o.routed.Deliveries[i]
 			c := t.tally.of(d.ProjectKey, d.HookKey)
@@ -177,11 +181,53 @@ func (t *sharedTx) countFinishes(ops []*finishOp) {
 		c := t.tally.of(r.Work.Delivery.ProjectKey, r.Work.Delivery.HookKey)
 		if r.Attempt != nil && !o.repeated {
 			c.Attempt(r.Attempt)
+			if !o.shadowed {
+				c[hookyard.CountKept] += attemptBytes(r.Attempt)
+			}
 		}
 		if !o.lost && r.Decision.State != hookyard.Pending {
 			t.tally.ended(marksOf(&r.Work.Delivery), r.Decision.State)
 		}
 	}
+}
+
+// Expressions for the bytes that are counted as kept. They leave out what is encrypted, because another key may change
+// its size.
+const (
+	eventKept   = "e.size + octet_length(e.header)"
+	attemptKept = "coalesce(octet_length(a.request_body), 0) + octet_length(a.response_body)"
+)
+
+// attemptBytes is attemptKept of an attempt that is stored.
+func attemptBytes(a *hookyard.Attempt) int64 { return int64(len(a.RequestBody) + len(a.ResponseBody)) }
+
+// keptOf returns what events and their attempts take, by project.
+func keptOf(ctx context.Context, c conn, seqs []any) (map[int64]int64, error) {
+	return sumBytes(ctx, c, " where e.seq in ("+placeholders(len(seqs))+")", seqs...)
+}
+
+func sumBytes(ctx context.Context, c conn, where string, args ...any) (map[int64]int64, error) {
+	kept := map[int64]int64{}
+	for _, text := range []string{
+		"select e.project_key, sum(" + eventKept + ") from events e" + where + " group by e.project_key",
+		"select e.project_key, sum(" + attemptKept + ") from events e join attempts a on a.event_seq = e.seq" + where +
+			" group by e.project_key",
+	} {
+		rows, err := c.QueryContext(ctx, text, args...)
+		if err != nil {
+			return nil, err
+		}
+		_, err = collect(rows, func(row scanner) (none struct{}, err error) {
+			var project, bytes int64
+			err = row.Scan(&project, &bytes)
+			kept[project] += bytes
+			return none, err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return kept, nil
 }
 
 // sortedKeys returns the keys of a map in a fixed order.

@@ -1,97 +1,87 @@
 package hookyard
 
 import (
-	"bytes"
-	"compress/gzip"
-	"compress/zlib"
-	"io"
+	"net/http"
 	"strings"
 )
 
-// Bounds on compressed bodies.
-const (
-	maxRatio = 100     // of a body to its compressed form, beyond the first maxPlain bytes
-	maxPlain = 1 << 20 // bytes of a compressed body that is looked into
-)
+// Decompress returns a body without its Content-Encoding, as [Event.Encoding] names it. ok is false for a body that
+// cannot be decompressed or has more bytes decompressed than are looked into. It is safe for concurrent use.
+type Decompress func(encoding string, body []byte) (plain []byte, ok bool)
 
-// Encoding returns the Content-Encoding of the body in lower case, or "" if the body is not compressed.
-func (e *Event) Encoding() string { return encodingOf(e.Header.Get("Content-Encoding")) }
-
-func encodingOf(value string) string {
-	value = strings.ToLower(strings.TrimSpace(value))
-	if value == "identity" {
-		return ""
+// ContentEncoding returns the Content-Encoding of a header in lower case: "" if there is none, and several with ", "
+// between them, in the order in which they were applied.
+func ContentEncoding(h http.Header) string {
+	var all []string
+	for _, value := range h["Content-Encoding"] {
+		for one := range strings.SplitSeq(value, ",") {
+			switch one = strings.ToLower(strings.TrimSpace(one)); one {
+			case "", "identity":
+			case "x-gzip": // means the same (RFC 9110, 8.4.1.3)
+				all = append(all, "gzip")
+			default:
+				all = append(all, one)
+			}
+		}
 	}
-	return value
+	return strings.Join(all, ", ")
 }
 
-// Plain returns the body without its Content-Encoding, or the body as it is if it is not compressed, cannot be
-// decompressed or has more than 1 MiB decompressed. The slice must not be modified.
+// Encoding returns the [ContentEncoding] of the body, or "" if the body is not compressed.
+func (e *Event) Encoding() string {
+	if len(e.Header["Content-Encoding"]) == 0 {
+		return ""
+	}
+	return ContentEncoding(e.Header)
+}
+
+// Plain returns the body without its Content-Encoding. It is the body as it is if it is not compressed, if Decompress
+// is nil, or if it cannot be decompressed within the limit of what is looked into. The slice must not be modified.
 func (e *Event) Plain() []byte {
 	if e.plain != nil {
 		return e.plain
 	}
-	encoding := e.Encoding()
-	if encoding == "" || len(e.Body) == 0 || e.DataOffset > 0 {
-		return e.Body
+	unpacked, _ := e.Unpacked()
+	if unpacked.plain != nil {
+		return unpacked.plain
 	}
-	r, err := decompressor(encoding, e.Body)
-	if err != nil {
-		return e.Body
-	}
-	plain, err := io.ReadAll(io.LimitReader(r, maxPlain+1))
-	if err != nil || len(plain) > maxPlain {
-		return e.Body
-	}
-	return plain
+	return e.Body
 }
 
-// KeepPlain decompresses the body once for all later calls of Plain. Call it before the event is shared.
-func (e *Event) KeepPlain() {
-	if e.Encoding() != "" {
-		e.plain = e.Plain()
-	}
-}
-
-// CheckEncoding returns an error unless a body of this Content-Encoding can be stored: Unsupported for encodings other
-// than gzip and deflate, Invalid for a body that is not in its encoding, and TooLarge for one that has more than limit
-// bytes, or more than a hundred times its own, decompressed.
-func CheckEncoding(contentEncoding string, body []byte, limit int64) error {
-	encoding := encodingOf(contentEncoding)
-	if encoding == "" {
+// Sent returns the body if it is compressed, and nil if it is not.
+func (e *Event) Sent() []byte {
+	if e.Encoding() == "" {
 		return nil
 	}
-	if encoding != "gzip" && encoding != "deflate" {
-		return Errorf(Unsupported, "Content-Encoding %s is not accepted: send the body uncompressed, or in gzip "+
-			"or deflate", Clean(encoding, 50))
-	}
-	if len(body) == 0 {
-		return nil
-	}
-	r, err := decompressor(encoding, body)
-	broken := Errorf(Invalid, "the body is not in its Content-Encoding, %s", encoding)
-	if err != nil {
-		return broken
-	}
-	most := min(limit, max(maxPlain, maxRatio*int64(len(body))))
-	size, err := io.Copy(io.Discard, io.LimitReader(r, most+1))
-	switch {
-	case size > limit:
-		return Errorf(TooLarge, "body is larger than %d bytes decompressed (setting: --max-body)", limit)
-	case size > most:
-		return Errorf(TooLarge, "body is more than %d times as large decompressed as compressed", maxRatio)
-	case err != nil:
-		return broken
-	}
-	return nil
+	return e.Body
 }
 
-func decompressor(encoding string, body []byte) (io.Reader, error) {
-	switch encoding {
-	case "gzip":
-		return gzip.NewReader(bytes.NewReader(body))
-	case "deflate":
-		return zlib.NewReader(bytes.NewReader(body))
+// SetPlain holds the decompressed body for the calls of Plain; nil releases it. The event must not be shared yet.
+func (e *Event) SetPlain(plain []byte) { e.plain = plain }
+
+// Unpacked returns the event, or a copy that holds the body decompressed if it is compressed. ok is false if it is
+// and Plain cannot decompress it.
+func (e *Event) Unpacked() (unpacked *Event, ok bool) {
+	if e.plain != nil || len(e.Body) == 0 || e.DataOffset > 0 || e.Encoding() == "" {
+		return e, true
 	}
-	return nil, ErrUnsupported
+	if e.Decompress == nil {
+		return e, false
+	}
+	plain, ok := e.Decompress(e.Encoding(), e.Body)
+	if !ok {
+		return e, false
+	}
+	with := *e
+	with.plain = plain
+	return &with, true
+}
+
+// DecodeSize returns how many bytes there may be to decode where limit bytes of a body are looked into: the body's, or
+// limit if it is compressed.
+func (e *Event) DecodeSize(limit int64) int64 {
+	if e.Encoding() != "" && e.DataOffset == 0 {
+		return limit
+	}
+	return int64(len(e.Body))
 }

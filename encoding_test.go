@@ -2,74 +2,64 @@ package hookyard_test
 
 import (
 	"bytes"
-	"compress/gzip"
-	"compress/zlib"
-	"io"
 	"net/http"
 	"testing"
 
 	"github.com/hookyard/hookyard"
 )
 
-func compressed(t *testing.T, encoding string, body []byte) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	var w io.WriteCloser = gzip.NewWriter(&b)
-	if encoding == "deflate" {
-		w = zlib.NewWriter(&b)
+func TestContentEncoding(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		values []string
+		want   string
+	}{
+		{nil, ""}, {[]string{""}, ""}, {[]string{"identity"}, ""}, {[]string{" GZIP "}, "gzip"},
+		{[]string{"x-gzip"}, "gzip"}, {[]string{"identity, zstd"}, "zstd"}, {[]string{"gzip, gzip"}, "gzip, gzip"},
+		{[]string{"gzip", "br"}, "gzip, br"},
+	} {
+		if got := hookyard.ContentEncoding(http.Header{"Content-Encoding": c.values}); got != c.want {
+			t.Errorf("%q: %q, want %q", c.values, got, c.want)
+		}
 	}
-	if _, err := w.Write(body); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
 }
 
-func TestCompressedBodies(t *testing.T) {
+func TestPlain(t *testing.T) {
 	t.Parallel()
-	const doc = `{"data":{"n":1}}`
-	for _, encoding := range []string{"gzip", "deflate"} {
-		body := compressed(t, encoding, []byte(doc))
-		e := &hookyard.Event{Header: http.Header{"Content-Encoding": {encoding}}, ContentType: "application/json",
-			Body: body}
-		if err := hookyard.CheckEncoding(encoding, body, 1000); err != nil {
-			t.Errorf("%s: %v", encoding, err)
+	reverse := func(encoding string, body []byte) ([]byte, bool) {
+		return bytes.ToUpper(body), encoding == "gzip" && len(body) < 10
+	}
+	gzip := http.Header{"Content-Encoding": {"GZip"}}
+	for name, c := range map[string]struct {
+		event    hookyard.Event
+		want     string
+		readable bool
+	}{
+		"compressed":         {hookyard.Event{Header: gzip, Body: []byte("a"), Decompress: reverse}, "A", true},
+		"not compressed":     {hookyard.Event{Body: []byte("a"), Decompress: reverse}, "a", true},
+		"without Decompress": {hookyard.Event{Header: gzip, Body: []byte("a")}, "a", false},
+		"too large": {hookyard.Event{Header: gzip, Body: []byte("0123456789a"), Decompress: reverse}, "0123456789a",
+			false},
+		"empty": {hookyard.Event{Header: gzip, Decompress: reverse}, "", true},
+	} {
+		e := &c.event
+		unpacked, ok := e.Unpacked()
+		if got := string(e.Plain()); got != c.want || string(unpacked.Plain()) != c.want || ok != c.readable {
+			t.Errorf("%s: Plain %q, Unpacked %q %t; want %q %t", name, got, unpacked.Plain(), ok, c.want, c.readable)
 		}
-		for range 2 {
-			if string(e.Document()) != doc || string(e.Data()) != doc || !bytes.Equal(e.Body, body) {
-				t.Errorf("%s: document %q, data %q", encoding, e.Document(), e.Data())
-			}
-			e.KeepPlain()
+		if unpacked != e && string(e.Body) == string(unpacked.Plain()) {
+			t.Errorf("%s: Unpacked copies in vain", name)
 		}
-		form := &hookyard.Event{Header: e.Header, ContentType: "application/x-www-form-urlencoded",
-			Body: compressed(t, encoding, []byte("payload=%7B%22a%22%3A1%7D"))}
-		if string(form.Document()) != `{"a":1}` {
-			t.Errorf("%s: the document of a form is %q", encoding, form.Document())
-		}
-		for name, c := range map[string]struct {
-			body  []byte
-			limit int64
-			want  hookyard.Code
-		}{
-			"too large":  {compressed(t, encoding, make([]byte, 2000)), 1000, hookyard.TooLarge},
-			"a bomb":     {compressed(t, encoding, make([]byte, 20<<20)), 25 << 20, hookyard.TooLarge},
-			"broken off": {body[:len(body)-6], 1000, hookyard.Invalid},
-			"plain":      {[]byte(doc), 1000, hookyard.Invalid},
-		} {
-			if err := hookyard.CheckEncoding(encoding, c.body, c.limit); hookyard.CodeOf(err) != c.want {
-				t.Errorf("%s, %s: %v, want %s", encoding, name, err, c.want)
-			}
-		}
-		e.Body = []byte("not " + encoding)
-		if plain := (&hookyard.Event{Header: e.Header, Body: e.Body}).Plain(); !bytes.Equal(plain, e.Body) {
-			t.Errorf("%s: what cannot be decompressed is %q", encoding, plain)
+		if string(e.Document()) != c.want || string(e.Data()) != c.want {
+			t.Errorf("%s: document %q, data %q", name, e.Document(), e.Data())
 		}
 	}
-	for _, encoding := range []string{"br", "gzip, gzip", "zstd"} {
-		if err := hookyard.CheckEncoding(encoding, nil, 1000); hookyard.CodeOf(err) != hookyard.Unsupported {
-			t.Errorf("%s: %v", encoding, err)
-		}
+	e := &hookyard.Event{Header: gzip, Body: []byte("a"), Decompress: reverse}
+	e.SetPlain([]byte("held"))
+	if got := string(e.Plain()); got != "held" {
+		t.Errorf("a held body is %q", got)
+	}
+	if e.DecodeSize(100) != 100 || (&hookyard.Event{Body: []byte("abc")}).DecodeSize(100) != 3 {
+		t.Errorf("DecodeSize: %d", e.DecodeSize(100))
 	}
 }

@@ -32,8 +32,9 @@ type Event struct {
 	Body        []byte      // as received; nil after its retention, when Size still holds its length
 	Size        int64       // of the body as received, in bytes
 	DataOffset  int         // where the data of a published event starts in Body; 0: the whole body is data
-	plain       []byte      // set by KeepPlain
 	DedupKey    string      // identifies duplicates within project and source; "" for none
+	Decompress  Decompress  // for Plain; nil: bodies stay compressed
+	plain       []byte      // set by SetPlain
 
 	// What follows is set by a read of single events and of lists, and not stored with the event.
 	Duplicates      int       // how often it came again and was not stored

@@ -14,7 +14,8 @@ type Request struct {
 	Method string
 	URL    string // absolute and public, as the sender called it: some providers sign it
 	Header http.Header
-	Body   []byte    // the bytes as received
+	Body   []byte    // the bytes as received, without their Content-Encoding
+	Sent   []byte    // the bytes with their Content-Encoding, or nil; a signature over either verifies
 	Now    time.Time // the time of receipt, which timestamps are compared with; zero means time.Now
 }
 
@@ -143,6 +144,13 @@ func (v *Verifier) Verify(r *Request) (Result, error) {
 		r = &c
 	}
 	method, reason := v.check(r)
+	if reason != "" && r.Sent != nil {
+		c := *r
+		c.Body = r.Sent
+		if by, why := v.check(&c); why == "" {
+			method, reason = by, ""
+		}
+	}
 	if v.provider.handshake != nil {
 		if response := v.provider.handshake(v, r, reason == ""); response != nil {
 			return Result{Method: method, Response: response}, nil

@@ -23,6 +23,7 @@ import (
 	"github.com/hookyard/hookyard/internal/control"
 	"github.com/hookyard/hookyard/internal/dispatch"
 	"github.com/hookyard/hookyard/internal/egress"
+	"github.com/hookyard/hookyard/internal/encoding"
 	"github.com/hookyard/hookyard/internal/filter"
 	"github.com/hookyard/hookyard/internal/ingest"
 	"github.com/hookyard/hookyard/internal/rabbitmq"
@@ -42,6 +43,7 @@ type App struct {
 	filters    *filter.Cache
 	decoding   *budget.Decoding
 	bodies     *budget.Bodies
+	decoder    *encoding.Decoder
 	client     *egress.Client
 	dispatcher *dispatch.Dispatcher
 	ingest     *ingest.Ingest
@@ -73,7 +75,7 @@ func New(ctx context.Context, config Config, version string, log *slog.Logger) (
 		return nil, fmt.Errorf("--data: %w", err)
 	}
 	a := &App{config: config, version: version, log: log, decoding: budget.NewDecoding(config.Limits.Decode),
-		bodies: budget.NewBodies(config.Data, config.Limits.Body, log)}
+		bodies: budget.NewBodies(config.Data, config.Limits.Body, log), decoder: encoding.NewDecoder(config.Limits)}
 	a.filters = filter.NewCache(10_000, a.decoding)
 	err := a.open(ctx)
 	if err == nil {
@@ -104,6 +106,7 @@ func (a *App) open(ctx context.Context) error {
 			return append([][]byte{k.current}, k.old...), err
 		},
 		ReplaceKey: func() error { return replaceKey(a.config.SecretKeyFile) },
+		Decompress: a.decoder.Plain,
 	}
 	if a.db, err = store.Open(ctx, a.config.Database, options); err != nil {
 		return err
@@ -130,7 +133,7 @@ func (a *App) wire(ctx context.Context) error {
 		UserAgent: a.userAgent(), Poll: config.Poll, Grace: config.Grace, Watch: a.metrics, Decoding: a.decoding,
 	}
 	receive := ingest.Options{
-		Store: a.db, Filter: a.accepts, Limits: config.Limits, Log: log,
+		Store: a.db, Filter: a.accepts, Limits: config.Limits, Decoder: a.decoder, Log: log,
 		BaseURL: config.BaseURL, Bodies: a.bodies, Watch: a.metrics,
 	}
 	if a.tracer != nil {

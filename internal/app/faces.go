@@ -52,6 +52,7 @@ func (a *App) ensure() func(ctx context.Context, owner, project string) (*hookya
 func (a *App) newBins() *bin.Bins {
 	return bin.New(bin.Options{
 		Store: a.db, Client: a.client, Log: a.log, BaseURL: a.config.BaseURL, Limits: a.config.Limits,
+		Decompress: a.decoder.Plain,
 		WriteError: func(w http.ResponseWriter, r *http.Request, err error) { a.api.Fail(w, r, err) },
 		MaxBody:    a.config.BinBody, PerAddress: a.config.BinsPerAddress, Total: a.config.Bins,
 	})
@@ -61,7 +62,7 @@ func (a *App) newBins() *bin.Bins {
 func (a *App) others() {
 	ro := relay.Options{
 		Hub: a.hub, Gate: a.gate, Log: a.log, Snapshot: a.db.Snapshot, Open: a.config.Dev, Accept: a.ingest.Accept,
-		ReadBody:   a.ingest.ReadBody,
+		Receive:    a.ingest.Receive,
 		WriteError: a.api.Fail, Limits: a.config.Limits,
 		Authorize: a.authorize, Ensure: a.ensure(),
 		MayPublish: func(r *http.Request, owner, project string) error {
@@ -71,7 +72,7 @@ func (a *App) others() {
 	}
 	a.relay = relay.New(ro)
 	a.queues = rabbitmq.NewSources(rabbitmq.SourcesOptions{Store: a.db, Hooks: a.control, Ingest: a.ingest,
-		Dial: a.client.Dial, Limits: a.config.Limits, Bodies: a.bodies, Log: a.log})
+		Dial: a.client.Dial, Limits: a.config.Limits, Bodies: a.bodies, Decompress: a.decoder.Plain, Log: a.log})
 	a.db.OnChange(func() {
 		a.queues.Wake()
 		a.auth.Forget() // before listeners are asked about again

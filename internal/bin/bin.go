@@ -41,6 +41,7 @@ type Options struct {
 	WriteError func(w http.ResponseWriter, r *http.Request, err error)
 	BaseURL    string // public, without a slash at the end
 	Limits     hookyard.Limits
+	Decompress hookyard.Decompress // of what is shown; nil: bodies stay compressed
 
 	Keep       int           // requests kept of a bin; 0 means 50
 	Life       time.Duration // of a bin; 0 means 48 h

@@ -130,7 +130,7 @@ func (b *Bins) inspect(w http.ResponseWriter, r *http.Request, bin *hookyard.Bin
 	}
 	p := page{Bin: b.wire(bin)}
 	for _, one := range kept {
-		p.Requests = append(p.Requests, pageRequest{BinRequest: wireRequest(one), When: one.Time,
+		p.Requests = append(p.Requests, pageRequest{BinRequest: b.wireRequest(one), When: one.Time,
 			Curl: Curl(b.o.BaseURL, one)})
 	}
 	h := w.Header()

@@ -111,7 +111,7 @@ func (b *Bins) Requests(ctx context.Context, c Caller, name string) ([]client.Bi
 	}
 	out := make([]client.BinRequest, len(kept))
 	for i, one := range kept {
-		out[i] = wireRequest(one)
+		out[i] = b.wireRequest(one)
 	}
 	return out, nil
 }
@@ -122,7 +122,7 @@ func (b *Bins) Request(ctx context.Context, c Caller, name, id string) (client.B
 	if err != nil {
 		return client.BinRequest{}, err
 	}
-	return wireRequest(kept), nil
+	return b.wireRequest(kept), nil
 }
 
 // Curl returns the command that sends a stored request to its bin again.

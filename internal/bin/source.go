@@ -97,8 +97,9 @@ func (b *Bins) try(s *hookyard.Source, kept *hookyard.BinRequest) error {
 	if err != nil {
 		return err
 	}
+	e := b.asEvent(kept)
 	_, err = v.Verify(&signature.Request{Method: kept.Method, URL: b.o.BaseURL + "/" + kept.Bin + kept.Path,
-		Header: kept.Header, Body: kept.Body, Now: kept.Time})
+		Header: kept.Header, Body: e.Plain(), Sent: e.Sent(), Now: kept.Time})
 	return err
 }
 

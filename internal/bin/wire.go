@@ -17,8 +17,15 @@ func (b *Bins) wire(bin *hookyard.Bin) client.Bin {
 		ExpiresAt: bin.ExpiresAt}
 }
 
-// wireRequest returns a request to a bin as it goes over the wire.
-func wireRequest(r *hookyard.BinRequest) client.BinRequest {
+// asEvent returns the event that a request to a bin would be.
+func (b *Bins) asEvent(r *hookyard.BinRequest) *hookyard.Event {
+	return &hookyard.Event{ContentType: r.Header.Get("Content-Type"), Header: r.Header, Body: r.Body,
+		Decompress: b.o.Decompress}
+}
+
+// wireRequest returns a request to a bin as it goes over the wire: its body decompressed, if all of it was kept, and
+// its bytes as they came.
+func (b *Bins) wireRequest(r *hookyard.BinRequest) client.BinRequest {
 	path, query, _ := strings.Cut(r.Path, "?")
 	out := client.BinRequest{ID: r.ID, Time: float64(r.Time.UnixMicro()) / 1e6, RemoteAddr: r.Remote, Method: r.Method,
 		Headers:     map[string]string{},
@@ -32,21 +39,22 @@ func wireRequest(r *hookyard.BinRequest) client.BinRequest {
 	for name := range values {
 		out.QueryString[name] = values.Get(name)
 	}
-	if form, ok := formOf(r); ok {
+	plain := string(b.asEvent(r).Plain())
+	if form, ok := formOf(r, plain); ok {
 		out.FormData = form
 	} else {
-		out.Body = out.Raw
+		out.Body = plain
 	}
 	return out
 }
 
 // formOf returns the fields of a form in their order.
-func formOf(r *hookyard.BinRequest) ([][2]string, bool) {
+func formOf(r *hookyard.BinRequest, body string) ([][2]string, bool) {
 	if !hookyard.IsFormType(r.Header.Get("Content-Type")) {
 		return nil, false
 	}
 	fields := [][2]string{}
-	for pair := range strings.SplitSeq(string(r.Body), "&") {
+	for pair := range strings.SplitSeq(body, "&") {
 		name, value, _ := strings.Cut(pair, "=")
 		n, err1 := url.QueryUnescape(name)
 		v, err2 := url.QueryUnescape(value)

@@ -49,13 +49,25 @@ func NewBodies(dir string, limit int64, log *slog.Logger) *Bodies {
 		memory: semaphore.NewWeighted(max(largeRoom, limit)), shares: &shares{all: map[string]*share{}}}
 }
 
-// Read reads the body of a request, of which nothing was read yet, and which its reader must limit. The memory of a
-// large one counts as taken until the request has ended. of is the destination, whose bodies share disk. The error is
-// one of the body, or Unavailable when there is no room within ten seconds.
-func (b *Bodies) Read(r *http.Request, body io.Reader, of string) ([]byte, error) {
+// Decoder makes the bytes of a body from those that came in.
+type Decoder interface {
+	// Size returns how many bytes there will be, without keeping them.
+	Size(ctx context.Context, body io.Reader) (int64, error)
+	// Read returns them. size is what Size returned.
+	Read(ctx context.Context, body io.Reader, size int64) ([]byte, error)
+}
+
+// Read reads the body of a request, of which nothing was read yet, and which its reader must limit, decoded unless
+// decode is nil. The memory of a large one counts as taken until the request has ended. of is the destination, whose
+// bodies share disk. The error is one of the body or of decode, or Unavailable when there is no room within ten
+// seconds.
+func (b *Bodies) Read(r *http.Request, body io.Reader, of string, decode Decoder) ([]byte, error) {
 	start := make([]byte, SmallBody+1)
 	n, err := io.ReadFull(body, start)
 	if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
+		if decode != nil && n > 0 {
+			return b.decode(r.Context(), bytes.NewReader(start[:n]), decode)
+		}
 		return start[:n:n], nil
 	}
 	if err != nil {
@@ -74,6 +86,9 @@ func (b *Bodies) Read(r *http.Request, body io.Reader, of string) ([]byte, error
 	if _, err := io.Copy(f, io.MultiReader(bytes.NewReader(start), body)); err != nil {
 		return nil, err
 	}
+	if decode != nil {
+		return b.decode(ctx, io.NewSectionReader(f.file, 0, f.size), decode)
+	}
 	return inTime(ctx, func(wait context.Context) ([]byte, error) {
 		whole, release, err := f.Load(wait)
 		if err == nil {
@@ -81,6 +96,46 @@ func (b *Bodies) Read(r *http.Request, body io.Reader, of string) ([]byte, error
 		}
 		return whole, err
 	})
+}
+
+// decode reads a complete body twice: memory is taken for exactly what it needs.
+func (b *Bodies) decode(ctx context.Context, body io.ReadSeeker, decode Decoder) ([]byte, error) {
+	size, err := decode.Size(ctx, body)
+	if err != nil {
+		return nil, err
+	}
+	if size > SmallBody {
+		_, err := inTime(ctx, func(wait context.Context) (none struct{}, err error) {
+			return none, b.memory.Acquire(wait, size)
+		})
+		if err != nil {
+			return nil, err
+		}
+		context.AfterFunc(ctx, func() { b.memory.Release(size) })
+		Collect(size)
+	}
+	if _, err := body.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	return decode.Read(ctx, body, size)
+}
+
+// TryHold takes memory for n bytes until ctx ends, also for a caller that has memory already: it does not wait. The
+// error is Unavailable.
+func (b *Bodies) TryHold(ctx context.Context, n int64) error {
+	if n <= SmallBody {
+		return nil
+	}
+	if !b.memory.TryAcquire(n) {
+		return errCrowded()
+	}
+	context.AfterFunc(ctx, func() { b.memory.Release(n) })
+	return nil
+}
+
+func errCrowded() error {
+	return hookyard.Errorf(hookyard.Unavailable,
+		"too many large bodies are coming in at once: send it again in a few seconds").After(roomWait)
 }
 
 // inTime runs f, which waits for room, with a context that ends before senders lose patience.
@@ -94,8 +149,7 @@ func inTime[T any](ctx context.Context, f func(context.Context) (T, error)) (T, 
 	if ctx.Err() != nil {
 		return v, context.Cause(ctx)
 	}
-	return v, hookyard.Errorf(hookyard.Unavailable,
-		"too many large bodies are coming in at once: send it again in a few seconds").After(roomWait)
+	return v, errCrowded()
 }
 
 // File is a body on disk. It is not safe for concurrent use.

@@ -35,7 +35,7 @@ func TestLargeBodies(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/", nil)
 				r.ContentLength = known
-				got, err := l.Read(r, body, "")
+				got, err := l.Read(r, body, "", nil)
 				if err != nil || !bytes.Equal(got, want) {
 					t.Errorf("%d bytes, length %d, %s: %d bytes, %v", size, known, name, len(got), err)
 				}
@@ -48,7 +48,7 @@ func TestLargeBodies(t *testing.T) {
 	}
 	l.dir = filepath.Join(l.dir, "missing")
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil)
-	if _, err := l.Read(r, io.LimitReader(endless{}, largest), ""); hookyard.CodeOf(err) != hookyard.Unavailable {
+	if _, err := l.Read(r, io.LimitReader(endless{}, largest), "", nil); hookyard.CodeOf(err) != hookyard.Unavailable {
 		t.Errorf("a directory that is not there: %v", err)
 	}
 }
@@ -60,7 +60,7 @@ func TestLargeBodiesWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		read := func(ctx context.Context) error {
 			_, err := l.Read(httptest.NewRequestWithContext(ctx, http.MethodPost, "/", nil),
-				io.LimitReader(endless{}, largest), "")
+				io.LimitReader(endless{}, largest), "", nil)
 			return err
 		}
 		first, end := context.WithCancel(t.Context())
@@ -96,7 +96,7 @@ func TestSlowBodies(t *testing.T) {
 				go func() {
 					r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/", nil)
 					r.ContentLength = known
-					_, err := l.Read(r, io.MultiReader(io.LimitReader(endless{}, 1<<20), stalled{ctx}), "slow")
+					_, err := l.Read(r, io.MultiReader(io.LimitReader(endless{}, 1<<20), stalled{ctx}), "slow", nil)
 					errs <- err
 				}()
 				if i%10 == 0 {
@@ -111,7 +111,7 @@ func TestSlowBodies(t *testing.T) {
 				request, done := context.WithCancel(t.Context())
 				r := httptest.NewRequestWithContext(request, http.MethodPost, "/", nil)
 				r.ContentLength = largest
-				if _, err := l.Read(r, io.LimitReader(endless{}, largest), of); err != nil {
+				if _, err := l.Read(r, io.LimitReader(endless{}, largest), of, nil); err != nil {
 					t.Errorf("length %d, %s: %v", known, of, err)
 				}
 				done()

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -215,7 +216,7 @@ func (s *session) showBinRequest(r *client.BinRequest) error {
 			return err
 		}
 	}
-	body := r.Raw
+	body := cmp.Or(r.Body, r.Raw)
 	if r.Truncated {
 		body += fmt.Sprintf("\n(truncated: %d bytes in total)", r.ContentLength)
 	}

@@ -187,8 +187,8 @@ func (d *Dispatcher) shape(ctx context.Context, h *hookyard.Hook, e *hookyard.Ev
 	}
 	in := format.Input{Event: e, Hook: h, Project: snapshot.Project, BaseURL: d.o.BaseURL, Now: time.Now(),
 		Decode: d.o.Decoding.Limit()}
-	if format.Decodes(name) {
-		release, err := d.o.Decoding.Acquire(ctx, int64(len(e.Body)))
+	if format.Decodes(name) || name != format.Raw && e.Encoding() != "" {
+		release, err := d.o.Decoding.Acquire(ctx, e.DecodeSize(in.Decode))
 		if err != nil {
 			return out, &storeError{err}
 		}

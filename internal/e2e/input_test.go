@@ -1,8 +1,6 @@
 package e2e_test
 
 import (
-	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -245,47 +243,6 @@ func fill(path, value string) string {
 		}
 		_, after, _ := strings.Cut(rest, "}")
 		path = before + value + after
-	}
-}
-
-// TestCompressed: compressed bodies are rejected, except by sources, which take gzip and deflate within limits.
-func TestCompressed(t *testing.T) {
-	t.Parallel()
-	y := newYard(t, dev(t), "gzip")
-	in := y.source("in", "none", "", client.SourcePatch{})
-	var bomb bytes.Buffer
-	w := gzip.NewWriter(&bomb)
-	zeros := make([]byte, 1<<20)
-	for range 256 {
-		if _, err := w.Write(zeros); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	for _, target := range []string{in, y.s.url + "/api/projects/" + y.project + "/events"} {
-		for _, enc := range []string{"gzip", "deflate", "br", "zstd", "GZIP", "gzip, gzip", "nonsense"} {
-			r := ask(t, http.MethodPost, target, bomb.Bytes(), "Content-Encoding", enc)
-			want := http.StatusUnsupportedMediaType
-			switch {
-			case target == in && strings.EqualFold(enc, "gzip"):
-				want = http.StatusRequestEntityTooLarge
-			case target == in && enc == "deflate":
-				want = http.StatusBadRequest // it is gzip
-			}
-			if r.status != want ||
-				want == http.StatusUnsupportedMediaType && !strings.Contains(r.body, "uncompressed") {
-				t.Errorf("%s: %d %.200s", enc, r.status, r.body)
-			}
-		}
-	}
-	r := ask(t, http.MethodPatch, y.s.url+"/api/projects/"+y.project, bomb.Bytes(), "Content-Encoding", "gzip")
-	if r.status/100 != 4 {
-		t.Errorf("settings: %d %.200s", r.status, r.body)
-	}
-	if r := ask(t, http.MethodPost, in, []byte("plain"), "Content-Encoding", "identity"); r.status != http.StatusOK {
-		t.Errorf("identity: %d %s", r.status, r.body)
 	}
 }
 

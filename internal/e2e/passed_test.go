@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"net/http"
 	"strconv"
 	"strings"
@@ -150,34 +149,5 @@ func TestArrivesWhole(t *testing.T) {
 	if got.method != "PUT" || got.path != "/hook/status/7" || got.header.Get("Ce-Id") != "9" ||
 		got.header.Get("X-Team") != "blue" || string(got.body) != "text" {
 		t.Errorf("a binary CloudEvent arrived as %+v", got)
-	}
-}
-
-// TestCompressedWhole sends a compressed body through hooks: as it came in format raw, decompressed in others.
-func TestCompressedWhole(t *testing.T) {
-	t.Parallel()
-	y := newYard(t, dev(t), "compressed")
-	raw, shaped := newReceiver(t, nil), newReceiver(t, nil)
-	y.hook("raw", raw.url, client.HookPatch{Filter: ptr("order.n = 7"),
-		Forward: &hookyard.Forward{Headers: ptr(false)}})
-	y.hook("shaped", shaped.url, client.HookPatch{Format: ptr("template"),
-		Template: ptr("{{.Type}} {{.Body.order.n}}")})
-	var body bytes.Buffer
-	w := gzip.NewWriter(&body)
-	if _, err := w.Write([]byte(`{"kind":"order.created","order":{"n":7}}`)); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	pass(t, http.MethodPost, y.source("in", "none", "", client.SourcePatch{TypeField: ptr("kind")}), body.String(),
-		http.Header{"Content-Type": {"application/json"}, "Content-Encoding": {"gzip"}})
-	got := raw.wait(t, 1)[0]
-	if !bytes.Equal(got.body, body.Bytes()) || got.header.Get("Content-Encoding") != "gzip" {
-		t.Errorf("raw: %v %q", got.header, got.body)
-	}
-	got = shaped.wait(t, 1)[0]
-	if string(got.body) != "order.created 7" || got.header.Get("Content-Encoding") != "" {
-		t.Errorf("template: %v %q", got.header, got.body)
 	}
 }

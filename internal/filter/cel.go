@@ -98,7 +98,8 @@ func shortMessage(s string) string {
 
 // evalCEL evaluates a compiled expression for e within the bounds.
 func evalCEL(program cel.Program, e *hookyard.Event, decoding Decoding) (bool, error) {
-	release, err := decoding.Acquire(context.Background(), int64(len(e.Body))) // each holds it for at most MaxTime
+	// Each holds it for at most MaxTime.
+	release, err := decoding.Acquire(context.Background(), e.DecodeSize(decoding.Limit()))
 	if err != nil {
 		return false, err
 	}

@@ -47,6 +47,7 @@ type Input struct {
 	Now     time.Time // determines which secrets of the hook are live
 	Thread  string    // googlechat: the name of the thread stored for hook and resource, or ""
 	Decode  int64     // bytes of a body that is decoded; 0 means the default
+	packed  bool      // the body is compressed, and cannot be decompressed within the limit
 }
 
 // tooLarge returns why the body is not decoded, or "".
@@ -59,7 +60,19 @@ func (in Input) tooLarge() string {
 		return fmt.Sprintf("the body has %d bytes, and only bodies of at most %d are decoded (setting: --max-decode)",
 			n, limit)
 	}
+	if in.packed {
+		return fmt.Sprintf("the body is compressed, and only bodies of at most %d bytes are decompressed (setting: "+
+			"--max-decode)", limit)
+	}
 	return ""
+}
+
+// unpacked returns in with the body of the event decompressed, so that a format that reads it several times does not
+// decompress it as often.
+func (in Input) unpacked() Input {
+	e, ok := in.Event.Unpacked()
+	in.Event, in.packed = e, !ok
+	return in
 }
 
 // document returns the JSON of the event, also decoded. ok is false if there is none, or it is too large to be decoded.
@@ -92,6 +105,7 @@ func Shape(format string, in Input) (Shaped, error) {
 	if shape == nil {
 		return Shaped{}, unknown(format)
 	}
+	in = in.unpacked()
 	isCloudEvents := format == CloudEvents || format == CloudEventsBinary
 	if why := in.tooLarge(); why != "" && isCloudEvents && isStructured(in.Event) {
 		return Shaped{}, hookyard.Errorf(hookyard.TooLarge,

@@ -7,7 +7,10 @@ import "github.com/hookyard/hookyard"
 func shapeRaw(in Input) Shaped {
 	e := in.Event
 	if in.Hook.ContentType == contentForm && e.IsJSON() {
-		return Shaped{Body: encodeForm(formField(Raw), rawJSON(e)), ContentType: typeForm}
+		in = in.unpacked()
+	}
+	if in.Hook.ContentType == contentForm && e.IsJSON() && !in.packed {
+		return Shaped{Body: encodeForm(formField(Raw), rawJSON(in.Event)), ContentType: typeForm}
 	}
 	if e.ContentType == "" {
 		return Shaped{Body: e.Body, ContentType: typeOctet}

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/budget"
+	"github.com/hookyard/hookyard/internal/encoding"
 	"github.com/hookyard/hookyard/internal/inbound"
 	"github.com/hookyard/hookyard/signature"
 )
@@ -37,10 +39,7 @@ func (in *Ingest) Inbound(w http.ResponseWriter, r *http.Request, owner, project
 	if s == nil || !s.Active || s.RabbitMQ != nil {
 		return noSource
 	}
-	body, err := in.readBytes(w, r, snapshot.Project.Path()+"/"+s.Name)
-	if err == nil {
-		err = hookyard.CheckEncoding(r.Header.Get("Content-Encoding"), body, in.o.Limits.Body)
-	}
+	e, err := in.receive(w, r, snapshot.Project.Path()+"/"+s.Name)
 	if err != nil {
 		return err
 	}
@@ -49,8 +48,9 @@ func (in *Ingest) Inbound(w http.ResponseWriter, r *http.Request, owner, project
 	if err != nil {
 		return err
 	}
+	e.Source = s.Name
 	verified, refused := verify.Verify(&signature.Request{Method: r.Method, URL: in.o.BaseURL + in.requestURI(r),
-		Header: r.Header, Body: body, Now: now})
+		Header: r.Header, Body: e.Plain(), Sent: e.Sent(), Now: now})
 	if verified.Response != nil {
 		return reply(w, verified.Response)
 	}
@@ -64,7 +64,7 @@ func (in *Ingest) Inbound(w http.ResponseWriter, r *http.Request, owner, project
 		target += "?" + hideToken(r.URL, params)
 	}
 	if refused != nil {
-		in.refuse(r, s, body, target, refused.Error(), now)
+		in.refuse(r, s, e.Body, target, refused.Error(), now)
 		code := hookyard.Unauthenticated
 		var why *signature.Error
 		if errors.As(refused, &why) && why.StatusCode == http.StatusForbidden {
@@ -78,7 +78,11 @@ func (in *Ingest) Inbound(w http.ResponseWriter, r *http.Request, owner, project
 		w.WriteHeader(http.StatusNoContent) // there is nothing to keep; providers check that the URL answers
 		return nil
 	}
-	receipt, err := in.Accept(r.Context(), snapshot, in.event(r, s, &verified, body, target, headers, now))
+	e.Header = inbound.StoredHeader(r.Header, headers...)
+	e.Type = in.typeOf(r, s, &verified, e.Plain())
+	e.Target, e.Verified = hookyard.Clean(target, 3*len(target)), verified.Method
+	e.DedupKey = dedupKey(r, s, &verified)
+	receipt, err := in.Accept(r.Context(), snapshot, e)
 	if err != nil {
 		return err
 	}
@@ -93,26 +97,62 @@ func (in *Ingest) requestURI(r *http.Request) string {
 	return r.URL.RequestURI()
 }
 
-// event makes the event of a verified request: bytes and headers as they came, less what only the way in needs.
-func (in *Ingest) event(r *http.Request, s *hookyard.Source, verified *signature.Result, body []byte, target string,
-	hide []string, now time.Time) *hookyard.Event {
-	e := hookyard.NewEvent(s.Name, "", body, now)
+// Receive returns the event of a request: bytes and headers as they came, less what only the way in needs. It fails
+// with [hookyard.TooLarge] or [hookyard.Unsupported] beyond the limits of a body, and with [hookyard.Unavailable] when
+// too much is coming in at once. The event holds its decompressed body if it is looked
+// into. The caller sets its type and source.
+func (in *Ingest) Receive(w http.ResponseWriter, r *http.Request) (*hookyard.Event, error) {
+	e, err := in.receive(w, r, r.URL.Path)
+	if err == nil {
+		e.Header = inbound.StoredHeader(r.Header)
+	}
+	return e, err
+}
+
+// receive is Receive for an event of a destination. Its header is that of the request, with credentials.
+func (in *Ingest) receive(w http.ResponseWriter, r *http.Request, of string) (*hookyard.Event, error) {
+	contentEncoding, err := encoding.Of(r.Header)
+	if err != nil {
+		return nil, err
+	}
+	body, err := in.readBytes(w, r, of, nil)
+	if err != nil {
+		return nil, err
+	}
+	e := hookyard.NewEvent("", "", body, time.Now())
 	e.ContentType = hookyard.Clean(r.Header.Get("Content-Type"), 200)
-	e.Header = inbound.StoredHeader(r.Header, hide...)
-	e.KeepPlain()
-	e.Type = in.typeOf(r, s, verified, e.Plain())
-	e.Method = r.Method
-	e.Target = hookyard.Clean(target, 3*len(target))
-	e.Remote, e.Verified = inbound.Address(r), verified.Method
-	e.DedupKey = verified.DeliveryID
+	e.Header, e.Method = r.Header, r.Method
+	e.Remote = inbound.Address(r)
+	if contentEncoding == "" || len(body) == 0 {
+		return e, nil
+	}
+	e.Decompress = in.o.Decoder.Plain
+	plain, err := in.plain(r.Context(), contentEncoding, body)
+	e.SetPlain(plain)
+	return e, err
+}
+
+// plain checks a body that is stored as it came, and returns it decompressed if it is looked into, or nil. Its memory
+// counts as taken until ctx ends.
+func (in *Ingest) plain(ctx context.Context, contentEncoding string, body []byte) ([]byte, error) {
+	decode := in.o.Decoder.For(contentEncoding)
+	size, err := decode.Size(ctx, bytes.NewReader(body))
+	if err != nil || !in.o.Decoder.IsLookedInto(size) {
+		return nil, err
+	}
+	if err := in.o.Bodies.TryHold(ctx, size); err != nil {
+		return nil, err
+	}
+	return decode.Read(ctx, bytes.NewReader(body), size)
+}
+
+// dedupKey returns what identifies duplicates of a request, in the provider's words.
+func dedupKey(r *http.Request, s *hookyard.Source, verified *signature.Result) string {
+	key := verified.DeliveryID
 	if s.DedupHeader != "" {
-		e.DedupKey = r.Header.Get(s.DedupHeader)
+		key = r.Header.Get(s.DedupHeader)
 	}
-	if len(e.DedupKey) > 500 {
-		e.DedupKey = e.DedupKey[:500]
-	}
-	e.DedupKey = hookyard.Clean(e.DedupKey, 600)
-	return e
+	return hookyard.Clean(key[:min(len(key), 500)], 600)
 }
 
 // typeOf names the event: as the source says, else as its provider does it, else by the source's name. A provider's
@@ -139,38 +179,41 @@ func (in *Ingest) typeOf(r *http.Request, s *hookyard.Source, verified *signatur
 	return t
 }
 
-// ReadBody reads a request's body within the limit, or fails with [hookyard.TooLarge], or with [hookyard.Unavailable]
-// when too much is coming in at once. Compressed bodies are refused; only sources take them, because they store what
-// came.
+// ReadBody reads a request's body, decompressed, within the limits. See [Ingest.Receive] for its errors.
 func (in *Ingest) ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
-		return nil, hookyard.Errorf(hookyard.Unsupported,
-			"Content-Encoding %s is not accepted: send the body uncompressed", hookyard.Clean(enc, 50))
+	contentEncoding, err := encoding.Of(r.Header)
+	if err != nil {
+		return nil, err
 	}
-	return in.readBytes(w, r, r.URL.Path)
+	if contentEncoding == "" {
+		return in.readBytes(w, r, r.URL.Path, nil)
+	}
+	return in.readBytes(w, r, r.URL.Path, in.o.Decoder.For(contentEncoding))
 }
 
-// readBytes is ReadBody for a body in any encoding. of is its destination.
-func (in *Ingest) readBytes(w http.ResponseWriter, r *http.Request, of string) ([]byte, error) {
+// readBytes reads a body, of which nothing was read yet. See [budget.Bodies.Read] for of and decode.
+func (in *Ingest) readBytes(w http.ResponseWriter, r *http.Request, of string, decode budget.Decoder) ([]byte, error) {
 	limit := in.o.Limits.Body
 	tooLarge := hookyard.Errorf(hookyard.TooLarge, "body is larger than %d bytes (setting: --max-body)", limit)
 	if r.ContentLength > limit {
 		w.Header().Set("Connection", "close")
 		return nil, tooLarge
 	}
-	if n := r.ContentLength; n >= 0 && n <= budget.SmallBody { // the common case: one allocation of the right size
+	// the common case: one allocation of the right size
+	if n := r.ContentLength; n >= 0 && n <= budget.SmallBody && decode == nil {
 		body := make([]byte, n)
 		if _, err := io.ReadFull(r.Body, body); err != nil {
 			return nil, hookyard.Errorf(hookyard.Invalid, "the body broke off before its end")
 		}
 		return body, nil
 	}
-	body, err := in.o.Bodies.Read(r, http.MaxBytesReader(w, r.Body, limit), of)
+	body, err := in.o.Bodies.Read(r, http.MaxBytesReader(w, r.Body, limit), of, decode)
 	var over *http.MaxBytesError
 	if errors.As(err, &over) {
 		return nil, tooLarge
 	}
-	if hookyard.CodeOf(err) == hookyard.Unavailable {
+	var own *hookyard.Error
+	if errors.As(err, &own) {
 		return nil, err
 	}
 	if err != nil {

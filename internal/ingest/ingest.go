@@ -13,6 +13,7 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/budget"
+	"github.com/hookyard/hookyard/internal/encoding"
 	"github.com/hookyard/hookyard/signature"
 )
 
@@ -38,6 +39,7 @@ type Options struct {
 	Dispatcher Dispatcher
 	Filter     hookyard.Filter
 	Limits     hookyard.Limits
+	Decoder    *encoding.Decoder // nil: one with Limits
 	Log        *slog.Logger
 	BaseURL    string         // public, without a slash at the end: what senders see
 	Bodies     *budget.Bodies // room for large bodies, shared by all ways in; nil: this one has its own
@@ -69,6 +71,9 @@ type Ingest struct {
 func New(o Options) *Ingest {
 	if o.Bodies == nil {
 		o.Bodies = budget.NewBodies("", o.Limits.Body, o.Log)
+	}
+	if o.Decoder == nil {
+		o.Decoder = encoding.NewDecoder(o.Limits)
 	}
 	in := &Ingest{o: o, refusals: rate.NewLimiter(20, 100)}
 	if base, err := url.Parse(o.BaseURL); err == nil {
@@ -132,7 +137,11 @@ func (in *Ingest) AcceptFor(ctx context.Context, snapshot *hookyard.Snapshot, ev
 // node looks for a row that is committed as this node's.
 func (in *Ingest) route(snapshot *hookyard.Snapshot, e *hookyard.Event, also []*hookyard.Hook) *hookyard.RoutedEvent {
 	e.ProjectKey = snapshot.Project.Key
+	if unpacked, ok := e.Unpacked(); ok && e.Encoding() != "" { // once for the filters of all hooks
+		e.SetPlain(unpacked.Plain())
+	}
 	r := hookyard.Route(e, snapshot, in.o.Filter)
+	e.SetPlain(nil) // what waits for its deliveries is the body as it came
 	for _, h := range also {
 		r.Add(h)
 	}

@@ -30,7 +30,9 @@ func (c *consumer) newIncoming(snapshot *hookyard.Snapshot, it *item, now time.T
 		return nil, hookyard.Errorf(hookyard.TooLarge,
 			"body is %d bytes long, at most %d are allowed (setting: --max-body)", size, limits.Body)
 	}
-	body, contentType := d.Body, hookyard.Clean(d.ContentType, 200)
+	e := hookyard.NewEvent(c.source.Name, "", d.Body, now)
+	e.Header, e.Decompress = headerOf(d, limits.RequestHeader), c.s.o.Decompress
+	body, contentType := e.Plain(), hookyard.Clean(d.ContentType, 200)
 	path, byField := strings.CutPrefix(q.TypeFrom, "field:")
 	if q.Expect != "" || byField {
 		if err := hookyard.CheckJSON(body, limits.JSONDepth); err != nil {
@@ -44,6 +46,8 @@ func (c *consumer) newIncoming(snapshot *hookyard.Snapshot, it *item, now time.T
 		if body, in.urls, err = parseComment(body, limits.JSONDepth); err != nil {
 			return nil, err
 		}
+		e.Body, e.Size = body, int64(len(body))
+		delete(e.Header, "Content-Encoding")
 	case snapshot.Project.AllowRequests && bytes.Contains(body, []byte(`"webhooks"`)) &&
 		hookyard.CheckJSON(body, limits.JSONDepth) == nil:
 		in.urls = webhooksOf(gjson.ParseBytes(body))
@@ -59,11 +63,11 @@ func (c *consumer) newIncoming(snapshot *hookyard.Snapshot, it *item, now time.T
 	}
 	field := ""
 	if byField {
-		field = gjson.GetBytes(hookyard.Document(d.ContentType, d.Body), path).String()
+		field = gjson.GetBytes(hookyard.Document(d.ContentType, body), path).String()
 	}
-	in.event = hookyard.NewEvent(c.source.Name, c.typeOf(it, field), body, now)
-	in.event.ContentType, in.event.Header = contentType, headerOf(d, limits.RequestHeader)
-	in.event.DedupKey = hookyard.Clean(d.MessageId, 500)
+	e.Type, e.ContentType = c.typeOf(it, field), contentType
+	e.DedupKey = hookyard.Clean(d.MessageId, 500)
+	in.event = e
 	return in, nil
 }
 

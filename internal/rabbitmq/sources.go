@@ -38,8 +38,10 @@ type SourcesOptions struct {
 	Dial   Dial
 	Limits hookyard.Limits
 	Bodies *budget.Bodies // room for large bodies, shared by all ways in; nil: these have their own
-	Log    *slog.Logger
-	Poll   time.Duration // how often the list of sources is looked at; 0 means 5 s
+	// Decompress is that of the events; nil: their bodies stay compressed.
+	Decompress hookyard.Decompress
+	Log        *slog.Logger
+	Poll       time.Duration // how often the list of sources is looked at; 0 means 5 s
 }
 
 // Sources reads the queues of all sources of type rabbitmq. Several nodes that read the same queue share its messages.

@@ -8,11 +8,13 @@ import (
 	"net/http"
 	"net/textproto"
 	"strconv"
+	"strings"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/encoding"
 )
 
 // arguments makes a declaration's arguments of what a user typed as JSON. Whole numbers become integers: the broker
@@ -92,7 +94,11 @@ func headerOf(d *amqp.Delivery, limit int) http.Header {
 	set("Amqp-Correlation-Id", d.CorrelationId)
 	set("Amqp-Reply-To", d.ReplyTo)
 	set("Amqp-User-Id", d.UserId)
-	set("Content-Encoding", d.ContentEncoding)
+	if encoding.IsAccepted(strings.ToLower(d.ContentEncoding)) {
+		set("Content-Encoding", d.ContentEncoding)
+	} else {
+		set("Amqp-Content-Encoding", d.ContentEncoding) // some clients have the charset in it
+	}
 	if !d.Timestamp.IsZero() {
 		set("Amqp-Timestamp", d.Timestamp.UTC().Format(time.RFC3339))
 	}

@@ -38,9 +38,9 @@ type Options struct {
 	Authorize func(r *http.Request, owner, project string) (p *hookyard.Snapshot, until time.Time, err error)
 	// MayPublish fails when the sender of r may not publish to the project.
 	MayPublish func(r *http.Request, owner, project string) error
-	// Accept keeps an event, as ingest does, and ReadBody reads a request's body within the limit.
-	Accept   func(ctx context.Context, snapshot *hookyard.Snapshot, e *hookyard.Event) (hookyard.Receipt, error)
-	ReadBody func(w http.ResponseWriter, r *http.Request) ([]byte, error)
+	// Receive makes the event of a request, and Accept keeps it. See ingest for the contracts.
+	Receive func(w http.ResponseWriter, r *http.Request) (*hookyard.Event, error)
+	Accept  func(ctx context.Context, snapshot *hookyard.Snapshot, e *hookyard.Event) (hookyard.Receipt, error)
 	// WriteError answers with an error in JSON.
 	WriteError func(w http.ResponseWriter, r *http.Request, err error)
 	Limits     hookyard.Limits

@@ -63,7 +63,7 @@ func setup(t testing.TB, db *store.DB, token string, change func(*relay.Options)
 			p, err := db.Snapshot(r.Context(), owner, project)
 			return p, time.Time{}, err
 		},
-		ReadBody:   in.ReadBody,
+		Receive:    in.Receive,
 		WriteError: writeError, Limits: hookyard.DefaultLimits(),
 	}
 	if token == "" {

@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
-	"time"
 	"unicode/utf8"
 
 	"github.com/tidwall/gjson"
 
 	"github.com/hookyard/hookyard"
-	"github.com/hookyard/hookyard/internal/inbound"
 	"github.com/hookyard/hookyard/signature"
 )
 
@@ -20,17 +18,20 @@ const maxEcho = 64 << 10
 // signal takes an event for the project that repository.full_name names. It answers 200 with nothing once the event is
 // kept, whether or not anybody listens.
 func (rl *Relay) signal(w http.ResponseWriter, r *http.Request) error {
-	now := time.Now()
-	body, err := rl.o.ReadBody(w, r)
+	e, err := rl.o.Receive(w, r)
 	if err != nil {
 		return err
 	}
-	payload, contentType := hookyard.Text("", body), hookyard.TypeJSON
-	if v := hookyard.FormJSON(r.Header.Get("Content-Type"), body); v != nil {
-		payload, contentType = v, hookyard.Clean(r.Header.Get("Content-Type"), 200)
+	if _, ok := e.Unpacked(); !ok {
+		return hookyard.Errorf(hookyard.TooLarge, "body is larger than %d bytes decompressed: send it uncompressed "+
+			"(setting: --max-decode)", rl.o.Limits.Decode)
+	}
+	payload, contentType := hookyard.Text("", e.Plain()), hookyard.TypeJSON
+	if v := hookyard.FormJSON(e.ContentType, e.Plain()); v != nil {
+		payload, contentType = v, e.ContentType
 	}
 	if !utf8.Valid(payload) || !json.Valid(payload) {
-		return couldNotParse(w, body)
+		return couldNotParse(w, e.Plain())
 	}
 	if err := hookyard.CheckJSON(payload, rl.o.Limits.JSONDepth); err != nil {
 		return err
@@ -39,14 +40,13 @@ func (rl *Relay) signal(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	snapshot, by, err := rl.maySignal(r, owner, name, body, now)
+	snapshot, by, err := rl.maySignal(r, owner, name, e)
 	if err != nil {
 		return err
 	}
-	e := hookyard.NewEvent(SourceRelay, typeOf(r, "signal", rl.o.Limits), body, now)
-	e.ContentType, e.Header = contentType, inbound.StoredHeader(r.Header)
-	e.Method, e.Verified = r.Method, by
-	e.Remote, e.Target = inbound.Address(r), keptQuery(r.URL)
+	e.Source, e.Type = SourceRelay, typeOf(r, "signal", rl.o.Limits)
+	e.ContentType, e.Verified = contentType, by
+	e.Target = keptQuery(r.URL)
 	e.DedupKey = hookyard.Clean(r.Header.Get("X-Github-Delivery"), 200)
 	if _, err := rl.o.Accept(r.Context(), snapshot, e); err != nil {
 		return err
@@ -79,8 +79,7 @@ func repository(payload []byte, limits hookyard.Limits) (owner, name string, err
 }
 
 // maySignal returns the project when the sender may signal it, and what vouches for the sender.
-func (rl *Relay) maySignal(r *http.Request, owner, name string, body []byte,
-	now time.Time) (snapshot *hookyard.Snapshot,
+func (rl *Relay) maySignal(r *http.Request, owner, name string, e *hookyard.Event) (snapshot *hookyard.Snapshot,
 	by string, err error) {
 	snapshot, err = rl.find(r.Context(), owner, name)
 	if hookyard.CodeOf(err) == hookyard.NotFound {
@@ -95,21 +94,22 @@ func (rl *Relay) maySignal(r *http.Request, owner, name string, body []byte,
 	case hookyard.RelayToken:
 		return snapshot, "token", rl.o.MayPublish(r, owner, name)
 	case hookyard.RelaySigned:
-		by, err = signed(snapshot.Project, r, body, now)
+		by, err = signed(snapshot.Project, r, e)
 		return snapshot, by, err
 	}
 	return nil, "", rl.off(r, owner, name)
 }
 
 // signed verifies GitHub's signature with the project's secret.
-func signed(p *hookyard.Project, r *http.Request, body []byte, now time.Time) (by string, err error) {
+func signed(p *hookyard.Project, r *http.Request, e *hookyard.Event) (by string, err error) {
 	v, err := signature.New("github", []string{p.RelaySecret.Value}, nil)
 	if err != nil {
 		return "", hookyard.Errorf(hookyard.Forbidden,
 			"this relay takes signed events only, but its project has no relay secret yet "+
 				"(project setting relaySecret)")
 	}
-	verified, err := v.Verify(&signature.Request{Method: r.Method, Header: r.Header, Body: body, Now: now})
+	verified, err := v.Verify(&signature.Request{Method: r.Method, Header: r.Header, Body: e.Plain(), Sent: e.Sent(),
+		Now: e.Time})
 	if err != nil {
 		return "", hookyard.Errorf(hookyard.Unauthenticated, "not accepted by the relay of %s: %v", p.Path(), err)
 	}

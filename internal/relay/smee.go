@@ -13,7 +13,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/hookyard/hookyard"
-	"github.com/hookyard/hookyard/internal/inbound"
 	"github.com/hookyard/hookyard/internal/stream"
 )
 
@@ -66,14 +65,12 @@ func (rl *Relay) smeeIn(w http.ResponseWriter, r *http.Request, owner, project s
 	if err != nil {
 		return err
 	}
-	body, err := rl.o.ReadBody(w, r)
+	e, err := rl.o.Receive(w, r)
 	if err != nil {
 		return err
 	}
-	e := hookyard.NewEvent(SourceSmee, typeOf(r, SourceSmee, rl.o.Limits), body, time.Now())
-	e.ContentType = hookyard.Clean(r.Header.Get("Content-Type"), 200)
-	e.Header, e.Method = inbound.StoredHeader(r.Header), r.Method
-	e.Remote, e.Target = inbound.Address(r), keptQuery(r.URL)
+	e.Source, e.Type = SourceSmee, typeOf(r, SourceSmee, rl.o.Limits)
+	e.Target = keptQuery(r.URL)
 	e.DedupKey = hookyard.Clean(r.Header.Get("X-Github-Delivery"), 200)
 	if _, err := rl.o.Accept(r.Context(), snapshot, e); err != nil {
 		return err
@@ -142,12 +139,17 @@ func (rl *Relay) smeeOut(w http.ResponseWriter, r *http.Request, owner, project 
 // query and timestamp. On top come rawBody, the exact bytes in base64, when they are few or asked for with ?raw=1, and
 // x-hookyard-event, with which …/events/{id}/body has them in any case.
 func appendSmee(b []byte, e *hookyard.Event, raw bool) []byte {
+	e, unpacked := e.Unpacked()
 	b = append(b, '{')
 	names := make([]string, 0, len(e.Header))
 	for name := range e.Header {
 		switch strings.ToLower(name) {
 		case "body", "query", "timestamp", "rawbody", "x-hookyard-event", "hookyard-hops":
 			continue
+		case "content-encoding":
+			if unpacked { // as body is
+				continue
+			}
 		}
 		if !hookyard.IsSensitive(name) {
 			names = append(names, name)

@@ -18,7 +18,7 @@ const (
 	eventWhole = eventLight + ", e.header, e.trace, e.body"
 )
 
-func scanEvent(row interface{ Scan(...any) error }, whole bool) (*hookyard.Event, error) {
+func (db *DB) scanEvent(row interface{ Scan(...any) error }, whole bool) (*hookyard.Event, error) {
 	e := &hookyard.Event{}
 	var at int64
 	var header []byte
@@ -35,13 +35,16 @@ func scanEvent(row interface{ Scan(...any) error }, whole bool) (*hookyard.Event
 	if whole {
 		e.Header = hookyard.DecodeHeader(header)
 		e.Trace = hookyard.ParseTrace(trace)
+		if e.Encoding() != "" {
+			e.Decompress = db.plain
+		}
 	}
 	return e, nil
 }
 
 // Event returns an event of a project with its bytes, or [hookyard.ErrNotFound]. projectKey 0 means any.
 func (db *DB) Event(ctx context.Context, projectKey int64, id string) (*hookyard.Event, error) {
-	e, err := scanEvent(db.read.QueryRowContext(ctx,
+	e, err := db.scanEvent(db.read.QueryRowContext(ctx,
 		"select "+eventWhole+" from events e where e.id = $1 and (cast($2 as bigint) = 0 or e.project_key = $2)",
 		id, projectKey), true)
 	if err != nil {
@@ -128,7 +131,7 @@ func (db *DB) readEvents(ctx context.Context, columns string, seqs []int64) (map
 	defer func() { _ = rows.Close() }()
 	out := make(map[int64]*hookyard.Event, len(seqs))
 	for rows.Next() {
-		e, err := scanEvent(rows, true)
+		e, err := db.scanEvent(rows, true)
 		if err != nil {
 			return nil, err
 		}
@@ -220,7 +223,7 @@ func (db *DB) eventChunk(ctx context.Context, query string, args []any, whole bo
 	defer func() { _ = rows.Close() }()
 	bytes := 0
 	for rows.Next() {
-		e, err := scanEvent(rows, whole)
+		e, err := db.scanEvent(rows, whole)
 		if err != nil {
 			return nil, false, err
 		}

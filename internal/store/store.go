@@ -38,6 +38,8 @@ type Options struct {
 	NodeName   string       // name of this process's place, as the operator sees it
 	Log        *slog.Logger // required
 	MaxBatch   int          // operations a transaction carries at most; 0 means 1000
+	// Decompress is that of the events that are read; nil: their bodies stay compressed.
+	Decompress hookyard.Decompress
 }
 
 // DB is the store. Safe for concurrent use.
@@ -47,6 +49,7 @@ type DB struct {
 	seal      *sealer
 	newKey    func() ([]byte, error) // until the key is made
 	keyring   keyring
+	plain     hookyard.Decompress
 	log       *slog.Logger
 	node      int64
 	name      string
@@ -110,7 +113,7 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 		o.MaxBatch = 1000
 	}
 	db := &DB{pools: opened, dialect: d, log: o.Log, name: o.NodeName, opened: time.Now(), newKey: o.NewKey,
-		seal: newSealer(append([][]byte{o.Key}, o.OldKeys...)...)}
+		plain: o.Decompress, seal: newSealer(append([][]byte{o.Key}, o.OldKeys...)...)}
 	db.keyring = keyring{read: o.Keys, replace: o.ReplaceKey, wake: make(chan struct{}, 1)}
 	db.snapshots.reset()
 	if err := db.migrate(ctx); err != nil {

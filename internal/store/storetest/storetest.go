@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/encoding"
 	"github.com/hookyard/hookyard/internal/store"
 	"github.com/hookyard/hookyard/internal/testenv"
 )
@@ -82,6 +83,7 @@ func OpenWith(t testing.TB, dsn string, o store.Options) *store.DB {
 		keys = append([][]byte{[]byte("another key for tests")}, keys...)
 		return nil
 	}
+	o.Decompress = encoding.NewDecoder(hookyard.DefaultLimits()).Plain
 	if o.NodeName == "" {
 		o.NodeName = "test"
 	}

@@ -201,7 +201,8 @@ type User struct {
 	Subject      string    `json:"subject,omitempty"` // issuer and subject at an OpenID provider
 	CreatedAt    time.Time `json:"createdAt"`
 	InvitedUntil time.Time `json:"invitedUntil,omitzero"` // when the link to choose a password expires; zero: no link
-	RevokeTokens bool      `json:"-"`                     // of a change: delete the user's tokens, too
+	SecondFactor bool      `json:"secondFactor,omitempty"`
+	RevokeTokens bool      `json:"-"` // of a change: delete the user's tokens, too
 }
 
 // Link is a link by which a user without a password may choose one, once. Only its hash is stored. It gives no other
@@ -248,6 +249,7 @@ type Session struct {
 	ExpiresAt time.Time `json:"expiresAt"`
 	Agent     string    `json:"agent"`
 	Remote    string    `json:"remote"`
+	Means     string    `json:"means"` // how the user proved who they are
 }
 
 // GroupPrefix begins the name of a member that is a group of the OpenID provider. The name of a user has no colon.

@@ -151,6 +151,13 @@ func (c *Client) InviteUser(ctx context.Context, name string) (Invitation, error
 	return out, err
 }
 
+// ResetSecondFactor removes the second factors of a user who has lost them, and ends the user's sessions. A
+// user who has none is no error.
+func (c *Client) ResetSecondFactor(ctx context.Context, name string) error {
+	_, err := c.call(ctx, http.MethodDelete, path("users", name, "second-factor"), nil, nil)
+	return err
+}
+
 // serverName is the name of every server in its [ServerInfo].
 const serverName = "hookyard"
 

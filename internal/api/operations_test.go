@@ -44,6 +44,7 @@ root POST /api/users 201 {"name":"eve","password":"correct horse battery"}
 root POST /api/users 201 {"name":"ivy"}
 root POST /api/users/ivy/invite 200
 root DELETE /api/users/ivy 204
+root DELETE /api/users/eve/second-factor 204
 root PATCH /api/users/eve 200 {"disabled":true}
 root DELETE /api/users/eve 204
 root GET /api/audit?limit=1 200

@@ -110,6 +110,10 @@ func (a *API) routes() []route {
 		{method: post, path: "/users/{user}/invite", access: control.Administrator, do: inviteUser,
 			summary: "Create the link by which a user without a password chooses one",
 			doc:     "It works once and for a day, and replaces the user's last link.", out: client.Invitation{}},
+		{method: del, path: "/users/{user}/second-factor", access: control.Administrator, do: resetFactors,
+			summary: "Remove the second factors of a user who has lost them",
+			doc:     "The user's sessions end. The password alone signs in until the user sets up another factor.",
+			status:  noContent},
 		{method: get, path: "/audit", access: control.Administrator, do: listServerAudit,
 			summary: "Who changed what outside of projects", query: page, out: client.AuditPage{}},
 

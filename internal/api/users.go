@@ -26,7 +26,7 @@ func listUsers(c *call) error {
 }
 
 func createUser(c *call) error {
-	in, err := c.userPatch("subject", "createdAt", "invitedUntil")
+	in, err := c.userPatch("subject", "createdAt", "invitedUntil", "secondFactor")
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func createUser(c *call) error {
 }
 
 func updateUser(c *call) error {
-	in, err := c.userPatch("name", "subject", "createdAt", "invitedUntil")
+	in, err := c.userPatch("name", "subject", "createdAt", "invitedUntil", "secondFactor")
 	if err != nil {
 		return err
 	}
@@ -62,6 +62,13 @@ func inviteUser(c *call) error {
 		return err
 	}
 	return c.reply(http.StatusOK, client.Invitation{URL: c.a.o.BaseURL + control.LinkPath + secret, ExpiresAt: until})
+}
+
+func resetFactors(c *call) error {
+	if err := c.a.o.Control.ResetFactors(c.ctx(), c.id, c.param("user")); err != nil {
+		return err
+	}
+	return c.noContent()
 }
 
 func (c *call) userPatch(ignored ...string) (in control.UserPatch, err error) {

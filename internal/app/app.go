@@ -143,7 +143,8 @@ func (a *App) wire(ctx context.Context) error {
 	receive.Dispatcher = a.dispatcher
 	a.ingest = ingest.New(receive)
 	a.auth = auth.New(a.db, auth.Options{Dev: config.Dev, Guests: config.Guests, Log: log,
-		Cookie: auth.CookieName(config.BaseURL, auth.SessionCookie)})
+		Cookie:        auth.CookieName(config.BaseURL, auth.SessionCookie),
+		RequireFactor: hookyard.FactorPolicy(config.RequireFactor)})
 	if err := a.firstStart(ctx); err != nil {
 		return err
 	}

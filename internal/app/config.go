@@ -47,6 +47,7 @@ type Config struct {
 	ACMEDirectory   string
 	RedirectHTTP    string
 
+	RequireFactor    string
 	OIDCIssuer       string
 	OIDCClientID     string
 	OIDCClientSecret string
@@ -78,7 +79,8 @@ func DefaultConfig() Config {
 		Listen: "127.0.0.1:8080", Data: "hookyard-data", Proxy: "", LogLevel: "info", LogFormat: "text", Metrics: true,
 		Retention: 30 * 24 * time.Hour, RetentionBytes: 20 << 30, DedupWindow: 90 * 24 * time.Hour,
 		ACMEDirectory: acme.LetsEncryptURL, OIDCGroupsClaim: "groups",
-		Poll: 5 * time.Second, Grace: 10 * time.Second, ReadTimeout: time.Minute,
+		RequireFactor: string(hookyard.FactorOptional),
+		Poll:          5 * time.Second, Grace: 10 * time.Second, ReadTimeout: time.Minute,
 		Listeners: stream.DefaultTotal, ListenersPerAddress: stream.DefaultPerAddress,
 		Bins: 2000, BinsPerAddress: 50, BinBody: 64 << 10, Limits: hookyard.DefaultLimits(),
 	}
@@ -113,6 +115,8 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.NodeName, "node-name", c.NodeName,
 		"name of this process among several on one database (default the host's name)")
 	fs.BoolVar(&c.Guests, "guests", c.Guests, "let people who are not signed in read public projects")
+	fs.StringVar(&c.RequireFactor, "require-second-factor", c.RequireFactor,
+		"who must set up a second factor to sign in with a password: none, admins or all")
 	fs.StringVar(&c.OIDCIssuer, "oidc-issuer", c.OIDCIssuer,
 		"OpenID Connect provider to sign in by, e.g. https://accounts.example.com (default off)")
 	fs.StringVar(&c.OIDCClientID, "oidc-client-id", c.OIDCClientID, "what the provider knows this server as")
@@ -288,6 +292,11 @@ func (c *Config) Complete() error {
 	}
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		return fmt.Errorf("--log-format %q: use text or json", c.LogFormat)
+	}
+	switch hookyard.FactorPolicy(c.RequireFactor) {
+	case hookyard.FactorOptional, hookyard.FactorForAdmins, hookyard.FactorForAll:
+	default:
+		return fmt.Errorf("--require-second-factor %q: use none, admins or all", c.RequireFactor)
 	}
 	if c.Limits.Body <= 0 || c.Limits.Body > 1<<30 {
 		return fmt.Errorf("--max-body must be between 1 and %d bytes", 1<<30)

@@ -61,7 +61,7 @@ func TestRefusedSignIns(t *testing.T) {
 			}
 			audit, err := at(t, a, strings.TrimSpace(string(token))).ServerAudit(ctx, client.Page{Limit: 1})
 			if err != nil || len(audit.Audit) != 1 || audit.Audit[0].Action != "user.sign-in-refused" ||
-				audit.Audit[0].Subject != "admin" || audit.Audit[0].Detail != "from 127.0.0.1" {
+				audit.Audit[0].Subject != "admin" || audit.Audit[0].Detail != "from 127.0.0.1: wrong password" {
 				t.Errorf("the audit log ends with %+v, %v", audit.Audit, err)
 			}
 			stop()

@@ -37,11 +37,26 @@ type Store interface {
 	TokenByHash(ctx context.Context, hash []byte) (*hookyard.Token, error)
 	SessionByHash(ctx context.Context, hash []byte) (*hookyard.Session, error)
 	RoleIn(ctx context.Context, userKey, projectKey int64) (hookyard.Role, error)
+	Factors
+	Records
+}
+
+// Records is what happens with credentials.
+type Records interface {
 	// TouchToken and TouchSession record a use. They are called at most about once a minute for a token or session.
 	TouchToken(ctx context.Context, key int64, at time.Time) error
 	TouchSession(ctx context.Context, hash []byte, seen time.Time) error
-	// AuditRefusal records that somebody at an address gave a wrong password for a user.
-	AuditRefusal(ctx context.Context, user, address string) error
+	// AuditRefusal records that somebody at an address gave something wrong for a user, such as a password.
+	AuditRefusal(ctx context.Context, user, wrong, address string) error
+}
+
+// Factors are the second factors of users. The methods return hookyard.ErrNotFound if there is no such row.
+type Factors interface {
+	TOTP(ctx context.Context, userKey int64) (*hookyard.TOTP, error)
+	// UseTOTP uses up the code of a step and those of all earlier ones, unless one of them was used before.
+	UseTOTP(ctx context.Context, userKey, step int64) error
+	// UseRecoveryCode uses up the recovery code with a hash.
+	UseRecoveryCode(ctx context.Context, userKey int64, hash []byte) error
 }
 
 // Options configure an [Auth].
@@ -51,6 +66,8 @@ type Options struct {
 	Now    func() time.Time // nil means time.Now
 	Cookie string           // name of the cookie of a session, see CookieName; empty: SessionCookie
 	Log    *slog.Logger     // refused sign-ins; nil: none
+
+	RequireFactor hookyard.FactorPolicy // who cannot do without a second factor; "": everybody can
 }
 
 // Auth authenticates and authorizes callers. It is safe for concurrent use.
@@ -61,6 +78,7 @@ type Auth struct {
 	now    func() time.Time
 	log    *slog.Logger
 	cookie string
+	policy hookyard.FactorPolicy
 
 	tokens    *cache[[sha256.Size]byte, *Identity] // by hash
 	roles     *cache[roleKey, hookyard.Role]
@@ -72,12 +90,13 @@ type Auth struct {
 	byName    *slowdown
 	byAddress *slowdown
 	byDevice  *slowdown
+	byCode    *slowdown // wrong codes, by user or device
 }
 
 // New returns an Auth that reads from s.
 func New(s Store, o Options) *Auth {
 	a := &Auth{
-		store: s, dev: o.Dev, guests: o.Guests, now: o.Now, log: o.Log, cookie: o.Cookie,
+		store: s, dev: o.Dev, guests: o.Guests, now: o.Now, log: o.Log, cookie: o.Cookie, policy: o.RequireFactor,
 		tokens:    newCache[[sha256.Size]byte, *Identity](10_000, tokenLife),
 		roles:     newCache[roleKey, hookyard.Role](10_000, roleLife),
 		passwords: newCache[[sha256.Size]byte, struct{}](1_000, passwordLife),
@@ -88,6 +107,7 @@ func New(s Store, o Options) *Auth {
 		byName:    newSlowdown(5, time.Minute),
 		byAddress: newSlowdown(20, 15*time.Minute),
 		byDevice:  newSlowdown(5, 15*time.Minute),
+		byCode:    newSlowdown(5, 15*time.Minute), // only those who know the password can cause it
 	}
 	_, _ = rand.Read(a.key) // cannot fail
 	if a.now == nil {
@@ -112,7 +132,10 @@ func (a *Auth) Forget() {
 // Identify returns the identity of the caller. It uses the first credential of: the header Authorization (Basic or
 // Bearer), the query parameter token, the cookie of a session, the cookie access_token (WebGME's, holding a token).
 // A caller without one is a guest, if guests are allowed. The error is Unauthenticated, or TooMany if the caller must
-// wait after failures, or the store's.
+// wait after failures, or the store's. It is [ErrFactorMissing] for a session whose user has to set up a second factor
+// first; only then is the identity returned with an error.
+//
+// Basic is for users who sign in with a password alone: nobody can type a code for a program.
 //
 // The caller's address is r.RemoteAddr. Behind a trusted proxy, set it from the proxy's header first.
 //
@@ -130,6 +153,10 @@ func (a *Auth) Identify(r *http.Request) (*Identity, error) {
 		user, err := a.SignIn(r.Context(), SignInRequest{Name: c.name, Password: c.secret, Remote: r.RemoteAddr})
 		if err != nil {
 			return nil, err
+		}
+		if user.SecondFactor || a.policy.Lacks(user) {
+			return nil, unauthenticated("a password alone does not sign %s in: programs use a token, "+
+				"made on the profile page", user.Name)
 		}
 		return &Identity{User: user}, nil
 	case bearer:

@@ -21,6 +21,8 @@ type memory struct {
 	tokens   map[string]*hookyard.Token
 	sessions map[string]*hookyard.Session
 	roles    map[roleKey]hookyard.Role
+	totp     *hookyard.TOTP  // everybody's
+	recovery map[string]bool // likewise, by hash
 
 	lookups     atomic.Int64 // of tokens and roles
 	touches     atomic.Int64
@@ -106,7 +108,37 @@ func (m *memory) TouchToken(_ context.Context, key int64, at time.Time) error {
 	return nil
 }
 
-func (m *memory) AuditRefusal(context.Context, string, string) error { return nil }
+func (m *memory) AuditRefusal(context.Context, string, string, string) error { return nil }
+
+func (m *memory) TOTP(context.Context, int64) (*hookyard.TOTP, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.totp == nil {
+		return nil, hookyard.ErrNotFound
+	}
+	out := *m.totp
+	return &out, nil
+}
+
+func (m *memory) UseTOTP(_ context.Context, _, step int64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if step <= m.totp.Step {
+		return hookyard.ErrNotFound
+	}
+	m.totp.Step = step
+	return nil
+}
+
+func (m *memory) UseRecoveryCode(_ context.Context, _ int64, hash []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.recovery[string(hash)] {
+		return hookyard.ErrNotFound
+	}
+	delete(m.recovery, string(hash))
+	return nil
+}
 
 func (m *memory) TouchSession(_ context.Context, hash []byte, seen time.Time) error {
 	m.mu.Lock()

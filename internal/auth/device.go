@@ -31,7 +31,7 @@ func NewDevice(user *hookyard.User, now time.Time) string {
 	b := make([]byte, deviceID, deviceHead+sha256.Size)
 	_, _ = rand.Read(b) // cannot fail
 	b = binary.BigEndian.AppendUint64(b, uint64(now.Add(DeviceLife).Unix()))
-	return base64.RawURLEncoding.EncodeToString(append(b, deviceMAC(user, b)...))
+	return base64.RawURLEncoding.EncodeToString(append(b, userMAC(user, "device", b)...))
 }
 
 // deviceOf returns the id of the device of the user that a cookie proves, or "".
@@ -42,15 +42,16 @@ func deviceOf(user *hookyard.User, cookie string, now time.Time) string {
 	}
 	head, mac := b[:deviceHead], b[deviceHead:]
 	expires := binary.BigEndian.Uint64(head[deviceID:])
-	if !hmac.Equal(mac, deviceMAC(user, head)) || uint64(now.Unix()) >= expires {
+	if !hmac.Equal(mac, userMAC(user, "device", head)) || uint64(now.Unix()) >= expires {
 		return ""
 	}
 	return string(head[:deviceID])
 }
 
-func deviceMAC(user *hookyard.User, head []byte) []byte {
+// userMAC authenticates a cookie that is for one purpose with the user's stored hash of the password.
+func userMAC(user *hookyard.User, purpose string, head []byte) []byte {
 	mac := hmac.New(sha256.New, []byte(user.PasswordHash))
-	mac.Write([]byte("hookyard device"))
+	mac.Write([]byte("hookyard " + purpose))
 	mac.Write(binary.BigEndian.AppendUint64(nil, uint64(user.Key)))
 	mac.Write(head)
 	return mac.Sum(nil)

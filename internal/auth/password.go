@@ -133,7 +133,7 @@ func (a *Auth) SignIn(ctx context.Context, r SignInRequest) (*hookyard.User, err
 		a.logRefusal(r.Name, r.Remote)
 		if user.Key != 0 { // another name may be a password that was typed into the wrong field
 			// An error is ignored: that the audit log cannot be written must not look like a correct password.
-			_ = a.store.AuditRefusal(ctx, user.Name, hostOf(r.Remote))
+			_ = a.store.AuditRefusal(ctx, user.Name, "password", hostOf(r.Remote))
 		}
 		return nil, unauthenticated("wrong user name or password")
 	}

@@ -82,8 +82,16 @@ func (a *Auth) bySession(ctx context.Context, cookie string) (*Identity, error) 
 		// An error is ignored: a later page will record its use long before the session expires.
 		_ = a.store.TouchSession(ctx, hash, now)
 	}
-	return &Identity{User: user, Session: s}, nil
+	id := &Identity{User: user, Session: s}
+	if s.Means != hookyard.MeansProvider && a.policy.Lacks(user) {
+		return id, ErrFactorMissing
+	}
+	return id, nil
 }
+
+// ErrFactorMissing says that the caller may do nothing before setting up a second factor.
+var ErrFactorMissing = &hookyard.Error{Code: hookyard.Forbidden,
+	Message: "this server requires a second factor of you: set one up on your profile page"}
 
 // sessionEnd returns when the session ends unless it is used again.
 func sessionEnd(s *hookyard.Session) time.Time {

@@ -28,7 +28,7 @@ func newUser(s *session) *cobra.Command {
   hookyard user list`,
 	}
 	return group(c, newUserList(s), newUserCreate(s), newUserInvite(s), newUserPasswd(s),
-		newUserDelete(s))
+		newUserResetFactor(s), newUserDelete(s))
 }
 
 func newUserList(s *session) *cobra.Command {
@@ -45,10 +45,11 @@ func newUserList(s *session) *cobra.Command {
 		return s.show(client.Users{Users: all}, func() error {
 			var rows [][]string
 			for _, u := range all {
-				rows = append(rows, []string{u.Name, onOff(!u.Disabled), yesNo(u.Admin), orText(u.Subject, "-"),
-					s.when(u.CreatedAt)})
+				rows = append(rows, []string{u.Name, onOff(!u.Disabled), yesNo(u.Admin), yesNo(u.SecondFactor),
+					orText(u.Subject, "-"), s.when(u.CreatedAt)})
 			}
-			if err := s.list([]string{"USER", "STATE", "ADMIN", "SINGLE SIGN-ON", "CREATED"}, rows); err != nil {
+			head := []string{"USER", "STATE", "ADMIN", "2ND FACTOR", "SINGLE SIGN-ON", "CREATED"}
+			if err := s.list(head, rows); err != nil {
 				return err
 			}
 			s.more(len(rows), "user", "")
@@ -153,6 +154,25 @@ func newUserPasswd(s *session) *cobra.Command {
 			return err
 		}
 		s.say("set the password of %s", args[0])
+		return nil
+	}
+	return takes(c, 1, 1)
+}
+
+func newUserResetFactor(s *session) *cobra.Command {
+	c := &cobra.Command{Use: "reset-factor NAME", Short: "Remove the second factors of a user who has lost them",
+		Long: `Remove the second factors of a user who has lost them, and end the user's
+sessions. The password alone signs in until the user sets up another factor.`,
+		Example: "  hookyard user reset-factor ann"}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, err := s.client()
+		if err != nil {
+			return err
+		}
+		if err := cl.ResetSecondFactor(c.Context(), args[0]); err != nil {
+			return err
+		}
+		s.say("removed the second factors of %s", args[0])
 		return nil
 	}
 	return takes(c, 1, 1)

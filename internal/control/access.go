@@ -18,6 +18,7 @@ const (
 	Public               // anyone, without saying who they are
 	Anyone               // any caller the server lets in, guests included
 	SignedIn             // no guests, and only tokens that may do all that their user may
+	Enrolling            // likewise, and users who must set up a second factor before anything else
 	Administrator        // of the whole server
 	Read                 // role read in the project
 	Write                // role write in the project
@@ -47,7 +48,7 @@ func (a Access) Role() hookyard.Role {
 // for a caller who is not an administrator, or whose token is limited in scope or to a project. Public, Anyone and
 // Custom admit everyone.
 func (c *Control) Admit(id *auth.Identity, a Access) error {
-	if a != SignedIn && a != Administrator {
+	if a != SignedIn && a != Enrolling && a != Administrator {
 		return nil
 	}
 	if id.Guest {

@@ -12,6 +12,7 @@ import (
 type Browser struct {
 	Agent  string // its User-Agent
 	Remote string // its address
+	Means  string // how the user proved there who they are, such as [hookyard.MeansPassword]
 }
 
 // CreateSession starts a session of a user who has proved who they are, and returns the value of its cookie. The cookie
@@ -21,7 +22,7 @@ func (c *Control) CreateSession(ctx context.Context, u *hookyard.User, b Browser
 	at := time.Now().UTC()
 	return cookie, c.store.CreateSession(ctx, &hookyard.Session{
 		Hash: hash, UserKey: u.Key, CreatedAt: at, SeenAt: at, ExpiresAt: at.Add(auth.SessionLife),
-		Agent: hookyard.Clean(b.Agent, 200), Remote: hookyard.Clean(b.Remote, 100),
+		Agent: hookyard.Clean(b.Agent, 200), Remote: hookyard.Clean(b.Remote, 100), Means: b.Means,
 	})
 }
 

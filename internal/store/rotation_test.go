@@ -81,6 +81,14 @@ func sealed(t *testing.T, db *store.DB) *hookyard.Snapshot {
 	if err := db.UpdateProject(ctx, &p); err != nil {
 		t.Fatal(err)
 	}
+	ann := &hookyard.User{Name: "ann", PasswordHash: "x"}
+	if err := db.CreateUser(ctx, ann); err != nil {
+		t.Fatal(err)
+	}
+	app := &hookyard.TOTP{Secret: []byte("secret of the app")}
+	if _, err := db.AddTOTP(ctx, store.NewFactor{UserKey: ann.Key}, app, anyUser); err != nil {
+		t.Fatal(err)
+	}
 	attempts(t, db, snapshot, 600)
 	return snapshot
 }
@@ -132,6 +140,13 @@ func checkRotated(t *testing.T, dsn string) {
 		s.Project.RelaySecret.Value != "secret of the relay" ||
 		s.Sources["in"].Secrets[0].Value != "secret of the source" {
 		t.Errorf("the new key opens %+v, %+v, %+v", s.Project, s.Hook("h1"), s.Sources["in"])
+	}
+	ann, err := db.UserByName(t.Context(), "ann")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if app, err := db.TOTP(t.Context(), ann.Key); err != nil || string(app.Secret) != "secret of the app" {
+		t.Errorf("the new key opens %+v, %v", app, err)
 	}
 }
 
@@ -233,8 +248,8 @@ func TestRotationResumes(t *testing.T) {
 			}
 		}
 		db, stop := files.running(t, dsn, "one")
-		if r := untilDone(t, db); r.Sealed != 603 {
-			t.Errorf("%d values were sealed again, want each of 603 once", r.Sealed)
+		if r := untilDone(t, db); r.Sealed != 604 {
+			t.Errorf("%d values were sealed again, want each of 604 once", r.Sealed)
 		}
 		stop()
 		checkRotated(t, dsn)
@@ -256,7 +271,7 @@ func TestRotationKeepsDamaged(t *testing.T) {
 		if _, err := db.RotateKey(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if r := untilDone(t, db); r.Sealed != 602 || r.Unreadable != 1 {
+		if r := untilDone(t, db); r.Sealed != 603 || r.Unreadable != 1 {
 			t.Errorf("the rotation is %+v", r)
 		}
 		stop()

@@ -12,7 +12,7 @@ import (
 )
 
 const userColumns = "key, name, password, admin, disabled, subject, created, " +
-	"coalesce((select expires from links where user_key = users.key), 0)"
+	"coalesce((select expires from links where user_key = users.key), 0), " + hasFactor
 
 func (db *DB) userWhere(ctx context.Context, where string, args ...any) (*hookyard.User, error) {
 	u, err := scanUser(db.read.QueryRowContext(ctx, "select "+userColumns+" from users where "+where, args...))
@@ -22,7 +22,8 @@ func (db *DB) userWhere(ctx context.Context, where string, args ...any) (*hookya
 func scanUser(row scanner) (*hookyard.User, error) {
 	u := &hookyard.User{}
 	var created, invited int64
-	err := row.Scan(&u.Key, &u.Name, &u.PasswordHash, &u.Admin, &u.Disabled, &u.Subject, &created, &invited)
+	err := row.Scan(&u.Key, &u.Name, &u.PasswordHash, &u.Admin, &u.Disabled, &u.Subject, &created, &invited,
+		&u.SecondFactor)
 	u.CreatedAt = fromMicros(created)
 	u.InvitedUntil = fromMicros(invited)
 	return u, err
@@ -213,7 +214,8 @@ func (db *DB) DeleteUser(ctx context.Context, key int64) error {
 		if err := keepAdmin(u, admins, false); err != nil {
 			return err
 		}
-		for _, table := range []string{"tokens", "sessions", "members", "user_groups", "links"} {
+		for _, table := range append([]string{"tokens", "sessions", "members", "user_groups", "links"},
+			factorTables...) {
 			if _, err := tx.ExecContext(ctx, "delete from "+table+" where user_key = $1", key); err != nil {
 				return err
 			}
@@ -327,29 +329,32 @@ func (db *DB) CreateSession(ctx context.Context, s *hookyard.Session) error {
 		if err := c.QueryRowContext(ctx, "select name from users where key = $1", s.UserKey).Scan(&user); err != nil {
 			return err
 		}
-		_, err := c.ExecContext(ctx, `insert into sessions (hash, id, user_key, created, seen, expires, agent, remote)
-			values ($1, $2, $3, $4, $5, $6, $7, $8)`,
-			s.Hash, s.ID, s.UserKey, micros(s.CreatedAt), micros(s.SeenAt), micros(s.ExpiresAt), s.Agent, s.Remote)
+		_, err := c.ExecContext(ctx, `insert into sessions (hash, id, user_key, created, seen, expires, agent, remote,
+				means)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+			s.Hash, s.ID, s.UserKey, micros(s.CreatedAt), micros(s.SeenAt), micros(s.ExpiresAt), s.Agent, s.Remote,
+			s.Means)
 		if err != nil {
 			return err
 		}
-		return audit(ctx, c, 0, user, "user.sign-in", user, "from "+s.Remote)
+		return audit(ctx, c, 0, user, "user.sign-in", user, "from "+s.Remote+" by "+s.Means)
 	})
 }
 
-// AuditRefusal enters into the audit log that somebody at an address gave a wrong password for a user.
-func (db *DB) AuditRefusal(ctx context.Context, user, address string) error {
+// AuditRefusal enters into the audit log that somebody at an address gave something wrong for a user, such as a
+// password.
+func (db *DB) AuditRefusal(ctx context.Context, user, wrong, address string) error {
 	return db.txPlain(ctx, func(c conn) error {
-		return audit(ctx, c, 0, "guest", "user.sign-in-refused", user, "from "+address)
+		return audit(ctx, c, 0, "guest", "user.sign-in-refused", user, "from "+address+": wrong "+wrong)
 	})
 }
 
-const sessionColumns = "hash, id, user_key, created, seen, expires, agent, remote"
+const sessionColumns = "hash, id, user_key, created, seen, expires, agent, remote, means"
 
 func scanSession(row scanner) (*hookyard.Session, error) {
 	s := &hookyard.Session{}
 	var created, seen, expires int64
-	err := row.Scan(&s.Hash, &s.ID, &s.UserKey, &created, &seen, &expires, &s.Agent, &s.Remote)
+	err := row.Scan(&s.Hash, &s.ID, &s.UserKey, &created, &seen, &expires, &s.Agent, &s.Remote, &s.Means)
 	s.CreatedAt = fromMicros(created)
 	s.SeenAt = fromMicros(seen)
 	s.ExpiresAt = fromMicros(expires)

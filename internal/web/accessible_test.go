@@ -53,6 +53,10 @@ func TestAccessible(t *testing.T) {
 	}
 	check(guarded.url+"/login", "light", 390)
 	check(guarded.setup, "dark", 1200)
+	b.submit("main form", "password", password, "again", password)
+	b.until(`location.pathname === "/"`)
+	check(guarded.url+factorPage, "dark", 1200)
+	check(guarded.url+factorPage, "light", 390)
 }
 
 // axeSource installs axe-core from npm and returns its text.

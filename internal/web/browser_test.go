@@ -152,7 +152,8 @@ func addressesOf(owner string, x shop) map[string]string {
 		"source":     "/acme/shop/sources/github", "replays": "/acme/shop/replays", "changes": "/acme/shop/audit",
 		"settings": "/acme/shop/settings",
 		"status":   "/status", "bins": "/bins", "bin": x.bin, "users": "/users", "profile": "/profile",
-		"login": "/login", "api": "/docs/api", "not-found": "/nothing",
+		"second-factor": "/profile/second-factor",
+		"login":         "/login", "api": "/docs/api", "not-found": "/nothing",
 	}
 	for name, path := range all {
 		all[name] = strings.Replace(path, "/acme/", "/"+owner+"/", 1)

@@ -46,7 +46,7 @@ func (v *visit) showLogin(status int, err error) error {
 		p.Next = v.r.URL.RequestURI()
 		p.Why = "Your session has ended. Sign in to continue; what you typed is still there."
 		for name, values := range v.r.PostForm {
-			if strings.Contains(strings.ToLower(name), "password") {
+			if strings.Contains(strings.ToLower(name), "password") || slices.Contains(passwordFields, name) {
 				continue
 			}
 			for _, s := range values {
@@ -58,8 +58,21 @@ func (v *visit) showLogin(status int, err error) error {
 	return v.show(status, "Sign in", p)
 }
 
+// passwordFields are those fields with a password or code that are not called so.
+var passwordFields = []string{"current", "again", "code"}
+
 func login(v *visit) error {
-	next := safeNext(v.get("next"))
+	next, kept := safeNext(v.get("next")), v.kept()
+	user, err := v.signIn(v.get("username"), v.form.Get("password"))
+	if err != nil {
+		return v.loginFailed(err, "password",
+			&loginPage{Next: next, Username: v.get("username"), Keep: keep(kept)})
+	}
+	return v.passwordProved(user, arrival{Means: hookyard.MeansPassword, Next: next, Kept: kept})
+}
+
+// kept returns the fields of a form that was sent after the session had ended, carried by the forms of signing in.
+func (v *visit) kept() []field {
 	var kept []field
 	for name, values := range v.r.PostForm {
 		if plain, ok := strings.CutPrefix(name, "keep."); ok {
@@ -69,22 +82,34 @@ func login(v *visit) error {
 		}
 	}
 	slices.SortStableFunc(kept, func(a, b field) int { return strings.Compare(a.Name, b.Name) })
-	user, err := v.signIn(v.get("username"), v.form.Get("password"))
-	if err != nil {
-		p := &loginPage{Next: next, Username: v.get("username")}
-		for _, f := range kept {
-			p.Keep = append(p.Keep, field{"keep." + f.Name, f.Value})
-		}
-		return v.loginFailed(err, "password", p)
+	return kept
+}
+
+// keep is the inverse of kept.
+func keep(kept []field) (out []field) {
+	for _, f := range kept {
+		out = append(out, field{"keep." + f.Name, f.Value})
 	}
-	if err := v.startSession(user); err != nil {
+	return out
+}
+
+// arrival is how a user signs in, and what the user gets to see then.
+type arrival struct {
+	Means string // such as hookyard.MeansPassword
+	Next  string // the page to go to
+	Kept  []field
+}
+
+// enter signs a user in who has proved who they are.
+func (v *visit) enter(user *hookyard.User, a arrival) error {
+	if err := v.startSession(user, a.Means); err != nil {
 		return err
 	}
-	if len(kept) == 0 {
-		return v.redirect(next, "in")
+	if len(a.Kept) == 0 {
+		return v.redirect(a.Next, "in")
 	}
 	v.id = &auth.Identity{User: user}
-	return v.show(http.StatusOK, "Continue", &resumePage{Next: next, Fields: kept})
+	return v.show(http.StatusOK, "Continue", &resumePage{Next: a.Next, Fields: a.Kept})
 }
 
 // loginFailed shows the sign-in page with the reason why signing in failed.

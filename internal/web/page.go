@@ -331,6 +331,12 @@ func noteOf(name string) string {
 		return "You can sign in with the account now."
 	case "unlinked":
 		return "You can no longer sign in with the account."
+	case "factor":
+		return "Signing in with your password needs a second step from now on. Your other sessions have ended."
+	case "nofactor":
+		return "Authenticator app removed."
+	case "codes":
+		return "These recovery codes replace those that you had."
 	case "password":
 		return "Password changed. Your other sessions have ended."
 	}

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"errors"
 	"net/http"
 
 	"github.com/hookyard/hookyard"
@@ -14,6 +13,7 @@ type profilePage struct {
 	Tokens     []*hookyard.Token
 	Sessions   []*hookyard.Session
 	Current    string // id of the session that the page is shown to
+	Factor     bool   // the user has a second factor
 	Linked     bool   // an account at the OpenID provider signs in as well
 	Groups     []string
 	Secret     string // of a token that was just created
@@ -39,6 +39,7 @@ func (v *visit) profile(status int, p *profilePage, err error) error {
 	if v.id.Session != nil {
 		p.Current = v.id.Session.ID
 	}
+	p.Factor = v.id.User.SecondFactor
 	p.Linked = v.id.User.Subject != ""
 	if p.Groups, e = v.web.o.Store.UserGroups(v.ctx(), v.id.User.Key); e != nil {
 		return e
@@ -54,11 +55,7 @@ func changePassword(v *visit) error {
 		return v.profile(0, &profilePage{}, hookyard.FieldErrorf("password",
 			"Sign-in is off (--dev): there is no password to change."))
 	}
-	if _, err := v.signIn(v.id.User.Name, v.form.Get("current")); err != nil {
-		var e *hookyard.Error
-		if errors.As(err, &e) && e.Code == hookyard.Unauthenticated {
-			err = hookyard.FieldErrorf("current", "That is not your current password.")
-		}
+	if err := v.checkCurrent(); err != nil {
 		return v.profile(0, &profilePage{}, err)
 	}
 	password, err := v.newPassword()
@@ -75,13 +72,22 @@ func changePassword(v *visit) error {
 	return v.redirect("/profile", "password")
 }
 
+// checkCurrent checks the current password that a form of the profile asks for.
+func (v *visit) checkCurrent() error {
+	_, err := v.signIn(v.id.User.Name, v.form.Get("current"))
+	if hookyard.CodeOf(err) == hookyard.Unauthenticated {
+		return hookyard.FieldErrorf("current", "That is not your current password.")
+	}
+	return err
+}
+
 // renewSession starts a new session for a browser whose session has ended with all others of the user, because the
 // password was changed.
 func (v *visit) renewSession(user *hookyard.User) error {
 	if v.id.Session == nil {
 		return nil
 	}
-	return v.startSession(user)
+	return v.startSession(user, v.id.Session.Means)
 }
 
 // createToken creates a token and shows its secret once: the server stores only the hash.

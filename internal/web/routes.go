@@ -16,6 +16,8 @@ func (w *Web) routes() {
 	w.mux.HandleFunc("GET /robots.txt", noRobots)
 	w.handle("GET /login", control.Public, serveLogin)
 	w.handle("POST /login", control.Public, login)
+	w.handle("GET /login/step", control.Public, showStep)
+	w.handle("POST /login/step", control.Public, secondStep)
 	w.handle("POST /logout", control.Public, logout)
 	w.handle("POST /theme", control.Public, setTheme)
 	if w.o.SignOn != nil {
@@ -35,6 +37,8 @@ func (w *Web) routes() {
 	w.handle("POST /profile/tokens", control.SignedIn, createToken)
 	w.handle("POST /profile/revoke", control.SignedIn, deleteToken)
 	w.handle("POST /profile/sessions", control.SignedIn, deleteSession)
+	w.handle("GET "+factorPath, control.Enrolling, showFactors)
+	w.handle("POST "+factorPath, control.Enrolling, changeFactor)
 	w.handle("GET /users", control.Administrator, showUsers)
 	w.handle("POST /users", control.Administrator, createUser)
 	w.handle("POST /users/{user}", control.Administrator, userAction)
@@ -118,8 +122,8 @@ func notFound(v *visit) error {
 // pages returns a value of every page, so that a page without a template is found at start.
 func pages() []page {
 	return []page{
-		&loginPage{}, &resumePage{}, &setupPage{}, &errorPage{}, &projectsPage{}, &profilePage{}, &usersPage{},
-		&tokensPage{}, &statusPage{},
+		&loginPage{}, &stepPage{}, &resumePage{}, &setupPage{}, &errorPage{}, &projectsPage{},
+		&profilePage{}, &factorPage{}, &usersPage{}, &tokensPage{}, &statusPage{},
 		&projectPage{}, &hooksPage{}, &hookPage{}, &hookEditPage{}, &eventsPage{}, &eventPage{}, &resendPage{},
 		&confirmPage{}, &deliveriesPage{}, &deliveryPage{}, &replaysPage{}, &sourcesPage{}, &sourcePage{},
 		&settingsPage{}, &auditPage{}, &docsPage{}, &binsPage{}, &binPage{},

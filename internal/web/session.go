@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"time"
@@ -11,10 +12,10 @@ import (
 )
 
 // startSession creates a session and gives its cookie to the browser, with one by which the browser is recognized as a
-// device of the user.
-func (v *visit) startSession(user *hookyard.User) error {
+// device of the user. means is how the user has proved who they are.
+func (v *visit) startSession(user *hookyard.User, means string) error {
 	cookie, err := v.web.o.Control.CreateSession(v.ctx(), user,
-		control.Browser{Agent: v.r.UserAgent(), Remote: v.r.RemoteAddr})
+		control.Browser{Agent: v.r.UserAgent(), Remote: v.r.RemoteAddr, Means: means})
 	if err != nil {
 		return err
 	}
@@ -37,16 +38,22 @@ func (w *Web) hostCookie(name, value string, age int) *http.Cookie {
 
 // signIn checks a password that was typed in this browser.
 func (v *visit) signIn(name, password string) (*hookyard.User, error) {
-	r := auth.SignInRequest{Name: name, Password: password, Remote: v.r.RemoteAddr}
-	if c, err := v.r.Cookie(auth.CookieName(v.web.o.BaseURL, auth.DeviceCookie)); err == nil {
-		r.Device = c.Value
+	return v.web.o.Auth.SignIn(v.ctx(),
+		auth.SignInRequest{Name: name, Password: password, Remote: v.r.RemoteAddr, Device: v.device()})
+}
+
+// device returns the cookie by which the browser is recognized as a device of a user, or "".
+func (v *visit) device() string {
+	c, err := v.r.Cookie(auth.CookieName(v.web.o.BaseURL, auth.DeviceCookie))
+	if err != nil {
+		return ""
 	}
-	return v.web.o.Auth.SignIn(v.ctx(), r)
+	return c.Value
 }
 
 func logout(v *visit) error {
-	if v.id != nil && v.id.Session != nil {
-		if err := v.web.o.Control.DeleteSession(v.ctx(), v.id, v.id.Session.ID); err != nil {
+	if id := cmp.Or(v.id, v.enrolling); id != nil && id.Session != nil {
+		if err := v.web.o.Control.DeleteSession(v.ctx(), id, id.Session.ID); err != nil {
 			return err
 		}
 	}

@@ -41,10 +41,7 @@ func finishSetup(v *visit) error {
 	if err != nil {
 		return v.showInvalid(err, "Welcome", &setupPage{Token: token, Username: invited.Name})
 	}
-	if err := v.startSession(u); err != nil {
-		return err
-	}
-	return v.redirect("/", "in")
+	return v.passwordProved(u, arrival{Means: hookyard.MeansLink, Next: "/"})
 }
 
 // identifyBrowser identifies the caller by the session alone: the token in the URL belongs to the link and is not the

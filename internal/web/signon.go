@@ -98,10 +98,7 @@ func finishSignOn(v *visit) error {
 	if err != nil {
 		return v.loginFailed(err, "oidc", &loginPage{Next: safeNext(s.Next)})
 	}
-	if err := v.startSession(user); err != nil {
-		return err
-	}
-	return v.redirect(safeNext(s.Next), "in")
+	return v.enter(user, arrival{Means: hookyard.MeansProvider, Next: safeNext(s.Next)})
 }
 
 // link links the account to the user of the session that asked for it.

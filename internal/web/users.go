@@ -68,6 +68,8 @@ func userAction(v *visit) error {
 	switch do := v.get("do"); do {
 	case "invite":
 		return v.inviteUser(name)
+	case "factor":
+		err = v.web.o.Control.ResetFactors(v.ctx(), v.id, name)
 	case "delete":
 		err = v.web.o.Control.DeleteUser(v.ctx(), v.id, name)
 	case "disable", "enable":

@@ -21,6 +21,8 @@ type visit struct {
 	id   *auth.Identity // the caller; may be nil on a public page
 	form url.Values     // the fields of the query and, of a POST, the body
 
+	enrolling *auth.Identity // a caller who must set up a second factor first; id is nil then
+
 	project *control.Project // the project of the path, in the hands of the caller; nil on pages without one
 }
 
@@ -40,6 +42,10 @@ func (w *Web) handle(pattern string, access control.Access, do func(*visit) erro
 // serve identifies the caller first, so that the page of any error that follows knows the user.
 func (v *visit) serve(access control.Access, do func(*visit) error) error {
 	stranger := v.identify()
+	if v.enrolling != nil && access == control.Enrolling {
+		v.setCaller(v.enrolling)
+		stranger = nil
+	}
 	if err := v.web.csrf.Check(v.r); err != nil {
 		return hookyard.Errorf(hookyard.Forbidden,
 			"A page of another site may not change anything here. Open hookyard itself and try again.")
@@ -48,6 +54,9 @@ func (v *visit) serve(access control.Access, do func(*visit) error) error {
 		return err
 	}
 	if stranger != nil && access != control.Public {
+		if v.enrolling != nil && v.r.Method == http.MethodGet {
+			return v.redirect(factorPath, "")
+		}
 		return stranger
 	}
 	if err := v.admit(access); err != nil {
@@ -58,12 +67,19 @@ func (v *visit) serve(access control.Access, do func(*visit) error) error {
 
 func (v *visit) identify() error {
 	id, err := v.web.o.Auth.Identify(v.r)
+	if errors.Is(err, auth.ErrFactorMissing) {
+		v.enrolling = id
+	}
 	if err != nil {
 		return err
 	}
+	v.setCaller(id)
+	return nil
+}
+
+func (v *visit) setCaller(id *auth.Identity) {
 	v.id = id
 	v.r = v.r.WithContext(hookyard.WithActor(v.r.Context(), id.User.Name))
-	return nil
 }
 
 // admit checks that the caller has access to the page, and reads the project of its path.

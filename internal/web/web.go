@@ -32,6 +32,8 @@ type Ingest interface {
 type Auth interface {
 	Identify(r *http.Request) (*auth.Identity, error)
 	SignIn(ctx context.Context, r auth.SignInRequest) (*hookyard.User, error)
+	StepUser(ctx context.Context, cookie string) (*hookyard.User, error)
+	CheckCode(ctx context.Context, user *hookyard.User, r auth.CodeRequest) error
 }
 
 // Options are what a [Web] is made of. All but SignOn, Bins, Targets and Dev are required.

@@ -209,7 +209,7 @@ func (db *DB) startCounts(ctx context.Context, tx *sql.Tx) error {
 }
 
 // keptVersion is the version of the schema from which kept bytes are counted.
-const keptVersion = 18
+const keptVersion = 19
 
 // startKept counts, once, the bytes that are kept of each project.
 func (db *DB) startKept(ctx context.Context, tx *sql.Tx) error {

@@ -5,11 +5,24 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"cel.dev/cel-go/common/types"
 )
 
-// variableNames are the variables of CEL filters.
+// variableNames returns the variables of CEL filters, sorted.
 func variableNames() []string {
-	return []string{"body", "headers", "id", "method", "path", "query", "source", "time", "type"}
+	env, err := environment()
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, v := range env.Variables() {
+		if v.Type().Kind() != types.TypeKind { // CEL has its types as variables, too
+			names = append(names, v.Name())
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // Messages of CEL's parser and type checker, with the parts of them that matter to the author of a filter.

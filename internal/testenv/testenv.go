@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 )
@@ -116,4 +117,33 @@ func Accept(t testing.TB, serve func(net.Conn)) string {
 		}
 	}()
 	return l.Addr().String()
+}
+
+// DocTable returns the code spans in the first column of the tables under a heading of the second level in a Markdown
+// file, in their order.
+func DocTable(t testing.TB, file, heading string) []string {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, ok := strings.Cut(string(b), "\n## "+heading+"\n")
+	if !ok {
+		t.Fatalf("%s has no section %q", file, heading)
+	}
+	section, _, _ := strings.Cut(rest, "\n## ")
+	var out []string
+	for line := range strings.Lines(section) {
+		cells, isRow := strings.CutPrefix(line, "| `")
+		first, _, _ := strings.Cut(cells, " | ")
+		if !isRow {
+			continue
+		}
+		for i, part := range strings.Split("`"+first, "`") {
+			if i%2 == 1 {
+				out = append(out, part)
+			}
+		}
+	}
+	return out
 }

@@ -105,8 +105,9 @@ func (a *App) open(ctx context.Context) error {
 			k, err := readKeys(a.config.SecretKeyFile)
 			return append([][]byte{k.current}, k.old...), err
 		},
-		ReplaceKey: func() error { return replaceKey(a.config.SecretKeyFile) },
-		Decompress: a.decoder.Plain,
+		ReplaceKey:  func() error { return replaceKey(a.config.SecretKeyFile) },
+		Decompress:  a.decoder.Plain,
+		Connections: a.config.DatabaseConnections, Direct: a.config.DatabaseDirect,
 	}
 	if a.db, err = store.Open(ctx, a.config.Database, options); err != nil {
 		return err

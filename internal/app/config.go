@@ -18,28 +18,31 @@ import (
 	"golang.org/x/crypto/acme"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/store"
 	"github.com/hookyard/hookyard/internal/stream"
 )
 
 // Config is everything that can be set. Each option is declared once, in [Config.Flags]: its flag, its environment
 // variable HOOKYARD_…, its default and its line of help come from there.
 type Config struct {
-	Listen        string
-	Data          string
-	Database      string
-	BaseURL       string
-	Dev           bool
-	AllowTargets  []string
-	Proxy         string
-	TrustProxies  []string
-	SecretKeyFile string
-	NodeName      string
-	Guests        bool
-	LogLevel      string
-	LogFormat     string
-	OTLPEndpoint  string
-	DefaultHooks  string
-	Metrics       bool
+	Listen              string
+	Data                string
+	Database            string
+	DatabaseDirect      string
+	DatabaseConnections int
+	BaseURL             string
+	Dev                 bool
+	AllowTargets        []string
+	Proxy               string
+	TrustProxies        []string
+	SecretKeyFile       string
+	NodeName            string
+	Guests              bool
+	LogLevel            string
+	LogFormat           string
+	OTLPEndpoint        string
+	DefaultHooks        string
+	Metrics             bool
 
 	TLSCert, TLSKey string
 	ACME            []string
@@ -77,7 +80,8 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Listen: "127.0.0.1:8080", Data: "hookyard-data", Proxy: "", LogLevel: "info", LogFormat: "text", Metrics: true,
-		Retention: 30 * 24 * time.Hour, RetentionBytes: 20 << 30, DedupWindow: 90 * 24 * time.Hour,
+		DatabaseConnections: store.DefaultConnections,
+		Retention:           30 * 24 * time.Hour, RetentionBytes: 20 << 30, DedupWindow: 90 * 24 * time.Hour,
 		ACMEDirectory: acme.LetsEncryptURL, OIDCGroupsClaim: "groups",
 		RequireFactor: string(hookyard.FactorOptional),
 		Poll:          5 * time.Second, Grace: 10 * time.Second, ReadTimeout: time.Minute,
@@ -91,6 +95,10 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.Listen, "listen", c.Listen, "address to serve on")
 	fs.StringVar(&c.Data, "data", c.Data, "directory for the database, the secret key and the first admin's token")
 	fs.StringVar(&c.Database, "database", c.Database, "SQLite file or postgres:// URL (default DATA/hookyard.db)")
+	fs.StringVar(&c.DatabaseDirect, "database-direct", c.DatabaseDirect,
+		"postgres:// URL of the same database past a pooler, for the one connection that listens (default --database)")
+	fs.IntVar(&c.DatabaseConnections, "database-connections", c.DatabaseConnections,
+		"connections of this node to PostgreSQL at most")
 	fs.StringVar(&c.BaseURL, "base-url", c.BaseURL,
 		"URL under which senders and people reach this server (default http://LISTEN)")
 	fs.StringVar(&c.TLSCert, "tls-cert", c.TLSCert,
@@ -278,9 +286,8 @@ func (c *Config) Complete() error {
 	if c.Database == "" {
 		c.Database = filepath.Join(c.Data, "hookyard.db")
 	}
-	if keywordDSN.MatchString(c.Database) {
-		return errors.New("--database is in the form of keywords and values: " +
-			"write a URL, postgres://user:password@host:port/name, or the path of a SQLite file")
+	if err := c.checkDatabase(); err != nil {
+		return err
 	}
 	if c.SecretKeyFile == "" {
 		c.SecretKeyFile = filepath.Join(c.Data, "secret.key")
@@ -321,6 +328,22 @@ func (c *Config) Complete() error {
 	}
 	if u, _ := url.Parse(c.BaseURL); strings.Trim(u.EscapedPath(), basePathChars) != "" {
 		return fmt.Errorf("--base-url %q: its path may have letters, digits, and - . _ ~ only", c.BaseURL)
+	}
+	return nil
+}
+
+// checkDatabase refuses ways to a database that cannot work.
+func (c *Config) checkDatabase() error {
+	if keywordDSN.MatchString(c.Database) {
+		return errors.New("--database is in the form of keywords and values: " +
+			"write a URL, postgres://user:password@host:port/name, or the path of a SQLite file")
+	}
+	if c.DatabaseDirect != "" && !(store.IsPostgres(c.Database) && store.IsPostgres(c.DatabaseDirect)) {
+		return errors.New("--database-direct is for a --database that is a postgres:// URL, and is one, too: " +
+			"postgres://user:password@host:port/name")
+	}
+	if c.DatabaseConnections < store.MinConnections {
+		return fmt.Errorf("--database-connections must be at least %d", store.MinConnections)
 	}
 	return nil
 }

@@ -189,14 +189,10 @@ func (t *sharedTx) guard(ctx context.Context, ops []*acceptOp) (fresh, repeats [
 // drawSeq draws the next n numbers and returns the last of them. The row stays locked until the commit, on every node:
 // numbers are committed in the order in which they were drawn.
 func (t *sharedTx) drawSeq(ctx context.Context, n int) (int64, error) {
-	stmt, err := t.stmts.prepare(ctx, "drawSeq", func() string {
-		return "update counters set value = value + $1 where name = 'event_seq' returning value"
-	})
-	if err != nil {
-		return 0, err
-	}
 	var last int64
-	return last, stmt.QueryRowContext(ctx, n).Scan(&last)
+	err := t.stmts.conn.QueryRowContext(ctx,
+		"update counters set value = value + $1 where name = 'event_seq' returning value", n).Scan(&last)
+	return last, err
 }
 
 func (t *sharedTx) insertEvents(ctx context.Context, ops []*acceptOp) error {

@@ -15,6 +15,7 @@ type dialect struct {
 	local       bool              // a statement costs no round trip
 	checkpoints bool              // the write-ahead log is to be copied back by [DB.Run]
 	begin       string            // begins a transaction that writes
+	limitIdle   string            // bounds the pauses in a transaction, as begin does, or ""
 	schema      *strings.Replacer // types of the schema's text
 	skipLocked  string            // ends a select that takes rows
 	forUpdate   string            // ends a select that locks a row
@@ -29,7 +30,7 @@ type dialect struct {
 	outdated    string            // query for the tables whose statistics are to be made anew; "" if it needs none
 	along       string            // see [dialect.eventsOf]
 	version     string            // expression that says which database it is
-	open        func(ctx context.Context, dsn string) (*pools, error)
+	open        func(ctx context.Context, dsn string, o *Options) (*pools, error)
 	insert      func(ctx context.Context, c conn, t *rowSet) error
 	compact     func(ctx context.Context, db *sql.DB) error // leave nothing of deleted rows in the file; nil: it cannot
 	isDuplicate func(err error) bool
@@ -54,9 +55,13 @@ type conn interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// dialectOf chooses by the form of dsn.
+// IsPostgres reports whether dsn is a URL of PostgreSQL; otherwise it is the path of a SQLite file.
+func IsPostgres(dsn string) bool {
+	return strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://")
+}
+
 func dialectOf(dsn string) *dialect {
-	if strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://") {
+	if IsPostgres(dsn) {
 		return postgres()
 	}
 	return sqlite()

@@ -20,7 +20,7 @@ import (
 func OpenOld(t *testing.T, dsn string, version int) (pool *sql.DB, closeAll func()) {
 	t.Helper()
 	d := dialectOf(dsn)
-	p, err := d.open(t.Context(), dsn)
+	p, err := d.open(t.Context(), dsn, &Options{Connections: DefaultConnections})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -245,7 +245,7 @@ func (t *sharedTx) updateHealth(ctx context.Context, r *hookyard.Result) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.stmts.exec(ctx, "update hooks set health = $1 where key = $2", text, r.Work.Delivery.HookKey)
+	_, err = t.stmts.conn.ExecContext(ctx, "update hooks set health = $1 where key = $2", text, r.Work.Delivery.HookKey)
 	return err
 }
 

@@ -47,7 +47,7 @@ func sqlite() *dialect {
 // would pay for all. When the WAL starts over, what a burst left of it beyond 64 MiB is
 // given back. Pages of 8 KiB suit events of a kilobyte or two: fewer of them are written a commit, which is a tenth of
 // the CPU.
-func openSQLite(ctx context.Context, dsn string) (*pools, error) {
+func openSQLite(ctx context.Context, dsn string, _ *Options) (*pools, error) {
 	path := strings.TrimPrefix(dsn, "sqlite:")
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err

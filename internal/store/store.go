@@ -40,7 +40,17 @@ type Options struct {
 	MaxBatch   int          // operations a transaction carries at most; 0 means 1000
 	// Decompress is that of the events that are read; nil: their bodies stay compressed.
 	Decompress hookyard.Decompress
+
+	// Of PostgreSQL.
+	Connections int    // at most, one of which listens; 0 means [DefaultConnections]
+	Direct      string // URL for the connection that listens, past a pooler; "" means the same as for the others
 }
+
+// Connections of a node to PostgreSQL.
+const (
+	DefaultConnections = 17
+	MinConnections     = 5
+)
 
 // DB is the store. Safe for concurrent use.
 type DB struct {
@@ -105,12 +115,15 @@ func (p *pools) close() error {
 // database are sealed with a key that it was not given. Close it after everything that uses it has returned.
 func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	d := dialectOf(dsn)
-	opened, err := d.open(ctx, dsn)
-	if err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
-	}
 	if o.MaxBatch == 0 {
 		o.MaxBatch = 1000
+	}
+	if o.Connections == 0 {
+		o.Connections = DefaultConnections
+	}
+	opened, err := d.open(ctx, dsn, &o)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
 	}
 	db := &DB{pools: opened, dialect: d, log: o.Log, name: o.NodeName, opened: time.Now(), newKey: o.NewKey,
 		plain: o.Decompress, seal: newSealer(append([][]byte{o.Key}, o.OldKeys...)...)}
@@ -232,6 +245,12 @@ func (db *DB) begin(ctx context.Context) (*limitedTx, error) {
 		tx.Tx, err = db.write.BeginTx(ctx, nil)
 		return err
 	})
+	if err != nil || db.dialect.limitIdle == "" {
+		return tx, err
+	}
+	if _, err = tx.ExecContext(ctx, db.dialect.limitIdle); err != nil {
+		_ = tx.Rollback()
+	}
 	return tx, err
 }
 

@@ -228,7 +228,8 @@ func (s *statements) drop() {
 	s.conn, s.made = nil, nil
 }
 
-// prepare returns the statement of key, preparing text the first time.
+// prepare returns the statement of key, preparing text the first time. It is for SQLite: PostgreSQL's driver prepares
+// by itself, where no pooler stands between.
 func (s *statements) prepare(ctx context.Context, key any, text func() string) (*sql.Stmt, error) {
 	if stmt := s.made[key]; stmt != nil {
 		return stmt, nil
@@ -239,13 +240,4 @@ func (s *statements) prepare(ctx context.Context, key any, text func() string) (
 	}
 	s.made[key] = stmt
 	return stmt, nil
-}
-
-// exec runs a statement that is prepared once.
-func (s *statements) exec(ctx context.Context, text string, args ...any) (sql.Result, error) {
-	stmt, err := s.prepare(ctx, text, func() string { return text })
-	if err != nil {
-		return nil, err
-	}
-	return stmt.ExecContext(ctx, args...)
 }

@@ -147,15 +147,9 @@ type attemptRow struct {
 	request      []byte
 }
 
-// upgradeAttempts seals the requests of attempts. There may be millions, so that one prepared statement updates a
-// whole batch.
+// upgradeAttempts seals the requests of attempts. There may be millions, so that one statement updates a whole batch.
 func (db *DB) upgradeAttempts(ctx context.Context, tx *sql.Tx) error {
 	update := bulkUpdate{"attempts", []string{"event_seq", "hook_key", "n"}, newTable("", "url:s request_header:b")}
-	full, err := tx.PrepareContext(ctx, update.text(db.dialect, upgradeRows))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = full.Close() }()
 	var last attemptRow
 	for done := 0; ; {
 		rows, err := tx.QueryContext(ctx, `select event_seq, hook_key, n, url, request_header from attempts
@@ -177,11 +171,7 @@ func (db *DB) upgradeAttempts(ctx context.Context, tx *sql.Tx) error {
 			sealed := db.seal.sealRequest(hookyard.MaskURL(a.url), header)
 			args = append(args, a.seq, a.hook, a.n, hookyard.URLOrigin(a.url), sealed)
 		}
-		if len(batch) < upgradeRows {
-			_, err := tx.ExecContext(ctx, update.text(db.dialect, len(batch)), args...)
-			return err
-		}
-		if _, err := full.ExecContext(ctx, args...); err != nil {
+		if _, err := tx.ExecContext(ctx, update.text(db.dialect, len(batch)), args...); err != nil {
 			return err
 		}
 		last = batch[len(batch)-1]

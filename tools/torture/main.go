@@ -121,7 +121,7 @@ func matrix(f flags) []cellOptions {
 	var all []cellOptions
 	for _, flt := range faults(f.soak) {
 		for _, t := range topologies {
-			if flt.on(t) && (t.only == "" || t.only == flt.name) {
+			if flt.on(t) {
 				all = append(all, cellOptions{topology: t, fault: flt, seed: f.seed, rate: f.rate, binary: f.binary,
 					first: f.binary})
 			}

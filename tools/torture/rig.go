@@ -23,22 +23,17 @@ type topology struct {
 	name    string
 	nodes   int
 	bouncer string // settings of the PgBouncer in between, or "" without one
-	only    string // the one fault that is tried on it, or "" for all
 }
 
 func (t topology) postgres() bool { return t.name != "sqlite" }
-
-// ignore is what an operator has to tell PgBouncer for hookyard.
-const ignore = "ignore_startup_parameters = idle_in_transaction_session_timeout\n"
 
 // topologies are all there are, in the order of the table.
 var topologies = []topology{
 	{name: "sqlite", nodes: 1},
 	{name: "postgres", nodes: 1},
 	{name: "postgres-3", nodes: 3},
-	{name: "pgbouncer", nodes: 3, bouncer: ignore},
-	{name: "pgbouncer-tx", nodes: 3, bouncer: ignore + "pool_mode = transaction\n"},
-	{name: "pgbouncer-plain", nodes: 1, bouncer: "\n", only: "kill-one"},
+	{name: "pgbouncer", nodes: 3, bouncer: "\n"},
+	{name: "pgbouncer-tx", nodes: 3, bouncer: "pool_mode = transaction\n"},
 }
 
 // Settings of the hooks. They retry often and never give up: what is not delivered in the end is stuck.

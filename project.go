@@ -261,15 +261,30 @@ type Member struct {
 	Role Role   `json:"role"`
 }
 
+// AuditQuery selects entries of the audit log, the newest first. A zero field does not restrict them.
+type AuditQuery struct {
+	ProjectKey int64 // 0 is what was changed outside of projects
+	Everywhere bool  // in all projects and outside of them
+	Actor      string
+	Action     string // a name or a pattern with *
+	Since      time.Time
+	Until      time.Time
+	Before     int64 // entries with a lower key
+	After      int64 // entries with a higher key
+	Oldest     bool  // the oldest are first
+	Limit      int
+}
+
 // AuditEntry records who changed what.
 type AuditEntry struct {
-	Key     int64     `json:"id"`
-	Time    time.Time `json:"time"`
-	Project string    `json:"project,omitempty"`
-	Actor   string    `json:"actor"`
-	Action  string    `json:"action"`  // for example hook.update
-	Subject string    `json:"subject"` // for example the id of the hook
-	Detail  string    `json:"detail,omitempty"`
+	Key        int64     `json:"id"`
+	Time       time.Time `json:"time"`
+	ProjectKey int64     `json:"-"`                 // 0: outside of projects
+	Project    string    `json:"project,omitempty"` // owner/name
+	Actor      string    `json:"actor"`
+	Action     string    `json:"action"`  // for example hook.update
+	Subject    string    `json:"subject"` // for example the id of the hook
+	Detail     string    `json:"detail,omitempty"`
 }
 
 // The statuses of a [Replay].

@@ -39,10 +39,10 @@ func (c *Client) AllProjects(ctx context.Context, p Page) iter.Seq2[Project, err
 }
 
 // AllAudit iterates over the changes that [Client.Audit] lists.
-func (c *Client) AllAudit(ctx context.Context, project string, p Page) iter.Seq2[hookyard.AuditEntry, error] {
-	return all(p.Cursor, func(cursor string) ([]hookyard.AuditEntry, string, error) {
-		p.Cursor = cursor
-		page, err := c.Audit(ctx, project, p)
+func (c *Client) AllAudit(ctx context.Context, project string, q AuditQuery) iter.Seq2[hookyard.AuditEntry, error] {
+	return all(q.Cursor, func(cursor string) ([]hookyard.AuditEntry, string, error) {
+		q.Cursor = cursor
+		page, err := c.Audit(ctx, project, q)
 		return page.Audit, page.Cursor, err
 	})
 }

@@ -2,7 +2,12 @@ package client
 
 import (
 	"context"
+	"encoding/json"
+	"io"
+	"iter"
 	"net/http"
+	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/hookyard/hookyard"
@@ -63,6 +68,27 @@ type ProjectPage struct {
 type ProjectTarget struct {
 	Owner string `json:"owner,omitempty"`
 	Name  string `json:"name,omitempty"`
+}
+
+// AuditQuery selects entries of an audit log. A zero field does not restrict the result.
+type AuditQuery struct {
+	Page
+	Actor  string
+	Action string // a name or a pattern with *
+	Since  time.Time
+	Until  time.Time
+	All    bool  // of the server's log: those of all projects, too
+	After  int64 // of an export: id of the last entry of the one before
+}
+
+func (q AuditQuery) values() url.Values {
+	v := q.query()
+	addTimes(v, q.Since, q.Until)
+	addText(v, "actor", q.Actor, "action", q.Action)
+	if q.All {
+		v.Set("all", "true")
+	}
+	return v
 }
 
 // AuditPage is a page of the audit log, newest first.
@@ -148,16 +174,48 @@ func (c *Client) RemoveMember(ctx context.Context, project, user string) error {
 	return err
 }
 
-// Audit lists the changes in a project, newest first.
-func (c *Client) Audit(ctx context.Context, project string, p Page) (AuditPage, error) {
+// Audit lists the audit log of a project, newest first.
+func (c *Client) Audit(ctx context.Context, project string, q AuditQuery) (AuditPage, error) {
 	var out AuditPage
-	_, err := c.call(ctx, http.MethodGet, in(project, "audit")+"?"+p.query().Encode(), nil, &out)
+	_, err := c.call(ctx, http.MethodGet, in(project, "audit")+"?"+q.values().Encode(), nil, &out)
 	return out, err
 }
 
-// ServerAudit lists the changes outside projects, newest first. Only administrators may call it.
-func (c *Client) ServerAudit(ctx context.Context, p Page) (AuditPage, error) {
+// ServerAudit lists the audit log of the server, newest first: the changes outside projects. Only administrators may
+// call it.
+func (c *Client) ServerAudit(ctx context.Context, q AuditQuery) (AuditPage, error) {
 	var out AuditPage
-	_, err := c.call(ctx, http.MethodGet, path("audit")+"?"+p.query().Encode(), nil, &out)
+	_, err := c.call(ctx, http.MethodGet, path("audit")+"?"+q.values().Encode(), nil, &out)
 	return out, err
+}
+
+// ExportAudit iterates over the audit log of a project, or with "" of the server, to the last entry, the oldest first.
+// Cursor and Limit do not matter. An error ends the loop and comes with the zero value. On PostgreSQL, entries of the
+// last seconds are left to an export that continues after the last one.
+func (c *Client) ExportAudit(ctx context.Context, project string, q AuditQuery) iter.Seq2[hookyard.AuditEntry, error] {
+	return func(yield func(hookyard.AuditEntry, error) bool) {
+		to := path("audit", "export")
+		if project != "" {
+			to = in(project, "audit", "export")
+		}
+		q.Page = Page{}
+		v := q.values()
+		if q.After > 0 {
+			v.Set("after", strconv.FormatInt(q.After, 10))
+		}
+		resp, err := c.send(ctx, http.MethodGet, to+"?"+v.Encode(), nil,
+			http.Header{"Accept": {"application/x-ndjson"}})
+		if err != nil {
+			yield(hookyard.AuditEntry{}, err)
+			return
+		}
+		defer func() { _ = resp.Body.Close() }()
+		for from := json.NewDecoder(resp.Body); ; {
+			var entry hookyard.AuditEntry
+			err := from.Decode(&entry)
+			if err == io.EOF || !yield(entry, err) || err != nil {
+				return
+			}
+		}
+	}
 }

@@ -47,7 +47,8 @@ root DELETE /api/users/ivy 204
 root DELETE /api/users/eve/second-factor 204
 root PATCH /api/users/eve 200 {"disabled":true}
 root DELETE /api/users/eve 204
-root GET /api/audit?limit=1 200
+root GET /api/audit?limit=1&all=true&actor=root&action=user.*&since=1h&until=0s 200
+root GET /api/audit/export?all=true&after=1 200
 root GET /api/secret-key 200
 root POST /api/secret-key/rotate 202
 alice PUT /api/projects/alice/p 201 {"description":"a shop","retention":"30d"}
@@ -116,6 +117,7 @@ alice POST /api/bins/{bin}/requests/{req}/replay?key={key} 200 {"url":"http://12
 alice POST /api/bins/{bin}/source?key={key} 201 {"project":"alice/p","name":"from-bin","type":"none"}
 alice DELETE /api/bins/{bin}?key={key} 204
 alice GET /api/projects/alice/p/audit?limit=2 200
+alice GET /api/projects/alice/p/audit/export?action=hook.*&since=1h 200
 alice POST /api/projects/alice/p/duplicate 201 {"name":"q"}
 alice DELETE /api/projects/alice/p/sources/s 204
 alice DELETE /api/projects/alice/p/hooks/h 200

@@ -24,6 +24,17 @@ func (c *call) limit() (int, error) {
 	return n, nil
 }
 
+// all reads ?all=: whether the caller wants those of everybody.
+func (c *call) all() (bool, error) {
+	switch c.q.Get("all") {
+	case "true":
+		return true, nil
+	case "", "false":
+		return false, nil
+	}
+	return false, hookyard.FieldErrorf("all", "all must be true or false")
+}
+
 // revision reads which revision a change is meant for: the If-Match header, ?revision=, or the given number; 0 is any.
 func (c *call) revision(given int64) (int64, error) {
 	if v := c.q.Get("revision"); v != "" {

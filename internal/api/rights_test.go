@@ -126,7 +126,7 @@ func TestGuests(t *testing.T) {
 		_, err = guest.Project(ctx, p)
 		wantStatus(t, err, http.StatusUnauthorized, "Authentication required")
 	}
-	_, err = guest.ServerAudit(ctx, client.Page{})
+	_, err = guest.ServerAudit(ctx, client.AuditQuery{})
 	wantStatus(t, err, http.StatusUnauthorized, "Authentication required")
 	_, err = guest.CreateToken(ctx, client.TokenRequest{})
 	wantStatus(t, err, http.StatusUnauthorized, "Authentication required")

@@ -71,9 +71,12 @@ func (a *API) routes() []route {
 		statsDoc = "Figures are exact and cost the same however many events there are. Those by the minute are kept " +
 			"for 2 days, by the hour for 60 days, by the day for 2 years. Periods begin at multiples of the step in " +
 			"UTC."
+		exportDoc = "To continue later, give the id of the last entry as after. On PostgreSQL entries of the last " +
+			"seconds are left to the next export."
 	)
 	statsQuery := []string{"since", "until", "step"}
 	page, revision := []string{"limit", "cursor"}, []string{"revision"}
+	audit := []string{"actor", "action", "since", "until"}
 	list := []route{
 		{method: get, path: "", access: control.Public, do: showServer, summary: "What the server is",
 			out: client.ServerInfo{}},
@@ -115,7 +118,11 @@ func (a *API) routes() []route {
 			doc:     "The user's sessions end. The password alone signs in until the user sets up another factor.",
 			status:  noContent},
 		{method: get, path: "/audit", access: control.Administrator, do: listServerAudit,
-			summary: "Who changed what outside of projects", query: page, out: client.AuditPage{}},
+			summary: "The audit log of the server: who changed what outside of projects",
+			query:   slices.Concat(page, audit, []string{"all"}), out: client.AuditPage{}},
+		{method: get, path: "/audit/export", access: control.Administrator, do: exportServerAudit,
+			summary: "The audit log of the server, the oldest entries first, one a line", doc: exportDoc,
+			query: slices.Concat(audit, []string{"all", "after"}), media: []string{"application/x-ndjson"}},
 
 		{method: get, path: "/secret-key", access: control.Administrator, do: showKeyRotation,
 			summary: "How far the change of the key of secrets is, or the last one was", out: hookyard.KeyRotation{}},
@@ -159,9 +166,12 @@ func (a *API) routes() []route {
 		{method: get, path: project + "/stats", access: control.Read, do: showStats, query: statsQuery,
 			summary: "Figures of a project: events, deliveries, attempts, latency, what waits", doc: statsDoc,
 			out: client.Stats{}},
-		{method: get, path: project + "/audit", access: control.Read, do: listAudit, summary: "Who changed what",
-			query: page,
-			out:   client.AuditPage{}},
+		{method: get, path: project + "/audit", access: control.Read, do: listAudit,
+			summary: "The audit log of a project: who changed what", query: slices.Concat(page, audit),
+			out: client.AuditPage{}},
+		{method: get, path: project + "/audit/export", access: control.Read, do: exportAudit,
+			summary: "The audit log of a project, the oldest entries first, one a line", doc: exportDoc,
+			query: append(audit, "after"), media: []string{"application/x-ndjson"}},
 
 		{method: get, path: project + "/hooks", access: control.Read, do: listHooks,
 			summary: "The project's hooks by id",

@@ -38,7 +38,7 @@ func TestDeletedProjectTells(t *testing.T) {
 			}
 			_, err := b.alice.Project(ctx, p)
 			wantStatus(t, err, http.StatusNotFound, "no such project alice/gme")
-			audit, err := b.admin.ServerAudit(ctx, client.Page{Limit: 1})
+			audit, err := b.admin.ServerAudit(ctx, client.AuditQuery{Page: client.Page{Limit: 1}})
 			if err != nil || len(audit.Audit) != 1 || audit.Audit[0].Action != "project.delete" ||
 				audit.Audit[0].Subject != "alice/gme" {
 				t.Errorf("the server's audit log begins with %+v, %v: want the end of alice/gme", audit.Audit, err)
@@ -204,7 +204,7 @@ func TestPages(t *testing.T) {
 			return ids, l.Cursor, err
 		})
 		walk("audit", 3, func(at client.Page) (ids []string, next string, err error) {
-			l, err := b.alice.Audit(ctx, p, at)
+			l, err := b.alice.Audit(ctx, p, client.AuditQuery{Page: at})
 			for _, e := range l.Audit {
 				ids = append(ids, e.Action+e.Subject)
 			}

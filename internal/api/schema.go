@@ -33,7 +33,7 @@ func tags() []*huma.Tag {
 		{Name: "server", Description: "The server and this description"},
 		{Name: "users", Description: "Users and the caller"},
 		{Name: "tokens", Description: "Tokens of the caller"},
-		{Name: "audit", Description: "Changes outside projects"},
+		{Name: "audit", Description: "The audit log of the server"},
 		{Name: "secret-key", Description: "The key that encrypts secrets in the database"},
 		{Name: "projects", Description: "A project holds hooks, sources and events"},
 		{Name: "features", Description: "Features of NetBeans' projects"},
@@ -169,8 +169,10 @@ func number(n int) *float64 {
 
 func queryHelp() map[string]string {
 	return map[string]string{
-		"all":      "true for everybody's, as an administrator",
-		"after":    "a cursor to continue from",
+		"actor":    "name of the user who made the change",
+		"action":   "a name, or a pattern with *, such as hook.*",
+		"all":      "true for those of all, as an administrator",
+		"after":    "where to continue: a cursor, or of an audit log the id of an entry",
 		"cursor":   "of the page before",
 		"event":    "id of an event",
 		"filter":   "a filter, as a hook has it",

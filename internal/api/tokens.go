@@ -10,12 +10,12 @@ import (
 
 func listTokens(c *call) error {
 	list := c.a.o.Control.Tokens
-	switch all := c.q.Get("all"); all {
-	case "true":
+	all, err := c.all()
+	if err != nil {
+		return err
+	}
+	if all {
 		list = c.a.o.Control.AllTokens
-	case "", "false":
-	default:
-		return hookyard.FieldErrorf("all", "all must be true or false")
 	}
 	found, err := list(c.ctx(), c.id)
 	if err != nil {

@@ -59,7 +59,8 @@ func TestRefusedSignIns(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			audit, err := at(t, a, strings.TrimSpace(string(token))).ServerAudit(ctx, client.Page{Limit: 1})
+			last := client.AuditQuery{Page: client.Page{Limit: 1}}
+			audit, err := at(t, a, strings.TrimSpace(string(token))).ServerAudit(ctx, last)
 			if err != nil || len(audit.Audit) != 1 || audit.Audit[0].Action != "user.sign-in-refused" ||
 				audit.Audit[0].Subject != "admin" || audit.Audit[0].Detail != "from 127.0.0.1: wrong password" {
 				t.Errorf("the audit log ends with %+v, %v", audit.Audit, err)

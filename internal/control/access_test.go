@@ -91,7 +91,10 @@ func operations(ctx context.Context) map[hookyard.Role]map[string]func(p *contro
 				_, err := p.Attempts(ctx, &hookyard.Delivery{})
 				return err
 			},
-			"Audit":        func(p *control.Project) error { _, err := p.Audit(ctx, 0, 1); return err },
+			"Audit": func(p *control.Project) error {
+				_, err := p.Audit(ctx, hookyard.AuditQuery{Limit: 1})
+				return err
+			},
 			"DefaultHooks": func(p *control.Project) error { _, err := p.DefaultHooks(); return err },
 			"Deliveries": func(p *control.Project) error {
 				_, _, err := p.Deliveries(ctx, control.DeliverySearch{})

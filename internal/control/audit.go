@@ -7,31 +7,54 @@ import (
 	"github.com/hookyard/hookyard/internal/auth"
 )
 
-// Audit lists up to limit changes of the project, the newest first, from the one before an entry's key; 0 is from the
-// newest.
-func (p *Project) Audit(ctx context.Context, before int64, limit int) ([]hookyard.AuditEntry, error) {
+// Audit returns entries of the project's audit log.
+func (p *Project) Audit(ctx context.Context, q hookyard.AuditQuery) ([]hookyard.AuditEntry, error) {
 	if err := p.allow(hookyard.RoleRead); err != nil {
 		return nil, err
 	}
-	return p.c.audit(ctx, p.Key(), before, limit)
+	q.ProjectKey, q.Everywhere = p.Key(), false
+	return p.c.audit(ctx, q)
 }
 
-// Audit lists changes outside of projects as [Project.Audit] does. The caller must be an administrator.
-func (c *Control) Audit(ctx context.Context, id *auth.Identity, before int64, limit int) ([]hookyard.AuditEntry,
-	error) {
+// Audit returns entries of the server's audit log, which has the changes outside of projects, or with q.Everywhere of
+// all audit logs. The caller must be an administrator.
+func (c *Control) Audit(ctx context.Context, id *auth.Identity, q hookyard.AuditQuery) ([]hookyard.AuditEntry, error) {
 	if err := c.Admit(id, Administrator); err != nil {
 		return nil, err
 	}
-	return c.audit(ctx, 0, before, limit)
+	q.ProjectKey = 0
+	return c.audit(ctx, q)
 }
 
 // audit hides the passwords in URLs.
-func (c *Control) audit(ctx context.Context, projectKey, before int64, limit int) ([]hookyard.AuditEntry, error) {
-	list, err := c.store.Audit(ctx, projectKey, before, limit)
+func (c *Control) audit(ctx context.Context, q hookyard.AuditQuery) ([]hookyard.AuditEntry, error) {
+	list, err := c.store.Audit(ctx, q)
 	for i := range list {
 		if list[i].Action == "hook.create" {
 			list[i].Detail = hookyard.MaskURL(list[i].Detail)
 		}
 	}
 	return list, err
+}
+
+// ExportAudit calls each with the entries of an audit log that list returns for q, to the last one, the oldest first.
+// On PostgreSQL it leaves out those of the last seconds, so that an export can continue after the last entry of another
+// without missing one. list is [Project.Audit] or [Control.Audit].
+func (c *Control) ExportAudit(ctx context.Context, q hookyard.AuditQuery,
+	list func(ctx context.Context, q hookyard.AuditQuery) ([]hookyard.AuditEntry, error),
+	each func([]hookyard.AuditEntry) error) error {
+	q.Oldest, q.Limit = true, MaxPage
+	if settled := c.store.AuditSettled(); !settled.IsZero() && (q.Until.IsZero() || settled.Before(q.Until)) {
+		q.Until = settled
+	}
+	for {
+		page, err := list(ctx, q)
+		if err != nil {
+			return err
+		}
+		if err := each(page); err != nil || len(page) < q.Limit {
+			return err
+		}
+		q.After = page[len(page)-1].Key
+	}
 }

@@ -45,7 +45,7 @@ func TestRequestedHooks(t *testing.T) {
 	if err := request("https://example.com/"); !errors.Is(err, hookyard.ErrConflict) {
 		t.Errorf("the second time: %v", err)
 	}
-	entries, err := db.Audit(t.Context(), p.Key, 0, 10)
+	entries, err := db.Audit(t.Context(), hookyard.AuditQuery{ProjectKey: p.Key, Limit: 10})
 	if err != nil || len(entries) == 0 || entries[0].Actor != "source queue" || entries[0].Subject != "requested-1" {
 		t.Errorf("audit %+v, %v", entries, err)
 	}

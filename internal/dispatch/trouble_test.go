@@ -349,7 +349,7 @@ func TestSwitchedOffOnce(t *testing.T) {
 		if err != nil || len(page.Events) != 1 {
 			t.Errorf("%d events say that the hook is off, %v; want one", len(page.Events), err)
 		}
-		entries, err := a.Audit(t.Context(), snapshot.Project.Key, 0, 10)
+		entries, err := a.Audit(t.Context(), hookyard.AuditQuery{ProjectKey: snapshot.Project.Key, Limit: 10})
 		if err != nil {
 			t.Fatal(err)
 		}

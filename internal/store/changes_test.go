@@ -24,7 +24,7 @@ func TestAuditSaysWhatChanged(t *testing.T) {
 		must(db.CreateProject(ctx, p, nil))
 		said := func(project int64, action, want string) {
 			t.Helper()
-			list, err := db.Audit(ctx, project, 0, 1)
+			list, err := db.Audit(ctx, hookyard.AuditQuery{ProjectKey: project, Limit: 1})
 			must(err)
 			if len(list) != 1 || list[0].Action != action || list[0].Detail != want || list[0].Actor != "ann" {
 				t.Errorf("the audit log ends with %+v; want %s %q", list, action, want)

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/hookyard/hookyard"
 )
 
 const (
@@ -284,37 +282,4 @@ func (db *DB) Version(ctx context.Context) (database string, schema int, err err
 // txPlain is tx for statements that need no more than a connection.
 func (db *DB) txPlain(ctx context.Context, f func(c conn) error) error {
 	return db.tx(ctx, func(tx *limitedTx) error { return f(tx) })
-}
-
-// audit enters who changed what, in the transaction of the change.
-func audit(ctx context.Context, c conn, projectKey int64, actor, action, subject, detail string) error {
-	_, err := c.ExecContext(ctx,
-		"insert into audit (time, project_key, actor, action, subject, detail) values ($1, $2, $3, $4, $5, $6)",
-		time.Now().UnixMicro(), projectKey, actor, action, subject, detail)
-	return err
-}
-
-// Audit lists what was changed in a project (0: on the server), the newest first, before the given id (0: from the
-// top).
-func (db *DB) Audit(ctx context.Context, projectKey, before int64, limit int) ([]hookyard.AuditEntry, error) {
-	if before == 0 {
-		before = 1 << 62
-	}
-	rows, err := db.read.QueryContext(ctx, `select key, time, actor, action, subject, detail from audit
-		where project_key = $1 and key < $2 order by key desc limit $3`, projectKey, before, limit)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	var out []hookyard.AuditEntry
-	for rows.Next() {
-		var a hookyard.AuditEntry
-		var at int64
-		if err := rows.Scan(&a.Key, &at, &a.Actor, &a.Action, &a.Subject, &a.Detail); err != nil {
-			return nil, err
-		}
-		a.Time = fromMicros(at)
-		out = append(out, a)
-	}
-	return out, rows.Err()
 }

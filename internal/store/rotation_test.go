@@ -209,7 +209,7 @@ func TestRotateKey(t *testing.T) {
 		if r.Sealed < 600 || r.Unreadable != 0 || r.EndedAt.IsZero() {
 			t.Errorf("the rotation is %+v", r)
 		}
-		list, err := db.Audit(t.Context(), 0, 0, 2)
+		list, err := db.Audit(t.Context(), hookyard.AuditQuery{Limit: 2})
 		if err != nil || len(list) != 2 || list[0].Action != "secret-key.rotated" ||
 			list[1].Action != "secret-key.rotate" {
 			t.Errorf("the audit log ends with %+v, %v", list, err)

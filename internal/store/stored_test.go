@@ -301,7 +301,7 @@ func checkHistory(t *testing.T, db *store.DB, snapshot *hookyard.Snapshot) {
 		attempts[0].URL != "http://***@127.0.0.1:9/users/me@LEAKplain" {
 		t.Errorf("Attempts = %+v, %v", attempts, err)
 	}
-	entries, err := db.Audit(ctx, snapshot.Project.Key, 0, 100)
+	entries, err := db.Audit(ctx, hookyard.AuditQuery{ProjectKey: snapshot.Project.Key, Limit: 100})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,8 @@ func showAudit(v *visit) error {
 	p.Tab = "audit"
 	before, _ := strconv.ParseInt(v.get("before"), 10, 64)
 	var err error
-	if p.Entries, err = v.project.Audit(v.ctx(), before, eventsShown+1); err != nil {
+	q := hookyard.AuditQuery{Before: before, Limit: eventsShown + 1}
+	if p.Entries, err = v.project.Audit(v.ctx(), q); err != nil {
 		return err
 	}
 	if len(p.Entries) > eventsShown {

@@ -62,7 +62,7 @@ func showStatus(v *visit) error {
 	if err := v.fillLate(v.ctx(), p); err != nil {
 		return err
 	}
-	if p.Audit, err = v.web.o.Control.Audit(v.ctx(), v.id, 0, 20); err != nil {
+	if p.Audit, err = v.web.o.Control.Audit(v.ctx(), v.id, hookyard.AuditQuery{Limit: 20}); err != nil {
 		return err
 	}
 	return v.show(http.StatusOK, "Status", p)

@@ -208,9 +208,6 @@ func (db *DB) startCounts(ctx context.Context, tx *sql.Tx) error {
 	return addCounts(ctx, tx, sums)
 }
 
-// keptVersion is the version of the schema from which kept bytes are counted.
-const keptVersion = 19
-
 // startKept counts, once, the bytes that are kept of each project.
 func (db *DB) startKept(ctx context.Context, tx *sql.Tx) error {
 	kept, err := sumBytes(ctx, tx, "")

@@ -51,8 +51,23 @@ func StoredProject(p *hookyard.Project) (settings, secrets any) {
 	return storeProject(p), json.RawMessage("null")
 }
 
-// KeptVersion is the version of the schema from which kept bytes are counted.
-const KeptVersion = keptVersion
+// StartKept forgets what is kept and counts it as an upgrade does.
+func (db *DB) StartKept(t *testing.T) {
+	t.Helper()
+	tx, err := db.write.BeginTx(t.Context(), nil)
+	if err == nil {
+		_, err = tx.Exec("delete from counts")
+	}
+	if err == nil {
+		err = db.startKept(t.Context(), tx)
+	}
+	if err == nil {
+		err = tx.Commit()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
 
 // Pool returns connections that read the database.
 func (db *DB) Pool() *sql.DB { return db.read.DB }

@@ -116,9 +116,8 @@ func TestRetentionTakesOthers(t *testing.T) {
 // TestKeptBytes holds that what is kept is counted exactly, as it comes, as it goes, and by an upgrade.
 func TestKeptBytes(t *testing.T) {
 	t.Parallel()
-	storetest.EachDSN(t, func(t *testing.T, dsn string) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := t.Context()
-		db := storetest.Open(t, dsn)
 		v := storetest.Project(t, db, "ann", "a", "http://one.test")
 		want := int64(0)
 		check := func(when string) {
@@ -156,17 +155,7 @@ func TestKeptBytes(t *testing.T) {
 		check("the same attempt again")
 		db.FoldCounts(t)
 		check("folded")
-		if err := db.Close(); err != nil {
-			t.Fatal(err)
-		}
-		old := sqlOpen(t, dsn)
-		for _, text := range []string{"delete from counts",
-			fmt.Sprintf("delete from schema_version where version >= %d", store.KeptVersion)} {
-			if _, err := old.Exec(text); err != nil {
-				t.Fatal(err)
-			}
-		}
-		db = storetest.Open(t, dsn)
+		db.StartKept(t)
 		check("after an upgrade")
 		n, err := db.Prune(ctx, store.Retention{Bodies: time.Minute}, time.Now().Add(time.Hour))
 		if n != 1 || err != nil {

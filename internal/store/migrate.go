@@ -27,7 +27,7 @@ type step struct {
 // steps returns the numbered files of the schema folder and the steps in Go, by version.
 func steps() ([]step, error) {
 	all := []step{{version: 6, change: (*DB).sealRows}, {version: 7, outside: (*DB).compact},
-		{version: 10, change: (*DB).startCounts}, {version: keptVersion, change: (*DB).startKept}}
+		{version: 10, change: (*DB).startCounts}, {version: 20, change: (*DB).startKept}}
 	names, err := fs.Glob(schemaFiles, "schema/*.sql")
 	if err != nil {
 		return nil, err

@@ -23,8 +23,9 @@ type Hook struct {
 	Active      bool
 
 	Format      string // of the body; "" means the project's default, or else "raw"
-	ContentType string // "json" (default), "form" or, for format text, "text"
+	ContentType string // "json" (default), "form" or, for formats text and template, "text"
 	Template    string // text of format "template"
+	DataAsBody  bool   // .Body in Template is the data of the event, as before there was .Data, and not the whole body
 	Forward     Forward
 	Method      string // of the requests; "" means POST, or what Forward says
 	Secrets     []Secret
@@ -214,7 +215,8 @@ func (h *Hook) Validate(catalogue []string, limits Limits) error {
 	case !printableText(h.Description):
 		return FieldErrorf("description", "description holds control characters")
 	case h.ContentType != "" && h.ContentType != "json" && h.ContentType != "form" && h.ContentType != "text":
-		return FieldErrorf("contentType", "contentType must be \"json\", \"form\" or, for format text, \"text\"")
+		return FieldErrorf("contentType",
+			"contentType must be \"json\", \"form\" or, for the formats text and template, \"text\"")
 	case h.Method != "" && !slices.Contains(Methods(), h.Method):
 		return FieldErrorf("method", "method must be one of %s", strings.Join(Methods(), ", "))
 	case h.Timeout < 0 || h.Timeout > limits.Timeout:

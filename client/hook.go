@@ -19,8 +19,9 @@ type Hook struct {
 	CreatedAt   time.Time           `json:"createdAt"`
 	UpdatedAt   time.Time           `json:"updatedAt"`
 	Format      string              `json:"format" doc:"of the body"`
-	ContentType string              `json:"contentType" doc:"json, form or, for format text, text"`
+	ContentType string              `json:"contentType" doc:"json, form or, for formats text and template, text"`
 	Template    string              `json:"template,omitempty" doc:"text of format template"`
+	DataAsBody  bool                `json:"dataAsBody,omitempty" doc:"in the template, .Body is .Data; in old hooks"`
 	Forward     hookyard.Forward    `json:"forward" doc:"what of a received request is passed on"`
 	Method      string              `json:"method,omitempty" doc:"of the requests; absent: POST, or as forward says"`
 	Features    []string            `json:"features,omitempty" doc:"names of features to send; none means all"`
@@ -50,6 +51,7 @@ type HookPatch struct {
 	Format      *string              `json:"format,omitempty"`
 	ContentType *string              `json:"contentType,omitempty"`
 	Template    *string              `json:"template,omitempty"`
+	DataAsBody  *bool                `json:"dataAsBody,omitempty" doc:"false: .Body is the whole body in the template"`
 	Forward     *hookyard.Forward    `json:"forward,omitempty" doc:"replaces the present one"`
 	Method      *string              `json:"method,omitempty" doc:"empty means POST, or as forward says"`
 	Features    *[]string            `json:"features,omitempty"`

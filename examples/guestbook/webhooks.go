@@ -30,7 +30,7 @@ type webhook struct {
 }
 
 // bare is the template for the body of the webhooks: only the comment, however it reached hookyard.
-const bare = `{{json .Body}}`
+const bare = `{{json .Data}}`
 
 // list returns the hooks, ordered by id.
 func (w *webhooks) list(ctx context.Context) ([]webhook, error) {

@@ -45,8 +45,9 @@ func TestHookFields(t *testing.T) {
 	set := client.HookPatch{
 		URL: new("amqp://127.0.0.1/"), Events: new(hookyard.SelectAll()), Description: new("a hook"),
 		Active: new(true), Format: new("template"), ContentType: new("form"), Template: new("{{.Type}}"),
-		Forward: &hookyard.Forward{Headers: new(true), Path: new(true), Query: new(false), Method: new(true)},
-		Method:  new("PUT"), Features: new([]string{"git3"}),
+		DataAsBody: new(true),
+		Forward:    &hookyard.Forward{Headers: new(true), Path: new(true), Query: new(false), Method: new(true)},
+		Method:     new("PUT"), Features: new([]string{"git3"}),
 		Secret: new("a secret"), Headers: map[string]*string{"X-Team": new("blue")},
 		Schedule: new([]hookyard.Duration{0, hookyard.Duration(time.Hour)}),
 		Timeout:  new(hookyard.Duration(time.Second)), InFlight: new(3), Rate: new(2.5), Ordered: new(true),

@@ -164,7 +164,8 @@ func hookJSON(p *hookyard.Project, h *hookyard.Hook) client.Hook {
 	out := client.Hook{
 		ID: h.ID, URL: hookyard.MaskURL(h.URL), Events: h.Events, Description: h.Description, Active: h.Active,
 		CreatedAt: h.CreatedAt, UpdatedAt: h.UpdatedAt,
-		Format: p.EffectiveFormat(h), ContentType: h.ContentType, Template: h.Template, Features: h.Features,
+		Format: p.EffectiveFormat(h), ContentType: h.ContentType, Template: h.Template,
+		DataAsBody: h.DataAsBody, Features: h.Features,
 		Forward: h.Forward.Effective(p.EffectiveFormat(h)), Method: h.Method,
 		Timeout: hookyard.Duration(h.EffectiveTimeout()), InFlight: h.InFlight, Rate: h.Rate, Ordered: h.Ordered,
 		Filter: h.Filter,

@@ -33,7 +33,7 @@ func (f *hookFlags) flags(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.activate, "activate", false, "enable the hook")
 	fs.StringVar(&f.format, "format", "",
 		"format of the body: raw, webgme, yobi, netbeans, github, cloudevents, slack, …")
-	fs.StringVar(&f.contentType, "content-type", "", "json, form or, for format text, text")
+	fs.StringVar(&f.contentType, "content-type", "", "json, form or, for formats text and template, text")
 	fs.StringVar(&f.template, "template", "", "template for --format template, or @file")
 	fs.StringSliceVar(&f.forward, "forward", nil, "parts of a received request to pass on: headers, path, query, "+
 		"method, or none; default: the format's")

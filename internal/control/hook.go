@@ -26,6 +26,7 @@ type HookPatch struct {
 	Format      Optional[string]              `json:"format"`
 	ContentType Optional[string]              `json:"contentType"`
 	Template    Optional[string]              `json:"template"`
+	DataAsBody  Optional[bool]                `json:"dataAsBody"`
 	Forward     Optional[hookyard.Forward]    `json:"forward"`
 	Method      Optional[string]              `json:"method"`
 	Features    Optional[[]string]            `json:"features"`
@@ -313,6 +314,7 @@ func (in *HookPatch) apply(h, before *hookyard.Hook) error {
 	in.Format.SetTo(&h.Format)
 	in.ContentType.SetTo(&h.ContentType)
 	in.Template.SetTo(&h.Template)
+	in.DataAsBody.SetTo(&h.DataAsBody)
 	in.Forward.SetTo(&h.Forward)
 	in.Method.SetTo(&h.Method)
 	in.Features.SetTo(&h.Features)

@@ -35,7 +35,7 @@ const (
 const (
 	contentJSON = "json"
 	contentForm = "form" // payload=<json>, as in GitHub; data=<json> for NetBeans
-	contentText = "text" // only for format text
+	contentText = "text" // only for formats text and template
 )
 
 // Input is the input of a format. It is not modified.
@@ -190,9 +190,9 @@ func Check(h *hookyard.Hook, format string) error {
 		return hookyard.FieldErrorf("contentType", "format %s cannot be sent as a form; set contentType to \"json\"",
 			format)
 	}
-	if h.ContentType == contentText && format != Text {
+	if h.ContentType == contentText && format != Text && format != Template {
 		return hookyard.FieldErrorf("contentType",
-			"contentType \"text\" is for format text; set it to \"json\" or \"form\"")
+			"contentType \"text\" is for the formats text and template; set it to \"json\" or \"form\"")
 	}
 	if format == Template {
 		return checkTemplate(h.Template)

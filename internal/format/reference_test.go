@@ -31,7 +31,7 @@ var about = map[string]string{
 	NetBeans:          "A notification of NetBeans (Kenai). A push has the event `scm`.",
 	Slack:             "A message for Slack's webhooks; Mattermost and Rocket.Chat accept it, too.",
 	Teams:             "An Adaptive Card for a workflow of Microsoft Teams.",
-	Template:          "What the hook's template writes, here `{\"text\": {{json .Body.title}}}`; see below.",
+	Template:          "What the hook's template writes, here `{\"text\": {{json .Data.title}}}`; see below.",
 	Text:              "A message without markup; with the content type `text`, the text alone.",
 	WebGME:            "WebGME's envelope.",
 	Yobi:              "Git pushes as Yobi's JSON, and everything else as a message.",
@@ -67,7 +67,7 @@ func formatsForReference(t *testing.T) string {
 	var out strings.Builder
 	in := input(published(t, "order.created", `{"id": 7, "title": "Order 7", "amount": 120}`))
 	in.Event.ID = "evt_01kgv3"
-	in.Hook.ID, in.Hook.Template = "billing", `{"text": {{json .Body.title}}}`
+	in.Hook.ID, in.Hook.Template = "billing", `{"text": {{json .Data.title}}}`
 	in.Project = &hookyard.Project{Key: 7, Owner: "acme", Name: "shop"}
 	for _, name := range Names() {
 		s, err := Shape(name, in)
@@ -109,7 +109,7 @@ func wrap(s string) string {
 // TestTemplatesInReference holds the tables of fields and functions against the code.
 func TestTemplatesInReference(t *testing.T) {
 	t.Parallel()
-	fields := map[string]bool{".Body": true} // a method
+	fields := map[string]bool{".Body": true, ".Data": true} // methods
 	for f := range reflect.TypeFor[templateData]().Fields() {
 		if f.IsExported() {
 			fields["."+f.Name] = true

@@ -32,25 +32,40 @@ type templateData struct {
 	Path    string            // after the source in its URL, or ""
 	Query   map[string]string // the first value of each parameter
 
-	in      Input
-	decoded bool
-	body    any
+	in   Input
+	data *any // decoded; nil until it is used
+	body *any
 }
 
-// Body returns the data of the event, decoded on first use: JSON with numbers that keep all digits, the JSON in a form
+// Data returns the data of the event, decoded on first use: JSON with numbers that keep all digits, the JSON in a form
 // or its fields, or text. It fails for a body that is too large to be decoded.
-func (d *templateData) Body() (any, error) {
-	if why := d.in.tooLarge(); why != "" {
-		return nil, hookyard.FieldErrorf("template", "template uses .Body, but %s", why)
-	}
-	if !d.decoded {
-		d.decoded = true
-		d.body = decodeBody(d.in.Event)
-	}
-	return d.body, nil
+func (d *templateData) Data() (any, error) {
+	return d.decodeOnce(".Data", &d.data, func() any { return decodeData(d.in.Event) })
 }
 
-func decodeBody(e *hookyard.Event) any {
+// Body returns the whole body, decoded as Data, which differs for published events only. In the template of a hook that
+// says so it is Data.
+func (d *templateData) Body() (any, error) {
+	e := d.in.Event
+	if e.DataOffset == 0 || d.in.Hook.DataAsBody {
+		return d.Data()
+	}
+	return d.decodeOnce(".Body", &d.body, func() any { return decode(e.Body) })
+}
+
+// decodeOnce returns what into holds, which decoded returns on first use. name is what the template uses.
+func (d *templateData) decodeOnce(name string, into **any, decoded func() any) (any, error) {
+	if why := d.in.tooLarge(); why != "" {
+		return nil, hookyard.FieldErrorf("template", "template uses %s, but %s", name, why)
+	}
+	if *into == nil {
+		v := decoded()
+		*into = &v
+	}
+	return **into, nil
+}
+
+func decodeData(e *hookyard.Event) any {
 	if data, ok := jsonData(e); ok {
 		return decode(data)
 	}
@@ -71,9 +86,9 @@ func decode(data []byte) any {
 	return v
 }
 
-// shapeTemplate executes the template of the hook for the event. The content type is JSON if the result is valid JSON,
-// and plain text otherwise. A template that begins with an object must yield JSON: a quote in the event would otherwise
-// turn the request into text that its receiver cannot read.
+// shapeTemplate executes the template of the hook for the event. The content type is that of text if the hook says so,
+// else of JSON if the result is valid JSON, else of text. A template that begins as JSON must yield it: a quote in the
+// event would otherwise turn the request into text that its receiver cannot read.
 func shapeTemplate(in Input) (Shaped, error) {
 	work := newBudget()
 	t, err := parseTemplate(in.Hook.Template, work)
@@ -86,21 +101,29 @@ func shapeTemplate(in Input) (Shaped, error) {
 		return Shaped{}, hookyard.FieldErrorf("template", "%s", templateMessage(err))
 	}
 	body := out.buf.Bytes()
+	if in.Hook.ContentType == contentText {
+		return Shaped{Body: body, ContentType: typeText}, nil
+	}
 	if utf8.Valid(body) && json.Valid(body) {
 		return Shaped{Body: body, ContentType: typeJSON}, nil
 	}
-	if writesObject(in.Hook.Template) {
+	if beginsAsJSON(in.Hook.Template) {
 		const depth = 1000
 		why := hookyard.CheckJSON(body, depth)
 		return Shaped{}, hookyard.FieldErrorf("template", "the template begins as JSON and its result is not (%v): "+
-			"write a value as {{json .Body.name}}, without quotes around it", why)
+			"write a value as {{json .Data.name}}, without quotes around it, or set contentType to \"text\"", why)
 	}
 	return Shaped{Body: body, ContentType: typeText}, nil
 }
 
-// writesObject reports whether a template begins with the brace of a JSON object, and not of an action.
-func writesObject(text string) bool {
+// beginsAsJSON reports whether a template begins with the brace of a JSON object, and not of an action, or with an
+// array that begins with a string, an object, an array or an action. Other text may begin with a bracket, too.
+func beginsAsJSON(text string) bool {
 	text = strings.TrimSpace(text)
+	if inner, ok := strings.CutPrefix(text, "["); ok {
+		inner = strings.TrimSpace(inner)
+		return inner != "" && strings.ContainsAny(inner[:1], "[{\"")
+	}
 	return strings.HasPrefix(text, "{") && !strings.HasPrefix(text, "{{")
 }
 
@@ -182,7 +205,7 @@ func templateMessage(err error) string {
 	text := strings.TrimPrefix(err.Error(), "template: ")
 	if place, ok := strings.CutSuffix(text, noSuchField); ok {
 		text = place + "; there are .Type, .ID, .Time, .Project, .Owner, .Name, .Source, .Hook, .Method, .Path, " +
-			".Query, .Header and .Body"
+			".Query, .Header, .Data and .Body"
 	}
 	return strings.ToValidUTF8(text, "\uFFFD")
 }

@@ -79,10 +79,10 @@ func (w *budget) text(v any) (string, error) {
 	return w.json(v)
 }
 
-// json returns a value as JSON, so that {"text": {{ json .Body.title }}} is always valid.
+// json returns a value as JSON, so that {"text": {{ json .Data.title }}} is always valid.
 func (w *budget) json(v any) (string, error) {
 	if _, ok := v.(*templateData); ok {
-		return "", hookyard.FieldErrorf("template", "json: give one of the fields, for example json .Body")
+		return "", hookyard.FieldErrorf("template", "json: give one of the fields, for example json .Data")
 	}
 	b, err := hookyard.EncodeJSON(v)
 	if err != nil {
@@ -91,19 +91,19 @@ func (w *budget) json(v any) (string, error) {
 	return string(b), w.spend(len(b))
 }
 
-// get returns the value at a path in the body, {{ get "items.0.name" }}, or in another value, {{ get "name" . }}. The
+// get returns the value at a path in the data, {{ get "items.0.name" }}, or in another value, {{ get "name" . }}. The
 // parts of a path are names of members and indexes. A missing value is nil.
 func (w *budget) get(path string, from ...any) (any, error) {
 	if err := w.spend(len(path)); err != nil {
 		return nil, err
 	}
 	if len(from) == 0 {
-		body, err := w.root.Body()
-		return lookup(body, path), err
+		data, err := w.root.Data()
+		return lookup(data, path), err
 	}
 	if d, ok := from[0].(*templateData); ok {
-		body, err := d.Body()
-		return lookup(body, path), err
+		data, err := d.Data()
+		return lookup(data, path), err
 	}
 	return lookup(from[0], path), nil
 }
@@ -137,7 +137,7 @@ func (w *budget) change(v any, f func(string) string) (string, error) {
 	return s, w.spend(len(s))
 }
 
-// orDefault returns v, or fallback if v is nil or "": {{ .Body.name | default "unknown" }}.
+// orDefault returns v, or fallback if v is nil or "": {{ .Data.name | default "unknown" }}.
 func orDefault(fallback, v any) any {
 	if v == nil || v == "" {
 		return fallback
@@ -145,13 +145,13 @@ func orDefault(fallback, v any) any {
 	return v
 }
 
-// truncate returns at most n characters of a text, ending in an ellipsis if truncated: {{ .Body.title | truncate 80 }}.
+// truncate returns at most n characters of a text, ending in an ellipsis if truncated: {{ .Data.title | truncate 80 }}.
 func (w *budget) truncate(n int, v any) (string, error) {
 	s, err := w.text(v)
 	return clip(s, n), err
 }
 
-// join concatenates the elements of an array: {{ join ", " .Body.labels }}.
+// join concatenates the elements of an array: {{ join ", " .Data.labels }}.
 func (w *budget) join(separator string, v any) (string, error) {
 	list, ok := v.([]any)
 	if !ok {
@@ -193,7 +193,7 @@ func (w *budget) date(layout string, v any) (string, error) {
 	return out, w.spend(len(out))
 }
 
-// contains reports whether a text contains a part, or an array an element: {{ if contains "urgent" .Body.labels }}.
+// contains reports whether a text contains a part, or an array an element: {{ if contains "urgent" .Data.labels }}.
 func (w *budget) contains(part, v any) (bool, error) {
 	want, err := w.text(part)
 	if err != nil {
@@ -237,7 +237,7 @@ func (w *budget) equalAny(a any, others ...any) (bool, error) {
 }
 
 // compare compares two values, as numbers if both are numbers and otherwise as text. The comparisons of text/template
-// treat numbers in a body as strings and would refuse {{ if gt .Body.amount 100 }}.
+// treat numbers in a body as strings and would refuse {{ if gt .Data.amount 100 }}.
 func (w *budget) compare(a, b any) (int, error) {
 	s, err := w.text(a)
 	if err != nil {

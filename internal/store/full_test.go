@@ -24,7 +24,8 @@ func fullHook() *hookyard.Hook {
 		Events:      hookyard.Selector{Names: []string{"order.created", "hookyard.*"}},
 		Features:    []string{"git3"},
 		Description: `says "hello"`, Active: true, Format: "template", ContentType: "form", Template: "{{.type}}",
-		Forward: hookyard.Forward{Path: new(true)}, Method: "PUT",
+		DataAsBody: true,
+		Forward:    hookyard.Forward{Path: new(true)}, Method: "PUT",
 		Secrets: []hookyard.Secret{
 			{Value: "LEAKsecret"},
 			{Value: "whsec_LEAKolder", Expires: time.Date(2037, 1, 2, 3, 4, 5, 0, time.UTC)},

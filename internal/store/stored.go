@@ -46,6 +46,7 @@ type storedHook struct {
 	Format      string             `json:"format,omitempty"`
 	ContentType string             `json:"contentType,omitempty"`
 	Template    string             `json:"template,omitempty"`
+	WholeBody   bool               `json:"wholeBody,omitempty"` // not DataAsBody, which hooks have without it
 	Forward     hookyard.Forward   `json:"forward,omitzero"`
 	Method      string             `json:"method,omitempty"`
 	Schedule    []time.Duration    `json:"schedule,omitzero"` // ns
@@ -69,7 +70,7 @@ type hookSecrets struct {
 func storeHook(h *hookyard.Hook) (storedHook, hookSecrets) {
 	return storedHook{
 			Events: h.Events, Features: h.Features, Description: h.Description, Format: h.Format,
-			ContentType: h.ContentType, Template: h.Template,
+			ContentType: h.ContentType, Template: h.Template, WholeBody: !h.DataAsBody,
 			Forward: h.Forward, Method: h.Method, Schedule: h.Schedule, Timeout: h.Timeout,
 			InFlight: h.InFlight, Rate: h.Rate, Ordered: h.Ordered, Filter: h.Filter, Off: h.Off,
 			InsecureTLS: h.InsecureTLS, RabbitMQ: h.RabbitMQ,
@@ -81,6 +82,7 @@ func storeHook(h *hookyard.Hook) (storedHook, hookSecrets) {
 func (s *storedHook) fill(h *hookyard.Hook) {
 	h.Events, h.Features = s.Events, s.Features
 	h.Description, h.Template = s.Description, s.Template
+	h.DataAsBody = !s.WholeBody && s.Template != ""
 	h.Format, h.ContentType = s.Format, s.ContentType
 	h.Forward, h.Method = s.Forward, s.Method
 	h.Schedule, h.Timeout = s.Schedule, s.Timeout

@@ -41,6 +41,7 @@ type hookForm struct {
 	Active      bool
 	ContentType string
 	Template    string
+	DataAsBody  bool
 	Forward     string // "" (the default), "all", "none", or "kept": as it is
 	Method      string
 	Headers     string
@@ -88,6 +89,7 @@ func (v *visit) readHookForm() *hookForm {
 		Active:      v.has("active") || !v.has("ours"),
 		ContentType: v.get("contentType"),
 		Template:    v.form.Get("template"),
+		DataAsBody:  v.get("dataAsBody") != "",
 		Forward:     v.get("forward"),
 		Method:      v.get("method"),
 		Headers:     v.get("headers"),
@@ -170,6 +172,7 @@ func formOf(h *hookyard.Hook) *hookForm {
 		Active:      h.Active,
 		ContentType: h.ContentType,
 		Template:    h.Template,
+		DataAsBody:  h.DataAsBody,
 		Forward:     forwardChoice(h.Forward),
 		Method:      h.Method,
 		Ordered:     h.Ordered,
@@ -301,6 +304,7 @@ func (v *visit) hookPatch(f *hookForm, before *hookyard.Hook) (control.HookPatch
 		Format:      control.Value(f.format()),
 		ContentType: control.Value(f.ContentType),
 		Template:    control.Value(f.Template),
+		DataAsBody:  control.Value(f.DataAsBody),
 		Method:      control.Value(f.Method),
 		Features:    control.Value(words(f.Features)),
 		Ordered:     control.Value(f.Ordered),

@@ -81,7 +81,8 @@ func (v *visit) fillPreview(f *hookForm) error {
 	f.Preview = &preview{}
 	h := &hookyard.Hook{
 		ID: f.ID, URL: f.URL, Events: f.selector(v.project.Snapshot.Project), Features: words(f.Features), Active: true,
-		Format: f.format(), ContentType: f.ContentType, Template: f.Template, Filter: f.Filter,
+		Format: f.format(), ContentType: f.ContentType, Template: f.Template,
+		DataAsBody: f.DataAsBody, Filter: f.Filter,
 	}
 	events, err := v.eventsFor(h, f.Preview)
 	if err != nil {

@@ -166,8 +166,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.IntVar(&c.Limits.HooksPerProject, "max-hooks", c.Limits.HooksPerProject, "hooks of a project")
 	fs.IntVar(&c.Limits.EventType, "max-event-type", c.Limits.EventType, "longest event type, in bytes")
 	fs.IntVar(&c.Limits.ResponseBody, "max-response-body", c.Limits.ResponseBody, "bytes kept of a receiver's answer")
-	fs.IntVar(&c.Limits.RequestHeader, "max-request-header", c.Limits.RequestHeader,
-		"largest header of a request, in bytes")
+	fs.IntVar(&c.Limits.RequestHeader, "max-request-header", c.Limits.RequestHeader, "bytes of a request's header")
 	fs.IntVar(&c.Limits.JSONDepth, "max-json-depth", c.Limits.JSONDepth, "nesting of a published event")
 	fs.IntVar(&c.Limits.Batch, "max-batch", c.Limits.Batch, "events in one publish request")
 	fs.Var((*hookyard.Duration)(&c.Limits.Timeout), "max-timeout", "longest timeout a hook may ask for")

@@ -1,6 +1,9 @@
 package hookyard
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Counter names one figure of [Counts].
 type Counter int
@@ -33,8 +36,13 @@ const (
 	CountResent     = CountLatency + 13 // deliveries that were sent again after a 2xx, whatever came of it
 	CountBytes      = CountResent + 1   // of the bodies of the events stored; of a project only
 	CountKept       = CountBytes + 1    // the change of the bytes kept, as KeptBytes has them; of a project only
-	counterEnd      = CountKept + 1
+	CountRepeated   = CountKept + 1     // events that came again and were not stored; of a project only
+	CountRefusedFor = CountRepeated + 1 // the first of the requests refused by code: those of RefusalCodes
+	counterEnd      = CountRefusedFor + 7
 )
+
+// RefusalCodes are the codes for which sources refuse requests, in the order of their counters.
+var RefusalCodes = [...]Code{Unauthenticated, Forbidden, Invalid, TooLarge, Unsupported, TooMany, Unavailable}
 
 // LatencyBounds are the upper bounds of all latency buckets but the last, which has none.
 var LatencyBounds = [...]time.Duration{
@@ -57,6 +65,13 @@ func (c *Counts) Add(other *Counts) {
 	}
 }
 
+// Sub subtracts figures that c contains.
+func (c *Counts) Sub(other *Counts) {
+	for i, n := range other {
+		c[i] -= n
+	}
+}
+
 // Attempt counts an attempt by its outcome and, if it got a response, by its duration.
 func (c *Counts) Attempt(a *Attempt) {
 	for i, kind := range ErrorKinds {
@@ -76,6 +91,14 @@ func (c *Counts) Attempt(a *Attempt) {
 		bucket++
 	}
 	c[CountLatency+Counter(bucket)]++
+}
+
+// Refuse counts a request that a source refused. Codes that are not of [RefusalCodes] are in CountRefused only.
+func (c *Counts) Refuse(code Code) {
+	c[CountRefused]++
+	if i := slices.Index(RefusalCodes[:], code); i >= 0 {
+		c[CountRefusedFor+Counter(i)]++
+	}
 }
 
 // Open counts deliveries that became pending.

@@ -179,4 +179,5 @@ type Refusal struct {
 	Header     []byte    `json:"-"` // encoded by EncodeHeader
 	Body       []byte    `json:"-"` // its first 64 KiB
 	Size       int64     `json:"size"`
+	Code       Code      `json:"-"` // what it is counted as; not stored
 }

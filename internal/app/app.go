@@ -61,8 +61,12 @@ type App struct {
 	listener   net.Listener
 	server     *http.Server
 	plain      net.Listener // of redirect
-	redirect   *http.Server // from plain HTTP, or nil
-	setup      string       // one-time link to choose the first admin's password, or ""
+
+	metricsPort   net.Listener // of metricsServer
+	metricsServer *http.Server // with --metrics-listen, or nil
+
+	redirect *http.Server // from plain HTTP, or nil
+	setup    string       // one-time link to choose the first admin's password, or ""
 }
 
 // New wires a server and binds its port, so that ":0" can be asked for its number with [App.Addr]. Close it, or Run it,
@@ -131,11 +135,11 @@ func (a *App) wire(ctx context.Context) error {
 		Hooks: a.db, Deliveries: a.db, Threads: a.db, Replays: a.db, Client: a.client,
 		Broker: a.broker, Filter: a.accepts, Log: log, Limits: config.Limits,
 		BaseURL:   config.BaseURL,
-		UserAgent: a.userAgent(), Poll: config.Poll, Grace: config.Grace, Watch: a.metrics, Decoding: a.decoding,
+		UserAgent: a.userAgent(), Poll: config.Poll, Grace: config.Grace, Decoding: a.decoding,
 	}
 	receive := ingest.Options{
 		Store: a.db, Filter: a.accepts, Limits: config.Limits, Decoder: a.decoder, Log: log,
-		BaseURL: config.BaseURL, Bodies: a.bodies, Watch: a.metrics,
+		BaseURL: config.BaseURL, Bodies: a.bodies, Accepted: a.metrics.accepted,
 	}
 	if a.tracer != nil {
 		deliver.Tracer, receive.Tracer = a.tracer, a.tracer
@@ -194,6 +198,9 @@ func (a *App) wire(ctx context.Context) error {
 		IdleTimeout:    2 * time.Minute,
 		MaxHeaderBytes: config.Limits.RequestHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
+	if err := a.openMetrics(); err != nil {
+		return err
+	}
 	if a.config.secure() {
 		return a.useTLS()
 	}
@@ -244,7 +251,8 @@ func (a *App) Run(ctx context.Context) error {
 		return a.queues.Run(ctx)
 	})
 	g.Go(a.serve)
-	g.Go(func() error { return a.serveRedirects(ctx) })
+	g.Go(func() error { return serveAside(ctx, a.redirect, a.plain) })
+	g.Go(func() error { return serveAside(ctx, a.metricsServer, a.metricsPort) })
 	g.Go(func() error {
 		<-ctx.Done()
 		a.log.Info("stopping")
@@ -269,7 +277,7 @@ func (a *App) close() error {
 	if a.server != nil {
 		errs = append(errs, a.server.Close())
 	}
-	for _, l := range []net.Listener{a.listener, a.plain} {
+	for _, l := range []net.Listener{a.listener, a.plain, a.metricsPort} {
 		if l == nil {
 			continue
 		}

@@ -117,6 +117,13 @@ func TestRefusesWhatCannotWork(t *testing.T) {
 		"--log-format":  func(c *app.Config) { c.LogFormat = "xml" },
 		"--trust-proxy": func(c *app.Config) { c.TrustProxies = []string{"10.0.0.1", "10.0.0.0/40"} },
 		"--max-body":    func(c *app.Config) { c.Limits.Body = 0 },
+
+		"--metrics-labels \"type\"": func(c *app.Config) { c.MetricsLabels = "type" },
+		"set --metrics-token":       func(c *app.Config) { c.MetricsLabels = "hook" },
+		"--metrics-series":          func(c *app.Config) { c.MetricsSeries = 0 },
+		"--metrics-listen":          func(c *app.Config) { c.MetricsListen = "9090" },
+		"--metrics-token may":       func(c *app.Config) { c.MetricsToken = "a b" },
+		"turns metrics off":         func(c *app.Config) { c.Metrics, c.MetricsToken = false, "t" },
 	} {
 		c := app.DefaultConfig()
 		change(&c)

@@ -42,7 +42,12 @@ type Config struct {
 	LogFormat           string
 	OTLPEndpoint        string
 	DefaultHooks        string
-	Metrics             bool
+
+	Metrics       bool
+	MetricsListen string
+	MetricsToken  string
+	MetricsLabels string
+	MetricsSeries int
 
 	TLSCert, TLSKey string
 	ACME            []string
@@ -81,7 +86,8 @@ func DefaultConfig() Config {
 	return Config{
 		Listen: "127.0.0.1:8080", Data: "hookyard-data", Proxy: "", LogLevel: "info", LogFormat: "text", Metrics: true,
 		DatabaseConnections: store.DefaultConnections,
-		Retention:           30 * 24 * time.Hour, RetentionBytes: 20 << 30, DedupWindow: 90 * 24 * time.Hour,
+		MetricsLabels:       labelsNone, MetricsSeries: 1000,
+		Retention: 30 * 24 * time.Hour, RetentionBytes: 20 << 30, DedupWindow: 90 * 24 * time.Hour,
 		ACMEDirectory: acme.LetsEncryptURL, OIDCGroupsClaim: "groups",
 		RequireFactor: string(hookyard.FactorOptional),
 		Poll:          5 * time.Second, Grace: 10 * time.Second, ReadTimeout: time.Minute,
@@ -142,6 +148,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.DefaultHooks, "default-hooks", c.DefaultHooks,
 		"JSON file of hooks, by id, that every new project gets")
 	fs.BoolVar(&c.Metrics, "metrics", c.Metrics, "serve Prometheus metrics at /metrics")
+	c.metricsFlags(fs)
 	fs.Var((*hookyard.Duration)(&c.Retention), "retention", "how long events are kept; 0 keeps them")
 	fs.Var((*bytesValue)(&c.RetentionBytes), "retention-bytes",
 		"size of the database beyond which the oldest events of the projects that keep most go; 0 means no bound")
@@ -150,6 +157,11 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 		"how often due deliveries are looked for even if nothing woke the dispatcher")
 	fs.Var((*hookyard.Duration)(&c.Grace), "grace", "time that attempts under way get to end when the server stops")
 	fs.Var((*hookyard.Duration)(&c.ReadTimeout), "read-timeout", "time a sender gets for a whole request")
+	c.limitFlags(fs)
+}
+
+// limitFlags declares the options of limits.
+func (c *Config) limitFlags(fs *pflag.FlagSet) {
 	fs.IntVar(&c.Listeners, "max-listeners", c.Listeners, "listeners connected at once")
 	fs.IntVar(&c.ListenersPerAddress, "max-listeners-per-address", c.ListenersPerAddress,
 		"listeners connected at once from one address")
@@ -313,6 +325,9 @@ func (c *Config) Complete() error {
 	c.BaseURL = strings.TrimRight(c.BaseURL, "/")
 	if c.BaseURL == "" && len(c.ACME) > 0 {
 		c.BaseURL = "https://" + c.ACME[0]
+	}
+	if err := c.checkMetrics(); err != nil {
+		return err
 	}
 	if err := c.checkTLS(); err != nil {
 		return err

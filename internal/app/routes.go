@@ -16,8 +16,8 @@ func (a *App) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", a.healthz)
 	mux.HandleFunc("GET /readyz", a.readyz)
-	if a.config.Metrics {
-		mux.Handle("GET /metrics", a.metrics.handler())
+	if a.config.Metrics && a.config.MetricsListen == "" {
+		mux.Handle("GET /metrics", a.metrics.handler(a.config.MetricsToken))
 	}
 	if a.config.Dev { // to profile the server
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)

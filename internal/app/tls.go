@@ -1,7 +1,6 @@
 package app
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -126,18 +125,6 @@ func (a *App) serve() error {
 		return nil
 	}
 	return err
-}
-
-// serveRedirects serves the redirects from plain HTTP until ctx ends.
-func (a *App) serveRedirects(ctx context.Context) error {
-	if a.redirect == nil {
-		return nil
-	}
-	defer context.AfterFunc(ctx, func() { _ = a.redirect.Close() })()
-	if err := a.redirect.Serve(a.plain); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
 }
 
 // keyPair is a certificate in files. It reads them again after they changed, so a renewal needs no restart. It is safe

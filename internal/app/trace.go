@@ -162,3 +162,14 @@ func (t *tracer) Attempting(w *hookyard.Work) (hookyard.Trace, func(*hookyard.At
 		span.End()
 	}
 }
+
+func outcomeLabel(at *hookyard.Attempt) string {
+	if at.ErrorKind != hookyard.KindNone {
+		return string(at.ErrorKind)
+	}
+	classes := []string{"other", "1xx", "2xx", "3xx", "4xx", "5xx"}
+	if c := at.Status / 100; c > 0 && c < len(classes) {
+		return classes[c]
+	}
+	return classes[0]
+}

@@ -68,7 +68,8 @@ func settingsOf(fs *pflag.FlagSet, from map[string]string) []setting {
 		}
 		o := setting{Name: f.Name, Env: app.EnvName(f.Name), Value: hookyard.MaskPassword(f.Value.String()),
 			From: from[f.Name], Help: f.Usage}
-		if strings.HasSuffix(f.Name, "-secret") && f.Value.String() != "" && f.Value.Type() == "string" {
+		isSecret := strings.HasSuffix(f.Name, "-secret") || strings.HasSuffix(f.Name, "-token")
+		if isSecret && f.Value.String() != "" && f.Value.Type() == "string" {
 			o.Value = hookyard.Masked
 		}
 		if o.From == "" && f.Changed {

@@ -73,15 +73,9 @@ type Options struct {
 	Poll       time.Duration  // how often rows are looked for without a wake-up; 0 means 5 s
 	Grace      time.Duration  // for attempts under way when Run ends; 0 means 10 s
 	Rand       func() float64 // from 0 to 1, spreads retries; nil means math/rand
-	Watch      Watcher        // may be nil
 	Tracer     Tracer         // nil: receivers get the trace that the event is stored with
 
 	Decoding *budget.Decoding // nil means the default
-}
-
-// Watcher is told of every attempt, for metrics. It must not block.
-type Watcher interface {
-	Attempted(w *hookyard.Work, a *hookyard.Attempt, d hookyard.Decision)
 }
 
 // Tracer makes a span of each attempt.

@@ -73,9 +73,6 @@ func (d *Dispatcher) send(l *lane, w *hookyard.Work) {
 		r.Health = &decision.Health
 	}
 	d.addMeta(ctx, r, h)
-	if d.o.Watch != nil {
-		d.o.Watch.Attempted(w, attempt, decision)
-	}
 	endSpan(attempt, decision)
 	d.finish(l, r, h.Ordered)
 	if h.Ordered && decision.State == hookyard.Pending {

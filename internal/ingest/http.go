@@ -39,23 +39,33 @@ func (in *Ingest) Inbound(w http.ResponseWriter, r *http.Request, owner, project
 	if s == nil || !s.Active || s.RabbitMQ != nil {
 		return noSource
 	}
+	refusal, err := in.serve(w, r, snapshot, s, target)
+	if code := hookyard.CodeOf(err); code != "" {
+		in.refused(r.Context(), s, refusal, code)
+	}
+	return err
+}
+
+// serve answers a request to a source. With an error it may return the request, to be stored as refused.
+func (in *Ingest) serve(w http.ResponseWriter, r *http.Request, snapshot *hookyard.Snapshot, s *hookyard.Source,
+	target string) (*hookyard.Refusal, error) {
 	e, err := in.receive(w, r, snapshot.Project.Path()+"/"+s.Name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	now := time.Now()
 	verify, err := in.verifierOf(s, now)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	e.Source = s.Name
 	verified, refused := verify.Verify(&signature.Request{Method: r.Method, URL: in.o.BaseURL + in.requestURI(r),
 		Header: r.Header, Body: e.Plain(), Sent: e.Sent(), Now: now})
 	if verified.Response != nil {
-		return reply(w, verified.Response)
+		return nil, reply(w, verified.Response)
 	}
 	if n := len(target) + len(r.URL.RawQuery); n > in.o.Limits.RequestHeader {
-		return hookyard.Errorf(hookyard.TooLarge,
+		return nil, hookyard.Errorf(hookyard.TooLarge,
 			"path and query are %d bytes long, at most %d are allowed (setting: --max-request-header)", n,
 			in.o.Limits.RequestHeader)
 	}
@@ -64,19 +74,19 @@ func (in *Ingest) Inbound(w http.ResponseWriter, r *http.Request, owner, project
 		target += "?" + hideToken(r.URL, params)
 	}
 	if refused != nil {
-		in.refuse(r, s, e.Body, target, refused.Error(), now)
 		code := hookyard.Unauthenticated
 		var why *signature.Error
 		if errors.As(refused, &why) && why.StatusCode == http.StatusForbidden {
 			code = hookyard.Forbidden
 		}
-		return hookyard.Errorf(code, "not accepted by source %s: %v", s.Name, refused)
+		return in.refusal(r, s, e.Body, target, refused.Error(), now),
+			hookyard.Errorf(code, "not accepted by source %s: %v", s.Name, refused)
 	}
 	if r.Method == http.MethodHead || r.Method == http.MethodOptions || r.Method == http.MethodGet &&
 		r.URL.RawQuery == "" {
 		w.Header().Set("Allow", "POST, PUT, PATCH, DELETE")
 		w.WriteHeader(http.StatusNoContent) // there is nothing to keep; providers check that the URL answers
-		return nil
+		return nil, nil
 	}
 	e.Header = inbound.StoredHeader(r.Header, headers...)
 	e.Type = in.typeOf(r, s, &verified, e.Plain())
@@ -84,9 +94,9 @@ func (in *Ingest) Inbound(w http.ResponseWriter, r *http.Request, owner, project
 	e.DedupKey = dedupKey(r, s, &verified)
 	receipt, err := in.Accept(r.Context(), snapshot, e)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return answer(r.Context(), w, s.Answer, receipt)
+	return nil, answer(r.Context(), w, s.Answer, receipt)
 }
 
 // requestURI returns path and query below the public URL as the sender wrote them, for some providers sign them.
@@ -222,21 +232,26 @@ func (in *Ingest) readBytes(w http.ResponseWriter, r *http.Request, of string, d
 	return body, nil
 }
 
-// refuse keeps a request that was not accepted, with its reason: a hundred for each source, and not more than a few a
-// second in all, so that a flood of requests does not fill the disk.
-func (in *Ingest) refuse(r *http.Request, s *hookyard.Source, body []byte, target, reason string, now time.Time) {
-	if in.o.Watch != nil {
-		in.o.Watch.Refused(s.Name, reason)
-	}
-	if !in.refusals.Allow() {
-		return
-	}
-	rf := &hookyard.Refusal{ProjectKey: s.ProjectKey, Source: s.Name, Time: now, Reason: hookyard.Clean(reason, 500),
+// refusal returns a request that was not accepted, with the reason, as it is stored.
+func (in *Ingest) refusal(r *http.Request, s *hookyard.Source, body []byte, target, reason string,
+	now time.Time) *hookyard.Refusal {
+	return &hookyard.Refusal{ProjectKey: s.ProjectKey, Source: s.Name, Time: now, Reason: hookyard.Clean(reason, 500),
 		Method: hookyard.Clean(r.Method, 20),
 		Target: hookyard.Clean(target, 3*len(target)), Remote: inbound.Address(r),
-		Header: hookyard.EncodeHeader(nil, hookyard.MaskHeader(r.Header)), Size: int64(len(body))}
-	rf.Body = body[:min(len(body), 64<<10)]
-	if err := in.o.Store.Refuse(context.WithoutCancel(r.Context()), rf); err != nil {
+		Header: hookyard.EncodeHeader(nil, hookyard.MaskHeader(r.Header)), Size: int64(len(body)),
+		Body: body[:min(len(body), 64<<10)]}
+}
+
+// refused counts a refused request, and stores it if it is given: a hundred for each source, and not more than a few a
+// second in all, so that a flood of requests does not fill the disk.
+func (in *Ingest) refused(ctx context.Context, s *hookyard.Source, refusal *hookyard.Refusal, code hookyard.Code) {
+	if refusal == nil || !in.refusals.Allow() {
+		in.o.Store.CountRefusal(s.ProjectKey, code)
+		return
+	}
+	refusal.Code = code
+	if err := in.o.Store.Refuse(context.WithoutCancel(ctx), refusal); err != nil {
+		in.o.Store.CountRefusal(s.ProjectKey, code)
 		in.o.Log.Warn("a refused request cannot be kept", "source", s.Name, "error", err)
 	}
 }

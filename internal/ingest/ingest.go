@@ -23,6 +23,7 @@ type Store interface {
 	Accept(ctx context.Context, r *hookyard.RoutedEvent) (hookyard.Receipt, error)
 	AcceptAll(ctx context.Context, all []*hookyard.RoutedEvent) ([]hookyard.Receipt, []error)
 	Refuse(ctx context.Context, r *hookyard.Refusal) error
+	CountRefusal(projectKey int64, code hookyard.Code)
 }
 
 // Dispatcher is what ingest needs of the dispatcher. See internal/dispatch for the contracts.
@@ -43,20 +44,15 @@ type Options struct {
 	Log        *slog.Logger
 	BaseURL    string         // public, without a slash at the end: what senders see
 	Bodies     *budget.Bodies // room for large bodies, shared by all ways in; nil: this one has its own
-	Watch      Watcher
-	Tracer     Tracer // nil: events keep the trace that they came with
+	Tracer     Tracer         // nil: events keep the trace that they came with
+
+	Accepted func(took time.Duration) // called for each event that is stored; must not block; may be nil
 }
 
 // Tracer makes a span of the acceptance of each event.
 type Tracer interface {
 	// Accepting starts a span of the trace that e belongs to, and moves e into the span. end ends it.
 	Accepting(e *hookyard.Event) (end func(hookyard.Receipt, error))
-}
-
-// Watcher is told of everything that came in, for metrics. It may be nil, and must not block.
-type Watcher interface {
-	Accepted(e *hookyard.Event, r hookyard.Receipt, took time.Duration)
-	Refused(source, reason string)
 }
 
 // Ingest is the one way in. Safe for concurrent use.
@@ -180,8 +176,8 @@ func (in *Ingest) settle(r *hookyard.RoutedEvent, receipt hookyard.Receipt, err 
 			in.o.Dispatcher.Wake(d.HookKey)
 		}
 	}
-	if err == nil && in.o.Watch != nil {
-		in.o.Watch.Accepted(r.Event, receipt, time.Since(started))
+	if stored && in.o.Accepted != nil {
+		in.o.Accepted(time.Since(started))
 	}
 }
 

@@ -104,6 +104,7 @@ func (c *consumer) keepRefusal(ctx context.Context, it *item, reason string, now
 	d := it.d
 	return c.s.o.Store.Refuse(ctx, &hookyard.Refusal{
 		ProjectKey: c.source.ProjectKey, Source: c.source.Name, Time: now, Reason: hookyard.Clean(reason, 500),
+		Code:   hookyard.Invalid,
 		Method: "AMQP",
 		Target: hookyard.Clean(fmt.Sprintf("%s/%s", d.Exchange, d.RoutingKey), 520), Size: it.received.size,
 		Header: hookyard.EncodeHeader(nil, headerOf(d, c.s.o.Limits.RequestHeader)),

@@ -135,6 +135,7 @@ func (t *sharedTx) applyAccepts(ctx context.Context) error {
 			cmp.Compare(x.DedupKey, y.DedupKey))
 	})
 	for _, o := range repeats {
+		t.tally.of(o.routed.Event.ProjectKey, 0)[hookyard.CountRepeated]++
 		if err := t.recall(ctx, o); err != nil {
 			return err
 		}

@@ -48,7 +48,7 @@ func (db *DB) foldSome(ctx context.Context) (n int, err error) {
 	err = db.txPlain(ctx, func(c conn) error {
 		n = 0
 		var v int64
-		err := c.QueryRowContext(ctx, "select value from counters where name = 'count_fold'"+
+		err := c.QueryRowContext(ctx, "select value from counters where name = 'count_fold_all'"+
 			db.dialect.skipLocked).Scan(&v)
 		if err == sql.ErrNoRows {
 			return nil // another node has it
@@ -90,7 +90,8 @@ func (db *DB) foldSome(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// addBatch adds the figures of a key to those of all periods that they are part of, and to the project's.
+// addBatch adds the figures of a key to those of all periods that they are part of, to the project's, and to those of
+// all projects.
 func addBatch(sums map[countRow]*hookyard.Counts, key CountKey, at int64, c *hookyard.Counts) {
 	add := func(row countRow) {
 		if sums[row] == nil {
@@ -102,6 +103,7 @@ func addBatch(sums map[countRow]*hookyard.Counts, key CountKey, at int64, c *hoo
 		add(countRow{key: key})
 		return
 	}
+	add(countRow{key: CountKey{Project: AllProjects}})
 	keys := []CountKey{key}
 	if key.Hook != 0 {
 		keys = append(keys, CountKey{Project: key.Project})
@@ -219,6 +221,33 @@ func (db *DB) startKept(ctx context.Context, tx *sql.Tx) error {
 		sums[countRow{key: CountKey{Project: project}}] = &hookyard.Counts{hookyard.CountKept: bytes}
 	}
 	return addCounts(ctx, tx, sums)
+}
+
+// startAllCounts begins the figures of all projects with those of each. A node of an earlier version does not add to
+// them, so it must not fold any more: the row that it would lock has another name now.
+func (db *DB) startAllCounts(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, "update counters set name = 'count_fold_all' where name = 'count_fold'")
+	if err != nil {
+		return err
+	}
+	rows, err := tx.QueryContext(ctx, "select data from counts where step = 0 and hook_key = 0")
+	if err != nil {
+		return err
+	}
+	var all hookyard.Counts
+	_, err = collect(rows, func(row scanner) (none struct{}, err error) {
+		var data []byte
+		if err := row.Scan(&data); err != nil {
+			return none, err
+		}
+		r := countsReader{rest: data}
+		r.addTo(&all)
+		return none, r.err
+	})
+	if err != nil {
+		return err
+	}
+	return addCounts(ctx, tx, map[countRow]*hookyard.Counts{{key: CountKey{Project: AllProjects}}: &all})
 }
 
 // expireKeys is how many projects and hooks one transaction of expireCounts is about.

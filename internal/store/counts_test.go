@@ -56,6 +56,7 @@ type mixer struct {
 	t                      *testing.T
 	snapshots              []*hookyard.Snapshot
 	events, refused, ended atomic.Int64
+	repeated               atomic.Int64
 
 	mu       sync.Mutex // guards attempts
 	attempts hookyard.Counts
@@ -100,7 +101,8 @@ func (w *mixer) step(db *store.DB, r *rand.Rand) {
 			w.ended.Add(1)
 		}
 	case 11:
-		if err = db.Refuse(ctx, &hookyard.Refusal{ProjectKey: v.Project.Key, Source: "in"}); err == nil {
+		rf := &hookyard.Refusal{ProjectKey: v.Project.Key, Source: "in", Code: hookyard.Forbidden}
+		if err = db.Refuse(ctx, rf); err == nil {
 			w.refused.Add(1)
 		}
 	}
@@ -132,6 +134,7 @@ func (w *mixer) accept(db *store.DB, v *hookyard.Snapshot, dedup string) {
 		return
 	}
 	if receipt.Duplicate {
+		w.repeated.Add(1)
 		return
 	}
 	w.events.Add(1)
@@ -171,11 +174,17 @@ func (w *mixer) send(db *store.DB, hook int64, r *rand.Rand) {
 // check compares the figures with what was done, and with the rows.
 func (w *mixer) check(db *store.DB, when string) {
 	w.t.Helper()
-	totals, err := db.Totals(context.Background())
+	projects := []int64{store.AllProjects}
+	for _, v := range w.snapshots {
+		projects = append(projects, v.Project.Key)
+	}
+	totals, err := db.Totals(context.Background(), projects...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	var all hookyard.Counts
+	whole := totals[store.CountKey{Project: store.AllProjects}]
+	delete(totals, store.CountKey{Project: store.AllProjects})
 	same := func(what string, got, want int64) {
 		w.t.Helper()
 		if got != want {
@@ -211,7 +220,12 @@ func (w *mixer) check(db *store.DB, when string) {
 		}
 	}
 	same("events", all[hookyard.CountEvents], w.events.Load())
+	if whole == nil || *whole != all {
+		w.t.Errorf("%s: all projects: %v, their sum is %v", when, whole, all)
+	}
+	same("repeated", all[hookyard.CountRepeated], w.repeated.Load())
 	same("refused", all[hookyard.CountRefused], w.refused.Load())
+	same("forbidden", all[hookyard.CountRefusedFor+1], w.refused.Load())
 	same("ended", all.Ended()+all[hookyard.CountSkipped]+all[hookyard.CountCanceled]+all[hookyard.CountResent],
 		w.ended.Load())
 	w.mu.Lock()
@@ -269,9 +283,10 @@ func TestCountsOfOldDatabase(t *testing.T) {
 		closeOld()
 		db := storetest.Open(t, dsn)
 		want := hookyard.Counts{hookyard.CountWaiting: 2}
-		totals, err := db.Totals(ctx, 1)
-		if err != nil || len(totals) != 2 || *totals[store.CountKey{Project: 1, Hook: 7}] != want ||
-			*totals[store.CountKey{Project: 1}] != want {
+		totals, err := db.Totals(ctx, 1, store.AllProjects)
+		if err != nil || len(totals) != 3 || *totals[store.CountKey{Project: 1, Hook: 7}] != want ||
+			*totals[store.CountKey{Project: 1}] != want ||
+			*totals[store.CountKey{Project: store.AllProjects}] != want {
 			t.Errorf("totals %v, error %v; want two that wait", totals, err)
 		}
 		if since, err := db.CountsSince(ctx); err != nil || time.Since(since) > time.Hour {

@@ -80,6 +80,14 @@ func (db *DB) FoldCounts(t *testing.T) {
 	}
 }
 
+// StoreRefusals stores the refused requests that are only counted.
+func (db *DB) StoreRefusals(t *testing.T) {
+	t.Helper()
+	if err := db.storeRefusals(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 // ExpireCounts deletes the figures that are past their time.
 func (db *DB) ExpireCounts(t *testing.T, now time.Time) {
 	t.Helper()

@@ -27,7 +27,8 @@ type step struct {
 // steps returns the numbered files of the schema folder and the steps in Go, by version.
 func steps() ([]step, error) {
 	all := []step{{version: 6, change: (*DB).sealRows}, {version: 7, outside: (*DB).compact},
-		{version: 10, change: (*DB).startCounts}, {version: 20, change: (*DB).startKept}}
+		{version: 10, change: (*DB).startCounts}, {version: 20, change: (*DB).startKept},
+		{version: 22, change: (*DB).startAllCounts}}
 	names, err := fs.Glob(schemaFiles, "schema/*.sql")
 	if err != nil {
 		return nil, err

@@ -116,7 +116,7 @@ func (db *DB) Run(ctx context.Context) error {
 		case <-expire.C:
 			err = db.expireCounts(ctx, time.Now())
 		case <-look.C:
-			err = db.foldCounts(ctx)
+			err = errors.Join(db.storeRefusals(ctx), db.foldCounts(ctx))
 			if db.dialect.checkpoints {
 				err = errors.Join(err, db.checkpoint(ctx))
 			}

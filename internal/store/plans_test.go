@@ -332,5 +332,9 @@ func (p *planned) pages() {
 		return err
 	})
 	p.run("totals", 300, func() error { _, err := p.db.Totals(ctx, dead); return err })
+	p.run("figures of the server", 4000, func() error {
+		_, err := p.db.Figures(ctx, store.FiguresQuery{Projects: true, Hooks: true, Limit: 1000})
+		return err
+	})
 	p.run("types of late", 10_000, func() error { _, err := p.db.RecentTypes(ctx, dead, 500); return err })
 }

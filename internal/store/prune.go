@@ -159,7 +159,7 @@ func (db *DB) pruneFairly(ctx context.Context, r Retention, now time.Time, exces
 func (db *DB) KeptBytes(ctx context.Context) (map[int64]int64, error) {
 	kept := map[int64]int64{}
 	err := db.eachCount(ctx, "step = 0 and hook_key = 0", nil, func(key CountKey, _ int64, c *hookyard.Counts) {
-		if key.Hook == 0 {
+		if key.Hook == 0 && key.Project != AllProjects {
 			kept[key.Project] += c[hookyard.CountKept]
 		}
 	})

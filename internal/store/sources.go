@@ -155,7 +155,7 @@ func (db *DB) Refuse(ctx context.Context, r *hookyard.Refusal) error {
 			return err
 		}
 		var counted tally
-		counted.of(r.ProjectKey, 0)[hookyard.CountRefused]++
+		counted.of(r.ProjectKey, 0).Refuse(r.Code)
 		if err := db.storeTally(ctx, c, &counted); err != nil {
 			return err
 		}

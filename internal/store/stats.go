@@ -17,22 +17,24 @@ func (db *DB) CountsSince(ctx context.Context) (time.Time, error) {
 	return fromMicros(us), err
 }
 
-// Totals returns the figures of all time of some projects and their hooks, deleted hooks among them; without keys, of
-// all projects. CountWaiting is the number of deliveries that are pending now. The figures are exact: they are those of
-// the transactions that have committed, read in one snapshot. A key without figures is missing.
+// Totals returns the figures of all time of some projects, or of [AllProjects], and of their hooks, deleted ones among
+// them. CountWaiting is the number of deliveries that are pending now. The figures are exact: they are those of the
+// transactions that have committed, read in one snapshot. A key without figures is missing.
 func (db *DB) Totals(ctx context.Context, projects ...int64) (map[CountKey]*hookyard.Counts, error) {
-	where, args := "step = 0", []any(nil)
-	wanted := map[int64]bool{}
+	var args []any
 	for _, key := range projects {
 		args = append(args, key)
-		wanted[key] = true
 	}
-	if len(args) > 0 {
-		where += " and project_key in (" + placeholders(len(args)) + ")"
-	}
+	where := "step = 0 and project_key in (" + placeholders(len(args)) + ")"
+	return db.totals(ctx, where, args, func(k CountKey) bool { return slices.Contains(projects, k.Project) })
+}
+
+// totals returns the figures of all time of the keys that where, a condition of counts, and wanted select alike.
+func (db *DB) totals(ctx context.Context, where string, args []any,
+	wanted func(CountKey) bool) (map[CountKey]*hookyard.Counts, error) {
 	out := map[CountKey]*hookyard.Counts{}
 	err := db.eachCount(ctx, where, args, func(key CountKey, _ int64, c *hookyard.Counts) {
-		if len(projects) > 0 && !wanted[key.Project] || key.Hook < 0 {
+		if key.Hook < 0 || !wanted(key) {
 			return
 		}
 		if out[key] == nil {
@@ -115,8 +117,12 @@ func (db *DB) eachCount(ctx context.Context, where string, args []any,
 			continue
 		}
 		err := eachCount(data, func(key CountKey, c *hookyard.Counts) {
-			if f(key, at, c); key.Hook > 0 {
+			f(key, at, c)
+			if key.Hook > 0 {
 				f(CountKey{Project: key.Project}, at, c)
+			}
+			if key.Hook >= 0 {
+				f(CountKey{Project: AllProjects}, at, c)
 			}
 		})
 		if err != nil {

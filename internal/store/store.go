@@ -69,7 +69,11 @@ type DB struct {
 	opened    time.Time
 	batches   atomic.Int64 // rows of count_batches by this node
 	faults    faults
-	copying   sync.Mutex // held while SQLite, which copies it twice, reads or writes a body larger than largeCopy
+
+	refusalsMu sync.Mutex
+	refusals   tally // guarded by refusalsMu; not stored yet
+
+	copying sync.Mutex // held while SQLite, which copies it twice, reads or writes a body larger than largeCopy
 
 	notifier notifier
 	peers    atomic.Bool // other nodes are alive
@@ -152,12 +156,22 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 // Close commits what callers wait for, releases the deliveries that this node has claimed, and closes the pools. Later
 // calls fail.
 func (db *DB) Close() error {
+	db.lastRefusals()
 	db.accepts.close()
 	if db.finishes != db.accepts {
 		db.finishes.close()
 	}
 	db.leave()
 	return db.close()
+}
+
+// lastRefusals stores what is counted, before the end.
+func (db *DB) lastRefusals() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := db.storeRefusals(ctx); err != nil {
+		db.log.Warn("the last refused requests are not counted", "error", err)
+	}
 }
 
 // OnCommit calls f after each commit that added events to a project, on this node or announced by another. f must not
@@ -178,6 +192,9 @@ func (db *DB) Ping(ctx context.Context) error {
 	var v int64
 	return db.read.QueryRowContext(ctx, "select value from counters where name = 'event_seq'").Scan(&v)
 }
+
+// Works reports whether no call failed because of the database since its last commit, on this node.
+func (db *DB) Works() bool { return !db.faults.seen.Load() }
 
 // Name returns "sqlite" or "postgres".
 func (db *DB) Name() string { return db.dialect.name }

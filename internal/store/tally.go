@@ -11,8 +11,12 @@ import (
 )
 
 // CountKey names the figures of a hook, or of a project if Hook is 0. The figures of a project include its hooks. Those
-// of a bulk replay have its key below 0 in the place of a hook; they are kept of all time only.
+// of a bulk replay have its key below 0 in the place of a hook; they are kept of all time only, as are those of
+// AllProjects.
 type CountKey struct{ Project, Hook int64 }
+
+// AllProjects is in the place of a project's key for the figures of all projects, deleted ones among them.
+const AllProjects = -1
 
 // tally collects what one transaction changes of the figures. The transaction that changes events, deliveries or
 // attempts stores it with [DB.storeTally], so that the figures are exact at every moment. An insert is all that it
@@ -144,6 +148,35 @@ func (db *DB) storeTally(ctx context.Context, c conn, t *tally) error {
 	}
 	_, err := c.ExecContext(ctx, "insert into count_batches (node, n, at, data) values ($1, $2, $3, $4)",
 		db.tallyValues(t)...)
+	return err
+}
+
+// CountRefusal counts a request that is not stored as a refusal. The figures have it within a second, unless the
+// process is killed before.
+func (db *DB) CountRefusal(projectKey int64, code hookyard.Code) {
+	db.refusalsMu.Lock()
+	defer db.refusalsMu.Unlock()
+	db.refusals.of(projectKey, 0).Refuse(code)
+}
+
+// storeRefusals stores what CountRefusal counted.
+func (db *DB) storeRefusals(ctx context.Context) error {
+	db.refusalsMu.Lock()
+	counted := db.refusals
+	db.refusals = tally{}
+	db.refusalsMu.Unlock()
+	if len(counted.rows) == 0 {
+		return nil
+	}
+	err := db.txPlain(ctx, func(c conn) error { return db.storeTally(ctx, c, &counted) })
+	if err != nil { // the next time
+		db.refusalsMu.Lock()
+		defer db.refusalsMu.Unlock()
+		for i := range counted.rows {
+			r := &counted.rows[i]
+			db.refusals.of(r.key.Project, r.key.Hook).Add(&r.counts)
+		}
+	}
 	return err
 }
 

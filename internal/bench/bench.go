@@ -46,6 +46,7 @@ func (y *yardstick) steps() []step {
 		{"relay", y.measureRelay},
 		{"sqlite", y.measureSQLite},
 		{"postgres", y.measurePostgres},
+		{"counters", y.measureCounters},
 		{"ack", y.measureAck},
 		{"idle", y.measureIdle},
 		{"fanout", y.measureFanOut},

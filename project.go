@@ -23,6 +23,7 @@ type Project struct {
 	Retention     time.Duration // of event bodies; 0 means the server's default
 	Public        bool          // anyone may read
 	AllowRequests bool          // publishers may name webhooks in their messages
+	SearchFields  []string      // paths to the values by which events are found at once
 	Unreadable    bool          // the stored RelaySecret cannot be opened
 	Revision      int64
 	CreatedAt     time.Time
@@ -95,11 +96,46 @@ func (p *Project) Validate(limits Limits) error {
 		return FieldErrorf("description",
 			"description is over %d bytes (setting: --max-description) or holds control characters", limits.Description)
 	}
+	if err := p.checkSearchFields(); err != nil {
+		return err
+	}
 	if p.Retention < 0 {
 		return FieldErrorf("retention", "retention must not be negative")
 	}
 	return CheckSecret(p.RelaySecret.Value, limits)
 }
+
+// MaxSearchFields is how many search fields a project may have.
+const MaxSearchFields = 8
+
+func (p *Project) checkSearchFields() error {
+	const field = "searchFields"
+	if len(p.SearchFields) > MaxSearchFields {
+		return FieldErrorf(field, "searchFields holds %d paths, at most %d are allowed", len(p.SearchFields),
+			MaxSearchFields)
+	}
+	for i, path := range p.SearchFields {
+		if err := CheckFieldPath(field, path); err != nil {
+			return err
+		}
+		if slices.Contains(p.SearchFields[:i], path) {
+			return FieldErrorf(field, "searchFields holds %s twice", path)
+		}
+	}
+	return nil
+}
+
+// SearchFieldState is how far a search field has been filled in.
+type SearchFieldState struct {
+	Path     string  `json:"path"`
+	Ready    bool    `json:"ready" doc:"searches use it; until then they read bodies"`
+	Filled   int64   `json:"filled" doc:"events from before the field that were looked into"`
+	Progress float64 `json:"progress" doc:"from 0 to 1, of the events from before the field"`
+	TooLarge int64   `json:"tooLarge" doc:"events whose body is over --max-decode, which the field does not find"`
+}
+
+// Percent returns the progress in whole percent.
+func (s *SearchFieldState) Percent() int { return int(100 * s.Progress) }
 
 // Preset is the catalogue and format of another system, so that its clients need not set them.
 type Preset struct {

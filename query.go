@@ -27,7 +27,7 @@ type EventQuery struct {
 // FieldMatch requires a value in the document of an event ([Event.Document]): a text, true, false, null, a number,
 // however it is written, or the JSON of an object or an array.
 type FieldMatch struct {
-	Path  string // names of members and positions in arrays: data.order.id, data.items.0.sku
+	Path  string // names of members and positions in arrays: data.order.id, data.items.0.sku; "": any search field
 	Value string
 }
 
@@ -56,6 +56,8 @@ type EventPage struct {
 	Counts []map[State]int // for each event, its deliveries by state
 	Next   int64           // Before, or After when ascending, of the next page; 0 after the last page
 	Cut    bool            // the search reached its limit on work; continue from Next
+
+	TooLarge int64 // events that were left out because their bodies are too large for search fields
 }
 
 // Tail is the events of a project after some seq, oldest first.

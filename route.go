@@ -49,7 +49,7 @@ func Wants(p *Project, h *Hook, e *Event, filter Filter) Verdict {
 // Route returns an event with the deliveries it gives rise to: pending for each hook that wants it, skipped where the
 // hook is off. Project keys and ids are filled; the store fills EventSeq. No delivery is marked InMemory.
 func Route(e *Event, s *Snapshot, filter Filter) *RoutedEvent {
-	r := &RoutedEvent{Event: e}
+	r := &RoutedEvent{Event: e, Fields: s.Fields}
 	for _, h := range s.Hooks {
 		if h.Deleted || !h.ExpiresAt.IsZero() && e.Time.After(h.ExpiresAt) || !Wants(s.Project, h, e, filter).Wanted {
 			continue

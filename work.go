@@ -8,6 +8,19 @@ type Snapshot struct {
 	Project *Project
 	Hooks   []*Hook
 	Sources map[string]*Source
+	Fields  SearchFields
+}
+
+// SearchFields are the search fields of a project, as the store knows them.
+type SearchFields struct {
+	Version int64 // counts the changes in all projects
+	Fields  []SearchField
+}
+
+// SearchField is a field by whose values the events of a project are found.
+type SearchField struct {
+	Key  int64
+	Path string
 }
 
 // Hook returns the hook with the given id, or nil.
@@ -25,6 +38,7 @@ func (s *Snapshot) Hook(id string) *Hook {
 type RoutedEvent struct {
 	Event      *Event
 	Deliveries []NewDelivery
+	Fields     SearchFields // of the project; the store looks for newer ones
 }
 
 // NewDelivery is a delivery that has not been stored yet.

@@ -78,6 +78,8 @@ type EventPage struct {
 	Events []Event `json:"events"`
 	Cursor string  `json:"cursor,omitempty"` // of the next page; "" on the last
 	Cut    bool    `json:"cut,omitempty" doc:"the search reached its limit on work; continue with the cursor"`
+
+	TooLarge int64 `json:"tooLarge,omitempty" doc:"events whose body is too large for search fields, not looked into"`
 }
 
 // EventQuery selects events. A zero field does not restrict the result.
@@ -90,7 +92,7 @@ type EventQuery struct {
 	ID     string
 	Text   string            // contained in the body
 	Path   string            // into a JSON body, such as data.order.id
-	Value  string            // required at Path
+	Value  string            // required at Path, or without Path in any search field of the project
 	Fields map[string]string // values required in a JSON body, by their paths
 	Since  time.Time
 	Until  time.Time
@@ -182,7 +184,7 @@ func (c *Client) Events(ctx context.Context, project string, q EventQuery) (Even
 	v := q.query()
 	addTimes(v, q.Since, q.Until)
 	addText(v, "type", q.Type, "source", q.Source, "hook", q.Hook, "state", string(q.State), "id", q.ID, "text", q.Text,
-		"path", q.Path)
+		"path", q.Path, "value", q.Value)
 	if q.Path != "" {
 		v.Set("value", q.Value)
 	}

@@ -28,6 +28,7 @@ type Project struct {
 	Retention     hookyard.Duration `json:"retention" doc:"of event bodies; 0s means the server's"`
 	Public        bool              `json:"public" doc:"anyone may read"`
 	AllowRequests bool              `json:"allowRequests" doc:"messages may name their own webhooks"`
+	SearchFields  []string          `json:"searchFields" doc:"paths to values by which events are found at once"`
 	CreatedAt     time.Time         `json:"createdAt"`
 	UpdatedAt     time.Time         `json:"updatedAt"`
 	Revision      int64             `json:"revision"`
@@ -56,6 +57,12 @@ type ProjectPatch struct {
 	Retention     *hookyard.Duration `json:"retention,omitempty"`
 	Public        *bool              `json:"public,omitempty"`
 	AllowRequests *bool              `json:"allowRequests,omitempty"`
+	SearchFields  *[]string          `json:"searchFields,omitempty" doc:"at most 8 paths, such as data.order.id"`
+}
+
+// SearchFields lists the search fields of a project.
+type SearchFields struct {
+	Fields []hookyard.SearchFieldState `json:"fields"`
 }
 
 // ProjectPage is a page of projects.
@@ -133,6 +140,14 @@ func (c *Client) PatchProject(ctx context.Context, project string, p ProjectPatc
 	var out Project
 	_, err := c.call(ctx, http.MethodPatch, in(project), p, &out)
 	return out, err
+}
+
+// SearchFields returns how far the search fields of a project have been filled in. Until a field is ready, searches for
+// its values read the bodies of events.
+func (c *Client) SearchFields(ctx context.Context, project string) ([]hookyard.SearchFieldState, error) {
+	var out SearchFields
+	_, err := c.call(ctx, http.MethodGet, in(project, "search-fields"), nil, &out)
+	return out.Fields, err
 }
 
 // DeleteProject deletes a project and everything in it.

@@ -25,7 +25,7 @@ func listEvents(c *call) error {
 	if err != nil {
 		return err
 	}
-	out := client.EventPage{Events: []client.Event{}, Cut: page.Cut}
+	out := client.EventPage{Events: []client.Event{}, Cut: page.Cut, TooLarge: page.TooLarge}
 	for i, e := range page.Events {
 		out.Events = append(out.Events, eventJSON(e, page.Counts[i]))
 	}

@@ -64,6 +64,8 @@ alice POST /api/tokens 201 {"name":"bound","project":"alice/p"}
 alice GET /api/projects/alice/p/tokens 200
 alice DELETE /api/projects/alice/p/tokens/{tok} 204
 alice GET /api/projects/alice/p/features/git 200
+alice PATCH /api/projects/alice/p 200 {"searchFields":["data.total","data.order.id"]}
+alice GET /api/projects/alice/p/search-fields 200
 alice PUT /api/projects/alice/p/hooks/h 200 {"url":"http://127.0.0.1:1/","events":"all","schedule":["0s","1h"]}
 alice PATCH /api/projects/alice/p/hooks/h 200 {"headers":{"X-A":"b","X-C":null},"filter":null,"off":{"policy":"never"}}
 alice GET /api/projects/alice/p/hooks/h 200
@@ -85,6 +87,7 @@ alice POST /api/projects/alice/p/events 202 {"type":"order.created","data":{"tot
 alice POST /api/projects/alice/p/events 202 {"type":"order.created","data":{"total":1.50},"id":"mine"}
 alice GET /api/projects/alice/p/events?type=order.*&since=1h&path=data.total&value=1.50&state=pending 200
 alice GET /api/projects/alice/p/events?field.data.total=1.5&field.type=order.created&limit=1 200
+alice GET /api/projects/alice/p/events?value=1.5 200
 alice GET /api/projects/alice/p/events/{evt} 200
 alice GET /api/projects/alice/p/events/{evt}/body 200
 alice GET /api/projects/alice/p/events/{evt}/explain 200

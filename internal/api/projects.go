@@ -58,6 +58,14 @@ func updateProject(c *call) error {
 	return c.reply(http.StatusOK, projectJSON(p))
 }
 
+func listSearchFields(c *call) error {
+	states, err := c.project.SearchFields(c.ctx())
+	if err != nil {
+		return err
+	}
+	return c.reply(http.StatusOK, client.SearchFields{Fields: append([]hookyard.SearchFieldState{}, states...)})
+}
+
 func removeProject(c *call) error {
 	revision, err := c.revision(0)
 	if err != nil {
@@ -122,11 +130,15 @@ func projectJSON(p *hookyard.Project) client.Project {
 		EventTypes: p.Catalogue(),
 		Format:     p.EffectiveFormat(&hookyard.Hook{}), Relay: p.Relay, ModelEvents: p.ModelEvents,
 		Retention: hookyard.Duration(p.Retention),
-		Public:    p.Public, AllowRequests: p.AllowRequests, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
+		Public:    p.Public, AllowRequests: p.AllowRequests, SearchFields: p.SearchFields,
+		CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
 		Revision: p.Revision,
 	}
 	if out.EventTypes == nil {
 		out.EventTypes = []string{}
+	}
+	if out.SearchFields == nil {
+		out.SearchFields = []string{}
 	}
 	if out.Relay == "" {
 		out.Relay = hookyard.RelayOff

@@ -160,6 +160,10 @@ func (a *API) routes() []route {
 			summary: "Everybody's tokens that are bound to the project", out: client.Tokens{}},
 		{method: del, path: project + "/tokens/{id}", access: control.Admin, do: removeProjectToken,
 			summary: "Revoke a token that is bound to the project, whoever's it is", status: noContent},
+		{method: get, path: project + "/search-fields", access: control.Read, do: listSearchFields,
+			summary: "How far the project's search fields have been filled in",
+			doc: "A new field is filled in with the events that there are. Until it is ready, searches for its " +
+				"values read bodies.", out: client.SearchFields{}},
 		{method: get, path: project + "/features/{feature}", access: control.Read, do: showFeature,
 			summary: "A feature that hooks can track, as NetBeans' payloads link to it", out: client.Feature{},
 			media: []string{typeKenaiFeature}},

@@ -36,6 +36,7 @@ func tags() []*huma.Tag {
 		{Name: "audit", Description: "The audit log of the server"},
 		{Name: "secret-key", Description: "The key that encrypts secrets in the database"},
 		{Name: "projects", Description: "A project holds hooks, sources and events"},
+		{Name: "search-fields", Description: "Values by which events are found at once"},
 		{Name: "features", Description: "Features of NetBeans' projects"},
 		{Name: "hooks", Description: "Ways out of a project: events go to the URL of each hook that selects them"},
 		{Name: "default-hooks", Description: "Hooks that every new project gets"},
@@ -190,7 +191,7 @@ func queryHelp() map[string]string {
 		"text":     "contained in the body; the case of ASCII letters does not matter",
 		"type":     "a name, or a pattern with *",
 		"until":    "a time, or a duration before now",
-		"value":    "required at path",
+		"value":    "required at path, or without path in any search field of the project",
 		"wait":     "how long to wait for an event, up to 60s; 30s unless given",
 	}
 }

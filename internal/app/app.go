@@ -112,6 +112,7 @@ func (a *App) open(ctx context.Context) error {
 		ReplaceKey:  func() error { return replaceKey(a.config.SecretKeyFile) },
 		Decompress:  a.decoder.Plain,
 		Connections: a.config.DatabaseConnections, Direct: a.config.DatabaseDirect,
+		Decode: a.config.Limits.Decode,
 	}
 	if a.db, err = store.Open(ctx, a.config.Database, options); err != nil {
 		return err

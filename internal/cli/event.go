@@ -47,15 +47,12 @@ func (f *eventFilter) flags(fs *pflag.FlagSet) {
 	fs.Var(&f.state, "state", "only with a delivery in this state: pending, delivered, failed, skipped or canceled")
 	fs.StringArrayVar(&f.fields, "field", nil, "value in a JSON body, data.order.id=4711 (repeatable)")
 	fs.StringVar(&f.q.Path, "path", "", "path into a JSON body, such as data.order.id")
-	fs.StringVar(&f.q.Value, "value", "", "value that --path must lead to")
+	fs.StringVar(&f.q.Value, "value", "", "value that --path must lead to; without it, the value of any search field")
 	f.span.flags(fs)
 	pageFlags(fs, &f.q.Page)
 }
 
 func (f *eventFilter) query() (client.EventQuery, error) {
-	if f.q.Value != "" && f.q.Path == "" {
-		return f.q, usagef("--value needs --path")
-	}
 	for _, text := range f.fields {
 		path, value, ok := strings.Cut(text, "=")
 		if !ok || path == "" {

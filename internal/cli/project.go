@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -76,12 +78,27 @@ func newProjectShow(s *session) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return s.showProject(&p)
+		if len(p.SearchFields) == 0 {
+			return s.showProject(&p)
+		}
+		fields, err := cl.SearchFields(c.Context(), project)
+		if err != nil {
+			return err
+		}
+		return s.showProject(&p, fields...)
 	}
 	return takes(c, 0, 1)
 }
 
-func (s *session) showProject(p *client.Project) error {
+// showProject shows a project and, where they are given, the states of its search fields.
+func (s *session) showProject(p *client.Project, fields ...hookyard.SearchFieldState) error {
+	searched := p.SearchFields
+	if len(fields) > 0 {
+		searched = nil
+	}
+	for _, f := range fields {
+		searched = append(searched, f.Path+inProgress(f))
+	}
 	return s.show(p, func() error {
 		if s.quiet {
 			return s.println("%s", p.Path())
@@ -91,8 +108,20 @@ func (s *session) showProject(p *client.Project) error {
 			field{"relay", p.Relay},
 			field{"model events", yesNo(p.ModelEvents)}, field{"public", yesNo(p.Public)},
 			field{"retention", keptFor(p.Retention)},
+			field{"search fields", strings.Join(searched, ", ")},
 			field{"created", localTime(p.CreatedAt)}, field{"changed", localTime(p.UpdatedAt)})
 	})
+}
+
+// inProgress says what is to be known of a search field.
+func inProgress(f hookyard.SearchFieldState) string {
+	switch {
+	case !f.Ready:
+		return fmt.Sprintf(" (being filled in: %d events, %d %%)", f.Filled, f.Percent())
+	case f.TooLarge > 0:
+		return fmt.Sprintf(" (without %d events that are too large)", f.TooLarge)
+	}
+	return ""
 }
 
 func keptFor(d hookyard.Duration) string {
@@ -119,7 +148,7 @@ func orText(text, instead string) string {
 // projectFlags are the settings of a project.
 type projectFlags struct {
 	description, preset, format, relay, relaySecret string
-	eventTypes                                      []string
+	eventTypes, searchFields                        []string
 	modelEvents, public, allowRequests              bool
 	retention                                       time.Duration
 }
@@ -134,12 +163,17 @@ func (f *projectFlags) flags(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.modelEvents, "model-events", false, "publish COMMIT, BRANCH_… and TAG_… events for Git pushes, too")
 	fs.BoolVar(&f.public, "public", false, "let guests read the project")
 	fs.BoolVar(&f.allowRequests, "allow-requests", false, "let messages name additional webhooks")
+	fs.StringArrayVar(&f.searchFields, "search-field", nil,
+		"path to a value by which events are found at once, such as data.order.id (repeatable; '' for none)")
 	fs.Var((*hookyard.Duration)(&f.retention), "retention",
 		"how long to keep the bodies of events; 0: the server's default")
 }
 
 func (f *projectFlags) patch(fs *pflag.FlagSet, s *session) (client.ProjectPatch, error) {
 	secret, err := s.readSecret(f.relaySecret)
+	if slices.Equal(f.searchFields, []string{""}) {
+		f.searchFields = []string{}
+	}
 	return client.ProjectPatch{
 		Description: changed(fs, "description", f.description), Preset: changed(fs, "preset", f.preset),
 		EventTypes: changed(fs, "event-types", f.eventTypes), Format: changed(fs, "format", f.format),
@@ -147,7 +181,8 @@ func (f *projectFlags) patch(fs *pflag.FlagSet, s *session) (client.ProjectPatch
 		RelaySecret: changed(fs, "relay-secret", secret),
 		ModelEvents: changed(fs, "model-events", f.modelEvents),
 		Public:      changed(fs, "public", f.public), AllowRequests: changed(fs, "allow-requests", f.allowRequests),
-		Retention: changed(fs, "retention", hookyard.Duration(f.retention)),
+		Retention:    changed(fs, "retention", hookyard.Duration(f.retention)),
+		SearchFields: changed(fs, "search-field", f.searchFields),
 	}, err
 }
 
@@ -185,8 +220,9 @@ func newProjectCreate(s *session) *cobra.Command {
 func newProjectUpdate(s *session) *cobra.Command {
 	var f projectFlags
 	c := &cobra.Command{
-		Use: "update [PROJECT]", Short: "Change the given settings of a project",
-		Example: "  hookyard project update shop/orders --relay token --public",
+		Use: "update [PROJECT]", Aliases: []string{"set"}, Short: "Change the given settings of a project",
+		Example: `  hookyard project update shop/orders --relay token --public
+  hookyard project update shop/orders --search-field data.order.id --search-field data.customer`,
 	}
 	f.flags(c.Flags())
 	c.RunE = func(c *cobra.Command, args []string) error {

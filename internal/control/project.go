@@ -27,6 +27,7 @@ type ProjectPatch struct {
 	Retention     Optional[hookyard.Duration] `json:"retention"`
 	Public        Optional[bool]              `json:"public"`
 	AllowRequests Optional[bool]              `json:"allowRequests"`
+	SearchFields  Optional[[]string]          `json:"searchFields"`
 
 	Revision int64 `json:"-"` // the project must still be at this one; 0 is any
 }
@@ -275,6 +276,7 @@ func (in *ProjectPatch) settle(p, old *hookyard.Project, limits hookyard.Limits)
 	}
 	in.Public.SetTo(&p.Public)
 	in.AllowRequests.SetTo(&p.AllowRequests)
+	in.SearchFields.SetTo(&p.SearchFields)
 	if err := p.Validate(limits); err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ import (
 // be stored in this time. Should the database then store it nevertheless, the event has a delivery to each hook, which
 // is sent.
 func (db *DB) Accept(ctx context.Context, r *hookyard.RoutedEvent) (hookyard.Receipt, error) {
-	o := &acceptOp{routed: r, done: make(chan error, 1)}
+	o := db.newAccept(r)
 	if err := db.accepts.put(ctx, o); err != nil {
 		return hookyard.Receipt{}, err
 	}
@@ -34,7 +34,7 @@ func (db *DB) AcceptAll(ctx context.Context, all []*hookyard.RoutedEvent) ([]hoo
 	receipts, errs := make([]hookyard.Receipt, len(all)), make([]error, len(all))
 	ops := make([]*acceptOp, len(all))
 	for i, r := range all {
-		ops[i] = &acceptOp{routed: r, done: make(chan error, 1)}
+		ops[i] = db.newAccept(r)
 		if errs[i] = db.accepts.put(ctx, ops[i]); errs[i] != nil {
 			ops[i] = nil
 		}
@@ -53,10 +53,15 @@ func (db *DB) AcceptAll(ctx context.Context, all []*hookyard.RoutedEvent) ([]hoo
 
 type acceptOp struct {
 	routed  *hookyard.RoutedEvent
+	values  []fieldValue // of the fields of routed
 	receipt hookyard.Receipt
 	header  []byte      // of the event, as it is stored
 	done    chan error  // nil: it comes with a result, whose op is told
 	left    atomic.Bool // the queue: it is to be run, or was abandoned
+}
+
+func (db *DB) newAccept(r *hookyard.RoutedEvent) *acceptOp {
+	return &acceptOp{routed: r, values: db.fieldValues(r.Event, r.Fields.Fields), done: make(chan error, 1)}
 }
 
 // cost counts what an op takes besides the body, too.
@@ -114,7 +119,7 @@ func (t *sharedTx) applyAccepts(ctx context.Context) error {
 		return err
 	}
 	if len(fresh) > 0 {
-		last, err := t.drawSeq(ctx, len(fresh))
+		last, fields, err := t.drawSeq(ctx, len(fresh))
 		if err != nil {
 			return err
 		}
@@ -125,6 +130,9 @@ func (t *sharedTx) applyAccepts(ctx context.Context) error {
 			return err
 		}
 		if err := t.insertDeliveries(ctx, fresh); err != nil {
+			return err
+		}
+		if err := t.insertFields(ctx, fresh, fields); err != nil {
 			return err
 		}
 		t.countAccepts(fresh)
@@ -187,13 +195,13 @@ func (t *sharedTx) guard(ctx context.Context, ops []*acceptOp) (fresh, repeats [
 	return fresh, repeats, nil
 }
 
-// drawSeq draws the next n numbers and returns the last of them. The row stays locked until the commit, on every node:
-// numbers are committed in the order in which they were drawn.
-func (t *sharedTx) drawSeq(ctx context.Context, n int) (int64, error) {
-	var last int64
-	err := t.stmts.conn.QueryRowContext(ctx,
-		"update counters set value = value + $1 where name = 'event_seq' returning value", n).Scan(&last)
-	return last, err
+// drawSeq draws the next n numbers and returns the last of them, and the version of the search fields. The row stays
+// locked until the commit, on every node: numbers are committed in the order in which they were drawn, and until then
+// no field changes.
+func (t *sharedTx) drawSeq(ctx context.Context, n int) (last, fields int64, err error) {
+	err = t.stmts.conn.QueryRowContext(ctx, "update counters set value = value + $1 where name = 'event_seq' "+
+		"returning value, fields", n).Scan(&last, &fields)
+	return last, fields, err
 }
 
 func (t *sharedTx) insertEvents(ctx context.Context, ops []*acceptOp) error {

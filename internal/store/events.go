@@ -1,12 +1,10 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/hookyard/hookyard"
@@ -140,144 +138,6 @@ func (db *DB) readEvents(ctx context.Context, columns string, seqs []int64) (map
 	return out, rows.Err()
 }
 
-// Bounds on the work of one search: beyond them it answers with what it found and where to go on.
-const (
-	searchRows  = 50_000
-	searchBytes = 256 << 20 // of bodies that are looked through
-	searchTime  = 2 * time.Second
-	heldBytes   = 32 << 20 // of bodies that are returned
-	chunkBytes  = 8 << 20  // of bodies in memory while they are looked through, save for one that is larger
-)
-
-// Events lists and searches. What an index can narrow is SQL's; patterns, text and JSON paths are matched here, on the
-// bytes as they came, the same on both databases.
-func (db *DB) Events(ctx context.Context, q hookyard.EventQuery) (hookyard.EventPage, error) {
-	var page hookyard.EventPage
-	whole := q.Bodies || q.Text != "" || len(q.Fields) > 0
-	m := newMatcher(&q)
-	from, to, err := db.seqsBetween(ctx, q.Since, q.Until)
-	if err != nil {
-		return page, err
-	}
-	where, args := db.dialect.eventWhere(q, from, to)
-	columns, order := eventLight, "project_key desc, seq desc"
-	if whole {
-		columns = eventWhole
-	}
-	at := to + 1
-	if q.Ascending {
-		order, at = "project_key, seq", max(q.After, from-1)
-	} else if q.Before != 0 {
-		at = min(at, q.Before)
-	}
-	started := time.Now()
-	looked := 0
-	read := int64(0)
-	held := int64(0)
-	chunk := q.Limit + 1
-	for {
-		found, more, err := db.eventChunk(ctx,
-			"select "+columns+" from events e where "+where+" order by "+order+fmt.Sprintf(" limit %d", chunk),
-			append([]any{at}, args...), whole, chunk)
-		if err != nil {
-			return page, err
-		}
-		for _, e := range found {
-			if len(page.Events) == q.Limit {
-				page.Next = at
-				return page, db.fillPage(ctx, &page)
-			}
-			at = e.Seq
-			read += int64(len(e.Body))
-			if !m.matches(e) {
-				continue
-			}
-			if held += int64(len(e.Body)); !q.Bodies {
-				e.Body = nil
-				e.Header = nil
-				held = 0
-			}
-			page.Events = append(page.Events, e)
-		}
-		if looked += len(found); !more {
-			return page, db.fillPage(ctx, &page)
-		}
-		if looked >= searchRows || read >= searchBytes || held >= heldBytes || time.Since(started) > searchTime {
-			page.Next, page.Cut = at, true
-			return page, db.fillPage(ctx, &page)
-		}
-		if chunk = min(chunk*4, 2000); whole {
-			chunk = min(chunk, 200) // bodies: bounded memory
-		}
-	}
-}
-
-// eventChunk reads at most limit events, the query's own limit, or fewer when their bodies are large. more says that
-// there may be more.
-func (db *DB) eventChunk(ctx context.Context, query string, args []any, whole bool, limit int) (out []*hookyard.Event,
-	more bool, err error) {
-	rows, err := db.read.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, false, err
-	}
-	defer func() { _ = rows.Close() }()
-	bytes := 0
-	for rows.Next() {
-		e, err := db.scanEvent(rows, whole)
-		if err != nil {
-			return nil, false, err
-		}
-		out = append(out, e)
-		if bytes += len(e.Body); bytes >= chunkBytes {
-			return out, true, nil
-		}
-	}
-	return out, len(out) == limit, rows.Err()
-}
-
-// eventWhere builds the condition; $1 is the cursor. The end that the cursor moves from has no other bound: SQLite
-// would take one of the two, and walk past all between them.
-func (d *dialect) eventWhere(q hookyard.EventQuery, from, to int64) (string, []any) {
-	var args []any
-	arg := func(v any) string {
-		args = append(args, v)
-		return fmt.Sprintf("$%d", len(args)+1)
-	}
-	project := arg(q.ProjectKey)
-	var where []string
-	if q.Ascending {
-		where = append(where, d.eventsOf(project, ">", "$1"), d.eventsOf(project, "<=", arg(to)))
-	} else {
-		where = append(where, d.eventsOf(project, "<", "$1"), d.eventsOf(project, ">=", arg(from)))
-	}
-	if q.Source != "" {
-		where = append(where, "e.source = "+arg(q.Source))
-	}
-	if q.Type != "" && !strings.Contains(q.Type, "*") {
-		where = append(where, "e.type = "+arg(q.Type))
-	}
-	if q.ID != "" {
-		where = append(where, "e.id = "+arg(q.ID))
-	}
-	if !q.Since.IsZero() {
-		where = append(where, "e.time >= "+arg(micros(q.Since)))
-	}
-	if !q.Until.IsZero() {
-		where = append(where, "e.time < "+arg(micros(q.Until)))
-	}
-	if q.HookKey != 0 || q.State != "" {
-		cond := "exists (select 1 from deliveries d where d.event_seq = e.seq"
-		if q.HookKey != 0 {
-			cond += " and d.hook_key = " + arg(q.HookKey)
-		}
-		if q.State != "" {
-			cond += " and " + stateIs(q.State, arg)
-		}
-		where = append(where, cond+")")
-	}
-	return strings.Join(where, " and "), args
-}
-
 // lastSeq is above every seq.
 const lastSeq = 1<<62 - 1
 
@@ -340,60 +200,6 @@ func (db *DB) Bounds(ctx context.Context, projectKey int64) (oldest, newest int6
 		" order by project_key, seq limit 1), 0), (select value from counters where name = 'event_seq')",
 		projectKey, int64(lastSeq)).Scan(&oldest, &newest)
 	return oldest, newest, err
-}
-
-// matcher decides what SQL cannot.
-type matcher struct {
-	eventType string
-	text      []byte // in lower case
-	fields    []fieldMatcher
-}
-
-func newMatcher(q *hookyard.EventQuery) *matcher {
-	m := &matcher{eventType: q.Type, text: bytes.ToLower([]byte(q.Text))}
-	for _, f := range q.Fields {
-		m.fields = append(m.fields, newFieldMatcher(f))
-	}
-	return m
-}
-
-func (m *matcher) matches(e *hookyard.Event) bool {
-	if m.eventType != "" && !hookyard.MatchGlob(m.eventType, e.Type) {
-		return false
-	}
-	if len(m.text) == 0 && len(m.fields) == 0 {
-		return true
-	}
-	doc := e.Document()
-	if len(m.text) > 0 && !containsFold(e.Body, m.text) && (sameSlice(doc, e.Body) || !containsFold(doc, m.text)) {
-		return false
-	}
-	for i := range m.fields {
-		if !m.fields[i].matches(doc) {
-			return false
-		}
-	}
-	return true
-}
-
-// sameSlice reports whether a and b are the same bytes in memory.
-func sameSlice(a, b []byte) bool { return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) }
-
-// containsFold says whether body holds text, which is in lower case, whatever the case of ASCII letters.
-func containsFold(body, text []byte) bool {
-	if bytes.Contains(body, text) {
-		return true
-	}
-	first, upper := text[0], text[0]
-	if first >= 'a' && first <= 'z' {
-		upper = first - 32
-	}
-	for at := 0; at+len(text) <= len(body); at++ {
-		if (body[at] == first || body[at] == upper) && bytes.EqualFold(body[at:at+len(text)], text) {
-			return true
-		}
-	}
-	return false
 }
 
 // fillPage adds the deliveries by state of each event found, and its duplicates.

@@ -14,7 +14,7 @@ func fullProject() *hookyard.Project {
 		Owner: "Acme", Name: "Shop", Description: "orders & <returns>", Preset: "webgme",
 		EventTypes: []string{"order.*", "COMMIT"}, Format: "cloudevents", Relay: hookyard.RelaySigned,
 		RelaySecret: hookyard.Secret{Value: "LEAKrelay"}, ModelEvents: true, Retention: 36 * time.Hour, Public: true,
-		AllowRequests: true,
+		AllowRequests: true, SearchFields: []string{"data.order.id"},
 	}
 }
 

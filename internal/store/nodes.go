@@ -89,11 +89,12 @@ func freeClaimed(ctx context.Context, c conn) error {
 }
 
 // Run keeps the node alive and the database in shape until ctx ends: heartbeats, dead nodes, what other nodes say and
-// do, checkpoints. Faults of the database are logged and tried again.
+// do, checkpoints, work on search fields. Faults of the database are logged and tried again.
 func (db *DB) Run(ctx context.Context) error {
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	beside.Go(func() { db.followKeys(ctx) })
+	beside.Go(func() { db.runFields(ctx) })
 	if db.listen != nil {
 		beside.Go(func() { db.listenToNodes(ctx) })
 	}

@@ -99,7 +99,8 @@ func testPlans(t *testing.T, statistics string) {
 		urls = append(urls, "http://receiver.example/")
 	}
 	dead := storetest.Project(t, quiet, "acme", "dead", urls...)
-	busy := storetest.Project(t, quiet, "acme", "busy", urls[:2]...)
+	busy := setFields(t, quiet, storetest.Project(t, quiet, "acme", "busy", urls[:2]...), "data.id", "data.name")
+	finish(t, quiet)
 	exec := func(text string, args ...any) {
 		t.Helper()
 		if _, err := quiet.Pool().ExecContext(t.Context(), text, args...); err != nil {
@@ -136,7 +137,7 @@ func testPlans(t *testing.T, statistics string) {
 	store.OnNotice(t, seen.note)
 	db := storetest.OpenWith(t, u.String(), store.Options{NodeName: "explained"})
 	seen.drop()
-	p := planned{t: t, db: db, seen: &seen, dead: dead, busy: busy, old: old}
+	p := planned{t: t, db: db, quiet: quiet, seen: &seen, dead: dead, busy: busy, old: old, oldest: 1001 + many/2}
 	for range 8 { // from the sixth time on, PostgreSQL may use a plan that is made for any values
 		p.way(1)
 	}
@@ -177,6 +178,13 @@ func fill(t *testing.T, pool *sql.DB, s *hookyard.Snapshot, from, n int, deliver
 			t.Fatal(err)
 		}
 	}
+	for _, f := range s.Fields.Fields {
+		if _, err := pool.ExecContext(t.Context(), `insert into event_fields (field, part, value, seq)
+			select $1, i / 8192, convert_to(i::text, 'utf8'), i
+			from generate_series($2::bigint, $2::bigint + $3::bigint - 1) i`, f.Key, from, n); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if _, err := pool.ExecContext(t.Context(), "update counters set value = $1 where name = 'event_seq'",
 		from+n); err != nil {
 		t.Fatal(err)
@@ -187,8 +195,10 @@ func fill(t *testing.T, pool *sql.DB, s *hookyard.Snapshot, from, n int, deliver
 type planned struct {
 	t               *testing.T
 	db              *store.DB
+	quiet           *store.DB // its statements are not looked at
 	seen            *plans
 	dead, busy, old *hookyard.Snapshot
+	oldest          int // a seq of busy's
 }
 
 // way accepts events, claims as many waiting deliveries, and finishes both.
@@ -280,6 +290,21 @@ func (p *planned) upkeep() {
 		_, err := p.db.After(ctx, p.old.Project.Key, 0, 100)
 		return err
 	})
+	p.run("a search by a field", 1000, func() error {
+		page, err := p.db.Events(ctx, hookyard.EventQuery{ProjectKey: p.busy.Project.Key, Limit: 50,
+			Fields: []hookyard.FieldMatch{{Path: "data.id", Value: fmt.Sprint(p.oldest)}}})
+		if err == nil && len(page.Events) != 1 {
+			p.t.Errorf("a search by a field finds %d events", len(page.Events))
+		}
+		return err
+	})
+	p.run("a search by any field", 2000, func() error {
+		_, err := p.db.Events(ctx, hookyard.EventQuery{ProjectKey: p.busy.Project.Key, Limit: 50,
+			Fields: []hookyard.FieldMatch{{Value: "none"}}})
+		return err
+	})
+	p.dead = setFields(p.t, p.quiet, p.dead, "data.id")
+	p.run("a step that fills a field in", 10_000, func() error { _, err := p.db.StepFields(ctx); return err })
 	p.run("pruning", 20_000, func() error {
 		_, err := p.db.Prune(ctx, store.Retention{Bodies: time.Minute}, time.Now())
 		return err

@@ -92,6 +92,9 @@ func (db *DB) createProject(ctx context.Context, tx *limitedTx, p *hookyard.Proj
 	if err := audit(ctx, tx, p.Key, hookyard.Actor(ctx), "project.create", p.Path(), ""); err != nil {
 		return err
 	}
+	if err := setSearchFields(ctx, tx, p.Key, p.SearchFields); err != nil {
+		return err
+	}
 	for _, h := range hooks {
 		h.ProjectKey, h.Project = p.Key, p.Path()
 		if err := db.createHook(ctx, tx, h); err != nil {
@@ -130,6 +133,9 @@ func (db *DB) UpdateProject(ctx context.Context, p *hookyard.Project) error {
 		if err != nil {
 			return err
 		}
+		if err := setSearchFields(ctx, tx, p.Key, p.SearchFields); err != nil {
+			return err
+		}
 		var what changes
 		addMembers([]byte(old.settings), []byte(settings), what.add)
 		what.add("retention", hookyard.FormatDuration(time.Duration(retention)), hookyard.FormatDuration(p.Retention))
@@ -161,6 +167,9 @@ func (db *DB) deleteProject(ctx context.Context, tx *limitedTx, p *hookyard.Proj
 	_, err = tx.ExecContext(ctx, `update hooks set deleted = $1, active = false, revision = revision + 1
 		where project_key = $2 and deleted = 0`, now, p.Key)
 	if err != nil {
+		return err
+	}
+	if err := setSearchFields(ctx, tx, p.Key, nil); err != nil {
 		return err
 	}
 	for _, table := range []string{"sources", "members", "member_groups", "tokens", "refused", "replays"} {

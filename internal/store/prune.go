@@ -235,6 +235,7 @@ func (db *DB) deleteEvents(ctx context.Context, seqs []any) (g gone, err error) 
 		}
 		in := " in (" + placeholders(len(seqs)) + ")"
 		for _, text := range []string{
+			"delete from event_fields where seq" + in,
 			"delete from attempts where event_seq" + in,
 			"delete from deliveries where event_seq" + in,
 			"delete from events where seq" + in,
@@ -333,7 +334,7 @@ func (db *DB) used(ctx context.Context, bound int64) (int64, error) {
 		return n, err
 	}
 	live := int64(0)
-	for _, table := range []string{"events", "deliveries", "attempts"} {
+	for _, table := range []string{"events", "deliveries", "attempts", "event_fields"} {
 		bytes, err := db.sampled(ctx, table)
 		if err != nil {
 			return 0, err

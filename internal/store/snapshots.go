@@ -93,6 +93,9 @@ func (db *DB) loadView(ctx context.Context, generation int64, p *hookyard.Projec
 	if snapshot.Hooks, err = db.hooksWhere(ctx, "project_key = $1 and deleted = 0", p.Key); err != nil {
 		return nil, err
 	}
+	if snapshot.Fields, err = db.searchFields(ctx, p.Key); err != nil {
+		return nil, err
+	}
 	sources, err := db.sourcesOf(ctx, p.Key)
 	if err != nil {
 		return nil, err

@@ -38,6 +38,7 @@ type Options struct {
 	NodeName   string       // name of this process's place, as the operator sees it
 	Log        *slog.Logger // required
 	MaxBatch   int          // operations a transaction carries at most; 0 means 1000
+	Decode     int64        // bytes of the largest body that search fields look into; 0 means the default
 	// Decompress is that of the events that are read; nil: their bodies stay compressed.
 	Decompress hookyard.Decompress
 
@@ -67,6 +68,7 @@ type DB struct {
 	accepts   *group
 	finishes  *group // and claims; the same as accepts where one connection writes
 	opened    time.Time
+	decode    int64        // Options.Decode
 	batches   atomic.Int64 // rows of count_batches by this node
 	faults    faults
 
@@ -125,12 +127,15 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	if o.Connections == 0 {
 		o.Connections = DefaultConnections
 	}
+	if o.Decode == 0 {
+		o.Decode = hookyard.DefaultLimits().Decode
+	}
 	opened, err := d.open(ctx, dsn, &o)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	db := &DB{pools: opened, dialect: d, log: o.Log, name: o.NodeName, opened: time.Now(), newKey: o.NewKey,
-		plain: o.Decompress, seal: newSealer(append([][]byte{o.Key}, o.OldKeys...)...)}
+		plain: o.Decompress, decode: o.Decode, seal: newSealer(append([][]byte{o.Key}, o.OldKeys...)...)}
 	db.keyring = keyring{read: o.Keys, replace: o.ReplaceKey, wake: make(chan struct{}, 1)}
 	db.snapshots.reset()
 	if err := db.migrate(ctx); err != nil {

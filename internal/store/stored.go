@@ -22,12 +22,14 @@ type storedProject struct {
 	ModelEvents   bool     `json:"modelEvents,omitempty"`
 	Public        bool     `json:"public,omitempty"`
 	AllowRequests bool     `json:"allowRequests,omitempty"`
+	SearchFields  []string `json:"searchFields,omitzero"`
 }
 
 func storeProject(p *hookyard.Project) storedProject {
 	return storedProject{
 		Description: p.Description, Preset: p.Preset, EventTypes: p.EventTypes, Format: p.Format, Relay: p.Relay,
 		ModelEvents: p.ModelEvents, Public: p.Public, AllowRequests: p.AllowRequests,
+		SearchFields: p.SearchFields,
 	}
 }
 
@@ -36,6 +38,7 @@ func (s *storedProject) fill(p *hookyard.Project) {
 	p.EventTypes, p.Format = s.EventTypes, s.Format
 	p.Relay, p.ModelEvents = s.Relay, s.ModelEvents
 	p.Public, p.AllowRequests = s.Public, s.AllowRequests
+	p.SearchFields = s.SearchFields
 }
 
 // storedHook is the settings column of a hook. Id, state, health and expiry have columns of their own.

@@ -18,7 +18,7 @@ func (db *DB) After(ctx context.Context, projectKey, after int64, limit int) (ho
 		if t.Events, _, err = db.eventChunk(ctx,
 			"select "+eventLight+" from events e where "+db.dialect.eventsOf("$1", ">", "$2")+" and "+
 				db.dialect.eventsOf("$1", "<=", "$3")+" order by project_key, seq limit $4",
-			[]any{projectKey, after, int64(lastSeq), limit}, false, limit); err != nil {
+			[]any{projectKey, after, int64(lastSeq), limit}, false); err != nil {
 			return t, err
 		}
 		t.UpTo = max(after, newest)

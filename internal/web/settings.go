@@ -21,6 +21,8 @@ type settingsPage struct {
 	MemberName string // this and MemberRole: the form that sets a member's role
 	MemberRole string
 
+	Fields []hookyard.SearchFieldState
+
 	Defaults []defaultHook
 	Lacking  int      // how many of the default hooks the project does not have
 	Targets  []string // private addresses that the server may send to
@@ -35,6 +37,7 @@ type defaultHook struct {
 // settingsForm is the form of a project's settings, as it was filled in.
 type settingsForm struct {
 	Description, Preset, EventTypes, Format, Relay, RelaySecret, Retention string
+	SearchFields                                                           string
 	ModelEvents, Public, AllowRequests, HasSecret                          bool
 	edition
 }
@@ -55,6 +58,7 @@ func settingsOf(p *hookyard.Project) settingsForm {
 		Format: p.Format, Relay: p.Relay, HasSecret: p.RelaySecret.Value != "",
 		ModelEvents: p.ModelEvents, Public: p.Public, AllowRequests: p.AllowRequests, edition: editionOf(p.Revision),
 	}
+	f.SearchFields = strings.Join(p.SearchFields, "\n")
 	if p.Retention > 0 {
 		f.Retention = hookyard.FormatDuration(p.Retention)
 	}
@@ -69,6 +73,9 @@ func (v *visit) settings(p *settingsPage, fault error) error {
 		return err
 	}
 	if p.Tokens, err = v.project.Tokens(v.ctx()); err != nil {
+		return err
+	}
+	if p.Fields, err = v.project.SearchFields(v.ctx()); err != nil {
 		return err
 	}
 	if err := v.fillDefaults(p); err != nil {
@@ -111,7 +118,7 @@ func updateSettings(v *visit) error {
 		Format: v.get("format"), Relay: v.get("relay"), RelaySecret: v.form.Get("relaySecret"),
 		HasSecret: v.project.Snapshot.Project.RelaySecret.Value != "", Retention: v.get("retention"),
 		ModelEvents: v.has("modelEvents"), Public: v.has("public"), AllowRequests: v.has("allowRequests"),
-		edition: v.readEdition(),
+		SearchFields: v.get("searchFields"), edition: v.readEdition(),
 	}
 	in, err := f.patch()
 	if err != nil {
@@ -139,6 +146,7 @@ func (f *settingsForm) patch() (in control.ProjectPatch, err error) {
 		ModelEvents:   control.Value(f.ModelEvents),
 		Public:        control.Value(f.Public),
 		AllowRequests: control.Value(f.AllowRequests),
+		SearchFields:  control.Value(words(f.SearchFields)),
 	}
 	if f.Retention != "" {
 		d, err := hookyard.ParseDuration(f.Retention)

@@ -73,6 +73,7 @@ type DeliveryQuery struct {
 	ProjectKey int64
 	HookKey    int64
 	EventSeq   int64
+	ReplayKey  int64 // bulk replay that opened them last; State is then what became of them in it
 	State      State
 	Open       bool // only those that are still to be sent: pending, or sent again
 	Since      time.Time

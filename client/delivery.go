@@ -62,6 +62,8 @@ type DeliveryQuery struct {
 	State hookyard.State
 	Since time.Time
 	Until time.Time
+
+	Replay string // bulk replay that opened them last; State is then what became of them in it
 }
 
 // ReplayRequest starts a bulk replay.
@@ -71,6 +73,8 @@ type ReplayRequest struct {
 	Until time.Time      `json:"until,omitzero" doc:"likewise"`
 	Type  string         `json:"type,omitempty" doc:"a name or a pattern with *"`
 	State hookyard.State `json:"state,omitempty" doc:"only deliveries in this state"`
+
+	DryRun bool `json:"dryRun,omitempty" doc:"start nothing: only answer what the replay would do"`
 }
 
 // Replays lists the bulk replays of a project, newest first.
@@ -82,7 +86,7 @@ type Replays struct {
 func (c *Client) Deliveries(ctx context.Context, project string, q DeliveryQuery) (DeliveryPage, error) {
 	v := q.query()
 	addTimes(v, q.Since, q.Until)
-	addText(v, "hook", q.Hook, "event", q.Event, "state", string(q.State))
+	addText(v, "hook", q.Hook, "event", q.Event, "replay", q.Replay, "state", string(q.State))
 	var out DeliveryPage
 	_, err := c.call(ctx, http.MethodGet, in(project, "deliveries")+"?"+v.Encode(), nil, &out)
 	return out, err
@@ -123,7 +127,9 @@ func (c *Client) Replay(ctx context.Context, project, id string) (hookyard.Repla
 	return out, err
 }
 
-// CreateReplay starts a bulk replay and returns without waiting for it.
+// CreateReplay starts a bulk replay and returns without waiting for it. With DryRun it starts nothing: the replay that
+// it returns has the status planned, and says how many deliveries it would open for each hook, and an estimate of the
+// time.
 func (c *Client) CreateReplay(ctx context.Context, project string, r ReplayRequest) (hookyard.Replay, error) {
 	var out hookyard.Replay
 	_, err := c.call(ctx, http.MethodPost, in(project, "replays"), r, &out)

@@ -29,6 +29,7 @@ func listDeliveries(c *call) error {
 
 func (c *call) deliverySearch() (q control.DeliverySearch, err error) {
 	q.Hook, q.Event = c.q.Get("hook"), c.q.Get("event")
+	q.Replay = c.q.Get("replay")
 	q.State = hookyard.State(c.q.Get("state"))
 	if q.Before, err = readCursor(c.q.Get("cursor"), cursorDeliveries, c.project.Key()); err != nil {
 		return q, err

@@ -106,6 +106,7 @@ alice POST /api/projects/alice/p/listeners/listen-a/attempts 201 {"eventId":"{ev
 	`"startedAt":"2026-01-02T03:04:05Z","duration":"5ms",` +
 	`"request":{"header":{"A":["b"]}},"status":200,"response":{"base64":"aGk="}}
 alice DELETE /api/projects/alice/p/listeners/listen-a 204
+alice POST /api/projects/alice/p/replays 200 {"hook":"h","since":"1d","dryRun":true}
 alice POST /api/projects/alice/p/replays 202 {"hook":"h","since":"1d"}
 alice GET /api/projects/alice/p/replays/{rpl} 200
 alice GET /api/projects/alice/p/replays?limit=1 200

@@ -34,9 +34,16 @@ func showReplay(c *call) error {
 }
 
 func createReplay(c *call) error {
-	in, err := c.replaySpec()
+	in, dryRun, err := c.replaySpec()
 	if err != nil {
 		return err
+	}
+	if dryRun {
+		r, err := c.project.PlanReplay(c.ctx(), in)
+		if err != nil {
+			return err
+		}
+		return c.reply(http.StatusOK, r)
 	}
 	r, err := c.project.CreateReplay(c.ctx(), in)
 	if err != nil {
@@ -54,27 +61,29 @@ func cancelReplay(c *call) error {
 }
 
 // replaySpec reads which events to send again. Each time may be a duration that means so long ago, as in the lists.
-func (c *call) replaySpec() (spec control.ReplaySpec, err error) {
+func (c *call) replaySpec() (spec control.ReplaySpec, dryRun bool, err error) {
 	var in struct {
 		Hook  string         `json:"hook"`
 		Since string         `json:"since"`
 		Until string         `json:"until"`
 		Type  string         `json:"type"`
 		State hookyard.State `json:"state"`
+
+		DryRun bool `json:"dryRun"`
 	}
 	body, err := c.object()
 	if err != nil {
-		return spec, err
+		return spec, false, err
 	}
 	if err := body.Decode(&in); err != nil {
-		return spec, err
+		return spec, false, err
 	}
 	spec = control.ReplaySpec{Hook: in.Hook, Type: in.Type, State: in.State}
 	if spec.Since, err = timeOrAgo("since", in.Since); err != nil {
-		return spec, err
+		return spec, false, err
 	}
 	spec.Until, err = timeOrAgo("until", in.Until)
-	return spec, err
+	return spec, in.DryRun, err
 }
 
 // timeOrAgo reads a time, or a duration such as 24h that means so long ago. The zero time is that of no text.

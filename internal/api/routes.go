@@ -246,8 +246,10 @@ func (a *API) routes() []route {
 
 		{method: get, path: project + "/deliveries", access: control.Read, do: listDeliveries,
 			summary: "List deliveries, those of the newest event first",
-			query:   []string{"limit", "cursor", "hook", "event", "state", "since", "until"},
-			out:     client.DeliveryPage{}},
+			doc: "With replay, state is what became of the deliveries in that replay. Those that a later replay sent " +
+				"again are in its list.",
+			query: []string{"limit", "cursor", "hook", "event", "replay", "state", "since", "until"},
+			out:   client.DeliveryPage{}},
 		{method: get, path: delivery, access: control.Read, do: showDelivery, summary: "A delivery with its attempts",
 			out: client.Delivery{}},
 		{method: post, path: delivery + "/retry", access: control.Write, do: retryDelivery,
@@ -269,7 +271,9 @@ func (a *API) routes() []route {
 			summary: "Bulk replays, the newest first", query: []string{"limit"}, out: client.Replays{}},
 		{method: post, path: project + "/replays", access: control.Write, do: createReplay,
 			summary: "Start a bulk replay",
-			in:      client.ReplayRequest{}, out: hookyard.Replay{}, status: accepted},
+			doc: "With dryRun nothing is started: the answer is 200 with a replay of status planned, the deliveries " +
+				"that it would open for each hook, and an estimate of the time.",
+			in: client.ReplayRequest{}, out: hookyard.Replay{}, status: accepted, also: http.StatusOK},
 		{method: get, path: replay, access: control.Read, do: showReplay, summary: "A bulk replay with its progress",
 			out: hookyard.Replay{}},
 		{method: post, path: replay + "/cancel", access: control.Write, do: cancelReplay,

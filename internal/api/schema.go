@@ -179,6 +179,7 @@ func queryHelp() map[string]string {
 		"filter":   "a filter, as a hook has it",
 		"format":   "sse or ndjson; without it, what Accept asks for",
 		"hook":     "id of a hook",
+		"replay":   "id of a bulk replay",
 		"id":       "id of an event",
 		"key":      "the key of the bin",
 		"limit":    "entries of a page, 1 to 500; 50 unless given",

@@ -35,10 +35,12 @@ func newDeliveryList(s *session) *cobra.Command {
 		Use: "list", Short: "List deliveries, newest event first",
 		Example: `  hookyard delivery list --hook billing --state pending -p shop/orders
   hookyard delivery list --event evt_…
+  hookyard delivery list --replay rpl_… --state failed
   hookyard delivery list --state failed --quiet | xargs -n1 hookyard delivery retry`,
 	}
 	c.Flags().StringVar(&q.Hook, "hook", "", "only for this hook")
 	c.Flags().StringVar(&q.Event, "event", "", "only for this event")
+	c.Flags().StringVar(&q.Replay, "replay", "", "only of this bulk replay; --state is then what became of them in it")
 	c.Flags().Var(&state, "state", "only in this state: pending, delivered, failed, skipped or canceled")
 	times.flags(c.Flags())
 	pageFlags(c.Flags(), &q.Page)

@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,16 +35,22 @@ func newReplayCreate(s *session) *cobra.Command {
 		Long: `Start a bulk replay: the deliveries of the selected events are sent again. What was
 delivered still counts as delivered, whatever becomes of that.
 With --hook and without --state, the hook also gets events for which it had no
-delivery. The replay runs on the server.`,
-		Example: `  hookyard replay create --state failed --since 1d -p shop/orders
+delivery. The replay runs on the server.
+
+--dry-run starts nothing: it prints how many deliveries would be resent to each
+hook, and about how long that takes if receivers answer as in the last days.`,
+		Example: `  hookyard replay create --state failed --since 1d --dry-run -p shop/orders
+  hookyard replay create --state failed --since 1d -p shop/orders
   hookyard replay create --hook billing --since 2026-03-01 --until 2026-03-02 --watch`,
 	}
 	c.Flags().StringVar(&r.Hook, "hook", "", "only to this hook")
 	c.Flags().StringVarP(&r.Type, "type", "t", "", "only events of this type, or a pattern")
 	c.Flags().Var(&state, "state", "only deliveries in this state: pending, delivered, failed, skipped or canceled")
 	c.Flags().BoolVarP(&watch, "watch", "w", false, "show progress and wait until the replay ends")
+	c.Flags().BoolVar(&r.DryRun, "dry-run", false, "start nothing: print what would be resent")
 	addYes(c.Flags(), &yes)
 	times.flags(c.Flags())
+	c.MarkFlagsMutuallyExclusive("dry-run", "watch")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		cl, project, err := s.clientAndProject()
 		if err != nil {
@@ -50,8 +58,13 @@ delivery. The replay runs on the server.`,
 		}
 		r.Since, r.Until = times.since.t, times.until.t
 		r.State = hookyard.State(state)
-		if (r == client.ReplayRequest{}) {
-			if err := s.confirm(yes, "replay every event of %s to every hook", project); err != nil {
+		if (r == client.ReplayRequest{}) && !yes {
+			plan, err := cl.CreateReplay(c.Context(), project, client.ReplayRequest{DryRun: true})
+			if err != nil {
+				return err
+			}
+			what := project + " to every hook: " + planned(&plan)
+			if err := s.confirm(false, "replay every event of %s", what); err != nil {
 				return err
 			}
 		}
@@ -103,13 +116,56 @@ func (s *session) showReplay(r *hookyard.Replay) error {
 		if s.quiet {
 			return s.println("%s", r.ID)
 		}
+		if r.Status == hookyard.ReplayPlanned {
+			return s.showPlan(r)
+		}
 		return s.card(field{"replay", r.ID}, field{"status", r.Status},
 			field{"searched", fmt.Sprintf("%d of %s", r.Seen, hookyard.Count(int(r.Total), "event"))},
 			field{"to resend", hookyard.Count(int(r.Opened), "delivery")},
-			field{"progress", progressOf(r)}, field{"hook", r.Hook}, field{"type", r.Type},
-			field{"state", string(r.State)},
-			field{"by", r.Actor}, field{"started", localTime(r.CreatedAt)})
+			field{"progress", progressOf(r)}, field{"time left", timeLeft(r)}, field{"hook", r.Hook},
+			field{"type", r.Type}, field{"state", string(r.State)}, field{"since", bound(r.Since)},
+			field{"until", bound(r.Until)}, field{"by", r.Actor}, field{"started", localTime(r.CreatedAt)})
 	})
+}
+
+// showPlan shows what a replay would do.
+func (s *session) showPlan(r *hookyard.Replay) error {
+	if err := s.println("would resend %s", planned(r)); err != nil {
+		return err
+	}
+	var rows [][]string
+	for _, hook := range slices.Sorted(maps.Keys(r.ByHook)) {
+		rows = append(rows, []string{hook, fmt.Sprint(r.ByHook[hook])})
+	}
+	return s.list([]string{"HOOK", "DELIVERIES"}, rows)
+}
+
+// bound formats an end of a span of time, or returns "" if there is none.
+func bound(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return localTime(t)
+}
+
+// planned says how much a planned replay would send, and how long that takes.
+func planned(r *hookyard.Replay) string {
+	text := hookyard.Count(int(r.Opened), "delivery") + " of " + hookyard.Count(int(r.Total), "event")
+	if r.Approximate {
+		text = "about " + text
+	}
+	if left := timeLeft(r); left != "" {
+		text += ", which takes " + left
+	}
+	return text
+}
+
+// timeLeft is how long a replay still takes, or "" if that is not known.
+func timeLeft(r *hookyard.Replay) string {
+	if r.TimeLeft == 0 {
+		return ""
+	}
+	return "about " + r.TimeLeft.String()
 }
 
 // replayOne returns a command about one replay.

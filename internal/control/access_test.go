@@ -133,6 +133,10 @@ func operations(ctx context.Context) map[hookyard.Role]map[string]func(p *contro
 				_, err := p.CreateReplay(ctx, control.ReplaySpec{Hook: "x"})
 				return err
 			},
+			"PlanReplay": func(p *control.Project) error {
+				_, err := p.PlanReplay(ctx, control.ReplaySpec{Hook: "x"})
+				return err
+			},
 			"DeleteHook":     func(p *control.Project) error { return p.DeleteHook(ctx, "x", 0) },
 			"DeleteListener": func(p *control.Project) error { return p.DeleteListener(ctx, "x") },
 			"DeleteSource":   func(p *control.Project) error { return p.DeleteSource(ctx, "x", 0) },

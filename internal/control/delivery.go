@@ -9,13 +9,14 @@ import (
 
 // DeliverySearch asks for deliveries of a project, those of the newest event first. Fields at zero do not restrict.
 type DeliverySearch struct {
-	hookyard.DeliveryQuery        // without ProjectKey, HookKey and EventSeq
+	hookyard.DeliveryQuery        // without ProjectKey, HookKey, EventSeq and ReplayKey
 	Hook                   string // id of a hook
 	Event                  string // id of an event
+	Replay                 string // id of the bulk replay that opened them last
 }
 
 // Deliveries searches the project's deliveries. next is where the list goes on (Before), "" at its end. It fails with
-// Invalid for a state that there is not, and with NotFound when there is no such hook or event.
+// Invalid for a state that there is not, and with NotFound when there is no such hook, event or replay.
 func (p *Project) Deliveries(ctx context.Context, q DeliverySearch) (list []hookyard.Delivery, next string, err error) {
 	if err := p.allow(hookyard.RoleRead); err != nil {
 		return nil, "", err
@@ -32,6 +33,13 @@ func (p *Project) Deliveries(ctx context.Context, q DeliverySearch) (list []hook
 			return nil, "", err
 		}
 		q.EventSeq = e.Seq
+	}
+	if q.Replay != "" {
+		r, err := p.Replay(ctx, q.Replay)
+		if err != nil {
+			return nil, "", err
+		}
+		q.ReplayKey = r.Key
 	}
 	q.ProjectKey = p.Key()
 	if list, next, err = p.c.store.Deliveries(ctx, q.DeliveryQuery); err != nil {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/store"
 )
 
 // ReplaySpec says which events a bulk replay sends again. Fields at zero do not restrict.
@@ -43,25 +44,96 @@ func (p *Project) CreateReplay(ctx context.Context, in ReplaySpec) (*hookyard.Re
 	if err != nil {
 		return nil, err
 	}
-	if err := in.check(p.c.limits); err != nil {
+	r, _, err := p.newReplay(in)
+	if err != nil {
 		return nil, err
-	}
-	r := &hookyard.Replay{ProjectKey: p.Key(), Since: in.Since, Until: in.Until, Type: in.Type, State: in.State}
-	if in.Hook != "" {
-		h, err := p.hook(in.Hook)
-		if err != nil {
-			return nil, err
-		}
-		if err := mustBeOn(h); err != nil {
-			return nil, err
-		}
-		r.HookKey, r.Hook = h.Key, h.ID
 	}
 	if err := p.c.store.CreateReplay(ctx, r); err != nil {
 		return nil, err
 	}
 	p.c.dispatcher.WakeReplays()
 	return r, nil
+}
+
+// PlanReplay returns what a bulk replay would do: the deliveries that it would open, by hook, and for how long it would
+// send if receivers answer as they did recently. It changes nothing.
+func (p *Project) PlanReplay(ctx context.Context, in ReplaySpec) (*hookyard.Replay, error) {
+	if err := p.allow(hookyard.RoleWrite); err != nil {
+		return nil, err
+	}
+	r, hook, err := p.newReplay(in)
+	if err != nil {
+		return nil, err
+	}
+	r.Status, r.Actor = hookyard.ReplayPlanned, p.Caller.User.Name
+	r.CreatedAt = now()
+	r.UpdatedAt = r.CreatedAt
+	found, err := p.c.store.PlanReplay(ctx, r, func(e *hookyard.Event) (bool, error) {
+		return hookyard.Wants(p.Snapshot.Project, hook, e, p.c.filter).Wanted, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return r, p.estimate(ctx, r, found)
+}
+
+// estimateDays is how many days the figures are of by which the time of a replay is estimated.
+const estimateDays = 7
+
+// estimate fills what a planned replay says of each hook and of its time: that of the hook which takes longest, with
+// what waits for it already.
+func (p *Project) estimate(ctx context.Context, r *hookyard.Replay, found map[int64]int64) error {
+	var keys []store.CountKey
+	for hook := range found {
+		keys = append(keys, store.CountKey{Project: p.Key(), Hook: hook})
+	}
+	const day = 24 * time.Hour
+	days, err := p.c.store.Series(ctx, store.Series{Keys: keys, Step: day, Len: estimateDays,
+		Start: now().Truncate(day).Add(-(estimateDays - 1) * day)})
+	if err != nil {
+		return err
+	}
+	totals, err := p.c.store.Totals(ctx, p.Key())
+	if err != nil {
+		return err
+	}
+	for _, h := range p.Snapshot.Hooks {
+		n := found[h.Key]
+		if n == 0 {
+			continue
+		}
+		if r.ByHook == nil {
+			r.ByHook = map[string]int64{}
+		}
+		r.ByHook[h.ID] = n
+		key := store.CountKey{Project: p.Key(), Hook: h.Key}
+		if c := totals[key]; c != nil {
+			n += c[hookyard.CountWaiting]
+		}
+		var recent hookyard.Counts
+		for i := range days[key] {
+			recent.Add(&days[key][i])
+		}
+		r.TimeLeft = max(r.TimeLeft, h.SendTime(n, &recent))
+	}
+	return nil
+}
+
+// newReplay returns the replay of a spec, which is checked, and the hook that it names, or nil.
+func (p *Project) newReplay(in ReplaySpec) (*hookyard.Replay, *hookyard.Hook, error) {
+	if err := in.check(p.c.limits); err != nil {
+		return nil, nil, err
+	}
+	r := &hookyard.Replay{ProjectKey: p.Key(), Since: in.Since, Until: in.Until, Type: in.Type, State: in.State}
+	if in.Hook == "" {
+		return r, nil, nil
+	}
+	h, err := p.hook(in.Hook)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.HookKey, r.Hook = h.Key, h.ID
+	return r, h, mustBeOn(h)
 }
 
 func (in *ReplaySpec) check(limits hookyard.Limits) error {

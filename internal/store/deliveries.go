@@ -71,7 +71,8 @@ func (db *DB) Deliveries(ctx context.Context, q hookyard.DeliveryQuery) (list []
 		}
 		to = min(to, before.seq)
 	}
-	if (q.State == hookyard.Pending || q.Open) && q.EventSeq == 0 && q.Since.IsZero() && q.Until.IsZero() {
+	if (q.State == hookyard.Pending || q.Open) && q.EventSeq == 0 && q.ReplayKey == 0 && q.Since.IsZero() &&
+		q.Until.IsZero() {
 		if list, next, ok, err := db.pendingDeliveries(ctx, q, before); ok || err != nil {
 			return list, next, err
 		}
@@ -84,8 +85,11 @@ func (db *DB) Deliveries(ctx context.Context, q hookyard.DeliveryQuery) (list []
 			return nil, "", err
 		}
 	}
-	began := time.Now()
-	for stretch := int64(firstStretch); to >= from && to > 0; stretch *= 4 {
+	stretch := int64(firstStretch)
+	if q.ReplayKey != 0 { // has an index of its own
+		stretch = to
+	}
+	for began := time.Now(); to >= from && to > 0; stretch *= 4 {
 		low := max(from, to-stretch+1)
 		n := len(args)
 		found, err := db.deliveriesOf(ctx,
@@ -141,17 +145,23 @@ func deliveriesWhere(q hookyard.DeliveryQuery, before pair) (text, order string,
 		return fmt.Sprintf("$%d", len(args))
 	}
 	order = "d.event_seq"
-	if q.HookKey == 0 && q.EventSeq == 0 && (q.State == "" || q.State == hookyard.Pending ||
+	if q.HookKey == 0 && q.EventSeq == 0 && q.ReplayKey == 0 && (q.State == "" || q.State == hookyard.Pending ||
 		q.State == hookyard.Delivered) {
 		order = "e.seq" // the same, but SQLite sees that a walk along the project's events is in this order already
 	}
 	if q.HookKey != 0 {
 		where = append(where, "d.hook_key = "+arg(q.HookKey))
 	}
-	if q.EventSeq == 0 { // the project's events are indexed in order; its deliveries are not
+	switch {
+	case q.ReplayKey != 0:
+		where = append(where, "d.replay > 0", "d.replay = "+arg(q.ReplayKey))
+	case q.EventSeq == 0: // the project's events are indexed in order; its deliveries are not
 		where = append(where, "e.project_key = "+arg(q.ProjectKey))
 	}
-	if q.State != "" {
+	switch {
+	case q.State != "" && q.ReplayKey != 0:
+		where = append(where, "case when d.resend = '' then d.state else d.resend end = "+arg(string(q.State)))
+	case q.State != "":
 		where = append(where, stateIs(q.State, arg))
 	}
 	if q.Open {

@@ -326,6 +326,7 @@ func (p *planned) pages() {
 	deliveries("of a hook", hookyard.DeliveryQuery{ProjectKey: dead, HookKey: hook})
 	deliveries("that failed", hookyard.DeliveryQuery{ProjectKey: dead, State: hookyard.Failed})
 	deliveries("that arrived", hookyard.DeliveryQuery{ProjectKey: p.busy.Project.Key, State: hookyard.Delivered})
+	deliveries("of a replay", hookyard.DeliveryQuery{ProjectKey: dead, ReplayKey: 7})
 	deliveries("of an hour", hookyard.DeliveryQuery{ProjectKey: dead, Since: time.Now().Add(-2 * time.Hour)})
 	events := func(what string, q hookyard.EventQuery) {
 		p.t.Helper()

@@ -125,6 +125,7 @@ func (db *DB) fillReplays(ctx context.Context, all []*hookyard.Replay) error {
 	if err != nil {
 		return err
 	}
+	now := time.Now()
 	for _, r := range all {
 		c := counts[replayCounts(r.ProjectKey, r.Key)]
 		waiting := c[hookyard.CountWaiting]
@@ -135,6 +136,7 @@ func (db *DB) fillReplays(ctx context.Context, all []*hookyard.Replay) error {
 		if r.Status == hookyard.ReplayQueued && waiting == 0 {
 			r.Status = hookyard.ReplayDone
 		}
+		r.TimeLeft = r.EstimateLeft(now)
 	}
 	return nil
 }
@@ -327,6 +329,11 @@ func inReplay(r *hookyard.Replay, e *hookyard.Event) bool {
 		(r.Type == "" || hookyard.MatchGlob(r.Type, e.Type))
 }
 
+// opens is the condition that a bulk job with the hook $1 and the state $2 opens a delivery. What was canceled it opens
+// only if asked to.
+const opens = `state <> 'pending' and (state = $2 or $2 = '' and state <> 'canceled')
+	and (cast($1 as bigint) = 0 or hook_key = $1) and hook_key in (select key from hooks where deleted = 0 and active)`
+
 // opening is one step of a bulk job.
 type opening struct {
 	db      *DB
@@ -352,15 +359,13 @@ func (o *opening) open(ctx context.Context, c conn, e *hookyard.Event) (int, err
 		o.opened[o.r.HookKey] = true
 		return 1, nil
 	}
-	args := append([]any{time.Now().UnixMicro(), e.Seq, o.r.HookKey, string(o.r.State), o.r.Key}, o.ordered...)
+	args := append([]any{o.r.HookKey, string(o.r.State), e.Seq, time.Now().UnixMicro(), o.r.Key}, o.ordered...)
 	place := "0"
 	if len(o.ordered) > 0 {
 		place = "case when hook_key in (" + placeholdersFrom(6, len(o.ordered)) + ") then event_seq else 0 end"
 	}
-	opened, err := o.db.openRows(ctx, c, "update deliveries set "+openAgain("$1", place, "$5")+`
-		where event_seq = $2 and state <> 'pending' and state <> 'canceled' 
-		and (cast($3 as bigint) = 0 or hook_key = $3) and ($4 = '' or state = $4)
-		and hook_key in (select key from hooks where deleted = 0 and active)`, args...)
+	opened, err := o.db.openRows(ctx, c, "update deliveries set "+openAgain("$4", place, "$5")+
+		" where event_seq = $3 and "+opens, args...)
 	for _, m := range opened {
 		o.opened[m.hook] = true
 	}

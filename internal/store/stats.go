@@ -163,12 +163,6 @@ func (db *DB) OldestDue(ctx context.Context, hookKeys ...int64) (map[int64]time.
 	return out, nil
 }
 
-// CountEvents counts the events that are kept of a project. It reads one index entry for each.
-func (db *DB) CountEvents(ctx context.Context, projectKey int64) (n int, err error) {
-	err = db.read.QueryRowContext(ctx, "select count(*) from events where project_key = $1", projectKey).Scan(&n)
-	return n, err
-}
-
 // AttemptMark is what a chart needs of an attempt.
 type AttemptMark struct {
 	EventID   string

@@ -140,7 +140,7 @@ func (s *server) stockHostile(owner, receiver string) []string {
 		r.Header.Set("User-Agent", word)
 		s.do(r)
 	}
-	s.sent(p+"/replays", p+"/replays", "hook", hook, "since", "1h")
+	s.sent(p+"/replays/rpl_", p+"/replays", "hook", hook, "since", "1h", "confirm", "yes")
 	failing := s.deliveryOf(owner+"/"+project, event, hook, "pending")
 	bin, _, _ := strings.Cut(s.post("/bins", "body", word, "type", "text/"+word[:60]).Header.Get("Location"), "?")
 	s.do(s.request(http.MethodPost, strings.TrimPrefix(bin, "/bins")+"/"+word, strings.NewReader(word+word)))

@@ -173,7 +173,7 @@ func TestScreenshots(t *testing.T) {
 	s, _ := startIn(t, data, true)
 	x := s.restock("acme")
 	s.sent("/acme/empty", "/", "owner", "acme", "name", "empty")
-	s.sent("/acme/shop/replays", "/acme/shop/replays", "hook", "billing", "since", "1h")
+	s.sent("/acme/shop/replays/rpl_", "/acme/shop/replays", "hook", "billing", "since", "1h", "confirm", "yes")
 	pages := addresses(x)
 	pages["project-empty"], pages["setup"] = "/acme/empty", "/setup"
 	guarded, _ := start(t, false)

@@ -4,10 +4,10 @@ package web
 // with confirm.
 type confirmPage struct {
 	base
-	Count   int      // how many would be sent; 0: there is nothing to confirm
-	Hooks   []string // ids of those that would get them
-	Lines   []string // more about it
-	Nothing string   // says that Count is 0
+	Count   int              // how many would be sent; 0: there is nothing to confirm
+	ByHook  map[string]int64 // the same by the ids of hooks
+	Lines   []string         // sentences that say what would be done
+	Nothing string           // says that Count is 0
 	Button  string
 	Fields  map[string]string
 	To      string // URL that the form is sent to

@@ -23,7 +23,7 @@ func listDeliveries(v *visit) error {
 	p := &deliveriesPage{Query: map[string]string{}, Hooks: v.project.Snapshot.Hooks}
 	p.Tab = "deliveries"
 	keep := url.Values{}
-	for _, name := range []string{"hook", "state", "since", "until", "tz"} {
+	for _, name := range []string{"hook", "replay", "state", "since", "until", "tz"} {
 		if p.Query[name] = v.get(name); p.Query[name] != "" {
 			keep.Set(name, p.Query[name])
 			p.Searched = p.Searched || name != "tz"
@@ -33,7 +33,7 @@ func listDeliveries(v *visit) error {
 	if err != nil {
 		return v.showInvalid(err, "Deliveries", p)
 	}
-	q := control.DeliverySearch{Hook: eq.Hook, DeliveryQuery: hookyard.DeliveryQuery{
+	q := control.DeliverySearch{Hook: eq.Hook, Replay: v.get("replay"), DeliveryQuery: hookyard.DeliveryQuery{
 		State: eq.State, Since: eq.Since, Until: eq.Until, Before: v.get("after"), Limit: eventsShown,
 	}}
 	var next string

@@ -176,9 +176,13 @@ func (v *visit) askToReplayEvent(e *hookyard.Event, in control.EventReplay) erro
 	if err != nil {
 		return v.event(&eventPage{}, err)
 	}
-	p := &confirmPage{Count: len(hooks), Back: v.home("events", e.ID), To: v.home("events", e.ID),
-		Fields: map[string]string{"to": v.get("to")}, Button: "Send to " + plural(len(hooks), "hook"), Hooks: hooks,
+	p := &confirmPage{Count: len(hooks), ByHook: map[string]int64{}, Fields: map[string]string{"to": v.get("to")},
+		To: v.home("events", e.ID), Back: v.home("events", e.ID), Button: "Send to " + plural(len(hooks), "hook"),
+		Lines:   []string{"The event is sent to " + plural(len(hooks), "hook") + "."},
 		Nothing: "No hook that is enabled would get the event."}
+	for _, id := range hooks {
+		p.ByHook[id] = 1
+	}
 	p.Tab = "events"
 	return v.show(http.StatusOK, "Send the event again?", p)
 }

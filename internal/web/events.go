@@ -107,7 +107,7 @@ func (v *visit) eventSearch() (q control.EventSearch, err error) {
 // searchFault returns err as the fault of a field of the search, if it is one.
 func searchFault(err error) error {
 	if hookyard.CodeOf(err) == hookyard.NotFound {
-		return hookyard.FieldErrorf("hook", "There is no such hook in this project.")
+		return hookyard.FieldErrorf("hook", "There is no such hook or replay in this project.")
 	}
 	return err
 }

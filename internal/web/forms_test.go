@@ -185,7 +185,13 @@ func (v *visitor) sendAll(owner string, x shop, receiver string) {
 	missed := v.s.publish(owner+"/shop", "order.missed", `{}`)
 	v.s.deliveryOf(owner+"/shop", missed, "made", "skipped")
 	v.send(hooks, made, "enable", nil, note("The hook is enabled."))
-	v.send(made, made, "catchup", map[string]string{"state": "skipped"}, is(p+"/replays"))
+	confirm := func(says string) {
+		v.t.Helper()
+		v.until(fmt.Sprintf(`document.getElementById("confirm").textContent.includes(%q)`, says))
+		v.send("", p+"/replays", "yes", nil, note("The replay is running; this page shows its progress."))
+	}
+	v.send(made, p+"/replays", "", map[string]string{"state": "skipped"}, is(p+"/replays"))
+	confirm("This searches")
 	v.send(made, made, "rotate", map[string]string{"old": "stop"},
 		`document.getElementById("secret").textContent.startsWith("whsec_")`)
 	v.send(made+"/edit", made, "preview", nil, `document.querySelector(".preview") !== null`)
@@ -202,7 +208,7 @@ func (v *visitor) sendAll(owner string, x shop, receiver string) {
 	v.send(p+"/publish", "", "", map[string]string{"type": "order.typed", "body": `{"typed": true}`},
 		note("Published."))
 	event := p + "/events/" + x.event
-	v.send(event, "", "", map[string]string{}, `document.getElementById("confirm").textContent.includes("It goes to")`)
+	v.send(event, "", "", map[string]string{}, `document.getElementById("confirm").textContent.includes("is sent to")`)
 	v.send("", event, "yes", nil, note("Queued for delivery."))
 	v.send(event, "", "", map[string]string{"url": receiver + "/new"}, note("Queued for delivery."))
 	v.send(event+"/edit", "", "", map[string]string{"body": `{"edited": true}`}, note("Published."))
@@ -211,12 +217,11 @@ func (v *visitor) sendAll(owner string, x shop, receiver string) {
 	delivery := p + "/deliveries/" + x.failing
 	v.send(delivery, "", "retry", nil, note("Queued for delivery."))
 	v.send(delivery, "", "cancel", nil, note("Canceled."))
-	v.send(p+"/replays", p+"/replays", "", map[string]string{"hook": "billing", "since": "1h", "type": "order.*"},
-		note("The replay is running; this page shows its progress."))
-
-	v.send(p+"/replays", p+"/replays", "", map[string]string{"state": ""},
-		`document.getElementById("confirm").textContent.includes("all events of the project")`)
-	v.send("", p+"/replays", "yes", nil, note("The replay is running; this page shows its progress."))
+	v.send(p+"/replays", p+"/replays", "", map[string]string{"hook": "billing", "state": "", "since": "1h"},
+		is(p+"/replays"))
+	confirm("This searches")
+	v.send(p+"/replays", p+"/replays", "", map[string]string{"state": ""}, is(p+"/replays"))
+	confirm("accounting")
 
 	sources := p + "/sources"
 	if v.js(`document.querySelector("script") !== null`) == "true" {

@@ -152,8 +152,6 @@ func hookAction(v *visit) error {
 		return v.hookActionDone(err, here, "off")
 	case "rotate":
 		return rotateHook(v, id)
-	case "catchup":
-		return catchUp(v, id)
 	case "update", "overwrite", "preview":
 		return updateHook(v, id)
 	}
@@ -193,16 +191,4 @@ func (v *visit) rotation() (in control.Rotation, err error) {
 		in.Overlap = control.Value(hookyard.Duration(d))
 	}
 	return in, nil
-}
-
-// catchUp replays the deliveries that the hook missed.
-func catchUp(v *visit, id string) error {
-	state := hookyard.State(v.get("state"))
-	if state != hookyard.Skipped && state != hookyard.Failed {
-		return hookyard.Errorf(hookyard.Invalid, "The form does not say what to catch up on.")
-	}
-	if _, err := v.project.CreateReplay(v.ctx(), control.ReplaySpec{Hook: id, State: state}); err != nil {
-		return v.hook(id, &hookPage{}, err)
-	}
-	return v.redirect(v.home("replays"), "replaying")
 }

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 // TestFormsWithoutScript sends every form as a browser without JavaScript does.
@@ -38,7 +40,13 @@ func (s *server) hookActions(t *testing.T, receiver string) {
 	missed := s.publish("acme/shop", "order.created", `{"missed":1}`)
 	s.deliveryOf("acme/shop", missed, "billing", "skipped")
 	s.sent(hookPage, hookPage, "do", "enable")
-	s.sent(shopPage+"/replays", hookPage, "do", "catchup", "state", "skipped")
+	catchUp := []string{"hook", "billing", "state", "skipped"}
+	if body := s.post(shopPage+"/replays", catchUp...).body; !regexp.MustCompile(
+		`>Send [12] deliver(y|ies)<`).MatchString(body) || // the test was sent before the hook was off, or skipped
+		!strings.Contains(body, `name="state" value="skipped"`) {
+		t.Errorf("catching up does not ask with the number of deliveries: %s", body)
+	}
+	s.sent(shopPage+"/replays/rpl_", shopPage+"/replays", append(catchUp, "confirm", "yes")...)
 	s.deliveryOf("acme/shop", missed, "billing", "delivered")
 	if body := s.led(hookPage, "do", "rotate", "old", "stop"); !strings.Contains(body, `<code id="secret">whsec_`) ||
 		strings.Contains(s.page(hookPage), "whsec_") {
@@ -102,13 +110,23 @@ func (s *server) eventForms(t *testing.T, receiver string, x shop) {
 	s.deliveryOf("acme/shop", x.event, "warehouse", "pending")
 	s.sent(delivery, delivery, "do", "cancel")
 	s.deliveryOf("acme/shop", x.event, "warehouse", "canceled")
-	s.sent(shopPage+"/replays", shopPage+"/replays", "hook", "billing", "state", "delivered", "since", "1h", "type",
-		"order.*")
+	s.sent(shopPage+"/replays/rpl_", shopPage+"/replays", "hook", "billing", "state", "delivered", "since", "1h",
+		"type", "order.*", "confirm", "yes")
+	if body := s.post(shopPage+"/replays", "hook", "billing", "type", "no.such").body; strings.Contains(body,
+		`name="confirm"`) || !strings.Contains(body, "Nothing to send") {
+		t.Errorf("an empty replay can be confirmed: %s", body)
+	}
 	id := regexp.MustCompile(`"id":"(rpl_[^"]+)"`).FindStringSubmatch(s.page("/api/projects/acme/shop/replays"))
 	if id == nil {
 		t.Fatal("there is no replay")
 	}
-	s.sent(shopPage+"/replays", shopPage+"/replays/"+id[1]) // done by now, or canceled: either is what was wanted
+	replay := shopPage + "/replays/" + id[1]
+	testenv.Until(t, "the page shows the deliveries of the replay", func() bool {
+		page := s.page(replay)
+		return strings.Contains(page, "billing, delivered, <code>order.*</code>, since") &&
+			strings.Contains(page, "/deliveries/dlv_")
+	})
+	s.sent(replay, replay) // done by now, or canceled: either is what was wanted
 }
 
 // settingsForms changes sources and the settings of the project.

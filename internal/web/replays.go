@@ -1,8 +1,10 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/control"
@@ -15,8 +17,6 @@ type replaysPage struct {
 	Hooks   []*hookyard.Hook
 	Form    map[string]string
 	Running bool
-	Confirm bool // the form selects every event, and must be confirmed
-	Events  int  // if so, how many events the project has
 }
 
 // replayFields are the fields of the form, by the names of the REST API.
@@ -48,6 +48,7 @@ func (v *visit) replays(p *replaysPage, fault error) error {
 	return v.show(http.StatusOK, "Replays", p)
 }
 
+// createReplay starts a replay. It asks first, with what the replay would do.
 func createReplay(v *visit) error {
 	form := map[string]string{}
 	for _, name := range replayFields() {
@@ -62,23 +63,79 @@ func createReplay(v *visit) error {
 	if in.Until, err = v.time("until"); err != nil {
 		return v.replays(p, err)
 	}
-	if in.Hook == "" && in.Type == "" && in.Since.IsZero() && !v.has("confirm") {
-		return v.askToReplayAll(p)
+	if !v.has("confirm") {
+		plan, err := v.project.PlanReplay(v.ctx(), in)
+		if err != nil {
+			return v.replays(p, err)
+		}
+		return v.askToReplay(plan, form)
 	}
-	if _, err := v.project.CreateReplay(v.ctx(), in); err != nil {
+	r, err := v.project.CreateReplay(v.ctx(), in)
+	if err != nil {
 		return v.replays(p, err)
 	}
-	return v.redirect(v.home("replays"), "replaying")
+	return v.redirect(v.home("replays", r.ID), "replaying")
 }
 
-// askToReplayAll asks for a confirmation: one wrong click would send years of events to every receiver.
-func (v *visit) askToReplayAll(p *replaysPage) error {
-	kept, err := v.web.o.Store.CountEvents(v.ctx(), v.key())
+// askToReplay asks for a confirmation: one wrong click would send years of events to every receiver.
+func (v *visit) askToReplay(plan *hookyard.Replay, form map[string]string) error {
+	n := plural(int(plan.Opened), "delivery")
+	about := ""
+	if plan.Approximate {
+		about = "about "
+	}
+	p := &confirmPage{Count: int(plan.Opened), Fields: form, To: v.home("replays"), Back: v.home("replays"),
+		Button: "Send " + about + n,
+		Lines: []string{fmt.Sprintf("This searches %s and sends %s%s again.", plural(int(plan.Total), "event"), about,
+			n)},
+		Nothing: fmt.Sprintf("Nothing to send: %s searched, and no delivery to an enabled hook is selected.",
+			plural(int(plan.Total), "event")),
+		ByHook: plan.ByHook}
+	if plan.TimeLeft > 0 {
+		p.Lines = append(p.Lines, "That takes about "+wait(time.Duration(plan.TimeLeft))+
+			" if the receivers answer as they did in the last days.")
+	}
+	p.Tab = "replays"
+	return v.show(http.StatusOK, "Start this replay?", p)
+}
+
+// replayPage shows a bulk replay and its deliveries.
+type replayPage struct {
+	base
+	Replay     *hookyard.Replay
+	Ends       []replayEnd
+	Finished   int64               // the sum of Ends
+	Deliveries []hookyard.Delivery // the first of them
+	More       bool
+}
+
+// replayEnd is how many deliveries of a replay ended in a state.
+type replayEnd struct {
+	State hookyard.State
+	N     int64
+}
+
+func showReplay(v *visit) error {
+	r, err := v.project.Replay(v.ctx(), v.r.PathValue("id"))
+	if hookyard.CodeOf(err) == hookyard.NotFound {
+		return hookyard.Errorf(hookyard.NotFound, "There is no such replay in this project.")
+	}
 	if err != nil {
 		return err
 	}
-	p.Confirm, p.Events = true, kept
-	return v.replays(p, nil)
+	p := &replayPage{Replay: r, Ends: []replayEnd{{hookyard.Delivered, r.Delivered}, {hookyard.Failed, r.Failed},
+		{hookyard.Skipped, r.Skipped}, {hookyard.Canceled, r.Canceled}}}
+	for _, end := range p.Ends {
+		p.Finished += end.N
+	}
+	p.Tab = "replays"
+	q := control.DeliverySearch{Replay: r.ID, DeliveryQuery: hookyard.DeliveryQuery{Limit: 20}}
+	list, next, err := v.project.Deliveries(v.ctx(), q)
+	if err != nil {
+		return err
+	}
+	p.Deliveries, p.More = list, next != ""
+	return v.show(http.StatusOK, "Replay "+short(r.ID), p)
 }
 
 func cancelReplay(v *visit) error {
@@ -86,5 +143,5 @@ func cancelReplay(v *visit) error {
 	if err != nil && hookyard.CodeOf(err) != hookyard.Conflict { // a conflict: it has ended by itself
 		return err
 	}
-	return v.redirect(v.home("replays"), "canceled")
+	return v.redirect(v.home("replays", v.r.PathValue("id")), "canceled")
 }

@@ -80,6 +80,7 @@ func (w *Web) projectRoutes() {
 	w.handle("POST "+project+"/deliveries/{id}", control.Write, deliveryAction)
 	w.handle("GET "+project+"/replays", control.Read, listReplays)
 	w.handle("POST "+project+"/replays", control.Write, createReplay)
+	w.handle("GET "+project+"/replays/{id}", control.Read, showReplay)
 	w.handle("POST "+project+"/replays/{id}", control.Write, cancelReplay)
 
 	w.handle("GET "+project+"/sources", control.Read, listSources)
@@ -125,7 +126,7 @@ func pages() []page {
 		&loginPage{}, &stepPage{}, &resumePage{}, &setupPage{}, &errorPage{}, &projectsPage{},
 		&profilePage{}, &factorPage{}, &usersPage{}, &tokensPage{}, &statusPage{},
 		&projectPage{}, &hooksPage{}, &hookPage{}, &hookEditPage{}, &eventsPage{}, &eventPage{}, &resendPage{},
-		&confirmPage{}, &deliveriesPage{}, &deliveryPage{}, &replaysPage{}, &sourcesPage{}, &sourcePage{},
-		&settingsPage{}, &auditPage{}, &docsPage{}, &binsPage{}, &binPage{},
+		&confirmPage{}, &deliveriesPage{}, &deliveryPage{}, &replaysPage{}, &replayPage{}, &sourcesPage{},
+		&sourcePage{}, &settingsPage{}, &auditPage{}, &docsPage{}, &binsPage{}, &binPage{},
 	}
 }

@@ -31,8 +31,11 @@ type StreamEvent struct {
 	Gap    *StreamGap      `json:"gap,omitempty"` // if not nil, this is a gap and not an event
 }
 
-// StreamGap says that events which the listener has not seen were deleted after their retention.
+// StreamGap says that events which the listener has not seen were deleted after their retention, or, with Reset, that
+// its cursor is ahead of all events, because the server's database was restored from a backup. The stream goes on at
+// ResumeAt.
 type StreamGap struct {
+	Reset            bool      `json:"reset,omitempty"`
 	MissingFrom      string    `json:"missingFrom"`
 	MissingUntil     string    `json:"missingUntil"`
 	MissingUntilTime time.Time `json:"missingUntilTime"`

@@ -189,7 +189,7 @@ func (p *poll) wait() error {
 			}
 		}
 		p.at = b.Cursor
-		if time.Until(end) <= 0 {
+		if time.Until(end) <= 0 || b.Gap != nil && b.Gap.Reset { // the client needs its new cursor
 			return p.answer(null, p.at)
 		}
 		if len(b.Items) > 0 || b.Gap != nil {

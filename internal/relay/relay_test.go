@@ -125,6 +125,15 @@ func TestCursor(t *testing.T) {
 		"q/r"); status != 400 {
 		t.Errorf("a forged cursor: %d %s", status, body)
 	}
+	snapshot, err := db.Snapshot(t.Context(), "q", "r")
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, body, header := b.do(t, client(), "GET", "/_webhook/register", "", "repositoryname", "q/r",
+		stream.CursorHeader, stream.Cursor(snapshot.Project.Key, 1000))
+	if status != 200 || body != "null\n" || header.Get(stream.CursorHeader) != cursor {
+		t.Errorf("a cursor ahead of all events: %d %s, cursor %s", status, body, header.Get(stream.CursorHeader))
+	}
 }
 
 // TestIdle wants heartbeats of white space before the end of a poll without events.

@@ -123,6 +123,9 @@ func (rl *Relay) smeeOut(w http.ResponseWriter, r *http.Request, owner, project 
 			_ = line.Flush() // a client that has gone does not read it
 			return nil
 		}
+		if b.Gap != nil && b.Gap.Reset {
+			line.Puts(": the cursor is ahead of every event, as after a restored backup: new events follow\n\n")
+		}
 		for _, it := range b.Items {
 			line.Puts("id: " + stream.Cursor(snapshot.Project.Key, it.Event.Seq) + "\ndata: ")
 			line.Put(appendSmee(nil, it.Event, raw))

@@ -36,8 +36,13 @@ func (s *session) push(w http.ResponseWriter, format string) error {
 			return gone(err)
 		}
 		if b.Gap != nil {
-			// The id is the old one: should the connection break now, the listener is told again.
-			s.put(line, f, Cursor(s.key, b.Gap.From), appendGap(nil, s.key, b.Gap))
+			// The id is the old one: should the connection break now, the listener is told again. After a reset that
+			// would be another one, and what came in between would be missed.
+			at := b.Gap.From
+			if b.Gap.Reset {
+				at = b.Gap.Until
+			}
+			s.put(line, f, Cursor(s.key, at), appendGap(nil, s.key, b.Gap))
 		}
 		for _, it := range b.Items {
 			s.put(line, f, Cursor(s.key, it.Event.Seq), it.JSON())

@@ -22,6 +22,7 @@ type Reader struct {
 	cursor int64
 	told   int64 // gaps up to this seq are known to the listener
 	held   int64 // bytes of the hub's budget
+	reset  *Gap  // what the listener is told first, or nil
 
 	guard   Guard     // nil: the listener may listen to the end
 	until   time.Time // when the listener may at most listen without being asked about again; zero: no such time
@@ -59,7 +60,7 @@ const (
 	pageBytes = 64 << 10 // of bodies a listener that reads for itself holds, unless one alone is larger
 )
 
-// Follow begins to listen. It fails with Invalid when start is ahead of everything there is.
+// Follow begins to listen. A start that is ahead of everything there is, is the end, and the first batch says so.
 func (h *Hub) Follow(ctx context.Context, projectKey int64, start Start, sel Selection) (*Reader, error) {
 	if h.life.Err() != nil {
 		return nil, ErrStopping
@@ -74,10 +75,8 @@ func (h *Hub) Follow(ctx context.Context, projectKey int64, start Start, sel Sel
 	case start.Now:
 		r.cursor = newest
 	case start.After > newest:
-		r.Close()
-		return nil, hookyard.FieldErrorf("cursor",
-			"the cursor is ahead of every event here: it is of another server, or the database was restored from a "+
-				"backup; begin again with since=all or since=now")
+		r.cursor = newest
+		r.reset = &Gap{From: start.After, Until: newest, Reset: true}
 	case start.Fresh:
 		first, err := h.o.Store.After(ctx, projectKey, start.After, 1)
 		if err != nil {
@@ -120,6 +119,11 @@ func (r *Reader) Next(ctx context.Context, n int, wait time.Duration) (Batch, er
 		}
 		if !r.until.IsZero() && r.until.Before(end) {
 			timer.Reset(time.Until(r.until))
+		}
+		if r.reset != nil {
+			b := Batch{Cursor: r.cursor, Gap: r.reset}
+			r.reset = nil
+			return b, nil
 		}
 		b, more, err := r.read(ctx, n)
 		if err != nil {

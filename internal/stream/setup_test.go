@@ -26,7 +26,12 @@ type wire struct {
 	ID, Type, Source, Cursor string
 	Data                     json.RawMessage
 	Base64                   []byte
-	Gap                      *struct{ MissingFrom, MissingUntil, ResumeAt, Message string }
+	Gap                      *gap
+}
+
+type gap struct {
+	Reset                                        bool
+	MissingFrom, MissingUntil, ResumeAt, Message string
 }
 
 // bundle is a server with listeners and nothing else.
@@ -113,7 +118,7 @@ func publish(t testing.TB, db *store.DB, snapshot *hookyard.Snapshot, typ string
 func (b *bundle) poll(t testing.TB, query string) (status int, answer struct {
 	Events []wire
 	Cursor string
-	Gap    *struct{ MissingFrom, MissingUntil, ResumeAt, Message string }
+	Gap    *gap
 }, text string) {
 	t.Helper()
 	resp, err := http.Get(b.srv.URL + "/acme/shop/poll?" + query)

@@ -33,11 +33,13 @@ type Batch struct {
 	Cursor int64 // where to go on from
 }
 
-// Gap says that events which a listener had not seen yet are past retention.
+// Gap says that events which a listener had not seen yet are past retention, or that its cursor was ahead of all
+// events, as after the database was restored from a backup.
 type Gap struct {
 	From  int64     // the cursor the listener had
-	Until int64     // the newest event that is gone
-	Time  time.Time // when that event came in
+	Until int64     // the newest event that is gone, or, after a reset, the newest event; the listener goes on after it
+	Time  time.Time // when the event that is gone came in
+	Reset bool      // the cursor was ahead
 }
 
 // Selection is which of a project's events a listener wants.

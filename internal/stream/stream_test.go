@@ -133,24 +133,23 @@ func TestBadRequests(t *testing.T) {
 	b := setup(t, db, stream.NewGate(0, 0))
 	good := stream.Cursor(snapshot.Project.Key, 0)
 	for query, want := range map[string]string{
-		"after=" + stream.Cursor(other.Project.Key, 0):       "of another project",
-		"after=" + stream.Cursor(snapshot.Project.Key, 1000): "ahead of every event",
-		"after=" + good[:len(good)-1]:                        "not one that hookyard gave out",
-		"after=" + good + "A":                                "not one that hookyard gave out",
-		"after=" + strings.Repeat("A", 100_000):              "not one that hookyard gave out",
-		"after=%00":                                          "not one that hookyard gave out",
-		"wait=61s":                                           "wait must be between",
-		"wait=-1s":                                           "wait must be between",
-		"wait=soon":                                          "wait must be a duration",
-		"limit=0":                                            "limit must be",
-		"limit=1001":                                         "limit must be",
-		"since=yesterday":                                    "since must be",
-		"since=-5m":                                          "since must be",
-		"since=evt_nothing":                                  "since names an event",
-		"filter=(":                                           "filter",
-		"type=" + strings.Repeat("x", 201):                   "over 200 bytes",
-		"source=" + strings.Repeat("x", 101):                 "over 100 bytes",
-		"%zz":                                                "query of the URL",
+		"after=" + stream.Cursor(other.Project.Key, 0): "of another project",
+		"after=" + good[:len(good)-1]:                  "not one that hookyard gave out",
+		"after=" + good + "A":                          "not one that hookyard gave out",
+		"after=" + strings.Repeat("A", 100_000):        "not one that hookyard gave out",
+		"after=%00":                                    "not one that hookyard gave out",
+		"wait=61s":                                     "wait must be between",
+		"wait=-1s":                                     "wait must be between",
+		"wait=soon":                                    "wait must be a duration",
+		"limit=0":                                      "limit must be",
+		"limit=1001":                                   "limit must be",
+		"since=yesterday":                              "since must be",
+		"since=-5m":                                    "since must be",
+		"since=evt_nothing":                            "since names an event",
+		"filter=(":                                     "filter",
+		"type=" + strings.Repeat("x", 201):             "over 200 bytes",
+		"source=" + strings.Repeat("x", 101):           "over 100 bytes",
+		"%zz":                                          "query of the URL",
 	} {
 		status, _, text := b.poll(t, query)
 		if status != http.StatusBadRequest || !strings.Contains(text, want) {
@@ -202,6 +201,54 @@ func TestGap(t *testing.T) {
 		}
 		if _, fresh, text := b.poll(t, "since=all"); fresh.Gap != nil || len(fresh.Events) != 1 {
 			t.Errorf("since=all: %s; nothing is missing for who was never here", text)
+		}
+	})
+}
+
+// TestCursorAhead lets listeners come back after the database was restored from a backup: they are told, and go on with
+// what comes.
+func TestCursorAhead(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		snapshot := storetest.Project(t, db, "acme", "shop")
+		b := setup(t, db, stream.NewGate(0, 0))
+		publish(t, db, snapshot, "a", 0)
+		_, now, _ := b.poll(t, "since=all")
+		ahead := stream.Cursor(snapshot.Project.Key, 1000)
+		status, polled, text := b.poll(t, "after="+ahead)
+		if status != http.StatusOK || polled.Gap == nil || !polled.Gap.Reset || polled.Gap.ResumeAt != now.Cursor ||
+			polled.Cursor != now.Cursor || len(polled.Events) != 0 {
+			t.Fatalf("poll: %d %s", status, text)
+		}
+		sse := b.listen(t, "", "text/event-stream", ahead)
+		lines := b.listen(t, "after="+ahead, "*/*", "")
+		ws, _, err := websocket.Dial(t.Context(), b.srv.URL+"/acme/shop/stream?after="+ahead, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = ws.CloseNow() }()
+		next := map[string]func() (wire, string, error){"sse": sse.next, "ndjson": lines.next,
+			"websocket": func() (e wire, id string, err error) {
+				_, message, err := ws.Read(t.Context())
+				if err == nil {
+					err = json.Unmarshal(message, &e)
+				}
+				return e, "", err
+			}}
+		for name, f := range next {
+			e, id, err := f()
+			if err != nil || e.Gap == nil || !e.Gap.Reset || !strings.Contains(e.Gap.Message, "backup") {
+				t.Fatalf("%s: %+v, %v; want to be told", name, e, err)
+			}
+			if name == "sse" && id != now.Cursor {
+				t.Errorf("sse: id %s; who comes back with it would be told again, and miss what came", id)
+			}
+		}
+		publish(t, db, snapshot, "a", 1)
+		for name, f := range next {
+			if e, _, err := f(); err != nil || e.Gap != nil || number(t, e) != 1 {
+				t.Errorf("%s: %+v, %v; want what came then", name, e, err)
+			}
 		}
 	})
 }

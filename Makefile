@@ -4,7 +4,7 @@ GO       ?= go
 LINT     := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 SKIPPED  := $(CURDIR)/bin/skipped.txt
 
-.PHONY: help run build test lint fmt bench torture demo guestbook dex pebble release-check
+.PHONY: help run build test lint fmt bench torture demo guestbook dex pebble clients release-check
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ dex: ## build bin/dex, the OpenID Connect provider that sign-in is tested agains
 pebble: ## build bin/pebble, the ACME server that certificates are tested against
 	@mkdir -p bin
 	CGO_ENABLED=0 $(GO) build -C tools/pebble -o ../../bin/pebble github.com/letsencrypt/pebble/v2/cmd/pebble
+
+clients: ## generate clients from the API's description, for Go and TypeScript, and try them (some minutes the first time)
+	$(GO) test -C tools/clients -count=1 ./...
 
 guestbook: build ## the example: a guestbook with hookyard beside it
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/guestbook ./examples/guestbook

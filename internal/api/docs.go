@@ -37,6 +37,7 @@ type docsField struct {
 
 type docsSchema struct {
 	Name   string
+	Kind   string // what it is, if it has no fields
 	Fields []docsField
 }
 
@@ -153,6 +154,9 @@ func (s *spec) schemas() []docsSchema {
 	all := s.doc.Components.Schemas.Map()
 	for _, name := range sortedKeys(all) {
 		one := docsSchema{Name: name}
+		if len(all[name].Properties) == 0 {
+			one.Kind, _ = typeOf(all[name])
+		}
 		for _, field := range sortedKeys(all[name].Properties) {
 			p := all[name].Properties[field]
 			kind, link := typeOf(p)

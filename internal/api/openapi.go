@@ -148,7 +148,8 @@ func addErrors(registry huma.Registry, rt *route, op *huma.Operation) {
 	add := func(status int, what string) {
 		schema := refused
 		if strings.HasPrefix(rt.path, "/bins/") && (status == http.StatusForbidden || status == http.StatusNotFound) {
-			schema = &huma.Schema{OneOf: []*huma.Schema{refused, schemaOf(registry, binRefusal{})}}
+			schema = named(registry, "BinError", &huma.Schema{
+				OneOf: []*huma.Schema{refused, schemaOf(registry, binRefusal{})}})
 		}
 		op.Responses[strconv.Itoa(status)] = &huma.Response{Description: what,
 			Content: map[string]*huma.MediaType{"application/json": {Schema: schema}}}
@@ -181,13 +182,14 @@ func addErrors(registry huma.Registry, rt *route, op *huma.Operation) {
 // describePublish adds what only this route takes and answers.
 func describePublish(registry huma.Registry, op *huma.Operation) {
 	one := op.RequestBody.Content["application/json"]
-	notification := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true,
+	notification := named(registry, "Notification", &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true,
 		Description: "a notification as NetBeans' system sends it, in a project of that preset",
-		Required:    []string{"event", "time"}}
-	item := &huma.Schema{OneOf: []*huma.Schema{one.Schema, notification}}
-	one.Schema = &huma.Schema{OneOf: []*huma.Schema{one.Schema, notification, {Type: huma.TypeArray, Items: item}}}
-	event := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true,
-		Required: []string{"specversion", "id", "source", "type"}}
+		Required:    []string{"event", "time"}})
+	item := named(registry, "PublicationItem", &huma.Schema{OneOf: []*huma.Schema{one.Schema, notification}})
+	one.Schema = named(registry, "Publications", &huma.Schema{
+		OneOf: []*huma.Schema{one.Schema, notification, {Type: huma.TypeArray, Items: item}}})
+	event := named(registry, "CloudEvent", &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true,
+		Required: []string{"specversion", "id", "source", "type"}})
 	for _, media := range []string{"application/cloudevents+json", "application/cloudevents"} {
 		op.RequestBody.Content[media] = &huma.MediaType{Schema: event}
 	}
@@ -196,11 +198,18 @@ func describePublish(registry huma.Registry, op *huma.Operation) {
 	}
 	op.RequestBody.Required = true
 	answer := op.Responses[strconv.Itoa(http.StatusAccepted)].Content["application/json"]
-	answer.Schema = &huma.Schema{OneOf: []*huma.Schema{answer.Schema,
-		{Type: huma.TypeArray, Items: schemaOf(registry, client.BatchReceipt{})}}}
+	answer.Schema = named(registry, "Receipts", &huma.Schema{OneOf: []*huma.Schema{answer.Schema,
+		{Type: huma.TypeArray, Items: schemaOf(registry, client.BatchReceipt{})}}})
 	op.Responses[strconv.Itoa(http.StatusUnsupportedMediaType)] = &huma.Response{
 		Description: "CloudEvents are not in JSON, or the body has an unknown Content-Encoding",
 		Content:     map[string]*huma.MediaType{"application/json": {Schema: schemaOf(registry, client.Error{})}}}
+}
+
+// named gives a schema a name. Generated clients have no usable types for alternatives without one: oapi-codegen's
+// encode to {}.
+func named(registry huma.Registry, name string, s *huma.Schema) *huma.Schema {
+	registry.Map()[name] = s
+	return &huma.Schema{Ref: "#/components/schemas/" + name}
 }
 
 func schemaOf(registry huma.Registry, v any) *huma.Schema {

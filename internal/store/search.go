@@ -188,8 +188,8 @@ func (p *params) list(values []any) string {
 	return placeholdersFrom(len(*p)-len(values)+1, len(values))
 }
 
-// eventRange returns the conditions on project and seq, with the first arguments; $1 is the cursor. The end that the cursor moves from has no other bound: SQLite
-// would take one of the two, and walk past all between them.
+// eventRange returns the conditions on project and seq, with the first arguments; $1 is the cursor. The end that the
+// cursor moves from has no other bound: SQLite would take one of the two, and walk past all between them.
 func (d *dialect) eventRange(q *hookyard.EventQuery, from, to int64, args *params) []string {
 	cursor, project := args.add(nil), args.add(q.ProjectKey)
 	if q.Ascending {

@@ -115,11 +115,12 @@ func operations(ctx context.Context) map[hookyard.Role]map[string]func(p *contro
 				_, err := p.Stats(ctx, hookyard.StatsQuery{})
 				return err
 			},
-			"Refused": func(p *control.Project) error { _, err := p.Refused(ctx, "x", 1); return err },
-			"Replay":  func(p *control.Project) error { _, err := p.Replay(ctx, "x"); return err },
-			"Replays": func(p *control.Project) error { _, err := p.Replays(ctx, 1); return err },
-			"Source":  func(p *control.Project) error { _, err := p.Source("x"); return err },
-			"Sources": func(p *control.Project) error { _, err := p.Sources(); return err },
+			"Refused":      func(p *control.Project) error { _, err := p.Refused(ctx, "x", 1); return err },
+			"Replay":       func(p *control.Project) error { _, err := p.Replay(ctx, "x"); return err },
+			"Replays":      func(p *control.Project) error { _, err := p.Replays(ctx, 1); return err },
+			"SearchFields": func(p *control.Project) error { _, err := p.SearchFields(ctx); return err },
+			"Source":       func(p *control.Project) error { _, err := p.Source("x"); return err },
+			"Sources":      func(p *control.Project) error { _, err := p.Sources(); return err },
 		},
 		hookyard.RoleWrite: {
 			"AddDefaultHooks": func(p *control.Project) error { return p.AddDefaultHooks(ctx) },

@@ -197,7 +197,8 @@ func (a *App) wire(ctx context.Context) error {
 	a.server = &http.Server{
 		Handler: a.routes(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: config.ReadTimeout,
 		IdleTimeout:    2 * time.Minute,
-		MaxHeaderBytes: config.Limits.RequestHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		MaxHeaderBytes: headerRoom * config.Limits.RequestHeader,
+		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	if err := a.openMetrics(); err != nil {
 		return err

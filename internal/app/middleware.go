@@ -30,11 +30,40 @@ func (a *App) middleware(next http.Handler) http.Handler {
 		next = withPrefix(u.Path, next)
 	}
 	next = cleanPaths(next) // before those above: they look at the path
+	next = a.limitHeaders(next)
 	next = secureHeaders(strings.HasPrefix(a.config.BaseURL, "https://"), next)
 	if a.log.Enabled(context.Background(), slog.LevelDebug) {
 		next = logRequests(a.log, next)
 	}
 	return next
+}
+
+// headerRoom is how many times the limit a header may have before the connection is closed with a bare 431. Up to there
+// the answer says what the limit is.
+const headerRoom = 2
+
+// limitHeaders refuses requests whose URL or whole header is over the limit.
+func (a *App) limitHeaders(next http.Handler) http.Handler {
+	limit := a.config.Limits.RequestHeader
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n := len(r.RequestURI)
+		if n > limit {
+			a.api.Fail(w, r, hookyard.Errorf(hookyard.TooLarge,
+				"path and query are %d bytes long, at most %d are allowed (setting: --max-request-header)", n, limit))
+			return
+		}
+		for name, values := range r.Header {
+			for _, v := range values {
+				n += len(name) + len(v) + len(": \r\n")
+			}
+		}
+		if n > limit {
+			http.Error(w, fmt.Sprintf("the header is %d bytes long, at most %d are allowed "+
+				"(setting: --max-request-header)", n, limit), http.StatusRequestHeaderFieldsTooLarge)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // secureHeaders gives every response the headers that OWASP's list of secure headers asks for. A handler may set

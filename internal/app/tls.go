@@ -95,7 +95,7 @@ func (a *App) useTLS() error {
 		return fmt.Errorf("cannot listen on %s: %w (setting: --redirect-http)", a.config.RedirectHTTP, err)
 	}
 	a.redirect = &http.Server{Handler: redirect, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: a.config.ReadTimeout,
-		MaxHeaderBytes: a.config.Limits.RequestHeader, ErrorLog: a.server.ErrorLog}
+		MaxHeaderBytes: a.server.MaxHeaderBytes, ErrorLog: a.server.ErrorLog}
 	return nil
 }
 

@@ -39,7 +39,7 @@ func (b *Bins) catch(w http.ResponseWriter, r *http.Request, name, rest string) 
 	if r.URL.RawQuery != "" {
 		kept.Path += "?" + r.URL.RawQuery
 	}
-	kept.Path = hookyard.Clean(kept.Path, 8<<10)
+	kept.Path = hookyard.Clean(kept.Path, 3*len(kept.Path))
 	if kept.Body, kept.Size, err = b.readBody(w, r); err != nil {
 		return err
 	}

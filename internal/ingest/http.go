@@ -64,11 +64,6 @@ func (in *Ingest) serve(w http.ResponseWriter, r *http.Request, snapshot *hookya
 	if verified.Response != nil {
 		return nil, reply(w, verified.Response)
 	}
-	if n := len(target) + len(r.URL.RawQuery); n > in.o.Limits.RequestHeader {
-		return nil, hookyard.Errorf(hookyard.TooLarge,
-			"path and query are %d bytes long, at most %d are allowed (setting: --max-request-header)", n,
-			in.o.Limits.RequestHeader)
-	}
 	headers, params := verify.Credentials()
 	if r.URL.RawQuery != "" {
 		target += "?" + hideToken(r.URL, params)

@@ -14,6 +14,10 @@ const maxSettings = 1 << 20
 
 // object reads the request's body; an empty one is an object without members.
 func (c *call) object() (control.Object, error) {
+	if encoding := hookyard.ContentEncoding(c.r.Header); encoding != "" {
+		return nil, hookyard.Errorf(hookyard.Unsupported, "Content-Encoding %s is not accepted here: "+
+			"send the body uncompressed", hookyard.Clean(encoding, 50))
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, maxSettings))
 	var over *http.MaxBytesError
 	if errors.As(err, &over) {
@@ -22,5 +26,5 @@ func (c *call) object() (control.Object, error) {
 	if err != nil {
 		return nil, hookyard.Errorf(hookyard.Invalid, "the body broke off before its end")
 	}
-	return control.ParseObject(body)
+	return control.ParseObject(hookyard.Text("", body))
 }

@@ -62,13 +62,17 @@ func (a *API) eventsOf(r *http.Request, p *hookyard.Project, body []byte) (event
 		return nil, false, err
 	}
 	at := time.Now()
+	isBinary := len(r.Header["Ce-Specversion"]) > 0 || len(r.Header["Ce-Type"]) > 0
+	if !isBinary || hookyard.IsJSONType(r.Header.Get("Content-Type")) {
+		body = hookyard.Text("", body) // PowerShell writes a byte order mark
+	}
 	switch contentType := hookyard.MediaType(r.Header.Get("Content-Type")); {
 	case strings.HasPrefix(contentType, "application/cloudevents-batch"):
 		events, err = a.cloudEventBatch(contentType, body, at)
 		many = true
 	case strings.HasPrefix(contentType, "application/cloudevents"):
 		events, err = a.cloudEvent(contentType, body, at)
-	case len(r.Header["Ce-Specversion"]) > 0 || len(r.Header["Ce-Type"]) > 0:
+	case isBinary:
 		events, err = a.binaryCloudEvent(r.Header, body, at)
 	default:
 		events, many, err = a.ownEvents(p, body, at)

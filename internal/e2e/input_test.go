@@ -30,7 +30,7 @@ func TestMalformedEvents(t *testing.T) {
 		`{"type":"a","data":truee}`, `{"type":"a","data":"\x"}`,
 		`{"type":"a","data":"\u12"}`, "{\"type\":\"a\",\"data\":\"\n\"}", "{\"type\":\"a\",\"data\":\"\xff\"}",
 		"{\"type\":\"a\",\"data\":\"\xed\xa0\x80\"}",
-		"\xef\xbb\xbf{\"type\":\"a\",\"data\":1}", "{\"type\":\"a\",\"data\":1}\x00", `{"type":"a","data":[1,]}`,
+		"{\"type\":\"a\",\"data\":1}\x00", `{"type":"a","data":[1,]}`,
 		`{"type":"a","data":{"a":1,}}`, `{"type":"a","data":{1:1}}`,
 		`{"type":1,"data":1}`, `{"type":null,"data":1}`, `{"type":[],"data":1}`, `{"type":"","data":1}`,
 		`{"type":"a b","data":1}`, `{"type":"a\u0000","data":1}`, `{"type":"a\n","data":1}`,
@@ -53,6 +53,35 @@ func TestMalformedEvents(t *testing.T) {
 	}
 	if n := len(y.events()); n != 0 {
 		t.Errorf("%d events were kept", n)
+	}
+}
+
+// TestByteOrderMark sends JSON as PowerShell writes it to files: with a mark, in UTF-8 and UTF-16.
+func TestByteOrderMark(t *testing.T) {
+	t.Parallel()
+	y := newYard(t, dev(t), "marks")
+	api := y.s.url + "/api/projects/" + y.project
+	utf16 := func(s string) string { return "\xff\xfe" + strings.Join(strings.Split(s, ""), "\x00") + "\x00" }
+	utf8 := func(s string) string { return "\xef\xbb\xbf" + s }
+	for name, encode := range map[string]func(string) string{"8": utf8, "16": utf16} {
+		for _, c := range []struct{ method, path, body, contentType string }{
+			{"POST", "/events", `{"type":"a","data":{"n":1}}`, "application/json"},
+			{"POST", "/events", `[{"type":"a","data":{"n":1}}]`, "application/json"},
+			{"POST", "/events", `{"specversion":"1.0","id":"` + name + `","source":"/s","type":"a","data":{"n":1}}`,
+				"application/cloudevents+json"},
+			{"PUT", "/hooks/h" + name, `{"url":"http://127.0.0.1:9/","events":"all"}`, "application/json"},
+		} {
+			r := ask(t, c.method, api+c.path, []byte(encode(c.body)), "Content-Type", c.contentType)
+			if r.status/100 != 2 {
+				t.Errorf("UTF-%s, %s: %d %s", name, c.body, r.status, r.body)
+			}
+		}
+	}
+	for _, e := range y.events() {
+		if e, err := y.c.Event(t.Context(), y.project, e.ID); err != nil ||
+			gjson.GetBytes(e.Body, "data").Raw != `{"n":1}` {
+			t.Errorf("%s, %v", e.Body, err)
+		}
 	}
 }
 

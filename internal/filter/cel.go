@@ -230,8 +230,8 @@ func hasLargeInteger(b []byte) bool {
 	return false
 }
 
-// exactNumbers replaces the numbers in decoded JSON: integers beyond 2^53 that CEL can hold become integers, all others
-// doubles.
+// exactNumbers replaces the numbers in decoded JSON: integers from 2^53 on that CEL can hold become integers, all
+// others doubles. As a double 2^53 would equal the integer 2^53+1.
 func exactNumbers(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -244,10 +244,10 @@ func exactNumbers(v any) any {
 		}
 	case json.Number:
 		const exact = 1 << 53
-		if n, err := strconv.ParseInt(string(v), 10, 64); err == nil && (n > exact || n < -exact) {
+		if n, err := strconv.ParseInt(string(v), 10, 64); err == nil && (n >= exact || n <= -exact) {
 			return n
 		}
-		if n, err := strconv.ParseUint(string(v), 10, 64); err == nil && n > exact {
+		if n, err := strconv.ParseUint(string(v), 10, 64); err == nil && n >= exact {
 			return n
 		}
 		f, _ := strconv.ParseFloat(string(v), 64) // out of range: infinite, which json.Unmarshal refuses

@@ -13,7 +13,7 @@ import (
 
 const orderBody = `{"type":"order.created","timestamp":"2026-01-02T03:04:05Z",` +
 	`"data":{"amount":5,"price":12.50,"name":"Ann Lee","zip":"12345","paid":true,"gone":null,` +
-	`"big":9007199254740993,"ref":"refs/heads/main","q":"a \"b\" \\","a@b":1,` +
+	`"big":9007199254740993,"edge":9007199254740992,"ref":"refs/heads/main","q":"a \"b\" \\","a@b":1,` +
 	`"items":[{"sku":"A-1","n":1},{"sku":"B-2","n":3}]}}`
 
 func order() *hookyard.Event {
@@ -66,6 +66,8 @@ func TestMatch(t *testing.T) {
 		{`body.data.big == 9007199254740992`, false},
 		{`body.data.big > 9007199254740992 && body.data.big < 9007199254740994`, true},
 		{`body.data.big in [9007199254740993]`, true},
+		{`body.data.edge == 9007199254740993`, false},
+		{`body.data.edge == 9007199254740992`, true},
 		{`data.big = 9007199254740992`, false},
 		{`data.q = "a \"b\" \\"`, true},
 		{`data.items.1.sku = B-2`, true},

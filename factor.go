@@ -7,6 +7,27 @@ type Factors struct {
 	App           bool // an authenticator app
 	AppSince      time.Time
 	RecoveryCodes int // that were not used yet
+	Passkeys      []*Passkey
+}
+
+// Has reports whether there is any factor.
+func (f *Factors) Has() bool { return f.App || len(f.Passkeys) > 0 }
+
+// MaxPasskeys is how many passkeys a user may have.
+const MaxPasskeys = 20
+
+// Passkey is a key pair of a user's device or password manager (WebAuthn), of which the server has the public key. It
+// signs its user in, alone or after the password.
+type Passkey struct {
+	Key        int64
+	ID         string // psk_…
+	UserKey    int64
+	Name       string // that the user gave it
+	Credential []byte // id of the credential, chosen by the device
+	Record     []byte // what internal/passkey needs to verify it: the public key and more
+	Count      uint32 // signatures so far, as the device says; 0 if it does not count
+	CreatedAt  time.Time
+	LastUsedAt time.Time
 }
 
 // RecoveryCodes is how many recovery codes a user gets with the first factor. Each is good once, in place of a factor.
@@ -38,6 +59,8 @@ func (p FactorPolicy) Lacks(u *User) bool {
 const (
 	MeansPassword = "password"
 	MeansCode     = "password and code"
+	MeansPasskey  = "passkey"
+	MeansBoth     = "password and passkey"
 	MeansLink     = "link" // that an administrator sent; with a password that the user chose there
 	MeansProvider = "provider"
 )

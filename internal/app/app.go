@@ -160,7 +160,7 @@ func (a *App) wire(ctx context.Context) error {
 	}
 	a.control, err = control.New(control.Options{
 		Store: a.db, Ingest: a.ingest, Dispatcher: a.dispatcher, Auth: a.auth, Targets: a.client, Filter: a.accepts,
-		Limits: config.Limits, Log: log, DefaultHooks: defaults,
+		Limits: config.Limits, Log: log, BaseURL: config.BaseURL, DefaultHooks: defaults,
 		Origins:     []string{a.config.BaseURL, a.origin()},
 		CreateOnUse: config.Dev, Dev: config.Dev,
 	})

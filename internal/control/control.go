@@ -13,6 +13,7 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/auth"
+	"github.com/hookyard/hookyard/internal/passkey"
 	"github.com/hookyard/hookyard/internal/store"
 )
 
@@ -42,7 +43,7 @@ type Targets interface {
 	CheckURL(ctx context.Context, rawURL string) error
 }
 
-// Options are what a [Control] is made of. All but the last four are required.
+// Options are what a [Control] is made of. All but the last five are required.
 type Options struct {
 	Store      *store.DB
 	Ingest     Ingest
@@ -53,8 +54,9 @@ type Options struct {
 	Limits     hookyard.Limits
 	Log        *slog.Logger
 
+	BaseURL      string          // at which users sign in: passkeys are bound to its host
 	DefaultHooks []hookyard.Hook // added to every new project
-	Origins      []string        // base URLs by which this server is reached: hooks must not lead back to their project
+	Origins      []string        // base URLs that lead to this server: hooks must not lead back to their project
 	CreateOnUse  bool            // a hook, source or event put into a project that does not exist creates the project
 	Dev          bool            // authentication is off
 }
@@ -69,6 +71,7 @@ type Control struct {
 	filter     hookyard.Filter
 	limits     hookyard.Limits
 	log        *slog.Logger
+	passkeys   *passkey.Passkeys // nil: browsers offer none at the server's URL
 
 	defaultHooks []hookyard.Hook // never written
 	origins      []string
@@ -76,16 +79,20 @@ type Control struct {
 	dev          bool
 }
 
-// New returns a Control. It fails when a default hook cannot work.
+// New returns a Control. It fails when a default hook or the base URL cannot work.
 func New(o Options) (*Control, error) {
 	for i := range o.DefaultHooks {
 		if err := o.DefaultHooks[i].Validate(nil, o.Limits); err != nil {
 			return nil, err
 		}
 	}
+	passkeys, err := passkey.New(o.BaseURL)
+	if err != nil {
+		return nil, err
+	}
 	return &Control{
 		store: o.Store, ingest: o.Ingest, dispatcher: o.Dispatcher, auth: o.Auth, targets: o.Targets, filter: o.Filter,
-		limits: o.Limits, log: o.Log, defaultHooks: o.DefaultHooks, origins: o.Origins,
+		limits: o.Limits, log: o.Log, passkeys: passkeys, defaultHooks: o.DefaultHooks, origins: o.Origins,
 		createOnUse: o.CreateOnUse, dev: o.Dev,
 	}, nil
 }

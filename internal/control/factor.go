@@ -17,6 +17,11 @@ func (c *Control) Factors(ctx context.Context, id *auth.Identity) (*hookyard.Fac
 	return c.store.Factors(ctx, id.User.Key)
 }
 
+// StepFactors returns the second factors of a user who gave the right password and is to give one of them.
+func (c *Control) StepFactors(ctx context.Context, u *hookyard.User) (*hookyard.Factors, error) {
+	return c.store.Factors(ctx, u.Key)
+}
+
 // AddTOTP connects an authenticator app with the caller, who shows by a code that the app has the secret. With the
 // caller's first factor it returns recovery codes, which are not stored, and ends the caller's other sessions. The face
 // has asked for the password. It fails with Conflict if the caller has an app already, and with Invalid for a wrong

@@ -9,10 +9,11 @@ import (
 )
 
 // hasFactor is the condition on a row of users that the user has a second factor.
-const hasFactor = "exists (select 1 from totp where user_key = users.key)"
+const hasFactor = "(exists (select 1 from totp where user_key = users.key) or " +
+	"exists (select 1 from passkeys where user_key = users.key))"
 
 // factorTables hold the second factors of users and what belongs to them.
-var factorTables = []string{"totp", "recovery_codes"}
+var factorTables = []string{"totp", "passkeys", "recovery_codes"}
 
 // Factors returns which second factors a user has.
 func (db *DB) Factors(ctx context.Context, userKey int64) (*hookyard.Factors, error) {
@@ -20,8 +21,12 @@ func (db *DB) Factors(ctx context.Context, userKey int64) (*hookyard.Factors, er
 	var since int64
 	err := db.read.QueryRowContext(ctx, `select coalesce((select created from totp where user_key = $1), 0),
 		(select count(*) from recovery_codes where user_key = $1)`, userKey).Scan(&since, &f.RecoveryCodes)
+	if err != nil {
+		return nil, err
+	}
 	f.App = since > 0
 	f.AppSince = fromMicros(since)
+	f.Passkeys, err = db.Passkeys(ctx, userKey)
 	return f, err
 }
 

@@ -120,3 +120,65 @@ func TestFactorsAndSessions(t *testing.T) {
 		}
 	})
 }
+
+// TestChallengesAreUsedOnce uses a signed challenge in many places at the same moment, with a device that counts and
+// with one that does not.
+func TestChallengesAreUsedOnce(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := t.Context()
+		ann := &hookyard.User{Name: "ann", PasswordHash: "x"}
+		if err := db.CreateUser(ctx, ann); err != nil {
+			t.Fatal(err)
+		}
+		for name, counts := range map[string]uint32{"laptop": 0, "key": 1} {
+			p := &hookyard.Passkey{Name: name, Credential: []byte(name), Record: []byte("public key"),
+				Count: 4 * counts}
+			if _, err := db.AddPasskey(ctx, store.NewFactor{UserKey: ann.Key}, p, anyUser); err != nil {
+				t.Fatal(err)
+			}
+			if u, err := db.PasskeyUser(ctx, []byte(name)); err != nil || u.Key != ann.Key || !u.SecondFactor {
+				t.Errorf("the user of %s is %+v, %v", name, u, err)
+			}
+			use := func(challenge string, count uint32) hookyard.Code {
+				next := *p
+				next.Count = count
+				return hookyard.CodeOf(db.UsePasskey(ctx, &next, []byte(challenge), time.Now().Add(time.Minute)))
+			}
+			var good atomic.Int64
+			var all sync.WaitGroup
+			for i := range 8 {
+				all.Go(func() {
+					switch code := use("challenge of "+name, (5+uint32(i))*counts); code {
+					case "":
+						good.Add(1)
+					case hookyard.Conflict:
+					default:
+						t.Error(code)
+					}
+				})
+			}
+			all.Wait()
+			if good.Load() != 1 {
+				t.Errorf("%s: one challenge was used %d times", name, good.Load())
+			}
+			if got := use("another of "+name, 20*counts); got != "" {
+				t.Errorf("%s: another challenge: %s", name, got)
+			}
+			if got := use("a third of "+name, 20*counts); (got == hookyard.Conflict) != (counts > 0) {
+				t.Errorf("%s: the same count again: %q", name, got)
+			}
+		}
+		again := &hookyard.Passkey{Name: "again", Credential: []byte("key")}
+		if _, err := db.AddPasskey(ctx, store.NewFactor{UserKey: ann.Key}, again,
+			anyUser); hookyard.CodeOf(err) != hookyard.Conflict {
+			t.Errorf("a credential that is known: %v", err)
+		}
+		if _, err := db.Prune(ctx, store.Retention{Seen: time.Hour}, time.Now().Add(2*time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		if left := db.Blobs(t)["used_challenges.hash"]; len(left) != 0 {
+			t.Errorf("%d challenges are kept that have expired", len(left))
+		}
+	})
+}

@@ -40,7 +40,11 @@ func (db *DB) Prune(ctx context.Context, r Retention, now time.Time) (int, error
 			if _, err := c.ExecContext(ctx, "delete from sessions where expires < $1", micros(now)); err != nil {
 				return err
 			}
-			_, err := c.ExecContext(ctx,
+			_, err := c.ExecContext(ctx, "delete from used_challenges where expires < $1", micros(now))
+			if err != nil {
+				return err
+			}
+			_, err = c.ExecContext(ctx,
 				"delete from seen where time < $1 and time in (select time from seen where time < $1 "+
 					"order by time limit 5000)",
 				micros(now.Add(-r.Seen)))

@@ -32,6 +32,7 @@ func sealedColumns() []sealedColumn {
 		{"hooks", "secrets", []string{"key"}},
 		{"attempts", "request_header", []string{"event_seq", "hook_key", "n"}},
 		{"totp", "secret", []string{"user_key"}},
+		{"passkeys", "record", []string{"key"}},
 	}
 }
 

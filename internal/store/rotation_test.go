@@ -89,6 +89,10 @@ func sealed(t *testing.T, db *store.DB) *hookyard.Snapshot {
 	if _, err := db.AddTOTP(ctx, store.NewFactor{UserKey: ann.Key}, app, anyUser); err != nil {
 		t.Fatal(err)
 	}
+	key := &hookyard.Passkey{Credential: []byte("c"), Record: []byte("record of the passkey")}
+	if _, err := db.AddPasskey(ctx, store.NewFactor{UserKey: ann.Key}, key, anyUser); err != nil {
+		t.Fatal(err)
+	}
 	attempts(t, db, snapshot, 600)
 	return snapshot
 }
@@ -147,6 +151,9 @@ func checkRotated(t *testing.T, dsn string) {
 	}
 	if app, err := db.TOTP(t.Context(), ann.Key); err != nil || string(app.Secret) != "secret of the app" {
 		t.Errorf("the new key opens %+v, %v", app, err)
+	}
+	if all, err := db.Passkeys(t.Context(), ann.Key); err != nil || string(all[0].Record) != "record of the passkey" {
+		t.Errorf("the new key opens %+v, %v", all, err)
 	}
 }
 
@@ -248,8 +255,8 @@ func TestRotationResumes(t *testing.T) {
 			}
 		}
 		db, stop := files.running(t, dsn, "one")
-		if r := untilDone(t, db); r.Sealed != 604 {
-			t.Errorf("%d values were sealed again, want each of 604 once", r.Sealed)
+		if r := untilDone(t, db); r.Sealed != 605 {
+			t.Errorf("%d values were sealed again, want each of 605 once", r.Sealed)
 		}
 		stop()
 		checkRotated(t, dsn)
@@ -271,7 +278,7 @@ func TestRotationKeepsDamaged(t *testing.T) {
 		if _, err := db.RotateKey(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if r := untilDone(t, db); r.Sealed != 603 || r.Unreadable != 1 {
+		if r := untilDone(t, db); r.Sealed != 604 || r.Unreadable != 1 {
 			t.Errorf("the rotation is %+v", r)
 		}
 		stop()

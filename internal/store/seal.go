@@ -6,12 +6,14 @@ import (
 	"crypto/cipher"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/hookyard/hookyard"
 )
@@ -183,4 +185,48 @@ func (s *sealer) openRequest(sealed []byte) (url string, header http.Header, err
 	}
 	line, rest, _ := bytes.Cut(plain, []byte("\n"))
 	return string(line), hookyard.DecodeHeader(rest), nil
+}
+
+// ticket is what a browser carries for the server.
+type ticket struct {
+	Purpose string
+	Expires int64 // Unix time
+	Value   json.RawMessage
+}
+
+// SealTicket returns a value as text that a browser can carry, but not read or change, for [DB.OpenTicket] on any node.
+// It fails if this server has no key.
+func (db *DB) SealTicket(purpose string, value any, expires time.Time) (string, error) {
+	v, err := json.Marshal(value)
+	if err != nil {
+		return "", err
+	}
+	plain, err := json.Marshal(ticket{purpose, expires.Unix(), v})
+	if err != nil {
+		return "", err
+	}
+	sealed := db.seal.seal(plain)
+	if sealed[0] != 1 {
+		return "", hookyard.Errorf(hookyard.Unavailable,
+			"the server has no key for secrets (setting: --secret-key-file)")
+	}
+	return base64.RawURLEncoding.EncodeToString(sealed), nil
+}
+
+// OpenTicket is the inverse of SealTicket, with the same purpose. It fails with [hookyard.ErrNotFound] if the text is
+// no such ticket, or has expired.
+func (db *DB) OpenTicket(purpose, text string, value any) error {
+	sealed, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(sealed) == 0 || sealed[0] != 1 {
+		return hookyard.ErrNotFound
+	}
+	plain, err := db.seal.open(sealed)
+	if err != nil {
+		return hookyard.ErrNotFound
+	}
+	var t ticket
+	if err := json.Unmarshal(plain, &t); err != nil || t.Purpose != purpose || time.Now().Unix() >= t.Expires {
+		return hookyard.ErrNotFound
+	}
+	return json.Unmarshal(t.Value, value)
 }

@@ -22,6 +22,7 @@ const factorPath = "/profile/second-factor"
 type factorPage struct {
 	base
 	Has      *hookyard.Factors
+	Adding   bool          // the form with a fault is that of a new app
 	Password bool          // the user has one
 	Must     bool          // the user has to set up a factor before anything else
 	Secret   string        // for a new app, in base32
@@ -46,7 +47,11 @@ func showFactors(v *visit) error {
 	if codes := v.onceSecret(); codes != "" {
 		p.Codes = strings.Split(codes, "\n")
 	}
-	return v.factors(p, auth.NewTOTPSecret(), nil)
+	return v.showFactors(p, nil)
+}
+
+func (v *visit) showFactors(p *factorPage, err error) error {
+	return v.factors(p, auth.NewTOTPSecret(), err)
 }
 
 // factors shows the page, with err as the fault of its form unless it is nil. secret is for a new app.
@@ -123,17 +128,18 @@ func changeFactor(v *visit) error {
 			}
 			return v.showCodes(codes, "factor")
 		}
-	case "remove", "codes":
-		done = v.withCode
 	default:
-		return hookyard.Errorf(hookyard.Invalid, "The form does not say what to do.")
+		done = v.withCode
 	}
 	err := v.checkCurrent()
 	if err == nil {
 		err = done()
 	}
 	if err != nil {
-		return v.factors(&factorPage{}, secret, err)
+		if secret == nil {
+			return v.showFactors(&factorPage{}, err)
+		}
+		return v.factors(&factorPage{Adding: true}, secret, err)
 	}
 	return nil
 }
@@ -147,14 +153,22 @@ func (v *visit) withCode() error {
 	if err != nil {
 		return err
 	}
-	if v.get("do") == "codes" {
+	what, id, _ := strings.Cut(v.get("do"), ":")
+	switch what {
+	case "codes":
 		codes, err := v.web.o.Control.NewRecoveryCodes(v.ctx(), v.id)
 		if err != nil {
 			return err
 		}
 		return v.showCodes(codes, "codes")
+	case "remove":
+		err = v.web.o.Control.RemoveTOTP(v.ctx(), v.id)
+	case "passkey":
+		err = v.web.o.Control.RemovePasskey(v.ctx(), v.id, id)
+	default:
+		err = hookyard.Errorf(hookyard.Invalid, "The form does not say what to do.")
 	}
-	if err := v.web.o.Control.RemoveTOTP(v.ctx(), v.id); err != nil {
+	if err != nil {
 		return err
 	}
 	return v.redirect(factorPath, "nofactor")

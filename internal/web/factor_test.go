@@ -76,7 +76,7 @@ func TestSecondFactor(t *testing.T) {
 	if a := before.get("/profile"); a.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a session from before the second factor: status %d", a.StatusCode)
 	}
-	if page := s.page("/profile"); !strings.Contains(page, "asks for a code, too") {
+	if page := s.page("/profile"); !strings.Contains(page, "asks for a second factor, too") {
 		t.Error("the profile does not say that there is a second factor")
 	}
 	s.stepSignIn(t, secret, codes)

@@ -37,6 +37,7 @@ type base struct {
 	Live      bool // new rows appear without a reload
 	HasBins   bool
 	SignOn    string // the host of the OpenID provider, or ""
+	Passkeys  bool   // can be used on this server
 	Version   string
 	BaseURL   string
 	Theme     string          // light, dark, or "" for what the browser prefers
@@ -195,7 +196,8 @@ func (v *visit) show(status int, title string, p page) error {
 
 // paths matches the attributes of templates whose value is a path on this server. In text that comes from users,
 // quotation marks are escaped.
-var paths = regexp.MustCompile(`( (?:href|src|action|formaction|data-poll|data-stream|data-rows)="/)([^/])`)
+var paths = regexp.MustCompile(
+	`( (?:href|src|action|formaction|data-poll|data-stream|data-rows|data-options)="/)([^/])`)
 
 // underPrefix adds the path of --base-url to the links of a page: pages and what they redirect to know nothing of it.
 func (w *Web) underPrefix(page []byte) []byte {
@@ -209,7 +211,7 @@ func (v *visit) fill(b *base, title string) {
 	b.Title = title
 	b.Dev, b.Version = v.web.o.Dev, v.web.o.Version
 	b.BaseURL, b.assets = v.web.o.BaseURL, v.web.assets
-	b.HasBins = v.web.o.Bins != nil
+	b.HasBins, b.Passkeys = v.web.o.Bins != nil, v.web.o.Control.Passkeys()
 	if v.web.o.SignOn != nil {
 		b.SignOn = v.web.o.SignOn.Host()
 	}
@@ -334,7 +336,7 @@ func noteOf(name string) string {
 	case "factor":
 		return "Signing in with your password needs a second step from now on. Your other sessions have ended."
 	case "nofactor":
-		return "Authenticator app removed."
+		return "Removed."
 	case "codes":
 		return "These recovery codes replace those that you had."
 	case "password":

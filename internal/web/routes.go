@@ -18,6 +18,8 @@ func (w *Web) routes() {
 	w.handle("POST /login", control.Public, login)
 	w.handle("GET /login/step", control.Public, showStep)
 	w.handle("POST /login/step", control.Public, secondStep)
+	w.handle("POST /login/passkey/options", control.Public, passkeySignInOptions)
+	w.handle("POST /login/passkey", control.Public, passkeySignIn)
 	w.handle("POST /logout", control.Public, logout)
 	w.handle("POST /theme", control.Public, setTheme)
 	if w.o.SignOn != nil {
@@ -39,6 +41,8 @@ func (w *Web) routes() {
 	w.handle("POST /profile/sessions", control.SignedIn, deleteSession)
 	w.handle("GET "+factorPath, control.Enrolling, showFactors)
 	w.handle("POST "+factorPath, control.Enrolling, changeFactor)
+	w.handle("POST "+passkeyPath+"/options", control.Enrolling, newPasskeyOptions)
+	w.handle("POST "+passkeyPath, control.Enrolling, addPasskey)
 	w.handle("GET /users", control.Administrator, showUsers)
 	w.handle("POST /users", control.Administrator, createUser)
 	w.handle("POST /users/{user}", control.Administrator, userAction)

@@ -13,6 +13,7 @@ import (
 type stepPage struct {
 	base
 	Username string
+	Has      *hookyard.Factors
 	Next     string
 	Keep     []field
 }
@@ -23,7 +24,25 @@ func (v *visit) passwordProved(user *hookyard.User, a arrival) error {
 		return v.enter(user, a)
 	}
 	v.setStep(auth.NewStep(user, time.Now()), int(auth.StepLife/time.Second))
-	return v.show(http.StatusOK, "Second step", &stepPage{Username: user.Name, Next: a.Next, Keep: keep(a.Kept)})
+	return v.step(user, a, nil)
+}
+
+// step shows the page of the second step, with err as the fault of its form unless it is nil.
+func (v *visit) step(user *hookyard.User, a arrival, err error) error {
+	has, e := v.web.o.Control.StepFactors(v.ctx(), user)
+	if e != nil {
+		return e
+	}
+	p := &stepPage{Username: user.Name, Has: has, Next: a.Next, Keep: keep(a.Kept)}
+	if err == nil {
+		return v.show(http.StatusOK, "Second step", p)
+	}
+	var refused *hookyard.Error
+	if !errors.As(err, &refused) {
+		return err
+	}
+	p.Problems = []*hookyard.Error{{Code: refused.Code, Field: "code", Message: refused.Message}}
+	return v.show(refused.Code.Status(), "Second step", p)
 }
 
 func (v *visit) setStep(value string, age int) {
@@ -47,7 +66,7 @@ func showStep(v *visit) error {
 	if err != nil {
 		return v.redirect("/login", "")
 	}
-	return v.show(http.StatusOK, "Second step", &stepPage{Username: user.Name, Next: "/"})
+	return v.step(user, arrival{Next: "/"}, nil)
 }
 
 func secondStep(v *visit) error {
@@ -57,13 +76,7 @@ func secondStep(v *visit) error {
 		return v.loginFailed(err, "password", &loginPage{Next: a.Next, Keep: keep(a.Kept)})
 	}
 	if err := v.checkCode(user); err != nil {
-		var e *hookyard.Error
-		if !errors.As(err, &e) {
-			return err
-		}
-		p := &stepPage{Username: user.Name, Next: a.Next, Keep: keep(a.Kept)}
-		p.Problems = []*hookyard.Error{{Code: e.Code, Field: "code", Message: e.Message}}
-		return v.show(e.Code.Status(), "Second step", p)
+		return v.step(user, a, err)
 	}
 	v.setStep("", -1)
 	return v.enter(user, a)

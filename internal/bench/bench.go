@@ -51,6 +51,7 @@ func (y *yardstick) steps() []step {
 		{"idle", y.measureIdle},
 		{"fanout", y.measureFanOut},
 		{"neighbours", y.measureNeighbours},
+		{"loud", y.measureLoud},
 		{"live", y.measureLive},
 		{"stored", y.measureStored},
 		{"pending", y.measurePending},

@@ -136,13 +136,16 @@ func (a *arrivals) note(body []byte) {
 	}
 }
 
-// percentiles returns the median and the 99th percentile of the end-to-end latency.
-func (a *arrivals) percentiles() (p50, p99 time.Duration) {
+// sorted returns the end-to-end latencies, the shortest first.
+func (a *arrivals) sorted() []time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.took) == 0 {
-		return 0, 0
-	}
 	slices.Sort(a.took)
-	return a.took[len(a.took)/2], a.took[len(a.took)*99/100]
+	return slices.Clone(a.took)
+}
+
+// percentiles returns the median and the 99th percentile of the end-to-end latency.
+func (a *arrivals) percentiles() (p50, p99 time.Duration) {
+	took := a.sorted()
+	return percentile(took, .5), percentile(took, .99)
 }

@@ -27,7 +27,8 @@ stdout.`,
 	f.IntVar(&o.Events, "events", 60_000, "events in each throughput row")
 	f.IntVar(&o.Stored, "stored", 1_000_000, "events in the rows about many stored or pending events")
 	f.StringSliceVar(&o.Rows, "rows", nil,
-		"run only these rows: sqlite, postgres, counters, ack, idle, fanout, neighbours, live, stored, pending, pages")
+		"run only these rows: sqlite, postgres, counters, ack, idle, fanout, neighbours, loud, live, stored, pending, "+
+			"pages")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		o.Log = s.err
 		if v, ok := s.env("HOOKYARD_BENCH_POSTGRES"); ok && o.Postgres == "" {

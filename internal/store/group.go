@@ -65,6 +65,7 @@ type group struct {
 	perOp   time.Duration // what an op of a large batch took of late
 	project int64         // of the last op that had one
 	mixed   time.Time     // when an op of another project than the one before came
+	crowd   crowd         // of the batch
 	hurry   bool          // the batch before took all of its time
 }
 
@@ -133,6 +134,7 @@ func (g *group) run() {
 		if first == nil {
 			return
 		}
+		g.crowd = crowd{}
 		batch = g.fill(g.add(batch[:0], first, project), last)
 		last = len(batch)
 		began := time.Now()
@@ -154,13 +156,38 @@ func (g *group) add(batch []op, o op, project int64) []op {
 	if !o.take() {
 		return batch
 	}
+	g.crowd.add(project)
 	return append(batch, o)
 }
+
+// crowd finds the project that has more than half of the ops of a batch, by Boyer and Moore's majority vote.
+type crowd struct {
+	project int64 // if one has the majority, it is this one
+	votes   int   // for it, less those of others
+	others  bool  // there are ops of other projects, too
+}
+
+func (c *crowd) add(project int64) {
+	switch {
+	case project == 0:
+	case c.votes == 0:
+		c.others = c.others || c.project != 0 && c.project != project
+		c.project, c.votes = project, 1
+	case c.project == project:
+		c.votes++
+	default:
+		c.others = true
+		c.votes--
+	}
+}
+
+// hasQuiet reports whether a few ops are among many of one project.
+func (c *crowd) hasQuiet() bool { return c.others && c.votes >= busyBatch }
 
 // While several projects send, a batch is to take no longer than mixedTime: what a loud project has waiting does not
 // delay the others by more. One project alone gets batches as large as there can be, which cost less.
 const (
-	mixedTime  = 8 * time.Millisecond
+	mixedTime  = 4 * time.Millisecond
 	mixedBatch = 16 // at least
 	mixedFor   = 10 * time.Second
 )
@@ -178,7 +205,7 @@ const busyBatch = 8
 
 // In a crowd the group waits for more ops, in steps, as long as each step brings some and until there are as many as
 // the last time: every caller waits a little longer, and all together cost fewer commits. Callers who come one by one
-// do not wait at all.
+// do not wait at all, nor does a caller of another project than the crowd's.
 const (
 	lingerStep  = 500 * time.Microsecond
 	lingerSteps = 6
@@ -192,7 +219,7 @@ func (g *group) fill(batch []op, last int) []op {
 		return batch
 	}
 	for range lingerSteps {
-		if len(batch) >= min(last, most) {
+		if len(batch) >= min(last, most) || g.crowd.hasQuiet() {
 			break
 		}
 		before := len(batch)

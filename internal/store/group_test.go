@@ -180,3 +180,71 @@ func (f *frozen) run(ctx context.Context, _ []op) error {
 	<-ctx.Done()
 	return ctx.Err()
 }
+
+// TestQuietDoesNotLinger holds that the first op of a quiet project does not wait for more of a crowd's ops, while the
+// crowd alone does.
+func TestQuietDoesNotLinger(t *testing.T) {
+	t.Parallel()
+	for _, quiet := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			begun, free := make(chan struct{}), make(chan struct{})
+			g := newGroup(&script{fail: func(int, []string) error {
+				begun <- struct{}{}
+				<-free
+				return nil
+			}}, slog.New(slog.DiscardHandler), 100)
+			var last *namedOp
+			put := func(n int, project int64) {
+				for range n {
+					last = &namedOp{project: project, done: make(chan error, 1)}
+					if err := g.put(t.Context(), last); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			put(1, 1)
+			<-begun
+			put(40, 1)
+			free <- struct{}{}
+			<-begun // the crowd's batch
+			put(20, 1)
+			if quiet {
+				put(1, 2)
+			}
+			free <- struct{}{}
+			began := time.Now()
+			<-begun
+			if waited := time.Since(began) > 0; waited == quiet {
+				t.Errorf("quiet %t: the batch waited %t", quiet, waited)
+			}
+			free <- struct{}{}
+			<-last.done
+			g.close()
+		})
+	}
+}
+
+func TestCrowd(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		projects string // of the ops
+		want     bool
+	}{
+		{"", false},
+		{"1111111111", false},
+		{"1111111112", true},
+		{"2111111111", true},
+		{"12", false},
+		{"1212121212121212", false},
+		{"123456789123456789", false},
+		{"0000000001111111100000", false},
+	} {
+		var c crowd
+		for _, p := range tc.projects {
+			c.add(int64(p - '0'))
+		}
+		if got := c.hasQuiet(); got != tc.want {
+			t.Errorf("%s: %t", tc.projects, got)
+		}
+	}
+}

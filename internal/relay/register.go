@@ -140,8 +140,8 @@ func (p *poll) start() (stream.Start, error) {
 	if given == "" {
 		return stream.Start{Now: true}, nil
 	}
-	seq, err := stream.ParseCursor(given, p.key)
-	return stream.Start{After: seq}, err
+	at, err := stream.ParseCursor(given, p.key)
+	return stream.Start{After: at.Seq, Mark: at.Mark}, err
 }
 
 // mayRegister returns the project when the client may hear of its events.

@@ -86,11 +86,11 @@ func (rl *Relay) smeeOut(w http.ResponseWriter, r *http.Request, owner, project 
 	}
 	start := stream.Start{Now: true}
 	if last := r.Header.Get("Last-Event-ID"); last != "" {
-		seq, err := stream.ParseCursor(last, snapshot.Project.Key)
+		at, err := stream.ParseCursor(last, snapshot.Project.Key)
 		if err != nil {
 			return err
 		}
-		start = stream.Start{After: seq}
+		start = stream.Start{After: at.Seq, Mark: at.Mark}
 	}
 	leave, err := rl.o.Gate.Enter(r)
 	if err != nil {
@@ -124,10 +124,10 @@ func (rl *Relay) smeeOut(w http.ResponseWriter, r *http.Request, owner, project 
 			return nil
 		}
 		if b.Gap != nil && b.Gap.Reset {
-			line.Puts(": the cursor is ahead of every event, as after a restored backup: new events follow\n\n")
+			line.Puts(": the cursor is of no event here, as after a restored backup: new events follow\n\n")
 		}
 		for _, it := range b.Items {
-			line.Puts("id: " + stream.Cursor(snapshot.Project.Key, it.Event.Seq) + "\ndata: ")
+			line.Puts("id: " + stream.CursorAt(it.Event) + "\ndata: ")
 			line.Put(appendSmee(nil, it.Event, raw))
 			line.Puts("\n\n")
 		}

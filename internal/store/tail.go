@@ -48,6 +48,13 @@ func (db *DB) tailStart(ctx context.Context, projectKey int64) (t hookyard.Tail,
 	return t, err
 }
 
+// EventIDAt returns the id of the event with a seq, of any project, or [hookyard.ErrNotFound].
+func (db *DB) EventIDAt(ctx context.Context, seq int64) (string, error) {
+	var id string
+	err := db.read.QueryRowContext(ctx, "select id from events where seq = $1", seq).Scan(&id)
+	return id, db.translate(err)
+}
+
 // EventsBySeq reads events with their headers and bodies. Those that are gone are left out.
 func (db *DB) EventsBySeq(ctx context.Context, seqs []int64) (map[int64]*hookyard.Event, error) {
 	if len(seqs) == 0 {

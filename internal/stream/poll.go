@@ -41,7 +41,8 @@ func (s *session) answer(w http.ResponseWriter, line *Line, b Batch) {
 		head[len(head)-1] = ',' // in place of the bracket that ends the notice
 	}
 	head = append(head, `"events":[`...)
-	tail := []byte(`],"cursor":"` + Cursor(s.key, b.Cursor) + "\"}\n")
+	cursor := b.cursor(s.key)
+	tail := []byte(`],"cursor":"` + cursor + "\"}\n")
 	size := len(head) + len(tail) + max(0, len(b.Items)-1)
 	for _, it := range b.Items {
 		size += len(it.JSON())
@@ -49,7 +50,7 @@ func (s *session) answer(w http.ResponseWriter, line *Line, b Batch) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(size))
-	h.Set(CursorHeader, Cursor(s.key, b.Cursor))
+	h.Set(CursorHeader, cursor)
 	line.Put(head)
 	for i, it := range b.Items {
 		if i > 0 {

@@ -40,12 +40,12 @@ func (s *session) push(w http.ResponseWriter, format string) error {
 			// would be another one, and what came in between would be missed.
 			at := b.Gap.From
 			if b.Gap.Reset {
-				at = b.Gap.Until
+				at = Place{Seq: b.Gap.Until}
 			}
-			s.put(line, f, Cursor(s.key, at), appendGap(nil, s.key, b.Gap))
+			s.put(line, f, cursorOf(s.key, at), appendGap(nil, s.key, b.Gap))
 		}
 		for _, it := range b.Items {
-			s.put(line, f, Cursor(s.key, it.Event.Seq), it.JSON())
+			s.put(line, f, CursorAt(it.Event), it.JSON())
 		}
 		if len(b.Items) == 0 && b.Gap == nil {
 			line.Puts(f.heartbeat)

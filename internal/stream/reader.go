@@ -9,9 +9,10 @@ import (
 
 // Start is where a listener begins.
 type Start struct {
-	After int64 // the seq after which to begin
-	Now   bool  // begin with what comes from now on instead
-	Fresh bool  // the listener was never here: what is past retention is not missing
+	After int64  // the seq after which to begin
+	Mark  uint32 // of the event at After, or 0; see [Place]
+	Now   bool   // begin with what comes from now on instead
+	Fresh bool   // the listener was never here: what is past retention is not missing
 }
 
 // Reader is one listener's place in a project's events. It is not safe for concurrent use. Close it.
@@ -22,6 +23,7 @@ type Reader struct {
 	cursor int64
 	told   int64 // gaps up to this seq are known to the listener
 	held   int64 // bytes of the hub's budget
+	start  Place // where the listener began
 	reset  *Gap  // what the listener is told first, or nil
 
 	guard   Guard     // nil: the listener may listen to the end
@@ -60,7 +62,8 @@ const (
 	pageBytes = 64 << 10 // of bodies a listener that reads for itself holds, unless one alone is larger
 )
 
-// Follow begins to listen. A start that is ahead of everything there is, is the end, and the first batch says so.
+// Follow begins to listen. A start that is ahead of everything there is, or whose mark is not of the event there, is
+// the end, and the first batch says so.
 func (h *Hub) Follow(ctx context.Context, projectKey int64, start Start, sel Selection) (*Reader, error) {
 	if h.life.Err() != nil {
 		return nil, ErrStopping
@@ -70,13 +73,18 @@ func (h *Hub) Follow(ctx context.Context, projectKey int64, start Start, sel Sel
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{hub: h, topic: t, sel: sel, cursor: start.After, checked: begun}
+	r := &Reader{hub: h, topic: t, sel: sel, cursor: start.After, checked: begun,
+		start: Place{start.After, start.Mark}}
+	elsewhere, err := h.isElsewhere(ctx, start, newest)
 	switch {
+	case err != nil:
+		r.Close()
+		return nil, err
 	case start.Now:
 		r.cursor = newest
-	case start.After > newest:
+	case elsewhere:
 		r.cursor = newest
-		r.reset = &Gap{From: start.After, Until: newest, Reset: true}
+		r.reset = &Gap{From: r.start, Until: newest, Reset: true}
 	case start.Fresh:
 		first, err := h.o.Store.After(ctx, projectKey, start.After, 1)
 		if err != nil {
@@ -86,6 +94,22 @@ func (h *Hub) Follow(ctx context.Context, projectKey int64, start Start, sel Sel
 		r.told = first.Pruned
 	}
 	return r, nil
+}
+
+// isElsewhere reports whether a start is a place in the events of another database, or of this one before it was
+// restored from a backup.
+func (h *Hub) isElsewhere(ctx context.Context, start Start, newest int64) (bool, error) {
+	if start.Now || start.After <= newest && start.Mark == 0 {
+		return false, nil
+	}
+	if start.After > newest {
+		return true, nil
+	}
+	id, err := h.o.Store.EventIDAt(ctx, start.After)
+	if hookyard.CodeOf(err) == hookyard.NotFound { // past retention, if it was there
+		return false, nil
+	}
+	return err == nil && markOf(id) != start.Mark, err
 }
 
 // Close ends the listening.
@@ -197,7 +221,10 @@ func (r *Reader) readStore(ctx context.Context, n int) (b Batch, more bool, err 
 	}
 	if found.Pruned > r.cursor && found.Pruned > r.told {
 		r.told = found.Pruned
-		b.Gap = &Gap{From: r.cursor, Until: found.Pruned, Time: found.PrunedTime}
+		b.Gap = &Gap{From: Place{Seq: r.cursor}, Until: found.Pruned, Time: found.PrunedTime}
+		if r.cursor == r.start.Seq {
+			b.Gap.From = r.start
+		}
 	}
 	wanted := make([]*hookyard.Event, 0, min(n, len(found.Events)))
 	for _, e := range found.Events {

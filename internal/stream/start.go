@@ -32,8 +32,8 @@ func (l *Listeners) start(r *http.Request, projectKey int64) (Start, Selection, 
 		}
 	}
 	if cursor != "" {
-		seq, err := ParseCursor(cursor, projectKey)
-		return Start{After: seq}, sel, err
+		at, err := ParseCursor(cursor, projectKey)
+		return Start{After: at.Seq, Mark: at.Mark}, sel, err
 	}
 	start, since, err := l.since(r, q.Get("since"), projectKey)
 	sel.Since = since

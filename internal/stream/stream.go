@@ -21,6 +21,7 @@ type Store interface {
 	Event(ctx context.Context, projectKey int64, id string) (*hookyard.Event, error)
 	SeqAt(ctx context.Context, t time.Time) (int64, error)
 	Bounds(ctx context.Context, projectKey int64) (oldest, newest int64, err error)
+	EventIDAt(ctx context.Context, seq int64) (string, error)
 }
 
 // ErrStopping tells a listener that the server is stopping: it should come back, with its cursor.
@@ -33,13 +34,21 @@ type Batch struct {
 	Cursor int64 // where to go on from
 }
 
-// Gap says that events which a listener had not seen yet are past retention, or that its cursor was ahead of all
-// events, as after the database was restored from a backup.
+// cursor returns the text of Cursor.
+func (b *Batch) cursor(projectKey int64) string {
+	if n := len(b.Items); n > 0 && b.Items[n-1].Event.Seq == b.Cursor {
+		return CursorAt(b.Items[n-1].Event)
+	}
+	return Cursor(projectKey, b.Cursor)
+}
+
+// Gap says that events which a listener had not seen yet are past retention, or that its cursor is of no event here, as
+// after the database was restored from a backup.
 type Gap struct {
-	From  int64     // the cursor the listener had
+	From  Place     // where the listener was
 	Until int64     // the newest event that is gone, or, after a reset, the newest event; the listener goes on after it
 	Time  time.Time // when the event that is gone came in
-	Reset bool      // the cursor was ahead
+	Reset bool      // the cursor was ahead of all events, or of another event than the one at its place
 }
 
 // Selection is which of a project's events a listener wants.

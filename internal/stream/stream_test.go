@@ -213,11 +213,16 @@ func TestCursorAhead(t *testing.T) {
 		snapshot := storetest.Project(t, db, "acme", "shop")
 		b := setup(t, db, stream.NewGate(0, 0))
 		publish(t, db, snapshot, "a", 0)
-		_, now, _ := b.poll(t, "since=all")
+		_, all, _ := b.poll(t, "since=all")
+		at, err := stream.ParseCursor(all.Cursor, snapshot.Project.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now := stream.Cursor(snapshot.Project.Key, at.Seq)
 		ahead := stream.Cursor(snapshot.Project.Key, 1000)
 		status, polled, text := b.poll(t, "after="+ahead)
-		if status != http.StatusOK || polled.Gap == nil || !polled.Gap.Reset || polled.Gap.ResumeAt != now.Cursor ||
-			polled.Cursor != now.Cursor || len(polled.Events) != 0 {
+		if status != http.StatusOK || polled.Gap == nil || !polled.Gap.Reset || polled.Gap.ResumeAt != now ||
+			polled.Cursor != now || len(polled.Events) != 0 {
 			t.Fatalf("poll: %d %s", status, text)
 		}
 		sse := b.listen(t, "", "text/event-stream", ahead)
@@ -240,7 +245,7 @@ func TestCursorAhead(t *testing.T) {
 			if err != nil || e.Gap == nil || !e.Gap.Reset || !strings.Contains(e.Gap.Message, "backup") {
 				t.Fatalf("%s: %+v, %v; want to be told", name, e, err)
 			}
-			if name == "sse" && id != now.Cursor {
+			if name == "sse" && id != now {
 				t.Errorf("sse: id %s; who comes back with it would be told again, and miss what came", id)
 			}
 		}
@@ -249,6 +254,43 @@ func TestCursorAhead(t *testing.T) {
 			if e, _, err := f(); err != nil || e.Gap != nil || number(t, e) != 1 {
 				t.Errorf("%s: %+v, %v; want what came then", name, e, err)
 			}
+		}
+	})
+}
+
+// TestCursorOfAnother lets a listener come back to a database that was restored from a backup and has as many events
+// again: those that stand at the places of the lost ones are not taken for them.
+func TestCursorOfAnother(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		snapshot := storetest.Project(t, db, "acme", "shop")
+		b := setup(t, db, stream.NewGate(0, 0))
+		for n := range 3 {
+			publish(t, db, snapshot, "a", n)
+		}
+		_, all, _ := b.poll(t, "since=all&limit=2")
+		at, err := stream.ParseCursor(all.Cursor, snapshot.Project.Key)
+		if err != nil || all.Cursor != all.Events[1].Cursor || at.Mark == 0 {
+			t.Fatalf("%+v, %v", all, err)
+		}
+		if _, on, text := b.poll(t, "after="+all.Cursor); on.Gap != nil || len(on.Events) != 1 {
+			t.Errorf("the cursor of an event that is here: %s", text)
+		}
+		lost := stream.CursorAt(&hookyard.Event{ProjectKey: snapshot.Project.Key, Seq: at.Seq, ID: "evt_lost"})
+		_, on, text := b.poll(t, "after="+lost)
+		if on.Gap == nil || !on.Gap.Reset || len(on.Events) != 0 {
+			t.Fatalf("the cursor of an event that was lost: %s", text)
+		}
+		publish(t, db, snapshot, "a", 3)
+		if _, on, text = b.poll(t, "after="+on.Gap.ResumeAt); len(on.Events) != 1 || number(t, on.Events[0]) != 3 {
+			t.Errorf("after resumeAt: %s", text)
+		}
+		if _, err := db.Prune(t.Context(), store.Retention{Bodies: time.Nanosecond, Seen: time.Nanosecond},
+			time.Now().Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		if _, on, text := b.poll(t, "after="+all.Cursor+"&wait=0s"); on.Gap == nil || on.Gap.Reset {
+			t.Errorf("the cursor of an event past retention: %s", text)
 		}
 	})
 }
@@ -400,11 +442,12 @@ func TestForeignCookies(t *testing.T) {
 func FuzzParseCursor(f *testing.F) {
 	f.Add(stream.Cursor(1, 0))
 	f.Add(stream.Cursor(1, 1<<40))
+	f.Add(stream.CursorAt(&hookyard.Event{ProjectKey: 1, Seq: 7, ID: "evt_1"}))
 	f.Add("AQEA")
 	f.Fuzz(func(t *testing.T, text string) {
-		seq, err := stream.ParseCursor(text, 1)
-		if err == nil && stream.Cursor(1, seq) != text {
-			t.Errorf("%q means %d, whose cursor is %q", text, seq, stream.Cursor(1, seq))
+		at, err := stream.ParseCursor(text, 1)
+		if err == nil && at.Mark == 0 && stream.Cursor(1, at.Seq) != text {
+			t.Errorf("%q means %d, whose cursor is %q", text, at.Seq, stream.Cursor(1, at.Seq))
 		}
 		if err != nil && hookyard.CodeOf(err) != hookyard.Invalid {
 			t.Errorf("%q: %v", text, err)

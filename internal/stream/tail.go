@@ -19,7 +19,7 @@ type Item struct {
 
 // JSON returns the event as it goes to listeners, encoded once for all of them.
 func (it *Item) JSON() []byte {
-	it.once.Do(func() { it.json = appendEvent(nil, it.Event, Cursor(it.Event.ProjectKey, it.Event.Seq)) })
+	it.once.Do(func() { it.json = appendEvent(nil, it.Event, CursorAt(it.Event)) })
 	return it.json
 }
 

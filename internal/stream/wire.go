@@ -105,12 +105,12 @@ func appendGap(b []byte, projectKey int64, g *Gap) []byte {
 	if g.Reset {
 		b = append(b, `{"gap":{"reset":true,"resumeAt":"`...)
 		b = append(b, Cursor(projectKey, g.Until)...)
-		return append(b, `","message":"the cursor is ahead of every event: the database was restored from a backup. `+
+		return append(b, `","message":"the cursor is of no event here: the database was restored from a backup. `+
 			`Events since the backup may be missing; what comes from now on follows. Begin again with since=all for `+
 			`all that is here"}}`...)
 	}
 	b = append(b, `{"gap":{"missingFrom":"`...)
-	b = append(b, Cursor(projectKey, g.From)...)
+	b = append(b, cursorOf(projectKey, g.From)...)
 	b = append(b, `","missingUntil":"`...)
 	b = append(b, Cursor(projectKey, g.Until)...)
 	b = append(b, `","missingUntilTime":"`...)

@@ -183,6 +183,11 @@ func (db *DB) Blobs(t *testing.T) map[string][][]byte {
 	return out
 }
 
+// IsSealed reports whether a rotation of the key seals a column again.
+func IsSealed(column string) bool {
+	return slices.ContainsFunc(sealedColumns(), func(c sealedColumn) bool { return c.table+"."+c.column == column })
+}
+
 // Exec changes rows past the store.
 func (db *DB) Exec(t *testing.T, query string, args ...any) {
 	t.Helper()

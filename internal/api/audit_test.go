@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/hookyard/hookyard"
@@ -85,4 +86,27 @@ func TestAuditExport(t *testing.T) {
 			}
 		}
 	})
+}
+
+// checkAudited checks the entries that all operations made: each names the user who made the change, and the changes
+// of settings say which, with the values before and after.
+func checkAudited(t *testing.T, db *store.DB) {
+	t.Helper()
+	all, err := db.Audit(t.Context(), hookyard.AuditQuery{Everywhere: true, Limit: 1000})
+	if err != nil || len(all) < 20 {
+		t.Fatalf("%d entries, %v", len(all), err)
+	}
+	// Their names and subjects say all.
+	plain := []string{"user.create", "user.delete", "project.transfer", "project.delete", "replay.create",
+		"replay.cancel", "hook.enable", "secret-key.rotate", "token.delete"}
+	for _, e := range all {
+		if e.Subject == "" || !slices.Contains([]string{"alice", "bob", "root2"}, e.Actor) &&
+			e.Action != "user.create" && e.Action != "token.create" { // by the test itself
+			t.Errorf("entry %+v does not say who changed what", e)
+		}
+		if !strings.Contains(e.Detail, " → ") && !strings.Contains(e.Detail, ": changed") &&
+			!slices.Contains(plain, e.Action) {
+			t.Errorf("entry %+v does not say what was before and after", e)
+		}
+	}
 }

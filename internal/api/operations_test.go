@@ -165,6 +165,7 @@ func TestOperations(t *testing.T) {
 				t.Errorf("CloudEvent as %s: %d %s", ce[0], status, answer)
 			}
 		}
+		checkAudited(t, db)
 		b.listen("/api/projects/alice/p/stream?since=all&format=sse")
 		b.listen("/api/projects/alice/p/stream?since=all&format=ndjson")
 		eachOperation(t, b, func(method, path string, op *openapi3.Operation) {

@@ -105,6 +105,7 @@ func (a *App) open(ctx context.Context) error {
 	}
 	options := store.Options{
 		Key: keys.current, OldKeys: keys.old, NewKey: keys.create, NodeName: a.config.NodeName, Log: a.log,
+		AuditEvents: a.config.AuditProject != "",
 		Keys: func() ([][]byte, error) {
 			k, err := readKeys(a.config.SecretKeyFile)
 			return append([][]byte{k.current}, k.old...), err
@@ -246,6 +247,7 @@ func (a *App) Run(ctx context.Context) error {
 	keep.Go(func() error { return a.prune(upkeep) })
 	keep.Go(func() error { return a.relay.Run(upkeep) })
 	keep.Go(func() error { return a.bins.Run(upkeep) })
+	keep.Go(func() error { return a.control.PublishAudit(upkeep, a.config.AuditProject) })
 	g.Go(func() error { return a.hub.Run(ctx) }) // first to stop: listeners are told to come back
 	read := make(chan struct{})                  // closed when no queue is read any more
 	g.Go(func() error {

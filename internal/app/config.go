@@ -36,6 +36,7 @@ type Config struct {
 	Proxy               string
 	TrustProxies        []string
 	SecretKeyFile       string
+	AuditProject        string // owner/name, or ""
 	NodeName            string
 	Guests              bool
 	LogLevel            string
@@ -123,6 +124,8 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.Proxy, "proxy", c.Proxy, "HTTP proxy for deliveries: a URL, or \"env\" for HTTPS_PROXY and friends")
 	fs.StringSliceVar(&c.TrustProxies, "trust-proxy", c.TrustProxies,
 		"CIDR or address of reverse proxies whose X-Forwarded-For is believed")
+	fs.StringVar(&c.AuditProject, "audit-project", c.AuditProject,
+		"project, as owner/name, that gets every entry of all audit logs as an event (default none)")
 	fs.StringVar(&c.SecretKeyFile, "secret-key-file", c.SecretKeyFile,
 		"file with the key that seals secrets at rest, the same on all nodes "+
 			"(default DATA/secret.key, made at first start)")
@@ -131,16 +134,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.BoolVar(&c.Guests, "guests", c.Guests, "let people who are not signed in read public projects")
 	fs.StringVar(&c.RequireFactor, "require-second-factor", c.RequireFactor,
 		"who must set up a second factor to sign in with a password: none, admins or all")
-	fs.StringVar(&c.OIDCIssuer, "oidc-issuer", c.OIDCIssuer,
-		"OpenID Connect provider to sign in by, e.g. https://accounts.example.com (default off)")
-	fs.StringVar(&c.OIDCClientID, "oidc-client-id", c.OIDCClientID, "what the provider knows this server as")
-	fs.StringVar(&c.OIDCClientSecret, "oidc-client-secret", c.OIDCClientSecret,
-		"secret shared with the provider; better in HOOKYARD_OIDC_CLIENT_SECRET_FILE")
-	fs.StringSliceVar(&c.OIDCAllow, "oidc-allow", c.OIDCAllow,
-		"who may sign in by it: e-mail addresses, @example.com, group:NAME, or * for every account of the provider")
-	fs.StringSliceVar(&c.OIDCAdmins, "oidc-admin", c.OIDCAdmins, "who of them administers the server, written likewise")
-	fs.StringVar(&c.OIDCGroupsClaim, "oidc-groups-claim", c.OIDCGroupsClaim,
-		"claim of the provider that names a person's groups")
+	c.signOnFlags(fs)
 	fs.StringVar(&c.LogLevel, "log-level", c.LogLevel, "debug, info, warn or error")
 	fs.StringVar(&c.LogFormat, "log-format", c.LogFormat, "text or json")
 	fs.StringVar(&c.OTLPEndpoint, "otlp-endpoint", c.OTLPEndpoint,
@@ -182,6 +176,20 @@ func (c *Config) limitFlags(fs *pflag.FlagSet) {
 	fs.IntVar(&c.Limits.JSONDepth, "max-json-depth", c.Limits.JSONDepth, "nesting of a published event")
 	fs.IntVar(&c.Limits.Batch, "max-batch", c.Limits.Batch, "events in one publish request")
 	fs.Var((*hookyard.Duration)(&c.Limits.Timeout), "max-timeout", "longest timeout a hook may ask for")
+}
+
+// signOnFlags declares the options about the OpenID provider.
+func (c *Config) signOnFlags(fs *pflag.FlagSet) {
+	fs.StringVar(&c.OIDCIssuer, "oidc-issuer", c.OIDCIssuer,
+		"OpenID Connect provider to sign in by, e.g. https://accounts.example.com (default off)")
+	fs.StringVar(&c.OIDCClientID, "oidc-client-id", c.OIDCClientID, "what the provider knows this server as")
+	fs.StringVar(&c.OIDCClientSecret, "oidc-client-secret", c.OIDCClientSecret,
+		"secret shared with the provider; better in HOOKYARD_OIDC_CLIENT_SECRET_FILE")
+	fs.StringSliceVar(&c.OIDCAllow, "oidc-allow", c.OIDCAllow,
+		"who may sign in by it: e-mail addresses, @example.com, group:NAME, or * for every account of the provider")
+	fs.StringSliceVar(&c.OIDCAdmins, "oidc-admin", c.OIDCAdmins, "who of them administers the server, written likewise")
+	fs.StringVar(&c.OIDCGroupsClaim, "oidc-groups-claim", c.OIDCGroupsClaim,
+		"claim of the provider that names a person's groups")
 }
 
 // Env sets the options that were not given as flags from HOOKYARD_… variables: --allow-target is HOOKYARD_ALLOW_TARGET,
@@ -302,6 +310,10 @@ func (c *Config) Complete() error {
 	}
 	if c.SecretKeyFile == "" {
 		c.SecretKeyFile = filepath.Join(c.Data, "secret.key")
+	}
+	if owner, name, ok := strings.Cut(c.AuditProject, "/"); c.AuditProject != "" && (!ok || owner == "" || name == "" ||
+		strings.Contains(name, "/")) {
+		return fmt.Errorf("--audit-project %q: write OWNER/NAME", c.AuditProject)
 	}
 	if c.NodeName == "" {
 		if c.NodeName, err = os.Hostname(); err != nil {

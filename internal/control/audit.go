@@ -13,7 +13,7 @@ func (p *Project) Audit(ctx context.Context, q hookyard.AuditQuery) ([]hookyard.
 		return nil, err
 	}
 	q.ProjectKey, q.Everywhere = p.Key(), false
-	return p.c.audit(ctx, q)
+	return p.c.store.Audit(ctx, q)
 }
 
 // Audit returns entries of the server's audit log, which has the changes outside of projects, or with q.Everywhere of
@@ -23,18 +23,7 @@ func (c *Control) Audit(ctx context.Context, id *auth.Identity, q hookyard.Audit
 		return nil, err
 	}
 	q.ProjectKey = 0
-	return c.audit(ctx, q)
-}
-
-// audit hides the passwords in URLs.
-func (c *Control) audit(ctx context.Context, q hookyard.AuditQuery) ([]hookyard.AuditEntry, error) {
-	list, err := c.store.Audit(ctx, q)
-	for i := range list {
-		if list[i].Action == "hook.create" {
-			list[i].Detail = hookyard.MaskURL(list[i].Detail)
-		}
-	}
-	return list, err
+	return c.store.Audit(ctx, q)
 }
 
 // ExportAudit calls each with the entries of an audit log that list returns for q, to the last one, the oldest first.

@@ -10,11 +10,34 @@ import (
 )
 
 // audit enters who changed what, in the transaction of the change.
-func audit(ctx context.Context, c conn, projectKey int64, actor, action, subject, detail string) error {
-	_, err := c.ExecContext(ctx,
-		"insert into audit (time, project_key, actor, action, subject, detail) values ($1, $2, $3, $4, $5, $6)",
-		time.Now().UnixMicro(), projectKey, actor, action, subject, detail)
+func (db *DB) audit(ctx context.Context, c conn, projectKey int64, actor, action, subject, detail string) error {
+	unsent := 0
+	if db.auditEvents {
+		unsent = 1
+	}
+	_, err := c.ExecContext(ctx, `insert into audit (time, project_key, actor, action, subject, detail, unsent)
+		values ($1, $2, $3, $4, $5, $6, $7)`,
+		time.Now().UnixMicro(), projectKey, actor, action, subject, detail, unsent)
 	return err
+}
+
+// UnsentAudit returns entries of all audit logs that are to become events and have not, the oldest first, if
+// [Options.AuditEvents] was set when they were written. Only one node at a time gets any.
+func (db *DB) UnsentAudit(ctx context.Context, limit int) ([]hookyard.AuditEntry, error) {
+	rows, err := db.read.QueryContext(ctx, "select "+auditColumns+` from audit
+		where unsent = 1 and (select min(key) from nodes) = $1 order by key limit $2`, db.node, limit)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, scanAudit)
+}
+
+// AuditSent records that the entry with a key is an event.
+func (db *DB) AuditSent(ctx context.Context, key int64) error {
+	return db.txPlain(ctx, func(c conn) error {
+		_, err := c.ExecContext(ctx, "update audit set unsent = 0 where key = $1", key)
+		return err
+	})
 }
 
 const auditColumns = "key, time, project_key, coalesce((select owner || '/' || name from projects " +

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hookyard/hookyard"
@@ -86,6 +87,27 @@ func urlOrigin(text string) string {
 	var u string
 	_ = json.Unmarshal([]byte(text), &u)
 	return hookyard.URLOrigin(u)
+}
+
+// addNew notes the settings and secrets of a new row that are not zero.
+func (c *changes) addNew(s *sealer, row storedRow) {
+	var all changes
+	all.addRow(s, storedRow{settings: "{}"}, row)
+	for _, one := range all {
+		if !slices.ContainsFunc([]string{"none", "false", "0", `""`, "null", "[]", "{}"}, func(zero string) bool {
+			return strings.HasSuffix(one, ": none → "+zero)
+		}) {
+			*c = append(*c, one)
+		}
+	}
+}
+
+// addUser notes what differs between two versions of a user.
+func (c *changes) addUser(before, after *hookyard.User) {
+	c.add("admin", strconv.FormatBool(before.Admin), strconv.FormatBool(after.Admin))
+	c.add("disabled", strconv.FormatBool(before.Disabled), strconv.FormatBool(after.Disabled))
+	c.addHidden("password", before.PasswordHash, after.PasswordHash)
+	c.add("subject", before.Subject, after.Subject)
 }
 
 // storedRow is what encode returns.

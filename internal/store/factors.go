@@ -77,7 +77,7 @@ func (db *DB) factorAdded(ctx context.Context, tx *limitedTx, u *hookyard.User, 
 			return err
 		}
 	}
-	return audit(ctx, tx, 0, hookyard.Actor(ctx), "user.update", u.Name, what)
+	return db.audit(ctx, tx, 0, hookyard.Actor(ctx), "user.update", u.Name, what)
 }
 
 // RemoveTOTP removes a user's authenticator app, and with the last factor the recovery codes. It fails with
@@ -102,7 +102,7 @@ func (db *DB) factorRemoved(ctx context.Context, tx *limitedTx, u *hookyard.User
 	if err != nil {
 		return err
 	}
-	return audit(ctx, tx, 0, hookyard.Actor(ctx), "user.update", u.Name, what)
+	return db.audit(ctx, tx, 0, hookyard.Actor(ctx), "user.update", u.Name, what)
 }
 
 // ResetFactors removes all second factors of a user, if there are any, and ends the user's sessions. It fails with
@@ -118,7 +118,7 @@ func (db *DB) ResetFactors(ctx context.Context, userKey int64) error {
 				return err
 			}
 		}
-		return audit(ctx, tx, 0, hookyard.Actor(ctx), "user.update", u.Name, "second factor: reset")
+		return db.audit(ctx, tx, 0, hookyard.Actor(ctx), "user.update", u.Name, "second factor: reset")
 	})
 }
 
@@ -155,7 +155,7 @@ func (db *DB) SetRecoveryCodes(ctx context.Context, userKey int64, hashes [][]by
 		if err := setRecoveryCodes(ctx, tx, userKey, hashes); err != nil {
 			return err
 		}
-		return audit(ctx, tx, 0, hookyard.Actor(ctx), "user.update", u.Name, "recovery codes: changed")
+		return db.audit(ctx, tx, 0, hookyard.Actor(ctx), "user.update", u.Name, "recovery codes: changed")
 	})
 }
 
@@ -187,7 +187,7 @@ func (db *DB) UseRecoveryCode(ctx context.Context, userKey int64, hash []byte) e
 		if err != nil {
 			return err
 		}
-		return audit(ctx, c, 0, user, "user.recovery-code", user, fmt.Sprintf("%d left", left))
+		return db.audit(ctx, c, 0, user, "user.recovery-code", user, fmt.Sprintf("%d left", left))
 	})
 }
 

@@ -272,7 +272,7 @@ func (t *sharedTx) switchOff(ctx context.Context, o *finishOp) error {
 	if err := t.db.bump(ctx, t.stmts.conn); err != nil {
 		return err
 	}
-	return audit(ctx, t.stmts.conn, r.Work.Delivery.ProjectKey, "hookyard", "hook.off", id, r.HookOff)
+	return t.db.audit(ctx, t.stmts.conn, r.Work.Delivery.ProjectKey, "hookyard", "hook.off", id, r.HookOff)
 }
 
 // logSwitchedOff logs the hooks that the batch switched off, after its commit.

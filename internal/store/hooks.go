@@ -119,7 +119,9 @@ func (db *DB) createHook(ctx context.Context, tx *limitedTx, h *hookyard.Hook) e
 	}
 	h.Revision, h.ExpiresAt = 1, fromMicros(expires)
 	h.CreatedAt, h.UpdatedAt = now, now
-	return audit(ctx, tx, h.ProjectKey, hookyard.Actor(ctx), "hook.create", h.ID, hookyard.URLOrigin(h.URL))
+	var what changes
+	what.addNew(db.seal, storedRow{settings, sealed})
+	return db.audit(ctx, tx, h.ProjectKey, hookyard.Actor(ctx), "hook.create", h.ID, what.String())
 }
 
 // UpdateHook reads a hook, calls f to change it and stores the result, in one transaction. Of two calls at the same
@@ -158,7 +160,7 @@ func (db *DB) UpdateHook(ctx context.Context, projectKey int64, id string, ifRev
 		what.add("active", strconv.FormatBool(wasActive), strconv.FormatBool(h.Active))
 		what.addRow(db.seal, before, after)
 		out = h
-		return audit(ctx, tx, projectKey, hookyard.Actor(ctx), action, h.ID, what.String())
+		return db.audit(ctx, tx, projectKey, hookyard.Actor(ctx), action, h.ID, what.String())
 	})
 	return out, err
 }
@@ -188,16 +190,15 @@ func (db *DB) updateHook(ctx context.Context, tx *limitedTx, h *hookyard.Hook) e
 // cancels those that are pending.
 func (db *DB) DeleteHook(ctx context.Context, projectKey int64, id string) error {
 	return db.change(ctx, func(tx *limitedTx) error {
-		res, err := tx.ExecContext(ctx,
-			`update hooks set deleted = $1, revision = revision + 1 where project_key = $2 and id = $3 and deleted = 0`,
-			time.Now().UnixMicro(), projectKey, id)
+		h, err := db.scanHook(tx.QueryRowContext(ctx,
+			`update hooks set deleted = $1, revision = revision + 1 where project_key = $2 and id = $3 and deleted = 0
+				returning `+hookColumns, time.Now().UnixMicro(), projectKey, id))
 		if err != nil {
 			return err
 		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return hookyard.ErrNotFound
-		}
-		return audit(ctx, tx, projectKey, hookyard.Actor(ctx), "hook.delete", id, "")
+		var what changes
+		what.add("url", hookyard.URLOrigin(h.URL), "")
+		return db.audit(ctx, tx, projectKey, hookyard.Actor(ctx), "hook.delete", id, what.String())
 	})
 }
 

@@ -25,7 +25,9 @@ func (db *DB) CreateLink(ctx context.Context, l hookyard.Link, f func(u *hookyar
 		if err != nil {
 			return err
 		}
-		return audit(ctx, tx, 0, hookyard.Actor(ctx), "user.invite", u.Name, "")
+		var what changes
+		what.add("invitedUntil", "", l.ExpiresAt.UTC().Format(time.RFC3339))
+		return db.audit(ctx, tx, 0, hookyard.Actor(ctx), "user.invite", u.Name, what.String())
 	})
 }
 

@@ -91,7 +91,7 @@ func (db *DB) expireHook(ctx context.Context, h *hookyard.Hook) error {
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
 			return err
 		}
-		return audit(ctx, tx, h.ProjectKey, hookyard.Actor(ctx), "hook.delete", h.ID, "expired")
+		return db.audit(ctx, tx, h.ProjectKey, hookyard.Actor(ctx), "hook.delete", h.ID, "expired")
 	})
 }
 

@@ -43,7 +43,7 @@ func (db *DB) setRole(ctx context.Context, p *hookyard.Project, g grantee, role 
 		}
 		var what changes
 		what.add("role", old, string(role))
-		return audit(ctx, tx, p.Key, hookyard.Actor(ctx), "member.set", g.name, what.String())
+		return db.audit(ctx, tx, p.Key, hookyard.Actor(ctx), "member.set", g.name, what.String())
 	})
 }
 
@@ -131,6 +131,6 @@ func (db *DB) SetUserGroups(ctx context.Context, userKey int64, groups []string)
 		}
 		var what changes
 		what.add("groups", strings.Join(was, ", "), strings.Join(groups, ", "))
-		return audit(ctx, tx, 0, hookyard.Actor(ctx), "user.update", u.Name, what.String())
+		return db.audit(ctx, tx, 0, hookyard.Actor(ctx), "user.update", u.Name, what.String())
 	})
 }

@@ -89,7 +89,10 @@ func (db *DB) createProject(ctx context.Context, tx *limitedTx, p *hookyard.Proj
 	}
 	p.Revision = 1
 	p.CreatedAt, p.UpdatedAt = now, now
-	if err := audit(ctx, tx, p.Key, hookyard.Actor(ctx), "project.create", p.Path(), ""); err != nil {
+	var what changes
+	what.addNew(db.seal, storedRow{settings: settings})
+	what.addHidden("relaySecret", "", p.RelaySecret.Value)
+	if err := db.audit(ctx, tx, p.Key, hookyard.Actor(ctx), "project.create", p.Path(), what.String()); err != nil {
 		return err
 	}
 	if err := setSearchFields(ctx, tx, p.Key, p.SearchFields); err != nil {
@@ -141,7 +144,7 @@ func (db *DB) UpdateProject(ctx context.Context, p *hookyard.Project) error {
 		what.add("retention", hookyard.FormatDuration(time.Duration(retention)), hookyard.FormatDuration(p.Retention))
 		was, _ := db.seal.open(old.sealed)
 		what.addHidden("relaySecret", string(was), p.RelaySecret.Value)
-		return audit(ctx, tx, p.Key, hookyard.Actor(ctx), "project.update", p.Path(), what.String())
+		return db.audit(ctx, tx, p.Key, hookyard.Actor(ctx), "project.update", p.Path(), what.String())
 	})
 }
 
@@ -177,7 +180,7 @@ func (db *DB) deleteProject(ctx context.Context, tx *limitedTx, p *hookyard.Proj
 			return err
 		}
 	}
-	return audit(ctx, tx, 0, hookyard.Actor(ctx), "project.delete", p.Path(), why)
+	return db.audit(ctx, tx, 0, hookyard.Actor(ctx), "project.delete", p.Path(), why)
 }
 
 // CopyProject creates a project with copies of the hooks and sources of another, which keep their ids and secrets. The

@@ -77,7 +77,7 @@ func (db *DB) CreateReplay(ctx context.Context, r *hookyard.Replay) error {
 		if err != nil {
 			return err
 		}
-		return audit(ctx, c, r.ProjectKey, r.Actor, "replay.create", r.ID, r.Hook)
+		return db.audit(ctx, c, r.ProjectKey, r.Actor, "replay.create", r.ID, r.Hook)
 	})
 }
 
@@ -209,7 +209,7 @@ func (db *DB) CancelReplay(ctx context.Context, projectKey int64, id string) err
 		if n == 0 {
 			return hookyard.Errorf(hookyard.Conflict, "the replay has ended")
 		}
-		return audit(ctx, c, projectKey, hookyard.Actor(ctx), "replay.cancel", id, "")
+		return db.audit(ctx, c, projectKey, hookyard.Actor(ctx), "replay.cancel", id, "")
 	})
 }
 

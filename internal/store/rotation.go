@@ -138,7 +138,7 @@ func (db *DB) RotateKey(ctx context.Context) (hookyard.KeyRotation, error) {
 		if _, err := c.ExecContext(ctx, "update nodes set rotation = 0"); err != nil {
 			return err
 		}
-		return audit(ctx, c, 0, hookyard.Actor(ctx), "secret-key.rotate", "secret-key", "")
+		return db.audit(ctx, c, 0, hookyard.Actor(ctx), "secret-key.rotate", "secret-key", "")
 	})
 	if err != nil {
 		return hookyard.KeyRotation{}, err
@@ -414,6 +414,6 @@ func (db *DB) endRotation(ctx context.Context, c conn, r *rotation) error {
 		return err
 	}
 	db.log.Info("all secrets are sealed with the new key", "values", r.Sealed, "unreadable", r.Unreadable)
-	return audit(ctx, c, 0, hookyard.Actor(ctx), "secret-key.rotated", "secret-key",
+	return db.audit(ctx, c, 0, hookyard.Actor(ctx), "secret-key.rotated", "secret-key",
 		fmt.Sprintf("values: %d; unreadable: %d", r.Sealed, r.Unreadable))
 }

@@ -96,7 +96,7 @@ func (db *DB) PutSource(ctx context.Context, s *hookyard.Source) (created bool, 
 		var what changes
 		what.add("type", oldType, s.Type)
 		what.addRow(db.seal, old, storedRow{settings, sealed})
-		return audit(ctx, tx, s.ProjectKey, hookyard.Actor(ctx), "source.update", s.Name, what.String())
+		return db.audit(ctx, tx, s.ProjectKey, hookyard.Actor(ctx), "source.update", s.Name, what.String())
 	})
 	return created, err
 }
@@ -119,24 +119,28 @@ func (db *DB) createSource(ctx context.Context, tx *limitedTx, s *hookyard.Sourc
 	}
 	s.Revision = 1
 	s.CreatedAt, s.UpdatedAt = now, now
-	return audit(ctx, tx, s.ProjectKey, hookyard.Actor(ctx), "source.create", s.Name, s.Type)
+	var what changes
+	what.add("type", "", s.Type)
+	what.addNew(db.seal, storedRow{settings, sealed})
+	return db.audit(ctx, tx, s.ProjectKey, hookyard.Actor(ctx), "source.create", s.Name, what.String())
 }
 
 // DeleteSource deletes a source with its refused requests, or fails with [hookyard.ErrNotFound]. Its events stay.
 func (db *DB) DeleteSource(ctx context.Context, projectKey int64, name string) error {
 	return db.change(ctx, func(tx *limitedTx) error {
-		res, err := tx.ExecContext(ctx, "delete from sources where project_key = $1 and name = $2", projectKey, name)
+		var kind string
+		err := tx.QueryRowContext(ctx, "delete from sources where project_key = $1 and name = $2 returning type",
+			projectKey, name).Scan(&kind)
 		if err != nil {
 			return err
-		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return hookyard.ErrNotFound
 		}
 		if _, err := tx.ExecContext(ctx, "delete from refused where project_key = $1 and source = $2", projectKey,
 			name); err != nil {
 			return err
 		}
-		return audit(ctx, tx, projectKey, hookyard.Actor(ctx), "source.delete", name, "")
+		var what changes
+		what.add("type", kind, "")
+		return db.audit(ctx, tx, projectKey, hookyard.Actor(ctx), "source.delete", name, what.String())
 	})
 }
 

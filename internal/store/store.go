@@ -35,10 +35,12 @@ type Options struct {
 	// ReplaceKey puts a new key in the place of Key, and Key among the old ones. If it cannot, it fails with
 	// [hookyard.Conflict] and a message that says what to do. Nil means that it cannot.
 	ReplaceKey func() error
-	NodeName   string       // name of this process's place, as the operator sees it
-	Log        *slog.Logger // required
-	MaxBatch   int          // operations a transaction carries at most; 0 means 1000
-	Decode     int64        // bytes of the largest body that search fields look into; 0 means the default
+	// AuditEvents marks entries of the audit log to become events, see [DB.UnsentAudit].
+	AuditEvents bool
+	NodeName    string       // name of this process's place, as the operator sees it
+	Log         *slog.Logger // required
+	MaxBatch    int          // operations a transaction carries at most; 0 means 1000
+	Decode      int64        // bytes of the largest body that search fields look into; 0 means the default
 	// Decompress is that of the events that are read; nil: their bodies stay compressed.
 	Decompress hookyard.Decompress
 
@@ -56,21 +58,22 @@ const (
 // DB is the store. Safe for concurrent use.
 type DB struct {
 	*pools
-	dialect   *dialect
-	seal      *sealer
-	newKey    func() ([]byte, error) // until the key is made
-	keyring   keyring
-	plain     hookyard.Decompress
-	log       *slog.Logger
-	node      int64
-	name      string
-	snapshots snapshots
-	accepts   *group
-	finishes  *group // and claims; the same as accepts where one connection writes
-	opened    time.Time
-	decode    int64        // Options.Decode
-	batches   atomic.Int64 // rows of count_batches by this node
-	faults    faults
+	dialect     *dialect
+	seal        *sealer
+	newKey      func() ([]byte, error) // until the key is made
+	keyring     keyring
+	auditEvents bool
+	plain       hookyard.Decompress
+	log         *slog.Logger
+	node        int64
+	name        string
+	snapshots   snapshots
+	accepts     *group
+	finishes    *group // and claims; the same as accepts where one connection writes
+	opened      time.Time
+	decode      int64        // Options.Decode
+	batches     atomic.Int64 // rows of count_batches by this node
+	faults      faults
 
 	refusalsMu sync.Mutex
 	refusals   tally // guarded by refusalsMu; not stored yet
@@ -135,7 +138,8 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	db := &DB{pools: opened, dialect: d, log: o.Log, name: o.NodeName, opened: time.Now(), newKey: o.NewKey,
-		plain: o.Decompress, decode: o.Decode, seal: newSealer(append([][]byte{o.Key}, o.OldKeys...)...)}
+		auditEvents: o.AuditEvents,
+		plain:       o.Decompress, decode: o.Decode, seal: newSealer(append([][]byte{o.Key}, o.OldKeys...)...)}
 	db.keyring = keyring{read: o.Keys, replace: o.ReplaceKey, wake: make(chan struct{}, 1)}
 	db.snapshots.reset()
 	if err := db.migrate(ctx); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -70,7 +69,9 @@ func (db *DB) createUser(ctx context.Context, tx *limitedTx, u *hookyard.User) e
 	if err != nil {
 		return err
 	}
-	return audit(ctx, tx, 0, hookyard.Actor(ctx), "user.create", u.Name, "")
+	var what changes
+	what.addUser(&hookyard.User{}, u)
+	return db.audit(ctx, tx, 0, hookyard.Actor(ctx), "user.create", u.Name, what.String())
 }
 
 // JoinUser creates a user for an account at a provider. The provider chose the name, so it must not give rights to
@@ -162,11 +163,8 @@ func (db *DB) updateUser(ctx context.Context, tx *limitedTx, key int64, f func(u
 		}
 	}
 	var what changes
-	what.add("admin", strconv.FormatBool(was.Admin), strconv.FormatBool(u.Admin))
-	what.add("disabled", strconv.FormatBool(was.Disabled), strconv.FormatBool(u.Disabled))
-	what.addHidden("password", was.PasswordHash, u.PasswordHash)
-	what.add("subject", was.Subject, u.Subject)
-	return u, audit(ctx, tx, 0, hookyard.Actor(ctx), "user.update", u.Name, what.String())
+	what.addUser(&was, u)
+	return u, db.audit(ctx, tx, 0, hookyard.Actor(ctx), "user.update", u.Name, what.String())
 }
 
 // lockUser reads a user and counts the administrators who are not disabled. It locks their rows, always in the same
@@ -223,7 +221,9 @@ func (db *DB) DeleteUser(ctx context.Context, key int64) error {
 		if _, err := tx.ExecContext(ctx, "delete from users where key = $1", key); err != nil {
 			return err
 		}
-		return audit(ctx, tx, 0, hookyard.Actor(ctx), "user.delete", u.Name, "")
+		var what changes
+		what.addUser(u, &hookyard.User{})
+		return db.audit(ctx, tx, 0, hookyard.Actor(ctx), "user.delete", u.Name, what.String())
 	})
 }
 
@@ -270,7 +270,18 @@ func (db *DB) CreateToken(ctx context.Context, t *hookyard.Token) error {
 		if err != nil {
 			return err
 		}
-		return audit(ctx, tx, t.ProjectKey, hookyard.Actor(ctx), "token.create", t.ID, t.Name)
+		var what changes
+		what.add("name", "", t.Name)
+		what.add("scope", "", string(t.Scope))
+		if !t.ExpiresAt.IsZero() {
+			what.add("expiresAt", "", t.ExpiresAt.UTC().Format(time.RFC3339))
+		}
+		var user string
+		if err := tx.QueryRowContext(ctx, "select name from users where key = $1", t.UserKey).Scan(&user); err != nil {
+			return err
+		}
+		what.add("user", "", user)
+		return db.audit(ctx, tx, t.ProjectKey, hookyard.Actor(ctx), "token.create", t.ID, what.String())
 	})
 }
 
@@ -303,7 +314,7 @@ func (db *DB) deleteTokens(ctx context.Context, tx *limitedTx, rows *sql.Rows) e
 		if _, err := tx.ExecContext(ctx, "delete from tokens where key = $1", t.Key); err != nil {
 			return err
 		}
-		err := audit(ctx, tx, t.ProjectKey, hookyard.Actor(ctx), "token.delete", t.ID,
+		err := db.audit(ctx, tx, t.ProjectKey, hookyard.Actor(ctx), "token.delete", t.ID,
 			fmt.Sprintf("%s of %s", t.Name, t.User))
 		if err != nil {
 			return err
@@ -337,7 +348,7 @@ func (db *DB) CreateSession(ctx context.Context, s *hookyard.Session) error {
 		if err != nil {
 			return err
 		}
-		return audit(ctx, c, 0, user, "user.sign-in", user, "from "+s.Remote+" by "+s.Means)
+		return db.audit(ctx, c, 0, user, "user.sign-in", user, "from "+s.Remote+" by "+s.Means)
 	})
 }
 
@@ -345,7 +356,7 @@ func (db *DB) CreateSession(ctx context.Context, s *hookyard.Session) error {
 // password.
 func (db *DB) AuditRefusal(ctx context.Context, user, wrong, address string) error {
 	return db.txPlain(ctx, func(c conn) error {
-		return audit(ctx, c, 0, "guest", "user.sign-in-refused", user, "from "+address+": wrong "+wrong)
+		return db.audit(ctx, c, 0, "guest", "user.sign-in-refused", user, "from "+address+": wrong "+wrong)
 	})
 }
 

@@ -162,6 +162,18 @@ func (c *Counts) NoAnswers() map[string]int64 {
 	return out
 }
 
+// Refusals returns the refused requests by the code of the error. Those of codes that are not of [RefusalCodes], and
+// codes without any, are missing.
+func (c *Counts) Refusals() map[string]int64 {
+	out := map[string]int64{}
+	for i, code := range RefusalCodes {
+		if n := c[CountRefusedFor+Counter(i)]; n != 0 {
+			out[string(code)] = n
+		}
+	}
+	return out
+}
+
 // Buckets returns the number of responses in each latency bucket. It shares memory with c.
 func (c *Counts) Buckets() []int64 {
 	return c[CountLatency : CountLatency+Counter(len(LatencyBounds))+1]

@@ -29,12 +29,15 @@ type Period struct {
 // Figures say what happened in some time.
 type Figures struct {
 	Events     int64            `json:"events" doc:"received and stored; of projects only"`
+	Repeated   int64            `json:"repeated" doc:"events that came again and were not stored; of projects only"`
 	Refused    int64            `json:"refused" doc:"requests that a source refused; of projects only"`
+	RefusedFor map[string]int64 `json:"refusedFor,omitempty" doc:"refused requests by the code of the error"`
 	Deliveries int64            `json:"deliveries" doc:"created, or reopened by a retry or a replay"`
 	Delivered  int64            `json:"delivered"`
 	Failed     int64            `json:"failed" doc:"deliveries that were given up"`
 	Skipped    int64            `json:"skipped"`
 	Canceled   int64            `json:"canceled"`
+	Resent     int64            `json:"resent" doc:"deliveries that were sent again after a 2xx"`
 	Attempts   int64            `json:"attempts"`
 	Answers    map[string]int64 `json:"answers,omitempty" doc:"attempts by the class of the status: 2xx to 5xx, other"`
 	NoAnswer   map[string]int64 `json:"noAnswer,omitempty" doc:"attempts without an answer, by errorKind"`

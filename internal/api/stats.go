@@ -33,7 +33,8 @@ func showStats(c *call) error {
 
 func figuresJSON(c *hookyard.Counts) client.Figures {
 	return client.Figures{
-		Events: c[hookyard.CountEvents], Refused: c[hookyard.CountRefused], Deliveries: c[hookyard.CountOpened],
+		Events: c[hookyard.CountEvents], Repeated: c[hookyard.CountRepeated], Refused: c[hookyard.CountRefused],
+		RefusedFor: c.Refusals(), Deliveries: c[hookyard.CountOpened], Resent: c[hookyard.CountResent],
 		Delivered: c[hookyard.CountDelivered], Failed: c[hookyard.CountFailed], Skipped: c[hookyard.CountSkipped],
 		Canceled: c[hookyard.CountCanceled], Attempts: c.Attempts(), Answers: c.Answers(),
 		NoAnswer: c.NoAnswers(), Latency: latencyJSON(c),

@@ -12,7 +12,7 @@ import (
 
 // reads are the methods of the store that pages call. All of them read: what a page changes, it changes by control.
 var reads = []string{
-	"Bounds", "CountEvents", "Deliveries", "Event", "Events", "Hook", "HookAttempts", "HookByKey",
+	"Bounds", "Deliveries", "Event", "Events", "Hook", "HookAttempts", "HookByKey",
 	"HookMissed", "Hooks", "Lag", "NextDue", "Nodes", "OldestDue", "Outcomes", "RecentTypes", "Refused", "Series",
 	"Size", "Tokens", "Totals", "UserGroups", "Version",
 }

@@ -228,6 +228,7 @@ func (f *filled) hooks() {
 // traffic lets events come, be refused, delivered, retried and given up.
 func (f *filled) traffic() {
 	ctx, t := f.t.Context(), f.t
+	held := make(chan struct{})
 	rc := newReceiver(t, func(w http.ResponseWriter, r *http.Request, _ int) int {
 		status, body := http.StatusOK, "ok"
 		switch r.URL.Path {
@@ -237,11 +238,14 @@ func (f *filled) traffic() {
 		case "/gone":
 			status = http.StatusGone
 			body = strings.Repeat("x", 100_000)
+		case "/held":
+			<-held
 		}
 		w.WriteHeader(status)
 		_, _ = w.Write([]byte(body))
 		return status
 	})
+	t.Cleanup(func() { close(held) })
 	hook := func(id, url, events string, h client.HookPatch) {
 		h.URL, h.Events = &url, ptr(hookyard.Selector{Names: []string{events}})
 		f.see(f.c.CreateHook(ctx, filledProject, id, h))
@@ -291,6 +295,7 @@ func (f *filled) traffic() {
 		f.see(f.c.Event(ctx, filledProject, e.ID))
 		f.see(f.c.Explain(ctx, filledProject, e.ID))
 	}
+	hook("held", rc.url+"/held", "x", client.HookPatch{})
 	f.replays(last.ID)
 	f.read()
 }
@@ -347,6 +352,9 @@ func (f *filled) replays(event string) {
 			f.replayed("canceled", replay.ID, func(r hookyard.Replay) bool { return r.Canceled > 0 })
 		}
 	}
+	replay, err := f.c.CreateReplay(ctx, filledProject, client.ReplayRequest{Hook: "held"})
+	f.see(replay, err)
+	f.replayed("being sent", replay.ID, func(r hookyard.Replay) bool { return r.Sending > 0 })
 	f.see(f.c.Replays(ctx, filledProject, 10))
 }
 

@@ -31,6 +31,8 @@ func (publisher) MayPublish(context.Context, *auth.Identity, *hookyard.Project) 
 
 func (publisher) HashPassword(context.Context, string) (string, error) { return "", nil }
 
+func (publisher) Refused(context.Context, string, string, string) {}
+
 func (publisher) Forget() {}
 
 func (publisher) ReadBody(_ http.ResponseWriter, r *http.Request) ([]byte, error) {

@@ -59,6 +59,17 @@ func TestSecureHeaders(t *testing.T) {
 	}
 }
 
+// checkBound holds that a cookie is bound to the host as tightly as the server's URL permits.
+func checkBound(t *testing.T, cookie *http.Cookie, base string) {
+	t.Helper()
+	bound := base == "https://hooks.example.com"
+	wrong := bound && (cookie.Path != "/" || cookie.Domain != "")
+	if wrong || strings.HasPrefix(cookie.Name, "__Host-") != bound || cookie.Secure != (base != "") ||
+		!cookie.HttpOnly {
+		t.Errorf("the cookie is %v", cookie)
+	}
+}
+
 // checkSessionCookie signs in by the link of the first start.
 func checkSessionCookie(t *testing.T, a *app.App, base string) {
 	t.Helper()
@@ -89,11 +100,16 @@ func checkSessionCookie(t *testing.T, a *app.App, base string) {
 	if cookie == nil {
 		t.Fatalf("%s sets no cookie of a session", resp.Status)
 	}
-	bound := base == "https://hooks.example.com"
-	wrong := bound && (cookie.Path != "/" || cookie.Domain != "")
-	if wrong || strings.HasPrefix(cookie.Name, "__Host-") != bound || cookie.Secure != (base != "") ||
-		!cookie.HttpOnly {
-		t.Errorf("the cookie is %v", cookie)
+	checkBound(t, cookie, base)
+	resp, err = http.Post(addr+"/login/passkey/options", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if found := resp.Cookies(); (len(found) == 1) != (base != "") {
+		t.Errorf("with base %q a sign-in with a passkey is answered with %s and cookies %v", base, resp.Status, found)
+	} else if base != "" {
+		checkBound(t, found[0], base)
 	}
 	for name, want := range map[string]int{cookie.Name: http.StatusOK, "other": http.StatusUnauthorized} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, addr+"/api/user", nil)

@@ -89,9 +89,7 @@ func (a *Auth) CheckCode(ctx context.Context, user *hookyard.User, r CodeRequest
 		for _, l := range limits {
 			l.slowdown.failed(l.key, a.now())
 		}
-		a.logRefusal(user.Name, r.Remote)
-		// An error is ignored, as for passwords.
-		_ = a.store.AuditRefusal(ctx, user.Name, "code", hostOf(r.Remote))
+		a.Refused(ctx, user.Name, "code", r.Remote)
 		return unauthenticated("wrong code, or one that was used already")
 	}
 	a.byCode.forget(limits[0].key)

@@ -130,10 +130,10 @@ func (a *Auth) SignIn(ctx context.Context, r SignInRequest) (*hookyard.User, err
 		for _, l := range limits {
 			l.slowdown.failed(l.key, a.now())
 		}
-		a.logRefusal(r.Name, r.Remote)
-		if user.Key != 0 { // another name may be a password that was typed into the wrong field
-			// An error is ignored: that the audit log cannot be written must not look like a correct password.
-			_ = a.store.AuditRefusal(ctx, user.Name, "password", hostOf(r.Remote))
+		if user.Key == 0 { // the name may be a password that was typed into the wrong field
+			a.logRefusal(r.Name, r.Remote)
+		} else {
+			a.Refused(ctx, user.Name, "password", r.Remote)
 		}
 		return nil, unauthenticated("wrong user name or password")
 	}
@@ -163,6 +163,13 @@ func (a *Auth) limitsOf(user *hookyard.User, r SignInRequest) limits {
 }
 
 func nameKey(name string) string { return strings.ToLower(name[:min(len(name), maxName)]) }
+
+// Refused records that somebody at an address gave something wrong for a user, such as a password: in the log and in
+// the audit log. An error is ignored: that the audit log cannot be written must not look like a correct password.
+func (a *Auth) Refused(ctx context.Context, user, wrong, remote string) {
+	a.logRefusal(user, remote)
+	_ = a.store.AuditRefusal(ctx, user, wrong, hostOf(remote))
+}
 
 // logRefusal writes the line that tools such as fail2ban read: its form is documented and must not change. The address
 // stands before the name, which the caller chose.

@@ -35,6 +35,7 @@ type Auth interface {
 	Role(ctx context.Context, id *auth.Identity, p *hookyard.Project) (hookyard.Role, error)
 	MayPublish(ctx context.Context, id *auth.Identity, p *hookyard.Project) (bool, error)
 	HashPassword(ctx context.Context, password string) (string, error)
+	Refused(ctx context.Context, user, wrong, remote string)
 	Forget()
 }
 

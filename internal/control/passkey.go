@@ -134,10 +134,10 @@ func (c *Control) BeginPasskeySignIn(ctx context.Context, u *hookyard.User) (opt
 
 // FinishPasskeySignIn returns the user whose passkey the browser answered with, in JSON, and uses the ticket up. u is
 // as for [Control.BeginPasskeySignIn]. The error is Invalid if the answer does not belong to the ticket,
-// Unauthenticated for an unknown passkey or a user who may not sign in, and [passkey.ErrCopied], which is entered into
-// the audit log.
+// Unauthenticated for an unknown passkey or a user who may not sign in, and [passkey.ErrCopied]. An answer that a
+// passkey which is known did not sign is entered into the log and the audit log, with the caller's address.
 func (c *Control) FinishPasskeySignIn(ctx context.Context, u *hookyard.User, ticket string, answer []byte,
-	address string) (*hookyard.User, error) {
+	remote string) (*hookyard.User, error) {
 	if c.passkeys == nil {
 		return nil, errNoPasskeys
 	}
@@ -164,13 +164,12 @@ func (c *Control) FinishPasskeySignIn(ctx context.Context, u *hookyard.User, tic
 		return nil, err
 	}
 	used, err := c.passkeys.FinishSignIn(owner, has, began.Ceremony, answer)
-	if errors.Is(err, passkey.ErrCopied) {
-		if err := c.store.AuditRefusal(ctx, owner.Name, "count of a passkey, which may have been copied",
-			address); err != nil {
-			return nil, err
-		}
-	}
 	if err != nil {
+		wrong := "passkey"
+		if errors.Is(err, passkey.ErrCopied) {
+			wrong = "count of a passkey, which may have been copied"
+		}
+		c.auth.Refused(ctx, owner.Name, wrong, remote)
 		return nil, err
 	}
 	return owner, c.store.UsePasskey(ctx, used, auth.HashToken(began.Challenge()), began.ExpiresAt)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/auth"
 	"github.com/hookyard/hookyard/internal/control"
 )
 
@@ -17,24 +18,14 @@ const passkeyPath = factorPath + "/passkey"
 // JavaScript (passkey.js): first it fetches options for the browser, then it sends the form with the browser's answer.
 const passkeyCookie = "hookyard_passkey"
 
-func (v *visit) setTicket(path, value string, age int) {
-	c := v.web.cookie(passkeyCookie, value, age)
-	c.Path = path
-	http.SetCookie(v.w, c)
-}
-
 // takeTicket returns the ticket of the ceremony, or "", and deletes its cookie.
-func (v *visit) takeTicket(path string) string {
-	c, err := v.r.Cookie(passkeyCookie)
-	if err != nil {
-		return ""
-	}
-	v.setTicket(path, "", -1)
-	return c.Value
+func (v *visit) takeTicket() string {
+	v.setHostCookie(passkeyCookie, "", -1)
+	return v.hostCookie(passkeyCookie)
 }
 
 // passkeyOptions answers the script with the options of a ceremony, or with what is wrong.
-func (v *visit) passkeyOptions(path string, options []byte, ticket string, err error) error {
+func (v *visit) passkeyOptions(options []byte, ticket string, err error) error {
 	status := http.StatusOK
 	var e *hookyard.Error
 	switch {
@@ -47,7 +38,7 @@ func (v *visit) passkeyOptions(path string, options []byte, ticket string, err e
 	case err != nil:
 		return err
 	default:
-		v.setTicket(path, ticket, int(control.PasskeyLife/time.Second))
+		v.setHostCookie(passkeyCookie, ticket, int(control.PasskeyLife/time.Second))
 	}
 	v.w.Header().Set("Content-Type", "application/json")
 	v.w.Header().Set("Cache-Control", "no-store")
@@ -63,11 +54,11 @@ func newPasskeyOptions(v *visit) error {
 	if err == nil {
 		options, ticket, err = v.web.o.Control.BeginPasskey(v.ctx(), v.id, v.get("name"))
 	}
-	return v.passkeyOptions(passkeyPath, options, ticket, err)
+	return v.passkeyOptions(options, ticket, err)
 }
 
 func addPasskey(v *visit) error {
-	codes, err := v.web.o.Control.FinishPasskey(v.ctx(), v.id, v.takeTicket(passkeyPath), []byte(v.get("credential")))
+	codes, err := v.web.o.Control.FinishPasskey(v.ctx(), v.id, v.takeTicket(), []byte(v.get("credential")))
 	if err != nil {
 		return v.showFactors(&factorPage{}, err)
 	}
@@ -92,7 +83,7 @@ func passkeySignInOptions(v *visit) error {
 	if err == nil {
 		options, ticket, err = v.web.o.Control.BeginPasskeySignIn(v.ctx(), user)
 	}
-	return v.passkeyOptions("/login/passkey", options, ticket, err)
+	return v.passkeyOptions(options, ticket, err)
 }
 
 func passkeySignIn(v *visit) error {
@@ -100,7 +91,7 @@ func passkeySignIn(v *visit) error {
 	step, err := v.passkeyStep()
 	var user *hookyard.User
 	if err == nil {
-		user, err = v.web.o.Control.FinishPasskeySignIn(v.ctx(), step, v.takeTicket("/login/passkey"),
+		user, err = v.web.o.Control.FinishPasskeySignIn(v.ctx(), step, v.takeTicket(),
 			[]byte(v.get("credential")), v.r.RemoteAddr)
 	}
 	switch {
@@ -110,7 +101,7 @@ func passkeySignIn(v *visit) error {
 		return v.loginFailed(err, "passkey", &loginPage{Next: a.Next, Keep: keep(a.Kept)})
 	case step != nil:
 		a.Means = hookyard.MeansBoth
-		v.setStep("", -1)
+		v.setHostCookie(auth.StepCookie, "", -1)
 	}
 	return v.enter(user, a)
 }

@@ -19,9 +19,9 @@ func (v *visit) startSession(user *hookyard.User, means string) error {
 	if err != nil {
 		return err
 	}
-	http.SetCookie(v.w, v.web.hostCookie(auth.SessionCookie, cookie, int(auth.SessionLife/time.Second)))
+	v.setHostCookie(auth.SessionCookie, cookie, int(auth.SessionLife/time.Second))
 	if device := auth.NewDevice(user, time.Now()); device != "" {
-		http.SetCookie(v.w, v.web.hostCookie(auth.DeviceCookie, device, int(auth.DeviceLife/time.Second)))
+		v.setHostCookie(auth.DeviceCookie, device, int(auth.DeviceLife/time.Second))
 	}
 	return nil
 }
@@ -36,19 +36,25 @@ func (w *Web) hostCookie(name, value string, age int) *http.Cookie {
 	return w.cookie(auth.CookieName(w.o.BaseURL, name), value, age)
 }
 
-// signIn checks a password that was typed in this browser.
-func (v *visit) signIn(name, password string) (*hookyard.User, error) {
-	return v.web.o.Auth.SignIn(v.ctx(),
-		auth.SignInRequest{Name: name, Password: password, Remote: v.r.RemoteAddr, Device: v.device()})
+// setHostCookie gives the browser a cookie that is bound to this host, if possible.
+func (v *visit) setHostCookie(name, value string, age int) {
+	http.SetCookie(v.w, v.web.hostCookie(name, value, age))
 }
 
-// device returns the cookie by which the browser is recognized as a device of a user, or "".
-func (v *visit) device() string {
-	c, err := v.r.Cookie(auth.CookieName(v.web.o.BaseURL, auth.DeviceCookie))
+// hostCookie returns the value of such a cookie, or "".
+func (v *visit) hostCookie(name string) string {
+	c, err := v.r.Cookie(auth.CookieName(v.web.o.BaseURL, name))
 	if err != nil {
 		return ""
 	}
 	return c.Value
+}
+
+// signIn checks a password that was typed in this browser.
+func (v *visit) signIn(name, password string) (*hookyard.User, error) {
+	return v.web.o.Auth.SignIn(v.ctx(),
+		auth.SignInRequest{Name: name, Password: password, Remote: v.r.RemoteAddr,
+			Device: v.hostCookie(auth.DeviceCookie)})
 }
 
 func logout(v *visit) error {
@@ -57,6 +63,6 @@ func logout(v *visit) error {
 			return err
 		}
 	}
-	http.SetCookie(v.w, v.web.hostCookie(auth.SessionCookie, "", -1))
+	v.setHostCookie(auth.SessionCookie, "", -1)
 	return v.redirect("/login", "out")
 }

@@ -63,27 +63,19 @@ func (v *visit) redirectToProvider(s signOn) error {
 	if err != nil {
 		return err
 	}
-	v.setSignOn(base64.RawURLEncoding.EncodeToString(b), signOnLife)
+	v.setHostCookie(signOnCookie, base64.RawURLEncoding.EncodeToString(b), signOnLife)
 	v.w.Header().Set("Cache-Control", "no-store")
 	http.Redirect(v.w, v.r, to, http.StatusSeeOther)
 	return nil
 }
 
-func (v *visit) setSignOn(value string, age int) {
-	c := v.web.cookie(signOnCookie, value, age)
-	c.Path = "/login/oidc"
-	http.SetCookie(v.w, c)
-}
-
 // finishSignOn signs in a user who comes back from the provider, or links the account.
 func finishSignOn(v *visit) error {
 	var s signOn
-	if c, err := v.r.Cookie(signOnCookie); err == nil {
-		if b, err := base64.RawURLEncoding.DecodeString(c.Value); err == nil {
-			_ = json.Unmarshal(b, &s) // else Finish says that nothing is pending
-		}
+	if b, err := base64.RawURLEncoding.DecodeString(v.hostCookie(signOnCookie)); err == nil {
+		_ = json.Unmarshal(b, &s) // else Finish says that nothing is pending
 	}
-	v.setSignOn("", -1)
+	v.setHostCookie(signOnCookie, "", -1)
 	person, err := v.web.o.SignOn.Finish(v.ctx(), s.Pending, v.r.URL.Query())
 	if err == nil && s.Link != "" {
 		return v.link(person, s.Link)

@@ -23,7 +23,7 @@ func (v *visit) passwordProved(user *hookyard.User, a arrival) error {
 	if !user.SecondFactor {
 		return v.enter(user, a)
 	}
-	v.setStep(auth.NewStep(user, time.Now()), int(auth.StepLife/time.Second))
+	v.setHostCookie(auth.StepCookie, auth.NewStep(user, time.Now()), int(auth.StepLife/time.Second))
 	return v.step(user, a, nil)
 }
 
@@ -45,19 +45,9 @@ func (v *visit) step(user *hookyard.User, a arrival, err error) error {
 	return v.show(refused.Code.Status(), "Second step", p)
 }
 
-func (v *visit) setStep(value string, age int) {
-	c := v.web.cookie(auth.StepCookie, value, age)
-	c.Path = "/login"
-	http.SetCookie(v.w, c)
-}
-
 // stepUser returns the user who gave the right password in this browser.
 func (v *visit) stepUser() (*hookyard.User, error) {
-	value := ""
-	if c, err := v.r.Cookie(auth.StepCookie); err == nil {
-		value = c.Value
-	}
-	return v.web.o.Auth.StepUser(v.ctx(), value)
+	return v.web.o.Auth.StepUser(v.ctx(), v.hostCookie(auth.StepCookie))
 }
 
 // showStep is for those who load the page of the second step again.
@@ -78,12 +68,12 @@ func secondStep(v *visit) error {
 	if err := v.checkCode(user); err != nil {
 		return v.step(user, a, err)
 	}
-	v.setStep("", -1)
+	v.setHostCookie(auth.StepCookie, "", -1)
 	return v.enter(user, a)
 }
 
 // checkCode checks the code that was typed, and uses it up.
 func (v *visit) checkCode(user *hookyard.User) error {
 	return v.web.o.Auth.CheckCode(v.ctx(), user,
-		auth.CodeRequest{Code: v.get("code"), Remote: v.r.RemoteAddr, Device: v.device()})
+		auth.CodeRequest{Code: v.get("code"), Remote: v.r.RemoteAddr, Device: v.hostCookie(auth.DeviceCookie)})
 }

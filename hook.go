@@ -29,6 +29,7 @@ type Hook struct {
 	Forward     Forward
 	Method      string // of the requests; "" means POST, or what Forward says
 	Secrets     []Secret
+	Signature   string // how requests are signed with Secrets, one of Signatures; "" means as the format wants
 	Headers     map[string]string
 	Schedule    []time.Duration // waits before each attempt; nil means DefaultSchedule
 	Timeout     time.Duration   // for the whole exchange; 0 means DefaultTimeout
@@ -50,6 +51,28 @@ type Hook struct {
 	Revision   int64 // counts changes, for If-Match
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
+}
+
+// How a hook signs. Who can choose a body and see both signatures of it with one key can forge one of Standard
+// Webhooks, because GitHub's covers nothing but the body: SignBoth is for the time in which a receiver is changed.
+const (
+	SignStandard = "standard" // Standard Webhooks
+	SignGitHub   = "github"   // GitHub's X-Hub-Signature-256
+	SignBoth     = "both"
+)
+
+// Signatures returns the ways to sign.
+func Signatures() []string { return []string{SignStandard, SignGitHub, SignBoth} }
+
+// EffectiveSignature returns how the hook signs when it sends in a format.
+func (h *Hook) EffectiveSignature(format string) string {
+	switch {
+	case h.Signature != "":
+		return h.Signature
+	case format == "github":
+		return SignGitHub
+	}
+	return SignStandard
 }
 
 // RabbitMQ holds the settings of a hook with an amqp:// or amqps:// URL.
@@ -219,6 +242,8 @@ func (h *Hook) Validate(catalogue []string, limits Limits) error {
 			"contentType must be \"json\", \"form\" or, for the formats text and template, \"text\"")
 	case h.Method != "" && !slices.Contains(Methods(), h.Method):
 		return FieldErrorf("method", "method must be one of %s", strings.Join(Methods(), ", "))
+	case h.Signature != "" && !slices.Contains(Signatures(), h.Signature):
+		return FieldErrorf("signature", "signature must be one of %s", strings.Join(Signatures(), ", "))
 	case h.Timeout < 0 || h.Timeout > limits.Timeout:
 		return FieldErrorf("timeout", "timeout must be between 1ms and %s (setting: --max-timeout)",
 			FormatDuration(limits.Timeout))

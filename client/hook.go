@@ -23,6 +23,7 @@ type Hook struct {
 	Template    string              `json:"template,omitempty" doc:"text of format template"`
 	DataAsBody  bool                `json:"dataAsBody,omitempty" doc:"in the template, .Body is .Data; in old hooks"`
 	Forward     hookyard.Forward    `json:"forward" doc:"what of a received request is passed on"`
+	Signature   string              `json:"signature" doc:"how requests are signed: standard, github or both"`
 	Method      string              `json:"method,omitempty" doc:"of the requests; absent: POST, or as forward says"`
 	Features    []string            `json:"features,omitempty" doc:"names of features to send; none means all"`
 	Secret      string              `json:"secret,omitempty" doc:"*** if there is one"`
@@ -53,6 +54,7 @@ type HookPatch struct {
 	Template    *string              `json:"template,omitempty"`
 	DataAsBody  *bool                `json:"dataAsBody,omitempty" doc:"false: .Body is the whole body in the template"`
 	Forward     *hookyard.Forward    `json:"forward,omitempty" doc:"replaces the present one"`
+	Signature   *string              `json:"signature,omitempty" doc:"standard, github or both; empty: by format"`
 	Method      *string              `json:"method,omitempty" doc:"empty means POST, or as forward says"`
 	Features    *[]string            `json:"features,omitempty"`
 	Secret      *string              `json:"secret,omitempty" doc:"empty means do not sign"`

@@ -47,7 +47,7 @@ func TestHookFields(t *testing.T) {
 		Active: new(true), Format: new("template"), ContentType: new("form"), Template: new("{{.Type}}"),
 		DataAsBody: new(true),
 		Forward:    &hookyard.Forward{Headers: new(true), Path: new(true), Query: new(false), Method: new(true)},
-		Method:     new("PUT"), Features: new([]string{"git3"}),
+		Method:     new("PUT"), Signature: new("both"), Features: new([]string{"git3"}),
 		Secret: new("a secret"), Headers: map[string]*string{"X-Team": new("blue")},
 		Schedule: new([]hookyard.Duration{0, hookyard.Duration(time.Hour)}),
 		Timeout:  new(hookyard.Duration(time.Second)), InFlight: new(3), Rate: new(2.5), Ordered: new(true),

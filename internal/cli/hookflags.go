@@ -16,7 +16,7 @@ import (
 // hookFlags are the settings of a hook.
 type hookFlags struct {
 	events, description, format, contentType, secret, filter, off, template, rabbitmq string
-	method                                                                            string
+	method, signature                                                                 string
 	forward                                                                           []string
 	header, schedule, features                                                        []string
 	timeout                                                                           time.Duration
@@ -37,6 +37,8 @@ func (f *hookFlags) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&f.template, "template", "", "template for --format template, or @file")
 	fs.StringSliceVar(&f.forward, "forward", nil, "parts of a received request to pass on: headers, path, query, "+
 		"method, or none; default: the format's")
+	fs.StringVar(&f.signature, "signature", "",
+		"how requests are signed with the secret: standard, github or both; empty: as the format wants")
 	fs.StringVar(&f.method, "method", "", "method of the requests: POST, PUT, PATCH, GET or DELETE; empty: the default")
 	fs.StringVar(&f.secret, "secret", "", "signing secret; empty: do not sign"+secretUsage)
 	fs.StringArrayVarP(&f.header, "header", "H", nil,
@@ -69,8 +71,8 @@ func (f *hookFlags) patch(fs *pflag.FlagSet, s *session) (client.HookPatch, erro
 		Timeout:     changed(fs, "timeout", hookyard.Duration(f.timeout)),
 		InFlight:    changed(fs, "in-flight", f.inFlight),
 		Rate:        changed(fs, "rate", f.rate), Ordered: changed(fs, "ordered", f.ordered),
-		Filter:   changed(fs, "filter", f.filter),
-		Method:   changed(fs, "method", strings.ToUpper(f.method)),
+		Filter: changed(fs, "filter", f.filter),
+		Method: changed(fs, "method", strings.ToUpper(f.method)), Signature: changed(fs, "signature", f.signature),
 		Features: changed(fs, "features", f.features), InsecureTLS: changed(fs, "insecure-tls", f.insecure),
 	}
 	if fs.Changed("events") {

@@ -29,6 +29,7 @@ type HookPatch struct {
 	DataAsBody  Optional[bool]                `json:"dataAsBody"`
 	Forward     Optional[hookyard.Forward]    `json:"forward"`
 	Method      Optional[string]              `json:"method"`
+	Signature   Optional[string]              `json:"signature"`
 	Features    Optional[[]string]            `json:"features"`
 	Secret      Optional[string]              `json:"secret"` // the only one; empty: none, ***: as it is
 	Headers     Optional[HeaderPatch]         `json:"headers"`
@@ -317,6 +318,7 @@ func (in *HookPatch) apply(h, before *hookyard.Hook) error {
 	in.DataAsBody.SetTo(&h.DataAsBody)
 	in.Forward.SetTo(&h.Forward)
 	in.Method.SetTo(&h.Method)
+	in.Signature.SetTo(&h.Signature)
 	in.Features.SetTo(&h.Features)
 	if schedule, ok := in.Schedule.Get(); ok {
 		h.Schedule = waits(schedule)

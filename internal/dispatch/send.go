@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -166,6 +167,7 @@ type outgoing struct {
 	request hookyard.Outgoing
 	trace   hookyard.Trace // that the receiver continues
 	thread  string         // key of the thread to remember from the response, or ""
+	format  string         // of the body
 }
 
 // shape makes the body; for formats that talk in threads it brings the thread along.
@@ -176,6 +178,7 @@ func (d *Dispatcher) shape(ctx context.Context, h *hookyard.Hook, e *hookyard.Ev
 		return out, fromStore(err)
 	}
 	name := snapshot.Project.EffectiveFormat(h)
+	out.format = name
 	if e.Body == nil && e.Size > 0 && format.NeedsBody(name, e.Size, d.o.Decoding.Limit()) {
 		return out, errors.New("the event's bytes are past retention")
 	}
@@ -258,17 +261,20 @@ func (d *Dispatcher) header(h *hookyard.Hook, e *hookyard.Event, shaped outgoing
 	if len(live) == 0 {
 		return out, nil
 	}
+	how := h.EffectiveSignature(shaped.format)
+	// The newest secret that GitHub's scheme can use: ed25519 keys it cannot.
+	i := slices.IndexFunc(live, func(secret string) bool { return !strings.HasPrefix(secret, "whsk_") })
+	if how != hookyard.SignStandard && i >= 0 {
+		out["X-Hub-Signature-256"] = []string{signature.SignGitHub(live[i], shaped.Body)}
+		if how == hookyard.SignGitHub {
+			return out, nil
+		}
+	}
 	signed, err := signature.SignStandard(live, e.ID, now, shaped.Body)
 	if err != nil {
 		return nil, err
 	}
 	out["Webhook-Signature"] = []string{signed}
-	for _, secret := range live { // the newest that GitHub's scheme can use: ed25519 keys it cannot
-		if !strings.HasPrefix(secret, "whsk_") {
-			out["X-Hub-Signature-256"] = []string{signature.SignGitHub(secret, shaped.Body)}
-			break
-		}
-	}
 	return out, nil
 }
 

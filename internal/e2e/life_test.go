@@ -116,7 +116,7 @@ func TestConfigurationAtOnce(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, dev(t), "at-once")
 	rc := newReceiver(t, nil)
-	y.hook("h", rc.url+"/0", client.HookPatch{})
+	y.hook("h", rc.url+"/0", client.HookPatch{Signature: ptr(hookyard.SignGitHub)})
 	for n := range 20 {
 		secret := "secret" + string(rune('a'+n))
 		path := "/" + string(rune('a'+n))

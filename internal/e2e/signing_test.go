@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -90,7 +91,7 @@ func TestMixedKeys(t *testing.T) {
 	rc := newReceiver(t, nil)
 	symmetric := signature.NewSecret()
 	private, public := signature.NewKeyPair()
-	y.hook("h", rc.url, client.HookPatch{Secret: &symmetric})
+	y.hook("h", rc.url, client.HookPatch{Secret: &symmetric, Signature: ptr(hookyard.SignBoth)})
 	if _, err := y.c.RotateHookSecret(t.Context(), y.project, "h", client.Rotation{Secret: private}); err != nil {
 		t.Fatal(err)
 	}
@@ -142,5 +143,42 @@ func TestEveryAttempt(t *testing.T) {
 	d := y.ended(id, "h", hookyard.Delivered)
 	if len(d.History) != 3 || d.History[0].Status != 500 || d.History[2].Status != 204 {
 		t.Errorf("history %+v", d.History)
+	}
+}
+
+// TestOneSignature holds that a hook signs in one way, so that no receiver gets GitHub's signature of a body that its
+// sender has given the form of what Standard Webhooks signs with the same key. Both must be asked for.
+func TestOneSignature(t *testing.T) {
+	t.Parallel()
+	y := newYard(t, dev(t), "one-signature")
+	secret := "a secret that both could use"
+	for i, c := range []struct {
+		set              client.HookPatch
+		standard, github bool
+	}{
+		{client.HookPatch{}, true, false},
+		{client.HookPatch{Format: ptr("github")}, false, true},
+		{client.HookPatch{Format: ptr("github"), Signature: ptr("standard")}, true, false},
+		{client.HookPatch{Signature: ptr("github")}, false, true},
+		{client.HookPatch{Signature: ptr("both")}, true, true},
+	} {
+		rc := newReceiver(t, nil)
+		c.set.Secret = &secret
+		id := fmt.Sprint("h", i)
+		c.set.Events = &hookyard.Selector{Names: []string{id}}
+		h := y.hook(id, rc.url, c.set)
+		y.publish(id, `{"chosen": "by the sender"}`)
+		a := rc.wait(t, 1)[0]
+		if got := a.header.Get("Webhook-Signature") != ""; got != c.standard {
+			t.Errorf("%+v: signed as in Standard Webhooks: %t", h, got)
+		}
+		github := a.header.Get("X-Hub-Signature-256")
+		if github != "" != c.github || c.github && github != "sha256="+hexMAC(secret, string(a.body)) {
+			t.Errorf("%+v: signed as GitHub does: %q", h, github)
+		}
+	}
+	if _, err := y.c.PatchHook(t.Context(), y.project, "h1", client.HookPatch{Signature: ptr("none")}); err == nil ||
+		!strings.Contains(err.Error(), "standard, github, both") {
+		t.Errorf("another signature: %v", err)
 	}
 }

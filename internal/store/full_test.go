@@ -25,7 +25,7 @@ func fullHook() *hookyard.Hook {
 		Features:    []string{"git3"},
 		Description: `says "hello"`, Active: true, Format: "template", ContentType: "form", Template: "{{.type}}",
 		DataAsBody: true,
-		Forward:    hookyard.Forward{Path: new(true)}, Method: "PUT",
+		Forward:    hookyard.Forward{Path: new(true)}, Method: "PUT", Signature: hookyard.SignBoth,
 		Secrets: []hookyard.Secret{
 			{Value: "LEAKsecret"},
 			{Value: "whsec_LEAKolder", Expires: time.Date(2037, 1, 2, 3, 4, 5, 0, time.UTC)},

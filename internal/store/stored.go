@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 
@@ -52,8 +53,9 @@ type storedHook struct {
 	WholeBody   bool               `json:"wholeBody,omitempty"` // not DataAsBody, which hooks have without it
 	Forward     hookyard.Forward   `json:"forward,omitzero"`
 	Method      string             `json:"method,omitempty"`
-	Schedule    []time.Duration    `json:"schedule,omitzero"` // ns
-	Timeout     time.Duration      `json:"timeout,omitempty"` // ns
+	Signature   string             `json:"signature,omitempty"` // hooks without it sign in both ways
+	Schedule    []time.Duration    `json:"schedule,omitzero"`   // ns
+	Timeout     time.Duration      `json:"timeout,omitempty"`   // ns
 	InFlight    int                `json:"inFlight,omitempty"`
 	Rate        float64            `json:"rate,omitempty"` // attempts a second
 	Ordered     bool               `json:"ordered,omitempty"`
@@ -62,6 +64,9 @@ type storedHook struct {
 	InsecureTLS bool               `json:"insecureTls,omitempty"`
 	RabbitMQ    *hookyard.RabbitMQ `json:"rabbitmq,omitempty"`
 }
+
+// signatureAuto is how [hookyard.Hook.Signature] is stored when it is empty.
+const signatureAuto = "auto"
 
 // hookSecrets is the sealed column of a hook. The URL is sealed as a whole: that of a chat is a credential.
 type hookSecrets struct {
@@ -74,7 +79,8 @@ func storeHook(h *hookyard.Hook) (storedHook, hookSecrets) {
 	return storedHook{
 			Events: h.Events, Features: h.Features, Description: h.Description, Format: h.Format,
 			ContentType: h.ContentType, Template: h.Template, WholeBody: !h.DataAsBody,
-			Forward: h.Forward, Method: h.Method, Schedule: h.Schedule, Timeout: h.Timeout,
+			Forward: h.Forward, Method: h.Method, Signature: cmp.Or(h.Signature, signatureAuto),
+			Schedule: h.Schedule, Timeout: h.Timeout,
 			InFlight: h.InFlight, Rate: h.Rate, Ordered: h.Ordered, Filter: h.Filter, Off: h.Off,
 			InsecureTLS: h.InsecureTLS, RabbitMQ: h.RabbitMQ,
 		}, hookSecrets{
@@ -88,6 +94,12 @@ func (s *storedHook) fill(h *hookyard.Hook) {
 	h.DataAsBody = !s.WholeBody && s.Template != ""
 	h.Format, h.ContentType = s.Format, s.ContentType
 	h.Forward, h.Method = s.Forward, s.Method
+	switch h.Signature = s.Signature; s.Signature {
+	case signatureAuto:
+		h.Signature = ""
+	case "":
+		h.Signature = hookyard.SignBoth
+	}
 	h.Schedule, h.Timeout = s.Schedule, s.Timeout
 	h.InFlight, h.Rate = s.InFlight, s.Rate
 	h.Ordered, h.Filter = s.Ordered, s.Filter

@@ -364,3 +364,19 @@ func TestWrongKey(t *testing.T) {
 		refused()
 	})
 }
+
+// TestHooksFromBeforeSignBoth holds that a hook without the member, from before there was a choice, signs as it did,
+// and that a new one signs as its format wants.
+func TestHooksFromBeforeSignBoth(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		snapshot := storetest.Project(t, db, "acme", "shop", "http://127.0.0.1:9/a", "http://127.0.0.1:9/b")
+		db.Exec(t, `update hooks set settings = replace(settings, ',"signature":"auto"', '') where id = 'h1'`)
+		for id, want := range map[string]string{"h1": hookyard.SignBoth, "h2": ""} {
+			h, err := db.Hook(t.Context(), snapshot.Project.Key, id)
+			if err != nil || h.Signature != want {
+				t.Errorf("%s: signature %q, %v; want %q", id, h.Signature, err, want)
+			}
+		}
+	})
+}

@@ -44,6 +44,7 @@ type hookForm struct {
 	DataAsBody  bool
 	Forward     string // "" (the default), "all", "none", or "kept": as it is
 	Method      string
+	Signature   string
 	Headers     string
 	Schedule    string
 	Timeout     string
@@ -61,12 +62,14 @@ type hookForm struct {
 	Known   []string // features with a check box
 	Formats []string
 	Methods []string
-	Preview *preview
+
+	Signatures []string
+	Preview    *preview
 }
 
 // Open reports whether the rarer settings are unfolded: whether one of them differs from its default.
 func (f *hookForm) Open() bool {
-	rare := []string{f.Features, f.ContentType, f.Template, f.Forward, f.Method,
+	rare := []string{f.Features, f.ContentType, f.Template, f.Forward, f.Method, f.Signature,
 		f.Headers, f.Schedule, f.Timeout, f.InFlight, f.Rate,
 		f.Filter, f.Policy, f.After}
 	return f.Ordered || f.InsecureTLS || strings.Join(rare, "") != ""
@@ -92,6 +95,7 @@ func (v *visit) readHookForm() *hookForm {
 		DataAsBody:  v.get("dataAsBody") != "",
 		Forward:     v.get("forward"),
 		Method:      v.get("method"),
+		Signature:   v.get("signature"),
 		Headers:     v.get("headers"),
 		Schedule:    v.get("schedule"),
 		Timeout:     v.get("timeout"),
@@ -175,6 +179,7 @@ func formOf(h *hookyard.Hook) *hookForm {
 		DataAsBody:  h.DataAsBody,
 		Forward:     forwardChoice(h.Forward),
 		Method:      h.Method,
+		Signature:   h.Signature,
 		Ordered:     h.Ordered,
 		Filter:      h.Filter,
 		Policy:      h.Off.Policy,
@@ -216,6 +221,7 @@ func formOf(h *hookyard.Hook) *hookForm {
 // events.
 func (v *visit) fillChoices(f *hookForm) error {
 	f.Formats, f.Methods = format.Names(), hookyard.Methods()
+	f.Signatures = hookyard.Signatures()
 	f.Types = v.project.Snapshot.Project.Catalogue()
 	if len(f.Types) == 0 {
 		found, err := v.web.o.Store.RecentTypes(v.ctx(), v.key(), 500)
@@ -306,6 +312,7 @@ func (v *visit) hookPatch(f *hookForm, before *hookyard.Hook) (control.HookPatch
 		Template:    control.Value(f.Template),
 		DataAsBody:  control.Value(f.DataAsBody),
 		Method:      control.Value(f.Method),
+		Signature:   control.Value(f.Signature),
 		Features:    control.Value(words(f.Features)),
 		Ordered:     control.Value(f.Ordered),
 		Filter:      control.Value(f.Filter),

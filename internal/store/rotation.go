@@ -31,6 +31,7 @@ func sealedColumns() []sealedColumn {
 		{"sources", "secrets", []string{"key"}},
 		{"hooks", "secrets", []string{"key"}},
 		{"totp", "secret", []string{"user_key"}},
+		{"passkeys", "record", []string{"key"}},
 		{"attempts", "request_header", []string{"event_seq", "hook_key", "n"}},
 		{"totp", "secret", []string{"user_key"}},
 		{"passkeys", "record", []string{"key"}},

@@ -177,7 +177,13 @@ type Refusal struct {
 	Target     string    `json:"target"`
 	Remote     string    `json:"remote"`
 	Header     []byte    `json:"-"` // encoded by EncodeHeader
-	Body       []byte    `json:"-"` // its first 64 KiB
+	Body       []byte    `json:"-"` // all of it up to LargeBody; of a larger one, and of a message, the first 64 KiB
 	Size       int64     `json:"size"`
-	Code       Code      `json:"-"` // what it is counted as; not stored
+	Code       Code      `json:"-"`     // what it is counted as; not stored
+	Whole      bool      `json:"whole"` // all of it is kept: it can be checked again
+
+	// URI and Sent are path, query and header as they came, with credentials. They are kept of whole requests, and are
+	// empty in lists.
+	URI  string      `json:"-"`
+	Sent http.Header `json:"-"`
 }

@@ -60,6 +60,26 @@ type Refusal struct {
 	Base64 []byte              `json:"base64,omitempty" doc:"the first bytes of the body, if they are not text"`
 }
 
+// RecheckRequest names the refused requests to check again.
+type RecheckRequest struct {
+	IDs []int64 `json:"ids,omitempty" doc:"their ids"`
+	All bool    `json:"all,omitempty" doc:"all that are kept of the source"`
+}
+
+// Rechecked lists what came of refused requests that were checked again, in the order in which they were.
+type Rechecked struct {
+	Requests []RecheckedRequest `json:"requests"`
+}
+
+// RecheckedRequest is what came of one of them.
+type RecheckedRequest struct {
+	ID         int64  `json:"id" doc:"of the refused request"`
+	EventID    string `json:"eventId,omitempty" doc:"of the event, if it was accepted"`
+	Deliveries int    `json:"deliveries,omitempty" doc:"number of hooks that get it"`
+	Duplicate  bool   `json:"duplicate,omitempty" doc:"the event came before"`
+	Reason     string `json:"reason,omitempty" doc:"why it is refused again; absent if it was accepted"`
+}
+
 // Refusals lists refused requests, newest first.
 type Refusals struct {
 	Refused []Refusal `json:"refused"`
@@ -126,6 +146,15 @@ func (c *Client) Refused(ctx context.Context, project, name string, limit int) (
 	path := in(project, "sources", name, "refused") + "?" + Page{Limit: limit}.query().Encode()
 	_, err := c.call(ctx, http.MethodGet, path, nil, &out)
 	return out.Refused, err
+}
+
+// RecheckRefused checks refused requests of a source again, all that are kept or those named, with the secrets that the
+// source has now and the time at which each came. What passes is accepted as if it had just come.
+func (c *Client) RecheckRefused(ctx context.Context, project, name string, r RecheckRequest) ([]RecheckedRequest,
+	error) {
+	var out Rechecked
+	_, err := c.call(ctx, http.MethodPost, in(project, "sources", name, "refused", "recheck"), r, &out)
+	return out.Requests, err
 }
 
 // SourceTypes lists the ways to verify a sender.

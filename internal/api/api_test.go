@@ -82,10 +82,11 @@ func serve(t *testing.T, db *store.DB, change func(*options)) *bundle {
 	}
 	who := auth.New(db, auth.Options{Dev: o.Dev, Guests: o.Guests})
 	o.Auth = who
-	o.Ingest = ingest.New(ingest.Options{Store: db, Dispatcher: dispatcher, Filter: accepts, Limits: o.Limits, Log: log,
+	in := ingest.New(ingest.Options{Store: db, Dispatcher: dispatcher, Filter: accepts, Limits: o.Limits, Log: log,
 		BaseURL: o.BaseURL})
+	o.Ingest = in
 	o.Control, err = control.New(control.Options{
-		Store: db, Ingest: o.Ingest, Dispatcher: dispatcher, Auth: who, Targets: out, Filter: accepts,
+		Store: db, Ingest: in, Dispatcher: dispatcher, Auth: who, Targets: out, Filter: accepts,
 		Limits: o.Limits, Log: log, DefaultHooks: o.DefaultHooks, CreateOnUse: o.CreateOnUse, Dev: o.Dev,
 	})
 	if err != nil {

@@ -82,6 +82,7 @@ alice GET /api/projects/alice/p/sources/s 200
 alice GET /api/projects/alice/p/sources 200
 alice POST /api/projects/alice/p/sources/s/rotate-secret 200
 alice GET /api/projects/alice/p/sources/s/refused?limit=5 200
+alice POST /api/projects/alice/p/sources/s/refused/recheck 200 {"all":true}
 alice POST /api/projects/alice/p/events 202 [{"type":"a","data":1},{"type":"b","data":{}}]
 alice POST /api/projects/alice/p/events 202 {"type":"order.created","data":{"total":1.50},"id":"mine"}
 alice POST /api/projects/alice/p/events 202 {"type":"order.created","data":{"total":1.50},"id":"mine"}

@@ -218,6 +218,11 @@ func (a *API) routes() []route {
 			out: client.NewSecret{}},
 		{method: get, path: source + "/refused", access: control.Read, do: listRefused,
 			summary: "Requests that were not accepted, and why", query: []string{"limit"}, out: client.Refusals{}},
+		{method: post, path: source + "/refused/recheck", access: control.Write, do: recheckRefused,
+			summary: "Check refused requests again, and accept those that pass now",
+			doc: "They are checked with the secrets that the source has now and the time at which each came. What " +
+				"passes is accepted as if it had just come, and leaves the list.",
+			in: client.RecheckRequest{}, out: client.Rechecked{}},
 
 		{method: post, path: project + "/events", access: control.Custom, publish: true,
 			summary: "Publish one event or a list of them, or CloudEvents in any of the three modes",

@@ -105,6 +105,33 @@ func listRefused(c *call) error {
 	return c.reply(http.StatusOK, out)
 }
 
+func recheckRefused(c *call) error {
+	var in client.RecheckRequest
+	body, err := c.object()
+	if err != nil {
+		return err
+	}
+	if err := body.Decode(&in); err != nil {
+		return err
+	}
+	if in.All == (len(in.IDs) > 0) {
+		return hookyard.FieldErrorf("ids", "give either ids, the refused requests to check again, or all")
+	}
+	if len(in.IDs) > control.MaxPage {
+		return hookyard.FieldErrorf("ids", "ids holds %d, at most %d are allowed", len(in.IDs), control.MaxPage)
+	}
+	done, err := c.project.Recheck(c.ctx(), c.param("name"), in.IDs)
+	if err != nil {
+		return err
+	}
+	out := client.Rechecked{Requests: []client.RecheckedRequest{}}
+	for _, r := range done {
+		out.Requests = append(out.Requests, client.RecheckedRequest{ID: r.Key, EventID: r.Receipt.ID,
+			Deliveries: r.Receipt.Deliveries, Duplicate: r.Receipt.Duplicate, Reason: r.Reason})
+	}
+	return c.reply(http.StatusOK, out)
+}
+
 func (c *call) sourcePatch() (in control.SourcePatch, err error) {
 	if in.Revision, err = c.revision(0); err != nil {
 		return in, err

@@ -22,7 +22,7 @@ func newSource(s *session) *cobra.Command {
   hookyard source refused github -p shop/orders`,
 	}
 	return group(c, newSourceList(s), newSourceGet(s), newSourceAdd(s), newSourceUpdate(s), newSourceRemove(s),
-		newSourceRotate(s), newSourceRefused(s), newSourceTypes(s))
+		newSourceRotate(s), newSourceRefused(s), newSourceRecheck(s), newSourceTypes(s))
 }
 
 func newSourceList(s *session) *cobra.Command {
@@ -301,6 +301,65 @@ func newSourceRefused(s *session) *cobra.Command {
 		})
 	}
 	return takes(c, 1, 1)
+}
+
+// maxRechecked is how many rejected requests the server checks again if they are named.
+const maxRechecked = 500
+
+func newSourceRecheck(s *session) *cobra.Command {
+	var r client.RecheckRequest
+	c := &cobra.Command{
+		Use: "recheck SOURCE [ID...]", Short: "Check rejected requests again and accept those that pass now",
+		Long: `Check rejected requests again, with the secrets that the source has now and the
+time at which each request came. What passes is accepted as if it had just come.
+The exit code is 1 if a request is rejected again.`,
+		Example: `  hookyard source refused github -p shop/orders
+  hookyard source recheck github 17 18 -p shop/orders
+  hookyard source recheck github --all -p shop/orders`,
+	}
+	c.Flags().BoolVar(&r.All, "all", false, "all that are kept")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		for _, text := range args[1:] {
+			id, err := strconv.ParseInt(text, 10, 64)
+			if err != nil {
+				return usagef("%q is not the id of a rejected request; for the list: hookyard source refused %s", text,
+					args[0])
+			}
+			r.IDs = append(r.IDs, id)
+		}
+		if r.All == (len(r.IDs) > 0) {
+			return usagef("name the rejected requests, or set --all")
+		}
+		cl, project, err := s.clientAndProject()
+		if err != nil {
+			return err
+		}
+		done, err := cl.RecheckRefused(c.Context(), project, args[0], r)
+		if err != nil {
+			return err
+		}
+		again := 0
+		var rows [][]string
+		for _, one := range done {
+			if one.Reason != "" {
+				again++
+			}
+			rows = append(rows, []string{strconv.FormatInt(one.ID, 10), orText(one.EventID, "-"),
+				strconv.Itoa(one.Deliveries), one.Reason})
+		}
+		err = s.show(client.Rechecked{Requests: done}, func() error {
+			if err := s.list([]string{"ID", "EVENT", "DELIVERIES", "REJECTED AGAIN"}, rows); err != nil {
+				return err
+			}
+			s.more(len(rows), "rejected request", "")
+			return nil
+		})
+		if err == nil && again > 0 {
+			return failf(exitFailed, "rejected again: %s", hookyard.Count(again, "request"))
+		}
+		return err
+	}
+	return takes(c, 1, maxRechecked+1)
 }
 
 func newSourceTypes(s *session) *cobra.Command {

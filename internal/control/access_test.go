@@ -25,6 +25,11 @@ func (engines) Accept(context.Context, *hookyard.Snapshot, *hookyard.Event) (hoo
 	return hookyard.Receipt{}, nil
 }
 
+func (engines) Recheck(context.Context, *hookyard.Snapshot, *hookyard.Source, *hookyard.Refusal) (hookyard.Receipt,
+	error) {
+	return hookyard.Receipt{}, nil
+}
+
 func (engines) Wake(...int64)                          {}
 func (engines) HookChanged(int64)                      {}
 func (engines) WakeReplays()                           {}
@@ -164,6 +169,7 @@ func operations(ctx context.Context) map[hookyard.Role]map[string]func(p *contro
 				return err
 			},
 			"RetryDelivery": func(p *control.Project) error { _, err := p.RetryDelivery(ctx, "x"); return err },
+			"Recheck":       func(p *control.Project) error { _, err := p.Recheck(ctx, "x", nil); return err },
 			"RotateHookSecret": func(p *control.Project) error {
 				_, err := p.RotateHookSecret(ctx, "x", control.Rotation{})
 				return err

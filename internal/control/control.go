@@ -20,6 +20,8 @@ import (
 // Ingest stores events that a change makes. See internal/ingest for the contract.
 type Ingest interface {
 	Accept(ctx context.Context, snapshot *hookyard.Snapshot, e *hookyard.Event) (hookyard.Receipt, error)
+	Recheck(ctx context.Context, snapshot *hookyard.Snapshot, s *hookyard.Source,
+		rf *hookyard.Refusal) (hookyard.Receipt, error)
 }
 
 // Dispatcher is told what to look at again. See internal/dispatch for the contract.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -54,44 +55,114 @@ func (in *Ingest) serve(w http.ResponseWriter, r *http.Request, snapshot *hookya
 		return nil, err
 	}
 	now := time.Now()
-	verify, err := in.verifierOf(s, now)
-	if err != nil {
+	a, err := in.admit(r, s, e, target, now)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	e.Source = s.Name
-	verified, refused := verify.Verify(&signature.Request{Method: r.Method, URL: in.o.BaseURL + in.requestURI(r),
-		Header: r.Header, Body: e.Plain(), Sent: e.Sent(), Now: now})
-	if verified.Response != nil {
-		return nil, reply(w, verified.Response)
-	}
-	headers, params := verify.Credentials()
-	if r.URL.RawQuery != "" {
-		target += "?" + hideToken(r.URL, params)
-	}
-	if refused != nil {
-		code := hookyard.Unauthenticated
-		var why *signature.Error
-		if errors.As(refused, &why) && why.StatusCode == http.StatusForbidden {
-			code = hookyard.Forbidden
-		}
-		return in.refusal(r, s, e.Body, target, refused.Error(), now),
-			hookyard.Errorf(code, "not accepted by source %s: %v", s.Name, refused)
-	}
-	if r.Method == http.MethodHead || r.Method == http.MethodOptions || r.Method == http.MethodGet &&
-		r.URL.RawQuery == "" {
+	case a.response != nil:
+		return nil, reply(w, a.response)
+	case a.refused != nil:
+		return in.refusal(r, s, e.Body, a, now), notAccepted(s, a.refused)
+	case isEmpty(r):
 		w.Header().Set("Allow", "POST, PUT, PATCH, DELETE")
 		w.WriteHeader(http.StatusNoContent) // there is nothing to keep; providers check that the URL answers
 		return nil, nil
 	}
-	e.Header = inbound.StoredHeader(r.Header, headers...)
-	e.Type = in.typeOf(r, s, &verified, e.Plain())
-	e.Target, e.Verified = hookyard.Clean(target, 3*len(target)), verified.Method
-	e.DedupKey = dedupKey(r, s, &verified)
 	receipt, err := in.Accept(r.Context(), snapshot, e)
 	if err != nil {
 		return nil, err
 	}
 	return nil, answer(r.Context(), w, s.Answer, receipt)
+}
+
+// Recheck checks a refused request again, with the secrets that the source has now and the time at which the request
+// came, and accepts its event as if it had just come. It fails as the request did if it is refused again, and with
+// [hookyard.Invalid] if there is no event in it. A request is accepted once, however often it is checked.
+func (in *Ingest) Recheck(ctx context.Context, snapshot *hookyard.Snapshot, s *hookyard.Source,
+	rf *hookyard.Refusal) (hookyard.Receipt, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	at, err := url.ParseRequestURI(rf.URI)
+	if err != nil {
+		return hookyard.Receipt{}, hookyard.Errorf(hookyard.Invalid, "the path of the request cannot be read")
+	}
+	r := (&http.Request{Method: rf.Method, URL: at, RequestURI: in.prefix + rf.URI, Header: rf.Sent,
+		RemoteAddr: rf.Remote}).WithContext(ctx)
+	contentEncoding, err := encoding.Of(r.Header)
+	if err != nil {
+		return hookyard.Receipt{}, err
+	}
+	e, err := in.eventOf(r, contentEncoding, rf.Body)
+	if err != nil {
+		return hookyard.Receipt{}, err
+	}
+	target, _, _ := strings.Cut(rf.Target, "?")
+	a, err := in.admit(r, s, e, target, rf.Time)
+	switch {
+	case err != nil:
+		return hookyard.Receipt{}, err
+	case a.refused != nil:
+		return hookyard.Receipt{}, notAccepted(s, a.refused)
+	case a.response != nil || isEmpty(r):
+		return hookyard.Receipt{}, hookyard.Errorf(hookyard.Invalid,
+			"the request only asks whether the URL answers: there is no event in it")
+	}
+	if e.DedupKey == "" {
+		e.DedupKey = fmt.Sprintf("refused:%d:%d", rf.Key, rf.Time.UnixMicro())
+	}
+	return in.Accept(ctx, snapshot, e)
+}
+
+// admission is what the verification of a request came to.
+type admission struct {
+	target   string              // of the event: path and query, without the token that lets a sender in
+	response *signature.Response // to a handshake, which is no event
+	refused  error
+}
+
+// admit verifies a request to a source that came at a time, and completes its event.
+func (in *Ingest) admit(r *http.Request, s *hookyard.Source, e *hookyard.Event, target string,
+	at time.Time) (admission, error) {
+	var a admission
+	verify, err := in.verifierOf(s, time.Now())
+	if err != nil {
+		return a, err
+	}
+	e.Source = s.Name
+	verified, refused := verify.Verify(&signature.Request{Method: r.Method, URL: in.o.BaseURL + in.requestURI(r),
+		Header: r.Header, Body: e.Plain(), Sent: e.Sent(), Now: at})
+	if a.response = verified.Response; a.response != nil {
+		return a, nil
+	}
+	headers, params := verify.Credentials()
+	if r.URL.RawQuery != "" {
+		target += "?" + hideToken(r.URL, params)
+	}
+	a.target = hookyard.Clean(target, 3*len(target))
+	if a.refused = refused; refused != nil {
+		return a, nil
+	}
+	e.Header = inbound.StoredHeader(r.Header, headers...)
+	e.Type = in.typeOf(r, s, &verified, e.Plain())
+	e.Target, e.Verified = a.target, verified.Method
+	e.DedupKey = dedupKey(r, s, &verified)
+	return a, nil
+}
+
+// isEmpty reports whether there is nothing in a request that an event could be made of.
+func isEmpty(r *http.Request) bool {
+	return r.Method == http.MethodHead || r.Method == http.MethodOptions ||
+		r.Method == http.MethodGet && r.URL.RawQuery == ""
+}
+
+// notAccepted returns the error of a request that was refused.
+func notAccepted(s *hookyard.Source, refused error) error {
+	code := hookyard.Unauthenticated
+	var why *signature.Error
+	if errors.As(refused, &why) && why.StatusCode == http.StatusForbidden {
+		code = hookyard.Forbidden
+	}
+	return hookyard.Errorf(code, "not accepted by source %s: %v", s.Name, refused)
 }
 
 // requestURI returns path and query below the public URL as the sender wrote them, for some providers sign them.
@@ -124,6 +195,11 @@ func (in *Ingest) receive(w http.ResponseWriter, r *http.Request, of string) (*h
 	if err != nil {
 		return nil, err
 	}
+	return in.eventOf(r, contentEncoding, body)
+}
+
+// eventOf returns the event of a request whose body was read.
+func (in *Ingest) eventOf(r *http.Request, contentEncoding string, body []byte) (*hookyard.Event, error) {
 	e := hookyard.NewEvent("", "", body, time.Now())
 	e.ContentType = hookyard.Clean(r.Header.Get("Content-Type"), 200)
 	e.Header, e.Method = r.Header, r.Method
@@ -227,18 +303,26 @@ func (in *Ingest) readBytes(w http.ResponseWriter, r *http.Request, of string, d
 	return body, nil
 }
 
+// partOfRefused is how much is kept of the body of a refused request that is too large to be kept whole.
+const partOfRefused = 64 << 10
+
 // refusal returns a request that was not accepted, with the reason, as it is stored.
-func (in *Ingest) refusal(r *http.Request, s *hookyard.Source, body []byte, target, reason string,
+func (in *Ingest) refusal(r *http.Request, s *hookyard.Source, body []byte, a admission,
 	now time.Time) *hookyard.Refusal {
-	return &hookyard.Refusal{ProjectKey: s.ProjectKey, Source: s.Name, Time: now, Reason: hookyard.Clean(reason, 500),
-		Method: hookyard.Clean(r.Method, 20),
-		Target: hookyard.Clean(target, 3*len(target)), Remote: inbound.Address(r),
-		Header: hookyard.EncodeHeader(nil, hookyard.MaskHeader(r.Header)), Size: int64(len(body)),
-		Body: body[:min(len(body), 64<<10)]}
+	rf := &hookyard.Refusal{ProjectKey: s.ProjectKey, Source: s.Name, Time: now,
+		Reason: hookyard.Clean(a.refused.Error(), 500), Method: hookyard.Clean(r.Method, 20), Target: a.target,
+		Remote: inbound.Address(r), Header: hookyard.EncodeHeader(nil, hookyard.MaskHeader(r.Header)), Body: body,
+		Size: int64(len(body))}
+	if rf.Whole = len(body) <= hookyard.LargeBody; rf.Whole {
+		rf.URI, rf.Sent = in.requestURI(r), r.Header
+	} else {
+		rf.Body = body[:partOfRefused]
+	}
+	return rf
 }
 
-// refused counts a refused request, and stores it if it is given: a hundred for each source, and not more than a few a
-// second in all, so that a flood of requests does not fill the disk.
+// refused counts a refused request, and stores it if it is given: some hundreds for each source, and not more than a
+// few a second in all, so that a flood of requests does not fill the disk.
 func (in *Ingest) refused(ctx context.Context, s *hookyard.Source, refusal *hookyard.Refusal, code hookyard.Code) {
 	if refusal == nil || !in.refusals.Allow() {
 		in.o.Store.CountRefusal(s.ProjectKey, code)

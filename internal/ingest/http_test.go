@@ -1,11 +1,16 @@
 package ingest
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/store"
@@ -153,4 +158,148 @@ func TestDuplicateIsSaid(t *testing.T) {
 	if !strings.HasPrefix(w.Header().Get(HeaderDuplicate), "evt_") || w.Code != 202 || w.Body.String() != "thanks" {
 		t.Errorf("the second answer is %d %v %s; want the source's, with the id", w.Code, w.Header(), w.Body)
 	}
+}
+
+// refusedOf returns the refused requests of the source, the newest first.
+func (y *yard) refusedOf() []hookyard.Refusal {
+	y.t.Helper()
+	all, err := y.db.Refused(y.t.Context(), y.source().ProjectKey, "in", 1000)
+	if err != nil {
+		y.t.Fatal(err)
+	}
+	return all
+}
+
+func (y *yard) source() *hookyard.Source {
+	y.t.Helper()
+	return y.snapshot().Sources["in"]
+}
+
+func (y *yard) snapshot() *hookyard.Snapshot {
+	y.t.Helper()
+	snapshot, err := y.db.Snapshot(y.t.Context(), "acme", "shop")
+	if err != nil {
+		y.t.Fatal(err)
+	}
+	return snapshot
+}
+
+// recheck checks a refused request again.
+func (y *yard) recheck(key int64) (hookyard.Receipt, error) {
+	y.t.Helper()
+	s := y.snapshot()
+	rf, err := y.db.RefusedRequest(y.t.Context(), s.Project.Key, "in", key)
+	if err != nil {
+		y.t.Fatal(err)
+	}
+	return y.in.Recheck(y.t.Context(), s, s.Sources["in"], rf)
+}
+
+// TestRecheck refuses a signed request because of a wrong secret, a day before the secret is right: the request is then
+// accepted as it came, once. Signatures are checked as of the time when the request came.
+func TestRecheck(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := t.Context()
+		y := newYard(t, db, hookyard.Source{Type: "stripe", Secrets: []hookyard.Secret{{Value: "whsec_wrong"}}})
+		yesterday := time.Now().Add(-24 * time.Hour)
+		body := `{"id":"evt_77","type":"charge.failed"}`
+		stamp := strconv.FormatInt(yesterday.Unix(), 10)
+		mac := hmac.New(sha256.New, []byte("whsec_right"))
+		mac.Write([]byte(stamp + "." + body))
+		signed := http.Header{"Stripe-Signature": {"t=" + stamp + ",v1=" + hex.EncodeToString(mac.Sum(nil))},
+			"Content-Type": {"application/json"}, "X-Extra": {"kept"}}
+		rf := &hookyard.Refusal{ProjectKey: y.source().ProjectKey, Source: "in", Time: yesterday, Method: "POST",
+			Reason: "wrong", Target: "/sub?a=%20b", Remote: "192.0.2.7", Body: []byte(body), Size: int64(len(body)),
+			Whole: true, URI: "/in/acme/shop/in/sub?a=%20b", Sent: signed}
+		if err := db.Refuse(ctx, rf); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := y.recheck(rf.Key); hookyard.CodeOf(err) != hookyard.Unauthenticated {
+			t.Errorf("with the wrong secret: %v; want it refused again", err)
+		}
+		s := *y.source()
+		s.Secrets = []hookyard.Secret{{Value: "whsec_right"}}
+		if _, err := db.PutSource(ctx, &s); err != nil {
+			t.Fatal(err)
+		}
+		receipt, err := y.recheck(rf.Key)
+		if err != nil || receipt.Duplicate {
+			t.Fatalf("with the right secret: %+v, %v", receipt, err)
+		}
+		e, err := db.Event(ctx, s.ProjectKey, receipt.ID)
+		if err != nil || string(e.Body) != body || e.Type != "charge.failed" || e.Target != "/sub?a=%20b" ||
+			e.Remote != "192.0.2.7" || e.Method != "POST" || e.Header.Get("X-Extra") != "kept" || e.Verified == "" ||
+			time.Since(e.Time) > time.Hour {
+			t.Errorf("the event is %+v, %v", e, err)
+		}
+		if again, err := y.recheck(rf.Key); err != nil || !again.Duplicate || again.ID != receipt.ID {
+			t.Errorf("checked a second time: %+v, %v; want a duplicate of %s", again, err, receipt.ID)
+		}
+	})
+}
+
+// TestRefusedIsKept refuses requests by a token, and checks what is kept of them: all of small ones, without a
+// credential that can be read in lists, and the beginning of large ones.
+func TestRefusedIsKept(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		y := newYard(t, db, hookyard.Source{Type: "token", Secrets: []hookyard.Secret{{Value: "not-this-one"}}})
+		refuse := func(body string) hookyard.Refusal {
+			t.Helper()
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/in/acme/shop/in?token=the-new-one",
+				strings.NewReader(body))
+			err := y.in.Inbound(httptest.NewRecorder(), r, "acme", "shop", "in", "")
+			if hookyard.CodeOf(err) != hookyard.Unauthenticated {
+				t.Fatalf("accepted: %v", err)
+			}
+			return y.refusedOf()[0]
+		}
+		large := refuse(strings.Repeat("x", hookyard.LargeBody+1))
+		if large.Whole || len(large.Body) != partOfRefused || large.Size != hookyard.LargeBody+1 {
+			t.Errorf("of a large body %d of %d bytes are kept, whole %t", len(large.Body), large.Size, large.Whole)
+		}
+		small := refuse("{}")
+		if !small.Whole || strings.Contains(small.Target, "the-new-one") || small.Sent != nil {
+			t.Errorf("kept is %+v", small)
+		}
+		s := *y.source()
+		s.Secrets = []hookyard.Secret{{Value: "the-new-one"}}
+		if _, err := db.PutSource(t.Context(), &s); err != nil {
+			t.Fatal(err)
+		}
+		if receipt, err := y.recheck(small.Key); err != nil || receipt.ID == "" {
+			t.Errorf("with the new token: %+v, %v", receipt, err)
+		}
+	})
+}
+
+// TestRefusedIsBounded refuses many requests: the newest are kept, by their number and by their bytes.
+func TestRefusedIsBounded(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		y := newYard(t, db, hookyard.Source{})
+		refuse := func(n, size int) {
+			t.Helper()
+			for range n {
+				if err := db.Refuse(t.Context(), &hookyard.Refusal{ProjectKey: y.source().ProjectKey, Source: "in",
+					Time: time.Now(), Reason: "wrong", Body: make([]byte, size), Size: int64(size)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		refuse(510, 1)
+		if n := len(y.refusedOf()); n != 500 {
+			t.Errorf("%d are kept, want 500", n)
+		}
+		refuse(40, hookyard.LargeBody)
+		all := y.refusedOf()
+		bytes := 0
+		for _, r := range all {
+			bytes += len(r.Body)
+		}
+		if bytes > 8<<20 || bytes < 8<<20-hookyard.LargeBody || len(all[0].Body) != hookyard.LargeBody {
+			t.Errorf("%d bytes of %d requests are kept, want about 8 MiB of the newest", bytes, len(all))
+		}
+	})
 }

@@ -171,7 +171,9 @@ func (r *resends) reads(when string, want map[hookyard.State]int) {
 }
 
 func withoutEvents(c hookyard.Counts) hookyard.Counts {
-	c[hookyard.CountEvents] = 0
+	for _, ofProjects := range []hookyard.Counter{hookyard.CountEvents, hookyard.CountBytes, hookyard.CountKept} {
+		c[ofProjects] = 0
+	}
 	return c
 }
 

@@ -35,6 +35,7 @@ func sealedColumns() []sealedColumn {
 		{"attempts", "request_header", []string{"event_seq", "hook_key", "n"}},
 		{"totp", "secret", []string{"user_key"}},
 		{"passkeys", "record", []string{"key"}},
+		{"refused", "request", []string{"key"}},
 	}
 }
 

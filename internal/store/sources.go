@@ -144,17 +144,25 @@ func (db *DB) DeleteSource(ctx context.Context, projectKey int64, name string) e
 	})
 }
 
-// refusedKept is the number of refused requests that are stored of a source.
-const refusedKept = 100
+// Bounds on the refused requests that are stored of a source.
+const (
+	refusedKept  = 500
+	refusedBytes = 8 << 20
+)
 
-// Refuse stores a request that a source refused, and sets its key. Only the newest hundred of a source are kept.
+// Refuse stores a request that a source refused, and sets its key. Only the newest of a source are kept: at most
+// [refusedKept], which take at most [refusedBytes].
 func (db *DB) Refuse(ctx context.Context, r *hookyard.Refusal) error {
 	return db.txPlain(ctx, func(c conn) error {
+		var request []byte
+		if r.Whole {
+			request = db.seal.sealRequest(r.URI, r.Sent)
+		}
 		err := c.QueryRowContext(ctx, `insert into refused (project_key, source, time, reason, method, target, remote,
-				header, body, size)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning key`,
+				header, body, size, request)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning key`,
 			r.ProjectKey, r.Source, micros(r.Time), r.Reason, r.Method, r.Target, r.Remote, notNil(r.Header),
-			notNil(r.Body), r.Size).Scan(&r.Key)
+			notNil(r.Body), r.Size, request).Scan(&r.Key)
 		if err != nil {
 			return err
 		}
@@ -163,26 +171,85 @@ func (db *DB) Refuse(ctx context.Context, r *hookyard.Refusal) error {
 		if err := db.storeTally(ctx, c, &counted); err != nil {
 			return err
 		}
-		_, err = c.ExecContext(ctx, `delete from refused where project_key = $1 and source = $2 and key <= (
-			select key from refused where project_key = $1 and source = $2 order by key desc limit 1 offset $3)`,
-			r.ProjectKey, r.Source, refusedKept)
+		_, err = c.ExecContext(ctx, `delete from refused where project_key = $1 and source = $2
+			and key <= (select max(key) from (select key, row_number() over (order by key desc) as n,
+				sum(length(body) + length(header) + coalesce(length(request), 0)) over (order by key desc) as bytes
+				from refused where project_key = $1 and source = $2) as newest
+			where n > $3 or bytes > $4 and n > 1)`,
+			r.ProjectKey, r.Source, refusedKept, refusedBytes)
 		return err
 	})
 }
 
+// RefusedKeys returns the keys of the refused requests of a source that are kept, the oldest first.
+func (db *DB) RefusedKeys(ctx context.Context, projectKey int64, source string) ([]int64, error) {
+	rows, err := db.read.QueryContext(ctx,
+		"select key from refused where project_key = $1 and source = $2 order by key", projectKey, source)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, func(row scanner) (key int64, err error) {
+		err = row.Scan(&key)
+		return key, err
+	})
+}
+
+// RefusedRequest returns a refused request of a source with its URI and header, or [hookyard.ErrNotFound].
+func (db *DB) RefusedRequest(ctx context.Context, projectKey int64, source string, key int64) (*hookyard.Refusal,
+	error) {
+	row := db.read.QueryRowContext(ctx, "select "+refusedColumns+`, request from refused
+		where project_key = $1 and source = $2 and key = $3`, projectKey, source, key)
+	var request []byte
+	r, err := scanRefusal(row, &request)
+	if err != nil {
+		return nil, db.translate(err)
+	}
+	if r.ProjectKey = projectKey; r.Whole {
+		r.URI, r.Sent, err = db.seal.openRequest(request)
+	}
+	return &r, err
+}
+
+// EndRefusal deletes a refused request, which was accepted, or stores why it was refused again.
+func (db *DB) EndRefusal(ctx context.Context, key int64, reason string) error {
+	return db.txPlain(ctx, func(c conn) error {
+		if reason == "" {
+			_, err := c.ExecContext(ctx, "delete from refused where key = $1", key)
+			return err
+		}
+		_, err := c.ExecContext(ctx, "update refused set reason = $1 where key = $2", reason, key)
+		return err
+	})
+}
+
+// AuditRecheck enters into the audit log that refused requests of a source were checked again, and what came of it.
+func (db *DB) AuditRecheck(ctx context.Context, projectKey int64, source, outcome string) error {
+	return db.txPlain(ctx, func(c conn) error {
+		return db.audit(ctx, c, projectKey, hookyard.Actor(ctx), "source.recheck", source, outcome)
+	})
+}
+
+const refusedColumns = "key, source, time, reason, method, target, remote, header, body, size, request is not null"
+
+func scanRefusal(row scanner, more ...any) (hookyard.Refusal, error) {
+	var r hookyard.Refusal
+	var at int64
+	err := row.Scan(append([]any{&r.Key, &r.Source, &at, &r.Reason, &r.Method, &r.Target, &r.Remote, &r.Header, &r.Body,
+		&r.Size, &r.Whole}, more...)...)
+	r.Time = fromMicros(at)
+	return r, err
+}
+
 // Refused returns at most limit refused requests of a source, newest first. An empty source means all sources.
 func (db *DB) Refused(ctx context.Context, projectKey int64, source string, limit int) ([]hookyard.Refusal, error) {
-	rows, err := db.read.QueryContext(ctx, `select key, source, time, reason, method, target, remote, header, body, size
-		from refused where project_key = $1 and ($2 = '' or source = $2) order by key desc limit $3`,
-		projectKey, source, limit)
+	rows, err := db.read.QueryContext(ctx, "select "+refusedColumns+` from refused
+		where project_key = $1 and ($2 = '' or source = $2) order by key desc limit $3`, projectKey, source, limit)
 	if err != nil {
 		return nil, err
 	}
 	return collect(rows, func(row scanner) (hookyard.Refusal, error) {
-		r := hookyard.Refusal{ProjectKey: projectKey}
-		var at int64
-		err := row.Scan(&r.Key, &r.Source, &at, &r.Reason, &r.Method, &r.Target, &r.Remote, &r.Header, &r.Body, &r.Size)
-		r.Time = fromMicros(at)
+		r, err := scanRefusal(row)
+		r.ProjectKey = projectKey
 		return r, err
 	})
 }

@@ -140,7 +140,8 @@ func (s *server) stockHostile(owner, receiver string) []string {
 		r.Header.Set("User-Agent", word)
 		s.do(r)
 	}
-	s.sent(p+"/replays/rpl_", p+"/replays", "hook", hook, "since", "1h", "confirm", "yes")
+	replay, _, _ := strings.Cut(s.post(p+"/replays", "hook", hook, "since", "1h", "confirm",
+		"yes").Header.Get("Location"), "?")
 	failing := s.deliveryOf(owner+"/"+project, event, hook, "pending")
 	bin, _, _ := strings.Cut(s.post("/bins", "body", word, "type", "text/"+word[:60]).Header.Get("Location"), "?")
 	s.do(s.request(http.MethodPost, strings.TrimPrefix(bin, "/bins")+"/"+word, strings.NewReader(word+word)))
@@ -148,6 +149,7 @@ func (s *server) stockHostile(owner, receiver string) []string {
 	return []string{"/", p, hooks, hooks + "/" + hook, hooks + "/good", hooks + "/" + hook + "/edit", p + "/events",
 		p + "/events?text=" + word, p + "/events/" + event, p + "/events/" + event + "/edit", p + "/publish",
 		p + "/deliveries", p + "/deliveries/" + failing, p + "/sources", p + "/sources?type=hmac",
-		p + "/sources/" + source, p + "/sources/refusing", p + "/replays", p + "/audit", p + "/settings", "/status",
+		p + "/sources/" + source, p + "/sources/refusing", p + "/replays", replay,
+		p + "/audit", p + "/settings", "/status",
 		"/bins", bin, "/users", "/profile", "/docs/api", "/nothing/" + word}
 }

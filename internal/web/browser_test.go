@@ -149,9 +149,9 @@ func addressesOf(owner string, x shop) map[string]string {
 		"deliveries": "/acme/shop/deliveries",
 		"delivery":   "/acme/shop/deliveries/" + x.failing, "sources": "/acme/shop/sources",
 		"source-add": "/acme/shop/sources?type=stripe",
-		"source":     "/acme/shop/sources/github", "replays": "/acme/shop/replays", "changes": "/acme/shop/audit",
-		"settings": "/acme/shop/settings",
-		"status":   "/status", "bins": "/bins", "bin": x.bin, "users": "/users", "profile": "/profile",
+		"source":     "/acme/shop/sources/github", "replays": "/acme/shop/replays", "replay": x.replay,
+		"changes": "/acme/shop/audit", "settings": "/acme/shop/settings",
+		"status": "/status", "bins": "/bins", "bin": x.bin, "users": "/users", "profile": "/profile",
 		"second-factor": "/profile/second-factor",
 		"login":         "/login", "api": "/docs/api", "not-found": "/nothing",
 	}

@@ -223,15 +223,7 @@ func (v *visitor) sendAll(owner string, x shop, receiver string) {
 	v.send(p+"/replays", p+"/replays", "", map[string]string{"state": ""}, is(p+"/replays"))
 	confirm("accounting")
 
-	sources := p + "/sources"
-	if v.js(`document.querySelector("script") !== null`) == "true" {
-		v.send(sources, sources, "", map[string]string{"type": "stripe"},
-			`document.querySelector("[name=secret]") !== null`)
-	}
-	v.send(sources+"?type=gitlab", sources, "", map[string]string{"name": "lab", "secret": "s3cret"}, note("Created."))
-	v.send(sources+"/lab", "", "update", map[string]string{"typeFrom": "text", "typeName": "push"}, note("Saved."))
-	v.send(sources+"/lab", "", "rotate", nil, `document.getElementById("secret") !== null`)
-	v.send(sources+"/lab", "", "delete", nil, note("Deleted."))
+	v.sendSources(p)
 
 	v.send("/bins", "/bins", "", map[string]string{"status": "201"}, note("Created."))
 	bin := strings.TrimPrefix(v.js("location.href"), v.s.url)
@@ -246,6 +238,21 @@ func (v *visitor) sendAll(owner string, x shop, receiver string) {
 }
 
 // sendPeople sends the forms of pages that need sign-in.
+func (v *visitor) sendSources(p string) {
+	sources := p + "/sources"
+	if v.js(`document.querySelector("script") !== null`) == "true" {
+		v.send(sources, sources, "", map[string]string{"type": "stripe"},
+			`document.querySelector("[name=secret]") !== null`)
+	}
+	v.send(sources+"?type=gitlab", sources, "", map[string]string{"name": "lab", "secret": "s3cret"}, note("Created."))
+	v.send(sources+"/lab", "", "update", map[string]string{"typeFrom": "text", "typeName": "push"}, note("Saved."))
+	v.send(sources+"/lab", "", "rotate", nil, `document.getElementById("secret") !== null`)
+	v.send(sources+"/lab", "", "delete", nil, note("Deleted."))
+	const rechecked = `document.querySelector("[role=status]").textContent.includes("0 requests of 1 accepted")`
+	v.send(sources+"/github", "", "recheck", map[string]string{"id": "on"}, rechecked)
+	v.send(sources+"/github", "", "recheck-all", nil, rechecked)
+}
+
 func (v *visitor) sendPeople(owner string) {
 	v.send("/login", "/login", "", map[string]string{"username": "admin", "password": password}, note("Signed in."))
 	v.send("/users", "/users", "", map[string]string{"name": owner, "password": password}, note("Created."))

@@ -138,11 +138,44 @@ func (s *server) settingsForms(t *testing.T) {
 		strings.Contains(s.page(shopPage+"/sources/github"), `id="secret"`) {
 		t.Error("the source's new secret is not shown once")
 	}
+	s.recheckForms(t)
 	s.sent(shopPage+"/sources", shopPage+"/sources/open", "do", "delete")
 	s.sent(shopPage+"/settings", shopPage+"/settings", "description", "Better", "format", "cloudevents", "eventTypes",
 		"order.created\norder.paid invoice.paid", "retention", "720h", "relay", "token")
 	if !strings.Contains(s.page(shopPage+"/settings"), `value="Better"`) {
 		t.Error("the project's settings were not kept")
+	}
+}
+
+// recheckForms refuses requests because of a wrong secret, mends it, and checks one of them and then all again.
+func (s *server) recheckForms(t *testing.T) {
+	t.Helper()
+	source := shopPage + "/sources/mended"
+	s.sent(source, shopPage+"/sources", "type", "token", "name", "mended", "secret", "old-secret")
+	for range 3 {
+		r := s.request(http.MethodPost, "/in/acme/shop/mended?token=new-secret", strings.NewReader(`{"a":1}`))
+		if a := s.do(r); a.StatusCode != http.StatusUnauthorized {
+			t.Fatalf("the wrong secret is answered with %d", a.StatusCode)
+		}
+	}
+	ids := regexp.MustCompile(`name="id" value="(\d+)"`).FindAllStringSubmatch(s.page(source), -1)
+	if len(ids) != 3 {
+		t.Fatalf("%d requests can be chosen, want 3", len(ids))
+	}
+	if body := s.post(source, "do", "recheck-all").body; !strings.Contains(body, "0 requests of 3 accepted") {
+		t.Errorf("with the wrong secret: %s", body)
+	}
+	s.sent(source, source, "do", "update", "active", "on", "secret", "new-secret")
+	if body := s.post(source, "do", "recheck").body; !strings.Contains(body, "Choose the requests") {
+		t.Errorf("without a choice: %s", body)
+	}
+	if body := s.post(source, "do", "recheck", "id", ids[1][1]).body; !strings.Contains(body,
+		"1 request of 1 accepted") || !strings.Contains(body, "Check all 2 again") {
+		t.Errorf("one of three is checked again: %s", body)
+	}
+	if body := s.post(source, "do", "recheck-all").body; !strings.Contains(body, "2 requests of 2 accepted") ||
+		!strings.Contains(body, "No rejected requests.") {
+		t.Errorf("the others are checked again: %s", body)
 	}
 }
 

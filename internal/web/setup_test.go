@@ -229,7 +229,7 @@ func (s *server) deliveryOf(project, event, hook, state string) string {
 }
 
 // shop is a project with a bit of everything; the ids of its things are by their names.
-type shop struct{ event, failing, delivery, sourced, bin string }
+type shop struct{ event, failing, delivery, sourced, bin, replay string }
 
 // stock makes project acme/shop.
 func (s *server) stock(receiver string) shop { return s.stockAs("acme", receiver) }
@@ -271,6 +271,8 @@ func (s *server) restock(owner string) shop {
 	out.sourced = receipt.ID
 	out.bin, _, _ = strings.Cut(s.post("/bins", "body", "thanks").Header.Get("Location"), "?")
 	s.do(s.request(http.MethodPost, strings.TrimPrefix(out.bin, "/bins"), strings.NewReader(`{"to":"a bin"}`)))
+	out.replay, _, _ = strings.Cut(s.post(home+"/replays", "type", "cart.*", "hook", "billing", "state", "failed",
+		"confirm", "yes").Header.Get("Location"), "?") // of nothing: all was delivered
 	out.failing = s.deliveryOf(project, out.event, "warehouse", "pending")
 	out.delivery = s.deliveryOf(project, out.event, "billing", "delivered")
 	return out

@@ -2,6 +2,8 @@ package web
 
 import (
 	"net/http"
+	"slices"
+	"strconv"
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/control"
@@ -15,10 +17,18 @@ type sourcePage struct {
 	Info    provider
 	Form    sourceForm
 	Refused []refusal
-	Secret  string
-	Typed   bool // Form holds what the user typed
-	Types   []provider
-	Open    bool // requests are not verified
+	Kept    int // rejected requests in all
+
+	Rechecked []control.Rechecked // of the requests that were just checked again
+	Secret    string
+	Typed     bool // Form holds what the user typed
+	Types     []provider
+	Open      bool // requests are not verified
+}
+
+// Accepted are those of Rechecked that are events now.
+func (p *sourcePage) Accepted() []control.Rechecked {
+	return slices.DeleteFunc(slices.Clone(p.Rechecked), func(r control.Rechecked) bool { return r.Reason != "" })
 }
 
 // refusal is a request to the source that was not accepted.
@@ -66,6 +76,11 @@ func (v *visit) source(p *sourcePage, fault error) error {
 		p.Refused = append(p.Refused, refusal{r, headerLines(hookyard.DecodeHeader(r.Header)),
 			viewBody(r.Body, int64(len(r.Body)))})
 	}
+	keys, err := v.web.o.Store.RefusedKeys(v.ctx(), v.key(), s.Name)
+	if err != nil {
+		return err
+	}
+	p.Kept = len(keys)
 	if fault != nil {
 		return v.showInvalid(fault, s.Name, p)
 	}
@@ -90,10 +105,34 @@ func sourceAction(v *visit) error {
 			return v.source(&sourcePage{}, err)
 		}
 		return v.showOnce(v.home("sources", name), secret, "")
+	case "recheck", "recheck-all":
+		return recheckSource(v, name)
 	case "update", "overwrite":
 		return updateSource(v, name)
 	}
 	return hookyard.Errorf(hookyard.Invalid, "The form does not say what to do.")
+}
+
+// recheckSource checks the chosen rejected requests again, or all.
+func recheckSource(v *visit, name string) error {
+	var keys []int64
+	if v.get("do") == "recheck" {
+		for _, text := range v.form["id"] {
+			key, err := strconv.ParseInt(text, 10, 64)
+			if err != nil {
+				return v.source(&sourcePage{}, hookyard.FieldErrorf("id", "The form names no rejected request."))
+			}
+			keys = append(keys, key)
+		}
+		if len(keys) == 0 {
+			return v.source(&sourcePage{}, hookyard.FieldErrorf("id", "Choose the requests to check again."))
+		}
+	}
+	done, err := v.project.Recheck(v.ctx(), name, keys)
+	if err != nil {
+		return v.source(&sourcePage{}, err)
+	}
+	return v.source(&sourcePage{Rechecked: done}, nil)
 }
 
 func updateSource(v *visit, name string) error {

@@ -54,6 +54,7 @@ type BatchReceipt struct {
 // Event is one received or published event. Lists omit header and body.
 type Event struct {
 	ID              string                 `json:"id"`
+	Project         string                 `json:"project,omitempty" doc:"owner/name, in a search over all projects"`
 	Type            string                 `json:"type"`
 	Source          string                 `json:"source"`
 	Time            time.Time              `json:"time"`
@@ -77,6 +78,7 @@ type Event struct {
 type EventPage struct {
 	Events []Event `json:"events"`
 	Cursor string  `json:"cursor,omitempty"` // of the next page; "" on the last
+	In     string  `json:"in,omitempty" doc:"where find was looked for: fields or bodies"`
 	Cut    bool    `json:"cut,omitempty" doc:"the search reached its limit on work; continue with the cursor"`
 
 	TooLarge int64 `json:"tooLarge,omitempty" doc:"events whose body is too large for search fields, not looked into"`
@@ -90,6 +92,8 @@ type EventQuery struct {
 	Hook   string
 	State  hookyard.State
 	ID     string
+	Find   string            // the value of a search field, or, if no event has it there, part of the body
+	In     string            // where Find looks: fields, bodies, or "" for first the one, then the other
 	Text   string            // contained in the body
 	Path   string            // into a JSON body, such as data.order.id
 	Value  string            // required at Path, or without Path in any search field of the project
@@ -181,9 +185,20 @@ func (c *Client) PublishAll(ctx context.Context, project string, all []Publicati
 
 // Events lists and searches events, newest first.
 func (c *Client) Events(ctx context.Context, project string, q EventQuery) (EventPage, error) {
+	return c.searchEvents(ctx, in(project, "events"), q)
+}
+
+// SearchEvents searches the events of all projects that the caller may read. They are in the order of their projects'
+// paths, and in a project the newest first. The query must have Find, Text, ID, Path, Value or Fields, and no Hook.
+func (c *Client) SearchEvents(ctx context.Context, q EventQuery) (EventPage, error) {
+	return c.searchEvents(ctx, path("events"), q)
+}
+
+func (c *Client) searchEvents(ctx context.Context, path string, q EventQuery) (EventPage, error) {
 	v := q.query()
 	addTimes(v, q.Since, q.Until)
 	addText(v, "type", q.Type, "source", q.Source, "hook", q.Hook, "state", string(q.State), "id", q.ID, "text", q.Text,
+		"find", q.Find, "in", q.In,
 		"path", q.Path, "value", q.Value)
 	if q.Path != "" {
 		v.Set("value", q.Value)
@@ -192,7 +207,7 @@ func (c *Client) Events(ctx context.Context, project string, q EventQuery) (Even
 		v.Set("field."+path, value)
 	}
 	var out EventPage
-	_, err := c.call(ctx, http.MethodGet, in(project, "events")+"?"+v.Encode(), nil, &out)
+	_, err := c.call(ctx, http.MethodGet, path+"?"+v.Encode(), nil, &out)
 	return out, err
 }
 

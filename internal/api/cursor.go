@@ -13,6 +13,7 @@ import (
 const (
 	cursorProjects   = "p"
 	cursorEvents     = "e"
+	cursorFields     = "f" // of events, found by their search fields
 	cursorDeliveries = "d"
 	cursorAudit      = "a"
 )

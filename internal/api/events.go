@@ -25,28 +25,96 @@ func listEvents(c *call) error {
 	if err != nil {
 		return err
 	}
-	out := client.EventPage{Events: []client.Event{}, Cut: page.Cut, TooLarge: page.TooLarge}
+	out := client.EventPage{Events: []client.Event{}, Cut: page.Cut, TooLarge: page.TooLarge, In: page.In}
 	for i, e := range page.Events {
 		out.Events = append(out.Events, eventJSON(e, page.Counts[i]))
 	}
 	if page.Next > 0 {
-		out.Cursor = makeCursor(cursorEvents, c.project.Key(), position(page.Next))
+		out.Cursor = makeCursor(cursorOf(page.In), c.project.Key(), position(page.Next))
 	}
 	return c.reply(http.StatusOK, out)
 }
 
+// cursorOf is the kind of the cursors of a search that looked for its text in fields, in bodies or for none.
+func cursorOf(in string) string {
+	if in == control.InFields {
+		return cursorFields
+	}
+	return cursorEvents
+}
+
+// searchEvents searches all projects of the caller.
+func searchEvents(c *call) error {
+	q, err := c.eventQuery()
+	if err != nil {
+		return err
+	}
+	from, err := c.place(&q)
+	if err != nil {
+		return err
+	}
+	found, err := c.a.o.Control.Search(c.ctx(), c.id, q, from)
+	if err != nil {
+		return err
+	}
+	out := client.EventPage{Events: []client.Event{}, Cut: found.Cut, TooLarge: found.TooLarge, In: found.In}
+	for _, f := range found.Events {
+		e := eventJSON(f.Event, f.Counts)
+		e.Project = f.Project.Path()
+		out.Events = append(out.Events, e)
+	}
+	if found.Next.Project != "" {
+		out.Cursor = makeCursor(cursorOf(found.In), 0, found.Next.Project+":"+position(found.Next.Before))
+	}
+	return c.reply(http.StatusOK, out)
+}
+
+// place reads where a search over all projects goes on, and where it looks for its text.
+func (c *call) place(q *control.EventSearch) (from control.Place, err error) {
+	text, err := searchCursor(c, q, 0, readCursor)
+	if err != nil || text == "" {
+		return from, err
+	}
+	project, before, _ := strings.Cut(text, ":")
+	from.Before, err = strconv.ParseInt(before, 10, 64)
+	if from.Project = project; err != nil || from.Before < 0 || strings.Count(project, "/") != 1 {
+		return from, hookyard.FieldErrorf("cursor", "cursor is not one that this list gave out; begin again without it")
+	}
+	return from, nil
+}
+
 func (c *call) eventSearch() (q control.EventSearch, err error) {
+	if q, err = c.eventQuery(); err != nil {
+		return q, err
+	}
+	q.Hook = c.q.Get("hook")
+	q.Before, err = searchCursor(c, &q, c.project.Key(), readNumber)
+	return q, err
+}
+
+// searchCursor reads the cursor of a search with read. One of a search for a text says where that was looked for.
+func searchCursor[T any](c *call, q *control.EventSearch, project int64,
+	read func(cursor, kind string, project int64) (T, error)) (T, error) {
+	cursor := c.q.Get("cursor")
+	if cursor == "" || q.Find == "" {
+		return read(cursor, cursorEvents, project)
+	}
+	if position, err := read(cursor, cursorFields, project); err == nil {
+		q.In = control.InFields
+		return position, nil
+	}
+	q.In = control.InBodies
+	return read(cursor, cursorEvents, project)
+}
+
+// eventQuery reads what selects events, but neither the hook nor the cursor.
+func (c *call) eventQuery() (q control.EventSearch, err error) {
 	q.EventQuery = hookyard.EventQuery{
 		Source: c.q.Get("source"), Type: c.q.Get("type"), ID: c.q.Get("id"), State: hookyard.State(c.q.Get("state")),
 		Text: c.q.Get("text"),
 	}
-	if err := q.RequireFields(c.q); err != nil {
-		return q, err
-	}
-	q.Hook = c.q.Get("hook")
-	if q.Before, err = readNumber(c.q.Get("cursor"), cursorEvents, c.project.Key()); err != nil {
-		return q, err
-	}
+	q.RequireFields(c.q)
+	q.Find, q.In = c.q.Get("find"), c.q.Get("in")
 	if q.Limit, err = c.limit(); err != nil {
 		return q, err
 	}

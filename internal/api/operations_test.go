@@ -89,6 +89,8 @@ alice POST /api/projects/alice/p/events 202 {"type":"order.created","data":{"tot
 alice GET /api/projects/alice/p/events?type=order.*&since=1h&path=data.total&value=1.50&state=pending 200
 alice GET /api/projects/alice/p/events?field.data.total=1.5&field.type=order.created&limit=1 200
 alice GET /api/projects/alice/p/events?value=1.5 200
+alice GET /api/projects/alice/p/events?find=1.5&in=fields 200
+alice GET /api/events?find=order&since=1h&limit=1 200
 alice GET /api/projects/alice/p/events/{evt} 200
 alice GET /api/projects/alice/p/events/{evt}/body 200
 alice GET /api/projects/alice/p/events/{evt}/explain 200

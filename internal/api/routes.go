@@ -74,6 +74,7 @@ func (a *API) routes() []route {
 		exportDoc = "To continue later, give the id of the last entry as after. On PostgreSQL entries of the last " +
 			"seconds are left to the next export."
 	)
+	const searchDoc = "A search that takes too long answers with what it found, cut, and a cursor to go on."
 	statsQuery := []string{"since", "until", "step"}
 	page, revision := []string{"limit", "cursor"}, []string{"revision"}
 	audit := []string{"actor", "action", "since", "until"}
@@ -131,6 +132,13 @@ func (a *API) routes() []route {
 			doc: "The server makes the key, unless it has another one already. If a change is under way, that one " +
 				"continues.",
 			out: hookyard.KeyRotation{}, status: accepted},
+
+		{method: get, path: "/events", access: control.Anyone, do: searchEvents,
+			summary: "Search the events of all projects that the caller may read",
+			query: []string{"limit", "cursor", "find", "in", "type", "source", "state", "since", "until", "id", "text",
+				"path", "value", fieldParams},
+			doc: "Events are in the order of their projects' paths, and in a project the newest first. Needs find, " +
+				"text, id or the value of a field. " + searchDoc, out: client.EventPage{}},
 
 		{method: get, path: "/projects", access: control.Anyone, do: listProjects,
 			summary: "Projects that the caller may read",
@@ -232,7 +240,7 @@ func (a *API) routes() []route {
 		{method: get, path: project + "/events", access: control.Read, do: listEvents,
 			summary: "List and search events, the newest first",
 			query: []string{"limit", "cursor", "type", "source", "hook", "state", "since", "until", "id", "text",
-				"path", "value", fieldParams}, out: client.EventPage{}},
+				"path", "value", "find", "in", fieldParams}, doc: searchDoc, out: client.EventPage{}},
 		{method: get, path: event, access: control.Read, do: showEvent, summary: "An event with header and body",
 			out: client.Event{}},
 		{method: get, path: event + "/body", access: control.Read, do: showEventBody,

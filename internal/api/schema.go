@@ -155,6 +155,8 @@ func querySchema(name string) *huma.Schema {
 		}
 	case "format":
 		s.Enum = []any{"sse", "ndjson"}
+	case "in":
+		s.Enum = []any{control.InFields, control.InBodies}
 	case "all":
 		s.Enum = []any{"true", "false"}
 	case "since", "until":
@@ -177,10 +179,12 @@ func queryHelp() map[string]string {
 		"cursor":   "of the page before",
 		"event":    "id of an event",
 		"filter":   "a filter, as a hook has it",
+		"find":     "a text: the value of a search field or, if no event has it there, part of a body",
 		"format":   "sse or ndjson; without it, what Accept asks for",
 		"hook":     "id of a hook",
 		"replay":   "id of a bulk replay",
 		"id":       "id of an event",
+		"in":       "where find looks; unless given, first in fields and then in bodies",
 		"key":      "the key of the bin",
 		"limit":    "entries of a page, 1 to 500; 50 unless given",
 		"path":     "into a JSON body, such as data.order.id",

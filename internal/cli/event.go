@@ -38,6 +38,7 @@ type eventFilter struct {
 	state stateFlag
 
 	fields []string // PATH=VALUE
+	all    bool     // search all projects
 }
 
 func (f *eventFilter) flags(fs *pflag.FlagSet) {
@@ -48,6 +49,7 @@ func (f *eventFilter) flags(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&f.fields, "field", nil, "value in a JSON body, data.order.id=4711 (repeatable)")
 	fs.StringVar(&f.q.Path, "path", "", "path into a JSON body, such as data.order.id")
 	fs.StringVar(&f.q.Value, "value", "", "value that --path must lead to; without it, the value of any search field")
+	fs.BoolVar(&f.all, "all-projects", false, "search all projects that you may read")
 	f.span.flags(fs)
 	pageFlags(fs, &f.q.Page)
 }
@@ -84,11 +86,18 @@ func newEventList(s *session) *cobra.Command {
 
 func newEventSearch(s *session) *cobra.Command {
 	var f eventFilter
-	c := &cobra.Command{Use: "search TEXT", Short: "Find events by a text in the body",
-		Example: "  hookyard event search ann@example.com --since 7d -p shop/orders"}
+	c := &cobra.Command{
+		Use: "search TEXT", Short: "Find events by the value of a search field, or by a text in the body",
+		Long: `Find events with the text as the value of a search field of the project or, if
+there are none, with the text in the body. --in bodies looks into the bodies at
+once. With --all-projects the id of an event is found, too.`,
+		Example: `  hookyard event search ann@example.com --since 7d -p shop/orders
+  hookyard event search 4711 --all-projects`,
+	}
 	f.flags(c.Flags())
+	c.Flags().StringVar(&f.q.In, "in", "", "where to look: fields or bodies")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		f.q.Text = args[0]
+		f.q.Find = args[0]
 		return s.listEvents(c.Context(), &f)
 	}
 	return takes(c, 1, 1)
@@ -99,22 +108,32 @@ func (s *session) listEvents(ctx context.Context, f *eventFilter) error {
 	if err != nil {
 		return err
 	}
-	cl, project, err := s.clientAndProject()
+	page, err := s.events(ctx, q, f.all)
 	if err != nil {
 		return err
 	}
-	page, err := cl.Events(ctx, project, q)
-	if err != nil {
-		return err
+	columns := []string{"EVENT", "TIME", "TYPE", "SOURCE", "BYTES", "DELIVERIES"}
+	if f.all {
+		columns = append(columns, "PROJECT")
 	}
 	return s.show(page, func() error {
 		var rows [][]string
 		for _, e := range page.Events {
-			rows = append(rows, []string{e.ID, s.when(e.Time), e.Type, e.Source, strconv.FormatInt(e.Size, 10),
-				statesOf(e.Deliveries)})
+			row := []string{e.ID, s.when(e.Time), e.Type, e.Source, strconv.FormatInt(e.Size, 10),
+				statesOf(e.Deliveries)}
+			if f.all {
+				row = append(row, e.Project)
+			}
+			rows = append(rows, row)
 		}
-		if err := s.list([]string{"EVENT", "TIME", "TYPE", "SOURCE", "BYTES", "DELIVERIES"}, rows); err != nil {
+		if err := s.list(columns, rows); err != nil {
 			return err
+		}
+		if page.TooLarge > 0 {
+			s.say("%d events are too large for search fields and were not looked into", page.TooLarge)
+		}
+		if page.In == "fields" && len(rows) > 0 {
+			s.say("found in a search field; to search all bodies: --in bodies")
 		}
 		if page.Cut {
 			s.say("the search reached its work limit; to continue: --cursor %s", page.Cursor)
@@ -123,6 +142,25 @@ func (s *session) listEvents(ctx context.Context, f *eventFilter) error {
 		s.more(len(rows), "event", page.Cursor)
 		return nil
 	})
+}
+
+// events returns a page of the events of the project, or of all projects.
+func (s *session) events(ctx context.Context, q client.EventQuery, all bool) (client.EventPage, error) {
+	if all {
+		if q.Hook != "" {
+			return client.EventPage{}, usagef("--hook is for one project: leave it out, or --all-projects")
+		}
+		cl, err := s.client()
+		if err != nil {
+			return client.EventPage{}, err
+		}
+		return cl.SearchEvents(ctx, q)
+	}
+	cl, project, err := s.clientAndProject()
+	if err != nil {
+		return client.EventPage{}, err
+	}
+	return cl.Events(ctx, project, q)
 }
 
 // statesOf formats counts as in "2 delivered, 1 pending".

@@ -4,98 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"maps"
-	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/hookyard/hookyard"
 )
-
-// EventSearch asks for events of a project, the newest first. Fields at zero do not restrict.
-type EventSearch struct {
-	hookyard.EventQuery        // without ProjectKey and HookKey
-	Hook                string // id of the hook the events were for
-}
-
-// Events searches the project's events. It fails with Invalid for a search that is out of bounds, and with NotFound
-// when there is no such hook.
-func (p *Project) Events(ctx context.Context, q EventSearch) (hookyard.EventPage, error) {
-	if err := p.allow(hookyard.RoleRead); err != nil {
-		return hookyard.EventPage{}, err
-	}
-	state, err := checkState(q.State)
-	switch {
-	case err != nil:
-		return hookyard.EventPage{}, err
-	case len(q.Text) > 1000 || len(q.Type) > 1000:
-		return hookyard.EventPage{}, hookyard.Errorf(hookyard.Invalid, "text and type may have 1000 bytes")
-	}
-	if err := p.checkFields(q.Fields); err != nil {
-		return hookyard.EventPage{}, err
-	}
-	q.State, q.ProjectKey = state, p.Key()
-	if q.HookKey, err = p.hookKey(q.Hook); err != nil {
-		return hookyard.EventPage{}, err
-	}
-	return p.c.store.Events(ctx, q.EventQuery)
-}
-
-// maxFieldMatches is how many values a search may require.
-const maxFieldMatches = 8
-
-// FieldQuery begins the names of the parameters that require values of fields: field.data.order.id=4711.
-const FieldQuery = "field."
-
-// RequireFields adds the values that the query of a request requires: those of field.PATH, and of path and value, where
-// a value without a path is that of any search field.
-func (q *EventSearch) RequireFields(query url.Values) error {
-	path, value := query.Get("path"), query.Get("value")
-	switch {
-	case path != "":
-		q.Fields = append(q.Fields, hookyard.FieldMatch{Path: path, Value: value})
-	case value != "":
-		q.Fields = append(q.Fields, hookyard.FieldMatch{Value: value})
-	}
-	for _, name := range slices.Sorted(maps.Keys(query)) {
-		if path, ok := strings.CutPrefix(name, FieldQuery); ok {
-			q.Fields = append(q.Fields, hookyard.FieldMatch{Path: path, Value: query.Get(name)})
-		}
-	}
-	return nil
-}
-
-// SearchFields returns how far the project's search fields have been filled in.
-func (p *Project) SearchFields(ctx context.Context) ([]hookyard.SearchFieldState, error) {
-	if err := p.allow(hookyard.RoleRead); err != nil {
-		return nil, err
-	}
-	return p.c.store.SearchFieldStates(ctx, p.Key())
-}
-
-// checkFields checks the values that a search requires.
-func (p *Project) checkFields(fields []hookyard.FieldMatch) error {
-	if len(fields) > maxFieldMatches {
-		return hookyard.Errorf(hookyard.Invalid, "a search may require the values of %d fields, not of %d",
-			maxFieldMatches, len(fields))
-	}
-	for _, f := range fields {
-		if f.Path == "" && len(p.Snapshot.Project.SearchFields) == 0 {
-			return hookyard.FieldErrorf("path", "value needs path, where in the body it must stand, such as "+
-				"data.order.id, or search fields (setting of the project: searchFields)")
-		}
-		if f.Path != "" {
-			if err := hookyard.CheckFieldPath("path", f.Path); err != nil {
-				return err
-			}
-		}
-		if len(f.Value) > hookyard.MaxFieldValue {
-			return hookyard.FieldErrorf("value", "a value is %d bytes long, at most %d are allowed", len(f.Value),
-				hookyard.MaxFieldValue)
-		}
-	}
-	return nil
-}
 
 // Event returns an event with its header and body, and its deliveries by state.
 func (p *Project) Event(ctx context.Context, id string) (*hookyard.Event, map[hookyard.State]int, error) {

@@ -347,7 +347,7 @@ func (w *walk) keys(t *testing.T) {
 		t.Errorf("row %s is here, want 1", at)
 	}
 	press("/")
-	if name := b.js(`document.activeElement.name`); name != "text" {
+	if name := b.js(`document.activeElement.name`); name != "find" {
 		t.Errorf("/ leads to %s", name)
 	}
 	b.js(`document.activeElement.blur()`)
@@ -362,7 +362,7 @@ func (w *walk) keys(t *testing.T) {
 	b.until(`document.activeElement === document.body`) // the browser moves the focus before it draws
 	press("g")
 	press("/")
-	if name := b.js(`document.activeElement.name`); name != "text" {
+	if name := b.js(`document.activeElement.name`); name != "find" {
 		t.Errorf("/ after g leads to %s", name)
 	}
 	b.js(`document.activeElement.blur()`)

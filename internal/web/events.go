@@ -4,7 +4,9 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/control"
@@ -14,9 +16,10 @@ import (
 type eventsPage struct {
 	base
 	Query    map[string]string
-	Events   hookyard.EventPage
-	Older    string // URL of the next page, or ""
-	Newest   string // URL of the first page, or "" on that page
+	Events   control.EventsFound
+	Fields   []string // whose values can be searched for
+	Older    string   // URL of the next page, or ""
+	Newest   string   // URL of the first page, or "" on that page
 	Hooks    []*hookyard.Hook
 	Searched bool
 	Replay   template.URL // the search as the query of a bulk replay, or "" when there is none for it
@@ -24,13 +27,24 @@ type eventsPage struct {
 
 // eventFields are the fields of the search, by the names of the REST API.
 func eventFields() []string {
-	return []string{"type", "source", "hook", "state", "since", "until", "tz", "id", "text", "path", "value"}
+	return []string{"type", "source", "hook", "state", "since", "until", "tz", "id", "find", "in", "text", "path",
+		"value"}
 }
 
 func listEvents(v *visit) error {
 	p := &eventsPage{Query: map[string]string{}, Hooks: v.project.Snapshot.Hooks}
 	p.Tab = "events"
-	for _, name := range eventFields() {
+	p.Fields = slices.Clone(v.project.Snapshot.Project.SearchFields)
+	for name := range v.form {
+		if path, ok := strings.CutPrefix(name, control.FieldQuery); ok && !slices.Contains(p.Fields, path) {
+			p.Fields = append(p.Fields, path)
+		}
+	}
+	names := eventFields()
+	for _, path := range p.Fields {
+		names = append(names, control.FieldQuery+path)
+	}
+	for _, name := range names {
 		p.Query[name] = v.get(name)
 		p.Searched = p.Searched || p.Query[name] != "" && name != "tz"
 	}
@@ -55,10 +69,29 @@ func listEvents(v *visit) error {
 		p.Newest = "?" + keep.Encode()
 	}
 	if p.Events.Next > 0 {
+		if p.Events.In != "" {
+			keep.Set("in", p.Events.In)
+		}
 		keep.Set("before", strconv.FormatInt(p.Events.Next, 10))
 		p.Older = "?" + keep.Encode()
 	}
 	return v.show(http.StatusOK, "Events", p)
+}
+
+// InBodies returns the URL of the same search for the text in bodies.
+func (p *eventsPage) InBodies() string {
+	keep := url.Values{"in": {control.InBodies}}
+	for name, value := range p.Query {
+		if value != "" && name != "in" {
+			keep.Set(name, value)
+		}
+	}
+	return "?" + keep.Encode()
+}
+
+// FieldsGiven reports whether the search names the value of a field.
+func (p *eventsPage) FieldsGiven() bool {
+	return slices.ContainsFunc(p.Fields, func(path string) bool { return p.Query[control.FieldQuery+path] != "" })
 }
 
 // asReplay returns a search as the query of a bulk replay, or "" when that would replay more than was found.
@@ -88,10 +121,15 @@ func (v *visit) eventSearch() (q control.EventSearch, err error) {
 		Limit: eventsShown, ID: v.get("id"), Source: v.get("source"), Type: v.get("type"), Text: v.get("text"),
 		State: hookyard.State(v.get("state")),
 	}
-	if err := q.RequireFields(v.form); err != nil {
-		return q, err
+	fields := url.Values{}
+	for name := range v.form { // an empty field of the form does not restrict
+		if value := v.form.Get(name); value != "" {
+			fields.Set(name, value)
+		}
 	}
+	q.RequireFields(fields)
 	q.Hook = v.get("hook")
+	q.Find, q.In = v.get("find"), v.get("in")
 	if b := v.get("before"); b != "" {
 		if q.Before, err = strconv.ParseInt(b, 10, 64); err != nil || q.Before <= 0 {
 			return q, hookyard.FieldErrorf("before", "The address was cut off; start again from the newest events.")

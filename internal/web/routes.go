@@ -34,6 +34,7 @@ func (w *Web) routes() {
 
 	w.handle("GET /{$}", control.Anyone, showProjects)
 	w.handle("POST /{$}", control.SignedIn, createProject)
+	w.handle("GET /search", control.Anyone, showSearch)
 	w.handle("GET /profile", control.SignedIn, showProfile)
 	w.handle("POST /profile/password", control.SignedIn, changePassword)
 	w.handle("POST /profile/tokens", control.SignedIn, createToken)
@@ -128,7 +129,7 @@ func notFound(v *visit) error {
 func pages() []page {
 	return []page{
 		&loginPage{}, &stepPage{}, &resumePage{}, &setupPage{}, &errorPage{}, &projectsPage{},
-		&profilePage{}, &factorPage{}, &usersPage{}, &tokensPage{}, &statusPage{},
+		&profilePage{}, &factorPage{}, &usersPage{}, &tokensPage{}, &statusPage{}, &searchPage{},
 		&projectPage{}, &hooksPage{}, &hookPage{}, &hookEditPage{}, &eventsPage{}, &eventPage{}, &resendPage{},
 		&confirmPage{}, &deliveriesPage{}, &deliveryPage{}, &replaysPage{}, &replayPage{}, &sourcesPage{},
 		&sourcePage{}, &settingsPage{}, &auditPage{}, &docsPage{}, &binsPage{}, &binPage{},

@@ -56,6 +56,7 @@ func (y *yardstick) steps() []step {
 		{"stored", y.measureStored},
 		{"pending", y.measurePending},
 		{"pages", y.measurePages},
+		{"fields", y.measureFields},
 	}
 }
 

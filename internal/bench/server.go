@@ -89,8 +89,11 @@ func (s *server) kill() {
 }
 
 // cpu returns the CPU time that the process has used so far.
-func (s *server) cpu() (time.Duration, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+func (s *server) cpu() (time.Duration, error) { return cpuOf(s.cmd.Process.Pid) }
+
+// cpuOf is [server.cpu] of any process.
+func cpuOf(pid int) (time.Duration, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, errors.New("cannot measure CPU time: this system has no /proc")
 	}

@@ -28,7 +28,7 @@ stdout.`,
 	f.IntVar(&o.Stored, "stored", 1_000_000, "events in the rows about many stored or pending events")
 	f.StringSliceVar(&o.Rows, "rows", nil,
 		"run only these rows: sqlite, postgres, counters, ack, idle, fanout, neighbours, loud, live, stored, pending, "+
-			"pages")
+			"pages, fields")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		o.Log = s.err
 		if v, ok := s.env("HOOKYARD_BENCH_POSTGRES"); ok && o.Postgres == "" {

@@ -11,7 +11,7 @@ import (
 
 // partSize is the number of seqs whose rows of event_fields stand together. A smaller part costs searches, which look
 // into each; a larger one costs the events that come in, whose rows are spread over it by their values.
-const partSize = 8192
+const partSize = 32768
 
 // fieldValue is the value of a search field in an event, in the form of event_fields.
 type fieldValue struct {

@@ -331,3 +331,34 @@ func TestFieldsGo(t *testing.T) {
 		}
 	})
 }
+
+// TestFieldsAreFilledAfterAnUpgrade fills fields in again whose rows were in other parts.
+func TestFieldsAreFilledAfterAnUpgrade(t *testing.T) {
+	t.Parallel()
+	storetest.EachDSN(t, func(t *testing.T, dsn string) {
+		pool, closeAll := store.OpenOld(t, dsn, 25)
+		exec := func(text string, args ...any) {
+			t.Helper()
+			if _, err := pool.ExecContext(t.Context(), text, args...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		exec(`insert into search_fields (project_key, path, dropped, fill, oldest, newest, filled, created)
+			values (1, 'id', false, 0, 1, 1, 1, 1)`)
+		exec(`insert into events (seq, id, project_key, source, type, time, method, target, remote, verified, header,
+			content_type, data_offset, size, body)
+			values (50000, 'evt_a', 1, 'in', 'x', 1, '', '', '', '', $1, '', 0, 8, $2)`, []byte{}, []byte(`{"id":7}`))
+		exec("insert into event_fields (field, part, value, seq) values (1, 6, $1, 50000)", []byte("7"))
+		exec("update counters set value = 50000 where name = 'event_seq'")
+		closeAll()
+		db := storetest.Open(t, dsn)
+		q := hookyard.EventQuery{ProjectKey: 1, Fields: []hookyard.FieldMatch{{Path: "id", Value: "7"}}}
+		if ids := found(t, db, q); !slices.Equal(ids, []string{"evt_a"}) {
+			t.Errorf("%q before the field is filled in", ids)
+		}
+		finish(t, db)
+		if ids := found(t, db, q); !slices.Equal(ids, []string{"evt_a"}) || rows(t, db) != 1 {
+			t.Errorf("%q, and %d rows", ids, rows(t, db))
+		}
+	})
+}

@@ -180,7 +180,7 @@ func fill(t *testing.T, pool *sql.DB, s *hookyard.Snapshot, from, n int, deliver
 	}
 	for _, f := range s.Fields.Fields {
 		if _, err := pool.ExecContext(t.Context(), `insert into event_fields (field, part, value, seq)
-			select $1, i / 8192, convert_to(i::text, 'utf8'), i
+			select $1, i / 32768, convert_to(i::text, 'utf8'), i
 			from generate_series($2::bigint, $2::bigint + $3::bigint - 1) i`, f.Key, from, n); err != nil {
 			t.Fatal(err)
 		}

@@ -237,9 +237,11 @@ func (db *DB) deleteEvents(ctx context.Context, seqs []any) (g gone, err error) 
 		if err := db.storeTally(ctx, c, &t); err != nil {
 			return err
 		}
+		if err := deleteFieldRows(ctx, c, seqs); err != nil {
+			return err
+		}
 		in := " in (" + placeholders(len(seqs)) + ")"
 		for _, text := range []string{
-			"delete from event_fields where seq" + in,
 			"delete from attempts where event_seq" + in,
 			"delete from deliveries where event_seq" + in,
 			"delete from events where seq" + in,

@@ -135,6 +135,34 @@ func (t *sharedTx) insertFields(ctx context.Context, ops []*acceptOp, version in
 	return t.insert(ctx, eventFieldsTable, v, false)
 }
 
+// deleteFieldRows deletes the rows of events. Their parts tell where the rows are, without an index on seq, which would
+// cost each event more than it saves here.
+func deleteFieldRows(ctx context.Context, c conn, seqs []any) error {
+	rows, err := c.QueryContext(ctx, "select key from search_fields where project_key in "+
+		"(select project_key from events where seq in ("+placeholders(len(seqs))+"))", seqs...)
+	if err != nil {
+		return err
+	}
+	fields, err := scanSeqs(rows)
+	if err != nil || len(fields) == 0 {
+		return err
+	}
+	var parts []any
+	for _, seq := range seqs {
+		if part := any(seq.(int64) / partSize); !slices.Contains(parts, part) {
+			parts = append(parts, part)
+		}
+	}
+	var args, large params
+	if _, err := c.ExecContext(ctx, "delete from event_fields where field in ("+args.list(fields)+") and part in ("+
+		args.list(parts)+") and seq in ("+args.list(seqs)+")", args...); err != nil {
+		return err
+	}
+	_, err = c.ExecContext(ctx, "delete from event_fields where field in ("+large.list(fields)+
+		") and part = -1 and value = "+large.add([]byte{})+" and seq in ("+large.list(seqs)+")", large...)
+	return err
+}
+
 var eventFieldsTable = newTable("event_fields", "field:i part:i value:b seq:i")
 
 // SearchFieldStates returns how far the search fields of a project have been filled in, in the order in which they were

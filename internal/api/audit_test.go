@@ -104,6 +104,10 @@ func checkAudited(t *testing.T, db *store.DB) {
 			e.Action != "user.create" && e.Action != "token.create" { // by the test itself
 			t.Errorf("entry %+v does not say who changed what", e)
 		}
+		if strings.Contains(e.Detail, "auto") || strings.HasSuffix(e.Action, ".create") &&
+			strings.Contains(e.Detail, "*** →") {
+			t.Errorf("entry %+v has what is not a change", e)
+		}
 		if !strings.Contains(e.Detail, " → ") && !strings.Contains(e.Detail, ": changed") &&
 			!slices.Contains(plain, e.Action) {
 			t.Errorf("entry %+v does not say what was before and after", e)

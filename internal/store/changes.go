@@ -86,20 +86,10 @@ func (c *changes) addRow(s *sealer, before, after storedRow) {
 func urlOrigin(text string) string {
 	var u string
 	_ = json.Unmarshal([]byte(text), &u)
-	return hookyard.URLOrigin(u)
-}
-
-// addNew notes the settings and secrets of a new row that are not zero.
-func (c *changes) addNew(s *sealer, row storedRow) {
-	var all changes
-	all.addRow(s, storedRow{settings: "{}"}, row)
-	for _, one := range all {
-		if !slices.ContainsFunc([]string{"none", "false", "0", `""`, "null", "[]", "{}"}, func(zero string) bool {
-			return strings.HasSuffix(one, ": none → "+zero)
-		}) {
-			*c = append(*c, one)
-		}
+	if u == "" {
+		return ""
 	}
+	return hookyard.URLOrigin(u)
 }
 
 // addUser notes what differs between two versions of a user.

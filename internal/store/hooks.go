@@ -119,8 +119,12 @@ func (db *DB) createHook(ctx context.Context, tx *limitedTx, h *hookyard.Hook) e
 	}
 	h.Revision, h.ExpiresAt = 1, fromMicros(expires)
 	h.CreatedAt, h.UpdatedAt = now, now
+	var zero storedRow
+	if zero.settings, zero.sealed, err = db.encodeHook(&hookyard.Hook{}); err != nil {
+		return err
+	}
 	var what changes
-	what.addNew(db.seal, storedRow{settings, sealed})
+	what.addRow(db.seal, zero, storedRow{settings, sealed})
 	return db.audit(ctx, tx, h.ProjectKey, hookyard.Actor(ctx), "hook.create", h.ID, what.String())
 }
 

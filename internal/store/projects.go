@@ -90,7 +90,11 @@ func (db *DB) createProject(ctx context.Context, tx *limitedTx, p *hookyard.Proj
 	p.Revision = 1
 	p.CreatedAt, p.UpdatedAt = now, now
 	var what changes
-	what.addNew(db.seal, storedRow{settings: settings})
+	zero, _, err := db.encodeProject(&hookyard.Project{})
+	if err != nil {
+		return err
+	}
+	addMembers([]byte(zero), []byte(settings), what.add)
 	what.addHidden("relaySecret", "", p.RelaySecret.Value)
 	if err := db.audit(ctx, tx, p.Key, hookyard.Actor(ctx), "project.create", p.Path(), what.String()); err != nil {
 		return err

@@ -119,9 +119,13 @@ func (db *DB) createSource(ctx context.Context, tx *limitedTx, s *hookyard.Sourc
 	}
 	s.Revision = 1
 	s.CreatedAt, s.UpdatedAt = now, now
+	var zero storedRow
+	if zero.settings, zero.sealed, err = db.encodeSource(&hookyard.Source{}); err != nil {
+		return err
+	}
 	var what changes
 	what.add("type", "", s.Type)
-	what.addNew(db.seal, storedRow{settings, sealed})
+	what.addRow(db.seal, zero, storedRow{settings, sealed})
 	return db.audit(ctx, tx, s.ProjectKey, hookyard.Actor(ctx), "source.create", s.Name, what.String())
 }
 

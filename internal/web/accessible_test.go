@@ -150,6 +150,6 @@ func (s *server) stockHostile(owner, receiver string) []string {
 		p + "/events?text=" + word, p + "/events/" + event, p + "/events/" + event + "/edit", p + "/publish",
 		p + "/deliveries", p + "/deliveries/" + failing, p + "/sources", p + "/sources?type=hmac",
 		p + "/sources/" + source, p + "/sources/refusing", p + "/replays", replay,
-		p + "/audit", p + "/settings", "/status",
+		p + "/audit", p + "/settings", "/status", "/search?find=" + word[:9],
 		"/bins", bin, "/users", "/profile", "/docs/api", "/nothing/" + word}
 }

@@ -151,7 +151,8 @@ func addressesOf(owner string, x shop) map[string]string {
 		"source-add": "/acme/shop/sources?type=stripe",
 		"source":     "/acme/shop/sources/github", "replays": "/acme/shop/replays", "replay": x.replay,
 		"changes": "/acme/shop/audit", "settings": "/acme/shop/settings",
-		"status": "/status", "bins": "/bins", "bin": x.bin, "users": "/users", "profile": "/profile",
+		"status": "/status", "everywhere": "/search?find=a",
+		"bins": "/bins", "bin": x.bin, "users": "/users", "profile": "/profile",
 		"second-factor": "/profile/second-factor",
 		"login":         "/login", "api": "/docs/api", "not-found": "/nothing",
 	}

@@ -321,7 +321,7 @@ func (f *filled) sources() {
 	tok := put("tok", client.SourcePatch{Type: ptr("token"), Secret: ptr("a secret of the source")})
 	ask(f.t, http.MethodPost, tok.URL, []byte("{}"), "Authorization", "Bearer a secret of the source")
 	for i, body := range []string{"text", "\xff\x00", "{}"} {
-		ask(f.t, http.MethodPost, in.URL+"/a?b=c", []byte(body))
+		ask(f.t, http.MethodPost, in.URL+"/a?b=c", []byte(body), "X-D", "the same")
 		for range 2 {
 			ask(f.t, http.MethodPost, open.URL+"/a?b=c", []byte(body), "X-D", fmt.Sprint(i))
 		}
@@ -384,6 +384,11 @@ func (f *filled) read() {
 		return !slices.ContainsFunc(fields, func(s hookyard.SearchFieldState) bool { return !s.Ready })
 	})
 	f.see(f.c.Events(ctx, filledProject, client.EventQuery{Fields: map[string]string{"type": "x"}}))
+	f.see(f.c.SearchEvents(ctx, client.EventQuery{Find: "x"}))
+	f.see(f.c.RecheckRefused(ctx, filledProject, "in", client.RecheckRequest{All: true}))
+	f.see(f.c.PatchSource(ctx, filledProject, "in",
+		client.SourcePatch{Type: ptr("none"), Secret: ptr(""), Scheme: json.RawMessage("null")}))
+	f.see(f.c.RecheckRefused(ctx, filledProject, "in", client.RecheckRequest{All: true}))
 	for d, err := range f.c.AllDeliveries(ctx, filledProject, client.DeliveryQuery{}) {
 		f.see(d, err)
 		f.see(f.c.Delivery(ctx, filledProject, d.ID))

@@ -34,7 +34,7 @@ func TestOfficialVerifiers(t *testing.T) {
 	y := newYard(t, dev(t), "signed")
 	rc := newReceiver(t, nil)
 	secrets := []string{signature.NewSecret()}
-	y.hook("h", rc.url, client.HookPatch{Secret: &secrets[0]})
+	y.hook("h", rc.url, client.HookPatch{Secret: &secrets[0], Signature: ptr("both")})
 	y.publish("order.created", `{"n": 1}`)
 	if err := verifies(t, secrets[0], rc.wait(t, 1)[0]); err != nil {
 		t.Errorf("the first delivery: %v", err)

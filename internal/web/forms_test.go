@@ -32,7 +32,7 @@ func formKind(action, button string) string {
 	}
 	parts := strings.Split(strings.Trim(u.Path, "/"), "/")
 	fixed := map[string]bool{"login": true, "logout": true, "setup": true, "profile": true, "users": true, "bins": true,
-		"theme": true, "": true}
+		"theme": true, "search": true, "": true}
 	at := 3 // of an id in a project's pages
 	if fixed[parts[0]] {
 		at = 1
@@ -207,6 +207,8 @@ func (v *visitor) sendAll(owner string, x shop, receiver string) {
 		`document.querySelectorAll("#rows tr").length > 5`)
 	v.send(p+"/publish", "", "", map[string]string{"type": "order.typed", "body": `{"typed": true}`},
 		note("Published."))
+	v.send("/search", "/search", "", map[string]string{"find": "ann"},
+		`document.querySelectorAll(".rows tbody tr").length > 5`)
 	event := p + "/events/" + x.event
 	v.send(event, "", "", map[string]string{}, `document.getElementById("confirm").textContent.includes("is sent to")`)
 	v.send("", event, "yes", nil, note("Queued for delivery."))
@@ -237,7 +239,6 @@ func (v *visitor) sendAll(owner string, x shop, receiver string) {
 	v.send("/"+owner+"/more/settings", "/"+owner+"/more/defaults", "", nil, note("Created."))
 }
 
-// sendPeople sends the forms of pages that need sign-in.
 func (v *visitor) sendSources(p string) {
 	sources := p + "/sources"
 	if v.js(`document.querySelector("script") !== null`) == "true" {
@@ -253,6 +254,7 @@ func (v *visitor) sendSources(p string) {
 	v.send(sources+"/github", "", "recheck-all", nil, rechecked)
 }
 
+// sendPeople sends the forms of pages that need sign-in.
 func (v *visitor) sendPeople(owner string) {
 	v.send("/login", "/login", "", map[string]string{"username": "admin", "password": password}, note("Signed in."))
 	v.send("/users", "/users", "", map[string]string{"name": owner, "password": password}, note("Created."))

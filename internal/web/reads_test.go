@@ -13,7 +13,8 @@ import (
 // reads are the methods of the store that pages call. All of them read: what a page changes, it changes by control.
 var reads = []string{
 	"Bounds", "Deliveries", "Event", "Events", "Hook", "HookAttempts", "HookByKey",
-	"HookMissed", "Hooks", "Lag", "NextDue", "Nodes", "OldestDue", "Outcomes", "RecentTypes", "Refused", "Series",
+	"HookMissed", "Hooks", "Lag", "NextDue", "Nodes", "OldestDue", "Outcomes", "RecentTypes", "Refused", "RefusedKeys",
+	"Series",
 	"Size", "Tokens", "Totals", "UserGroups", "Version",
 }
 

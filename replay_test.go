@@ -55,7 +55,7 @@ func TestEstimateLeft(t *testing.T) {
 	} {
 		c.r.CreatedAt = began
 		if got := c.r.EstimateLeft(now); got != Duration(c.want) {
-			t.Errorf("%s: %s, want %s", c.name, got.String(), time.Duration(c.want))
+			t.Errorf("%s: %s, want %s", c.name, got.String(), c.want)
 		}
 	}
 }

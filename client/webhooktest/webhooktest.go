@@ -7,6 +7,7 @@ package webhooktest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -175,7 +176,7 @@ func (s *Server) verify(r *Request) (answer Answer, handshake bool) {
 	if err != nil {
 		r.Err = err
 		answer.Status = http.StatusUnauthorized
-		if why, ok := err.(*signature.Error); ok && why.StatusCode != 0 {
+		if why := (*signature.Error)(nil); errors.As(err, &why) && why.StatusCode != 0 {
 			answer.Status = why.StatusCode
 		}
 		answer.Body = err.Error() + "\n"

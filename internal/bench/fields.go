@@ -59,8 +59,11 @@ func (y *yardstick) fieldsOf(ctx context.Context, name, database string) error {
 			}
 			took = append(took, time.Since(began))
 			var found client.EventPage
-			if err := json.Unmarshal(p.text, &found); err != nil || len(found.Events) != 1 {
-				return fmt.Errorf("%s finds %d events, %v", query, len(found.Events), err)
+			if err := json.Unmarshal(p.text, &found); err != nil {
+				return fmt.Errorf("%s: %w", query, err)
+			}
+			if len(found.Events) != 1 {
+				return fmt.Errorf("%s finds %d events", query, len(found.Events))
 			}
 		}
 	}

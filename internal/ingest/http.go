@@ -131,6 +131,7 @@ func (in *Ingest) admit(r *http.Request, s *hookyard.Source, e *hookyard.Event, 
 	e.Source = s.Name
 	verified, refused := verify.Verify(&signature.Request{Method: r.Method, URL: in.o.BaseURL + in.requestURI(r),
 		Header: r.Header, Body: e.Plain(), Sent: e.Sent(), Now: at})
+	a.refused = refused
 	if a.response = verified.Response; a.response != nil {
 		return a, nil
 	}
@@ -139,13 +140,12 @@ func (in *Ingest) admit(r *http.Request, s *hookyard.Source, e *hookyard.Event, 
 		target += "?" + hideToken(r.URL, params)
 	}
 	a.target = hookyard.Clean(target, 3*len(target))
-	if a.refused = refused; refused != nil {
-		return a, nil
+	if refused == nil {
+		e.Header = inbound.StoredHeader(r.Header, headers...)
+		e.Type = in.typeOf(r, s, &verified, e.Plain())
+		e.Target, e.Verified = a.target, verified.Method
+		e.DedupKey = dedupKey(r, s, &verified)
 	}
-	e.Header = inbound.StoredHeader(r.Header, headers...)
-	e.Type = in.typeOf(r, s, &verified, e.Plain())
-	e.Target, e.Verified = a.target, verified.Method
-	e.DedupKey = dedupKey(r, s, &verified)
 	return a, nil
 }
 

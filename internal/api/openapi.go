@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"reflect"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -76,7 +77,7 @@ func operation(registry huma.Registry, rt *route) *huma.Operation {
 		path = "/"
 	}
 	op := &huma.Operation{
-		Method: rt.method, Path: path, Summary: rt.summary, OperationID: operationID(rt.method, rt.path),
+		Method: rt.method, Path: path, Summary: rt.summary, OperationID: rt.operationID(),
 		Description: strings.TrimSpace(rt.doc + " " + accessHelp(rt)),
 		Tags:        []string{tagOf(rt.path)},
 		Parameters:  parameters(rt),
@@ -240,13 +241,13 @@ func pathParams(path string) []string {
 	return out
 }
 
-// operationID makes get-projects-owner-project-hooks of a method and a path.
-func operationID(method, path string) string {
-	id := strings.ToLower(method) + strings.NewReplacer("/", "-", "{", "", "}", "", ".", "-").Replace(path)
-	if path == "" {
-		id += "-server"
+// operationID names the operation: generated clients call their methods after it.
+func (rt *route) operationID() string {
+	if rt.id != "" {
+		return rt.id
 	}
-	return id
+	name := runtime.FuncForPC(reflect.ValueOf(rt.do).Pointer()).Name()
+	return name[strings.LastIndexByte(name, '.')+1:]
 }
 
 // tagOf groups the operations by noun.

@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/html"
 
 	"github.com/hookyard/hookyard"
@@ -68,6 +70,20 @@ func TestOpenAPI(t *testing.T) {
 		if !slices.Contains(there, rt.method+" "+rt.path) {
 			t.Errorf("%s %s is mounted and not described", rt.method, rt.path)
 		}
+	}
+	var ids []string
+	for path, methods := range doc.Paths {
+		for method, op := range methods {
+			ids = append(ids, op.OperationID+" "+strings.ToUpper(method)+" "+path+"\n")
+		}
+	}
+	slices.Sort(ids)
+	want, err := os.ReadFile("testdata/operations.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.SplitAfter(string(want), "\n"), append(ids, "")); diff != "" {
+		t.Errorf("operations differ from testdata/operations.txt, and the methods of generated clients:\n%s", diff)
 	}
 	if strings.Contains(string(a.spec.json), "$schema") {
 		t.Error("the description holds $schema links")

@@ -16,6 +16,7 @@ type route struct {
 	method, path string
 	access       control.Access
 	do           func(*call) error
+	id           string // of the operation; "": the name of do
 	summary      string
 	query        []string // parameters it takes
 	in, out      any      // values of the types that go over the wire; nil: no body
@@ -194,8 +195,8 @@ func (a *API) routes() []route {
 			summary: "Add the default hooks that the project lacks; answers all its hooks",
 			out:     map[string]client.Hook{}},
 		{method: get, path: hook, access: control.Read, do: showHook, summary: "A hook", out: client.Hook{}},
-		{method: get, path: hook + "/stats", access: control.Read, do: showStats, query: statsQuery,
-			summary: "Figures of a hook", doc: statsDoc, out: client.Stats{}},
+		{method: get, path: hook + "/stats", access: control.Read, do: showStats, id: "showHookStats",
+			query: statsQuery, summary: "Figures of a hook", doc: statsDoc, out: client.Stats{}},
 		{method: put, path: hook, access: control.Write, do: createHook, creates: true,
 			summary: "Create a hook; 403 when there is one of that id", in: client.HookPatch{}, out: client.Hook{}},
 		{method: patch, path: hook, access: control.Write, do: updateHook, query: revision,
@@ -232,7 +233,7 @@ func (a *API) routes() []route {
 				"passes is accepted as if it had just come, and leaves the list.",
 			in: client.RecheckRequest{}, out: client.Rechecked{}},
 
-		{method: post, path: project + "/events", access: control.Custom, publish: true,
+		{method: post, path: project + "/events", access: control.Custom, id: "publish", publish: true,
 			summary: "Publish one event or a list of them, or CloudEvents in any of the three modes",
 			doc: "A list is answered with a list of receipts. CloudEvents in binary mode have ce- headers and " +
 				"any body.",
@@ -297,14 +298,14 @@ func (a *API) routes() []route {
 	}
 	if a.o.Stream != nil {
 		list = append(list, route{method: get, path: project + "/stream", access: control.Custom,
-			do: serveLive(a.o.Stream), live: true,
+			do: serveLive(a.o.Stream), id: "streamEvents", live: true,
 			summary: "Events as they come: SSE, NDJSON or WebSocket",
 			query:   []string{"after", "since", "type", "source", "filter", "format"},
 			media:   []string{"text/event-stream", "application/x-ndjson"}})
 	}
 	if a.o.Poll != nil {
 		list = append(list, route{method: get, path: project + "/poll", access: control.Custom,
-			do: serveLive(a.o.Poll), live: true,
+			do: serveLive(a.o.Poll), id: "pollEvents", live: true,
 			summary: "The next events after a cursor, waiting for them if need be",
 			query:   []string{"after", "since", "type", "source", "filter", "wait", "limit"}, out: pollPage{}})
 	}

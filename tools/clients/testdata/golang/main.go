@@ -32,8 +32,8 @@ func publish(ctx context.Context, c *gen.ClientWithResponses) {
 		if err != nil {
 			log.Fatal(err)
 		}
-		resp, err := c.PostProjectsOwnerProjectEventsWithResponse(ctx, owner, project,
-			&gen.PostProjectsOwnerProjectEventsParams{IdempotencyKey: &key}, body)
+		resp, err := c.PublishWithResponse(ctx, owner, project,
+			&gen.PublishParams{IdempotencyKey: &key}, body)
 		if err != nil || resp.JSON202 == nil {
 			log.Fatal(err, resp)
 		}
@@ -57,7 +57,7 @@ func publish(ctx context.Context, c *gen.ClientWithResponses) {
 	if err := list.FromPublications2(items); err != nil {
 		log.Fatal(err)
 	}
-	resp, err := c.PostProjectsOwnerProjectEventsWithResponse(ctx, owner, project, nil, list)
+	resp, err := c.PublishWithResponse(ctx, owner, project, nil, list)
 	if err != nil || resp.JSON202 == nil {
 		log.Fatal(err, resp)
 	}
@@ -73,7 +73,7 @@ func hooks(ctx context.Context, c *gen.ClientWithResponses) {
 		log.Fatal(err)
 	}
 	url := "http://127.0.0.1:9/"
-	made, err := c.PutProjectsOwnerProjectHooksIdWithResponse(ctx, owner, project, "billing",
+	made, err := c.CreateHookWithResponse(ctx, owner, project, "billing",
 		gen.HookPatch{Url: &url, Events: &selector})
 	if err != nil || made.JSON200 == nil {
 		log.Fatal(err, made)
@@ -83,7 +83,7 @@ func hooks(ctx context.Context, c *gen.ClientWithResponses) {
 		log.Fatal(err)
 	}
 	fmt.Println("created hook", made.JSON200.Id, "for", names[0])
-	all, err := c.GetProjectsOwnerProjectHooksWithResponse(ctx, owner, project)
+	all, err := c.ListHooksWithResponse(ctx, owner, project)
 	if err != nil || all.JSON200 == nil {
 		log.Fatal(err, all)
 	}
@@ -94,8 +94,8 @@ func events(ctx context.Context, c *gen.ClientWithResponses) {
 	limit := 2
 	found, pages := 0, 0
 	for cursor := (*string)(nil); pages == 0 || cursor != nil; pages++ {
-		page, err := c.GetProjectsOwnerProjectEventsWithResponse(ctx, owner, project,
-			&gen.GetProjectsOwnerProjectEventsParams{Limit: &limit, Cursor: cursor})
+		page, err := c.ListEventsWithResponse(ctx, owner, project,
+			&gen.ListEventsParams{Limit: &limit, Cursor: cursor})
 		if err != nil || page.JSON200 == nil {
 			log.Fatal(err, page)
 		}
@@ -103,14 +103,14 @@ func events(ctx context.Context, c *gen.ClientWithResponses) {
 		cursor = page.JSON200.Cursor
 	}
 	fmt.Println("found", found, "events on", pages, "pages")
-	gone, err := c.GetProjectsOwnerProjectEventsIdWithResponse(ctx, owner, project, "evt_none")
+	gone, err := c.ShowEventWithResponse(ctx, owner, project, "evt_none")
 	if err != nil || gone.JSON404 == nil {
 		log.Fatal(err, gone)
 	}
 	fmt.Println("no such event:", gone.StatusCode())
 	limit = 0
-	bad, err := c.GetProjectsOwnerProjectEventsWithResponse(ctx, owner, project,
-		&gen.GetProjectsOwnerProjectEventsParams{Limit: &limit})
+	bad, err := c.ListEventsWithResponse(ctx, owner, project,
+		&gen.ListEventsParams{Limit: &limit})
 	if err != nil || bad.JSON400 == nil || bad.JSON400.Field == nil {
 		log.Fatal(err, bad)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hookyard/hookyard/client"
 	"github.com/hookyard/hookyard/internal/app"
 )
 
@@ -26,9 +27,20 @@ func TestKeyFile(t *testing.T) {
 		stop()
 		return a.Run(ended)
 	}
-	if err := start(); err != nil {
+	a, stop := run(t, c)
+	token, err := os.ReadFile(filepath.Join(c.Data, "admin-token"))
+	if err != nil {
 		t.Fatal(err)
 	}
+	url := "https://example.com/secret"
+	admin := at(t, a, strings.TrimSpace(string(token)))
+	if _, _, err := admin.PutProject(t.Context(), "admin/shop", client.ProjectPatch{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.CreateHook(t.Context(), "admin/shop", "h", client.HookPatch{URL: &url}); err != nil {
+		t.Fatal(err)
+	}
+	stop()
 	file := filepath.Join(c.Data, "secret.key")
 	key, err := os.ReadFile(file)
 	if err != nil {

@@ -23,16 +23,19 @@ var (
 )
 
 // checkKey fails if what the database holds was sealed with a key that this node lacks. A node without a key makes one
-// if nothing is sealed yet. It runs under the lock of the migration, so that of two nodes that start on an empty
-// database one makes the key and the other is told to use it. version is that of the schema.
+// if nothing is sealed yet and no other node is there that may seal something now. It runs under the lock of the
+// migration, so that of two nodes that start on an empty database one makes the key and the other is told to use it.
+// version is that of the schema.
 func (db *DB) checkKey(ctx context.Context, tx *sql.Tx, version int) error {
 	sealed, err := db.sealedValues(ctx, tx, version)
 	if err != nil {
 		return err
 	}
-	if len(sealed) == 0 {
-		if db.newKey == nil {
-			return nil
+	if db.newKey != nil {
+		if len(sealed) > 0 {
+			if err := db.dropUnusedCheck(ctx, tx, version); err != nil {
+				return err
+			}
 		}
 		key, err := db.newKey()
 		if err != nil {
@@ -42,8 +45,8 @@ func (db *DB) checkKey(ctx context.Context, tx *sql.Tx, version int) error {
 		db.seal.add(key)
 		return nil
 	}
-	if db.newKey != nil {
-		return errNoKey
+	if len(sealed) == 0 {
+		return nil
 	}
 	for _, value := range sealed { // a single one may be damaged
 		if _, err := db.seal.open(value); err == nil {
@@ -51,6 +54,39 @@ func (db *DB) checkKey(ctx context.Context, tx *sql.Tx, version int) error {
 		}
 	}
 	return errWrongKey
+}
+
+// dropUnusedCheck deletes the check value of a key that is lost and that sealed nothing else. It fails with errNoKey if
+// there is anything that only the lost key opens.
+func (db *DB) dropUnusedCheck(ctx context.Context, tx *sql.Tx, version int) error {
+	all, err := steps()
+	if err != nil {
+		return err
+	}
+	if version != all[len(all)-1].version { // what an older version sealed is not looked for
+		return errNoKey
+	}
+	if !db.dialect.oneProcess {
+		var nodes int
+		if err := tx.QueryRowContext(ctx, "select count(*) from nodes").Scan(&nodes); err != nil {
+			return err
+		}
+		if nodes > 0 {
+			return errNoKey
+		}
+	}
+	for _, c := range sealedColumns() {
+		var found int
+		if err := tx.QueryRowContext(ctx, "select count(*) from (select 1 from "+c.table+" where substr("+c.column+
+			", 1, 1) = $1 limit 1) s", []byte{1}).Scan(&found); err != nil {
+			return err
+		}
+		if found > 0 {
+			return errNoKey
+		}
+	}
+	_, err = tx.ExecContext(ctx, "delete from key_check")
+	return err
 }
 
 // sealedValues returns values that show which key is in use: the check value, or in a database without one up to a

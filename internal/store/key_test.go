@@ -34,6 +34,22 @@ func TestKeyIsChecked(t *testing.T) {
 		if err := open(""); err != nil || made != 1 {
 			t.Fatalf("first start = %v, %d keys made; want one", err, made)
 		}
+		if err := open(""); err != nil || made != 2 {
+			t.Errorf("start without the key, nothing sealed = %v, %d keys made; want another", err, made)
+		}
+		made = 1
+		db, err := store.Open(t.Context(), dsn, store.Options{Key: []byte("the key that was made"), NodeName: "test",
+			Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := open(""); db.Name() == "postgres" && err == nil {
+			t.Error("a node without a key started beside one that may seal something")
+		}
+		storetest.Project(t, db, "acme", "shop", "http://127.0.0.1:9/a")
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
 		if err := open(""); err == nil || made != 1 || !strings.Contains(err.Error(), "--secret-key-file") {
 			t.Errorf("start without the key = %v, %d keys made; want it refused", err, made)
 		}

@@ -29,6 +29,7 @@ type dialect struct {
 	usedIsBound bool              // used counts the space of deleted rows, too
 	outdated    string            // query for the tables whose statistics are to be made anew; "" if it needs none
 	along       string            // see [dialect.eventsOf]
+	hasSchema   string            // query for how many tables have the name schema_version
 	version     string            // expression that says which database it is
 	open        func(ctx context.Context, dsn string, o *Options) (*pools, error)
 	insert      func(ctx context.Context, c conn, t *rowSet) error

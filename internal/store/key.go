@@ -31,22 +31,31 @@ func (db *DB) checkKey(ctx context.Context, tx *sql.Tx, version int) error {
 	if err != nil {
 		return err
 	}
-	if db.newKey != nil {
-		if len(sealed) > 0 {
-			if err := db.dropUnusedCheck(ctx, tx, version); err != nil {
-				return err
-			}
-		}
-		key, err := db.newKey()
-		if err != nil {
+	if err := db.opens(ctx, tx, version, sealed); err != nil || db.newKey == nil {
+		return err
+	}
+	if len(sealed) > 0 { // by a key that is lost
+		if _, err := tx.ExecContext(ctx, "delete from key_check"); err != nil {
 			return err
 		}
-		db.newKey = nil
-		db.seal.add(key)
-		return nil
 	}
+	key, err := db.newKey()
+	if err != nil {
+		return err
+	}
+	db.newKey = nil
+	db.seal.add(key)
+	return nil
+}
+
+// opens fails if no key of this node opens one of sealed, of which there is none if nothing is sealed. A node without a
+// key needs none if they are nothing but the check value of a lost key.
+func (db *DB) opens(ctx context.Context, tx *sql.Tx, version int, sealed [][]byte) error {
 	if len(sealed) == 0 {
 		return nil
+	}
+	if db.newKey != nil {
+		return db.sealsNothing(ctx, tx, version)
 	}
 	for _, value := range sealed { // a single one may be damaged
 		if _, err := db.seal.open(value); err == nil {
@@ -56,9 +65,8 @@ func (db *DB) checkKey(ctx context.Context, tx *sql.Tx, version int) error {
 	return errWrongKey
 }
 
-// dropUnusedCheck deletes the check value of a key that is lost and that sealed nothing else. It fails with errNoKey if
-// there is anything that only the lost key opens.
-func (db *DB) dropUnusedCheck(ctx context.Context, tx *sql.Tx, version int) error {
+// sealsNothing fails with errNoKey if there is anything but the check value that only a lost key opens.
+func (db *DB) sealsNothing(ctx context.Context, tx *sql.Tx, version int) error {
 	all, err := steps()
 	if err != nil {
 		return err
@@ -85,8 +93,7 @@ func (db *DB) dropUnusedCheck(ctx context.Context, tx *sql.Tx, version int) erro
 			return errNoKey
 		}
 	}
-	_, err = tx.ExecContext(ctx, "delete from key_check")
-	return err
+	return nil
 }
 
 // sealedValues returns values that show which key is in use: the check value, or in a database without one up to a

@@ -30,6 +30,7 @@ func sqlite() *dialect {
 		used: `select (page_count - freelist_count) * page_size from pragma_page_count(), pragma_freelist_count(),
 			pragma_page_size()`,
 		bytesOf:     "length",
+		hasSchema:   "select count(*) from sqlite_master where name = 'schema_version'",
 		version:     "'SQLite ' || sqlite_version()",
 		open:        openSQLite,
 		insert:      insertSQLite,
@@ -65,7 +66,7 @@ func openSQLite(ctx context.Context, dsn string, _ *Options) (*pools, error) {
 	if err := f.Close(); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
-	base := "file:" + (&url.URL{Path: path}).EscapedPath() +
+	base := sqliteURL(path) +
 		"?_pragma=page_size(8192)&_pragma=journal_mode(wal)" +
 		"&_pragma=synchronous(full)&_pragma=foreign_keys(on)&_pragma=temp_store(memory)"
 	// The group keeps one connection; solo transactions and checkpoints use the others. The group runs transactions in
@@ -88,6 +89,9 @@ func openSQLite(ctx context.Context, dsn string, _ *Options) (*pools, error) {
 	p.read.SetMaxIdleConns(4)
 	return p, nil
 }
+
+// sqliteURL returns the name of a file as SQLite takes it, to which parameters can be added.
+func sqliteURL(path string) string { return "file:" + (&url.URL{Path: path}).EscapedPath() }
 
 // compactSQLite writes the file again. The copy is made in a file, not in memory: it is as large as the database.
 func compactSQLite(ctx context.Context, db *sql.DB) error {

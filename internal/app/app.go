@@ -66,6 +66,7 @@ type App struct {
 	metricsServer *http.Server // with --metrics-listen, or nil
 
 	redirect *http.Server // from plain HTTP, or nil
+	pair     *keyPair     // with --tls-cert, or nil
 	setup    string       // one-time link to choose the first admin's password, or ""
 }
 

@@ -33,7 +33,7 @@ func TestOptionsFromFlagsAndEnvironment(t *testing.T) {
 	}
 	env := map[string]string{"HOOKYARD_LISTEN": "127.0.0.1:2", "HOOKYARD_ALLOW_TARGET": "10.0.0.0/8,db.lan",
 		"HOOKYARD_DEV": "true"}
-	if err := app.Env(fs, func(k string) (string, bool) { v, ok := env[k]; return v, ok }); err != nil {
+	if _, err := app.Load(fs, func(k string) (string, bool) { v, ok := env[k]; return v, ok }); err != nil {
 		t.Fatal(err)
 	}
 	if c.Listen != "127.0.0.1:1" || c.Limits.Body != 1<<20 || !c.Dev || len(c.AllowTargets) != 2 {
@@ -44,7 +44,7 @@ func TestOptionsFromFlagsAndEnvironment(t *testing.T) {
 		fs := pflag.NewFlagSet("serve", pflag.ContinueOnError)
 		c.Flags(fs)
 		env := map[string]string{"HOOKYARD_METRICS": text}
-		err := app.Env(fs, func(k string) (string, bool) { v, ok := env[k]; return v, ok })
+		_, err := app.Load(fs, func(k string) (string, bool) { v, ok := env[k]; return v, ok })
 		if err != nil || c.Metrics != want {
 			t.Errorf("HOOKYARD_METRICS=%q: %v, %v; want %v", text, c.Metrics, err, want)
 		}
@@ -53,7 +53,7 @@ func TestOptionsFromFlagsAndEnvironment(t *testing.T) {
 	other := app.DefaultConfig()
 	fs = pflag.NewFlagSet("serve", pflag.ContinueOnError)
 	other.Flags(fs)
-	err := app.Env(fs, func(k string) (string, bool) { v, ok := env[k]; return v, ok })
+	_, err := app.Load(fs, func(k string) (string, bool) { v, ok := env[k]; return v, ok })
 	if err == nil || !strings.Contains(err.Error(), "HOOKYARD_MAX_BODY") {
 		t.Errorf("a wrong variable gives %v; want its name", err)
 	}
@@ -91,7 +91,7 @@ func TestOptionsFromFiles(t *testing.T) {
 		config := app.DefaultConfig()
 		fs := pflag.NewFlagSet("serve", pflag.ContinueOnError)
 		config.Flags(fs)
-		err := app.Env(fs, func(k string) (string, bool) { v, ok := c.env[k]; return v, ok })
+		_, err := app.Load(fs, func(k string) (string, bool) { v, ok := c.env[k]; return v, ok })
 		if (err != nil) != (c.refuse != "") || err != nil && !strings.Contains(err.Error(), c.refuse) {
 			t.Errorf("%v gives %v; want %q", c.env, err, c.refuse)
 		}

@@ -4,6 +4,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"net/url"
@@ -23,8 +24,9 @@ import (
 )
 
 // Config is everything that can be set. Each option is declared once, in [Config.Flags]: its flag, its environment
-// variable HOOKYARD_…, its default and its line of help come from there.
+// variable HOOKYARD_…, its key in the configuration file, its default and its line of help come from there.
 type Config struct {
+	File                string // that options are read from, or ""
 	Listen              string
 	Data                string
 	Database            string
@@ -99,6 +101,8 @@ func DefaultConfig() Config {
 
 // Flags declares every option on fs, with the values in c as defaults.
 func (c *Config) Flags(fs *pflag.FlagSet) {
+	fs.StringVar(&c.File, "config", c.File,
+		"YAML file with options; flags and variables take precedence; hookyard config init prints one (default none)")
 	fs.StringVar(&c.Listen, "listen", c.Listen, "address to serve on")
 	fs.StringVar(&c.Data, "data", c.Data, "directory for the database, the secret key and the first admin's token")
 	fs.StringVar(&c.Database, "database", c.Database, "SQLite file or postgres:// URL (default DATA/hookyard.db)")
@@ -192,10 +196,8 @@ func (c *Config) signOnFlags(fs *pflag.FlagSet) {
 		"claim of the provider that names a person's groups")
 }
 
-// Env sets the options that were not given as flags from HOOKYARD_… variables: --allow-target is HOOKYARD_ALLOW_TARGET,
-// a list is separated by commas. HOOKYARD_…_FILE names a file that holds the value, for secrets that are mounted. An
-// empty variable leaves the default.
-func Env(fs *pflag.FlagSet, lookup func(string) (string, bool)) error {
+// loadEnv sets the options that were not given as flags from variables.
+func loadEnv(fs *pflag.FlagSet, lookup func(string) (string, bool)) error {
 	var failed error
 	fs.VisitAll(func(f *pflag.Flag) {
 		if f.Changed || failed != nil {
@@ -267,11 +269,10 @@ func fromEnv(name string, lookup func(string) (string, bool)) (value, from strin
 	case !inFile:
 		return "", "", nil
 	}
-	b, err := os.ReadFile(file)
-	if err != nil {
+	if v, err = readValue(file); err != nil {
 		return "", "", fmt.Errorf("%s_FILE: %w", name, err)
 	}
-	return strings.TrimRight(string(b), "\r\n"), name + "_FILE", nil
+	return v, name + "_FILE", nil
 }
 
 // EnvName is the environment variable of an option.
@@ -320,6 +321,9 @@ func (c *Config) Complete() error {
 			c.NodeName = "hookyard"
 		}
 	}
+	if err := new(slog.Level).UnmarshalText([]byte(c.LogLevel)); err != nil {
+		return fmt.Errorf("--log-level %q: use debug, info, warn or error", c.LogLevel)
+	}
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		return fmt.Errorf("--log-format %q: use text or json", c.LogFormat)
 	}
@@ -356,6 +360,13 @@ func (c *Config) Complete() error {
 		return fmt.Errorf("--base-url %q: its path may have letters, digits, and - . _ ~ only", c.BaseURL)
 	}
 	return nil
+}
+
+// Level returns the level of the log. c must be complete.
+func (c *Config) Level() slog.Level {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.LogLevel)) // checked by Complete
+	return level
 }
 
 // checkDatabase refuses ways to a database that cannot work.

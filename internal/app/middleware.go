@@ -2,7 +2,6 @@ package app
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"log/slog"
 	"net"
@@ -32,10 +31,7 @@ func (a *App) middleware(next http.Handler) http.Handler {
 	next = cleanPaths(next) // before those above: they look at the path
 	next = a.limitHeaders(next)
 	next = secureHeaders(strings.HasPrefix(a.config.BaseURL, "https://"), next)
-	if a.log.Enabled(context.Background(), slog.LevelDebug) {
-		next = logRequests(a.log, next)
-	}
-	return next
+	return logRequests(a.log, next)
 }
 
 // headerRoom is how many times the limit a header may have before the connection is closed with a bare 431. Up to there
@@ -118,9 +114,13 @@ func isForPrograms(path string) bool {
 		strings.Contains(path, "/_webhook/")
 }
 
-// logRequests logs every request at its end. It leaves out the query, which may hold a token.
+// logRequests logs every request at its end, at the level debug. It leaves out the query, which may hold a token.
 func logRequests(log *slog.Logger, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !log.Enabled(r.Context(), slog.LevelDebug) {
+			next.ServeHTTP(w, r)
+			return
+		}
 		start, seen := time.Now(), &statusWriter{ResponseWriter: w}
 		defer func() {
 			log.DebugContext(r.Context(), "request", "method", r.Method, "path", hookyard.CleanLine(r.URL.Path, 500),

@@ -80,11 +80,11 @@ func (a *App) useTLS() error {
 		}
 		redirect = m.HTTPHandler(redirect)
 	} else {
-		pair := &keyPair{cert: a.config.TLSCert, key: a.config.TLSKey, log: a.log}
-		if _, err := pair.get(nil); err != nil {
+		a.pair = &keyPair{cert: a.config.TLSCert, key: a.config.TLSKey, log: a.log}
+		if _, err := a.pair.get(nil); err != nil {
 			return err
 		}
-		a.server.TLSConfig = &tls.Config{GetCertificate: pair.get}
+		a.server.TLSConfig = &tls.Config{GetCertificate: a.pair.get}
 	}
 	a.server.TLSConfig.MinVersion = tls.VersionTLS12
 	if a.config.RedirectHTTP == "" {
@@ -137,6 +137,18 @@ type keyPair struct {
 	now     *tls.Certificate
 	version string // of the files that were read last, good or not
 	looked  time.Time
+}
+
+// ReadCertificate looks at once whether the files of the certificate have changed, instead of at the next connection.
+// It does nothing without --tls-cert.
+func (a *App) ReadCertificate() {
+	if a.pair == nil {
+		return
+	}
+	a.pair.mu.Lock()
+	a.pair.looked = time.Time{}
+	a.pair.mu.Unlock()
+	_, _ = a.pair.get(nil) // an error is logged, and there is a certificate already
 }
 
 // keyPairPause is how long a certificate is used before its files are looked at again.

@@ -16,7 +16,7 @@ func newDoctor(s *session) *cobra.Command {
 		Short: "Check what the server depends on, and say what to do",
 		Long: `Check what a server with these options depends on: the database and its commits,
 the clocks, the key, the disk, DNS, the way to receivers, the port and the base
-URL. It accepts the flags and variables of serve. Run it on the server's machine as
+URL. It accepts the options of serve. Run it on the server's machine as
 the server's user, before a start or while the server runs: it changes nothing.
 
 The exit code is 1 if a check failed; a warning leaves it at 0.`,
@@ -29,8 +29,8 @@ The exit code is 1 if a check failed; a warning leaves it at 0.`,
 	c.Flags().StringVar(&reach, "reach", "https://example.com/",
 		"URL that DNS and the way to receivers are tried with, by a HEAD request; empty skips them")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := app.Env(c.LocalNonPersistentFlags(), s.env); err != nil {
-			return usagef("%v", err)
+		if _, err := s.load(c.LocalNonPersistentFlags()); err != nil {
+			return err
 		}
 		if err := config.Complete(); err != nil {
 			return usagef("%v", err)

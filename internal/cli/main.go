@@ -18,7 +18,7 @@ import (
 
 // Main runs the command line and returns the exit code. args does not include the program's name; env looks up an
 // environment variable. The first SIGINT, SIGTERM or SIGHUP asks the command to stop, the second ends the
-// program.
+// program. While serve runs, SIGHUP is its own.
 func Main(args []string, env func(string) (string, bool), stdin io.Reader, stdout, stderr io.Writer) int {
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) { // nohup(1) ignores it

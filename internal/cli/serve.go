@@ -21,30 +21,33 @@ func newServe(s *session) *cobra.Command {
 		Long: `Run the server: everything in one process, on a SQLite file unless --database
 says otherwise.
 
-Each option can also be set by an environment variable: --allow-target is
-HOOKYARD_ALLOW_TARGET. hookyard config show prints all options and the origin of
-each value.
+Each option can also be set by an environment variable, --allow-target is
+HOOKYARD_ALLOW_TARGET, or in a file: hookyard config init prints one for --config.
+hookyard config show prints all options and the origin of each value.
 
-SIGINT, SIGTERM or SIGHUP stops the server: it accepts no more requests and gives
-running attempts --grace to finish. A second signal stops it at once.`,
+SIGINT or SIGTERM stops the server: it accepts no more requests and gives running
+attempts --grace to finish. A second signal stops it at once. SIGHUP makes it read
+the options again: --log-level changes at once, others are named in the log. If the
+log goes to a terminal, SIGHUP says that it was closed and stops the server, too.`,
 		Example: `  hookyard serve --dev                                  try it out on this machine, without sign-in
   hookyard serve --listen :8080 --base-url https://hooks.example.com
+  hookyard serve --config hookyard.yaml
   hookyard serve --database postgres://hookyard@db/hookyard
   hookyard serve --allow-target 10.1.0.0/16             let hooks send into a private network`,
 	}
 	config.Flags(c.Flags())
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := app.Env(c.Flags(), s.env); err != nil {
-			return usagef("%v", err)
-		}
-		log, err := s.logger(config)
+		from, err := s.load(c.LocalNonPersistentFlags())
 		if err != nil {
 			return err
 		}
 		if err := config.Complete(); err != nil {
 			return usagef("%v", err)
 		}
-		for _, name := range app.StrayEnv(c.Flags(), os.Environ()) {
+		level := &slog.LevelVar{}
+		level.Set(config.Level())
+		log := slog.New(s.logHandler(s.err, config.LogFormat, level))
+		for _, name := range app.StrayEnv(c.LocalNonPersistentFlags(), os.Environ()) {
 			log.Warn("unknown variable has no effect; hookyard config show lists the valid ones", "variable", name)
 		}
 		app.TuneProcess()
@@ -53,6 +56,8 @@ running attempts --grace to finish. A second signal stops it at once.`,
 			return err
 		}
 		s.printSetup(a.SetupLink(), config.LogFormat)
+		r := &reloader{session: s, flags: c.LocalNonPersistentFlags(), from: from, log: log, level: level}
+		defer r.start(a.ReadCertificate)()
 		return a.Run(c.Context())
 	}
 	return takes(c, 0, 0)
@@ -66,16 +71,8 @@ func (s *session) printSetup(link, logFormat string) {
 	}
 }
 
-// logger returns a logger on stderr: in colour on a terminal, otherwise lines of key=value or JSON.
-func (s *session) logger(config app.Config) (*slog.Logger, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(config.LogLevel)); err != nil {
-		return nil, usagef("--log-level %q: use debug, info, warn or error", config.LogLevel)
-	}
-	return slog.New(s.logHandler(s.err, config.LogFormat, level)), nil
-}
-
-func (s *session) logHandler(w io.Writer, format string, level slog.Level) slog.Handler {
+// logHandler returns a handler of log entries: in colour on a terminal, otherwise lines of key=value or JSON.
+func (s *session) logHandler(w io.Writer, format string, level slog.Leveler) slog.Handler {
 	o := &slog.HandlerOptions{Level: level, ReplaceAttr: formatDurations}
 	switch {
 	case format == "json":

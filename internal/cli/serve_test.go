@@ -39,10 +39,7 @@ func serverLog(t *testing.T, format string) []string {
 	config.LogLevel, config.LogFormat = "debug", format
 	var out bytes.Buffer
 	s := &session{err: &out}
-	log, err := s.logger(config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	log := slog.New(s.logHandler(&out, format, slog.LevelDebug))
 	a, err := app.New(t.Context(), config, "test", log)
 	if err != nil {
 		t.Fatal(err)

@@ -92,6 +92,9 @@ var ErrStale = &Error{Code: Conflict, Message: "it has changed since you read it
 // considered this one dead and claimed it. The attempt is stored; the delivery's state is left alone.
 var ErrLost = errors.New("the delivery is no longer this node's")
 
+// ErrElsewhere is returned for a claim of a limited hook's deliveries while another node sends to the hook.
+var ErrElsewhere = errors.New("another node sends to this hook")
+
 // Errorf returns an [Error] with a formatted message.
 func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}

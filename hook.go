@@ -184,6 +184,10 @@ func (h *Hook) EffectiveTimeout() time.Duration {
 	return DefaultTimeout
 }
 
+// Limited reports whether the hook has a limit that its owner set, or an order. One node at a time sends to such a
+// hook: several could not hold a limit together without asking each other before each attempt.
+func (h *Hook) Limited() bool { return h.Ordered || h.Rate > 0 || h.InFlight > 0 }
+
 // EffectiveInFlight returns how many deliveries to the hook may be in flight at once.
 func (h *Hook) EffectiveInFlight() int {
 	switch {

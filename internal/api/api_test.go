@@ -73,7 +73,7 @@ func serve(t *testing.T, db *store.DB, change func(*options)) *bundle {
 	filters := filter.NewCache(100, budget.NewDecoding(1<<20))
 	accepts := func(h *hookyard.Hook, e *hookyard.Event) (bool, error) { return filters.Match(h.Filter, e) }
 	limits := hookyard.DefaultLimits()
-	dispatcher := dispatch.New(dispatch.Options{Hooks: db, Deliveries: db, Threads: db,
+	dispatcher := dispatch.New(dispatch.Options{Hooks: db, Deliveries: db, Nodes: db, Threads: db,
 		Replays: db, Client: out, Filter: accepts, Log: log, Limits: limits,
 		BaseURL: "http://hooks.test", UserAgent: "hookyard/test", Poll: 100 * time.Millisecond, Grace: time.Second})
 	o := options{Options: api.Options{Limits: limits, Log: log, BaseURL: "http://hooks.test", Version: "test"}}

@@ -135,7 +135,7 @@ func (a *App) wire(ctx context.Context) error {
 	a.metrics = newMetrics(a)
 	a.broker = rabbitmq.NewBroker(rabbitmq.BrokerOptions{Dial: a.client.Dial})
 	deliver := dispatch.Options{
-		Hooks: a.db, Deliveries: a.db, Threads: a.db, Replays: a.db, Client: a.client,
+		Hooks: a.db, Deliveries: a.db, Nodes: a.db, Threads: a.db, Replays: a.db, Client: a.client,
 		Broker: a.broker, Filter: a.accepts, Log: log, Limits: config.Limits,
 		BaseURL:   config.BaseURL,
 		UserAgent: a.userAgent(), Poll: config.Poll, Grace: config.Grace, Decoding: a.decoding,

@@ -48,7 +48,7 @@ func TestBurstToANewLane(t *testing.T) {
 		t.Fatal(err)
 	}
 	late := lateHooks{DB: db, gate: make(chan struct{})}
-	d := dispatch.New(dispatch.Options{Hooks: late, Deliveries: db, Threads: db, Replays: db, Client: client,
+	d := dispatch.New(dispatch.Options{Hooks: late, Deliveries: db, Nodes: db, Threads: db, Replays: db, Client: client,
 		Log: slog.New(slog.DiscardHandler), Limits: hookyard.DefaultLimits(), Poll: time.Hour,
 		Rand: func() float64 { return 0.5 }})
 	in := ingest.New(ingest.Options{Store: db, Dispatcher: d, Limits: hookyard.DefaultLimits(),

@@ -18,7 +18,7 @@ import (
 	"github.com/hookyard/hookyard/internal/egress"
 )
 
-// Hooks reads the configuration. This interface and the next three are met by internal/store, which has the contracts.
+// Hooks reads the configuration. This interface and the next four are met by internal/store, which has the contracts.
 type Hooks interface {
 	HookByKey(ctx context.Context, key int64) (*hookyard.Hook, error)
 	SnapshotByKey(ctx context.Context, key int64) (*hookyard.Snapshot, error)
@@ -34,6 +34,12 @@ type Deliveries interface {
 	EndPending(ctx context.Context, hookKey int64, state hookyard.State, reason string, limit int) (int, error)
 	Held(ctx context.Context) ([]hookyard.DeliveryKey, error)
 	Free(ctx context.Context, keys []hookyard.DeliveryKey) error
+}
+
+// Nodes are the nodes at the same database.
+type Nodes interface {
+	IsShared() bool
+	WakeNode(hookKey int64)
 }
 
 // Threads remembers the threads of chats.
@@ -61,6 +67,7 @@ type Broker interface {
 type Options struct {
 	Hooks      Hooks
 	Deliveries Deliveries
+	Nodes      Nodes
 	Threads    Threads
 	Replays    Replays
 	Client     *egress.Client
@@ -101,6 +108,7 @@ const slotsOfAll = 4096
 // Dispatcher is the engine. Safe for concurrent use; one [Dispatcher.Run] at a time.
 type Dispatcher struct {
 	o       Options
+	shared  bool     // other nodes may be at the database
 	lanes   sync.Map // hook key -> *lane
 	memory  atomic.Int64
 	lastEnd atomic.Int64 // unix µs of the last attempt's end
@@ -127,7 +135,8 @@ func New(o Options) *Dispatcher {
 	if o.Grace == 0 {
 		o.Grace = 10 * time.Second
 	}
-	d := &Dispatcher{o: o, failing: make(chan struct{}, slotsOfFailing), slots: make(chan struct{}, slotsOfAll),
+	d := &Dispatcher{o: o, shared: o.Nodes.IsShared(),
+		failing: make(chan struct{}, slotsOfFailing), slots: make(chan struct{}, slotsOfAll),
 		large:  newLargeBodies(o.Limits.Body),
 		replay: make(chan struct{}, 1)}
 	d.ctx, d.cancel = context.WithCancel(context.Background())

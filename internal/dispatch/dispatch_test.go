@@ -45,6 +45,11 @@ func start(t testing.TB, db *store.DB) *yard {
 // startOn is start with a dispatcher that reads its threads elsewhere.
 func startOn(t testing.TB, db *store.DB, threads dispatch.Threads) *yard {
 	t.Helper()
+	return startPolling(t, db, threads, 100*time.Millisecond)
+}
+
+func startPolling(t testing.TB, db *store.DB, threads dispatch.Threads, poll time.Duration) *yard {
+	t.Helper()
 	client, err := egress.New(egress.Options{Allow: []string{"127.0.0.0/8"}})
 	if err != nil {
 		t.Fatal(err)
@@ -53,10 +58,10 @@ func startOn(t testing.TB, db *store.DB, threads dispatch.Threads) *yard {
 	accepts := func(h *hookyard.Hook, e *hookyard.Event) (bool, error) { return filters.Match(h.Filter, e) }
 	y := &yard{t: t, db: db}
 	log := slog.New(slog.DiscardHandler)
-	y.dispatcher = dispatch.New(dispatch.Options{Hooks: db, Deliveries: db, Threads: threads,
+	y.dispatcher = dispatch.New(dispatch.Options{Hooks: db, Deliveries: db, Nodes: db, Threads: threads,
 		Replays: db, Client: client, Filter: accepts, Log: log,
 		Limits:  hookyard.DefaultLimits(),
-		BaseURL: "http://hookyard.example", UserAgent: "hookyard/test", Poll: 100 * time.Millisecond,
+		BaseURL: "http://hookyard.example", UserAgent: "hookyard/test", Poll: poll,
 		Rand: func() float64 { return 0.5 }})
 	y.in = ingest.New(ingest.Options{Store: db, Dispatcher: y.dispatcher, Filter: accepts,
 		Limits: hookyard.DefaultLimits(), Log: log})

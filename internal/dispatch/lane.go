@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"sync"
 	"time"
@@ -16,15 +17,14 @@ type lane struct {
 
 	mu    sync.Mutex // guards what follows
 	queue queue
-	held  map[int64]bool // seqs of the events that this node has claimed: waiting, under way or being stored
-	timer *time.Timer    // schedules when the queue asked for it
+	timer *time.Timer // schedules when the queue asked for it
 }
 
 // Reserve asks for a place in memory for a delivery of e to h that is about to be committed. When it returns true the
 // delivery must be committed as InMemory, and Push or Release must follow. When it returns false the delivery will be
 // claimed from its row, and Wake must follow the commit.
 func (d *Dispatcher) Reserve(h *hookyard.Hook, e *hookyard.Event) bool {
-	if h.Ordered || e.Size > hookyard.LargeBody || h.EffectiveSchedule()[0] > 0 {
+	if h.Ordered || d.shared && h.Limited() || e.Size > hookyard.LargeBody || h.EffectiveSchedule()[0] > 0 {
 		return false
 	}
 	if d.memory.Add(e.Size) > memoryBytes {
@@ -49,13 +49,20 @@ func (d *Dispatcher) Release(hookKey int64, e *hookyard.Event) {
 	d.lane(hookKey).release()
 }
 
-// Wake says that hooks have new rows, or changed. It never blocks.
+// Wake says that hooks have new rows, or changed. The node that sends to a limited hook is told. It never blocks.
 func (d *Dispatcher) Wake(hookKeys ...int64) {
 	now := time.Now()
 	for _, key := range hookKeys {
-		d.lane(key).rowsAt(now)
+		if l := d.lane(key); l.isAway(now) {
+			d.o.Nodes.WakeNode(key)
+		} else {
+			l.rowsAt(now)
+		}
 	}
 }
+
+// Woken is Wake for what another node says: it is not passed on.
+func (d *Dispatcher) Woken(hookKey int64) { d.lane(hookKey).rowsAt(time.Now()) }
 
 // HookChanged says that a hook was changed: what was remembered of its failures is dropped, and its rows are looked at.
 func (d *Dispatcher) HookChanged(hookKey int64) {
@@ -80,30 +87,30 @@ func (l *lane) release() {
 func (l *lane) push(w hookyard.Work) {
 	l.mu.Lock()
 	l.queue.push(w)
-	l.track(w.Delivery.EventSeq)
 	l.schedule()
 	l.mu.Unlock()
 }
 
-// track notes that this node has a delivery. Call it with mu held.
-func (l *lane) track(seq int64) {
-	if l.held == nil {
-		l.held = map[int64]bool{}
-	}
-	l.held[seq] = true
-}
-
-// untrack notes that this node has it no more.
+// untrack notes that this node has a delivery no more.
 func (l *lane) untrack(seq int64) {
 	l.mu.Lock()
-	delete(l.held, seq)
-	l.mu.Unlock()
+	defer l.mu.Unlock()
+	if l.queue.untrack(seq) {
+		l.schedule()
+	}
+}
+
+// isAway reports whether another node sends to the hook.
+func (l *lane) isAway(now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.queue.away.After(now)
 }
 
 func (l *lane) holds(seq int64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.held[seq]
+	return l.queue.held[seq]
 }
 
 // Lane returns what this node does with the deliveries of a hook.
@@ -117,7 +124,7 @@ func (d *Dispatcher) Lane(hookKey int64) hookyard.Lane {
 	defer l.mu.Unlock()
 	now := time.Now()
 	p := &l.queue.pace
-	out := hookyard.Lane{Sending: maps.Clone(l.held), RestUntil: p.health.RestUntil,
+	out := hookyard.Lane{Sending: maps.Clone(l.queue.held), RestUntil: p.health.RestUntil,
 		Held: p.limiter != nil && now.Sub(p.paused) < heldFor}
 	for i := l.queue.head; i < len(l.queue.items); i++ {
 		delete(out.Sending, l.queue.items[i].Delivery.EventSeq)
@@ -196,6 +203,12 @@ func (l *lane) isFailing() bool {
 	return l.queue.pace.health.Failures > 0
 }
 
+func (l *lane) isOrdered() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.queue.pace.ordered
+}
+
 // slot takes a place among all attempts, or among those to failing hooks.
 func (l *lane) slot() (failing bool) {
 	failing = l.isFailing()
@@ -239,24 +252,27 @@ func (l *lane) load() {
 	claimed, more, err := l.claim(ctx)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err != nil {
+	switch {
+	case errors.Is(err, hookyard.ErrElsewhere):
+		l.queue.goneAway(time.Now().Add(l.d.o.Poll))
+		l.d.o.Nodes.WakeNode(l.key)
+	case err != nil:
 		if ctx.Err() == nil {
 			l.d.o.Log.Warn("claiming due deliveries failed; trying again", "hook", l.key, "error", err)
 		}
 		l.queue.loadFailed(time.Now().Add(time.Second))
-	} else {
+	default:
 		for i := range claimed {
 			l.d.memory.Add(heldBytes(claimed[i].Event))
-			l.track(claimed[i].Delivery.EventSeq)
 		}
 		l.queue.loaded(time.Now(), claimed, more)
 	}
 	l.schedule()
 }
 
-// orderedClaimRows is how many deliveries of an ordered hook are claimed at once. They are sent one after the other,
-// and put back when one fails.
-const orderedClaimRows = 16
+// orderedClaimRows is how many deliveries of an ordered hook are claimed at once, unless it fails. They are sent one
+// after the other, and put back when one fails. The next are claimed when the results of all are stored.
+const orderedClaimRows = 64
 
 // claim claims due rows and returns when the next are due, or zero.
 func (l *lane) claim(ctx context.Context) (claimed []hookyard.Work, more time.Time, err error) {
@@ -270,6 +286,9 @@ func (l *lane) claim(ctx context.Context) (claimed []hookyard.Work, more time.Ti
 	limit := claimRows
 	if h.Ordered {
 		limit = orderedClaimRows
+		if l.isFailing() {
+			limit = 1
+		}
 	}
 	claimed, err = l.d.o.Deliveries.Claim(ctx, l.key, time.Now(), limit)
 	if err != nil {

@@ -18,6 +18,9 @@ type queue struct {
 	rows     time.Time // when rows are due; zero: none that are known
 	loading  bool      // a worker is claiming rows
 	woken    bool      // rows were announced while it did
+	away     time.Time // until then another node is taken to send to the hook
+
+	held map[int64]bool // seqs of the events that this node has claimed: waiting, under way or being stored
 }
 
 // step is what a worker does next.
@@ -50,7 +53,23 @@ func (q *queue) release() { q.reserved-- }
 // push fills a promised place.
 func (q *queue) push(w hookyard.Work) {
 	q.reserved--
-	q.items = append(q.items, w)
+	q.add(w)
+}
+
+func (q *queue) add(all ...hookyard.Work) {
+	if q.held == nil {
+		q.held = map[int64]bool{}
+	}
+	for i := range all {
+		q.held[all[i].Delivery.EventSeq] = true
+	}
+	q.items = append(q.items, all...)
+}
+
+// untrack notes that this node has a delivery no more. It reports whether that allows an ordered hook to go on.
+func (q *queue) untrack(seq int64) bool {
+	delete(q.held, seq)
+	return q.pace.ordered && len(q.held) == 0
 }
 
 // pop takes the first of the queue, which must not be empty.
@@ -88,6 +107,9 @@ func (q *queue) take(which func(*hookyard.Work) bool) (taken []hookyard.Work) {
 // announce notes that rows are due at t.
 func (q *queue) announce(t time.Time) {
 	q.woken = true
+	if t.Before(q.away) {
+		t = q.away
+	}
 	if q.rows.IsZero() || t.Before(q.rows) {
 		q.rows = t
 	}
@@ -101,7 +123,7 @@ func (q *queue) plan(now time.Time) (start int, again time.Time) {
 	want := q.len()
 	switch {
 	case q.rowsDue(now):
-		if !q.loading {
+		if !q.loading && !q.mustStore() {
 			want++
 		}
 	default:
@@ -139,12 +161,16 @@ func (q *queue) next(now time.Time, memoryFull bool) (step, *hookyard.Work) {
 // stop ends a worker whatever waits.
 func (q *queue) stop() { q.workers-- }
 
+// mustStore says that an ordered hook gets no rows yet, because something of it is claimed: the results of what was
+// sent are being stored.
+func (q *queue) mustStore() bool { return q.pace.ordered && len(q.held) > 0 }
+
 // isLow says whether it is time to claim rows. An ordered hook gets none while something of it is claimed. When memory
 // is full each hook may still have what one claim brings.
 func (q *queue) isLow(memoryFull bool) bool {
 	switch {
 	case q.pace.ordered:
-		return q.len() == 0
+		return len(q.held) == 0
 	case memoryFull:
 		return q.len() == 0 && q.workers == 1
 	}
@@ -158,7 +184,14 @@ func (q *queue) loaded(now time.Time, claimed []hookyard.Work, more time.Time) {
 		more = now
 	}
 	q.loading, q.rows = false, more
-	q.items = append(q.items, claimed...)
+	q.away = time.Time{}
+	q.add(claimed...)
+}
+
+// goneAway notes that another node sends to the hook. It is asked for again then.
+func (q *queue) goneAway(again time.Time) {
+	q.loading = false
+	q.rows, q.away = again, again
 }
 
 // loadFailed has the rows claimed later.

@@ -15,7 +15,7 @@ func queueOf(n int, change func(q *queue)) *queue {
 	q := &queue{}
 	q.pace.refresh(&hookyard.Hook{Revision: 1, InFlight: 4})
 	for i := range n {
-		q.items = append(q.items, hookyard.Work{Delivery: hookyard.Delivery{EventSeq: int64(i + 1)}})
+		q.add(hookyard.Work{Delivery: hookyard.Delivery{EventSeq: int64(i + 1)}})
 	}
 	if change != nil {
 		change(q)

@@ -25,7 +25,7 @@ func TestReadyTellsOfAStall(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = db.Close() }()
-		d := dispatch.New(dispatch.Options{Hooks: db, Deliveries: db, Log: slog.New(slog.DiscardHandler)})
+		d := dispatch.New(dispatch.Options{Hooks: db, Deliveries: db, Nodes: db, Log: slog.New(slog.DiscardHandler)})
 		snapshot := storetest.Project(t, db, "acme", "shop", "http://a.example/")
 		e, err := hookyard.Publish(hookyard.Publication{Type: "a", Data: []byte("1")}, time.Now(),
 			hookyard.DefaultLimits())

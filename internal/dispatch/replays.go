@@ -93,6 +93,6 @@ func (l *lane) endReplay(key int64) {
 	l.mu.Unlock()
 	for i := range taken {
 		l.d.memory.Add(-heldBytes(taken[i].Event))
-		l.d.finish(l, endCanceled(&taken[i]), false)
+		l.d.finish(l, endCanceled(&taken[i]))
 	}
 }

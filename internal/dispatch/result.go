@@ -15,7 +15,6 @@ type resultWriter struct {
 	lane   *lane
 	result *hookyard.Result
 	pause  time.Duration // before the next try
-	done   chan struct{} // closed at the end; nil: no one waits for it
 }
 
 // The pause between two tries doubles from the first to the longest.
@@ -24,18 +23,12 @@ const (
 	longestPause = 5 * time.Second
 )
 
-// finish hands a result to the store and, once it is committed, wakes the lanes of what is due. It waits for the commit
-// when wait is set: an ordered lane must not send what comes next before this is stored.
-func (d *Dispatcher) finish(l *lane, r *hookyard.Result, wait bool) {
+// finish hands a result to the store and, once it is committed, wakes the lanes of what is due. It does not wait for
+// the commit.
+func (d *Dispatcher) finish(l *lane, r *hookyard.Result) {
 	w := &resultWriter{d: d, lane: l, result: r, pause: firstPause}
-	if wait {
-		w.done = make(chan struct{})
-	}
 	d.work.Add(1)
 	w.write()
-	if wait {
-		<-w.done
-	}
 }
 
 // write makes one try.
@@ -45,7 +38,7 @@ func (w *resultWriter) write() {
 		w.d.o.Log.Error("result of an attempt is lost with the stop; the delivery will be repeated", "delivery",
 			w.result.Work.Delivery.ID, "error", err)
 		w.lane.untrack(w.result.Work.Delivery.EventSeq)
-		w.end()
+		w.d.work.Done()
 	}
 }
 
@@ -76,13 +69,6 @@ func (w *resultWriter) written(err error) {
 	w.lane.untrack(r.Work.Delivery.EventSeq) // first: onCommitted may have it claimed again
 	if err == nil {
 		w.d.onCommitted(w.lane, r)
-	}
-	w.end()
-}
-
-func (w *resultWriter) end() {
-	if w.done != nil {
-		close(w.done)
 	}
 	w.d.work.Done()
 }

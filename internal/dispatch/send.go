@@ -30,7 +30,7 @@ func (d *Dispatcher) send(l *lane, w *hookyard.Work) {
 		return
 	}
 	if state, reason, off := endState(h); off {
-		d.finish(l, &hookyard.Result{Work: w, Decision: hookyard.Decision{State: state, Reason: reason}}, false)
+		d.finish(l, &hookyard.Result{Work: w, Decision: hookyard.Decision{State: state, Reason: reason}})
 		return
 	}
 	canceled, err := d.replayCanceled(ctx, w)
@@ -39,7 +39,7 @@ func (d *Dispatcher) send(l *lane, w *hookyard.Work) {
 		return
 	}
 	if canceled {
-		d.finish(l, endCanceled(w), false)
+		d.finish(l, endCanceled(w))
 		return
 	}
 	release, err := d.loadLarge(ctx, h, w, l.isFailing())
@@ -57,7 +57,7 @@ func (d *Dispatcher) send(l *lane, w *hookyard.Work) {
 	// cut off by our own stop: not the receiver's fault, so it does not count
 	if (ctx.Err() != nil || outcome.Kind == egress.KindCanceled) && !outcome.OK() {
 		d.finish(l, &hookyard.Result{Work: w,
-			Decision: hookyard.Decision{State: hookyard.Pending, Due: time.Now()}}, false)
+			Decision: hookyard.Decision{State: hookyard.Pending, Due: time.Now()}})
 		return
 	}
 	now := attempt.StartedAt.Add(attempt.Duration)
@@ -75,9 +75,9 @@ func (d *Dispatcher) send(l *lane, w *hookyard.Work) {
 	}
 	d.addMeta(ctx, r, h)
 	endSpan(attempt, decision)
-	d.finish(l, r, h.Ordered)
+	d.finish(l, r)
 	if h.Ordered && decision.State == hookyard.Pending {
-		l.putBack() // what was claimed with it must wait for it
+		l.putBack() // what was claimed with it must wait for it, also when it is due at once
 	}
 }
 
@@ -87,7 +87,10 @@ func (d *Dispatcher) postpone(l *lane, w *hookyard.Work, err error) {
 		d.o.Log.Error("what a delivery needs cannot be read; it waits", "delivery", w.Delivery.ID, "error", err)
 	}
 	d.finish(l, &hookyard.Result{Work: w,
-		Decision: hookyard.Decision{State: hookyard.Pending, Due: time.Now().Add(time.Second)}}, false)
+		Decision: hookyard.Decision{State: hookyard.Pending, Due: time.Now().Add(time.Second)}})
+	if l.isOrdered() {
+		l.putBack() // nothing may overtake it
+	}
 }
 
 func (d *Dispatcher) random() float64 {

@@ -137,7 +137,7 @@ func newRigOf(t *testing.T, change func(*hookyard.Project), maxBody int64) *rig 
 	filter := func(*hookyard.Hook, *hookyard.Event) (bool, error) { return true, nil }
 	limits := hookyard.DefaultLimits()
 	limits.Body = maxBody
-	d := dispatch.New(dispatch.Options{Hooks: db, Deliveries: db, Threads: db,
+	d := dispatch.New(dispatch.Options{Hooks: db, Deliveries: db, Nodes: db, Threads: db,
 		Replays: db, Client: client, Filter: filter, Log: log, Limits: limits,
 		Poll: 50 * time.Millisecond, Grace: time.Second})
 	ctx, cancel := context.WithCancel(context.Background())

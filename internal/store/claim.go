@@ -15,6 +15,9 @@ import (
 // Claim takes up to limit deliveries of a hook that are due at now: they belong to this node until Finish, and no other
 // node gets them. Those with the earliest due come first.
 //
+// One node at a time sends to a limited hook: the first that claims, until it ends. Others get
+// [hookyard.ErrElsewhere].
+//
 // The deliveries of an ordered hook come in event order, whatever their due: the wait between two attempts is the
 // hook's (Health.RestUntil), so that no event overtakes another. None is claimed while this node, or another, still
 // has one.
@@ -26,12 +29,16 @@ func (db *DB) Claim(ctx context.Context, hookKey int64, now time.Time, limit int
 	if err != nil {
 		return nil, err
 	}
-	o := &claimOp{hook: hookKey, ordered: h.Ordered, now: micros(now), limit: limit, done: make(chan error, 1)}
+	o := &claimOp{hook: hookKey, ordered: h.Ordered, limited: h.Limited(), now: micros(now), limit: limit,
+		done: make(chan error, 1)}
 	if err := db.finishes.put(ctx, o); err != nil {
 		return nil, err
 	}
 	if err := <-o.done; err != nil { // not ctx: what was claimed must not be forgotten
 		return nil, err
+	}
+	if o.elsewhere {
+		return nil, hookyard.ErrElsewhere
 	}
 	if len(o.claimed) == 0 {
 		return nil, nil
@@ -87,10 +94,13 @@ const claimBytes = 8 << 20
 type claimOp struct {
 	hook    int64
 	ordered bool
+	limited bool
 	now     int64
 	limit   int
-	claimed []hookyard.Work
 	done    chan error
+
+	claimed   []hookyard.Work
+	elsewhere bool // another node sends to the hook
 }
 
 func (o *claimOp) end(err error) { o.done <- err }
@@ -115,7 +125,7 @@ func (t *sharedTx) applyClaims(ctx context.Context) error {
 }
 
 func (t *sharedTx) claimDue(ctx context.Context, o *claimOp) error {
-	o.claimed = o.claimed[:0]
+	o.claimed, o.elsewhere = o.claimed[:0], false
 	if may, err := t.mayClaim(ctx, o); err != nil || !may {
 		return err
 	}
@@ -197,15 +207,16 @@ func (t *sharedTx) giveBack(ctx context.Context, o *claimOp, n int) error {
 }
 
 // mayClaim says whether deliveries of a hook may be claimed: not while the hook rests, which another node may have
-// decided, and those of an ordered hook not while a node has one. The hook's row is locked until the commit, so that
-// two nodes do not both find none.
+// decided, those of an ordered hook not while a node has one, and those of another limited hook not while another node
+// sends to it. The hook's row is locked until the commit, so that two nodes do not both find none.
 func (t *sharedTx) mayClaim(ctx context.Context, o *claimOp) (bool, error) {
 	if t.db.dialect.oneProcess && !o.ordered {
 		return true, nil // the lane that asks decides itself when the hook rests
 	}
 	var text string
-	if err := t.stmts.conn.QueryRowContext(ctx, "select health from hooks where key = $1",
-		o.hook).Scan(&text); err != nil {
+	var node int64
+	if err := t.stmts.conn.QueryRowContext(ctx, `select health, coalesce((select key from nodes
+		where nodes.key = hooks.node), 0) from hooks where key = $1`, o.hook).Scan(&text, &node); err != nil {
 		return false, err
 	}
 	var health hookyard.Health
@@ -214,14 +225,25 @@ func (t *sharedTx) mayClaim(ctx context.Context, o *claimOp) (bool, error) {
 			return false, err
 		}
 	}
-	if micros(health.RestUntil) > o.now || !o.ordered {
+	if o.elsewhere = o.limited && node != 0 && node != t.db.node; o.elsewhere {
+		return false, nil
+	}
+	if micros(health.RestUntil) > o.now || !o.limited {
 		return micros(health.RestUntil) <= o.now, nil
+	}
+	except := t.db.node // which holds the limit over what it has
+	if o.ordered {
+		except = 0
 	}
 	var n int
 	err := t.stmts.conn.QueryRowContext(ctx, `select count(*) from (
 		select 1 from nodes n join deliveries d on d.node = n.key
-		where d.state = 'pending' and d.hook_key = $1 limit 1) as one`, o.hook).Scan(&n)
-	return n == 0, err
+		where d.state = 'pending' and d.hook_key = $1 and n.key <> $2 limit 1) as one`, o.hook, except).Scan(&n)
+	if err != nil || n > 0 || node == t.db.node {
+		return n == 0, err
+	}
+	_, err = t.stmts.conn.ExecContext(ctx, "update hooks set node = $1 where key = $2", t.db.node, o.hook)
+	return err == nil, err
 }
 
 // fillEvents reads the events of claimed deliveries, without large bodies. A delivery whose event was pruned ends:

@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -19,6 +20,11 @@ type notifier struct {
 	channel string      // "" on SQLite
 	lock    int64       // with the node's key, names the lock of the node's session; 31 bits
 	session atomic.Bool // the connection that listens is a session of this node's own
+
+	mu      sync.Mutex     // guards what follows
+	due     map[int64]bool // keys of hooks whose nodes are to be woken
+	sending bool           // a goroutine tells them
+	senders sync.WaitGroup
 }
 
 // messageKeys is how many projects one message names; PostgreSQL takes 8,000 bytes.
@@ -27,6 +33,9 @@ const messageKeys = 300
 // proveSession is the message of a node to itself. If it arrives, the connection that listens is a session, and holds
 // the node's lock: behind a pooler that shares connections, it does not arrive, and the lock says nothing.
 const proveSession = "session"
+
+// hooksDue is the word before the keys of hooks with deliveries that another node may have to send.
+const hooksDue = "hooks"
 
 // configChanged is the message of a change of the configuration, in the place of projects.
 const configChanged = "config"
@@ -84,6 +93,53 @@ func (db *DB) notify(ctx context.Context, c conn, text string) error {
 	return err
 }
 
+// IsShared reports whether other nodes may be at the database.
+func (db *DB) IsShared() bool { return !db.dialect.oneProcess }
+
+// WakeNode wakes the node that sends to a hook, wherever it is. It does not block. What is asked for while a message is
+// being sent goes with the next.
+func (db *DB) WakeNode(hookKey int64) {
+	n := &db.notifier
+	if !db.IsShared() {
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.due == nil {
+		n.due = map[int64]bool{}
+	}
+	n.due[hookKey] = true
+	if !n.sending {
+		n.sending = true
+		n.senders.Go(db.sendDue)
+	}
+}
+
+// sendDue sends messages until no hook is left.
+func (db *DB) sendDue() {
+	n := &db.notifier
+	for {
+		n.mu.Lock()
+		if len(n.due) == 0 {
+			n.sending = false
+			n.mu.Unlock()
+			return
+		}
+		text := hooksDue
+		for key := range n.due {
+			if delete(n.due, key); len(text) < 7000 { // the others look for themselves
+				text += " " + strconv.FormatInt(key, 10)
+			}
+		}
+		n.mu.Unlock()
+		ctx, cancel := patient(context.Background())
+		if err := db.notify(ctx, db.write, text); err != nil {
+			db.log.Debug("the node that sends to a hook is not woken; it looks for itself", "error", err)
+		}
+		cancel()
+	}
+}
+
 // listenToNodes receives the other nodes' messages until ctx ends, on a connection that holds the node's lock.
 func (db *DB) listenToNodes(ctx context.Context) {
 	s := session{channel: db.notifier.channel, lock: [2]int64{db.notifier.lock, db.node},
@@ -128,9 +184,20 @@ func (db *DB) received(ctx context.Context, message string) {
 		}
 		return
 	}
+	if keys, ok := strings.CutPrefix(text, hooksDue+" "); ok {
+		if f := db.onDue.Load(); f != nil {
+			eachKey(keys, *f)
+		}
+		return
+	}
+	eachKey(text, db.committed)
+}
+
+// eachKey calls f with each key of a message.
+func eachKey(text string, f func(key int64)) {
 	for field := range strings.FieldsSeq(text) {
 		if key, err := strconv.ParseInt(field, 10, 64); err == nil {
-			db.committed(key)
+			f(key)
 		}
 	}
 }

@@ -85,6 +85,7 @@ type DB struct {
 
 	onCommit atomic.Pointer[func(projectKey int64)]
 	onChange atomic.Pointer[func()]
+	onDue    atomic.Pointer[func(hookKey int64)]
 }
 
 // pools are the connections to a database.
@@ -170,6 +171,7 @@ func (db *DB) Close() error {
 	if db.finishes != db.accepts {
 		db.finishes.close()
 	}
+	db.notifier.senders.Wait()
 	db.leave()
 	return db.close()
 }
@@ -189,6 +191,9 @@ func (db *DB) OnCommit(f func(projectKey int64)) { db.onCommit.Store(&f) }
 
 // OnChange calls f after each change of the configuration, on this node or seen of another. f must not block.
 func (db *DB) OnChange(f func()) { db.onChange.Store(&f) }
+
+// OnDue calls f with the hooks that another node has deliveries for. f must not block.
+func (db *DB) OnDue(f func(hookKey int64)) { db.onDue.Store(&f) }
 
 func (db *DB) committed(projectKey int64) {
 	if f := db.onCommit.Load(); f != nil {

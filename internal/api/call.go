@@ -47,6 +47,7 @@ func (a *API) serve(rt *route, w http.ResponseWriter, r *http.Request) error {
 	if rt.access == control.Public || rt.live {
 		return rt.do(c)
 	}
+	c.r = r.WithContext(control.ForRequest(r.Context()))
 	var err error
 	if c.id, err = a.identify(r); err != nil {
 		return err

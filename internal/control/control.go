@@ -82,6 +82,10 @@ type Control struct {
 	dev          bool
 }
 
+// ForRequest returns the context of an HTTP request whose handler keeps what it reads until the request ends. It is not
+// for streams.
+func ForRequest(ctx context.Context) context.Context { return store.ForRequest(ctx) }
+
 // New returns a Control. It fails when a default hook or the base URL cannot work.
 func New(o Options) (*Control, error) {
 	for i := range o.DefaultHooks {

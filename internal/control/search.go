@@ -170,7 +170,7 @@ func in(where string, found *AllFound) *AllFound {
 
 // searchID finds an event by its id, whatever project it is of.
 func (c *Control) searchID(ctx context.Context, id *auth.Identity, q EventSearch) (*AllFound, error) {
-	e, err := c.store.Event(ctx, 0, q.ID)
+	e, err := c.store.EventMeta(ctx, 0, q.ID)
 	if hookyard.CodeOf(err) == hookyard.NotFound {
 		return &AllFound{}, nil
 	}

@@ -253,9 +253,7 @@ func (db *DB) fillEvents(ctx context.Context, work []hookyard.Work) ([]hookyard.
 	for i := range work {
 		seqs[i] = work[i].Delivery.EventSeq
 	}
-	columns := fmt.Sprintf("%s, e.header, e.trace, case when e.size <= %d then e.body end", eventLight,
-		hookyard.LargeBody)
-	events, err := db.readEvents(ctx, columns, seqs)
+	events, err := db.readEvents(ctx, eventSmall, seqs)
 	if err != nil {
 		return nil, err
 	}

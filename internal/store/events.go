@@ -14,6 +14,9 @@ const (
 	eventLight = "e.seq, e.id, e.project_key, e.source, e.type, e.time, e.method, e.target, e.remote, e.verified, " +
 		"e.content_type, e.data_offset, e.size"
 	eventWhole = eventLight + ", e.header, e.trace, e.body"
+	// eventSmall is eventWhole without large bodies, which loadLarge reads.
+	eventSmall = eventLight + ", e.header, e.trace, case when e.size <= " + largeBody + " then e.body end"
+	largeBody  = "262144" // hookyard.LargeBody
 )
 
 func (db *DB) scanEvent(row interface{ Scan(...any) error }, whole bool) (*hookyard.Event, error) {
@@ -40,15 +43,31 @@ func (db *DB) scanEvent(row interface{ Scan(...any) error }, whole bool) (*hooky
 	return e, nil
 }
 
-// Event returns an event of a project with its bytes, or [hookyard.ErrNotFound]. projectKey 0 means any.
+// Event returns an event of a project with its bytes, or [hookyard.ErrNotFound]. projectKey 0 means any. It waits for
+// room for a large body, which a request has until its context ends; the error is Unavailable if there is none.
 func (db *DB) Event(ctx context.Context, projectKey int64, id string) (*hookyard.Event, error) {
-	e, err := db.scanEvent(db.read.QueryRowContext(ctx,
-		"select "+eventWhole+" from events e where e.id = $1 and (cast($2 as bigint) = 0 or e.project_key = $2)",
-		id, projectKey), true)
+	e, err := db.eventByID(ctx, eventSmall, projectKey, id)
 	if err != nil {
-		return nil, db.translate(err)
+		return nil, err
+	}
+	held := db.hold(ctx)
+	defer held.keep()
+	if _, err := db.loadLarge(ctx, held, e); err != nil {
+		return nil, err
 	}
 	return e, db.fillDuplicates(ctx, e)
+}
+
+// EventMeta is Event without header and body, which takes no memory to speak of.
+func (db *DB) EventMeta(ctx context.Context, projectKey int64, id string) (*hookyard.Event, error) {
+	return db.eventByID(ctx, eventLight, projectKey, id)
+}
+
+func (db *DB) eventByID(ctx context.Context, columns string, projectKey int64, id string) (*hookyard.Event, error) {
+	e, err := db.scanEvent(db.read.QueryRowContext(ctx,
+		"select "+columns+" from events e where e.id = $1 and (cast($2 as bigint) = 0 or e.project_key = $2)",
+		id, projectKey), columns != eventLight)
+	return e, db.translate(err)
 }
 
 // fillDuplicates adds how often events came again.

@@ -93,33 +93,18 @@ func (db *DB) planWanted(ctx context.Context, r *hookyard.Replay,
 	began := time.Now()
 	seen := int64(0)
 	for at := r.Cursor; time.Since(began) < planTime; {
-		page, err := db.Events(ctx, hookyard.EventQuery{ProjectKey: r.ProjectKey, After: at, Ascending: true,
-			Limit: replayStep, Bodies: true})
+		p, err := db.planPage(ctx, r, at, want)
 		if err != nil {
 			return nil, 0, err
 		}
-		var wanted []any
-		for _, e := range page.Events {
-			at = e.Seq
-			if e.Seq > r.Last {
-				break
-			}
-			seen++
-			if !inReplay(r, e) {
-				continue
-			}
-			if ok, err := want(e); err != nil {
-				return nil, 0, err
-			} else if ok {
-				wanted = append(wanted, e.Seq)
-			}
-		}
-		pending, err := db.pendingAmong(ctx, r.HookKey, wanted)
+		pending, err := db.pendingAmong(ctx, r.HookKey, p.wanted)
 		if err != nil {
 			return nil, 0, err
 		}
-		found[r.HookKey] += int64(len(wanted)) - pending
-		if page.Next == 0 || at >= r.Last {
+		at = p.last
+		seen += p.seen
+		found[r.HookKey] += int64(len(p.wanted)) - pending
+		if p.end {
 			return found, 1, nil
 		}
 	}
@@ -127,6 +112,44 @@ func (db *DB) planWanted(ctx context.Context, r *hookyard.Replay,
 		return found, 1, nil
 	}
 	return found, float64(seen) / float64(max(seen, r.Total)), nil
+}
+
+// planned is what a page of events comes to.
+type planned struct {
+	wanted []any // seqs
+	seen   int64
+	last   int64 // seq
+	end    bool  // of the job
+}
+
+// planPage looks at the events after a seq, and drops their bodies.
+func (db *DB) planPage(ctx context.Context, r *hookyard.Replay, after int64,
+	want func(*hookyard.Event) (bool, error)) (p planned, err error) {
+	ctx, drop := context.WithCancel(ForRequest(ctx)) // of its own: all it reads is dropped in the end
+	defer drop()
+	page, err := db.Events(ctx, hookyard.EventQuery{ProjectKey: r.ProjectKey, After: after, Ascending: true,
+		Limit: replayStep, Bodies: true})
+	if err != nil {
+		return p, err
+	}
+	p.last = after
+	for _, e := range page.Events {
+		p.last = e.Seq
+		if e.Seq > r.Last {
+			break
+		}
+		p.seen++
+		if !inReplay(r, e) {
+			continue
+		}
+		if ok, err := want(e); err != nil {
+			return p, err
+		} else if ok {
+			p.wanted = append(p.wanted, e.Seq)
+		}
+	}
+	p.end = page.Next == 0 || p.last >= r.Last
+	return p, nil
 }
 
 // pendingAmong returns for how many of the events a hook has a pending delivery.

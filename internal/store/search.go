@@ -15,8 +15,7 @@ const (
 	searchRows  = 50_000
 	searchBytes = 256 << 20 // of bodies that are looked through
 	searchTime  = 2 * time.Second
-	heldBytes   = 32 << 20 // of bodies that are returned
-	chunkBytes  = 8 << 20  // of bodies in memory while they are looked through, save for one that is larger
+	chunkBytes  = 2 << 20 // of small bodies in memory while they are looked through
 )
 
 // Events lists and searches. What an index can narrow is SQL's; patterns, text and values without an index are matched
@@ -32,10 +31,11 @@ func (db *DB) Events(ctx context.Context, q hookyard.EventQuery) (hookyard.Event
 			return page, err
 		}
 	}
+	held := db.hold(ctx)
+	defer held.keep()
 	started := time.Now()
 	looked, at := 0, s.at
 	read := int64(0)
-	held := int64(0)
 	limit := q.Limit + 1
 	for {
 		found, more, err := s.chunk(ctx, limit)
@@ -47,22 +47,24 @@ func (db *DB) Events(ctx context.Context, q hookyard.EventQuery) (hookyard.Event
 				page.Next = at
 				return page, db.fillPage(ctx, &page)
 			}
+			kept, err := s.look(ctx, held, e)
+			if err != nil {
+				return page, err
+			}
+			if kept == noRoom {
+				page.Next, page.Cut = at, true
+				return page, db.fillPage(ctx, &page)
+			}
 			at = e.Seq
-			read += int64(len(e.Body))
-			if !s.matches(e) {
-				continue
+			read += e.Size
+			if kept == wanted {
+				page.Events = append(page.Events, e)
 			}
-			if held += int64(len(e.Body)); !q.Bodies {
-				e.Body = nil
-				e.Header = nil
-				held = 0
-			}
-			page.Events = append(page.Events, e)
 		}
 		if looked += len(found); !more {
 			return page, db.fillPage(ctx, &page)
 		}
-		if looked >= searchRows || read >= searchBytes || held >= heldBytes || time.Since(started) > searchTime {
+		if looked >= searchRows || read >= searchBytes || time.Since(started) > searchTime {
 			page.Next, page.Cut = s.at, true
 			return page, db.fillPage(ctx, &page)
 		}
@@ -72,11 +74,50 @@ func (db *DB) Events(ctx context.Context, q hookyard.EventQuery) (hookyard.Event
 	}
 }
 
+// What becomes of an event that a search looks at.
+const (
+	unwanted = iota
+	wanted
+	noRoom // for its body beside those that the search holds: look at it again in the next search
+)
+
+// look decides whether an event is found. The bodies of those that are, if they are asked for, are in held.
+func (s *search) look(ctx context.Context, held *hold, e *hookyard.Event) (int, error) {
+	size := e.Size
+	switch large := size > hookyard.LargeBody; {
+	case !s.whole:
+		size = 0
+	case large:
+		if ok, err := s.db.loadLarge(ctx, held, e); !ok {
+			return noRoom, err
+		}
+	case s.bodies:
+		if ok, err := held.take(size); !ok {
+			return noRoom, err
+		}
+	default:
+		size = 0 // of the chunk
+	}
+	found := s.matches(e)
+	if found && s.bodies {
+		return wanted, nil
+	}
+	e.Body, e.Header = nil, nil
+	if size > 0 {
+		held.give(size)
+	}
+	if found {
+		return wanted, nil
+	}
+	return unwanted, nil
+}
+
 // search is an [hookyard.EventQuery] under way.
 type search struct {
 	db      *DB
 	columns string
 	whole   bool // columns include the body
+	bodies  bool // the bodies are returned
 	where   string
 	args    params // those of where; without a walk, the first is at
 	order   string
@@ -96,8 +137,9 @@ func (db *DB) newSearch(ctx context.Context, q *hookyard.EventQuery) (*search, e
 	if err != nil {
 		return nil, err
 	}
+	s.bodies = q.Bodies
 	if s.whole = q.Bodies || len(s.text) > 0 || len(s.fields) > 0; s.whole {
-		s.columns = eventWhole
+		s.columns = eventSmall
 	}
 	if q.Ascending {
 		s.order, s.at = "project_key, seq", max(q.After, from-1)
@@ -151,7 +193,7 @@ func (s *search) chunk(ctx context.Context, limit int) (out []*hookyard.Event, m
 	return out, true, nil
 }
 
-// eventChunk reads events, or the first of them when their bodies are large: then it is cut.
+// eventChunk reads events, or the first of them when their bodies are many bytes: then it is cut.
 func (db *DB) eventChunk(ctx context.Context, query string, args []any, whole bool) (out []*hookyard.Event, cut bool,
 	err error) {
 	rows, err := db.read.QueryContext(ctx, query, args...)

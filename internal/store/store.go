@@ -19,6 +19,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/hookyard/hookyard"
 )
 
@@ -78,6 +80,7 @@ type DB struct {
 	refusalsMu sync.Mutex
 	refusals   tally // guarded by refusalsMu; not stored yet
 
+	reading *semaphore.Weighted
 	copying sync.Mutex // held while SQLite, which copies it twice, reads or writes a body larger than largeCopy
 
 	notifier notifier
@@ -139,8 +142,8 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	db := &DB{pools: opened, dialect: d, log: o.Log, name: o.NodeName, opened: time.Now(), newKey: o.NewKey,
-		auditEvents: o.AuditEvents,
-		plain:       o.Decompress, decode: o.Decode, seal: newSealer(append([][]byte{o.Key}, o.OldKeys...)...)}
+		auditEvents: o.AuditEvents, reading: semaphore.NewWeighted(readRoom),
+		plain: o.Decompress, decode: o.Decode, seal: newSealer(append([][]byte{o.Key}, o.OldKeys...)...)}
 	db.keyring = keyring{read: o.Keys, replace: o.ReplaceKey, wake: make(chan struct{}, 1)}
 	db.snapshots.reset()
 	if err := db.migrate(ctx); err != nil {

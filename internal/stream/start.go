@@ -78,7 +78,7 @@ func (l *Listeners) since(r *http.Request, text string, projectKey int64) (Start
 	case text == "all":
 		return Start{Fresh: true}, time.Time{}, nil
 	case strings.HasPrefix(text, "evt_"):
-		e, err := l.o.Hub.o.Store.Event(r.Context(), projectKey, hookyard.Clean(text, 100))
+		e, err := l.o.Hub.o.Store.EventMeta(r.Context(), projectKey, hookyard.Clean(text, 100))
 		if hookyard.CodeOf(err) == hookyard.NotFound {
 			return Start{}, time.Time{}, hookyard.FieldErrorf("since",
 				"since names an event that is not in this project, or is past retention")

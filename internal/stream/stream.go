@@ -18,7 +18,7 @@ import (
 type Store interface {
 	After(ctx context.Context, projectKey, after int64, limit int) (hookyard.Tail, error)
 	EventsBySeq(ctx context.Context, seqs []int64) (map[int64]*hookyard.Event, error)
-	Event(ctx context.Context, projectKey int64, id string) (*hookyard.Event, error)
+	EventMeta(ctx context.Context, projectKey int64, id string) (*hookyard.Event, error)
 	SeqAt(ctx context.Context, t time.Time) (int64, error)
 	Bounds(ctx context.Context, projectKey int64) (oldest, newest int64, err error)
 	EventIDAt(ctx context.Context, seq int64) (string, error)

@@ -32,7 +32,7 @@ func (w *Web) handle(pattern string, access control.Access, do func(*visit) erro
 		panic("page " + pattern + " names no access")
 	}
 	w.mux.HandleFunc(pattern, func(rw http.ResponseWriter, r *http.Request) {
-		v := &visit{web: w, w: rw, r: r}
+		v := &visit{web: w, w: rw, r: r.WithContext(control.ForRequest(r.Context()))}
 		if err := v.serve(access, do); err != nil {
 			v.fail(err)
 		}

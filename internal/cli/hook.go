@@ -143,7 +143,7 @@ func (s *session) hookTable(all map[string]client.Hook) error {
 
 // describedAs returns a description for a table. WebGME's text for no description becomes "-".
 func describedAs(text string) string {
-	if text == "No description given" {
+	if text == noDescription {
 		return "-"
 	}
 	return text

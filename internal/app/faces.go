@@ -24,6 +24,7 @@ func (a *App) live() *stream.Listeners {
 	a.hub = stream.NewHub(o)
 	a.db.OnCommit(a.hub.Notify)
 	a.db.OnDue(a.dispatcher.Woken)
+	a.db.OnNodes(a.dispatcher.NodesChanged)
 	a.gate = stream.NewGate(a.config.ListenersPerAddress, a.config.Listeners)
 	return stream.New(stream.Options{
 		Hub: a.hub, Gate: a.gate, Log: a.log,

@@ -40,6 +40,7 @@ type Deliveries interface {
 type Nodes interface {
 	IsShared() bool
 	WakeNode(hookKey int64)
+	Alive() bool
 }
 
 // Threads remembers the threads of chats.
@@ -116,6 +117,8 @@ type Dispatcher struct {
 	failing chan struct{}
 	slots   chan struct{}
 	replay  chan struct{} // wakes the replayer
+	again   chan struct{} // has Run look and reconcile at once
+	doubts  atomic.Int64  // how many looks Run is to reconcile at
 
 	ctx     context.Context // ends when sending must stop; set by New
 	cancel  context.CancelFunc
@@ -138,7 +141,7 @@ func New(o Options) *Dispatcher {
 	d := &Dispatcher{o: o, shared: o.Nodes.IsShared(),
 		failing: make(chan struct{}, slotsOfFailing), slots: make(chan struct{}, slotsOfAll),
 		large:  newLargeBodies(o.Limits.Body),
-		replay: make(chan struct{}, 1)}
+		replay: make(chan struct{}, 1), again: make(chan struct{}, 1)}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	d.lastEnd.Store(time.Now().UnixMicro())
 	return d
@@ -151,16 +154,19 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	replays.Go(func() { d.runReplays(ctx) })
 	poll := time.NewTicker(d.o.Poll)
 	defer poll.Stop()
-	var suspects map[hookyard.DeliveryKey]bool
+	var suspects map[hookyard.DeliveryKey]time.Time
 	for n := 1; ; n++ {
-		if n%reconcileEvery == 0 {
+		doubts := d.doubts.Load()
+		if n%reconcileEvery == 0 || len(suspects) > 0 || doubts > 0 {
 			suspects = d.reconcile(ctx, suspects)
+			d.doubts.CompareAndSwap(doubts, max(0, doubts-1))
 		}
 		if err := d.look(ctx); err != nil && ctx.Err() == nil {
 			d.o.Log.Warn("looking for due deliveries failed; trying again", "error", err)
 		}
 		select {
 		case <-poll.C:
+		case <-d.again:
 		case <-ctx.Done():
 			replays.Wait()
 			d.stop()
@@ -179,38 +185,6 @@ func (d *Dispatcher) look(ctx context.Context) error {
 		d.lane(h.HookKey).rowsAt(h.Due)
 	}
 	return nil
-}
-
-// reconcileEvery is how many polls lie between two looks at what this node holds.
-const reconcileEvery = 12
-
-// reconcile frees rows that are marked as this node's and that no lane has: those of a claim whose answer was lost,
-// say. suspects are the rows that the last call found. Only what is found twice is freed, because a delivery that is
-// being handed over looks the same. It returns the suspects for the next call.
-func (d *Dispatcher) reconcile(ctx context.Context,
-	suspects map[hookyard.DeliveryKey]bool) map[hookyard.DeliveryKey]bool {
-	held, err := d.o.Deliveries.Held(ctx)
-	if err != nil {
-		return suspects
-	}
-	found := map[hookyard.DeliveryKey]bool{}
-	var lost []hookyard.DeliveryKey
-	for _, key := range held {
-		switch {
-		case d.lane(key.HookKey).holds(key.EventSeq):
-		case suspects[key]:
-			lost = append(lost, key)
-		default:
-			found[key] = true
-		}
-	}
-	if len(lost) > 0 {
-		d.o.Log.Warn("deliveries were claimed and forgotten; they are free again", "deliveries", len(lost))
-		if err := d.o.Deliveries.Free(ctx, lost); err != nil {
-			d.o.Log.Warn("they cannot be freed; trying again", "error", err)
-		}
-	}
-	return found
 }
 
 func (d *Dispatcher) stop() {

@@ -45,10 +45,11 @@ func start(t testing.TB, db *store.DB) *yard {
 // startOn is start with a dispatcher that reads its threads elsewhere.
 func startOn(t testing.TB, db *store.DB, threads dispatch.Threads) *yard {
 	t.Helper()
-	return startPolling(t, db, threads, 100*time.Millisecond)
+	return startWith(t, db, func(o *dispatch.Options) { o.Threads = threads })
 }
 
-func startPolling(t testing.TB, db *store.DB, threads dispatch.Threads, poll time.Duration) *yard {
+// startWith is start with other options.
+func startWith(t testing.TB, db *store.DB, change func(*dispatch.Options)) *yard {
 	t.Helper()
 	client, err := egress.New(egress.Options{Allow: []string{"127.0.0.0/8"}})
 	if err != nil {
@@ -58,11 +59,13 @@ func startPolling(t testing.TB, db *store.DB, threads dispatch.Threads, poll tim
 	accepts := func(h *hookyard.Hook, e *hookyard.Event) (bool, error) { return filters.Match(h.Filter, e) }
 	y := &yard{t: t, db: db}
 	log := slog.New(slog.DiscardHandler)
-	y.dispatcher = dispatch.New(dispatch.Options{Hooks: db, Deliveries: db, Nodes: db, Threads: threads,
+	options := dispatch.Options{Hooks: db, Deliveries: db, Nodes: db, Threads: db,
 		Replays: db, Client: client, Filter: accepts, Log: log,
 		Limits:  hookyard.DefaultLimits(),
-		BaseURL: "http://hookyard.example", UserAgent: "hookyard/test", Poll: poll,
-		Rand: func() float64 { return 0.5 }})
+		BaseURL: "http://hookyard.example", UserAgent: "hookyard/test", Poll: 100 * time.Millisecond,
+		Rand: func() float64 { return 0.5 }}
+	change(&options)
+	y.dispatcher = dispatch.New(options)
 	y.in = ingest.New(ingest.Options{Store: db, Dispatcher: y.dispatcher, Filter: accepts,
 		Limits: hookyard.DefaultLimits(), Log: log})
 	ctx, cancel := context.WithCancel(context.Background())

@@ -24,7 +24,10 @@ type lane struct {
 // delivery must be committed as InMemory, and Push or Release must follow. When it returns false the delivery will be
 // claimed from its row, and Wake must follow the commit.
 func (d *Dispatcher) Reserve(h *hookyard.Hook, e *hookyard.Event) bool {
-	if h.Ordered || d.shared && h.Limited() || e.Size > hookyard.LargeBody || h.EffectiveSchedule()[0] > 0 {
+	if h.Ordered || e.Size > hookyard.LargeBody || h.EffectiveSchedule()[0] > 0 {
+		return false
+	}
+	if d.shared && (h.Limited() || !d.o.Nodes.Alive()) {
 		return false
 	}
 	if d.memory.Add(e.Size) > memoryBytes {
@@ -47,6 +50,7 @@ func (d *Dispatcher) Push(delivery hookyard.Delivery, e *hookyard.Event) {
 func (d *Dispatcher) Release(hookKey int64, e *hookyard.Event) {
 	d.memory.Add(-e.Size)
 	d.lane(hookKey).release()
+	d.doubt()
 }
 
 // Wake says that hooks have new rows, or changed. The node that sends to a limited hook is told. It never blocks.
@@ -235,7 +239,7 @@ func (l *lane) next(sent bool) (step, *hookyard.Work) {
 	if sent {
 		l.queue.sent()
 	}
-	if l.d.ctx.Err() != nil || l.d.isStopped() {
+	if l.d.ctx.Err() != nil || l.d.isStopped() || !l.d.o.Nodes.Alive() { // nodesChanged starts others
 		l.queue.stop()
 		return stepEnd, nil
 	}
@@ -261,6 +265,7 @@ func (l *lane) load() {
 			l.d.o.Log.Warn("claiming due deliveries failed; trying again", "hook", l.key, "error", err)
 		}
 		l.queue.loadFailed(time.Now().Add(time.Second))
+		l.d.doubt()
 	default:
 		for i := range claimed {
 			l.d.memory.Add(heldBytes(claimed[i].Event))

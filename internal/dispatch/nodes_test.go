@@ -2,6 +2,7 @@ package dispatch_test
 
 import (
 	"context"
+	"database/sql"
 	"net/http"
 	"strconv"
 	"strings"
@@ -11,10 +12,14 @@ import (
 	"time"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/dispatch"
 	"github.com/hookyard/hookyard/internal/store"
 	"github.com/hookyard/hookyard/internal/store/storetest"
 	"github.com/hookyard/hookyard/internal/testenv"
 )
+
+// slowly polls as a server does: what depends on polls shows.
+func slowly(o *dispatch.Options) { o.Poll = 5 * time.Second }
 
 // startNodes starts nodes on one PostgreSQL, with their upkeep. Each knows that it is not alone.
 func startNodes(t *testing.T, n int) []*yard {
@@ -23,8 +28,9 @@ func startNodes(t *testing.T, n int) []*yard {
 	var nodes []*yard
 	for i := range n {
 		db := storetest.OpenWith(t, dsn, store.Options{NodeName: strconv.Itoa(i)})
-		y := startPolling(t, db, db, 5*time.Second) // as a server does: what depends on polls shows
+		y := startWith(t, db, slowly)
 		db.OnDue(y.dispatcher.Woken)
+		db.OnNodes(y.dispatcher.NodesChanged)
 		runStore(t, db)
 		nodes = append(nodes, y)
 	}
@@ -129,7 +135,7 @@ func TestOrderedOverNodes(t *testing.T) {
 func TestOrderedSpeed(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		checkOrdered(t, func() []*yard { return []*yard{startPolling(t, db, db, 5*time.Second)} })
+		checkOrdered(t, func() []*yard { return []*yard{startWith(t, db, slowly)} })
 	})
 }
 
@@ -164,4 +170,93 @@ func checkOrdered(t *testing.T, start func() []*yard) {
 		t.Errorf("%.0f events a second, want hundreds", rate)
 	}
 	t.Logf("%.0f events a second", rate)
+}
+
+// forgetful loses the answer to the first claim that claimed something.
+type forgetful struct {
+	*store.DB
+	lost atomic.Bool
+}
+
+func (f *forgetful) Claim(ctx context.Context, hook int64, now time.Time, limit int) ([]hookyard.Work, error) {
+	work, err := f.DB.Claim(ctx, hook, now, limit)
+	if len(work) > 0 && !f.lost.Swap(true) {
+		return nil, hookyard.Errorf(hookyard.Unavailable, "the connection broke")
+	}
+	return work, err
+}
+
+// TestLostClaim holds that what was claimed without an answer is sent soon.
+func TestLostClaim(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		rc := receive(t, nil)
+		y := startWith(t, db, func(o *dispatch.Options) {
+			slowly(o)
+			o.Deliveries = &forgetful{DB: db}
+		})
+		project := storetest.Project(t, db, "acme", "shop", rc.URL)
+		project = limit([]*yard{y}, project, func(h *hookyard.Hook) { h.Ordered = true })
+		began := time.Now()
+		publishOn([]*yard{y}, project, 3)
+		y.settled(project)
+		if took := time.Since(began); took > 8*time.Second {
+			t.Errorf("that took %s, want a few seconds", took)
+		}
+	})
+}
+
+// cutOff is a node that knows that it is cut off, or not.
+type cutOff struct {
+	*store.DB
+	off atomic.Bool
+}
+
+func (c *cutOff) Alive() bool { return !c.off.Load() }
+
+// TestCutOff holds that a node that others may take for dead sends nothing, and that it sends nothing of what they have
+// taken when it is back.
+func TestCutOff(t *testing.T) {
+	t.Parallel()
+	for _, lost := range []bool{false, true} {
+		dsn := storetest.Postgres(t)
+		db := storetest.OpenWith(t, dsn, store.Options{NodeName: "a"})
+		node, goOn := &cutOff{DB: db}, make(chan struct{})
+		rc := receive(t, func(int, http.ResponseWriter, *http.Request) { <-goOn })
+		y := startWith(t, db, func(o *dispatch.Options) { o.Nodes = node })
+		project := storetest.Project(t, db, "acme", "shop", rc.URL)
+		const atOnce, all = hookyard.DefaultInFlight, 20
+		publishOn([]*yard{y}, project, all)
+		testenv.Until(t, "attempts are under way", func() bool { return rc.count() == atOnce })
+		node.off.Store(true)
+		close(goOn)
+		y.publish(project, "a.b") // waking the hook must not go on with the others
+		testenv.Until(t, "the attempts end", func() bool {
+			held, err := db.Held(t.Context())
+			return err == nil && len(held) == all-atOnce
+		})
+		if n := rc.count(); n != atOnce {
+			t.Errorf("%d attempts, want none after the first %d", n, atOnce)
+		}
+		want := all + 1
+		if lost { // another node has what was claimed
+			want = atOnce + 1
+			other, err := sql.Open("pgx", dsn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = other.Close() }()
+			if _, err := other.ExecContext(t.Context(),
+				"update deliveries set node = -1 where state = 'pending' and node > 0"); err != nil {
+				t.Fatal(err)
+			}
+			y.dispatcher.NodesChanged(true)
+		}
+		node.off.Store(false)
+		y.dispatcher.NodesChanged(false)
+		testenv.Until(t, "what this node has is sent", func() bool { return rc.count() >= want })
+		if rc.count() > want {
+			t.Errorf("%d attempts, want %d", rc.count(), want)
+		}
+	}
 }

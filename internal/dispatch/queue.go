@@ -18,6 +18,7 @@ type queue struct {
 	rows     time.Time // when rows are due; zero: none that are known
 	loading  bool      // a worker is claiming rows
 	woken    bool      // rows were announced while it did
+	turn     int       // how often places were promised and rows claimed
 	away     time.Time // until then another node is taken to send to the hook
 
 	held map[int64]bool // seqs of the events that this node has claimed: waiting, under way or being stored
@@ -44,6 +45,7 @@ func (q *queue) reserve(now time.Time) bool {
 		return false
 	}
 	q.reserved++
+	q.turn++
 	return true
 }
 
@@ -145,6 +147,7 @@ func (q *queue) next(now time.Time, memoryFull bool) (step, *hookyard.Work) {
 		return stepEnd, nil
 	case !q.loading && q.rowsDue(now) && q.isLow(memoryFull):
 		q.loading, q.woken = true, false
+		q.turn++
 		return stepLoad, nil
 	case q.len() == 0:
 		q.items, q.head = q.items[:0], 0
@@ -193,6 +196,16 @@ func (q *queue) goneAway(again time.Time) {
 	q.loading = false
 	q.rows, q.away = again, again
 }
+
+// comeBack has rows looked for again that another node was taken to send.
+func (q *queue) comeBack(now time.Time) {
+	if q.away.After(now) {
+		q.away, q.rows = time.Time{}, now
+	}
+}
+
+// isQuiet reports whether nothing is being handed over.
+func (q *queue) isQuiet() bool { return !q.loading && q.reserved == 0 }
 
 // loadFailed has the rows claimed later.
 func (q *queue) loadFailed(again time.Time) { q.loading, q.rows = false, again }

@@ -23,7 +23,7 @@ type dialect struct {
 	migrateLock string            // taken in the migrating transaction
 	size        string            // query for the bytes the database takes
 	now         string            // expression for the time, in µs, by the clock that all nodes share
-	unlocked    string            // condition on a row of nodes that its lock, of the class $5, is free; "" on SQLite
+	unlocked    string            // condition on a row of nodes that its lock, of the class %s, is free; "" on SQLite
 	bytesOf     string            // function: bytes that a value takes in the database
 	used        string            // query for the bytes in use
 	usedIsBound bool              // used counts the space of deleted rows, too

@@ -10,12 +10,6 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-const (
-	heartbeat   = 2 * time.Second
-	deadAfter   = 30 * time.Second // of silence
-	lockedAfter = 5 * time.Second  // of silence, when the node's lock is free, too
-)
-
 // register creates a node for this process. A node is one run of a process, whatever its name: two processes of one
 // name, as in a rolling update, are two nodes. What dead nodes had claimed is released.
 func (db *DB) register(ctx context.Context) error {
@@ -32,7 +26,7 @@ func (db *DB) register(ctx context.Context) error {
 			}
 			return freeClaimed(ctx, tx)
 		}
-		if err := db.reap(ctx, tx); err != nil {
+		if err := db.reapEarlier(ctx, tx); err != nil {
 			return err
 		}
 		var twins int
@@ -50,16 +44,27 @@ func (db *DB) register(ctx context.Context) error {
 
 // reap deletes the nodes that are dead and releases what they had claimed. The evidence is long silence, or a lock
 // that is free: PostgreSQL releases it when the process ends. The lock is also free for a moment while a living node
-// reconnects, so a node must be silent for some time, too. Only for an earlier process of this name, which probably
-// was just restarted, the lock is enough.
-func (db *DB) reap(ctx context.Context, c conn) error {
+// reconnects, so a node must be silent for some time, too. Neither counts while this node's own heartbeats have just
+// begun: what kept them away may have kept away those of the others.
+func (db *DB) reap(ctx context.Context, c conn, now time.Time) (reaped bool, err error) {
+	silent, locked := db.pulse.patience(now)
 	res, err := c.ExecContext(ctx, "delete from nodes where key <> $1 and (seen < "+db.dialect.now+" - $2 or "+
-		"session = 1 and (name = $3 or seen < "+db.dialect.now+" - $4) and "+db.dialect.unlocked+")",
-		db.node, deadAfter.Microseconds(), db.name, lockedAfter.Microseconds(), db.notifier.lock)
+		"session = 1 and seen < "+db.dialect.now+" - $3 and "+fmt.Sprintf(db.dialect.unlocked, "$4")+")",
+		db.node, silent.Microseconds(), locked.Microseconds(), db.notifier.lock)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return false, err
+	}
+	return true, freeClaimed(ctx, c)
+}
+
+// reapEarlier is reap for an earlier process of this name, which probably was just restarted: the lock is enough.
+func (db *DB) reapEarlier(ctx context.Context, c conn) error {
+	_, err := c.ExecContext(ctx, "delete from nodes where key <> $1 and session = 1 and name = $2 and "+
+		fmt.Sprintf(db.dialect.unlocked, "$3"), db.node, db.name, db.notifier.lock)
+	if err != nil {
 		return err
 	}
 	return freeClaimed(ctx, c)
@@ -175,7 +180,9 @@ func (db *DB) beat(ctx context.Context) error {
 	if db.dialect.oneProcess {
 		return nil // no other node looks
 	}
-	return db.inTx(ctx, func(tx *limitedTx) error {
+	began := time.Now()
+	var lost, reaped bool
+	err := db.inTx(ctx, func(tx *limitedTx) error {
 		session := int64(0)
 		if db.notifier.session.Load() {
 			session = 1
@@ -188,25 +195,52 @@ func (db *DB) beat(ctx context.Context) error {
 		if n, err := res.RowsAffected(); err != nil {
 			return err
 		} else if n == 0 { // believed dead; what we had is others' now, and our results of it will be refused
+			lost = true
 			if _, err := tx.ExecContext(ctx,
 				"insert into nodes (key, name, started, seen, session) values ($1, $2, $3, "+db.dialect.now+", $4)",
 				db.node, db.name, micros(db.opened), session); err != nil {
 				return err
 			}
 		}
-		return db.reap(ctx, tx)
+		reaped, err = db.reap(ctx, tx, began)
+		return err
 	})
+	if err != nil {
+		return err
+	}
+	if lost {
+		db.log.Warn("other nodes took this one for dead, and send what it had claimed", "node", db.name)
+		db.nodesChanged(true) // before it may send again
+	}
+	if resumed := db.pulse.beat(began); resumed || reaped {
+		db.nodesChanged(false)
+	}
+	return nil
+}
+
+// Alive reports whether this node may send what it has claimed. A node whose heartbeats the database has not stored for
+// a while may be taken for dead by others.
+func (db *DB) Alive() bool { return db.dialect.oneProcess || db.pulse.alive(time.Now()) }
+
+func (db *DB) nodesChanged(lost bool) {
+	if f := db.onNodes.Load(); f != nil {
+		(*f)(lost)
+	}
 }
 
 // watchConfig drops what is remembered when another node has changed the configuration, and sees who is there.
 func (db *DB) watchConfig(ctx context.Context) error {
-	var v, nodes int64
-	err := db.read.QueryRowContext(ctx,
-		"select value, (select count(*) from nodes) from counters where name = 'config_version'").Scan(&v, &nodes)
+	var v, nodes, sum int64
+	err := db.read.QueryRowContext(ctx, `select value, (select count(*) from nodes),
+		(select coalesce(sum(key), 0)::bigint from nodes) from counters where name = 'config_version'`).Scan(&v, &nodes,
+		&sum)
 	if err != nil {
 		return err
 	}
 	db.peers.Store(nodes > 1)
+	if db.seenNodes.Swap(sum) != sum {
+		db.nodesChanged(false)
+	}
 	if db.snapshots.version.Swap(v) != v {
 		db.snapshots.reset()
 		if f := db.onChange.Load(); f != nil {

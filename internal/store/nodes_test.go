@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -140,5 +141,59 @@ func TestStoppedNode(t *testing.T) {
 	}
 	if nodes, err := b.Nodes(t.Context()); err != nil || len(nodes) != 1 {
 		t.Errorf("nodes = %v, %v; want one", nodes, err)
+	}
+}
+
+// TestSilentWhileAway holds that a node does not take another for dead whose silence may have the same reason as its
+// own: an outage of the database.
+func TestSilentWhileAway(t *testing.T) {
+	t.Parallel()
+	dsn := storetest.Postgres(t)
+	a := storetest.OpenWith(t, dsn, store.Options{NodeName: "a"})
+	b := storetest.OpenWith(t, dsn, store.Options{NodeName: "b"})
+	if _, err := a.Pool().ExecContext(t.Context(), "update nodes set seen = seen - 40000000"); err != nil {
+		t.Fatal(err)
+	}
+	runUpkeep(t, b)
+	testenv.Until(t, "b is heard of several times", func() bool {
+		var n int
+		err := b.Pool().QueryRowContext(t.Context(), `select count(*) from nodes where name = 'b' and
+			seen > started + 3000000`).Scan(&n)
+		return err == nil && n == 1
+	})
+	if nodes, err := b.Nodes(t.Context()); err != nil || len(nodes) != 2 {
+		t.Errorf("nodes = %v, %v; want two", nodes, err)
+	}
+}
+
+// TestTakeover holds that the deliveries of a process that died belong to another within ten seconds.
+func TestTakeover(t *testing.T) {
+	t.Parallel()
+	dsn := storetest.Postgres(t)
+	a := storetest.OpenWith(t, dsn, store.Options{NodeName: "a"})
+	b := storetest.OpenWith(t, dsn, store.Options{NodeName: "b"})
+	var changes atomic.Int64
+	b.OnNodes(func(bool) { changes.Add(1) })
+	die := runUpkeep(t, a)
+	runUpkeep(t, b)
+	v := storetest.Project(t, a, "ann", "a", "http://one.test")
+	put(t, a, v, "x", 1, v.Hooks...)
+	if work, err := a.Claim(t.Context(), v.Hooks[0].Key, time.Now(), 10); err != nil || len(work) != 1 {
+		t.Fatalf("claimed %v, %v", work, err)
+	}
+	waitSessions(t, a, 2)
+	<-time.After(10 * time.Second) // b's heartbeats are settled
+	before := changes.Load()
+	die()
+	began := time.Now()
+	testenv.Until(t, "b gets what a had", func() bool {
+		work, err := b.Claim(t.Context(), v.Hooks[0].Key, time.Now(), 10)
+		return err == nil && len(work) == 1
+	})
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("that took %s", took)
+	}
+	if changes.Load() == before {
+		t.Error("b is not told")
 	}
 }

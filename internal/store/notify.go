@@ -161,7 +161,7 @@ func (db *DB) listenToNodes(ctx context.Context) {
 		db.log.Warn("listening to the other nodes failed; trying again", "error", err)
 		select {
 		case <-ctx.Done():
-		case <-time.After(2 * time.Second):
+		case <-time.After(time.Second):
 		}
 	}
 }

@@ -33,7 +33,7 @@ func postgres() *dialect {
 		now:         "(extract(epoch from clock_timestamp()) * 1000000)::bigint",
 		unlocked: `not exists (select 1 from pg_locks l where l.locktype = 'advisory' and l.objsubid = 2
 			and l.database = (select oid from pg_database where datname = current_database())
-			and l.classid = $5::bigint::oid and l.objid = nodes.key::oid)`,
+			and l.classid = %s::bigint::oid and l.objid = nodes.key::oid)`,
 		used:        "select pg_database_size(current_database())",
 		usedIsBound: true,
 		bytesOf:     "pg_column_size",

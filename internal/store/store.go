@@ -85,10 +85,14 @@ type DB struct {
 
 	notifier notifier
 	peers    atomic.Bool // other nodes are alive
+	pulse    pulse
+
+	seenNodes atomic.Int64 // sum of the keys of the nodes that were seen last
 
 	onCommit atomic.Pointer[func(projectKey int64)]
 	onChange atomic.Pointer[func()]
 	onDue    atomic.Pointer[func(hookKey int64)]
+	onNodes  atomic.Pointer[func(lost bool)]
 }
 
 // pools are the connections to a database.
@@ -155,6 +159,7 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	if err := db.register(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("register node: %w", err), db.close())
 	}
+	db.pulse.beat(db.opened)
 	db.accepts = newGroup(&sharedTx{db: db}, o.Log, o.MaxBatch)
 	db.finishes = db.accepts
 	if !d.oneWriter {
@@ -197,6 +202,10 @@ func (db *DB) OnChange(f func()) { db.onChange.Store(&f) }
 
 // OnDue calls f with the hooks that another node has deliveries for. f must not block.
 func (db *DB) OnDue(f func(hookKey int64)) { db.onDue.Store(&f) }
+
+// OnNodes calls f when nodes have come or gone, and when the heartbeats of this node are stored again after a time in
+// which they were not. lost says that others took this node for dead: what it had claimed is theirs. f must not block.
+func (db *DB) OnNodes(f func(lost bool)) { db.onNodes.Store(&f) }
 
 func (db *DB) committed(projectKey int64) {
 	if f := db.onCommit.Load(); f != nil {

@@ -1,0 +1,43 @@
+package store
+
+import (
+	"testing"
+	"time"
+)
+
+// TestPulse holds when a node may send, and when it may take others for dead.
+func TestPulse(t *testing.T) {
+	t.Parallel()
+	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	var p pulse
+	beats := func(from, to time.Duration) {
+		for d := from; d <= to; d += heartbeat {
+			p.beat(noon.Add(d))
+		}
+	}
+	check := func(at time.Duration, alive, locks, silence bool) {
+		t.Helper()
+		now := noon.Add(at)
+		silent, locked := p.patience(now)
+		if p.alive(now) != alive || (locked == lockedAfter) != locks || (silent == deadAfter) != silence {
+			t.Errorf("after %s: alive %t, a free lock counts after %s, silence after %s; want %t, %t, %t", at,
+				p.alive(now), locked, silent, alive, locks, silence)
+		}
+	}
+	p.beat(noon)
+	check(0, true, false, false)
+	beats(time.Second, 9*time.Second)
+	check(9*time.Second, true, false, false)
+	beats(10*time.Second, 31*time.Second)
+	check(31*time.Second, true, true, true)
+	check(40*time.Second, true, false, false) // an outage begins
+	check(47*time.Second, false, false, false)
+	if !p.beat(noon.Add(time.Minute)) {
+		t.Error("the heartbeats were not broken")
+	}
+	check(time.Minute, true, false, false)
+	beats(61*time.Second, 75*time.Second)
+	check(75*time.Second, true, true, false)
+	beats(76*time.Second, 91*time.Second)
+	check(91*time.Second, true, true, true)
+}

@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -188,26 +189,24 @@ func appendReceipt(b []byte, r hookyard.Receipt) []byte {
 	return append(b, '}')
 }
 
-// replyBatch answers what became of each event. When all failed for want of the database, the whole is to be repeated.
+// replyBatch answers what became of each event. When all failed, the request did.
 func (a *API) replyBatch(w http.ResponseWriter, events []*hookyard.Event, receipts []hookyard.Receipt,
 	errs []error) error {
+	if len(errs) > 0 && !slices.ContainsFunc(errs, func(err error) bool { return err == nil }) {
+		return errs[0]
+	}
 	out := make([]client.BatchReceipt, len(events))
-	failed := 0
 	for i := range events {
 		if errs[i] == nil {
 			out[i].Receipt = client.Receipt{ID: receipts[i].ID, Deliveries: receipts[i].Deliveries,
 				Duplicate: receipts[i].Duplicate}
 			continue
 		}
-		failed++
 		e := describe(errs[i])
 		if e.Status == http.StatusInternalServerError {
 			a.o.Log.Error("an event of a list cannot be kept", "error", errs[i])
 		}
 		out[i].Error, out[i].Code = e.Detail, e.Code
-	}
-	if failed > 0 && failed == len(events) {
-		return errs[0]
 	}
 	write(w, http.StatusAccepted, out)
 	return nil

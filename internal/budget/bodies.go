@@ -38,7 +38,7 @@ type Bodies struct {
 	limit  int64
 	spool  *semaphore.Weighted
 	memory *semaphore.Weighted
-	shares *shares
+	shares *Shares
 	log    *slog.Logger
 }
 
@@ -46,7 +46,7 @@ type Bodies struct {
 // for temporary files.
 func NewBodies(dir string, limit int64, log *slog.Logger) *Bodies {
 	return &Bodies{dir: dir, limit: limit, log: log, spool: semaphore.NewWeighted(max(spoolRoom, limit)),
-		memory: semaphore.NewWeighted(max(largeRoom, limit)), shares: &shares{all: map[string]*share{}}}
+		memory: semaphore.NewWeighted(max(largeRoom, limit)), shares: NewShares()}
 }
 
 // Decoder makes the bytes of a body from those that came in.
@@ -163,7 +163,7 @@ type File struct {
 // Create returns an empty File for a body of at most most bytes to the destination of, when there is room for it on
 // disk. The error is the one of ctx, or Unavailable when the disk fails. The caller must close the File.
 func (b *Bodies) Create(ctx context.Context, of string, most int64) (*File, error) {
-	share, done := b.shares.of(of, max(spoolShare, b.limit))
+	share, done := b.shares.Of(of, max(spoolShare, b.limit))
 	f := &File{of: b, give: []func(){done}}
 	for _, room := range []*semaphore.Weighted{share, b.spool} {
 		if err := room.Acquire(ctx, most); err != nil {
@@ -227,19 +227,23 @@ func (b *Bodies) diskError(err error) error {
 		"the server cannot hold a body of this size at the moment: send it again later").After(roomWait)
 }
 
-// shares has the room of each destination that bodies are coming in for.
-type shares struct {
+// Shares has a room for each of many tenants, as long as it is used. It is safe for concurrent use.
+type Shares struct {
 	mu  sync.Mutex
 	all map[string]*share
 }
+
+// NewShares returns Shares without any room.
+func NewShares() *Shares { return &Shares{all: map[string]*share{}} }
 
 type share struct {
 	room  *semaphore.Weighted
 	users int
 }
 
-// of returns the room of a destination. The caller must call done when it has given back what it took.
-func (s *shares) of(name string, size int64) (room *semaphore.Weighted, done func()) {
+// Of returns the room of a tenant; size is that of a new one. The caller must call done when it has given back what it
+// took.
+func (s *Shares) Of(name string, size int64) (room *semaphore.Weighted, done func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sh := s.all[name]

@@ -134,14 +134,14 @@ func TestSlowBodies(t *testing.T) {
 // TestShares holds that destinations do not pile up.
 func TestShares(t *testing.T) {
 	t.Parallel()
-	s := &shares{all: map[string]*share{}}
-	room, done := s.of("a", 10)
-	again, doneAgain := s.of("a", 10)
+	s := NewShares()
+	room, done := s.Of("a", 10)
+	again, doneAgain := s.Of("a", 10)
 	if room != again {
 		t.Error("one destination has two rooms")
 	}
 	for i := range 10 {
-		_, done := s.of(strconv.Itoa(i), 10)
+		_, done := s.Of(strconv.Itoa(i), 10)
 		done()
 	}
 	done()

@@ -135,12 +135,13 @@ func (p *Project) replayedTo(ctx context.Context, id string, in EventReplay) (*h
 		return nil, nil, err
 	}
 	var hooks []*hookyard.Hook
+	work := hookyard.NewFilterWork(ctx, p.c.filter)
 	for _, h := range p.Snapshot.Hooks {
 		_, has := deliveries[h.Key]
 		if _, off := h.IsOff(); off || has == in.Missed {
 			continue
 		}
-		if !in.Missed || hookyard.Wants(p.Snapshot.Project, h, e, p.c.filter).Wanted {
+		if !in.Missed || hookyard.Wants(p.Snapshot.Project, h, e, work.Match).Wanted {
 			hooks = append(hooks, h)
 		}
 	}
@@ -190,13 +191,14 @@ func (p *Project) Explain(ctx context.Context, id string) (*Explanation, error) 
 		return nil, err
 	}
 	out := &Explanation{Event: e, Counts: counts}
+	work := hookyard.NewFilterWork(ctx, p.c.filter)
 	for _, h := range p.Snapshot.Hooks {
 		var of *hookyard.Delivery
 		if d, ok := deliveries[h.Key]; ok {
 			of = &d
 		}
 		delete(deliveries, h.Key)
-		v := p.c.verdict(p.Snapshot.Project, h, e, of)
+		v := verdict(p.Snapshot.Project, h, e, of, work)
 		v.Hook = p.shownHook(h)
 		out.Verdicts = append(out.Verdicts, v)
 	}
@@ -207,8 +209,9 @@ func (p *Project) Explain(ctx context.Context, id string) (*Explanation, error) 
 	return out, nil
 }
 
-func (c *Control) verdict(p *hookyard.Project, h *hookyard.Hook, e *hookyard.Event, d *hookyard.Delivery) Verdict {
-	v := hookyard.Wants(p, h, e, c.filter)
+func verdict(p *hookyard.Project, h *hookyard.Hook, e *hookyard.Event, d *hookyard.Delivery,
+	work *hookyard.FilterWork) Verdict {
+	v := hookyard.Wants(p, h, e, work.Match)
 	out := Verdict{Hook: h, HookID: h.ID, Wanted: v.Wanted, Reason: v.Reason, Delivery: d}
 	off, isOff := h.IsOff()
 	switch {

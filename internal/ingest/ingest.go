@@ -60,7 +60,8 @@ type Ingest struct {
 	o         Options
 	verifiers sync.Map // source key -> *verifier
 	refusals  *rate.Limiter
-	prefix    string // path of BaseURL
+	turns     *budget.Shares // of projects, to run their filters
+	prefix    string         // path of BaseURL
 }
 
 // New makes an Ingest.
@@ -71,7 +72,7 @@ func New(o Options) *Ingest {
 	if o.Decoder == nil {
 		o.Decoder = encoding.NewDecoder(o.Limits)
 	}
-	in := &Ingest{o: o, refusals: rate.NewLimiter(20, 100)}
+	in := &Ingest{o: o, refusals: rate.NewLimiter(20, 100), turns: budget.NewShares()}
 	if base, err := url.Parse(o.BaseURL); err == nil {
 		in.prefix = base.EscapedPath()
 	}
@@ -87,7 +88,15 @@ func (in *Ingest) Accept(ctx context.Context, snapshot *hookyard.Snapshot, e *ho
 		return hookyard.Receipt{}, err
 	}
 	started := time.Now()
-	r := in.route(snapshot, e, nil)
+	turn, err := in.takeTurn(ctx, snapshot)
+	if err != nil {
+		return hookyard.Receipt{}, err
+	}
+	r := in.route(snapshot, e, nil, turn)
+	if err := turn.end(1); err != nil {
+		in.settle(r, hookyard.Receipt{}, err, started)
+		return hookyard.Receipt{}, err
+	}
 	end := in.trace(e)
 	receipt, err := in.o.Store.Accept(ctx, r)
 	in.settle(r, receipt, err, started)
@@ -107,19 +116,22 @@ func (in *Ingest) AcceptAll(ctx context.Context, snapshot *hookyard.Snapshot,
 func (in *Ingest) AcceptFor(ctx context.Context, snapshot *hookyard.Snapshot, events []*hookyard.Event,
 	also [][]*hookyard.Hook) ([]hookyard.Receipt, []error) {
 	started := time.Now()
-	all := make([]*hookyard.RoutedEvent, len(events))
-	ends := make([]func(hookyard.Receipt, error), len(events))
+	none := make([]hookyard.Receipt, len(events))
 	for _, e := range events {
 		if err := hookyard.CheckHops(e); err != nil { // the events of a batch came by one request, or one at a time
-			return make([]hookyard.Receipt, len(events)), slices.Repeat([]error{err}, len(events))
+			return none, slices.Repeat([]error{err}, len(events))
 		}
 	}
-	for i, e := range events {
-		var more []*hookyard.Hook
-		if also != nil {
-			more = also[i]
+	all, err := in.routeAll(ctx, snapshot, events, also)
+	if err != nil {
+		for _, r := range all {
+			in.settle(r, hookyard.Receipt{}, err, started)
 		}
-		all[i], ends[i] = in.route(snapshot, e, more), in.trace(e)
+		return none, slices.Repeat([]error{err}, len(events))
+	}
+	ends := make([]func(hookyard.Receipt, error), len(events))
+	for i, e := range events {
+		ends[i] = in.trace(e)
 	}
 	receipts, errs := in.o.Store.AcceptAll(ctx, all)
 	for i := range all {
@@ -129,14 +141,41 @@ func (in *Ingest) AcceptFor(ctx context.Context, snapshot *hookyard.Snapshot, ev
 	return receipts, errs
 }
 
+// routeAll routes events until their filters have used up the time of a request. Also with an error, what it returns
+// has places in memory.
+func (in *Ingest) routeAll(ctx context.Context, snapshot *hookyard.Snapshot, events []*hookyard.Event,
+	also [][]*hookyard.Hook) ([]*hookyard.RoutedEvent, error) {
+	turn, err := in.takeTurn(ctx, snapshot)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]*hookyard.RoutedEvent, 0, len(events))
+	for i, e := range events {
+		if turn != nil && turn.work.Err() != nil {
+			break
+		}
+		var more []*hookyard.Hook
+		if also != nil {
+			more = also[i]
+		}
+		all = append(all, in.route(snapshot, e, more, turn))
+	}
+	return all, turn.end(len(events))
+}
+
 // route decides which hooks get the event, and asks the dispatcher for places in memory before the commit: no other
 // node looks for a row that is committed as this node's.
-func (in *Ingest) route(snapshot *hookyard.Snapshot, e *hookyard.Event, also []*hookyard.Hook) *hookyard.RoutedEvent {
+func (in *Ingest) route(snapshot *hookyard.Snapshot, e *hookyard.Event, also []*hookyard.Hook,
+	turn *turn) *hookyard.RoutedEvent {
 	e.ProjectKey = snapshot.Project.Key
 	if unpacked, ok := e.Unpacked(); ok && e.Encoding() != "" { // once for the filters of all hooks
 		e.SetPlain(unpacked.Plain())
 	}
-	r := hookyard.Route(e, snapshot, in.o.Filter)
+	filter := in.o.Filter
+	if turn != nil {
+		filter = turn.work.Match
+	}
+	r := hookyard.Route(e, snapshot, filter)
 	e.SetPlain(nil) // what waits for its deliveries is the body as it came
 	for _, h := range also {
 		r.Add(h)

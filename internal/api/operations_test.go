@@ -49,6 +49,7 @@ root PATCH /api/users/eve 200 {"disabled":true}
 root DELETE /api/users/eve 204
 root GET /api/audit?limit=1&all=true&actor=root&action=user.*&since=1h&until=0s 200
 root GET /api/audit/export?all=true&after=1 200
+root GET /api/nodes 200
 root GET /api/secret-key 200
 root POST /api/secret-key/rotate 202
 alice PUT /api/projects/alice/p 201 {"description":"a shop","retention":"30d"}

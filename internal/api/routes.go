@@ -126,6 +126,9 @@ func (a *API) routes() []route {
 			summary: "The audit log of the server, the oldest entries first, one a line", doc: exportDoc,
 			query: slices.Concat(audit, []string{"all", "after"}), media: []string{"application/x-ndjson"}},
 
+		{method: get, path: "/nodes", access: control.Administrator, do: listNodes,
+			summary: "The nodes at the database, the longest running first", out: client.Nodes{}},
+
 		{method: get, path: "/secret-key", access: control.Administrator, do: showKeyRotation,
 			summary: "How far the change of the key of secrets is, or the last one was", out: hookyard.KeyRotation{}},
 		{method: post, path: "/secret-key/rotate", access: control.Administrator, do: rotateKey,

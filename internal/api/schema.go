@@ -34,6 +34,7 @@ func tags() []*huma.Tag {
 		{Name: "users", Description: "Users and the caller"},
 		{Name: "tokens", Description: "Tokens of the caller"},
 		{Name: "audit", Description: "The audit log of the server"},
+		{Name: "nodes", Description: "The server processes at one database"},
 		{Name: "secret-key", Description: "The key that encrypts secrets in the database"},
 		{Name: "projects", Description: "A project holds hooks, sources and events"},
 		{Name: "search-fields", Description: "Values by which events are found at once"},

@@ -105,7 +105,8 @@ func (a *App) open(ctx context.Context) error {
 		a.config.BaseURL = a.origin()
 	}
 	options := store.Options{
-		Key: keys.current, OldKeys: keys.old, NewKey: keys.create, NodeName: a.config.NodeName, Log: a.log,
+		Key: keys.current, OldKeys: keys.old, NewKey: keys.create, NodeName: a.config.NodeName, Version: a.version,
+		Log:         a.log,
 		AuditEvents: a.config.AuditProject != "",
 		Keys: func() ([][]byte, error) {
 			k, err := readKeys(a.config.SecretKeyFile)

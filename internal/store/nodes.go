@@ -2,12 +2,15 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/hookyard/hookyard"
 )
 
 // register creates a node for this process. A node is one run of a process, whatever its name: two processes of one
@@ -15,8 +18,8 @@ import (
 func (db *DB) register(ctx context.Context) error {
 	return db.inTx(ctx, func(tx *limitedTx) error {
 		err := tx.QueryRowContext(ctx,
-			"insert into nodes (name, started, seen) values ($1, "+db.dialect.now+", "+db.dialect.now+") returning key",
-			db.name).Scan(&db.node)
+			"insert into nodes (name, version, started, seen) values ($1, $2, "+db.dialect.now+", "+db.dialect.now+
+				") returning key", db.name, db.version).Scan(&db.node)
 		if err != nil {
 			return err
 		}
@@ -182,23 +185,22 @@ func (db *DB) beat(ctx context.Context) error {
 	}
 	began := time.Now()
 	var lost, reaped bool
+	var ahead int64
 	err := db.inTx(ctx, func(tx *limitedTx) error {
 		session := int64(0)
 		if db.notifier.session.Load() {
 			session = 1
 		}
-		res, err := tx.ExecContext(ctx, "update nodes set seen = "+db.dialect.now+", session = $2 where key = $1",
-			db.node, session)
-		if err != nil {
+		err := tx.QueryRowContext(ctx, "update nodes set seen = "+db.dialect.now+", session = $2, clock = $3 - "+
+			db.dialect.now+" where key = $1 returning clock", db.node, session, micros(db.clock())).Scan(&ahead)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		if n, err := res.RowsAffected(); err != nil {
-			return err
-		} else if n == 0 { // believed dead; what we had is others' now, and our results of it will be refused
+		if err != nil { // believed dead; what we had is others' now, and our results of it will be refused
 			lost = true
 			if _, err := tx.ExecContext(ctx,
-				"insert into nodes (key, name, started, seen, session) values ($1, $2, $3, "+db.dialect.now+", $4)",
-				db.node, db.name, micros(db.opened), session); err != nil {
+				"insert into nodes (key, name, started, seen, session, version) values ($1, $2, $3, "+db.dialect.now+
+					", $4, $5)", db.node, db.name, micros(db.opened), session, db.version); err != nil {
 				return err
 			}
 		}
@@ -208,6 +210,7 @@ func (db *DB) beat(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	db.warnOfClock(time.Duration(ahead) * time.Microsecond)
 	if lost {
 		db.log.Warn("other nodes took this one for dead, and send what it had claimed", "node", db.name)
 		db.nodesChanged(true) // before it may send again
@@ -270,34 +273,39 @@ func (db *DB) checkpoint(ctx context.Context) error {
 	})
 }
 
-// NodeInfo describes a node for the status page.
-type NodeInfo struct {
-	Name    string
-	Started time.Time
-	Seen    time.Time
-	Self    bool
-}
-
 // Nodes lists the nodes that are alive.
-func (db *DB) Nodes(ctx context.Context) ([]NodeInfo, error) {
-	rows, err := db.read.QueryContext(ctx, "select key, name, started, seen from nodes order by key")
+func (db *DB) Nodes(ctx context.Context) ([]hookyard.Node, error) {
+	rows, err := db.read.QueryContext(ctx, `select key, name, version, started, seen, clock, `+db.dialect.now+`,
+		coalesce((select min(due) from deliveries where node = nodes.key and state = 'pending'), 0)
+		from nodes order by key`)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }()
-	var out []NodeInfo
-	for rows.Next() {
-		var n NodeInfo
-		var key, started, seen int64
-		if err := rows.Scan(&key, &n.Name, &started, &seen); err != nil {
-			return nil, err
-		}
-		n.Started = fromMicros(started)
-		n.Seen = fromMicros(seen)
+	return collect(rows, func(row scanner) (n hookyard.Node, err error) {
+		var key, started, seen, clock, now, due int64
+		err = row.Scan(&key, &n.Name, &n.Version, &started, &seen, &clock, &now, &due)
 		n.Self = key == db.node
-		out = append(out, n)
+		if n.Self && db.dialect.oneProcess { // it sends no heartbeats
+			seen = now
+		}
+		if due > 0 {
+			n.Lag = hookyard.Duration(max(0, now-due) * int64(time.Microsecond))
+		}
+		n.Started, n.Seen = fromMicros(started), fromMicros(seen)
+		n.Clock = hookyard.Duration(clock * int64(time.Microsecond))
+		return n, err
+	})
+}
+
+// clockWarning is from which difference to the database's clock a node warns.
+const clockWarning = 5 * time.Second
+
+// warnOfClock logs that this node's clock is ahead of the database's, or behind it, once until it is right again.
+func (db *DB) warnOfClock(ahead time.Duration) {
+	if off := ahead.Abs() > clockWarning; off != db.clockOff.Swap(off) && off {
+		db.log.Warn("the clocks of this node and of the database differ: synchronize them, by NTP say", "node", db.name,
+			"ahead", ahead.Round(time.Millisecond))
 	}
-	return out, rows.Err()
 }
 
 // Size returns the bytes the database takes.

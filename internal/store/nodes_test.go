@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/store"
 	"github.com/hookyard/hookyard/internal/store/storetest"
 	"github.com/hookyard/hookyard/internal/testenv"
@@ -195,5 +196,36 @@ func TestTakeover(t *testing.T) {
 	}
 	if changes.Load() == before {
 		t.Error("b is not told")
+	}
+}
+
+// TestNodeClock holds that a node whose clock is wrong says so, once, in its log and in the list.
+func TestNodeClock(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	db, err := store.Open(t.Context(), storetest.Postgres(t), store.Options{Key: []byte("a key for tests only"),
+		NodeName: "late", Version: "1.2.3", Log: slog.New(slog.NewTextHandler(&log, nil)),
+		Clock: func() time.Time { return time.Now().Add(-time.Minute) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	stop := runUpkeep(t, db)
+	var n hookyard.Node
+	testenv.Until(t, "the node is seen several times", func() bool {
+		nodes, err := db.Nodes(t.Context())
+		if err != nil || len(nodes) != 1 {
+			t.Fatalf("nodes = %v, %v; want one", nodes, err)
+		}
+		n = nodes[0]
+		return n.Seen.Sub(n.Started) > 3*time.Second
+	})
+	stop()
+	if off := time.Duration(n.Clock) + time.Minute; off.Abs() > 5*time.Second || n.Name != "late" ||
+		n.Version != "1.2.3" || !n.Self {
+		t.Errorf("the node is %+v", n)
+	}
+	if said := strings.Count(log.String(), "NTP"); said != 1 {
+		t.Errorf("the log has %d warnings: %s", said, log.String())
 	}
 }

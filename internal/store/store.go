@@ -39,10 +39,12 @@ type Options struct {
 	ReplaceKey func() error
 	// AuditEvents marks entries of the audit log to become events, see [DB.UnsentAudit].
 	AuditEvents bool
-	NodeName    string       // name of this process's place, as the operator sees it
-	Log         *slog.Logger // required
-	MaxBatch    int          // operations a transaction carries at most; 0 means 1000
-	Decode      int64        // bytes of the largest body that search fields look into; 0 means the default
+	NodeName    string           // name of this process's place, as the operator sees it
+	Version     string           // of hookyard, for the list of nodes
+	Clock       func() time.Time // compared with the database's; nil means time.Now
+	Log         *slog.Logger     // required
+	MaxBatch    int              // operations a transaction carries at most; 0 means 1000
+	Decode      int64            // bytes of the largest body that search fields look into; 0 means the default
 	// Decompress is that of the events that are read; nil: their bodies stay compressed.
 	Decompress hookyard.Decompress
 
@@ -85,6 +87,9 @@ type DB struct {
 
 	notifier notifier
 	peers    atomic.Bool // other nodes are alive
+	version  string      // Options.Version
+	clock    func() time.Time
+	clockOff atomic.Bool // it differs much from the database's
 	pulse    pulse
 
 	seenNodes atomic.Int64 // sum of the keys of the nodes that were seen last
@@ -141,6 +146,9 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	if o.Decode == 0 {
 		o.Decode = hookyard.DefaultLimits().Decode
 	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
 	opened, err := d.open(ctx, dsn, &o)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
@@ -148,6 +156,7 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	db := &DB{pools: opened, dialect: d, log: o.Log, name: o.NodeName, opened: time.Now(), newKey: o.NewKey,
 		auditEvents: o.AuditEvents, reading: semaphore.NewWeighted(readRoom),
 		plain: o.Decompress, decode: o.Decode, seal: newSealer(append([][]byte{o.Key}, o.OldKeys...)...)}
+	db.version, db.clock = o.Version, o.Clock
 	db.keyring = keyring{read: o.Keys, replace: o.ReplaceKey, wake: make(chan struct{}, 1)}
 	db.snapshots.reset()
 	if err := db.migrate(ctx); err != nil {

@@ -24,6 +24,7 @@ func functions() template.FuncMap {
 		"took":     took,
 		"wait":     wait,
 		"left":     func(d hookyard.Duration) string { return wait(time.Duration(d)) },
+		"exact":    exact,
 		"size":     size,
 		"num":      num,
 		"num64":    func(n int64) string { return num(int(n)) },
@@ -103,6 +104,11 @@ func took(d time.Duration) string {
 		return fmt.Sprintf("%.1f s", d.Seconds())
 	}
 	return wait(d)
+}
+
+// exact shows a duration to a tenth of a second, also one before zero.
+func exact(d hookyard.Duration) string {
+	return hookyard.FormatDuration(time.Duration(d).Round(100 * time.Millisecond))
 }
 
 // wait shows a duration by its two largest units.

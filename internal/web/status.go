@@ -10,13 +10,12 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/dispatch"
-	"github.com/hookyard/hookyard/internal/store"
 )
 
 // statusPage shows how the server is doing.
 type statusPage struct {
 	base
-	Nodes     []store.NodeInfo
+	Nodes     []hookyard.Node
 	Database  string // name and version
 	Schema    int
 	Go        string

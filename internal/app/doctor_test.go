@@ -93,6 +93,27 @@ func TestDiagnoseNamesWhatFails(t *testing.T) {
 	}
 }
 
+// TestDiagnoseLooksAtCertificates asks a server whose certificate no one has signed.
+func TestDiagnoseLooksAtCertificates(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	testenv.WritePair(t, 1, cert, key)
+	secure := func(c *app.Config) { c.TLSCert, c.TLSKey = cert, key }
+	a := start(t, secure)
+	c := app.DefaultConfig()
+	secure(&c)
+	c.Listen, c.BaseURL = a.Addr(), a.BaseURL()
+	c.Data = t.TempDir()
+	told := diagnose(t, c, "")
+	if check := told["port"]; check.Status != app.OK || !strings.Contains(check.Found, "hookyard test serves") {
+		t.Errorf("the port: %+v", check)
+	}
+	if check := told["base-url"]; check.Status != app.Warn || !strings.Contains(check.Advice, "senders trust") {
+		t.Errorf("the base URL: %+v", check)
+	}
+}
+
 // diagnose returns the checks by name.
 func diagnose(t *testing.T, c app.Config, reach string) map[string]app.Check {
 	t.Helper()

@@ -63,6 +63,12 @@ func TestTLS(t *testing.T) {
 		}
 		return c.Close() == nil
 	})
+	roots = x509.NewCertPool()
+	roots.AddCert(testenv.WritePair(t, 3, cert, key))
+	a.ReadCertificate() // at once
+	if got := serial(); got != 3 {
+		t.Errorf("certificate %d after it was read again; want 3", got)
+	}
 
 	direct := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	for method, want := range map[string]int{"GET": http.StatusMovedPermanently, "POST": http.StatusPermanentRedirect} {

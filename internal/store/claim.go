@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -278,15 +279,19 @@ func (db *DB) fillEvents(ctx context.Context, work []hookyard.Work) ([]hookyard.
 	return whole, nil
 }
 
+// firstPending ends a select of the first of what is pending in the order of its index. It stands for min(), which
+// PostgreSQL, while it expects few rows, may compute from all of them.
+const firstPending = " order by node, hook_key, due limit 1"
+
 // Backlog returns the hooks that have deliveries to be claimed, with the time when the first is due. It costs one index
 // look-up for each hook, however many deliveries wait.
 func (db *DB) Backlog(ctx context.Context) ([]hookyard.HookDue, error) {
 	rows, err := db.read.QueryContext(ctx, `with recursive h (k) as (
-			select min(hook_key) from deliveries where node = 0 and state = 'pending'
+			select (select hook_key from deliveries where node = 0 and state = 'pending'`+firstPending+`)
 			union all
-			select (select min(hook_key) from deliveries where node = 0 and state = 'pending' and hook_key > h.k)
-			from h where h.k is not null)
-		select k, (select min(due) from deliveries where node = 0 and state = 'pending' and hook_key = k)
+			select (select hook_key from deliveries where node = 0 and state = 'pending' and hook_key > h.k`+
+		firstPending+`) from h where h.k is not null)
+		select k, (select due from deliveries where node = 0 and state = 'pending' and hook_key = k`+firstPending+`)
 		from h where k is not null`)
 	if err != nil {
 		return nil, err
@@ -308,13 +313,13 @@ func (db *DB) Backlog(ctx context.Context) ([]hookyard.HookDue, error) {
 
 // NextDue returns when the first delivery of a hook that can be claimed is due; ok is false when there is none.
 func (db *DB) NextDue(ctx context.Context, hookKey int64) (due time.Time, ok bool, err error) {
-	var us *int64
-	err = db.read.QueryRowContext(ctx,
-		"select min(due) from deliveries where node = 0 and state = 'pending' and hook_key = $1", hookKey).Scan(&us)
-	if err != nil || us == nil {
-		return time.Time{}, false, err
+	var us int64
+	err = db.read.QueryRowContext(ctx, "select due from deliveries where node = 0 and state = 'pending' and "+
+		"hook_key = $1"+firstPending, hookKey).Scan(&us)
+	if err == sql.ErrNoRows {
+		return time.Time{}, false, nil
 	}
-	return time.UnixMicro(*us), true, nil
+	return time.UnixMicro(us), err == nil, err
 }
 
 // EndPending ends up to limit pending deliveries of a hook that no node has claimed, because the hook is off or

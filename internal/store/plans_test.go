@@ -267,13 +267,20 @@ func (p *planned) upkeep() {
 	ctx, hook := p.t.Context(), p.dead.Hooks[1].Key
 	// Of thousands of claims that have ended, the index keeps entries until a vacuum.
 	p.run("what this node holds", 3000, func() error { _, err := p.db.Held(ctx); return err })
-	p.run("when a hook is due", 1000, func() error { _, _, err := p.db.NextDue(ctx, hook); return err })
+	for range 8 { // also by the plan for any values
+		p.run("when a hook is due", 1000, func() error { _, _, err := p.db.NextDue(ctx, hook); return err })
+		p.run("when hooks are due", 500, func() error {
+			_, err := p.db.OldestDue(ctx, hook, p.dead.Hooks[3].Key, p.busy.Hooks[0].Key)
+			return err
+		})
+		p.run("what waits for whom", 2000, func() error { _, err := p.db.Backlog(ctx); return err })
+		p.run("the bounds of all", 100, func() error { _, _, err := p.db.Bounds(ctx, 0); return err })
+	}
 	p.run("the release of dead nodes' claims", 3000, func() error { p.db.FreeClaimed(p.t); return nil })
 	p.run("the end of what waits for a hook", 300+60*1000, func() error {
 		_, err := p.db.EndPending(ctx, hook, hookyard.Skipped, "off", 1000)
 		return err
 	})
-	p.run("the bounds of all", 100, func() error { _, _, err := p.db.Bounds(ctx, 0); return err })
 	p.run("the bounds of a project", 5000, func() error {
 		_, _, err := p.db.Bounds(ctx, p.busy.Project.Key)
 		return err
@@ -352,11 +359,6 @@ func (p *planned) pages() {
 	events("of a type that is not there", hookyard.EventQuery{ProjectKey: dead, Type: "none"})
 	events("of a time", hookyard.EventQuery{ProjectKey: dead, Since: time.Now().Add(-2 * time.Hour)})
 	events("with waiting deliveries", hookyard.EventQuery{ProjectKey: dead, State: hookyard.Pending})
-	p.run("what waits for whom", 2000, func() error { _, err := p.db.Backlog(ctx); return err })
-	p.run("when hooks are due", 500, func() error {
-		_, err := p.db.OldestDue(ctx, hook, p.dead.Hooks[3].Key, p.busy.Hooks[0].Key)
-		return err
-	})
 	p.run("totals", 300, func() error { _, err := p.db.Totals(ctx, dead); return err })
 	p.run("figures of the server", 4000, func() error {
 		_, err := p.db.Figures(ctx, store.FiguresQuery{Projects: true, Hooks: true, Limit: 1000})

@@ -143,8 +143,8 @@ func (db *DB) OldestDue(ctx context.Context, hookKeys ...int64) (map[int64]time.
 		}
 		rows, err := db.read.QueryContext(ctx, `with wanted (hook) as (values `+tuples(len(keys), 1)+`),
 			holder (node) as (select key from nodes union all select 0)
-			select hook, min(first) from (select w.hook, (select min(due) from deliveries d where d.node = h.node
-					and d.hook_key = w.hook and d.state = 'pending') as first
+			select hook, min(first) from (select w.hook, (select due from deliveries where node = h.node
+					and hook_key = w.hook and state = 'pending'`+firstPending+`) as first
 				from wanted w cross join holder h) as each_node
 			where first is not null group by hook`, args...)
 		if err != nil {

@@ -262,11 +262,13 @@ func (d *Dispatcher) Stats() Stats {
 	return s
 }
 
-// stalledAfter is how long a lane may have due rows without an attempt ending before the dispatcher is called stalled.
+// stalledAfter is how long a lane may have due rows without an attempt ending before the dispatcher is called stalled,
+// besides the time that an attempt may take.
 const stalledAfter = time.Minute
 
-// Ready fails when due deliveries have stopped moving: rows that were due a minute ago while no attempt ended since,
-// although their hook is on and does not rest.
+// Ready fails when due deliveries have stopped moving: rows that have been due for a minute more than an attempt may
+// take while no attempt ended, although their hook is on and does not rest, and no other node keeps them from being
+// claimed.
 func (d *Dispatcher) Ready(ctx context.Context) error {
 	backlog, err := d.o.Deliveries.Backlog(ctx)
 	if err != nil {
@@ -274,12 +276,13 @@ func (d *Dispatcher) Ready(ctx context.Context) error {
 	}
 	now := time.Now()
 	moved := time.UnixMicro(d.lastEnd.Load())
+	after := stalledAfter + d.o.Limits.Timeout
 	for _, h := range backlog {
 		late := now.Sub(h.Due)
-		if late < stalledAfter || now.Sub(moved) < stalledAfter {
+		if late < after || now.Sub(moved) < after {
 			continue
 		}
-		if l := d.lane(h.HookKey); !l.mayBeIdle(now) {
+		if l := d.lane(h.HookKey); !l.mayBeIdle(now, after) {
 			return hookyard.Errorf(hookyard.Unavailable,
 				"deliveries have stopped moving: one has been due for %s and none has been attempted for %s",
 				hookyard.FormatDuration(late.Round(time.Second)),

@@ -361,10 +361,10 @@ func (l *lane) recordOutcome(h *hookyard.Hook, o hookyard.Outcome,
 }
 
 // mayBeIdle says whether the lane has a good reason for due rows that do not move.
-func (l *lane) mayBeIdle(now time.Time) bool {
+func (l *lane) mayBeIdle(now time.Time, after time.Duration) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.queue.pace.mayBeIdle(now)
+	return l.queue.pace.mayBeIdle(now, after)
 }
 
 // putBack makes rows of what is queued, so that another node, or this one after its restart, finds them at once. It

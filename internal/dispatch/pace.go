@@ -19,6 +19,7 @@ type pace struct {
 	limiter  *rate.Limiter // nil: the hook has no rate
 	paused   time.Time     // until then the rate allows nothing
 	moved    time.Time     // when an attempt last ended
+	vain     time.Time     // when there was last nothing to claim: another node has it, or lets the hook rest
 }
 
 // refresh takes over the hook as it is. The health is the hook's own only when the hook is new to pace or was changed:
@@ -78,7 +79,7 @@ func (p *pace) recordOutcome(o hookyard.Outcome, health hookyard.Health, inFligh
 	return false
 }
 
-// mayBeIdle says whether there is a good reason for due rows that do not move.
-func (p *pace) mayBeIdle(now time.Time) bool {
-	return p.health.RestUntil.After(now) || p.limiter != nil || now.Sub(p.moved) < stalledAfter
+// mayBeIdle says whether there is a good reason for rows that have been due for so long.
+func (p *pace) mayBeIdle(now time.Time, after time.Duration) bool {
+	return p.health.RestUntil.After(now) || p.limiter != nil || now.Sub(p.moved) < after || now.Sub(p.vain) < after
 }

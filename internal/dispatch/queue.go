@@ -188,6 +188,9 @@ func (q *queue) loaded(now time.Time, claimed []hookyard.Work, more time.Time) {
 	}
 	q.loading, q.rows = false, more
 	q.away = time.Time{}
+	if len(claimed) == 0 {
+		q.pace.vain = now
+	}
 	q.add(claimed...)
 }
 
@@ -195,6 +198,7 @@ func (q *queue) loaded(now time.Time, claimed []hookyard.Work, more time.Time) {
 func (q *queue) goneAway(again time.Time) {
 	q.loading = false
 	q.rows, q.away = again, again
+	q.pace.vain = again
 }
 
 // comeBack has rows looked for again that another node was taken to send.

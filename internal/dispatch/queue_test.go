@@ -144,6 +144,29 @@ func TestQueueLoads(t *testing.T) {
 	}
 }
 
+// TestMayBeIdle has rows that are due and not claimed, for a good reason or not.
+func TestMayBeIdle(t *testing.T) {
+	t.Parallel()
+	const after = 3 * time.Minute
+	for name, c := range map[string]struct {
+		change func(q *queue)
+		want   bool
+	}{
+		"no one looked":           {func(*queue) {}, false},
+		"another node has them":   {func(q *queue) { q.loaded(noon.Add(-time.Minute), nil, noon) }, true},
+		"another node sends":      {func(q *queue) { q.goneAway(noon.Add(-time.Second)) }, true},
+		"another node had them":   {func(q *queue) { q.loaded(noon.Add(-time.Hour), nil, noon) }, false},
+		"they were claimed":       {func(q *queue) { q.loaded(noon, make([]hookyard.Work, 1), noon) }, false},
+		"an attempt takes long":   {func(q *queue) { q.pace.moved = noon.Add(-2 * time.Minute) }, true},
+		"the last attempt is old": {func(q *queue) { q.pace.moved = noon.Add(-time.Hour) }, false},
+	} {
+		q := queueOf(0, c.change)
+		if got := q.pace.mayBeIdle(noon, after); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
 // TestQueueForgets holds that a long queue does not grow for ever, and keeps its order.
 func TestQueueForgets(t *testing.T) {
 	t.Parallel()

@@ -58,6 +58,7 @@ type App struct {
 	metrics    *metrics
 	tracer     *tracer
 	gate       *stream.Gate
+	readiness  readiness
 	listener   net.Listener
 	server     *http.Server
 	plain      net.Listener // of redirect
@@ -82,6 +83,7 @@ func New(ctx context.Context, config Config, version string, log *slog.Logger) (
 	a := &App{config: config, version: version, log: log, decoding: budget.NewDecoding(config.Limits.Decode),
 		bodies: budget.NewBodies(config.Data, config.Limits.Body, log), decoder: encoding.NewDecoder(config.Limits)}
 	a.filters = filter.NewCache(10_000, a.decoding)
+	a.readiness = readiness{look: a.ready, log: log, ready: true}
 	err := a.open(ctx)
 	if err == nil {
 		err = a.wire(ctx)

@@ -84,6 +84,9 @@ func newMetrics(a *App) *metrics {
 		gauge("deliveries_running", "Attempts under way.", func() int { return a.dispatcher.Stats().Running }),
 		gauge("deliveries_in_memory", "Deliveries taken and waiting for a slot.",
 			func() int { return a.dispatcher.Stats().Queued }),
+		gauge("ready", "Whether /readyz answers 200; if not, the log says why.", func() int {
+			return int(truth(a.readiness.ask() == nil))
+		}),
 		gauge("hooks_resting", "Hooks that rest after failures.", func() int { return a.dispatcher.Stats().Resting }),
 		newFigures(a.db, &a.config, a.log))
 	return m

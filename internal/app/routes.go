@@ -81,12 +81,11 @@ func (a *App) healthz(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte("ok\n"))
 }
 
-func (a *App) readyz(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), healthLimit)
-	defer cancel()
-	if err := a.db.Fault(a.dispatcher.Ready(ctx)); err != nil {
+// readyz says nothing of why the server is not ready: everybody may ask.
+func (a *App) readyz(w http.ResponseWriter, _ *http.Request) {
+	if err := a.readiness.ask(); err != nil {
 		inbound.SetRetryAfter(w.Header(), err)
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		http.Error(w, "not ready: the server's log says why", http.StatusServiceUnavailable)
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

@@ -19,6 +19,7 @@ type dialect struct {
 	schema      *strings.Replacer // types of the schema's text
 	skipLocked  string            // ends a select that takes rows
 	forUpdate   string            // ends a select that locks a row
+	lockTables  string            // waits until the tables of events can be written; "" if no one can lock them alone
 	forShare    string            // ends a select that keeps a row from going
 	migrateLock string            // taken in the migrating transaction
 	size        string            // query for the bytes the database takes

@@ -61,6 +61,8 @@ type group struct {
 	ops  *waiting
 	done sync.WaitGroup
 
+	failing atomic.Bool // the last batch failed, and no op is to blame
+
 	// Owned by the goroutine.
 	perOp   time.Duration // what an op of a large batch took of late
 	project int64         // of the last op that had one
@@ -275,6 +277,7 @@ const maxConflicts = 5
 func (g *group) commit(ctx context.Context, batch []op, tries int) {
 	err := g.tx.run(ctx, batch)
 	if err == nil {
+		g.failing.Store(false)
 		for _, o := range batch {
 			o.end(nil)
 		}
@@ -292,12 +295,13 @@ func (g *group) commit(ctx context.Context, batch []op, tries int) {
 		g.commit(ctx, batch, 1)
 	case f == faultLost:
 		g.log.Error("database cannot be reached", "error", err)
-		fail(batch, g.tx.unavailable("the database cannot be reached: nothing was stored, try again"))
+		g.fail(batch, g.tx.unavailable("the database cannot be reached: nothing was stored, try again"))
 	case f == faultConflict && tries < maxConflicts && !late:
 		g.commit(ctx, batch, tries+1)
 	case f != faultOp || late:
 		g.log.Error("database cannot store anything", "error", err)
-		fail(batch, g.tx.unavailable("the database cannot store anything at the moment: nothing was stored, try again"))
+		g.fail(batch, g.tx.unavailable(
+			"the database cannot store anything at the moment: nothing was stored, try again"))
 	case len(batch) == 1:
 		batch[0].end(g.tx.translate(err))
 	default:
@@ -306,7 +310,9 @@ func (g *group) commit(ctx context.Context, batch []op, tries int) {
 	}
 }
 
-func fail(batch []op, err error) {
+// fail ends the ops of a batch that none of them is to blame for.
+func (g *group) fail(batch []op, err error) {
+	g.failing.Store(true)
 	for _, o := range batch {
 		o.end(err)
 	}

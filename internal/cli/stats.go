@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -105,11 +107,29 @@ func (s *session) showStats(st *client.Stats, hook bool) error {
 	if !st.OldestWaiting.IsZero() {
 		waiting += fmt.Sprintf(", the oldest due %s", localTime(st.OldestWaiting))
 	}
+	if also := alsoHappened(&st.Totals); also != "" {
+		s.say("%s", also)
+	}
 	s.say("waiting now: %s; from %s, by the %s", waiting, localTime(st.Since), st.Step)
 	if st.CountedSince.After(st.Since) {
 		s.say("counted since %s", localTime(st.CountedSince))
 	}
 	return nil
+}
+
+// alsoHappened says what the table has no columns for, "" if there was nothing of it.
+func alsoHappened(f *client.Figures) string {
+	var parts []string
+	if f.Repeated > 0 {
+		parts = append(parts, hookyard.Count(f.Repeated, "event")+" repeated and not stored")
+	}
+	for _, code := range slices.Sorted(maps.Keys(f.RefusedFor)) {
+		parts = append(parts, fmt.Sprintf("%d refused as %s", f.RefusedFor[code], code))
+	}
+	if f.Resent > 0 {
+		parts = append(parts, hookyard.Count(f.Resent, "delivery")+" sent again after a 2xx")
+	}
+	return strings.Join(parts, "; ")
 }
 
 func sum(counts map[string]int64) (n int64) {

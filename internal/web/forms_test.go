@@ -251,7 +251,9 @@ func (v *visitor) sendSources(p string) {
 	v.send(sources+"/lab", "", "delete", nil, note("Deleted."))
 	const rechecked = `document.querySelector("[role=status]").textContent.includes("0 requests of 1 accepted")`
 	v.send(sources+"/github", "", "recheck", map[string]string{"id": "on"}, rechecked)
-	v.send(sources+"/github", "", "recheck-all", nil, rechecked)
+	v.send(sources+"/github", "", "recheck-all", nil,
+		`document.getElementById("confirm").textContent.includes("1 rejected request")`)
+	v.send("", sources+"/github", "yes", nil, rechecked)
 }
 
 // sendPeople sends the forms of pages that need sign-in.

@@ -139,11 +139,28 @@ func (s *server) settingsForms(t *testing.T) {
 		t.Error("the source's new secret is not shown once")
 	}
 	s.recheckForms(t)
+	s.repeats(t)
 	s.sent(shopPage+"/sources", shopPage+"/sources/open", "do", "delete")
 	s.sent(shopPage+"/settings", shopPage+"/settings", "description", "Better", "format", "cloudevents", "eventTypes",
 		"order.created\norder.paid invoice.paid", "retention", "720h", "relay", "token")
 	if !strings.Contains(s.page(shopPage+"/settings"), `value="Better"`) {
 		t.Error("the project's settings were not kept")
+	}
+}
+
+// repeats publishes an event twice: the list says so.
+func (s *server) repeats(t *testing.T) {
+	t.Helper()
+	for range 3 {
+		r := s.request(http.MethodPost, "/api/projects/acme/shop/events",
+			strings.NewReader(`{"id":"again","type":"order.repeated","data":1}`))
+		r.Header.Set("Content-Type", "application/json")
+		if a := s.do(r); a.StatusCode != http.StatusAccepted {
+			t.Fatalf("publish: %d %s", a.StatusCode, a.body)
+		}
+	}
+	if page := s.page(shopPage + "/events?type=order.repeated"); !strings.Contains(page, "came again: 2 ×") {
+		t.Errorf("the list does not show that an event came again: %s", page)
 	}
 }
 
@@ -162,7 +179,11 @@ func (s *server) recheckForms(t *testing.T) {
 	if len(ids) != 3 {
 		t.Fatalf("%d requests can be chosen, want 3", len(ids))
 	}
-	if body := s.post(source, "do", "recheck-all").body; !strings.Contains(body, "0 requests of 3 accepted") {
+	if body := s.post(source, "do", "recheck-all").body; !strings.Contains(body, "checks 3 rejected requests") {
+		t.Errorf("all at once without a question: %s", body)
+	}
+	if body := s.post(source, "do", "recheck-all", "confirm", "yes").body; !strings.Contains(body,
+		"0 requests of 3 accepted") {
 		t.Errorf("with the wrong secret: %s", body)
 	}
 	s.sent(source, source, "do", "update", "active", "on", "secret", "new-secret")
@@ -173,8 +194,8 @@ func (s *server) recheckForms(t *testing.T) {
 		"1 request of 1 accepted") || !strings.Contains(body, "Check all 2 again") {
 		t.Errorf("one of three is checked again: %s", body)
 	}
-	if body := s.post(source, "do", "recheck-all").body; !strings.Contains(body, "2 requests of 2 accepted") ||
-		!strings.Contains(body, "No rejected requests.") {
+	if body := s.post(source, "do", "recheck-all", "confirm", "yes").body; !strings.Contains(body,
+		"2 requests of 2 accepted") || !strings.Contains(body, "No rejected requests.") {
 		t.Errorf("the others are checked again: %s", body)
 	}
 }

@@ -127,12 +127,33 @@ func recheckSource(v *visit, name string) error {
 		if len(keys) == 0 {
 			return v.source(&sourcePage{}, hookyard.FieldErrorf("id", "Choose the requests to check again."))
 		}
+	} else if !v.has("confirm") {
+		return v.askToRecheck(name)
 	}
 	done, err := v.project.Recheck(v.ctx(), name, keys)
 	if err != nil {
 		return v.source(&sourcePage{}, err)
 	}
 	return v.source(&sourcePage{Rechecked: done}, nil)
+}
+
+// askToRecheck asks before all rejected requests are checked again: those that pass are sent to the receivers.
+func (v *visit) askToRecheck(name string) error {
+	if v.project.Snapshot.Sources[name] == nil {
+		return v.source(&sourcePage{}, nil)
+	}
+	keys, err := v.web.o.Store.RefusedKeys(v.ctx(), v.key(), name)
+	if err != nil {
+		return err
+	}
+	here := v.home("sources", name)
+	p := &confirmPage{Count: len(keys), Fields: map[string]string{"do": "recheck-all"}, To: here, Back: here,
+		Button: "Check " + plural(len(keys), "request") + " again",
+		Lines: []string{"This checks " + plural(len(keys), "rejected request") + " with the current settings. " +
+			"Each that passes becomes an event and is sent to the hooks that want it."},
+		Nothing: "The source has no rejected requests."}
+	p.Tab = "sources"
+	return v.show(http.StatusOK, "Check all rejected requests again?", p)
 }
 
 func updateSource(v *visit, name string) error {

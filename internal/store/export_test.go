@@ -69,6 +69,14 @@ func (db *DB) StartKept(t *testing.T) {
 	}
 }
 
+// Checkpoint does what [DB.Run] does each second.
+func (db *DB) Checkpoint(t *testing.T) {
+	t.Helper()
+	if err := db.checkpoint(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 // Pool returns connections that read the database.
 func (db *DB) Pool() *sql.DB { return db.read.DB }
 

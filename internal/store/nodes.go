@@ -253,8 +253,9 @@ func (db *DB) watchConfig(ctx context.Context) error {
 	return nil
 }
 
-// walPages is the length of the write-ahead log, in pages, from which the writer itself makes a checkpoint.
-const walPages = 16 << 10
+// walPages is the length of the write-ahead log, in pages, from which the writer itself makes a checkpoint: 8 MiB. What
+// the log takes is missing for the database on a small disk, and when none is left, neither can be written.
+const walPages = 1 << 10
 
 // checkpoint copies the write-ahead log into the database beside the writer. While the writer goes on, a checkpoint
 // never reaches the end of the log and the log never starts over; so, when it is long, the little that is left is

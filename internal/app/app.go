@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -67,6 +68,7 @@ type App struct {
 	metricsServer *http.Server // with --metrics-listen, or nil
 
 	redirect *http.Server // from plain HTTP, or nil
+	draining atomic.Bool  // the server is to stop
 	pair     *keyPair     // with --tls-cert, or nil
 	setup    string       // one-time link to choose the first admin's password, or ""
 }
@@ -236,10 +238,13 @@ func (a *App) origin() string {
 // BaseURL is the URL under which the server is reached.
 func (a *App) BaseURL() string { return a.config.BaseURL }
 
-// Run serves until ctx ends or a part fails. It stops in the order in which work flows: no more requests, then attempts
-// under way get their grace, then the database. It returns when everything it started has returned.
+// Run serves until ctx ends, and for --drain more, or until a part fails. It stops in the order in which work flows: no
+// more requests, then attempts under way get their grace, then the database. It returns when everything it started has
+// returned.
 func (a *App) Run(ctx context.Context) error {
 	a.hello()
+	ctx, stopServing := a.drained(ctx)
+	defer stopServing()
 	engines, stopEngines := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopEngines()
 	g, ctx := errgroup.WithContext(ctx)
@@ -277,6 +282,24 @@ func (a *App) Run(ctx context.Context) error {
 	err := g.Wait()
 	stopUpkeep()
 	return errors.Join(err, keep.Wait(), a.close())
+}
+
+// drained returns a context that ends --drain after ctx. Until then everything goes on but /readyz, which fails, so
+// that a balancer sends no more requests here before the port closes. Call stop when all is over.
+func (a *App) drained(ctx context.Context) (out context.Context, stop context.CancelFunc) {
+	out, stop = context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() {
+		a.draining.Store(true)
+		if a.config.Drain > 0 {
+			a.log.Info("draining: readyz fails, the port serves on", "for", a.config.Drain)
+			select {
+			case <-time.After(a.config.Drain):
+			case <-out.Done():
+			}
+		}
+		stop()
+	})
+	return out, stop
 }
 
 // close gives back what New took. It can be called on a half-made App.

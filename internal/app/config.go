@@ -71,6 +71,7 @@ type Config struct {
 	DedupWindow    time.Duration
 	Poll           time.Duration
 	Grace          time.Duration
+	Drain          time.Duration
 	ReadTimeout    time.Duration
 
 	Listeners           int
@@ -154,6 +155,8 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.Var((*hookyard.Duration)(&c.Poll), "poll",
 		"how often due deliveries are looked for even if nothing woke the dispatcher")
 	fs.Var((*hookyard.Duration)(&c.Grace), "grace", "time that attempts under way get to end when the server stops")
+	fs.Var((*hookyard.Duration)(&c.Drain), "drain",
+		"time for which a server that is to stop serves on while /readyz fails, for a balancer to notice")
 	fs.Var((*hookyard.Duration)(&c.ReadTimeout), "read-timeout", "time a sender gets for a whole request")
 	c.limitFlags(fs)
 }

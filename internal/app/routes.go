@@ -83,6 +83,10 @@ func (a *App) healthz(w http.ResponseWriter, r *http.Request) {
 
 // readyz says nothing of why the server is not ready: everybody may ask.
 func (a *App) readyz(w http.ResponseWriter, _ *http.Request) {
+	if a.draining.Load() {
+		http.Error(w, "the server is stopping", http.StatusServiceUnavailable)
+		return
+	}
 	if err := a.readiness.ask(); err != nil {
 		inbound.SetRetryAfter(w.Header(), err)
 		http.Error(w, "not ready: the server's log says why", http.StatusServiceUnavailable)

@@ -60,6 +60,7 @@ type Error struct {
 	Docs    string // path below /docs with an explanation, or ""
 
 	RetryAfter time.Duration // of TooMany and Unavailable: when it is worth to try again; 0 means soon
+	Excess     *Excess       // the limit of a [Quota] that the request is beyond, or nil
 }
 
 // Error returns the message.

@@ -9,6 +9,7 @@ type Snapshot struct {
 	Hooks   []*Hook
 	Sources map[string]*Source
 	Fields  SearchFields
+	Tenants []Tenant // what the project's events count against: those that have limits other than of hooks
 }
 
 // SearchFields are the search fields of a project, as the store knows them.

@@ -23,8 +23,11 @@ type Error struct {
 	Code             hookyard.Code `json:"code"`
 	Field            string        `json:"field,omitempty"`
 	Index            *int          `json:"index,omitempty"` // of the publication in a batch
-	RetryAfter       time.Duration `json:"-"`               // requested by the server, or 0
-	Location         string        `json:"-"`               // where a 3xx response points, or ""
+
+	Limit *hookyard.Excess `json:"limit,omitempty"` // of the project or owner, that the request is beyond
+
+	RetryAfter time.Duration `json:"-"` // requested by the server, or 0
+	Location   string        `json:"-"` // where a 3xx response points, or ""
 }
 
 // Error returns Detail, or Message if that is empty.

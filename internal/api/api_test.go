@@ -22,6 +22,7 @@ import (
 	"github.com/hookyard/hookyard/internal/egress"
 	"github.com/hookyard/hookyard/internal/filter"
 	"github.com/hookyard/hookyard/internal/ingest"
+	"github.com/hookyard/hookyard/internal/quota"
 	"github.com/hookyard/hookyard/internal/store"
 	"github.com/hookyard/hookyard/internal/store/storetest"
 )
@@ -82,12 +83,14 @@ func serve(t *testing.T, db *store.DB, change func(*options)) *bundle {
 	}
 	who := auth.New(db, auth.Options{Dev: o.Dev, Guests: o.Guests})
 	o.Auth = who
+	quotas := quota.New(db, nil)
 	in := ingest.New(ingest.Options{Store: db, Dispatcher: dispatcher, Filter: accepts, Limits: o.Limits, Log: log,
-		BaseURL: o.BaseURL})
+		BaseURL: o.BaseURL, Quotas: quotas})
 	o.Ingest = in
 	o.Control, err = control.New(control.Options{
 		Store: db, Ingest: in, Dispatcher: dispatcher, Auth: who, Targets: out, Filter: accepts,
-		Limits: o.Limits, Log: log, DefaultHooks: o.DefaultHooks, CreateOnUse: o.CreateOnUse, Dev: o.Dev,
+		Limits: o.Limits, Quotas: quotas, Log: log,
+		DefaultHooks: o.DefaultHooks, CreateOnUse: o.CreateOnUse, Dev: o.Dev,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -55,6 +55,7 @@ func describe(err error) *client.Error {
 	if errors.As(err, &e) {
 		out.Status, out.Code = e.Code.Status(), e.Code
 		out.Detail, out.Field = e.Message, e.Field
+		out.Limit = e.Excess
 		if out.Detail == "" {
 			out.Detail = string(e.Code)
 		}

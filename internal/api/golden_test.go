@@ -64,7 +64,7 @@ func optionsOf(name string) func(*options) {
 		if name == "dev" {
 			o.Dev, o.CreateOnUse = true, true
 		}
-		o.Limits.Batch, o.Limits.HooksPerProject = 3, 4
+		o.Limits.Batch = 3
 		o.Limits.Body = 4096
 	}
 }
@@ -105,7 +105,7 @@ func play(t *testing.T, b *bundle, script string) string {
 		}
 		shown := ""
 		for _, name := range []string{"Allow", "ETag", "WWW-Authenticate", "Content-Disposition",
-			"Content-Security-Policy"} {
+			"Content-Security-Policy", "Retry-After"} {
 			if v := h.Get(name); v != "" {
 				shown += fmt.Sprintf(" %s: %s", name, v)
 			}

@@ -58,6 +58,11 @@ alice PUT /api/projects/alice/p 200 {"eventTypes":[]}
 alice PATCH /api/projects/alice/p?revision=3 200 {"public":true}
 alice GET /api/projects/alice/p 200
 alice GET /api/projects?limit=1 200
+root PATCH /api/projects/alice/p/limits 200 {"hooks":100}
+alice GET /api/projects/alice/p/limits 200
+root PATCH /api/owners/alice/limits 200 {"hooks":1000,"burst":null}
+alice GET /api/owners/alice/limits 200
+root GET /api/limits 200
 alice PUT /api/projects/alice/p/members/bob 200 {"role":"read"}
 alice GET /api/projects/alice/p/members 200
 alice DELETE /api/projects/alice/p/members/bob 204
@@ -262,7 +267,7 @@ func withStream(t *testing.T, db *store.DB) *bundle {
 	t.Cleanup(func() { cancel(); <-done })
 	var a *api.API
 	listeners := stream.New(stream.Options{
-		Hub: hub, Gate: stream.NewGate(0, 0), Log: slog.New(slog.DiscardHandler),
+		Hub: hub, Gate: stream.NewGate(0, 0, nil), Log: slog.New(slog.DiscardHandler),
 		Authorize: func(r *http.Request, owner, project string) (*hookyard.Snapshot, time.Time, error) {
 			return a.Authorize(r, owner, project)
 		},

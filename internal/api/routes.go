@@ -75,6 +75,11 @@ func (a *API) routes() []route {
 		exportDoc = "To continue later, give the id of the last entry as after. On PostgreSQL entries of the last " +
 			"seconds are left to the next export."
 	)
+	const (
+		limitsDoc = "What is beyond a limit is refused with 429, Retry-After and the limit. Rates and listeners are " +
+			"counted by each node, all else by all nodes together."
+		limitPatchDoc = "0 is no limit, null the server's default. What is not named stays."
+	)
 	const searchDoc = "A search that takes too long answers with what it found, cut, and a cursor to go on."
 	statsQuery := []string{"since", "until", "step"}
 	page, revision := []string{"limit", "cursor"}, []string{"revision"}
@@ -137,6 +142,15 @@ func (a *API) routes() []route {
 				"continues.",
 			out: hookyard.KeyRotation{}, status: accepted},
 
+		{method: get, path: "/limits", access: control.Administrator, do: listLimits,
+			summary: "The owners and projects for which limits are set", out: client.Allowances{}},
+		{method: get, path: "/owners/{owner}/limits", access: control.SignedIn, do: showOwnerLimits,
+			summary: "What all projects of an owner together may use, and what they use", doc: limitsDoc,
+			out: client.Allowance{}},
+		{method: patch, path: "/owners/{owner}/limits", access: control.Administrator, do: setOwnerLimits,
+			summary: "Change limits of an owner", doc: limitPatchDoc, in: client.LimitPatch{},
+			out: client.Allowance{}},
+
 		{method: get, path: "/events", access: control.Anyone, do: searchEvents,
 			summary: "Search the events of all projects that the caller may read",
 			query: []string{"limit", "cursor", "find", "in", "type", "source", "state", "since", "until", "id", "text",
@@ -176,6 +190,11 @@ func (a *API) routes() []route {
 			summary: "How far the project's search fields have been filled in",
 			doc: "A new field is filled in with the events that there are. Until it is ready, searches for its " +
 				"values read bodies.", out: client.SearchFields{}},
+		{method: get, path: project + "/limits", access: control.Read, do: showProjectLimits,
+			summary: "What the project may use, and what it uses", doc: limitsDoc, out: client.Allowance{}},
+		{method: patch, path: project + "/limits", access: control.Admin, do: setProjectLimits,
+			summary: "Change limits of the project, as an administrator of the server", doc: limitPatchDoc,
+			in: client.LimitPatch{}, out: client.Allowance{}},
 		{method: get, path: project + "/features/{feature}", access: control.Read, do: showFeature,
 			summary: "A feature that hooks can track, as NetBeans' payloads link to it", out: client.Feature{},
 			media: []string{typeKenaiFeature}},

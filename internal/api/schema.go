@@ -36,6 +36,8 @@ func tags() []*huma.Tag {
 		{Name: "audit", Description: "The audit log of the server"},
 		{Name: "nodes", Description: "The server processes at one database"},
 		{Name: "secret-key", Description: "The key that encrypts secrets in the database"},
+		{Name: "limits", Description: "What projects and owners may use, and what they use"},
+		{Name: "owners", Description: "What all projects of an owner share"},
 		{Name: "projects", Description: "A project holds hooks, sources and events"},
 		{Name: "search-fields", Description: "Values by which events are found at once"},
 		{Name: "features", Description: "Features of NetBeans' projects"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -27,6 +28,7 @@ import (
 	"github.com/hookyard/hookyard/internal/encoding"
 	"github.com/hookyard/hookyard/internal/filter"
 	"github.com/hookyard/hookyard/internal/ingest"
+	"github.com/hookyard/hookyard/internal/quota"
 	"github.com/hookyard/hookyard/internal/rabbitmq"
 	"github.com/hookyard/hookyard/internal/relay"
 	"github.com/hookyard/hookyard/internal/store"
@@ -60,6 +62,7 @@ type App struct {
 	tracer     *tracer
 	gate       *stream.Gate
 	readiness  readiness
+	quotas     *quota.Limiter
 	listener   net.Listener
 	server     *http.Server
 	plain      net.Listener // of redirect
@@ -108,6 +111,8 @@ func (a *App) open(ctx context.Context) error {
 	if a.config.BaseURL == "" {
 		a.config.BaseURL = a.origin()
 	}
+	projectLimits := hookyard.Quota{hookyard.LimitHooks: int64(a.config.Limits.HooksPerProject)}
+	maps.Copy(projectLimits, hookyard.Quota(a.config.ProjectLimit))
 	options := store.Options{
 		Key: keys.current, OldKeys: keys.old, NewKey: keys.create, NodeName: a.config.NodeName, Version: a.version,
 		Log:         a.log,
@@ -120,6 +125,7 @@ func (a *App) open(ctx context.Context) error {
 		Decompress:  a.decoder.Plain,
 		Connections: a.config.DatabaseConnections, Direct: a.config.DatabaseDirect,
 		Decode: a.config.Limits.Decode,
+		Quotas: store.QuotaDefaults{Project: projectLimits, Owner: hookyard.Quota(a.config.OwnerLimit)},
 	}
 	if a.db, err = store.Open(ctx, a.config.Database, options); err != nil {
 		return err
@@ -138,16 +144,17 @@ func (a *App) open(ctx context.Context) error {
 func (a *App) wire(ctx context.Context) error {
 	config, log := &a.config, a.log
 	a.metrics = newMetrics(a)
+	a.quotas = quota.New(a.db, nil)
 	a.broker = rabbitmq.NewBroker(rabbitmq.BrokerOptions{Dial: a.client.Dial})
 	deliver := dispatch.Options{
 		Hooks: a.db, Deliveries: a.db, Nodes: a.db, Threads: a.db, Replays: a.db, Client: a.client,
 		Broker: a.broker, Filter: a.accepts, Log: log, Limits: config.Limits,
-		BaseURL:   config.BaseURL,
+		BaseURL: config.BaseURL, Room: a.quotas.Room,
 		UserAgent: a.userAgent(), Poll: config.Poll, Grace: config.Grace, Decoding: a.decoding,
 	}
 	receive := ingest.Options{
 		Store: a.db, Filter: a.accepts, Limits: config.Limits, Decoder: a.decoder, Log: log,
-		BaseURL: config.BaseURL, Bodies: a.bodies, Accepted: a.metrics.accepted,
+		BaseURL: config.BaseURL, Bodies: a.bodies, Quotas: a.quotas, Accepted: a.metrics.accepted,
 	}
 	if a.tracer != nil {
 		deliver.Tracer, receive.Tracer = a.tracer, a.tracer
@@ -167,9 +174,8 @@ func (a *App) wire(ctx context.Context) error {
 	}
 	a.control, err = control.New(control.Options{
 		Store: a.db, Ingest: a.ingest, Dispatcher: a.dispatcher, Auth: a.auth, Targets: a.client, Filter: a.accepts,
-		Limits: config.Limits, Log: log, BaseURL: config.BaseURL, DefaultHooks: defaults,
-		Origins:     []string{a.config.BaseURL, a.origin()},
-		CreateOnUse: config.Dev, Dev: config.Dev,
+		Limits: config.Limits, Quotas: a.quotas, Log: log, BaseURL: config.BaseURL, DefaultHooks: defaults,
+		Origins: []string{a.config.BaseURL, a.origin()}, CreateOnUse: config.Dev, Dev: config.Dev,
 	})
 	if err != nil {
 		return err

@@ -80,7 +80,9 @@ type Config struct {
 	BinsPerAddress      int
 	BinBody             int
 
-	Limits hookyard.Limits
+	Limits       hookyard.Limits
+	ProjectLimit quotaValue // of projects and owners for which none are set
+	OwnerLimit   quotaValue
 
 	proxies []netip.Prefix // TrustProxies, read by Complete
 }
@@ -182,6 +184,7 @@ func (c *Config) limitFlags(fs *pflag.FlagSet) {
 	fs.IntVar(&c.Limits.RequestHeader, "max-request-header", c.Limits.RequestHeader, "bytes of a request's header")
 	fs.IntVar(&c.Limits.JSONDepth, "max-json-depth", c.Limits.JSONDepth, "nesting of a published event")
 	fs.IntVar(&c.Limits.Batch, "max-batch", c.Limits.Batch, "events in one publish request")
+	c.quotaFlags(fs)
 	fs.Var((*hookyard.Duration)(&c.Limits.Timeout), "max-timeout", "longest timeout a hook may ask for")
 }
 
@@ -341,6 +344,9 @@ func (c *Config) Complete() error {
 	if c.Limits.Decode <= 0 {
 		return errors.New("--max-decode must be at least 1 byte")
 	}
+	if err := c.checkQuotas(); err != nil {
+		return err
+	}
 	c.BaseURL = strings.TrimRight(c.BaseURL, "/")
 	if c.BaseURL == "" && len(c.ACME) > 0 {
 		c.BaseURL = "https://" + c.ACME[0]
@@ -396,34 +402,10 @@ type bytesValue int64
 
 func (b *bytesValue) Type() string { return "bytes" }
 
-func (b *bytesValue) String() string {
-	v := int64(*b)
-	for _, u := range units {
-		if v != 0 && v%u.size == 0 {
-			return fmt.Sprintf("%d%s", v/u.size, u.name)
-		}
-	}
-	return fmt.Sprint(v)
-}
-
-// units of sizes, the largest first.
-var units = []struct {
-	name string
-	size int64
-}{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}}
+func (b *bytesValue) String() string { return hookyard.FormatSize(int64(*b)) }
 
 func (b *bytesValue) Set(s string) error {
-	text, factor := strings.TrimSpace(s), int64(1)
-	for _, u := range units {
-		if t, ok := strings.CutSuffix(text, u.name); ok {
-			text, factor = strings.TrimSpace(t), u.size
-			break
-		}
-	}
-	var n int64
-	if _, err := fmt.Sscanf(text+"\n", "%d\n", &n); err != nil || n < 0 || n > (1<<62)/factor {
-		return fmt.Errorf("%q is not a size: write for example 1048576, 25MiB or 20GiB", s)
-	}
-	*b = bytesValue(n * factor)
-	return nil
+	n, err := hookyard.ParseSize(s)
+	*b = bytesValue(n)
+	return err
 }

@@ -209,9 +209,9 @@ func (d *doctor) disk() {
 
 // sizeText writes a size with one decimal place.
 func sizeText(n int64) string {
-	for _, u := range units {
-		if n >= u.size {
-			return fmt.Sprintf("%.1f %s", float64(n)/float64(u.size), u.name)
+	for _, u := range hookyard.SizeUnits {
+		if n >= u.Size {
+			return fmt.Sprintf("%.1f %s", float64(n)/float64(u.Size), u.Name)
 		}
 	}
 	return fmt.Sprintf("%d bytes", n)

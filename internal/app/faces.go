@@ -25,7 +25,7 @@ func (a *App) live() *stream.Listeners {
 	a.db.OnCommit(a.hub.Notify)
 	a.db.OnDue(a.dispatcher.Woken)
 	a.db.OnNodes(a.dispatcher.NodesChanged)
-	a.gate = stream.NewGate(a.config.ListenersPerAddress, a.config.Listeners)
+	a.gate = stream.NewGate(a.config.ListenersPerAddress, a.config.Listeners, a.quotas)
 	return stream.New(stream.Options{
 		Hub: a.hub, Gate: a.gate, Log: a.log,
 		Authorize: a.authorize, Ensure: a.ensure(),

@@ -120,6 +120,7 @@ func operations(ctx context.Context) map[hookyard.Role]map[string]func(p *contro
 				_, err := p.Stats(ctx, hookyard.StatsQuery{})
 				return err
 			},
+			"Limits":       func(p *control.Project) error { _, err := p.Limits(ctx); return err },
 			"Refused":      func(p *control.Project) error { _, err := p.Refused(ctx, "x", 1); return err },
 			"Replay":       func(p *control.Project) error { _, err := p.Replay(ctx, "x"); return err },
 			"Replays":      func(p *control.Project) error { _, err := p.Replays(ctx, 1); return err },
@@ -200,6 +201,10 @@ func operations(ctx context.Context) map[hookyard.Role]map[string]func(p *contro
 			"RemoveMember": func(p *control.Project) error { return p.RemoveMember(ctx, "x") },
 			"SetMember": func(p *control.Project) error {
 				_, err := p.SetMember(ctx, "x", hookyard.RoleRead)
+				return err
+			},
+			"SetLimits": func(p *control.Project) error {
+				_, err := p.SetLimits(ctx, control.Object{"unknown": nil}) // an administrator may
 				return err
 			},
 			"Transfer": func(p *control.Project) error { _, err := p.Transfer(ctx, "alice"); return err },

@@ -14,6 +14,7 @@ import (
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/auth"
 	"github.com/hookyard/hookyard/internal/passkey"
+	"github.com/hookyard/hookyard/internal/quota"
 	"github.com/hookyard/hookyard/internal/store"
 )
 
@@ -46,7 +47,7 @@ type Targets interface {
 	CheckURL(ctx context.Context, rawURL string) error
 }
 
-// Options are what a [Control] is made of. All but the last five are required.
+// Options are what a [Control] is made of. All but the last six are required.
 type Options struct {
 	Store      *store.DB
 	Ingest     Ingest
@@ -58,6 +59,7 @@ type Options struct {
 	Log        *slog.Logger
 
 	BaseURL      string          // at which users sign in: passkeys are bound to its host
+	Quotas       *quota.Limiter  // nil: no limits but those that the store holds
 	DefaultHooks []hookyard.Hook // added to every new project
 	Origins      []string        // base URLs that lead to this server: hooks must not lead back to their project
 	CreateOnUse  bool            // a hook, source or event put into a project that does not exist creates the project
@@ -73,6 +75,7 @@ type Control struct {
 	targets    Targets
 	filter     hookyard.Filter
 	limits     hookyard.Limits
+	quotas     *quota.Limiter
 	log        *slog.Logger
 	passkeys   *passkey.Passkeys // nil: browsers offer none at the server's URL
 
@@ -99,7 +102,8 @@ func New(o Options) (*Control, error) {
 	}
 	return &Control{
 		store: o.Store, ingest: o.Ingest, dispatcher: o.Dispatcher, auth: o.Auth, targets: o.Targets, filter: o.Filter,
-		limits: o.Limits, log: o.Log, passkeys: passkeys, defaultHooks: o.DefaultHooks, origins: o.Origins,
+		limits: o.Limits, quotas: o.Quotas, log: o.Log,
+		passkeys: passkeys, defaultHooks: o.DefaultHooks, origins: o.Origins,
 		createOnUse: o.CreateOnUse, dev: o.Dev,
 	}, nil
 }

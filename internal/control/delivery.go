@@ -117,7 +117,8 @@ func (p *Project) RetryDelivery(ctx context.Context, id string) (hookyard.Delive
 	if _, err := Body(e); err != nil {
 		return d, err
 	}
-	if err := p.c.store.Reopen(ctx, d.EventSeq, d.HookKey); err != nil {
+	err = p.within(ctx, hookyard.Use{Pending: 1}, func() error { return p.c.store.Reopen(ctx, d.EventSeq, d.HookKey) })
+	if err != nil {
 		return d, err
 	}
 	p.c.dispatcher.Wake(d.HookKey)

@@ -81,10 +81,13 @@ func (p *Project) ReplayEvent(ctx context.Context, id string, in EventReplay) ([
 	}
 	opened := []string{}
 	for _, h := range hooks {
-		err := p.c.store.Reopen(ctx, e.Seq, h.Key)
-		if errors.Is(err, hookyard.ErrNotFound) {
-			err = p.c.store.CreateDelivery(ctx, e.Seq, h.Key)
-		}
+		err := p.within(ctx, hookyard.Use{Pending: 1}, func() error {
+			err := p.c.store.Reopen(ctx, e.Seq, h.Key)
+			if errors.Is(err, hookyard.ErrNotFound) {
+				err = p.c.store.CreateDelivery(ctx, e.Seq, h.Key)
+			}
+			return err
+		})
 		if errors.Is(err, hookyard.ErrConflict) && len(in.Hooks) == 0 {
 			continue
 		}

@@ -114,7 +114,7 @@ func (p *Project) createHook(ctx context.Context, h *hookyard.Hook) error {
 	if err := p.CheckHook(ctx, h); err != nil {
 		return err
 	}
-	err := p.c.store.CreateHook(ctx, h, p.c.limits.HooksPerProject)
+	err := p.c.store.CreateHook(ctx, h)
 	if errors.Is(err, hookyard.ErrConflict) {
 		return hookExists(h.ID)
 	}
@@ -230,34 +230,6 @@ func (p *Project) DeleteHook(ctx context.Context, id string, ifRevision int64) e
 	return nil
 }
 
-// TestHook sends an event of type test to one hook, whatever events it wants. The delivery it returns is skipped when
-// the hook is off.
-func (p *Project) TestHook(ctx context.Context, id string) (hookyard.Delivery, error) {
-	ctx, err := p.change(ctx, hookyard.RoleWrite)
-	if err != nil {
-		return hookyard.Delivery{}, err
-	}
-	h, err := p.Hook(ctx, id)
-	if err != nil {
-		return hookyard.Delivery{}, err
-	}
-	data, err := hookyard.EncodeJSON(map[string]string{"message": "This is a test from hookyard",
-		"project": p.Snapshot.Project.Path(), "hook": h.ID, "by": p.Caller.User.Name})
-	if err != nil {
-		return hookyard.Delivery{}, err
-	}
-	e := hookyard.NewMeta(p.Key(), "test", data, now())
-	r := &hookyard.RoutedEvent{Event: e}
-	r.Add(h)
-	if _, err := p.c.store.Accept(ctx, r); err != nil {
-		return hookyard.Delivery{}, err
-	}
-	p.c.dispatcher.Wake(h.Key)
-	d := r.Deliveries[0].Delivery
-	d.ID, d.EventID = hookyard.DeliveryID(e.ID, h.Key), e.ID
-	return d, nil
-}
-
 // DefaultHooks returns the hooks that every new project gets, as this project would have them.
 func (p *Project) DefaultHooks() ([]*hookyard.Hook, error) {
 	if err := p.allow(hookyard.RoleRead); err != nil {
@@ -281,7 +253,7 @@ func (p *Project) AddDefaultHooks(ctx context.Context) error {
 		return err
 	}
 	for _, h := range hooks {
-		err := p.c.store.CreateHook(ctx, h, p.c.limits.HooksPerProject)
+		err := p.c.store.CreateHook(ctx, h)
 		if err != nil && !errors.Is(err, hookyard.ErrConflict) {
 			return err
 		}

@@ -35,7 +35,7 @@ func (p *Project) PutListener(ctx context.Context, id, rawURL string) (*hookyard
 	if err := mustBeHTTP(h.URL); err != nil {
 		return nil, err
 	}
-	return h, p.c.store.PutListener(ctx, h, p.c.limits.HooksPerProject)
+	return h, p.c.store.PutListener(ctx, h)
 }
 
 // DeleteListener deletes a listener's hook; what it recorded stays.

@@ -48,6 +48,9 @@ func (p *Project) CreateReplay(ctx context.Context, in ReplaySpec) (*hookyard.Re
 	if err != nil {
 		return nil, err
 	}
+	if err := p.c.quotas.Room(ctx, p.Snapshot.Tenants); err != nil {
+		return nil, err
+	}
 	if err := p.c.store.CreateReplay(ctx, r); err != nil {
 		return nil, err
 	}

@@ -76,12 +76,15 @@ type Options struct {
 	Filter     hookyard.Filter
 	Log        *slog.Logger
 	Limits     hookyard.Limits
-	BaseURL    string // public, for links in what is sent
-	UserAgent  string
-	Poll       time.Duration  // how often rows are looked for without a wake-up; 0 means 5 s
-	Grace      time.Duration  // for attempts under way when Run ends; 0 means 10 s
-	Rand       func() float64 // from 0 to 1, spreads retries; nil means math/rand
-	Tracer     Tracer         // nil: receivers get the trace that the event is stored with
+	// Room returns an error if the tenants have as many pending deliveries as they may: replays wait then. Nil: they
+	// never do.
+	Room      func(ctx context.Context, tenants []hookyard.Tenant) error
+	BaseURL   string // public, for links in what is sent
+	UserAgent string
+	Poll      time.Duration  // how often rows are looked for without a wake-up; 0 means 5 s
+	Grace     time.Duration  // for attempts under way when Run ends; 0 means 10 s
+	Rand      func() float64 // from 0 to 1, spreads retries; nil means math/rand
+	Tracer    Tracer         // nil: receivers get the trace that the event is stored with
 
 	Decoding *budget.Decoding // nil means the default
 }

@@ -471,7 +471,7 @@ func TestReplayToANewHook(t *testing.T) {
 		rc := receive(t, nil)
 		h := &hookyard.Hook{ID: "late", ProjectKey: snapshot.Project.Key, URL: rc.URL, Active: true,
 			Events: hookyard.Selector{Names: []string{"kind.1"}}}
-		if err := db.CreateHook(ctx, h, 10); err != nil {
+		if err := db.CreateHook(ctx, h); err != nil {
 			t.Fatal(err)
 		}
 		job := &hookyard.Replay{ProjectKey: snapshot.Project.Key, HookKey: h.Key, Hook: h.ID,

@@ -44,6 +44,8 @@ func (d *Dispatcher) stepReplay(ctx context.Context, job *hookyard.Replay) (more
 			l.(*lane).endReplay(job.Key)
 			return true
 		})
+	} else if !d.hasRoom(ctx, job) {
+		return false
 	}
 	hooks, done, err := d.o.Replays.StepReplay(ctx, job, d.wanted(ctx, job))
 	if err != nil {
@@ -54,6 +56,16 @@ func (d *Dispatcher) stepReplay(ctx context.Context, job *hookyard.Replay) (more
 	}
 	d.Wake(hooks...)
 	return !done
+}
+
+// hasRoom reports whether the project and owner of a replay may have more pending deliveries. If they cannot be read,
+// the step will say so.
+func (d *Dispatcher) hasRoom(ctx context.Context, job *hookyard.Replay) bool {
+	if d.o.Room == nil {
+		return true
+	}
+	snapshot, err := d.o.Hooks.SnapshotByKey(ctx, job.ProjectKey)
+	return err != nil || d.o.Room(ctx, snapshot.Tenants) == nil
 }
 
 // wanted says which events a replay's hook gets: those that its own events and filter ask for.

@@ -14,6 +14,7 @@ import (
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/budget"
 	"github.com/hookyard/hookyard/internal/encoding"
+	"github.com/hookyard/hookyard/internal/quota"
 	"github.com/hookyard/hookyard/signature"
 )
 
@@ -44,6 +45,7 @@ type Options struct {
 	Log        *slog.Logger
 	BaseURL    string         // public, without a slash at the end: what senders see
 	Bodies     *budget.Bodies // room for large bodies, shared by all ways in; nil: this one has its own
+	Quotas     *quota.Limiter // nil: events are not limited
 	Tracer     Tracer         // nil: events keep the trace that they came with
 
 	Accepted func(took time.Duration) // called for each event that is stored; must not block; may be nil
@@ -81,26 +83,34 @@ func New(o Options) *Ingest {
 
 // Accept routes an event of a project and stores it with its deliveries. When it returns nil the event is committed,
 // and its deliveries will be sent; the event must not change any more. A duplicate is not an error: the receipt says
-// so.
+// so. It fails with [hookyard.TooMany] beyond a limit of the project or its owner.
 func (in *Ingest) Accept(ctx context.Context, snapshot *hookyard.Snapshot, e *hookyard.Event) (hookyard.Receipt,
 	error) {
 	if err := hookyard.CheckHops(e); err != nil {
 		return hookyard.Receipt{}, err
 	}
 	started := time.Now()
-	turn, err := in.takeTurn(ctx, snapshot)
+	grant, err := in.permit(ctx, snapshot, e.Source, 1, e.Size)
 	if err != nil {
 		return hookyard.Receipt{}, err
 	}
-	r := in.route(snapshot, e, nil, turn)
-	if err := turn.end(1); err != nil {
-		in.settle(r, hookyard.Receipt{}, err, started)
+	turn, err := in.takeTurn(ctx, snapshot)
+	if err != nil {
+		grant.End(hookyard.Use{})
 		return hookyard.Receipt{}, err
 	}
-	end := in.trace(e)
-	receipt, err := in.o.Store.Accept(ctx, r)
+	r := in.route(snapshot, e, nil, turn)
+	if err = turn.end(1); err == nil {
+		err = grant.Open(pending(r))
+	}
+	var receipt hookyard.Receipt
+	if err == nil {
+		end := in.trace(e)
+		receipt, err = in.o.Store.Accept(ctx, r)
+		end(receipt, err)
+	}
+	grant.End(storedOf(r, receipt, err))
 	in.settle(r, receipt, err, started)
-	end(receipt, err)
 	return receipt, err
 }
 
@@ -117,26 +127,55 @@ func (in *Ingest) AcceptFor(ctx context.Context, snapshot *hookyard.Snapshot, ev
 	also [][]*hookyard.Hook) ([]hookyard.Receipt, []error) {
 	started := time.Now()
 	none := make([]hookyard.Receipt, len(events))
+	var size int64
 	for _, e := range events {
+		size += e.Size
 		if err := hookyard.CheckHops(e); err != nil { // the events of a batch came by one request, or one at a time
 			return none, slices.Repeat([]error{err}, len(events))
 		}
 	}
-	all, err := in.routeAll(ctx, snapshot, events, also)
+	var source string // of all
+	if len(events) > 0 {
+		source = events[0].Source
+	}
+	grant, err := in.permit(ctx, snapshot, source, int64(len(events)), size)
 	if err != nil {
+		return none, slices.Repeat([]error{err}, len(events))
+	}
+	all, err := in.routeAll(ctx, snapshot, events, also)
+	if err == nil {
+		var opened int64
+		for _, r := range all {
+			opened += pending(r)
+		}
+		err = grant.Open(opened)
+	}
+	if err != nil {
+		grant.End(hookyard.Use{})
 		for _, r := range all {
 			in.settle(r, hookyard.Receipt{}, err, started)
 		}
 		return none, slices.Repeat([]error{err}, len(events))
 	}
-	ends := make([]func(hookyard.Receipt, error), len(events))
-	for i, e := range events {
-		ends[i] = in.trace(e)
+	receipts, errs := in.storeAll(ctx, all)
+	var stored hookyard.Use
+	for i, r := range all {
+		stored = stored.Plus(storedOf(r, receipts[i], errs[i]))
+		in.settle(r, receipts[i], errs[i], started)
+	}
+	grant.End(stored)
+	return receipts, errs
+}
+
+// storeAll stores events, each in a span of its own.
+func (in *Ingest) storeAll(ctx context.Context, all []*hookyard.RoutedEvent) ([]hookyard.Receipt, []error) {
+	ends := make([]func(hookyard.Receipt, error), len(all))
+	for i, r := range all {
+		ends[i] = in.trace(r.Event)
 	}
 	receipts, errs := in.o.Store.AcceptAll(ctx, all)
-	for i := range all {
-		in.settle(all[i], receipts[i], errs[i], started)
-		ends[i](receipts[i], errs[i])
+	for i, end := range ends {
+		end(receipts[i], errs[i])
 	}
 	return receipts, errs
 }
@@ -161,6 +200,34 @@ func (in *Ingest) routeAll(ctx context.Context, snapshot *hookyard.Snapshot, eve
 		all = append(all, in.route(snapshot, e, more, turn))
 	}
 	return all, turn.end(len(events))
+}
+
+// permit asks for the permission to store n events of a project that came by a source. What the server itself reports
+// is not limited.
+func (in *Ingest) permit(ctx context.Context, snapshot *hookyard.Snapshot, source string, n, size int64) (*quota.Grant,
+	error) {
+	if len(snapshot.Tenants) == 0 || source == hookyard.SourceMeta {
+		return nil, nil
+	}
+	return in.o.Quotas.Admit(ctx, snapshot.Tenants, n, size)
+}
+
+// pending counts the deliveries that an event opens.
+func pending(r *hookyard.RoutedEvent) (n int64) {
+	for i := range r.Deliveries {
+		if r.Deliveries[i].State == hookyard.Pending {
+			n++
+		}
+	}
+	return n
+}
+
+// storedOf returns what an event uses of the limits, nothing if it is not stored.
+func storedOf(r *hookyard.RoutedEvent, receipt hookyard.Receipt, err error) hookyard.Use {
+	if err != nil || receipt.Duplicate {
+		return hookyard.Use{}
+	}
+	return hookyard.Use{Day: r.Event.Size, Kept: r.Event.Size, Pending: pending(r)}
 }
 
 // route decides which hooks get the event, and asks the dispatcher for places in memory before the commit: no other

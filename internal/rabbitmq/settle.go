@@ -68,6 +68,9 @@ func (c *consumer) accept(ctx context.Context, snapshot *hookyard.Snapshot, all 
 		events[i], also[i] = in.event, in.hooks
 	}
 	_, errs := c.s.o.Ingest.AcceptFor(ctx, snapshot, events, also)
+	if half := len(all) / 2; half > 0 && isExcess(errs[0]) { // a part of them may be within the limit
+		return errors.Join(c.accept(ctx, snapshot, all[:half]), c.accept(ctx, snapshot, all[half:]))
+	}
 	var failed error
 	for i, in := range all {
 		switch code := hookyard.CodeOf(errs[i]); {
@@ -75,7 +78,7 @@ func (c *consumer) accept(ctx context.Context, snapshot *hookyard.Snapshot, all 
 			in.item.settled = true
 			c.s.note(c.source.Key, func(st *Status) { st.Taken++ })
 			c.complain(ctx, in)
-		case code != "" && code != hookyard.Unavailable:
+		case code != "" && code != hookyard.Unavailable && code != hookyard.TooMany:
 			in.item.refused = errs[i].Error()
 		default:
 			if failed = errs[i]; code == "" {
@@ -87,6 +90,12 @@ func (c *consumer) accept(ctx context.Context, snapshot *hookyard.Snapshot, all 
 		}
 	}
 	return failed
+}
+
+// isExcess reports whether messages were refused because of a limit of the project or its owner.
+func isExcess(err error) bool {
+	var e *hookyard.Error
+	return errors.As(err, &e) && e.Excess != nil
 }
 
 // refuse puts a message into the source's list of refusals.

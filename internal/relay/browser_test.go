@@ -149,7 +149,7 @@ func listeners(t *testing.T, db *store.DB) *httptest.Server {
 	running, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); _ = hub.Run(running) }()
-	all := stream.New(stream.Options{Hub: hub, Gate: stream.NewGate(0, 0), Log: slog.New(slog.DiscardHandler),
+	all := stream.New(stream.Options{Hub: hub, Gate: stream.NewGate(0, 0, nil), Log: slog.New(slog.DiscardHandler),
 		Authorize: func(r *http.Request, owner, project string) (*hookyard.Snapshot, time.Time, error) {
 			if r.URL.Query().Get("token") != "t" && r.Header.Get("Authorization") != "Bearer t" {
 				return nil, time.Time{}, hookyard.Errorf(hookyard.Unauthenticated, "no token")

@@ -48,7 +48,7 @@ func (rl *Relay) register(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return err
 	}
-	leave, err := rl.o.Gate.Enter(r)
+	leave, err := rl.o.Gate.Enter(r, snapshot)
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (rl *Relay) holdRefusal(w http.ResponseWriter, r *http.Request, refused err
 	if len(r.Header.Values(stream.CursorHeader)) > 0 || r.URL.Query().Has("cursor") {
 		return refused
 	}
-	leave, err := rl.o.Gate.Enter(r)
+	leave, err := rl.o.Gate.Enter(r, nil)
 	if err != nil {
 		return err
 	}

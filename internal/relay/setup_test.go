@@ -39,7 +39,7 @@ type bundle struct {
 // setup serves the relay of a database. token is what the query must have where sign-in is asked for; "" is --dev.
 func setup(t testing.TB, db *store.DB, token string, change func(*relay.Options)) *bundle {
 	t.Helper()
-	b := &bundle{db: db, gate: stream.NewGate(0, 0)}
+	b := &bundle{db: db, gate: stream.NewGate(0, 0, nil)}
 	ho := stream.HubOptions{Store: db}
 	if db.Name() == "postgres" {
 		ho.Look = 20 * time.Millisecond

@@ -92,7 +92,7 @@ func (rl *Relay) smeeOut(w http.ResponseWriter, r *http.Request, owner, project 
 		}
 		start = stream.Start{After: at.Seq, Mark: at.Mark}
 	}
-	leave, err := rl.o.Gate.Enter(r)
+	leave, err := rl.o.Gate.Enter(r, snapshot)
 	if err != nil {
 		return err
 	}

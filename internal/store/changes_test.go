@@ -53,7 +53,7 @@ func TestAuditSaysWhatChanged(t *testing.T) {
 
 		h := &hookyard.Hook{ProjectKey: p.Key, ID: "h", URL: "https://one.example/s3cret", Active: true,
 			Secrets: []hookyard.Secret{{Value: "s3cret1"}}}
-		must(db.CreateHook(ctx, h, 10))
+		must(db.CreateHook(ctx, h))
 		change := func(f func(h *hookyard.Hook)) {
 			t.Helper()
 			_, err := db.UpdateHook(ctx, p.Key, "h", 0, "hook.update", func(h *hookyard.Hook) error {

@@ -84,19 +84,13 @@ func (db *DB) Hooks(ctx context.Context, projectKey int64) ([]*hookyard.Hook, er
 }
 
 // CreateHook creates a hook and sets its key, revision and times. It fails with [hookyard.Conflict] if the project has
-// a hook with that id, and with [hookyard.Invalid] if the project would have more than max hooks.
-func (db *DB) CreateHook(ctx context.Context, h *hookyard.Hook, max int) error {
+// a hook with that id, and with [hookyard.TooMany] beyond the hooks that the project or its owner may have.
+func (db *DB) CreateHook(ctx context.Context, h *hookyard.Hook) error {
 	return db.change(ctx, func(tx *limitedTx) error {
-		var n int
-		if err := tx.QueryRowContext(ctx, "select count(*) from hooks where project_key = $1 and deleted = 0",
-			h.ProjectKey).Scan(&n); err != nil {
+		if err := db.createHook(ctx, tx, h); err != nil {
 			return err
 		}
-		if n >= max {
-			return hookyard.Errorf(hookyard.Invalid,
-				"the project has %d hooks, at most %d are allowed (setting: --max-hooks)", n, max)
-		}
-		return db.createHook(ctx, tx, h)
+		return db.checkHooks(ctx, tx, h.ProjectKey, 1)
 	})
 }
 

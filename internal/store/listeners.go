@@ -9,8 +9,8 @@ import (
 
 // PutListener creates the hook of a listener, or gives the one that exists a new URL and time to live. It fills h with
 // what is stored. Before it creates one it deletes hooks that have expired. It fails with [hookyard.Conflict] if the
-// hook of that id is not a listener's, and with [hookyard.Invalid] if the project would have more than max hooks.
-func (db *DB) PutListener(ctx context.Context, h *hookyard.Hook, max int) error {
+// hook of that id is not a listener's, and else as [DB.CreateHook] does.
+func (db *DB) PutListener(ctx context.Context, h *hookyard.Hook) error {
 	renewed, err := db.renewListener(ctx, h)
 	if err != nil || renewed {
 		return err
@@ -18,7 +18,7 @@ func (db *DB) PutListener(ctx context.Context, h *hookyard.Hook, max int) error 
 	if err := db.expireHooks(ctx, time.Now()); err != nil {
 		return err
 	}
-	return db.CreateHook(ctx, h, max)
+	return db.CreateHook(ctx, h)
 }
 
 // renewListener does not change the version of the configuration: listeners renew each minute, and every node would

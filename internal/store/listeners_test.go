@@ -24,7 +24,7 @@ func TestRecordForwarded(t *testing.T) {
 		ctx := context.Background()
 		snapshot := storetest.Project(t, db, "acme", "shop")
 		h := listener(snapshot, "listen-a", time.Now().Add(time.Minute))
-		if err := db.PutListener(ctx, h, 10); err != nil || h.Key == 0 {
+		if err := db.PutListener(ctx, h); err != nil || h.Key == 0 {
 			t.Fatalf("PutListener = %v, key %d", err, h.Key)
 		}
 		snapshot, err := db.Snapshot(ctx, "acme", "shop")
@@ -102,7 +102,7 @@ func TestListenersExpire(t *testing.T) {
 		snapshot := storetest.Project(t, db, "acme", "shop")
 		put := func(id string, expires time.Time) {
 			t.Helper()
-			if err := db.PutListener(ctx, listener(snapshot, id, expires), 10); err != nil {
+			if err := db.PutListener(ctx, listener(snapshot, id, expires)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -119,7 +119,7 @@ func TestListenersExpire(t *testing.T) {
 		}
 		now := time.Now()
 		own := listener(snapshot, "listen-own", time.Time{}) // a user's hook that only looks like one
-		if err := db.CreateHook(ctx, own, 10); err != nil {
+		if err := db.CreateHook(ctx, own); err != nil {
 			t.Fatal(err)
 		}
 		put("listen-a", now.Add(-time.Second))
@@ -132,16 +132,25 @@ func TestListenersExpire(t *testing.T) {
 			t.Fatal(err)
 		}
 		left("[listen-own listen-c]")
-		if err := db.PutListener(ctx, listener(snapshot, "listen-own", now), 10); !errors.Is(err,
+		if err := db.PutListener(ctx, listener(snapshot, "listen-own", now)); !errors.Is(err,
 			hookyard.ErrConflict) {
 			t.Errorf("PutListener of a user's hook = %v, want ErrConflict", err)
 		}
 		if err := db.DeleteListener(ctx, snapshot.Project.Key, "listen-own"); !errors.Is(err, hookyard.ErrNotFound) {
 			t.Errorf("DeleteListener of a user's hook = %v, want ErrNotFound", err)
 		}
-		if err := db.PutListener(ctx, listener(snapshot, "listen-d", now),
-			2); hookyard.CodeOf(err) != hookyard.Invalid {
-			t.Errorf("PutListener beyond the most = %v, want Invalid", err)
+		two := int64(2)
+		project, _, err := db.Tenants(ctx, snapshot.Project)
+		if err != nil {
+			t.Fatal(err)
+		}
+		patch := map[hookyard.LimitName]*int64{hookyard.LimitHooks: &two}
+		if err := db.SetQuota(ctx, project, patch); err != nil {
+			t.Fatal(err)
+		}
+		err = db.PutListener(ctx, listener(snapshot, "listen-d", now))
+		if hookyard.CodeOf(err) != hookyard.TooMany {
+			t.Errorf("PutListener beyond the most = %v, want TooMany", err)
 		}
 	})
 }
@@ -163,7 +172,7 @@ func TestHooksExpire(t *testing.T) {
 			h.ProjectKey = snapshot.Project.Key
 			h.URL = "http://192.0.2.1/"
 			h.Active = true
-			if err := db.CreateHook(ctx, h, 10); err != nil {
+			if err := db.CreateHook(ctx, h); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -66,7 +66,8 @@ func (db *DB) Projects(ctx context.Context, user *hookyard.User, after string, l
 }
 
 // CreateProject creates a project and its hooks in one transaction, and sets their keys, revisions and times. It fails
-// with [hookyard.Conflict] if there is a project of that name.
+// with [hookyard.Conflict] if there is a project of that name, and with [hookyard.TooMany] beyond the hooks that the
+// project or its owner may have.
 func (db *DB) CreateProject(ctx context.Context, p *hookyard.Project, hooks []*hookyard.Hook) error {
 	return db.change(ctx, func(tx *limitedTx) error { return db.createProject(ctx, tx, p, hooks) })
 }
@@ -108,7 +109,7 @@ func (db *DB) createProject(ctx context.Context, tx *limitedTx, p *hookyard.Proj
 			return err
 		}
 	}
-	return nil
+	return db.checkHooks(ctx, tx, p.Key, len(hooks))
 }
 
 // UpdateProject stores the settings of a project, but not its owner and name, and sets its new revision. It fails with
@@ -179,7 +180,7 @@ func (db *DB) deleteProject(ctx context.Context, tx *limitedTx, p *hookyard.Proj
 	if err := setSearchFields(ctx, tx, p.Key, nil); err != nil {
 		return err
 	}
-	for _, table := range []string{"sources", "members", "member_groups", "tokens", "refused", "replays"} {
+	for _, table := range []string{"sources", "members", "member_groups", "tokens", "refused", "replays", "quotas"} {
 		if _, err := tx.ExecContext(ctx, "delete from "+table+" where project_key = $1", p.Key); err != nil {
 			return err
 		}
@@ -188,8 +189,8 @@ func (db *DB) deleteProject(ctx context.Context, tx *limitedTx, p *hookyard.Proj
 }
 
 // CopyProject creates a project with copies of the hooks and sources of another, which keep their ids and secrets. The
-// settings are those of to. Events are not copied. With move it also copies the members and deletes the other project,
-// in the same transaction. It fails as [DB.CreateProject] does.
+// settings are those of to. Events are not copied. With move it also copies the members, moves the limits of the
+// project and deletes the other project, in the same transaction. It fails as [DB.CreateProject] does.
 func (db *DB) CopyProject(ctx context.Context, from *hookyard.Snapshot, to *hookyard.Project, move bool) error {
 	return db.change(ctx, func(tx *limitedTx) error {
 		hooks := make([]*hookyard.Hook, len(from.Hooks))
@@ -220,6 +221,9 @@ func (db *DB) CopyProject(ctx context.Context, from *hookyard.Snapshot, to *hook
 			if _, err := tx.ExecContext(ctx, query, to.Key, from.Project.Key); err != nil {
 				return err
 			}
+		}
+		if err := moveQuota(ctx, tx, from.Project.Key, to.Key); err != nil {
+			return err
 		}
 		return db.deleteProject(ctx, tx, from.Project, "transferred to "+to.Path())
 	})

@@ -384,7 +384,7 @@ func TestReplaysOfOldDatabase(t *testing.T) {
 		closeAll()
 		db := storetest.Open(t, dsn)
 		h2 := &hookyard.Hook{ID: "h2", ProjectKey: 1, URL: "http://two.test"}
-		if err := db.CreateHook(t.Context(), h2, 9); err != nil {
+		if err := db.CreateHook(t.Context(), h2); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := sqlOpen(t, dsn).Exec(`update hooks set secrets =

@@ -96,6 +96,15 @@ func (db *DB) loadView(ctx context.Context, generation int64, p *hookyard.Projec
 	if snapshot.Fields, err = db.searchFields(ctx, p.Key); err != nil {
 		return nil, err
 	}
+	project, owner, err := db.Tenants(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range []hookyard.Tenant{project, owner} {
+		if t.IsMetered() {
+			snapshot.Tenants = append(snapshot.Tenants, t)
+		}
+	}
 	sources, err := db.sourcesOf(ctx, p.Key)
 	if err != nil {
 		return nil, err

@@ -45,6 +45,7 @@ type Options struct {
 	Log         *slog.Logger     // required
 	MaxBatch    int              // operations a transaction carries at most; 0 means 1000
 	Decode      int64            // bytes of the largest body that search fields look into; 0 means the default
+	Quotas      QuotaDefaults
 	// Decompress is that of the events that are read; nil: their bodies stay compressed.
 	Decompress hookyard.Decompress
 
@@ -75,7 +76,8 @@ type DB struct {
 	accepts     *group
 	finishes    *group // and claims; the same as accepts where one connection writes
 	opened      time.Time
-	decode      int64        // Options.Decode
+	decode      int64 // Options.Decode
+	quotas      QuotaDefaults
 	batches     atomic.Int64 // rows of count_batches by this node
 	faults      faults
 
@@ -154,7 +156,7 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	db := &DB{pools: opened, dialect: d, log: o.Log, name: o.NodeName, opened: time.Now(), newKey: o.NewKey,
-		auditEvents: o.AuditEvents, reading: semaphore.NewWeighted(readRoom),
+		auditEvents: o.AuditEvents, quotas: o.Quotas, reading: semaphore.NewWeighted(readRoom),
 		plain: o.Decompress, decode: o.Decode, seal: newSealer(append([][]byte{o.Key}, o.OldKeys...)...)}
 	db.version, db.clock = o.Version, o.Clock
 	db.keyring = keyring{read: o.Keys, replace: o.ReplaceKey, wake: make(chan struct{}, 1)}

@@ -7,12 +7,14 @@ import (
 	"time"
 
 	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/quota"
 )
 
-// Gate bounds how many requests are held open at a time, in all and for each address; /64 networks count as one address
-// in IPv6, where a household has that many. Safe for concurrent use.
+// Gate bounds how many requests are held open at a time, in all, for each address, and for projects and owners that
+// have a limit; /64 networks count as one address in IPv6, where a household has that many. Safe for concurrent use.
 type Gate struct {
 	perAddress, total int
+	quotas            *quota.Limiter
 
 	mu   sync.Mutex // guards open and by
 	open int
@@ -25,22 +27,23 @@ const (
 	DefaultTotal      = 10_000
 )
 
-// NewGate makes a gate; 0 means the bounds as shipped.
-func NewGate(perAddress, total int) *Gate {
+// NewGate makes a gate; 0 means the bounds as shipped. Without quotas, nil, projects and owners have no limits.
+func NewGate(perAddress, total int, quotas *quota.Limiter) *Gate {
 	if perAddress <= 0 {
 		perAddress = DefaultPerAddress
 	}
 	if total <= 0 {
 		total = DefaultTotal
 	}
-	return &Gate{perAddress: perAddress, total: total, by: map[netip.Prefix]int{}}
+	return &Gate{perAddress: perAddress, total: total, quotas: quotas, by: map[netip.Prefix]int{}}
 }
 
 // fullWait is when a listener that was not let in is to come back.
 const fullWait = 10 * time.Second
 
-// Enter lets a request in, to be held open until leave is called, once. It fails with TooMany or Unavailable.
-func (g *Gate) Enter(r *http.Request) (leave func(), err error) {
+// Enter lets a request to a project in, to be held open until leave is called, once; nil is no project. It fails with
+// TooMany or Unavailable.
+func (g *Gate) Enter(r *http.Request, to *hookyard.Snapshot) (leave func(), err error) {
 	network := hookyard.NetworkOf(r.RemoteAddr)
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -54,9 +57,20 @@ func (g *Gate) Enter(r *http.Request) (leave func(), err error) {
 			"%d listeners are connected from your address, which is the limit "+
 				"(setting: --max-listeners-per-address)", g.by[network]).After(fullWait)
 	}
+	var tenants []hookyard.Tenant
+	if to != nil {
+		tenants = to.Tenants
+	}
+	left, err := g.quotas.Listen(tenants)
+	if err != nil {
+		return nil, err
+	}
 	g.open++
 	g.by[network]++
-	return func() { g.leave(network) }, nil
+	return func() {
+		left()
+		g.leave(network)
+	}, nil
 }
 
 func (g *Gate) leave(network netip.Prefix) {

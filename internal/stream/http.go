@@ -147,7 +147,7 @@ func (l *Listeners) begin(w http.ResponseWriter, r *http.Request, owner, project
 	if err != nil {
 		return nil, err
 	}
-	leave, err := l.o.Gate.Enter(r)
+	leave, err := l.o.Gate.Enter(r, snapshot)
 	if err != nil {
 		return nil, err
 	}

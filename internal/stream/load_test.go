@@ -65,7 +65,7 @@ func TestConcurrentWriters(t *testing.T) {
 		}
 		snapshot := storetest.Project(t, db, "acme", "shop")
 		other := storetest.Project(t, db, "acme", "other")
-		b := setup(t, db, stream.NewGate(0, 0))
+		b := setup(t, db, stream.NewGate(0, 0, nil))
 		const (
 			writers   = 9
 			each      = 50
@@ -103,7 +103,7 @@ func TestRestarts(t *testing.T) {
 	db := storetest.Open(t, dsn)
 	snapshot := storetest.Project(t, db, "acme", "shop")
 	var url atomic.Value
-	b := setup(t, db, stream.NewGate(0, 0))
+	b := setup(t, db, stream.NewGate(0, 0, nil))
 	url.Store(b.srv.URL)
 	var wg sync.WaitGroup
 	for n := range listeners {
@@ -130,7 +130,7 @@ func TestRestarts(t *testing.T) {
 		}
 		if round < restarts {
 			b.stop()
-			b = setup(t, db, stream.NewGate(0, 0))
+			b = setup(t, db, stream.NewGate(0, 0, nil))
 			url.Store(b.srv.URL)
 		}
 		writers.Wait()
@@ -148,7 +148,7 @@ func TestIdleListeners(t *testing.T) {
 	storetest.Project(t, db, "acme", "shop")
 	for _, kind := range []string{"sse", "ndjson", "poll", "websocket"} {
 		t.Run(kind, func(t *testing.T) {
-			b := setup(t, db, stream.NewGate(0, 0))
+			b := setup(t, db, stream.NewGate(0, 0, nil))
 			before := memory()
 			conns := make([]net.Conn, n)
 			for i := range conns {
@@ -209,7 +209,7 @@ func TestLoad(t *testing.T) {
 	const listeners, rate = 2000, 100
 	db := storetest.Open(t, storetest.SQLite(t))
 	snapshot := storetest.Project(t, db, "acme", "shop")
-	b := setup(t, db, stream.NewGate(0, 0))
+	b := setup(t, db, stream.NewGate(0, 0, nil))
 	conns := make([]net.Conn, listeners)
 	for i := range conns {
 		conns[i] = dialListener(t, b, "ndjson")

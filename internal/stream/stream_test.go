@@ -33,7 +33,7 @@ func TestTransports(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		snapshot := storetest.Project(t, db, "acme", "shop")
-		b := setup(t, db, stream.NewGate(0, 0))
+		b := setup(t, db, stream.NewGate(0, 0, nil))
 		publish(t, db, snapshot, "before", 0)
 		sse := b.listen(t, "", "text/event-stream", "")
 		lines := b.listen(t, "since=all", "*/*", "")
@@ -91,7 +91,7 @@ func TestSelection(t *testing.T) {
 	t.Parallel()
 	db := storetest.Open(t, storetest.SQLite(t))
 	snapshot := storetest.Project(t, db, "acme", "shop")
-	b := setup(t, db, stream.NewGate(0, 0))
+	b := setup(t, db, stream.NewGate(0, 0, nil))
 	first := publish(t, db, snapshot, "order.created", 1)
 	publish(t, db, snapshot, "user.created", 2)
 	publish(t, db, snapshot, "order.paid", 3)
@@ -130,7 +130,7 @@ func TestBadRequests(t *testing.T) {
 	db := storetest.Open(t, storetest.SQLite(t))
 	snapshot := storetest.Project(t, db, "acme", "shop")
 	other := storetest.Project(t, db, "acme", "other")
-	b := setup(t, db, stream.NewGate(0, 0))
+	b := setup(t, db, stream.NewGate(0, 0, nil))
 	good := stream.Cursor(snapshot.Project.Key, 0)
 	for query, want := range map[string]string{
 		"after=" + stream.Cursor(other.Project.Key, 0): "of another project",
@@ -174,7 +174,7 @@ func TestGap(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		snapshot := storetest.Project(t, db, "acme", "shop")
-		b := setup(t, db, stream.NewGate(0, 0))
+		b := setup(t, db, stream.NewGate(0, 0, nil))
 		for n := range 4 {
 			publish(t, db, snapshot, "a", n)
 		}
@@ -211,7 +211,7 @@ func TestCursorAhead(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		snapshot := storetest.Project(t, db, "acme", "shop")
-		b := setup(t, db, stream.NewGate(0, 0))
+		b := setup(t, db, stream.NewGate(0, 0, nil))
 		publish(t, db, snapshot, "a", 0)
 		_, all, _ := b.poll(t, "since=all")
 		at, err := stream.ParseCursor(all.Cursor, snapshot.Project.Key)
@@ -264,7 +264,7 @@ func TestCursorOfAnother(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		snapshot := storetest.Project(t, db, "acme", "shop")
-		b := setup(t, db, stream.NewGate(0, 0))
+		b := setup(t, db, stream.NewGate(0, 0, nil))
 		for n := range 3 {
 			publish(t, db, snapshot, "a", n)
 		}
@@ -300,7 +300,7 @@ func TestStopping(t *testing.T) {
 	t.Parallel()
 	db := storetest.Open(t, storetest.SQLite(t))
 	storetest.Project(t, db, "acme", "shop")
-	b := setup(t, db, stream.NewGate(0, 0))
+	b := setup(t, db, stream.NewGate(0, 0, nil))
 	sse := b.listen(t, "", "text/event-stream", "")
 	lines := b.listen(t, "", "*/*", "")
 	ws, _, err := websocket.Dial(context.Background(), b.srv.URL+"/acme/shop/stream", nil)
@@ -343,7 +343,7 @@ func TestGoneAtOnce(t *testing.T) {
 	t.Parallel()
 	db := storetest.Open(t, storetest.SQLite(t))
 	snapshot := storetest.Project(t, db, "acme", "shop")
-	b := setup(t, db, stream.NewGate(3, 0))
+	b := setup(t, db, stream.NewGate(3, 0, nil))
 	sse := b.listen(t, "", "text/event-stream", "")
 	lines := b.listen(t, "", "*/*", "")
 	ctx, cancel := context.WithCancel(context.Background())
@@ -378,7 +378,7 @@ func TestSlowReader(t *testing.T) {
 	t.Parallel()
 	db := storetest.Open(t, storetest.SQLite(t))
 	snapshot := storetest.Project(t, db, "acme", "shop")
-	b := setup(t, db, stream.NewGate(0, 0))
+	b := setup(t, db, stream.NewGate(0, 0, nil))
 	slow := b.listen(t, "", "*/*", "")
 	quick := b.listen(t, "", "text/event-stream", "")
 	const events = 60
@@ -414,7 +414,7 @@ func TestSlowReader(t *testing.T) {
 func TestPreflight(t *testing.T) {
 	t.Parallel()
 	db := storetest.Open(t, storetest.SQLite(t))
-	b := setup(t, db, stream.NewGate(0, 0))
+	b := setup(t, db, stream.NewGate(0, 0, nil))
 	req, _ := http.NewRequest(http.MethodOptions, b.srv.URL+"/acme/shop/poll", nil)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil || resp.StatusCode != http.StatusNoContent ||

@@ -148,7 +148,7 @@ func (p *Project) replayedTo(ctx context.Context, id string, in EventReplay) (*h
 			hooks = append(hooks, h)
 		}
 	}
-	return e, hooks, nil
+	return e, hooks, work.Err()
 }
 
 // onHooks returns the hooks of the ids, all of which must be on.

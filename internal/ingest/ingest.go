@@ -122,7 +122,8 @@ func (in *Ingest) AcceptAll(ctx context.Context, snapshot *hookyard.Snapshot,
 }
 
 // AcceptFor is AcceptAll for events that name receivers of their own: event i goes to the hooks also[i], too, whatever
-// events they want. The hooks are of the snapshot's project. also is nil or as long as events.
+// events they want. The hooks are of the snapshot's project. also is as long as events, which were not sent together:
+// each has the time of a request for its filters. With nil it is AcceptAll.
 func (in *Ingest) AcceptFor(ctx context.Context, snapshot *hookyard.Snapshot, events []*hookyard.Event,
 	also [][]*hookyard.Hook) ([]hookyard.Receipt, []error) {
 	started := time.Now()
@@ -188,16 +189,20 @@ func (in *Ingest) routeAll(ctx context.Context, snapshot *hookyard.Snapshot, eve
 	if err != nil {
 		return nil, err
 	}
+	apart := also != nil
 	all := make([]*hookyard.RoutedEvent, 0, len(events))
 	for i, e := range events {
-		if turn != nil && turn.work.Err() != nil {
+		var more []*hookyard.Hook
+		if apart {
+			more = also[i]
+			turn.again()
+		} else if turn != nil && turn.work.Err() != nil {
 			break
 		}
-		var more []*hookyard.Hook
-		if also != nil {
-			more = also[i]
-		}
 		all = append(all, in.route(snapshot, e, more, turn))
+	}
+	if apart {
+		return all, turn.end(1)
 	}
 	return all, turn.end(len(events))
 }

@@ -190,7 +190,7 @@ func (t *Tenant) excess(name LimitName, used int64, wait time.Duration) *Error {
 	value := t.Quota[name]
 	return &Error{Code: TooMany, RetryAfter: wait,
 		Excess:  &Excess{Name: name, Of: t.Name, Value: value, Used: used},
-		Message: fmt.Sprintf("limit %s of %s is %d, used are %d: %s", name, t.Name, value, used, t.raise(name))}
+		Message: fmt.Sprintf("limit %s of %s is %d, and %d are used: %s", name, t.Name, value, used, t.raise(name))}
 }
 
 // raise says who can raise a limit and how.

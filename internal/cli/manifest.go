@@ -78,15 +78,20 @@ func (s *session) readFile(path string) ([]byte, error) {
 
 // add adds the projects of one file.
 func (m manifest) add(text []byte) error {
-	var file struct {
-		Projects map[string]map[string]any `yaml:"projects"`
+	var file map[string]yaml.Node
+	if err := yaml.Unmarshal(text, &file); err != nil {
+		return fmt.Errorf("the file must be a YAML map with projects in it: %w", err)
 	}
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
-	if err := d.Decode(&file); err != nil && err != io.EOF {
-		return err
+	for name, node := range file {
+		if name != "projects" {
+			return fmt.Errorf("line %d: there is no %s in such a file, only projects", node.Line, name)
+		}
 	}
-	for path, fields := range file.Projects {
+	var projects map[string]map[string]any
+	if node := file["projects"]; node.Decode(&projects) != nil {
+		return fmt.Errorf("line %d: projects must be a map of owner/name to settings", node.Line)
+	}
+	for path, fields := range projects {
 		if !isPath(path) {
 			return fmt.Errorf("project %q: use owner/name", path)
 		}

@@ -118,7 +118,7 @@ func TestRate(t *testing.T) {
 		if *e.Excess != want {
 			t.Errorf("excess is %+v, want %+v", *e.Excess, want)
 		}
-		const text = "limit eventsPerSecond of project acme/a is 2, used are 3: " +
+		const text = "limit eventsPerSecond of project acme/a is 2, and 3 are used: " +
 			"an administrator of the server can raise it: hookyard limits set acme/a eventsPerSecond=N"
 		if e.Message != text {
 			t.Errorf("message is %q, want %q", e.Message, text)

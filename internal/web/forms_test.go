@@ -237,6 +237,8 @@ func (v *visitor) sendAll(owner string, x shop, receiver string) {
 		note("Saved."))
 	v.send("/"+owner+"/more/webhooks/archive", "/"+owner+"/more/webhooks/archive", "delete", nil, note("Deleted."))
 	v.send("/"+owner+"/more/settings", "/"+owner+"/more/defaults", "", nil, note("Created."))
+	v.send("/"+owner+"/more/settings", "/"+owner+"/more/limits", "",
+		map[string]string{"bytesPerDay": "1GiB", "hooks": "50"}, note("Saved."))
 }
 
 func (v *visitor) sendSources(p string) {

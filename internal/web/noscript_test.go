@@ -140,12 +140,29 @@ func (s *server) settingsForms(t *testing.T) {
 	}
 	s.recheckForms(t)
 	s.repeats(t)
+	s.limitForms(t)
 	s.sent(shopPage+"/sources", shopPage+"/sources/open", "do", "delete")
 	s.sent(shopPage+"/settings", shopPage+"/settings", "description", "Better", "format", "cloudevents", "eventTypes",
 		"order.created\norder.paid invoice.paid", "retention", "720h", "relay", "token")
 	if !strings.Contains(s.page(shopPage+"/settings"), `value="Better"`) {
 		t.Error("the project's settings were not kept")
 	}
+}
+
+// limitForms changes limits of the project, and makes a mistake in one.
+func (s *server) limitForms(t *testing.T) {
+	t.Helper()
+	limits := shopPage + "/limits"
+	s.sent(shopPage+"/settings", limits, "bytesPerDay", "1GiB", "listeners", "0")
+	page := s.page(shopPage + "/settings")
+	if !strings.Contains(page, `name="bytesPerDay" value="1GiB"`) || !strings.Contains(page, `name="hooks" value=""`) {
+		t.Error("the limits were not kept")
+	}
+	if body := s.post(limits, "bytesPerDay", "a lot").body; !strings.Contains(body, `value="a lot"`) ||
+		!strings.Contains(body, "is not a whole number") {
+		t.Errorf("a limit that is no number: %s", body)
+	}
+	s.sent(shopPage+"/settings", limits, "bytesPerDay", "")
 }
 
 // repeats publishes an event twice: the list says so.

@@ -98,6 +98,7 @@ func (w *Web) projectRoutes() {
 	w.handle("POST "+project+"/members", control.Admin, setMember)
 	w.handle("POST "+project+"/tokens", control.Admin, revokeProjectToken)
 	w.handle("POST "+project+"/defaults", control.Admin, addDefaultHooks)
+	w.handle("POST "+project+"/limits", control.Admin, setLimits)
 	w.handle("POST "+project+"/delete", control.Admin, deleteProject)
 	w.handle("GET "+project+"/export", control.Admin, export)
 	w.handle("GET "+project+"/audit", control.Read, showAudit)

@@ -22,6 +22,7 @@ type settingsPage struct {
 	MemberRole string
 
 	Fields []hookyard.SearchFieldState
+	Limits []limitRow
 
 	Defaults []defaultHook
 	Lacking  int      // how many of the default hooks the project does not have
@@ -76,6 +77,9 @@ func (v *visit) settings(p *settingsPage, fault error) error {
 		return err
 	}
 	if p.Fields, err = v.project.SearchFields(v.ctx()); err != nil {
+		return err
+	}
+	if err := v.fillLimits(p); err != nil {
 		return err
 	}
 	if err := v.fillDefaults(p); err != nil {

@@ -35,6 +35,8 @@ var rare = map[string]string{
 	"ServerInfo.Dev":         "with --dev",
 	"KeyRotation.Unreadable": "secrets of a lost key",
 	"KeyRotation.WaitingFor": "with several nodes",
+	"Node.Lag":               "a node is late",
+	"Node.Clock":             "on PostgreSQL",
 	"Replay.Skipped":         "a hook is switched off while a replay sends to it",
 	"Replay.Approximate":     "more events than are counted at once",
 	"BinRequest.Truncated":   "a request over --max-bin-body",
@@ -196,6 +198,10 @@ func (f *filled) projects() {
 		f.t.Fatal(err)
 	}
 	f.see(f.c.Members(ctx, filledProject))
+	f.see(f.c.SetLimits(ctx, filledProject, client.LimitPatch{hookyard.LimitHooks: ptr(int64(900))}))
+	f.see(f.c.Limits(ctx, "acme"))
+	f.see(f.c.AllLimits(ctx))
+	f.see(f.c.Nodes(ctx))
 }
 
 // hooks creates hooks with all settings, most of them without events.

@@ -61,7 +61,14 @@ type acceptOp struct {
 }
 
 func (db *DB) newAccept(r *hookyard.RoutedEvent) *acceptOp {
-	return &acceptOp{routed: r, values: db.fieldValues(r.Event, r.Fields.Fields), done: make(chan error, 1)}
+	o := db.newMeta(r)
+	o.done = make(chan error, 1)
+	return o
+}
+
+// newMeta is newAccept for an event that comes with a result.
+func (db *DB) newMeta(r *hookyard.RoutedEvent) *acceptOp {
+	return &acceptOp{routed: r, values: db.fieldValues(r.Event, r.Fields.Fields)}
 }
 
 // cost counts what an op takes besides the body, too.

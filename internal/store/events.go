@@ -14,10 +14,11 @@ const (
 	eventLight = "e.seq, e.id, e.project_key, e.source, e.type, e.time, e.method, e.target, e.remote, e.verified, " +
 		"e.content_type, e.data_offset, e.size"
 	eventWhole = eventLight + ", e.header, e.trace, e.body"
-	// eventSmall is eventWhole without large bodies, which loadLarge reads.
-	eventSmall = eventLight + ", e.header, e.trace, case when e.size <= " + largeBody + " then e.body end"
-	largeBody  = "262144" // hookyard.LargeBody
 )
+
+// eventSmall is eventWhole without large bodies, which loadLarge reads.
+var eventSmall = fmt.Sprintf("%s, e.header, e.trace, case when e.size <= %d then e.body end", eventLight,
+	hookyard.LargeBody)
 
 func (db *DB) scanEvent(row interface{ Scan(...any) error }, whole bool) (*hookyard.Event, error) {
 	e := &hookyard.Event{}

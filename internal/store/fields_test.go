@@ -362,3 +362,34 @@ func TestFieldsAreFilledAfterAnUpgrade(t *testing.T) {
 		}
 	})
 }
+
+// TestOwnEventsAreFound: the server's own events, which come with results, are found by their fields like others.
+func TestOwnEventsAreFound(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := context.Background()
+		s := setFields(t, db, storetest.Project(t, db, "acme", "shop", "http://a.example/"), "hook")
+		finish(t, db)
+		accept(t, db, s, event(s.Project.Key, "application/json", `{"hook":"none"}`))
+		work, err := db.Claim(ctx, s.Hooks[0].Key, time.Now(), 1)
+		if err != nil || len(work) != 1 {
+			t.Fatalf("claimed %d, %v", len(work), err)
+		}
+		own := func() *hookyard.RoutedEvent {
+			return hookyard.Route(event(s.Project.Key, "application/json", `{"hook":"h1"}`), s, nil)
+		}
+		failed, off := own(), own()
+		if err := db.Finish(ctx, &hookyard.Result{Work: &work[0], Meta: []*hookyard.RoutedEvent{failed}, OffEvent: off,
+			HookOff: "too many failures", Decision: hookyard.Decision{State: hookyard.Failed}}); err != nil {
+			t.Fatal(err)
+		}
+		ids := found(t, db, hookyard.EventQuery{ProjectKey: s.Project.Key,
+			Fields: []hookyard.FieldMatch{{Path: "hook", Value: "h1"}}})
+		slices.Sort(ids)
+		want := []string{failed.Event.ID, off.Event.ID}
+		slices.Sort(want)
+		if !slices.Equal(ids, want) {
+			t.Errorf("found %q, want %q", ids, want)
+		}
+	})
+}

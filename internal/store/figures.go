@@ -158,14 +158,14 @@ func (db *DB) fillNames(ctx context.Context, q FiguresQuery, out *AllFigures) er
 func (db *DB) waiting(ctx context.Context) ([]Figures, error) {
 	rows, err := db.read.QueryContext(ctx, `with recursive holder (node) as (select key from nodes union all select 0),
 		held (n, k) as (
-			select node, (select min(hook_key) from deliveries d where d.node = holder.node and d.state = 'pending')
-			from holder
+			select node, (select hook_key from deliveries where node = holder.node
+				and state = 'pending'`+firstPending+`) from holder
 			union all
-			select n, (select min(hook_key) from deliveries d where d.node = held.n and d.state = 'pending'
-				and d.hook_key > held.k) from held where k is not null)
+			select n, (select hook_key from deliveries where node = held.n and state = 'pending'
+				and hook_key > held.k`+firstPending+`) from held where k is not null)
 		select h.project_key, h.key, min(first) from (
-				select k, (select min(due) from deliveries d where d.node = held.n and d.hook_key = held.k
-					and d.state = 'pending') as first
+				select k, (select due from deliveries where node = held.n and hook_key = held.k
+					and state = 'pending'`+firstPending+`) as first
 				from held where k is not null) as each_node
 			join hooks h on h.key = k where first is not null group by h.project_key, h.key`)
 	if err != nil {

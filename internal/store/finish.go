@@ -58,7 +58,7 @@ func (o *finishOp) join(t *sharedTx) {
 		t.lockHook(o.result.Work.Delivery.HookKey)
 	}
 	for _, r := range o.result.Meta {
-		t.accepts = append(t.accepts, &acceptOp{routed: r})
+		t.accepts = append(t.accepts, t.db.newMeta(r))
 	}
 }
 
@@ -267,7 +267,7 @@ func (t *sharedTx) switchOff(ctx context.Context, o *finishOp) error {
 	o.hook = project + "/" + id
 	t.configChanged = true
 	if r.OffEvent != nil {
-		t.accepts = append(t.accepts, &acceptOp{routed: r.OffEvent})
+		t.accepts = append(t.accepts, t.db.newMeta(r.OffEvent))
 	}
 	if err := t.db.bump(ctx, t.stmts.conn); err != nil {
 		return err

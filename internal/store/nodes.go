@@ -185,12 +185,11 @@ func (db *DB) beat(ctx context.Context) error {
 	}
 	began := time.Now()
 	var lost, reaped bool
-	var ahead int64
+	var ahead, session int64
+	if db.notifier.session.Load() {
+		session = 1
+	}
 	err := db.inTx(ctx, func(tx *limitedTx) error {
-		session := int64(0)
-		if db.notifier.session.Load() {
-			session = 1
-		}
 		err := tx.QueryRowContext(ctx, "update nodes set seen = "+db.dialect.now+", session = $2, clock = $3 - "+
 			db.dialect.now+" where key = $1 returning clock", db.node, session, micros(db.clock())).Scan(&ahead)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -215,7 +214,7 @@ func (db *DB) beat(ctx context.Context) error {
 		db.log.Warn("other nodes took this one for dead, and send what it had claimed", "node", db.name)
 		db.nodesChanged(true) // before it may send again
 	}
-	if resumed := db.pulse.beat(began); resumed || reaped {
+	if resumed := db.pulse.beat(began, session == 1); resumed || reaped {
 		db.nodesChanged(false)
 	}
 	return nil
@@ -223,7 +222,9 @@ func (db *DB) beat(ctx context.Context) error {
 
 // Alive reports whether this node may send what it has claimed. A node whose heartbeats the database has not stored for
 // a while may be taken for dead by others.
-func (db *DB) Alive() bool { return db.dialect.oneProcess || db.pulse.alive(time.Now()) }
+func (db *DB) Alive() bool {
+	return db.dialect.oneProcess || db.pulse.alive(time.Now(), db.notifier.session.Load())
+}
 
 func (db *DB) nodesChanged(lost bool) {
 	if f := db.onNodes.Load(); f != nil {

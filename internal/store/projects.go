@@ -69,10 +69,19 @@ func (db *DB) Projects(ctx context.Context, user *hookyard.User, after string, l
 // with [hookyard.Conflict] if there is a project of that name, and with [hookyard.TooMany] beyond the hooks that the
 // project or its owner may have.
 func (db *DB) CreateProject(ctx context.Context, p *hookyard.Project, hooks []*hookyard.Hook) error {
-	return db.change(ctx, func(tx *limitedTx) error { return db.createProject(ctx, tx, p, hooks) })
+	return db.change(ctx, func(tx *limitedTx) error {
+		if err := db.insertProject(ctx, tx, p); err != nil {
+			return err
+		}
+		if err := db.createHooks(ctx, tx, p, hooks); err != nil {
+			return err
+		}
+		return db.setSearchFields(ctx, tx, p.Key, p.SearchFields)
+	})
 }
 
-func (db *DB) createProject(ctx context.Context, tx *limitedTx, p *hookyard.Project, hooks []*hookyard.Hook) error {
+// insertProject creates a project without hooks and search fields.
+func (db *DB) insertProject(ctx context.Context, tx *limitedTx, p *hookyard.Project) error {
 	now := stamp()
 	settings, secret, err := db.encodeProject(p)
 	if err != nil {
@@ -97,12 +106,11 @@ func (db *DB) createProject(ctx context.Context, tx *limitedTx, p *hookyard.Proj
 	}
 	addMembers([]byte(zero), []byte(settings), what.add)
 	what.addHidden("relaySecret", "", p.RelaySecret.Value)
-	if err := db.audit(ctx, tx, p.Key, hookyard.Actor(ctx), "project.create", p.Path(), what.String()); err != nil {
-		return err
-	}
-	if err := setSearchFields(ctx, tx, p.Key, p.SearchFields); err != nil {
-		return err
-	}
+	return db.audit(ctx, tx, p.Key, hookyard.Actor(ctx), "project.create", p.Path(), what.String())
+}
+
+// createHooks creates the hooks of a new project, or fails with [hookyard.TooMany].
+func (db *DB) createHooks(ctx context.Context, tx *limitedTx, p *hookyard.Project, hooks []*hookyard.Hook) error {
 	for _, h := range hooks {
 		h.ProjectKey, h.Project = p.Key, p.Path()
 		if err := db.createHook(ctx, tx, h); err != nil {
@@ -141,15 +149,16 @@ func (db *DB) UpdateProject(ctx context.Context, p *hookyard.Project) error {
 		if err != nil {
 			return err
 		}
-		if err := setSearchFields(ctx, tx, p.Key, p.SearchFields); err != nil {
-			return err
-		}
 		var what changes
 		addMembers([]byte(old.settings), []byte(settings), what.add)
 		what.add("retention", hookyard.FormatDuration(time.Duration(retention)), hookyard.FormatDuration(p.Retention))
 		was, _ := db.seal.open(old.sealed)
 		what.addHidden("relaySecret", string(was), p.RelaySecret.Value)
-		return db.audit(ctx, tx, p.Key, hookyard.Actor(ctx), "project.update", p.Path(), what.String())
+		err = db.audit(ctx, tx, p.Key, hookyard.Actor(ctx), "project.update", p.Path(), what.String())
+		if err != nil {
+			return err
+		}
+		return db.setSearchFields(ctx, tx, p.Key, p.SearchFields)
 	})
 }
 
@@ -177,29 +186,37 @@ func (db *DB) deleteProject(ctx context.Context, tx *limitedTx, p *hookyard.Proj
 	if err != nil {
 		return err
 	}
-	if err := setSearchFields(ctx, tx, p.Key, nil); err != nil {
-		return err
-	}
 	for _, table := range []string{"sources", "members", "member_groups", "tokens", "refused", "replays", "quotas"} {
 		if _, err := tx.ExecContext(ctx, "delete from "+table+" where project_key = $1", p.Key); err != nil {
 			return err
 		}
 	}
-	return db.audit(ctx, tx, 0, hookyard.Actor(ctx), "project.delete", p.Path(), why)
+	if err := db.audit(ctx, tx, 0, hookyard.Actor(ctx), "project.delete", p.Path(), why); err != nil {
+		return err
+	}
+	return db.setSearchFields(ctx, tx, p.Key, nil)
 }
 
 // CopyProject creates a project with copies of the hooks and sources of another, which keep their ids and secrets. The
-// settings are those of to. Events are not copied. With move it also copies the members, moves the limits of the
-// project and deletes the other project, in the same transaction. It fails as [DB.CreateProject] does.
+// settings are those of to. Events are not copied. With move the members and limits of the other project become those
+// of the new one, and the other project is deleted, in the same transaction. It fails as [DB.CreateProject] does.
 func (db *DB) CopyProject(ctx context.Context, from *hookyard.Snapshot, to *hookyard.Project, move bool) error {
 	return db.change(ctx, func(tx *limitedTx) error {
+		if err := db.insertProject(ctx, tx, to); err != nil {
+			return err
+		}
+		if move { // first: the hooks of one project count, against its own limits
+			if err := db.moveProject(ctx, tx, from.Project, to); err != nil {
+				return err
+			}
+		}
 		hooks := make([]*hookyard.Hook, len(from.Hooks))
 		for i, h := range from.Hooks {
 			c := *h
 			c.Health = hookyard.Health{}
 			hooks[i] = &c
 		}
-		if err := db.createProject(ctx, tx, to, hooks); err != nil {
+		if err := db.createHooks(ctx, tx, to, hooks); err != nil {
 			return err
 		}
 		for _, s := range from.Sources {
@@ -209,22 +226,22 @@ func (db *DB) CopyProject(ctx context.Context, from *hookyard.Snapshot, to *hook
 				return err
 			}
 		}
-		if !move {
-			return nil
-		}
-		for _, query := range []string{
-			`insert into members (project_key, user_key, role)
-				select $1, user_key, role from members where project_key = $2`,
-			`insert into member_groups (project_key, name, role)
-				select $1, name, role from member_groups where project_key = $2`,
-		} {
-			if _, err := tx.ExecContext(ctx, query, to.Key, from.Project.Key); err != nil {
-				return err
-			}
-		}
-		if err := moveQuota(ctx, tx, from.Project.Key, to.Key); err != nil {
+		return db.setSearchFields(ctx, tx, to.Key, to.SearchFields)
+	})
+}
+
+// moveProject gives a project the members and limits of another, which it deletes.
+func (db *DB) moveProject(ctx context.Context, tx *limitedTx, from, to *hookyard.Project) error {
+	for _, query := range []string{
+		`insert into members (project_key, user_key, role)
+			select $1, user_key, role from members where project_key = $2`,
+		`insert into member_groups (project_key, name, role)
+			select $1, name, role from member_groups where project_key = $2`,
+		"update quotas set project_key = $1 where project_key = $2 and owner = ''",
+	} {
+		if _, err := tx.ExecContext(ctx, query, to.Key, from.Key); err != nil {
 			return err
 		}
-		return db.deleteProject(ctx, tx, from.Project, "transferred to "+to.Path())
-	})
+	}
+	return db.deleteProject(ctx, tx, from, "transferred to "+to.Path())
 }

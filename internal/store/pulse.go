@@ -13,6 +13,7 @@ const (
 	brokenAfter  = 3 * time.Second  // without a heartbeat of this node, its heartbeats begin again
 	cutOffAfter  = 15 * time.Second // without a heartbeat this node sends nothing more; less than deadAfter
 	lockedAfter  = 6 * time.Second  // of silence a node whose lock is free is dead
+	unlockedWait = 5 * time.Second  // without a heartbeat a node that has lost its lock sends nothing more
 	settledAfter = 10 * time.Second // of its own heartbeats a node trusts that a lock is free
 	deadAfter    = 30 * time.Second // of silence a node is dead, if those that say so had heartbeats for as long
 )
@@ -22,23 +23,29 @@ type pulse struct {
 	mu    sync.Mutex
 	since time.Time // of the first of an unbroken series
 	last  time.Time
+	lock  bool // the last one said that the node holds its lock
 }
 
-// beat notes a heartbeat that was sent at t and stored. It reports whether the heartbeats had been broken.
-func (p *pulse) beat(t time.Time) (resumed bool) {
+// beat notes a heartbeat that was sent at t and stored, and whether it says that the node holds its lock. It reports
+// whether the heartbeats had been broken.
+func (p *pulse) beat(t time.Time, lock bool) (resumed bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if resumed = t.Sub(p.last) > brokenAfter; resumed {
 		p.since = t
 	}
-	p.last = t
+	p.last, p.lock = t, lock
 	return resumed
 }
 
-// alive reports whether this node may send: no other can have taken it for dead yet.
-func (p *pulse) alive(now time.Time) bool {
+// alive reports whether this node may send: no other can have taken it for dead yet. locked says whether it still holds
+// its lock.
+func (p *pulse) alive(now time.Time, locked bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.lock && !locked { // the others find it free
+		return now.Sub(p.last) < unlockedWait
+	}
 	return now.Sub(p.last) < cutOffAfter
 }
 

@@ -137,26 +137,18 @@ func (db *DB) SetQuota(ctx context.Context, t hookyard.Tenant, patch map[hookyar
 	})
 }
 
-// moveQuota gives the limits of a project to another one.
-func moveQuota(ctx context.Context, tx *limitedTx, from, to int64) error {
-	_, err := tx.ExecContext(ctx, "update quotas set project_key = $1 where project_key = $2 and owner = ''", to, from)
-	return err
-}
-
 // checkHooks returns an error if the project or its owner may not have as many hooks as there are with those that the
 // transaction has added. No other transaction adds one until this one ends.
 func (db *DB) checkHooks(ctx context.Context, tx *limitedTx, projectKey int64, added int) error {
 	if added == 0 {
 		return nil
 	}
-	var version int64
-	err := tx.QueryRowContext(ctx, "select value from counters where name = 'config_version'"+
-		db.dialect.forUpdate).Scan(&version)
-	if err != nil {
+	if err := db.lockConfig(ctx, tx); err != nil {
 		return err
 	}
 	p := &hookyard.Project{Key: projectKey}
-	err = tx.QueryRowContext(ctx, "select owner, name from projects where key = $1", projectKey).Scan(&p.Owner, &p.Name)
+	err := tx.QueryRowContext(ctx, "select owner, name from projects where key = $1", projectKey).Scan(&p.Owner,
+		&p.Name)
 	if err != nil {
 		return err
 	}

@@ -30,8 +30,6 @@ func sealedColumns() []sealedColumn {
 		{"projects", "secret", []string{"key"}},
 		{"sources", "secrets", []string{"key"}},
 		{"hooks", "secrets", []string{"key"}},
-		{"totp", "secret", []string{"user_key"}},
-		{"passkeys", "record", []string{"key"}},
 		{"attempts", "request_header", []string{"event_seq", "hook_key", "n"}},
 		{"totp", "secret", []string{"user_key"}},
 		{"passkeys", "record", []string{"key"}},
@@ -299,12 +297,7 @@ func (db *DB) rotateStep(ctx context.Context) (more bool, err error) {
 	if err != nil || !more {
 		return false, err
 	}
-	rest := time.NewTimer(time.Since(began))
-	defer rest.Stop()
-	select {
-	case <-ctx.Done():
-	case <-rest.C:
-	}
+	pause(ctx, time.Since(began))
 	return true, nil
 }
 

@@ -10,8 +10,8 @@ import (
 )
 
 // setSearchFields makes paths the search fields of a project. Rows of fields that go are deleted, and those of new ones
-// filled in, by [DB.StepFields].
-func setSearchFields(ctx context.Context, tx *limitedTx, projectKey int64, paths []string) error {
+// filled in, by [DB.StepFields]. It comes last in a transaction: from then on no event gets a number.
+func (db *DB) setSearchFields(ctx context.Context, tx *limitedTx, projectKey int64, paths []string) error {
 	rows, err := tx.QueryContext(ctx,
 		"select key, path from search_fields where project_key = $1 and not dropped", projectKey)
 	if err != nil {
@@ -34,6 +34,9 @@ func setSearchFields(ctx context.Context, tx *limitedTx, projectKey int64, paths
 	var newest, oldest int64
 	if err := tx.QueryRowContext(ctx, "select coalesce(min(seq), 0) from events where project_key = $1",
 		projectKey).Scan(&oldest); err != nil {
+		return err
+	}
+	if err := db.lockConfig(ctx, tx); err != nil { // before the numbers, as results that switch hooks off do
 		return err
 	}
 	// From here to the commit no event gets a number, and those that have one are committed.

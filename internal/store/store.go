@@ -170,7 +170,7 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	if err := db.register(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("register node: %w", err), db.close())
 	}
-	db.pulse.beat(db.opened)
+	db.pulse.beat(db.opened, false)
 	db.accepts = newGroup(&sharedTx{db: db}, o.Log, o.MaxBatch)
 	db.finishes = db.accepts
 	if !d.oneWriter {
@@ -250,6 +250,13 @@ func (db *DB) change(ctx context.Context, f func(tx *limitedTx) error) error {
 		(*f)()
 	}
 	return err
+}
+
+// lockConfig makes changes of the configuration that lock it, too, wait for the commit of this one.
+func (db *DB) lockConfig(ctx context.Context, tx *limitedTx) error {
+	var version int64
+	return tx.QueryRowContext(ctx, "select value from counters where name = 'config_version'"+
+		db.dialect.forUpdate).Scan(&version)
 }
 
 // bump makes every node forget the configuration when the transaction of c is committed.

@@ -31,12 +31,6 @@ func (db *DB) try(ctx context.Context, tx *limitedTx, failed bool) error {
 			return err
 		}
 	}
-	var seq int64
-	err := tx.QueryRowContext(ctx, "select value from counters where name = 'event_seq'"+
-		db.dialect.forUpdate).Scan(&seq)
-	if err != nil {
-		return err
-	}
 	if err := db.tryKey(ctx, tx); err != nil {
 		return err
 	}
@@ -53,8 +47,12 @@ func (db *DB) try(ctx context.Context, tx *limitedTx, failed bool) error {
 		-db.node, body, []byte{}, false); err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, "delete from attempts where event_seq = $1", -db.node)
-	return err
+	if _, err := tx.ExecContext(ctx, "delete from attempts where event_seq = $1", -db.node); err != nil {
+		return err
+	}
+	var seq int64 // last, as all lock it: what is above must not keep others from their numbers
+	return tx.QueryRowContext(ctx, "select value from counters where name = 'event_seq'"+
+		db.dialect.forUpdate).Scan(&seq)
 }
 
 // tryKey fails if the secrets are sealed with a key that this node lacks: another node has changed it.

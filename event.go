@@ -21,6 +21,8 @@ type Event struct {
 	Project     string      // owner/name; set when read, not stored with the event
 	Source      string      // name of the source that received it
 	Type        string      // for example order.created; may be ""
+	Channels    []string    // that hooks may select by, beside the type
+	UID         string      // the publisher's own name of the event, by which it can be read; "" for none
 	Time        time.Time   // of receipt, in microseconds, UTC
 	Method      string      // of the inbound request, or ""
 	Target      string      // path and ?query after the source in the inbound URL, or ""
@@ -63,6 +65,7 @@ type Publication struct {
 	ID        string    // the publisher's id, which identifies duplicates within the project, or ""
 	Type      string    // required
 	Timestamp time.Time // when it happened; zero means now
+	Channels  []string  // that hooks may select by
 	Data      []byte    // JSON, required
 	Header    http.Header
 }
@@ -80,6 +83,9 @@ func Publish(p Publication, now time.Time, limits Limits) (*Event, error) {
 	if !printable(p.ID) {
 		return nil, FieldErrorf("id", "id must be printable text without control characters")
 	}
+	if err := CheckChannels(p.Channels); err != nil {
+		return nil, err
+	}
 	if len(p.Data) == 0 {
 		return nil, FieldErrorf("data", "data is missing: give any JSON value, for example {}")
 	}
@@ -95,6 +101,7 @@ func Publish(p Publication, now time.Time, limits Limits) (*Event, error) {
 	e.Source = SourceAPI
 	e.Type = p.Type
 	e.Time = now.UTC().Truncate(time.Microsecond)
+	e.Channels = p.Channels
 	e.Header = p.Header
 	e.DedupKey = p.ID
 	return e, nil

@@ -1,6 +1,7 @@
 package hookyard
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -16,10 +17,13 @@ type Hook struct {
 	ProjectKey  int64 `json:"-"`
 	Project     string
 	ID          string // chosen by the user, unique in the project
+	UID         string // another name that the user chose, unique in the project and changeable; "" for none
 	URL         string
 	Events      Selector
+	Channels    []string // only events with at least one of them; empty means all
 	Features    []string // names of features to send, as in NetBeans; empty means all
 	Description string
+	Metadata    map[string]string // the user's own, which hookyard only keeps
 	Active      bool
 
 	Format      string // of the body; "" means the project's default, or else "raw"
@@ -59,10 +63,11 @@ const (
 	SignStandard = "standard" // Standard Webhooks
 	SignGitHub   = "github"   // GitHub's X-Hub-Signature-256
 	SignBoth     = "both"
+	SignSvix     = "svix" // Standard Webhooks, with the same values in Svix's headers and under its name of the event
 )
 
 // Signatures returns the ways to sign.
-func Signatures() []string { return []string{SignStandard, SignGitHub, SignBoth} }
+func Signatures() []string { return []string{SignStandard, SignGitHub, SignBoth, SignSvix} }
 
 // EffectiveSignature returns how the hook signs when it sends in a format.
 func (h *Hook) EffectiveSignature(format string) string {
@@ -232,6 +237,9 @@ func (h *Hook) Validate(catalogue []string, limits Limits) error {
 		return err
 	}
 	if err := h.Events.Check(catalogue, limits); err != nil {
+		return err
+	}
+	if err := cmp.Or(CheckChannels(h.Channels), CheckUID(h.UID), CheckMetadata(h.Metadata)); err != nil {
 		return err
 	}
 	switch {

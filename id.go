@@ -102,3 +102,12 @@ func ParseDeliveryID(id string) (eventID string, hookKey int64, ok bool) {
 	}
 	return "evt_" + ev, hookKey, true
 }
+
+// MessageID returns the id of the event as Svix's API names it: with the prefix msg_ in the place of evt_.
+func (e *Event) MessageID() string { return "msg_" + strings.TrimPrefix(e.ID, "evt_") }
+
+// EventID is the inverse of [Event.MessageID]. ok is false if id is not the id of a message.
+func EventID(messageID string) (id string, ok bool) {
+	rest, found := strings.CutPrefix(messageID, "msg_")
+	return "evt_" + rest, found && len(rest) == idLen
+}

@@ -1,6 +1,7 @@
 package hookyard
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -13,18 +14,21 @@ type Project struct {
 	Key           int64
 	Owner         string
 	Name          string
+	UID           string // another name that the owner chose, unique among theirs and changeable; "" for none
+	Title         string // for people, in any letters; "" means the name
 	Description   string
-	Preset        string        // "webgme", "github", "yobi", "netbeans" or ""
-	EventTypes    []string      // its catalogue; empty means the preset's, or any
-	Format        string        // default of its hooks; "" means the preset's, or else raw
-	Relay         string        // who may use the project's relay: RelayOff and so on
-	RelaySecret   Secret        // verifies signals when Relay is RelaySigned
-	ModelEvents   bool          // a Git push also publishes COMMIT, BRANCH_… and TAG_… events
-	Retention     time.Duration // of event bodies; 0 means the server's default
-	Public        bool          // anyone may read
-	AllowRequests bool          // publishers may name webhooks in their messages
-	SearchFields  []string      // paths to the values by which events are found at once
-	Unreadable    bool          // the stored RelaySecret cannot be opened
+	Metadata      map[string]string // the owner's own, which hookyard only keeps
+	Preset        string            // "webgme", "github", "yobi", "netbeans" or ""
+	EventTypes    []string          // its catalogue; empty means the preset's, or any
+	Format        string            // default of its hooks; "" means the preset's, or else raw
+	Relay         string            // who may use the project's relay: RelayOff and so on
+	RelaySecret   Secret            // verifies signals when Relay is RelaySigned
+	ModelEvents   bool              // a Git push also publishes COMMIT, BRANCH_… and TAG_… events
+	Retention     time.Duration     // of event bodies; 0 means the server's default
+	Public        bool              // anyone may read
+	AllowRequests bool              // publishers may name webhooks in their messages
+	SearchFields  []string          // paths to the values by which events are found at once
+	Unreadable    bool              // the stored RelaySecret cannot be opened
 	Revision      int64
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
@@ -96,7 +100,11 @@ func (p *Project) Validate(limits Limits) error {
 		return FieldErrorf("description",
 			"description is over %d bytes (setting: --max-description) or holds control characters", limits.Description)
 	}
-	if err := p.checkSearchFields(); err != nil {
+	if len(p.Title) > limits.Description || !printableText(p.Title) {
+		return FieldErrorf("title", "title is over %d bytes (setting: --max-description) or holds control characters",
+			limits.Description)
+	}
+	if err := cmp.Or(CheckUID(p.UID), CheckMetadata(p.Metadata), p.checkSearchFields()); err != nil {
 		return err
 	}
 	if p.Retention < 0 {

@@ -9,7 +9,10 @@ import (
 type EventQuery struct {
 	ProjectKey int64
 	Source     string
-	Type       string // a name or a pattern with *
+	Type       string   // a name or a pattern with *
+	Types      []string // one of these names
+	Channel    string   // only with this channel
+	NoMeta     bool     // without hookyard's own
 	Since      time.Time
 	Until      time.Time
 	HookKey    int64        // only events owed to this hook;

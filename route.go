@@ -27,6 +27,10 @@ func Wants(p *Project, h *Hook, e *Event, filter Filter) Verdict {
 		v.Reason = "its events do not include " + quoteType(e.Type)
 		return v
 	}
+	if len(h.Channels) > 0 && !e.IsMeta() && !share(h.Channels, e.Channels) {
+		v.Reason = "the event has none of its channels"
+		return v
+	}
 	if len(h.Features) > 0 && !hasFeature(h, e) && !(p.isSCM(e.Type) && slices.Contains(h.Features, typeSCM)) {
 		v.Reason = "the event's feature is not ticked"
 		return v

@@ -17,6 +17,7 @@ import (
 type Publication struct {
 	ID        string    `json:"id,omitempty" doc:"the publisher's id; a repeat of one is a duplicate"`
 	Type      string    `json:"type" doc:"such as order.created"`
+	Channels  []string  `json:"channels,omitempty" doc:"that hooks may select by, beside the type"`
 	Timestamp time.Time `json:"timestamp,omitzero" doc:"when it happened; default now"`
 
 	// Data is any value. It is encoded by encoding/json, without escapes for HTML; a [json.RawMessage] or a []byte is
@@ -56,6 +57,8 @@ type Event struct {
 	ID              string                 `json:"id"`
 	Project         string                 `json:"project,omitempty" doc:"owner/name, in a search over all projects"`
 	Type            string                 `json:"type"`
+	Channels        []string               `json:"channels,omitempty"`
+	UID             string                 `json:"uid,omitempty" doc:"the publisher's own name of it"`
 	Source          string                 `json:"source"`
 	Time            time.Time              `json:"time"`
 	ContentType     string                 `json:"contentType"`
@@ -87,19 +90,20 @@ type EventPage struct {
 // EventQuery selects events. A zero field does not restrict the result.
 type EventQuery struct {
 	Page
-	Type   string // a name or a pattern with *
-	Source string
-	Hook   string
-	State  hookyard.State
-	ID     string
-	Find   string            // the value of a search field, or, if no event has it there, part of the body
-	In     string            // where Find looks: fields, bodies, or "" for first the one, then the other
-	Text   string            // contained in the body
-	Path   string            // into a JSON body, such as data.order.id
-	Value  string            // required at Path, or without Path in any search field of the project
-	Fields map[string]string // values required in a JSON body, by their paths
-	Since  time.Time
-	Until  time.Time
+	Type    string // a name or a pattern with *
+	Channel string
+	Source  string
+	Hook    string
+	State   hookyard.State
+	ID      string
+	Find    string            // the value of a search field, or, if no event has it there, part of the body
+	In      string            // where Find looks: fields, bodies, or "" for first the one, then the other
+	Text    string            // contained in the body
+	Path    string            // into a JSON body, such as data.order.id
+	Value   string            // required at Path, or without Path in any search field of the project
+	Fields  map[string]string // values required in a JSON body, by their paths
+	Since   time.Time
+	Until   time.Time
 }
 
 // EventReplay names the hooks to send an event to again; none means all that have a delivery of it.
@@ -197,7 +201,8 @@ func (c *Client) SearchEvents(ctx context.Context, q EventQuery) (EventPage, err
 func (c *Client) searchEvents(ctx context.Context, path string, q EventQuery) (EventPage, error) {
 	v := q.query()
 	addTimes(v, q.Since, q.Until)
-	addText(v, "type", q.Type, "source", q.Source, "hook", q.Hook, "state", string(q.State), "id", q.ID, "text", q.Text,
+	addText(v, "type", q.Type, "channel", q.Channel)
+	addText(v, "source", q.Source, "hook", q.Hook, "state", string(q.State), "id", q.ID, "text", q.Text,
 		"find", q.Find, "in", q.In,
 		"path", q.Path, "value", q.Value)
 	if q.Path != "" {

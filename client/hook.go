@@ -13,8 +13,11 @@ import (
 type Hook struct {
 	ID          string              `json:"id"`
 	URL         string              `json:"url"`
+	UID         string              `json:"uid,omitempty" doc:"another name of it, unique in the project"`
 	Events      hookyard.Selector   `json:"events"`
+	Channels    []string            `json:"channels,omitempty" doc:"only events with one of them; none means all"`
 	Description string              `json:"description"`
+	Metadata    map[string]string   `json:"metadata,omitempty" doc:"the user's own"`
 	Active      bool                `json:"active"`
 	CreatedAt   time.Time           `json:"createdAt"`
 	UpdatedAt   time.Time           `json:"updatedAt"`
@@ -23,7 +26,7 @@ type Hook struct {
 	Template    string              `json:"template,omitempty" doc:"text of format template"`
 	DataAsBody  bool                `json:"dataAsBody,omitempty" doc:"in the template, .Body is .Data; in old hooks"`
 	Forward     hookyard.Forward    `json:"forward" doc:"what of a received request is passed on"`
-	Signature   string              `json:"signature" doc:"how requests are signed: standard, github or both"`
+	Signature   string              `json:"signature" doc:"how requests are signed: standard, github, both or svix"`
 	Method      string              `json:"method,omitempty" doc:"of the requests; absent: POST, or as forward says"`
 	Features    []string            `json:"features,omitempty" doc:"names of features to send; none means all"`
 	Secret      string              `json:"secret,omitempty" doc:"*** if there is one"`
@@ -46,15 +49,18 @@ type Hook struct {
 // HookPatch holds the settings to change. Nil leaves a setting as it is; in a new hook, at its default.
 type HookPatch struct {
 	URL         *string              `json:"url,omitempty"`
+	UID         *string              `json:"uid,omitempty"`
 	Events      *hookyard.Selector   `json:"events,omitempty"`
+	Channels    *[]string            `json:"channels,omitempty"`
 	Description *string              `json:"description,omitempty"`
+	Metadata    *map[string]string   `json:"metadata,omitempty" doc:"replaces the present one; 4096 bytes as JSON"`
 	Active      *bool                `json:"active,omitempty"`
 	Format      *string              `json:"format,omitempty"`
 	ContentType *string              `json:"contentType,omitempty"`
 	Template    *string              `json:"template,omitempty"`
 	DataAsBody  *bool                `json:"dataAsBody,omitempty" doc:"false: .Body is the whole body in the template"`
 	Forward     *hookyard.Forward    `json:"forward,omitempty" doc:"replaces the present one"`
-	Signature   *string              `json:"signature,omitempty" doc:"standard, github or both; empty: by format"`
+	Signature   *string              `json:"signature,omitempty" doc:"standard, github, both or svix; empty: by format"`
 	Method      *string              `json:"method,omitempty" doc:"empty means POST, or as forward says"`
 	Features    *[]string            `json:"features,omitempty"`
 	Secret      *string              `json:"secret,omitempty" doc:"empty means do not sign"`

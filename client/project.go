@@ -18,7 +18,10 @@ type Project struct {
 	ID            string            `json:"id" doc:"owner+name, WebGME's project id"`
 	Owner         string            `json:"owner"`
 	Name          string            `json:"name"`
+	UID           string            `json:"uid,omitempty" doc:"another name of it, unique among its owner's"`
+	Title         string            `json:"title,omitempty" doc:"for people; absent: the name"`
 	Description   string            `json:"description"`
+	Metadata      map[string]string `json:"metadata,omitempty" doc:"the owner's own"`
 	Preset        string            `json:"preset,omitempty" doc:"catalogue and format: github, netbeans, webgme, yobi"`
 	EventTypes    []string          `json:"eventTypes" doc:"its catalogue; empty means any type"`
 	Format        string            `json:"format" doc:"default of its hooks"`
@@ -47,7 +50,10 @@ func (p *Project) Path() string { return p.Owner + "/" + p.Name }
 
 // ProjectPatch holds the settings to change. Nil leaves a setting as it is; in a new project, at its default.
 type ProjectPatch struct {
+	UID           *string            `json:"uid,omitempty"`
+	Title         *string            `json:"title,omitempty"`
 	Description   *string            `json:"description,omitempty"`
+	Metadata      *map[string]string `json:"metadata,omitempty" doc:"replaces the present one; 4096 bytes as JSON"`
 	Preset        *string            `json:"preset,omitempty"`
 	EventTypes    *[]string          `json:"eventTypes,omitempty" doc:"a list, or the name of a preset"`
 	Format        *string            `json:"format,omitempty"`

@@ -111,7 +111,7 @@ func searchCursor[T any](c *call, q *control.EventSearch, project int64,
 func (c *call) eventQuery() (q control.EventSearch, err error) {
 	q.EventQuery = hookyard.EventQuery{
 		Source: c.q.Get("source"), Type: c.q.Get("type"), ID: c.q.Get("id"), State: hookyard.State(c.q.Get("state")),
-		Text: c.q.Get("text"),
+		Text: c.q.Get("text"), Channel: c.q.Get("channel"),
 	}
 	q.RequireFields(c.q)
 	q.Find, q.In = c.q.Get("find"), c.q.Get("in")
@@ -240,7 +240,8 @@ func explainEvent(c *call) error {
 
 func eventJSON(e *hookyard.Event, counts map[hookyard.State]int) client.Event {
 	return client.Event{
-		ID: e.ID, Type: e.Type, Source: e.Source, Time: e.Time, ContentType: e.ContentType, Size: e.Size,
+		ID: e.ID, Type: e.Type, Channels: e.Channels, UID: e.UID, Source: e.Source,
+		Time: e.Time, ContentType: e.ContentType, Size: e.Size,
 		Method: e.Method,
 		Target: e.Target, Remote: e.Remote, Verified: e.Verified, Deliveries: counts,
 		Duplicates: e.Duplicates, LastDuplicateAt: e.LastDuplicateAt,

@@ -44,6 +44,7 @@ func TestHookFields(t *testing.T) {
 	p := b.project("p", client.ProjectPatch{})
 	set := client.HookPatch{
 		URL: new("amqp://127.0.0.1/"), Events: new(hookyard.SelectAll()), Description: new("a hook"),
+		UID: new("a-uid"), Channels: new([]string{"eu"}), Metadata: new(map[string]string{"team": "blue"}),
 		Active: new(true), Format: new("template"), ContentType: new("form"), Template: new("{{.Type}}"),
 		DataAsBody: new(true),
 		Forward:    &hookyard.Forward{Headers: new(true), Path: new(true), Query: new(false), Method: new(true)},

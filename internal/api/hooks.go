@@ -162,7 +162,8 @@ func hooksJSON(p *hookyard.Project, hooks []*hookyard.Hook) map[string]client.Ho
 
 func hookJSON(p *hookyard.Project, h *hookyard.Hook) client.Hook {
 	out := client.Hook{
-		ID: h.ID, URL: hookyard.MaskURL(h.URL), Events: h.Events, Description: h.Description, Active: h.Active,
+		ID: h.ID, UID: h.UID, URL: hookyard.MaskURL(h.URL), Events: h.Events, Channels: h.Channels,
+		Description: h.Description, Metadata: h.Metadata, Active: h.Active,
 		CreatedAt: h.CreatedAt, UpdatedAt: h.UpdatedAt,
 		Format: p.EffectiveFormat(h), ContentType: h.ContentType, Template: h.Template,
 		DataAsBody: h.DataAsBody, Features: h.Features,

@@ -126,7 +126,8 @@ func (c *call) projectPatch() (in control.ProjectPatch, err error) {
 
 func projectJSON(p *hookyard.Project) client.Project {
 	out := client.Project{
-		ID: p.ID(), Owner: p.Owner, Name: p.Name, Description: p.Description, Preset: p.Preset,
+		ID: p.ID(), Owner: p.Owner, Name: p.Name, UID: p.UID, Title: p.Title, Description: p.Description,
+		Metadata: p.Metadata, Preset: p.Preset,
 		EventTypes: p.Catalogue(),
 		Format:     p.EffectiveFormat(&hookyard.Hook{}), Relay: p.Relay, ModelEvents: p.ModelEvents,
 		Retention: hookyard.Duration(p.Retention),

@@ -11,9 +11,9 @@ import (
 	"github.com/hookyard/hookyard/internal/control"
 )
 
-// parsePublication reads {"id","type","timestamp","data"}. It finds where each member begins and ends, and leaves the
-// data's bytes where they are: encoding/json would look at them twice more. What it accepts is JSON nonetheless: the
-// data is checked by [hookyard.Publish], the other members are decoded.
+// parsePublication reads {"id","type","channels","timestamp","data"}. It finds where each member begins
+// and ends, and leaves the data's bytes where they are: encoding/json would look at them twice more. What it accepts is
+// JSON nonetheless: the data is checked by [hookyard.Publish], the other members are decoded.
 func parsePublication(body []byte, depth int) (hookyard.Publication, error) {
 	var p hookyard.Publication
 	seen := 0
@@ -30,13 +30,18 @@ func parsePublication(body []byte, depth int) (hookyard.Publication, error) {
 		case "timestamp":
 			bit = 4
 			p.Timestamp, err = timestamp(value)
+		case "channels":
+			bit = 16
+			if json.Unmarshal(value, &p.Channels) != nil {
+				err = hookyard.FieldErrorf(name, "channels must be a list of strings")
+			}
 		case "data":
 			bit = 8
 			p.Data = value
 		default:
 			name = hookyard.Clean(name, 100)
-			return hookyard.FieldErrorf(name, "unknown field %q; an event has type, data and perhaps id and timestamp",
-				name)
+			return hookyard.FieldErrorf(name, "unknown field %q; an event has type, data and perhaps id, channels "+
+				"and timestamp", name)
 		}
 		if seen&bit != 0 {
 			return hookyard.FieldErrorf(name, "%s stands twice", name)

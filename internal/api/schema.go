@@ -194,6 +194,7 @@ func queryHelp() map[string]string {
 		"revision": "the change is refused with 409 if the revision is another",
 		"since":    "a time, or a duration before now",
 		"source":   "name of a source",
+		"channel":  "one of the event's channels",
 		"state":    "of a delivery",
 		"step":     "length of the periods; unless given, the shortest that suits the range",
 		"text":     "contained in the body; the case of ASCII letters does not matter",

@@ -43,6 +43,7 @@ type eventFilter struct {
 
 func (f *eventFilter) flags(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.q.Type, "type", "t", "", "event type, or a pattern such as order.*")
+	fs.StringVar(&f.q.Channel, "channel", "", "only with this channel")
 	fs.StringVarP(&f.q.Source, "source", "s", "", "only from this source")
 	fs.StringVar(&f.q.Hook, "hook", "", "only with a delivery to this hook")
 	fs.Var(&f.state, "state", "only with a delivery in this state: pending, delivered, failed, skipped or canceled")

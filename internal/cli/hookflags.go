@@ -17,7 +17,8 @@ import (
 type hookFlags struct {
 	events, description, format, contentType, secret, filter, off, template, rabbitmq string
 	method, signature                                                                 string
-	forward                                                                           []string
+	forward, channels                                                                 []string
+	uid                                                                               string
 	header, schedule, features                                                        []string
 	timeout                                                                           time.Duration
 	inFlight                                                                          int
@@ -28,6 +29,8 @@ type hookFlags struct {
 func (f *hookFlags) flags(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.events, "events", "e", "",
 		"events to send: all, or a comma-separated list of types and patterns (order.*,user.created)")
+	fs.StringSliceVar(&f.channels, "channels", nil, "only events with one of these channels; empty: all")
+	fs.StringVar(&f.uid, "uid", "", "another name of the hook, unique in its project")
 	fs.StringVarP(&f.description, "description", "d", "", "description (also --descriptor)")
 	fs.BoolVarP(&f.deactivate, "deactivate", "a", false, "disable the hook; its events are recorded as skipped")
 	fs.BoolVar(&f.activate, "activate", false, "enable the hook")
@@ -38,7 +41,7 @@ func (f *hookFlags) flags(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&f.forward, "forward", nil, "parts of a received request to pass on: headers, path, query, "+
 		"method, or none; default: the format's")
 	fs.StringVar(&f.signature, "signature", "",
-		"how requests are signed with the secret: standard, github or both; empty: as the format wants")
+		"how requests are signed with the secret: standard, github, both or svix; empty: as the format wants")
 	fs.StringVar(&f.method, "method", "", "method of the requests: POST, PUT, PATCH, GET or DELETE; empty: the default")
 	fs.StringVar(&f.secret, "secret", "", "signing secret; empty: do not sign"+secretUsage)
 	fs.StringArrayVarP(&f.header, "header", "H", nil,
@@ -71,8 +74,9 @@ func (f *hookFlags) patch(fs *pflag.FlagSet, s *session) (client.HookPatch, erro
 		Timeout:     changed(fs, "timeout", hookyard.Duration(f.timeout)),
 		InFlight:    changed(fs, "in-flight", f.inFlight),
 		Rate:        changed(fs, "rate", f.rate), Ordered: changed(fs, "ordered", f.ordered),
-		Filter: changed(fs, "filter", f.filter),
-		Method: changed(fs, "method", strings.ToUpper(f.method)), Signature: changed(fs, "signature", f.signature),
+		Filter: changed(fs, "filter", f.filter), UID: changed(fs, "uid", f.uid),
+		Channels: changed(fs, "channels", f.channels),
+		Method:   changed(fs, "method", strings.ToUpper(f.method)), Signature: changed(fs, "signature", f.signature),
 		Features: changed(fs, "features", f.features), InsecureTLS: changed(fs, "insecure-tls", f.insecure),
 	}
 	if fs.Changed("events") {

@@ -18,12 +18,13 @@ import (
 const publishers = 16
 
 type publishFlags struct {
-	data  string
-	id    string
-	key   string
-	count int
-	rate  float64
-	wait  bool
+	data     string
+	id       string
+	key      string
+	channels []string
+	count    int
+	rate     float64
+	wait     bool
 }
 
 func newPublish(s *session) *cobra.Command {
@@ -45,6 +46,7 @@ that are still pending then continue in the background.`,
 	fs := c.Flags()
 	fs.StringVarP(&f.data, "data", "d", "{}", "data of the event: JSON, @file, or - for stdin")
 	fs.StringVar(&f.id, "id", "", "your own id for the event; an event with a used id is a duplicate and is not stored")
+	fs.StringSliceVar(&f.channels, "channel", nil, "channel of the event, by which hooks select, too (repeatable)")
 	fs.StringVar(&f.key, "idempotency-key", "", "key of this request; a request with a used key is a duplicate, too")
 	fs.IntVar(&f.count, "count", 1, "number of times to publish it")
 	fs.Float64Var(&f.rate, "rate", 0, "with --count: events per second; 0: no limit")
@@ -64,7 +66,7 @@ func (s *session) publish(ctx context.Context, eventType string, f *publishFlags
 	if err != nil {
 		return err
 	}
-	p := client.Publication{Type: eventType, ID: f.id, Data: data, IdempotencyKey: f.key}
+	p := client.Publication{Type: eventType, ID: f.id, Channels: f.channels, Data: data, IdempotencyKey: f.key}
 	switch {
 	case f.count < 1:
 		return usagef("--count must be at least 1")

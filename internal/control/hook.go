@@ -20,8 +20,11 @@ import (
 // is created.
 type HookPatch struct {
 	URL         Optional[string]              `json:"url"` // as shown, with *** for its password: as it is
+	UID         Optional[string]              `json:"uid"`
 	Events      Optional[hookyard.Selector]   `json:"events"`
+	Channels    Optional[[]string]            `json:"channels"`
 	Description Optional[string]              `json:"description"`
+	Metadata    Optional[map[string]string]   `json:"metadata"`
 	Active      Optional[bool]                `json:"active"` // null: true
 	Format      Optional[string]              `json:"format"`
 	ContentType Optional[string]              `json:"contentType"`
@@ -280,7 +283,10 @@ func (in *HookPatch) apply(h, before *hookyard.Hook) error {
 	if before != nil && h.URL == hookyard.MaskURL(before.URL) {
 		h.URL = before.URL
 	}
+	in.UID.SetTo(&h.UID)
 	in.Events.SetTo(&h.Events)
+	in.Channels.SetTo(&h.Channels)
+	in.Metadata.SetTo(&h.Metadata)
 	in.Description.SetTo(&h.Description)
 	in.Active.SetTo(&h.Active)
 	h.Active = h.Active || in.Active.IsNull()

@@ -17,7 +17,10 @@ import (
 // ProjectPatch holds what to set of a project. A setting that is not given stays as it is, or at its default where the
 // project is created.
 type ProjectPatch struct {
+	UID           Optional[string]            `json:"uid"`
+	Title         Optional[string]            `json:"title"`
 	Description   Optional[string]            `json:"description"`
+	Metadata      Optional[map[string]string] `json:"metadata"`
 	Preset        Optional[string]            `json:"preset"`
 	EventTypes    Optional[EventTypes]        `json:"eventTypes"`
 	Format        Optional[string]            `json:"format"`
@@ -229,6 +232,9 @@ func (p *Project) target(ctx context.Context, owner, name string) (*hookyard.Pro
 	to := *p.Snapshot.Project
 	to.Key, to.Owner = 0, owner
 	to.Name = name
+	if strings.EqualFold(owner, p.Snapshot.Project.Owner) {
+		to.UID = "" // one project of the owner has it
+	}
 	if err := to.Validate(p.c.limits); err != nil {
 		return nil, err
 	}
@@ -260,7 +266,10 @@ func (in *ProjectPatch) settle(p, old *hookyard.Project, limits hookyard.Limits)
 	if err := expectRevision("project "+old.Path(), old.Revision, in.Revision); err != nil {
 		return err
 	}
+	in.UID.SetTo(&p.UID)
+	in.Title.SetTo(&p.Title)
 	in.Description.SetTo(&p.Description)
+	in.Metadata.SetTo(&p.Metadata)
 	in.Preset.SetTo(&p.Preset)
 	in.EventTypes.SetTo((*EventTypes)(&p.EventTypes))
 	in.Format.SetTo(&p.Format)

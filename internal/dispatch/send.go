@@ -259,25 +259,34 @@ func (d *Dispatcher) header(h *hookyard.Hook, e *hookyard.Event, shaped outgoing
 	if signedBySender {
 		return out, nil
 	}
-	out["Webhook-Id"] = []string{e.ID}
+	how := h.EffectiveSignature(shaped.format)
+	id := e.ID
+	if how == hookyard.SignSvix {
+		id = e.MessageID()
+		out["Svix-Id"] = []string{id}
+		out["Svix-Timestamp"] = []string{strconv.FormatInt(now.Unix(), 10)}
+	}
+	out["Webhook-Id"] = []string{id}
 	out["Webhook-Timestamp"] = []string{strconv.FormatInt(now.Unix(), 10)}
 	if len(live) == 0 {
 		return out, nil
 	}
-	how := h.EffectiveSignature(shaped.format)
 	// The newest secret that GitHub's scheme can use: ed25519 keys it cannot.
 	i := slices.IndexFunc(live, func(secret string) bool { return !strings.HasPrefix(secret, "whsk_") })
-	if how != hookyard.SignStandard && i >= 0 {
+	if (how == hookyard.SignGitHub || how == hookyard.SignBoth) && i >= 0 {
 		out["X-Hub-Signature-256"] = []string{signature.SignGitHub(live[i], shaped.Body)}
 		if how == hookyard.SignGitHub {
 			return out, nil
 		}
 	}
-	signed, err := signature.SignStandard(live, e.ID, now, shaped.Body)
+	signed, err := signature.SignStandard(live, id, now, shaped.Body)
 	if err != nil {
 		return nil, err
 	}
 	out["Webhook-Signature"] = []string{signed}
+	if how == hookyard.SignSvix {
+		out["Svix-Signature"] = out["Webhook-Signature"]
+	}
 	return out, nil
 }
 

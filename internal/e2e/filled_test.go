@@ -26,6 +26,7 @@ var rare = map[string]string{
 	"BatchReceipt.Error":     "the database refuses one event of several",
 	"BatchReceipt.Code":      "likewise",
 	"EventPage.Cut":          "a search reads more than a search may",
+	"Event.UID":              "published through Svix's API",
 	"Event.BodyLeftOut":      "a body is past its retention, or too large to be shown",
 	"StreamEvent.Gap":        "events a listener has not seen are past their retention",
 	"StreamGap.*":            "likewise",
@@ -184,7 +185,8 @@ func (f *filled) users() {
 
 func (f *filled) projects() {
 	ctx := f.t.Context()
-	set := client.ProjectPatch{Description: ptr("d"), Preset: ptr("github"), Relay: ptr("signed"),
+	set := client.ProjectPatch{UID: ptr("u"), Title: ptr("t"), Description: ptr("d"),
+		Metadata: &map[string]string{"a": "b"}, Preset: ptr("github"), Relay: ptr("signed"),
 		RelaySecret: ptr("a secret of the relay"), ModelEvents: ptr(true), Public: ptr(true),
 		Retention:     ptr(hookyard.Duration(time.Hour)),
 		AllowRequests: ptr(true), SearchFields: &[]string{"data.order.id"}}
@@ -211,7 +213,8 @@ func (f *filled) hooks() {
 		h.Events = ptr(hookyard.Selector{Names: []string{id}})
 		f.see(f.c.CreateHook(ctx, filledProject, id, h))
 	}
-	put("all", client.HookPatch{URL: ptr("http://127.0.0.1:1/"), Description: ptr("d"), Format: ptr("template"),
+	put("all", client.HookPatch{URL: ptr("http://127.0.0.1:1/"), UID: ptr("u"), Description: ptr("d"),
+		Channels: &[]string{"c"}, Metadata: &map[string]string{"a": "b"}, Format: ptr("template"),
 		Template: ptr("{{.Type}}"), DataAsBody: ptr(true), Method: ptr("PUT"), Secret: ptr("a secret of the hook"),
 		Forward: &hookyard.Forward{Headers: ptr(true), Path: ptr(true), Query: ptr(true), Method: ptr(true)},
 		Headers: map[string]*string{"X-A": ptr("b")}, Schedule: waits(0, time.Hour), Rate: ptr(2.5),
@@ -269,7 +272,8 @@ func (f *filled) traffic() {
 	f.sources()
 	var last client.Receipt
 	for _, p := range []client.Publication{
-		{Type: "a", Data: json.RawMessage(`{"order":{"id":1}}`)}, {Type: "b", Data: "x", ID: "mine"},
+		{Type: "a", Data: json.RawMessage(`{"order":{"id":1}}`), Channels: []string{"c"}},
+		{Type: "b", Data: "x", ID: "mine"},
 		{Type: "b", Data: "x", ID: "mine"}, {Type: "b", Data: 2}, {Type: "a", Data: 3}, {Type: "on", Data: 4},
 	} {
 		receipt, err := f.c.Publish(ctx, filledProject, p)

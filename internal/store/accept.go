@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -109,7 +110,7 @@ func (o *acceptOp) join(t *sharedTx) { t.accepts = append(t.accepts, o) }
 
 var (
 	eventsTable = newTable("events", `seq:i id:s project_key:i source:s type:s time:i method:s target:s remote:s
-		verified:s header:b trace:s content_type:s data_offset:i size:i body:b`)
+		verified:s header:b trace:s content_type:s data_offset:i size:i channels:s uid:s body:b`)
 	deliveriesTable = newTable("deliveries", `event_seq:i hook_key:i project_key:i state:s reason:s due:i node:i
 		attempts:i tries:i updated:i place:i`)
 	seenTable = newTable("seen", "project_key:i source:s dedup:s event_id:s time:i")
@@ -219,7 +220,7 @@ func (t *sharedTx) insertEvents(ctx context.Context, ops []*acceptOp) error {
 		o.header = hookyard.EncodeHeader([]byte{}, e.Header)
 		v = append(v, e.Seq, e.ID, e.ProjectKey, e.Source, e.Type, micros(e.Time), e.Method, e.Target, e.Remote,
 			e.Verified, o.header, e.Trace.String(), e.ContentType,
-			int64(e.DataOffset), e.Size, notNil(e.Body))
+			int64(e.DataOffset), e.Size, strings.Join(e.Channels, ","), e.UID, notNil(e.Body))
 	}
 	t.stmts.values = v
 	return t.insert(ctx, eventsTable, v, false)

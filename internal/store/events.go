@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/hookyard/hookyard"
@@ -12,7 +13,7 @@ import (
 
 const (
 	eventLight = "e.seq, e.id, e.project_key, e.source, e.type, e.time, e.method, e.target, e.remote, e.verified, " +
-		"e.content_type, e.data_offset, e.size"
+		"e.content_type, e.data_offset, e.size, e.channels, e.uid"
 	eventWhole = eventLight + ", e.header, e.trace, e.body"
 )
 
@@ -24,9 +25,9 @@ func (db *DB) scanEvent(row interface{ Scan(...any) error }, whole bool) (*hooky
 	e := &hookyard.Event{}
 	var at int64
 	var header []byte
-	var trace string
+	var trace, channels string
 	into := []any{&e.Seq, &e.ID, &e.ProjectKey, &e.Source, &e.Type, &at, &e.Method, &e.Target, &e.Remote, &e.Verified,
-		&e.ContentType, &e.DataOffset, &e.Size}
+		&e.ContentType, &e.DataOffset, &e.Size, &channels, &e.UID}
 	if whole {
 		into = append(into, &header, &trace, &e.Body)
 	}
@@ -34,6 +35,9 @@ func (db *DB) scanEvent(row interface{ Scan(...any) error }, whole bool) (*hooky
 		return nil, err
 	}
 	e.Time = fromMicros(at)
+	if channels != "" {
+		e.Channels = strings.Split(channels, ",")
+	}
 	if whole {
 		e.Header = hookyard.DecodeHeader(header)
 		e.Trace = hookyard.ParseTrace(trace)
@@ -62,6 +66,13 @@ func (db *DB) Event(ctx context.Context, projectKey int64, id string) (*hookyard
 // EventMeta is Event without header and body, which takes no memory to speak of.
 func (db *DB) EventMeta(ctx context.Context, projectKey int64, id string) (*hookyard.Event, error) {
 	return db.eventByID(ctx, eventLight, projectKey, id)
+}
+
+// EventByUID returns the newest event of a project with a uid, without header and body, or [hookyard.ErrNotFound].
+func (db *DB) EventByUID(ctx context.Context, projectKey int64, uid string) (*hookyard.Event, error) {
+	e, err := db.scanEvent(db.read.QueryRowContext(ctx, "select "+eventLight+" from events e where e.project_key = $1 "+
+		"and e.uid = $2 and e.uid <> '' order by e.seq desc limit 1", projectKey, uid), false)
+	return e, db.translate(err)
 }
 
 func (db *DB) eventByID(ctx context.Context, columns string, projectKey int64, id string) (*hookyard.Event, error) {

@@ -11,7 +11,8 @@ import (
 
 func fullProject() *hookyard.Project {
 	return &hookyard.Project{
-		Owner: "Acme", Name: "Shop", Description: "orders & <returns>", Preset: "webgme",
+		Owner: "Acme", Name: "Shop", UID: "cust-4711", Title: "Customer № 4711",
+		Metadata: map[string]string{"plan": "gold"}, Description: "orders & <returns>", Preset: "webgme",
 		EventTypes: []string{"order.*", "COMMIT"}, Format: "cloudevents", Relay: hookyard.RelaySigned,
 		RelaySecret: hookyard.Secret{Value: "LEAKrelay"}, ModelEvents: true, Retention: 36 * time.Hour, Public: true,
 		AllowRequests: true, SearchFields: []string{"data.order.id"},
@@ -20,7 +21,8 @@ func fullProject() *hookyard.Project {
 
 func fullHook() *hookyard.Hook {
 	return &hookyard.Hook{
-		ID: "chat", URL: "https://bob:LEAKpassword@hooks.example.com:8443/services/LEAKpath?token=LEAKquery#LEAKpart",
+		ID: "chat", UID: "chat-1", Channels: []string{"eu", "vip"}, Metadata: map[string]string{"team": "blue"},
+		URL:         "https://bob:LEAKpassword@hooks.example.com:8443/services/LEAKpath?token=LEAKquery#LEAKpart",
 		Events:      hookyard.Selector{Names: []string{"order.created", "hookyard.*"}},
 		Features:    []string{"git3"},
 		Description: `says "hello"`, Active: true, Format: "template", ContentType: "form", Template: "{{.type}}",

@@ -10,8 +10,8 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-const hookColumns = `key, project_key, id, settings, secrets, expires, active, off_reason, health, revision, created,
-	updated, deleted`
+const hookColumns = `key, project_key, id, uid, settings, secrets, expires, active, off_reason, health, revision,
+	created, updated, deleted`
 
 func (db *DB) hooksWhere(ctx context.Context, where string, args ...any) ([]*hookyard.Hook, error) {
 	rows, err := db.read.QueryContext(ctx, "select "+hookColumns+" from hooks where "+where+" order by key", args...)
@@ -26,8 +26,8 @@ func (db *DB) scanHook(row scanner) (*hookyard.Hook, error) {
 	var settings, health string
 	var sealed []byte
 	var expires, created, updated, deleted int64
-	err := row.Scan(&h.Key, &h.ProjectKey, &h.ID, &settings, &sealed, &expires, &h.Active, &h.OffReason, &health,
-		&h.Revision, &created, &updated, &deleted)
+	err := row.Scan(&h.Key, &h.ProjectKey, &h.ID, &h.UID, &settings, &sealed, &expires, &h.Active, &h.OffReason,
+		&health, &h.Revision, &created, &updated, &deleted)
 	if err != nil {
 		return nil, db.translate(err)
 	}
@@ -102,11 +102,15 @@ func (db *DB) createHook(ctx context.Context, tx *limitedTx, h *hookyard.Hook) e
 	now := stamp()
 	expires := micros(h.ExpiresAt)
 	err = tx.QueryRowContext(ctx, `insert into hooks (project_key, id, settings, secrets, expires, active, off_reason,
-			health, revision, created, updated, deleted)
-		values ($1, $2, $3, $4, $5, $6, $7, '', 1, $8, $8, 0) returning key`,
-		h.ProjectKey, h.ID, settings, sealed, expires, h.Active, h.OffReason, micros(now)).Scan(&h.Key)
+			health, revision, created, updated, deleted, uid)
+		values ($1, $2, $3, $4, $5, $6, $7, '', 1, $8, $8, 0, $9) returning key`,
+		h.ProjectKey, h.ID, settings, sealed, expires, h.Active, h.OffReason, micros(now), h.UID).Scan(&h.Key)
 	if err != nil {
 		if db.dialect.isDuplicate(err) {
+			if h.UID != "" {
+				return hookyard.Errorf(hookyard.Conflict, "hook [%s], or another one with uid %s, exists already",
+					h.ID, h.UID)
+			}
 			return hookyard.Errorf(hookyard.Conflict, "hook already exists [%s]", h.ID)
 		}
 		return err
@@ -119,6 +123,7 @@ func (db *DB) createHook(ctx context.Context, tx *limitedTx, h *hookyard.Hook) e
 	}
 	var what changes
 	what.addRow(db.seal, zero, storedRow{settings, sealed})
+	what.add("uid", "", h.UID)
 	return db.audit(ctx, tx, h.ProjectKey, hookyard.Actor(ctx), "hook.create", h.ID, what.String())
 }
 
@@ -144,7 +149,7 @@ func (db *DB) UpdateHook(ctx context.Context, projectKey int64, id string, ifRev
 		if before.settings, before.sealed, err = db.encodeHook(h); err != nil {
 			return err
 		}
-		wasActive := h.Active
+		wasActive, uid := h.Active, h.UID
 		if err := f(h); err != nil {
 			return err
 		}
@@ -156,6 +161,7 @@ func (db *DB) UpdateHook(ctx context.Context, projectKey int64, id string, ifRev
 		}
 		var what changes
 		what.add("active", strconv.FormatBool(wasActive), strconv.FormatBool(h.Active))
+		what.add("uid", uid, h.UID)
 		what.addRow(db.seal, before, after)
 		out = h
 		return db.audit(ctx, tx, projectKey, hookyard.Actor(ctx), action, h.ID, what.String())
@@ -178,9 +184,12 @@ func (db *DB) updateHook(ctx context.Context, tx *limitedTx, h *hookyard.Hook) e
 	expires := micros(h.ExpiresAt)
 	h.ExpiresAt = fromMicros(expires)
 	_, err = tx.ExecContext(ctx, `update hooks set settings = $1, secrets = $2, expires = $3, active = $4,
-			off_reason = $5, health = $6, revision = $7, updated = $8
+			off_reason = $5, health = $6, revision = $7, updated = $8, uid = $10
 		where key = $9`, settings, sealed, expires, h.Active, h.OffReason, health, h.Revision, micros(h.UpdatedAt),
-		h.Key)
+		h.Key, h.UID)
+	if db.dialect.isDuplicate(err) {
+		return hookyard.Errorf(hookyard.Conflict, "another hook of the project has uid %s", h.UID)
+	}
 	return err
 }
 

@@ -10,14 +10,15 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-const projectColumns = "key, owner, name, settings, secret, retention, revision, created, updated"
+const projectColumns = "key, owner, name, uid, settings, secret, retention, revision, created, updated"
 
 func (db *DB) scanProject(row scanner) (*hookyard.Project, error) {
 	p := &hookyard.Project{}
 	var created, updated int64
 	var settings string
 	var sealed []byte
-	err := row.Scan(&p.Key, &p.Owner, &p.Name, &settings, &sealed, &p.Retention, &p.Revision, &created, &updated)
+	err := row.Scan(&p.Key, &p.Owner, &p.Name, &p.UID, &settings, &sealed, &p.Retention, &p.Revision, &created,
+		&updated)
 	if err != nil {
 		return nil, db.translate(err)
 	}
@@ -88,11 +89,16 @@ func (db *DB) insertProject(ctx context.Context, tx *limitedTx, p *hookyard.Proj
 		return err
 	}
 	err = tx.QueryRowContext(ctx, `insert into projects (path, owner, name, settings, secret, retention, revision,
-			created, updated, deleted)
-		values ($1, $2, $3, $4, $5, $6, 1, $7, $7, 0) returning key`,
-		strings.ToLower(p.Path()), p.Owner, p.Name, settings, secret, int64(p.Retention), micros(now)).Scan(&p.Key)
+			created, updated, deleted, uid)
+		values ($1, $2, $3, $4, $5, $6, 1, $7, $7, 0, $8) returning key`,
+		strings.ToLower(p.Path()), p.Owner, p.Name, settings, secret, int64(p.Retention), micros(now),
+		p.UID).Scan(&p.Key)
 	if err != nil {
 		if db.dialect.isDuplicate(err) {
+			if p.UID != "" {
+				return hookyard.Errorf(hookyard.Conflict, "project %s, or another one with uid %s, exists already",
+					p.Path(), p.UID)
+			}
 			return hookyard.Errorf(hookyard.Conflict, "project %s exists already", p.Path())
 		}
 		return err
@@ -105,6 +111,7 @@ func (db *DB) insertProject(ctx context.Context, tx *limitedTx, p *hookyard.Proj
 		return err
 	}
 	addMembers([]byte(zero), []byte(settings), what.add)
+	what.add("uid", "", p.UID)
 	what.addHidden("relaySecret", "", p.RelaySecret.Value)
 	return db.audit(ctx, tx, p.Key, hookyard.Actor(ctx), "project.create", p.Path(), what.String())
 }
@@ -131,8 +138,9 @@ func (db *DB) UpdateProject(ctx context.Context, p *hookyard.Project) error {
 		p.UpdatedAt = stamp()
 		var old storedRow
 		var retention int64
-		err = tx.QueryRowContext(ctx, "select settings, secret, retention from projects where key = $1"+
-			db.dialect.forUpdate, p.Key).Scan(&old.settings, &old.sealed, &retention)
+		var uid string
+		err = tx.QueryRowContext(ctx, "select settings, secret, retention, uid from projects where key = $1"+
+			db.dialect.forUpdate, p.Key).Scan(&old.settings, &old.sealed, &retention, &uid)
 		if err == sql.ErrNoRows {
 			return hookyard.ErrStale
 		}
@@ -140,17 +148,21 @@ func (db *DB) UpdateProject(ctx context.Context, p *hookyard.Project) error {
 			return err
 		}
 		err = tx.QueryRowContext(ctx, `update projects set settings = $1, secret = $2, retention = $3,
-				revision = revision + 1, updated = $4
+				revision = revision + 1, updated = $4, uid = $7
 			where key = $5 and deleted = 0 and revision = $6 returning revision`,
-			settings, secret, int64(p.Retention), micros(p.UpdatedAt), p.Key, p.Revision).Scan(&p.Revision)
+			settings, secret, int64(p.Retention), micros(p.UpdatedAt), p.Key, p.Revision, p.UID).Scan(&p.Revision)
 		if err == sql.ErrNoRows {
 			return hookyard.ErrStale
+		}
+		if db.dialect.isDuplicate(err) {
+			return hookyard.Errorf(hookyard.Conflict, "another project of %s has uid %s", p.Owner, p.UID)
 		}
 		if err != nil {
 			return err
 		}
 		var what changes
 		addMembers([]byte(old.settings), []byte(settings), what.add)
+		what.add("uid", uid, p.UID)
 		what.add("retention", hookyard.FormatDuration(time.Duration(retention)), hookyard.FormatDuration(p.Retention))
 		was, _ := db.seal.open(old.sealed)
 		what.addHidden("relaySecret", string(was), p.RelaySecret.Value)
@@ -244,4 +256,32 @@ func (db *DB) moveProject(ctx context.Context, tx *limitedTx, from, to *hookyard
 		}
 	}
 	return db.deleteProject(ctx, tx, from, "transferred to "+to.Path())
+}
+
+// ProjectByUID returns the owner's project with a uid, or [hookyard.ErrNotFound].
+func (db *DB) ProjectByUID(ctx context.Context, owner, uid string) (*hookyard.Project, error) {
+	return db.projectWhere(ctx, "lower(owner) = $1 and uid = $2 and uid <> ''", strings.ToLower(owner), uid)
+}
+
+// ProjectsOf returns at most limit projects of an owner by name, beginning after one, or backward before one; "" is
+// before the first or after the last.
+func (db *DB) ProjectsOf(ctx context.Context, owner, from string, backward bool, limit int) ([]*hookyard.Project,
+	error) {
+	first, last := strings.ToLower(owner)+"/", strings.ToLower(owner)+"0" // '0' follows '/'
+	order := "path"
+	switch {
+	case backward && from != "":
+		last = first + strings.ToLower(from)
+	case from != "":
+		first += strings.ToLower(from)
+	}
+	if backward {
+		order = "path desc"
+	}
+	rows, err := db.read.QueryContext(ctx, "select "+projectColumns+" from projects where deleted = 0 and path > $1 "+
+		"and path < $2 order by "+order+" limit $3", first, last, limit)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, db.scanProject)
 }

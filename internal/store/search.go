@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -132,6 +133,7 @@ func (db *DB) newSearch(ctx context.Context, q *hookyard.EventQuery) (*search, e
 		return nil, err
 	}
 	s := &search{db: db, columns: eventLight, order: "project_key desc, seq desc", at: to + 1}
+	s.channel = q.Channel
 	s.eventType, s.text = q.Type, bytes.ToLower([]byte(q.Text))
 	lookups, err := db.planFields(ctx, q, &s.matcher)
 	if err != nil {
@@ -249,6 +251,16 @@ func eventWhere(q *hookyard.EventQuery, args *params) (where []string) {
 	if q.Type != "" && !strings.Contains(q.Type, "*") {
 		where = append(where, "e.type = "+arg(q.Type))
 	}
+	if len(q.Types) > 0 {
+		names := make([]string, len(q.Types))
+		for i, t := range q.Types {
+			names[i] = arg(t)
+		}
+		where = append(where, "e.type in ("+strings.Join(names, ", ")+")")
+	}
+	if q.NoMeta {
+		where = append(where, "e.source <> "+arg(hookyard.SourceMeta))
+	}
 	if q.ID != "" {
 		where = append(where, "e.id = "+arg(q.ID))
 	}
@@ -274,12 +286,16 @@ func eventWhere(q *hookyard.EventQuery, args *params) (where []string) {
 // matcher decides what SQL cannot.
 type matcher struct {
 	eventType string
+	channel   string
 	text      []byte // in lower case
 	fields    []fieldMatcher
 }
 
 func (m *matcher) matches(e *hookyard.Event) bool {
 	if m.eventType != "" && !hookyard.MatchGlob(m.eventType, e.Type) {
+		return false
+	}
+	if m.channel != "" && !slices.Contains(e.Channels, m.channel) {
 		return false
 	}
 	if len(m.text) == 0 && len(m.fields) == 0 {

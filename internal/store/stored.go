@@ -13,28 +13,31 @@ import (
 // renamed or given another meaning without a migration. TestFieldsAreStored fails for a field that is in none of the
 // three parts.
 
-// storedProject is the settings column of a project. Owner, name and retention have columns of their own.
+// storedProject is the settings column of a project. Owner, name, uid and retention have columns of their own.
 type storedProject struct {
-	Description   string   `json:"description,omitempty"`
-	Preset        string   `json:"preset,omitempty"`
-	EventTypes    []string `json:"eventTypes,omitzero"`
-	Format        string   `json:"format,omitempty"`
-	Relay         string   `json:"relay,omitempty"`
-	ModelEvents   bool     `json:"modelEvents,omitempty"`
-	Public        bool     `json:"public,omitempty"`
-	AllowRequests bool     `json:"allowRequests,omitempty"`
-	SearchFields  []string `json:"searchFields,omitzero"`
+	Title         string            `json:"title,omitempty"`
+	Description   string            `json:"description,omitempty"`
+	Metadata      map[string]string `json:"metadata,omitempty"`
+	Preset        string            `json:"preset,omitempty"`
+	EventTypes    []string          `json:"eventTypes,omitzero"`
+	Format        string            `json:"format,omitempty"`
+	Relay         string            `json:"relay,omitempty"`
+	ModelEvents   bool              `json:"modelEvents,omitempty"`
+	Public        bool              `json:"public,omitempty"`
+	AllowRequests bool              `json:"allowRequests,omitempty"`
+	SearchFields  []string          `json:"searchFields,omitzero"`
 }
 
 func storeProject(p *hookyard.Project) storedProject {
 	return storedProject{
-		Description: p.Description, Preset: p.Preset, EventTypes: p.EventTypes, Format: p.Format, Relay: p.Relay,
-		ModelEvents: p.ModelEvents, Public: p.Public, AllowRequests: p.AllowRequests,
-		SearchFields: p.SearchFields,
+		Title: p.Title, Description: p.Description, Metadata: p.Metadata, Preset: p.Preset,
+		EventTypes: p.EventTypes, Format: p.Format, Relay: p.Relay, ModelEvents: p.ModelEvents, Public: p.Public,
+		AllowRequests: p.AllowRequests, SearchFields: p.SearchFields,
 	}
 }
 
 func (s *storedProject) fill(p *hookyard.Project) {
+	p.Title, p.Metadata = s.Title, s.Metadata
 	p.Description, p.Preset = s.Description, s.Preset
 	p.EventTypes, p.Format = s.EventTypes, s.Format
 	p.Relay, p.ModelEvents = s.Relay, s.ModelEvents
@@ -42,11 +45,13 @@ func (s *storedProject) fill(p *hookyard.Project) {
 	p.SearchFields = s.SearchFields
 }
 
-// storedHook is the settings column of a hook. Id, state, health and expiry have columns of their own.
+// storedHook is the settings column of a hook. Id, uid, state, health and expiry have columns of their own.
 type storedHook struct {
 	Events      hookyard.Selector  `json:"events"`
+	Channels    []string           `json:"channels,omitempty"`
 	Features    []string           `json:"features,omitzero"`
 	Description string             `json:"description,omitempty"`
+	Metadata    map[string]string  `json:"metadata,omitempty"`
 	Format      string             `json:"format,omitempty"`
 	ContentType string             `json:"contentType,omitempty"`
 	Template    string             `json:"template,omitempty"`
@@ -77,7 +82,8 @@ type hookSecrets struct {
 
 func storeHook(h *hookyard.Hook) (storedHook, hookSecrets) {
 	return storedHook{
-			Events: h.Events, Features: h.Features, Description: h.Description, Format: h.Format,
+			Events: h.Events, Channels: h.Channels, Features: h.Features, Description: h.Description,
+			Metadata: h.Metadata, Format: h.Format,
 			ContentType: h.ContentType, Template: h.Template, WholeBody: !h.DataAsBody,
 			Forward: h.Forward, Method: h.Method, Signature: cmp.Or(h.Signature, signatureAuto),
 			Schedule: h.Schedule, Timeout: h.Timeout,
@@ -90,6 +96,7 @@ func storeHook(h *hookyard.Hook) (storedHook, hookSecrets) {
 
 func (s *storedHook) fill(h *hookyard.Hook) {
 	h.Events, h.Features = s.Events, s.Features
+	h.Channels, h.Metadata = s.Channels, s.Metadata
 	h.Description, h.Template = s.Description, s.Template
 	h.DataAsBody = !s.WholeBody && s.Template != ""
 	h.Format, h.ContentType = s.Format, s.ContentType

@@ -20,6 +20,7 @@ const (
 	Gone            Code = "gone"              // 410: deleted after its retention
 	TooLarge        Code = "too_large"         // 413
 	Unsupported     Code = "unsupported_media" // 415
+	Unprocessable   Code = "unprocessable"     // 422: a published event does not fit its owner's catalogue
 	TooMany         Code = "too_many_requests" // 429
 	Unavailable     Code = "unavailable"       // 503: retry; nothing was stored
 )
@@ -43,6 +44,8 @@ func (c Code) Status() int {
 		return http.StatusRequestEntityTooLarge
 	case Unsupported:
 		return http.StatusUnsupportedMediaType
+	case Unprocessable:
+		return http.StatusUnprocessableEntity
 	case TooMany:
 		return http.StatusTooManyRequests
 	case Unavailable:

@@ -10,6 +10,8 @@ type Snapshot struct {
 	Sources map[string]*Source
 	Fields  SearchFields
 	Tenants []Tenant // what the project's events count against: those that have limits other than of hooks
+
+	Catalogue *Catalogue // the owner's, by which published events are checked; nil if they are not
 }
 
 // SearchFields are the search fields of a project, as the store knows them.

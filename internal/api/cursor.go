@@ -16,6 +16,7 @@ const (
 	cursorFields     = "f" // of events, found by their search fields
 	cursorDeliveries = "d"
 	cursorAudit      = "a"
+	cursorEventTypes = "t"
 )
 
 func makeCursor(kind string, projectKey int64, position string) string {

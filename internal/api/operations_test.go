@@ -63,6 +63,16 @@ alice GET /api/projects/alice/p/limits 200
 root PATCH /api/owners/alice/limits 200 {"hooks":1000,"burst":null}
 alice GET /api/owners/alice/limits 200
 root GET /api/limits 200
+alice GET /api/owners/alice/catalogue 200
+alice PATCH /api/owners/alice/catalogue 200 {"mode":"warn","public":true}
+alice PUT /api/owners/alice/event-types/order.created 201 {"description":"An order","schema":{"type":"object"}}
+alice PUT /api/owners/alice/event-types/order.created 200 {"schema":null,"schemas":{"1":{}},"example":{"total":1}}
+alice PATCH /api/owners/alice/event-types/order.created?revision=2 200 {"deprecated":true,"featureFlags":["beta"]}
+alice GET /api/owners/alice/event-types/order.created 200
+alice GET /api/owners/alice/event-types?archived=true&limit=1 200
+alice GET /api/projects/alice/p/event-types 200
+alice GET /api/projects/alice/p/event-types/order.created 200
+alice DELETE /api/owners/alice/event-types/order.created 204
 alice PUT /api/projects/alice/p/members/bob 200 {"role":"read"}
 alice GET /api/projects/alice/p/members 200
 alice DELETE /api/projects/alice/p/members/bob 204

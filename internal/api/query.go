@@ -25,14 +25,17 @@ func (c *call) limit() (int, error) {
 }
 
 // all reads ?all=: whether the caller wants those of everybody.
-func (c *call) all() (bool, error) {
-	switch c.q.Get("all") {
+func (c *call) all() (bool, error) { return c.flag("all") }
+
+// flag reads a parameter that is true or false, false unless given.
+func (c *call) flag(name string) (bool, error) {
+	switch c.q.Get(name) {
 	case "true":
 		return true, nil
 	case "", "false":
 		return false, nil
 	}
-	return false, hookyard.FieldErrorf("all", "all must be true or false")
+	return false, hookyard.FieldErrorf(name, "%s must be true or false", name)
 }
 
 // revision reads which revision a change is meant for: the If-Match header, ?revision=, or the given number; 0 is any.

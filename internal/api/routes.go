@@ -315,6 +315,7 @@ func (a *API) routes() []route {
 		{method: post, path: replay + "/cancel", access: control.Write, do: cancelReplay,
 			summary: "Stop a bulk replay; what is not sent goes back to what it was", out: hookyard.Replay{}},
 	}
+	list = append(list, catalogueRoutes()...)
 	if a.o.Bins != nil {
 		list = append(list, binRoutes()...)
 	}

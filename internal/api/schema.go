@@ -38,6 +38,7 @@ func tags() []*huma.Tag {
 		{Name: "secret-key", Description: "The key that encrypts secrets in the database"},
 		{Name: "limits", Description: "What projects and owners may use, and what they use"},
 		{Name: "owners", Description: "What all projects of an owner share"},
+		{Name: "event-types", Description: "The event types that a project inherits from its owner"},
 		{Name: "projects", Description: "A project holds hooks, sources and events"},
 		{Name: "search-fields", Description: "Values by which events are found at once"},
 		{Name: "features", Description: "Features of NetBeans' projects"},
@@ -160,7 +161,7 @@ func querySchema(name string) *huma.Schema {
 		s.Enum = []any{"sse", "ndjson"}
 	case "in":
 		s.Enum = []any{control.InFields, control.InBodies}
-	case "all":
+	case "all", "archived":
 		s.Enum = []any{"true", "false"}
 	case "since", "until":
 		s.Examples = []any{"24h", "2026-01-31T12:00:00Z"}
@@ -178,6 +179,7 @@ func queryHelp() map[string]string {
 		"actor":    "name of the user who made the change",
 		"action":   "a name, or a pattern with *, such as hook.*",
 		"all":      "true for those of all, as an administrator",
+		"archived": "true for archived ones, too",
 		"after":    "where to continue: a cursor, or of an audit log the id of an entry",
 		"cursor":   "of the page before",
 		"event":    "id of an event",
@@ -213,10 +215,11 @@ func mend(all map[string]*huma.Schema) {
 			notNullable(p)
 		}
 	}
-	for _, name := range []string{"HookPatch", "SourcePatch", "ProjectPatch", "UserPatch", "RoleGrant"} {
+	for _, name := range []string{"HookPatch", "SourcePatch", "ProjectPatch", "UserPatch", "RoleGrant",
+		"EventTypePatch"} {
 		all[name].AdditionalProperties = nil
 	}
-	for _, name := range []string{"HookPatch", "SourcePatch", "ProjectPatch"} {
+	for _, name := range []string{"HookPatch", "SourcePatch", "ProjectPatch", "EventTypePatch", "CataloguePatch"} {
 		for field, p := range all[name].Properties {
 			all[name].Properties[field] = nullable(p)
 		}
@@ -269,6 +272,9 @@ func exampleOf(in any) any {
 		return map[string]any{"hook": "billing", "since": "24h", "state": "failed"}
 	case client.TokenRequest:
 		return map[string]any{"name": "checkout", "scope": "publish", "project": "guest/shop"}
+	case client.EventTypePatch:
+		return map[string]any{"description": "An order was placed", "schema": map[string]any{"type": "object",
+			"required": []string{"id"}}, "example": map[string]any{"id": 7}}
 	case client.UserPatch:
 		return map[string]any{"name": "ada", "password": "correct horse battery"}
 	}

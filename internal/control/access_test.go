@@ -92,6 +92,11 @@ func (b *bundle) project(t *testing.T, user string, a control.Access) *control.P
 func operations(ctx context.Context) map[hookyard.Role]map[string]func(p *control.Project) error {
 	return map[hookyard.Role]map[string]func(p *control.Project) error{
 		hookyard.RoleRead: {
+			"EventType": func(p *control.Project) error { _, err := p.EventType(ctx, "x"); return err },
+			"EventTypes": func(p *control.Project) error {
+				_, err := p.EventTypes(ctx, hookyard.EventTypeQuery{})
+				return err
+			},
 			"Attempts": func(p *control.Project) error {
 				_, err := p.Attempts(ctx, &hookyard.Delivery{})
 				return err

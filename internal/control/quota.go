@@ -85,7 +85,7 @@ func (c *Control) AllLimits(ctx context.Context, id *auth.Identity) ([]Allowance
 	return out, nil
 }
 
-// owner returns an owner to a caller who may see its limits.
+// owner returns an owner to a caller who may see what only the owner and administrators may.
 func (c *Control) owner(ctx context.Context, id *auth.Identity, owner string) (t hookyard.Tenant, err error) {
 	p := &hookyard.Project{Owner: owner, Name: "any"}
 	if err := c.Admit(id, SignedIn); err != nil {
@@ -93,7 +93,7 @@ func (c *Control) owner(ctx context.Context, id *auth.Identity, owner string) (t
 	}
 	if !id.IsAdmin() && !id.Owns(p) {
 		return t, hookyard.Errorf(hookyard.Forbidden,
-			"only the owner and an administrator of the server may see the limits of an owner")
+			"only the owner itself and an administrator of the server may do this")
 	}
 	if err := p.Validate(c.limits); err != nil {
 		return t, err

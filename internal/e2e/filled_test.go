@@ -204,6 +204,23 @@ func (f *filled) projects() {
 	f.see(f.c.Limits(ctx, "acme"))
 	f.see(f.c.AllLimits(ctx))
 	f.see(f.c.Nodes(ctx))
+	f.catalogue()
+}
+
+// catalogue describes event types.
+func (f *filled) catalogue() {
+	ctx := f.t.Context()
+	mode := hookyard.CatalogueWarn
+	f.see(f.c.SetCatalogue(ctx, "acme", client.CataloguePatch{Mode: &mode, Public: ptr(true)}))
+	f.see(f.c.Catalogue(ctx, "acme"))
+	for _, name := range []string{"order.created", "order.paid"} {
+		one, _, err := f.c.PutEventType(ctx, "acme", name, client.EventTypePatch{Description: ptr("An order"),
+			Group: ptr("Orders"), Schema: []byte(`{"type":"object"}`), Example: []byte(`{"id":7}`),
+			Archived: ptr(true), Deprecated: ptr(true), FeatureFlags: &[]string{"beta"}})
+		f.see(one, err)
+	}
+	f.see(f.c.EventTypes(ctx, "acme", client.EventTypeQuery{Page: client.Page{Limit: 1}, Archived: true}))
+	f.see(f.c.EventType(ctx, filledProject, "order.created"))
 }
 
 // hooks creates hooks with all settings, most of them without events.

@@ -105,6 +105,13 @@ func (db *DB) loadView(ctx context.Context, generation int64, p *hookyard.Projec
 			snapshot.Tenants = append(snapshot.Tenants, t)
 		}
 	}
+	catalogue, err := db.Catalogue(ctx, p.Owner)
+	if err != nil {
+		return nil, err
+	}
+	if catalogue.Mode != hookyard.CatalogueOff {
+		snapshot.Catalogue = &catalogue
+	}
 	sources, err := db.sourcesOf(ctx, p.Key)
 	if err != nil {
 		return nil, err

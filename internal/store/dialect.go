@@ -32,6 +32,8 @@ type dialect struct {
 	along       string            // see [dialect.eventsOf]
 	hasSchema   string            // query for how many tables have the name schema_version
 	version     string            // expression that says which database it is
+	lastKey     string            // query for the last key that the table %s has given to a row, or 0
+	setLastKey  []string          // statements that make the table %[1]s go on after %[2]d, which is not 0
 	open        func(ctx context.Context, dsn string, o *Options) (*pools, error)
 	insert      func(ctx context.Context, c conn, t *rowSet) error
 	compact     func(ctx context.Context, db *sql.DB) error // leave nothing of deleted rows in the file; nil: it cannot

@@ -7,8 +7,11 @@ import (
 	"fmt"
 )
 
-// keyCheckVersion is the version of the schema that has the table key_check.
-const keyCheckVersion = 8
+// Versions of the schema from which there are the tables key_check and key_rotation.
+const (
+	keyCheckVersion = 8
+	rotationVersion = 18
+)
 
 // keyCheck is what the check value says, so that a person who reads it in a database without a key knows what it is.
 const keyCheck = "hookyard"

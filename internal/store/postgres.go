@@ -40,10 +40,12 @@ func postgres() *dialect {
 		bytesOf:     "pg_column_size",
 		outdated: `select relname from pg_stat_user_tables where schemaname = current_schema()
 			and n_mod_since_analyze > 10000 and n_mod_since_analyze > n_live_tup / 5`,
-		hasSchema: "select count(*) from pg_class where oid = to_regclass('schema_version')",
-		version:   "'PostgreSQL ' || current_setting('server_version')",
-		open:      openPostgres,
-		insert:    insertPostgres,
+		hasSchema:  "select count(*) from pg_class where oid = to_regclass('schema_version')",
+		version:    "'PostgreSQL ' || current_setting('server_version')",
+		lastKey:    "select coalesce(pg_sequence_last_value(pg_get_serial_sequence('%s', 'key')::regclass), 0)",
+		setLastKey: []string{"select setval(pg_get_serial_sequence('%[1]s', 'key'), %[2]d)"},
+		open:       openPostgres,
+		insert:     insertPostgres,
 		isDuplicate: func(err error) bool {
 			var e *pgconn.PgError
 			return errors.As(err, &e) && e.Code == "23505" // unique_violation

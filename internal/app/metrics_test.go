@@ -4,13 +4,11 @@ import (
 	"bufio"
 	"database/sql"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -250,38 +248,6 @@ func (s samples) families() map[string]bool {
 		out[name] = true
 	}
 	return out
-}
-
-// TestMetricsAreDocumented compares the names of the metrics with the table of docs/operating.md.
-func TestMetricsAreDocumented(t *testing.T) {
-	t.Parallel()
-	text, err := os.ReadFile("../../docs/operating.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	documented := map[string]bool{}
-	for line := range strings.Lines(string(text)) {
-		names, _, _ := strings.Cut(strings.TrimPrefix(line, "|"), "|")
-		if strings.HasPrefix(line, "| `hookyard_") {
-			for _, name := range regexp.MustCompile("`(hookyard_[a-z_]+)").FindAllStringSubmatch(names, -1) {
-				documented[name[1]] = true
-			}
-		}
-	}
-	a := start(t, func(c *app.Config) { c.MetricsToken, c.MetricsLabels = metricsToken, "hook" })
-	served := scrape(t, a.BaseURL()+"/metrics").families()
-	plain := start(t, func(c *app.Config) { c.MetricsToken = metricsToken })
-	maps.Copy(served, scrape(t, plain.BaseURL()+"/metrics").families())
-	for name := range served {
-		if strings.HasPrefix(name, "hookyard_") && !documented[name] {
-			t.Errorf("docs/operating.md has no row for %s", name)
-		}
-	}
-	for name := range documented {
-		if !served[name] {
-			t.Errorf("docs/operating.md has a row for %s, which is not served", name)
-		}
-	}
 }
 
 // TestMetricsWithoutDatabase reads the metrics while the database cannot be read: they say so, and have what is known

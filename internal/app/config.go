@@ -111,7 +111,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.Database, "database", c.Database, "SQLite file or postgres:// URL (default DATA/hookyard.db)")
 	fs.StringVar(&c.DatabaseDirect, "database-direct", c.DatabaseDirect,
 		"postgres:// URL of the same database past a pooler, for the one connection that listens (default --database)")
-	fs.IntVar(&c.DatabaseConnections, "database-connections", c.DatabaseConnections,
+	fs.Var(count(&c.DatabaseConnections, store.MinConnections, 0), "database-connections",
 		"connections of this node to PostgreSQL at most")
 	fs.StringVar(&c.BaseURL, "base-url", c.BaseURL,
 		"URL under which senders and people reach this server (default http://LISTEN)")
@@ -150,42 +150,43 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 		"JSON file of hooks, by id, that every new project gets")
 	fs.BoolVar(&c.Metrics, "metrics", c.Metrics, "serve Prometheus metrics at /metrics")
 	c.metricsFlags(fs)
-	fs.Var((*hookyard.Duration)(&c.Retention), "retention", "how long events are kept; 0 keeps them")
-	fs.Var((*bytesValue)(&c.RetentionBytes), "retention-bytes",
+	fs.Var(wait(&c.Retention, 0, 0), "retention", "how long events are kept; 0 keeps them")
+	fs.Var(size(&c.RetentionBytes, 0, 0), "retention-bytes",
 		"size of the database beyond which the oldest events of the projects that keep most go; 0 means no bound")
-	fs.Var((*hookyard.Duration)(&c.DedupWindow), "dedup-window", "how long repeats of an event are recognised")
-	fs.Var((*hookyard.Duration)(&c.Poll), "poll",
+	fs.Var(wait(&c.DedupWindow, 0, 0), "dedup-window", "how long repeats of an event are recognised; 0: always")
+	fs.Var(wait(&c.Poll, 10*time.Millisecond, time.Hour), "poll",
 		"how often due deliveries are looked for even if nothing woke the dispatcher")
-	fs.Var((*hookyard.Duration)(&c.Grace), "grace", "time that attempts under way get to end when the server stops")
-	fs.Var((*hookyard.Duration)(&c.Drain), "drain",
+	fs.Var(wait(&c.Grace, 0, 0), "grace", "time that attempts under way get to end when the server stops")
+	fs.Var(wait(&c.Drain, 0, 0), "drain",
 		"time for which a server that is to stop serves on while /readyz fails, for a balancer to notice")
-	fs.Var((*hookyard.Duration)(&c.ReadTimeout), "read-timeout", "time a sender gets for a whole request")
+	fs.Var(wait(&c.ReadTimeout, 0, 0), "read-timeout", "time a sender gets for a whole request; 0: no limit")
 	c.limitFlags(fs)
 }
 
 // limitFlags declares the options of limits.
 func (c *Config) limitFlags(fs *pflag.FlagSet) {
-	fs.IntVar(&c.Listeners, "max-listeners", c.Listeners, "listeners connected at once")
-	fs.IntVar(&c.ListenersPerAddress, "max-listeners-per-address", c.ListenersPerAddress,
+	fs.Var(count(&c.Listeners, 1, 0), "max-listeners", "listeners connected at once")
+	fs.Var(count(&c.ListenersPerAddress, 1, 0), "max-listeners-per-address",
 		"listeners connected at once from one address")
-	fs.IntVar(&c.Bins, "max-bins", c.Bins, "bins at once")
-	fs.IntVar(&c.BinsPerAddress, "max-bins-per-address", c.BinsPerAddress, "bins made from one address")
-	fs.IntVar(&c.BinBody, "max-bin-body", c.BinBody, "bytes kept of a body that comes to a bin")
-	fs.Var((*bytesValue)(&c.Limits.Body), "max-body", "largest body of an event")
-	fs.Var((*bytesValue)(&c.Limits.Decode), "max-decode",
+	fs.Var(count(&c.Bins, 1, 0), "max-bins", "bins at once")
+	fs.Var(count(&c.BinsPerAddress, 1, 0), "max-bins-per-address", "bins made from one address")
+	fs.Var(count(&c.BinBody, 1, 1<<30), "max-bin-body", "bytes kept of a body that comes to a bin")
+	l := &c.Limits
+	fs.Var(size(&l.Body, 1, 1<<30), "max-body", "largest body of an event")
+	fs.Var(size(&l.Decode, 1, 1<<30), "max-decode",
 		"largest body that formats, templates and filters decode; what is decoded at once has at most this size")
-	fs.IntVar(&c.Limits.URL, "max-url", c.Limits.URL, "longest URL of a hook, in bytes")
-	fs.IntVar(&c.Limits.Secret, "max-secret", c.Limits.Secret, "longest secret, in bytes")
-	fs.IntVar(&c.Limits.Description, "max-description", c.Limits.Description, "longest description, in bytes")
-	fs.IntVar(&c.Limits.Headers, "max-headers", c.Limits.Headers, "headers a hook may add")
-	fs.IntVar(&c.Limits.HooksPerProject, "max-hooks", c.Limits.HooksPerProject, "hooks of a project")
-	fs.IntVar(&c.Limits.EventType, "max-event-type", c.Limits.EventType, "longest event type, in bytes")
-	fs.IntVar(&c.Limits.ResponseBody, "max-response-body", c.Limits.ResponseBody, "bytes kept of a receiver's answer")
-	fs.IntVar(&c.Limits.RequestHeader, "max-request-header", c.Limits.RequestHeader, "bytes of a request's header")
-	fs.IntVar(&c.Limits.JSONDepth, "max-json-depth", c.Limits.JSONDepth, "nesting of a published event")
-	fs.IntVar(&c.Limits.Batch, "max-batch", c.Limits.Batch, "events in one publish request")
+	fs.Var(count(&l.URL, leastURL, 1<<16), "max-url", "longest URL of a hook, in bytes")
+	fs.Var(count(&l.Secret, leastSecret, 1<<16), "max-secret", "longest secret, in bytes")
+	fs.Var(count(&l.Description, leastDescription, 1<<20), "max-description", "longest description, in bytes")
+	fs.Var(count(&l.Headers, 0, 1000), "max-headers", "headers a hook may add")
+	fs.Var(count(&l.HooksPerProject, 0, 0), "max-hooks", "hooks of a project; 0: no limit")
+	fs.Var(count(&l.EventType, 1, 1000), "max-event-type", "longest event type, in bytes")
+	fs.Var(count(&l.ResponseBody, 0, 1<<30), "max-response-body", "bytes kept of a receiver's answer")
+	fs.Var(count(&l.RequestHeader, 1<<10, 16<<20), "max-request-header", "bytes of a request's header")
+	fs.Var(count(&l.JSONDepth, 1, deepest), "max-json-depth", "nesting of a published event")
+	fs.Var(count(&l.Batch, 1, 0), "max-batch", "events in one publish request")
 	c.quotaFlags(fs)
-	fs.Var((*hookyard.Duration)(&c.Limits.Timeout), "max-timeout", "longest timeout a hook may ask for")
+	fs.Var(wait(&l.Timeout, time.Second, 0), "max-timeout", "longest timeout a hook may ask for")
 }
 
 // signOnFlags declares the options about the OpenID provider.
@@ -291,6 +292,9 @@ var keywordDSN = regexp.MustCompile(`(?i)^\s*(host|hostaddr|port|dbname|user|pas
 
 // Complete fills what follows from other options, and refuses what cannot work, with what to do about it.
 func (c *Config) Complete() error {
+	if err := c.checkRanges(); err != nil {
+		return err
+	}
 	host, port, err := net.SplitHostPort(c.Listen)
 	if err != nil {
 		return fmt.Errorf("--listen %q: write HOST:PORT, for example 127.0.0.1:8080 or :8080", c.Listen)
@@ -338,12 +342,6 @@ func (c *Config) Complete() error {
 	default:
 		return fmt.Errorf("--require-second-factor %q: use none, admins or all", c.RequireFactor)
 	}
-	if c.Limits.Body <= 0 || c.Limits.Body > 1<<30 {
-		return fmt.Errorf("--max-body must be between 1 and %d bytes", 1<<30)
-	}
-	if c.Limits.Decode <= 0 {
-		return errors.New("--max-decode must be at least 1 byte")
-	}
 	if err := c.checkQuotas(); err != nil {
 		return err
 	}
@@ -388,24 +386,8 @@ func (c *Config) checkDatabase() error {
 		return errors.New("--database-direct is for a --database that is a postgres:// URL, and is one, too: " +
 			"postgres://user:password@host:port/name")
 	}
-	if c.DatabaseConnections < store.MinConnections {
-		return fmt.Errorf("--database-connections must be at least %d", store.MinConnections)
-	}
 	return nil
 }
 
 // basePathChars are those that mean the same in URLs, cookies and pages.
 const basePathChars = "/-._~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-// bytesValue is a number of bytes that may be written with a unit.
-type bytesValue int64
-
-func (b *bytesValue) Type() string { return "bytes" }
-
-func (b *bytesValue) String() string { return hookyard.FormatSize(int64(*b)) }
-
-func (b *bytesValue) Set(s string) error {
-	n, err := hookyard.ParseSize(s)
-	*b = bytesValue(n)
-	return err
-}

@@ -34,7 +34,7 @@ func (c *Config) metricsFlags(fs *pflag.FlagSet) {
 		"bearer token that /metrics asks for; better in HOOKYARD_METRICS_TOKEN_FILE (default none)")
 	fs.StringVar(&c.MetricsLabels, "metrics-labels", c.MetricsLabels,
 		"what metrics are told apart by: none, project, or hook")
-	fs.IntVar(&c.MetricsSeries, "metrics-series", c.MetricsSeries,
+	fs.Var(count(&c.MetricsSeries, 1, store.MaxFigures), "metrics-series",
 		"projects or hooks with series of their own; those of all others are summed")
 }
 
@@ -42,9 +42,6 @@ func (c *Config) metricsFlags(fs *pflag.FlagSet) {
 func (c *Config) checkMetrics() error {
 	if !slices.Contains([]string{labelsNone, labelsProject, labelsHook}, c.MetricsLabels) {
 		return fmt.Errorf("--metrics-labels %q: use none, project or hook", c.MetricsLabels)
-	}
-	if c.MetricsSeries < 1 || c.MetricsSeries > store.MaxFigures {
-		return fmt.Errorf("--metrics-series must be between 1 and %d", store.MaxFigures)
 	}
 	if _, _, err := net.SplitHostPort(c.MetricsListen); c.MetricsListen != "" && err != nil {
 		return fmt.Errorf("--metrics-listen %q: write HOST:PORT, for example 127.0.0.1:9090 or :9090", c.MetricsListen)

@@ -24,8 +24,9 @@ stdout.`,
 	}
 	f := c.Flags()
 	f.StringVar(&o.Postgres, "postgres", o.Postgres, "postgres:// URL of an empty database, for the PostgreSQL rows")
-	f.IntVar(&o.Events, "events", 60_000, "events in each throughput row")
-	f.IntVar(&o.Stored, "stored", 1_000_000, "events in the rows about many stored or pending events")
+	o.Events, o.Stored = 60_000, 1_000_000
+	f.Var((*countFlag)(&o.Events), "events", "events in each throughput row")
+	f.Var((*countFlag)(&o.Stored), "stored", "events in the rows about many stored or pending events")
 	f.StringSliceVar(&o.Rows, "rows", nil,
 		"run only these rows: sqlite, postgres, counters, ack, idle, fanout, neighbours, loud, live, stored, pending, "+
 			"pages, fields")

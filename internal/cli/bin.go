@@ -243,7 +243,7 @@ func newBinWatch(s *session) *cobra.Command {
 		Use: "watch BIN", Short: "Show each request to a bin as it arrives",
 		Example: "  hookyard bin watch binabcdefghijklmnop",
 	}
-	c.Flags().IntVarP(&limit, "limit", "n", 0, "stop after this many requests; 0: never")
+	c.Flags().VarP((*countOrNoneFlag)(&limit), "limit", "n", "stop after this many requests; 0: never")
 	return s.binCommand(c, 1, func(ctx context.Context, cl *client.Client, bin, key string, _ []string) error {
 		seen := map[string]bool{}
 		for shown := 0; ; {

@@ -64,6 +64,21 @@ func pageFlags(fs *pflag.FlagSet, p *client.Page) {
 // countFlag is a positive number.
 type countFlag int
 
+// countOrNoneFlag is a number of at least 0.
+type countOrNoneFlag int
+
+func (f *countOrNoneFlag) Type() string   { return "int" }
+func (f *countOrNoneFlag) String() string { return strconv.Itoa(int(*f)) }
+
+func (f *countOrNoneFlag) Set(text string) error {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return usagef("use a number of at least 0")
+	}
+	*f = countOrNoneFlag(n)
+	return nil
+}
+
 func (f *countFlag) Type() string   { return "int" }
 func (f *countFlag) String() string { return strconv.Itoa(int(*f)) }
 

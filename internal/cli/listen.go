@@ -60,7 +60,7 @@ each event, or a JSON object with --json.`,
 	fs.StringArrayVarP(&f.header, "header", "H", nil,
 		"header to add or replace when forwarding, 'Name: value' (repeatable)")
 	f.resignVar(fs)
-	fs.IntVarP(&f.limit, "limit", "n", 0, "stop after this many events; 0: never")
+	fs.VarP((*countOrNoneFlag)(&f.limit), "limit", "n", "stop after this many events; 0: never")
 	fs.BoolVar(&f.plain, "plain", false, "print lines even on a terminal")
 	c.RunE = func(c *cobra.Command, _ []string) error { return s.listen(c.Context(), &f) }
 	return takes(c, 0, 0)

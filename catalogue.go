@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -171,4 +172,23 @@ type EventTypeQuery struct {
 	Archived bool   // archived ones, too
 	Content  bool   // with schemas and examples
 	Limit    int    // 0: all
+}
+
+// headerWarning is the header in which a stored event has its warning.
+const headerWarning = "Hookyard-Warning"
+
+// Warn marks a published event that does not fit the catalogue of its project's owner.
+func (e *Event) Warn(why string) {
+	if e.Header == nil {
+		e.Header = http.Header{}
+	}
+	e.Header[headerWarning] = []string{HeaderText(Clean(why, 500))}
+}
+
+// Warning returns in what a published event does not fit its catalogue, or "". It needs the header of the event.
+func (e *Event) Warning() string {
+	if e.Source != SourceAPI {
+		return ""
+	}
+	return e.Header.Get(headerWarning)
 }

@@ -43,6 +43,7 @@ type Receipt struct {
 	ID         string `json:"id"`
 	Deliveries int    `json:"deliveries" doc:"number of hooks that get it"`
 	Duplicate  bool   `json:"duplicate,omitempty" doc:"a duplicate: id and deliveries are those of the first"`
+	Warning    string `json:"warning,omitempty" doc:"in what the event does not fit the owner's catalogue"`
 }
 
 // BatchReceipt is the result for one event of a batch: its receipt, or why it was not stored.
@@ -70,6 +71,7 @@ type Event struct {
 	Duplicates      int                    `json:"duplicates,omitempty" doc:"how often it came again; not stored"`
 	LastDuplicateAt time.Time              `json:"lastDuplicateAt,omitzero" doc:"when it did last"`
 	Deliveries      map[hookyard.State]int `json:"deliveries,omitempty" doc:"by state"`
+	Warning         string                 `json:"warning,omitempty" doc:"in what it does not fit the catalogue"`
 	Header          map[string][]string    `json:"header,omitempty"`
 	Body            json.RawMessage        `json:"body,omitempty" doc:"if it is JSON"`
 	Text            string                 `json:"text,omitempty" doc:"the body, if it is other text"`

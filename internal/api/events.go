@@ -132,6 +132,7 @@ func showEvent(c *call) error {
 	}
 	out := eventJSON(e, counts)
 	out.Header = e.Header
+	out.Warning = e.Warning()
 	switch {
 	case control.IsPruned(e):
 		out.BodyLeftOut = "it is past its retention"

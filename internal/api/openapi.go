@@ -201,9 +201,14 @@ func describePublish(registry huma.Registry, op *huma.Operation) {
 	answer := op.Responses[strconv.Itoa(http.StatusAccepted)].Content["application/json"]
 	answer.Schema = named(registry, "Receipts", &huma.Schema{OneOf: []*huma.Schema{answer.Schema,
 		{Type: huma.TypeArray, Items: schemaOf(registry, client.BatchReceipt{})}}})
-	op.Responses[strconv.Itoa(http.StatusUnsupportedMediaType)] = &huma.Response{
-		Description: "CloudEvents are not in JSON, or the body has an unknown Content-Encoding",
-		Content:     map[string]*huma.MediaType{"application/json": {Schema: schemaOf(registry, client.Error{})}}}
+	for status, what := range map[int]string{
+		http.StatusUnsupportedMediaType: "CloudEvents are not in JSON, or the body has an unknown Content-Encoding",
+		http.StatusUnprocessableEntity: "The catalogue of the project's owner is strict, and lacks the type, or the " +
+			"data does not fit the type's schema; field is the path to what does not",
+	} {
+		op.Responses[strconv.Itoa(status)] = &huma.Response{Description: what,
+			Content: map[string]*huma.MediaType{"application/json": {Schema: schemaOf(registry, client.Error{})}}}
+	}
 }
 
 // named gives a schema a name. Generated clients have no usable types for alternatives without one: oapi-codegen's

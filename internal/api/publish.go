@@ -32,6 +32,12 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if at, err := a.o.Control.Conform(r.Context(), snapshot, events); err != nil {
+		if many && hookyard.CodeOf(err) == hookyard.Unprocessable {
+			return atIndex(at, err)
+		}
+		return err
+	}
 	if many {
 		receipts, errs := a.o.Ingest.AcceptAll(r.Context(), snapshot, events)
 		for i := range events {
@@ -51,7 +57,7 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request) error {
 	h := w.Header()
 	h["Content-Type"] = a.contentType
 	w.WriteHeader(http.StatusAccepted)
-	_, _ = w.Write(append(appendReceipt(make([]byte, 0, 96), receipt), '\n'))
+	_, _ = w.Write(append(appendReceipt(make([]byte, 0, 96), receipt, events[0].Warning()), '\n'))
 	return nil
 }
 
@@ -177,14 +183,17 @@ func idempotencyKey(r *http.Request) (string, error) {
 	return key, nil
 }
 
-// appendReceipt writes {"id","deliveries"}, and duplicate when it was one.
-func appendReceipt(b []byte, r hookyard.Receipt) []byte {
+// appendReceipt writes {"id","deliveries"}, duplicate when it was one, and warning when there is one.
+func appendReceipt(b []byte, r hookyard.Receipt, warning string) []byte {
 	b = append(b, `{"id":"`...)
 	b = append(b, r.ID...)
 	b = append(b, `","deliveries":`...)
 	b = strconv.AppendInt(b, int64(r.Deliveries), 10)
 	if r.Duplicate {
 		b = append(b, `,"duplicate":true`...)
+	}
+	if warning != "" {
+		b = hookyard.AppendJSONString(append(b, `,"warning":`...), warning)
 	}
 	return append(b, '}')
 }
@@ -199,7 +208,7 @@ func (a *API) replyBatch(w http.ResponseWriter, events []*hookyard.Event, receip
 	for i := range events {
 		if errs[i] == nil {
 			out[i].Receipt = client.Receipt{ID: receipts[i].ID, Deliveries: receipts[i].Deliveries,
-				Duplicate: receipts[i].Duplicate}
+				Duplicate: receipts[i].Duplicate, Warning: events[i].Warning()}
 			continue
 		}
 		e := describe(errs[i])

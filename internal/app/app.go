@@ -174,8 +174,8 @@ func (a *App) wire(ctx context.Context) error {
 	}
 	a.control, err = control.New(control.Options{
 		Store: a.db, Ingest: a.ingest, Dispatcher: a.dispatcher, Auth: a.auth, Targets: a.client, Filter: a.accepts,
-		Limits: config.Limits, Quotas: a.quotas, Log: log, BaseURL: config.BaseURL, DefaultHooks: defaults,
-		Origins: []string{a.config.BaseURL, a.origin()}, CreateOnUse: config.Dev, Dev: config.Dev,
+		Limits: config.Limits, Quotas: a.quotas, Decoding: a.decoding, Log: log, BaseURL: config.BaseURL,
+		DefaultHooks: defaults, Origins: []string{config.BaseURL, a.origin()}, CreateOnUse: config.Dev, Dev: config.Dev,
 	})
 	if err != nil {
 		return err

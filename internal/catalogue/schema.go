@@ -22,9 +22,9 @@ import (
 )
 
 const (
-	// maxSteps bounds what it costs to check data: a step is a value compared with a part of the schema. A check of
-	// that many takes less than a second.
-	maxSteps = 1_000_000
+	// MaxSteps bounds what it costs to check the data of a request: a step is a value compared with a part of a schema.
+	// That many take less than a second.
+	MaxSteps = 1_000_000
 	// maxPattern and maxPatterns bound the regular expressions of a schema, in instructions: each in itself and all
 	// together.
 	maxPattern  = 2_000
@@ -36,7 +36,7 @@ const (
 // Schema is a compiled JSON Schema. It belongs to one goroutine at a time.
 type Schema struct {
 	compiled *jsonschema.Schema
-	left     int // steps of the check under way
+	left     *int // steps that the check under way may take
 }
 
 // errCostly ends a check that takes too many steps.
@@ -132,19 +132,19 @@ func invalidSchema(err error) error {
 }
 
 // Check returns an [hookyard.Unprocessable] error unless the data fits the schema. Its field is the path to the first
-// value that does not, beginning with "data".
-func (s *Schema) Check(data []byte) (err error) {
+// value that does not, beginning with "data". It takes at most the given steps, and subtracts what it took.
+func (s *Schema) Check(data []byte, steps *int) (err error) {
 	value, err := decode(data)
 	if err != nil {
 		e := hookyard.Errorf(hookyard.Unprocessable, "data cannot be checked: %v", err)
 		e.Field = "data"
 		return e
 	}
-	s.left = maxSteps
+	s.left = steps
 	defer func() {
 		if r := recover(); r == errCostly {
 			costly := hookyard.Errorf(hookyard.Unprocessable,
-				"data takes more than %d steps to check against the schema of its type", maxSteps)
+				"data takes too long to check against the schema of its type: a request may take %d steps", MaxSteps)
 			costly.Field = "data"
 			err = costly
 		} else if r != nil {
@@ -263,7 +263,7 @@ func exponentOf(n json.Number) int {
 
 // spend counts steps of the check under way, and ends it when there are too many.
 func (s *Schema) spend(n int) {
-	if s.left -= n; s.left < 0 {
+	if *s.left -= n; *s.left < 0 {
 		panic(errCostly)
 	}
 }

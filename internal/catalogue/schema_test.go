@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,7 +40,7 @@ func TestCheck(t *testing.T) {
 		`7`:                                                                       "data",
 		`{"id":7,"total":"x","lines":7}`:                                          "data.id",
 	} {
-		err := s.Check([]byte(data))
+		err := s.Check([]byte(data), new(MaxSteps))
 		var e *hookyard.Error
 		switch {
 		case want == "" && err != nil:
@@ -135,10 +136,84 @@ func TestCostly(t *testing.T) {
 			continue
 		}
 		began := time.Now()
-		err = s.Check([]byte(c[1]))
+		err = s.Check([]byte(c[1]), new(MaxSteps/10))
 		t.Logf("%s: %v after %v", name, err, time.Since(began))
 		if hookyard.CodeOf(err) != hookyard.Unprocessable {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestExample(t *testing.T) {
+	t.Parallel()
+	for schema, want := range map[string]string{
+		orderSchema: `{"id":"text","lines":[{"parts":[{"parts":[{"sku":"text"}],"sku":"text"}],"sku":"text"}],` +
+			`"note":"text","state":"open","total":0}`,
+		`{}`:                              `{}`,
+		`true`:                            `{}`,
+		``:                                `{}`,
+		`{"type":["null","integer"]}`:     `1`,
+		`{"const":7}`:                     `7`,
+		`{"format":"email"}`:              `"ada@example.com"`,
+		`{"type":"string","maxLength":2}`: `"te"`,
+		`{"$ref":"#"}`:                    `{}`,
+		`{"$ref":"#/$defs/a%2Fb","$defs":{"a/b":{"type":"boolean"}}}`:                          `{}`,
+		`{"$ref":"#/$defs/a~1b","$defs":{"a/b":{"type":"boolean"}}}`:                           `true`,
+		`{"allOf":[{"properties":{"a":{"const":1}}},{"properties":{"b":{"default":"x"}}}]}`:    `{"a":1,"b":"x"}`,
+		`{"type":"array","minItems":1000000,"items":{"type":"array","minItems":9,"items":{}}}`: ``,
+		`{"properties":{"a":{"$ref":"#"},"b":{"$ref":"#"},"c":{"$ref":"#"},"d":{"$ref":"#"}}}`: ``,
+	} {
+		e := &hookyard.EventType{Schemas: map[string]json.RawMessage{"1": json.RawMessage(schema)}}
+		got := string(Example(e))
+		if want != "" && got != want || len(got) > 20_000 || !json.Valid([]byte(got)) {
+			t.Errorf("%s:\n%s, want\n%s", schema, got, want)
+		}
+	}
+	own := &hookyard.EventType{Example: json.RawMessage(`{"id":7}`)}
+	if got := string(Example(own)); got != `{"id":7}` {
+		t.Errorf("the type's own example: %s", got)
+	}
+}
+
+// TestChecker holds that types are looked up once for each revision, by many callers at the same time.
+func TestChecker(t *testing.T) {
+	t.Parallel()
+	c := NewChecker()
+	check := func(revision int64, schema, data string) error {
+		in := &hookyard.Catalogue{Owner: "acme", Revision: revision}
+		one, err := c.Of(in, "order", func() (*hookyard.EventType, error) {
+			return &hookyard.EventType{Schemas: map[string]json.RawMessage{"1": json.RawMessage(schema)}}, nil
+		})
+		if err != nil {
+			return err
+		}
+		return one.Check([]byte(data), new(MaxSteps))
+	}
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 50 {
+				if check(1, `{"type":"string"}`, `"a"`) != nil || check(1, `{}`, `7`) == nil {
+					t.Error("the first schema is not the one that counts")
+				}
+			}
+		})
+	}
+	all.Wait()
+	if err := check(2, `{"type":"integer"}`, `7`); err != nil {
+		t.Errorf("after a change: %v", err)
+	}
+	if err := check(1, `{"type":"string"}`, `"a"`); err == nil {
+		t.Error("an older snapshot brought the old schema back")
+	}
+	for i := range 100_000 {
+		_, err := c.Of(&hookyard.Catalogue{Owner: "acme", Revision: 2}, "type"+itoa(i),
+			func() (*hookyard.EventType, error) { return nil, nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(c.owners["acme"].types)*typeCost > maxKept {
+		t.Errorf("%d types are kept", len(c.owners["acme"].types))
 	}
 }

@@ -93,10 +93,14 @@ func (s *session) publish(ctx context.Context, eventType string, f *publishFlags
 }
 
 func (s *session) receiptLine(r client.Receipt) string {
+	line := fmt.Sprintf("%s  stored, %s", r.ID, hookyard.Count(r.Deliveries, "delivery"))
 	if r.Duplicate {
-		return fmt.Sprintf("%s  duplicate of an earlier event with %s", r.ID, hookyard.Count(r.Deliveries, "delivery"))
+		line = fmt.Sprintf("%s  duplicate of an earlier event with %s", r.ID, hookyard.Count(r.Deliveries, "delivery"))
 	}
-	return fmt.Sprintf("%s  stored, %s", r.ID, hookyard.Count(r.Deliveries, "delivery"))
+	if r.Warning != "" {
+		line += "; warning: " + r.Warning
+	}
+	return line
 }
 
 // waited is the result of publish --wait.

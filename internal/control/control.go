@@ -13,6 +13,7 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/auth"
+	"github.com/hookyard/hookyard/internal/catalogue"
 	"github.com/hookyard/hookyard/internal/passkey"
 	"github.com/hookyard/hookyard/internal/quota"
 	"github.com/hookyard/hookyard/internal/store"
@@ -47,7 +48,7 @@ type Targets interface {
 	CheckURL(ctx context.Context, rawURL string) error
 }
 
-// Options are what a [Control] is made of. All but the last six are required.
+// Options are what a [Control] is made of. All but the last seven are required.
 type Options struct {
 	Store      *store.DB
 	Ingest     Ingest
@@ -60,6 +61,7 @@ type Options struct {
 
 	BaseURL      string          // at which users sign in: passkeys are bound to its host
 	Quotas       *quota.Limiter  // nil: no limits but those that the store holds
+	Decoding     Decoding        // of data that is checked against schemas; nil: as much as comes
 	DefaultHooks []hookyard.Hook // added to every new project
 	Origins      []string        // base URLs that lead to this server: hooks must not lead back to their project
 	CreateOnUse  bool            // a hook, source or event put into a project that does not exist creates the project
@@ -76,6 +78,8 @@ type Control struct {
 	filter     hookyard.Filter
 	limits     hookyard.Limits
 	quotas     *quota.Limiter
+	decoding   Decoding
+	checker    *catalogue.Checker
 	log        *slog.Logger
 	passkeys   *passkey.Passkeys // nil: browsers offer none at the server's URL
 
@@ -102,7 +106,7 @@ func New(o Options) (*Control, error) {
 	}
 	return &Control{
 		store: o.Store, ingest: o.Ingest, dispatcher: o.Dispatcher, auth: o.Auth, targets: o.Targets, filter: o.Filter,
-		limits: o.Limits, quotas: o.Quotas, log: o.Log,
+		limits: o.Limits, quotas: o.Quotas, decoding: o.Decoding, checker: catalogue.NewChecker(), log: o.Log,
 		passkeys: passkeys, defaultHooks: o.DefaultHooks, origins: o.Origins,
 		createOnUse: o.CreateOnUse, dev: o.Dev,
 	}, nil

@@ -73,7 +73,13 @@ func sendEdited(v *visit) error {
 	if err != nil {
 		return v.showInvalid(err, title, p)
 	}
-	receipt, err := v.web.o.Ingest.Accept(v.ctx(), v.project.Snapshot, e)
+	if e.Source == hookyard.SourceAPI {
+		_, err = v.web.o.Control.Conform(v.ctx(), v.project.Snapshot, []*hookyard.Event{e})
+	}
+	var receipt hookyard.Receipt
+	if err == nil {
+		receipt, err = v.web.o.Ingest.Accept(v.ctx(), v.project.Snapshot, e)
+	}
 	if err != nil {
 		return v.showInvalid(err, title, p)
 	}

@@ -228,9 +228,25 @@ const (
 	RoleAdmin Role = "admin" // members, settings, deletion
 )
 
-// Allows reports whether r includes the required role.
-func (r Role) Allows(required Role) bool { return rank(r) >= rank(required) }
+// The roles of portal sessions, which no user can have. RoleRead includes RolePortalRead, RoleWrite both. They include
+// none of the others.
+const (
+	RolePortalRead Role = "portal-read" // see hooks, without secrets, deliveries and attempts
+	RolePortal     Role = "portal"      // change what a hook is for and where it sends, retry, replay
+)
 
+// Allows reports whether r includes the required role.
+func (r Role) Allows(required Role) bool {
+	switch required {
+	case RolePortalRead:
+		return r == RolePortalRead || r == RolePortal || rank(r) >= rank(RoleRead)
+	case RolePortal:
+		return r == RolePortal || rank(r) >= rank(RoleWrite)
+	}
+	return rank(r) >= rank(required)
+}
+
+// rank returns -1 for a role that is not one of a user.
 func rank(r Role) int {
 	return slices.Index([]Role{RoleNone, RoleRead, RoleWrite, RoleAdmin}, r)
 }

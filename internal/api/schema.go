@@ -41,6 +41,7 @@ func tags() []*huma.Tag {
 		{Name: "event-types", Description: "The event types that a project inherits from its owner"},
 		{Name: "projects", Description: "A project holds hooks, sources and events"},
 		{Name: "search-fields", Description: "Values by which events are found at once"},
+		{Name: "portal-links", Description: "Links by which customers manage the hooks of a project"},
 		{Name: "features", Description: "Features of NetBeans' projects"},
 		{Name: "hooks", Description: "Ways out of a project: events go to the URL of each hook that selects them"},
 		{Name: "default-hooks", Description: "Hooks that every new project gets"},

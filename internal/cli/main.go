@@ -83,8 +83,8 @@ Exit codes:  0 success, 1 failure, 2 wrong usage or value, 4 not signed in, 5 no
 		{groupStart, []*cobra.Command{newServe(s), newDoctor(s), newDemo(s), newStatus(s), newBench(s)}},
 		{groupSend, []*cobra.Command{newPublish(s), newListen(s), newBin(s)}},
 		{groupLook, []*cobra.Command{newEvent(s), newDelivery(s), newReplay(s), newStats(s), newAudit(s)}},
-		{groupSet, []*cobra.Command{newProject(s), newHook(s), newSource(s), newGit(s), newApply(s),
-			newDiff(s), newExport(s)}},
+		{groupSet, []*cobra.Command{newProject(s), newHook(s), newSource(s), newGit(s), newPortal(s),
+			newApply(s), newDiff(s), newExport(s)}},
 		{groupAdmin, []*cobra.Command{newUser(s), newToken(s), newLimits(s), newNodes(s), newSecretKey(s), newBackup(s),
 			newRestore(s), newConfig(s), newVersion(s)}},
 	} {

@@ -25,10 +25,12 @@ const (
 	Admin                // role admin in the project
 	Own                  // role admin in a project that need not exist yet
 	Custom               // the handler checks
+	PortalRead           // role portal-read in the project: a portal session
+	Portal               // role portal in the project: a portal session that may change something
 )
 
 // Valid reports whether a is one of the kinds of access.
-func (a Access) Valid() bool { return Public <= a && a <= Custom }
+func (a Access) Valid() bool { return Public <= a && a <= Portal }
 
 // InProject reports whether the access is to a project, and so needs its name.
 func (a Access) InProject() bool { return a == Read || a == Write || a == Admin || a == Own }
@@ -40,6 +42,10 @@ func (a Access) Role() hookyard.Role {
 		return hookyard.RoleRead
 	case Write:
 		return hookyard.RoleWrite
+	case PortalRead:
+		return hookyard.RolePortalRead
+	case Portal:
+		return hookyard.RolePortal
 	}
 	return hookyard.RoleAdmin
 }
@@ -264,7 +270,7 @@ func notAuthorized(id *auth.Identity, asked string, need hookyard.Role) error {
 		return authenticationRequired()
 	}
 	verb := "modify"
-	if need == hookyard.RoleRead {
+	if need == hookyard.RoleRead || need == hookyard.RolePortalRead {
 		verb = "read"
 	}
 	return hookyard.Errorf(hookyard.Forbidden, "Not authorized to %s project [%s]", verb, hookyard.Clean(asked, 200))

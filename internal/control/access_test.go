@@ -184,8 +184,9 @@ func operations(ctx context.Context) map[hookyard.Role]map[string]func(p *contro
 				_, err := p.RotateSourceSecret(ctx, "x", control.Rotation{})
 				return err
 			},
-			"SignEvent": func(p *control.Project) error { _, err := p.SignEvent(ctx, "x", ""); return err },
-			"TestHook":  func(p *control.Project) error { _, err := p.TestHook(ctx, "x"); return err },
+			"ShowHookSecret": func(p *control.Project) error { _, err := p.ShowHookSecret(ctx, "x"); return err },
+			"SignEvent":      func(p *control.Project) error { _, err := p.SignEvent(ctx, "x", ""); return err },
+			"TestHook":       func(p *control.Project) error { _, err := p.TestHook(ctx, "x"); return err },
 			"UpdateHook": func(p *control.Project) error {
 				_, err := p.UpdateHook(ctx, "x", control.HookPatch{})
 				return err
@@ -201,6 +202,11 @@ func operations(ctx context.Context) map[hookyard.Role]map[string]func(p *contro
 				_, _, err := p.Put(ctx, control.ProjectPatch{Revision: 1e6})
 				return err
 			},
+			"CreatePortalLink": func(p *control.Project) error {
+				_, _, err := p.CreatePortalLink(ctx, control.PortalSpec{})
+				return err
+			},
+			"RevokePortal": func(p *control.Project) error { _, _, err := p.RevokePortal(ctx); return err },
 			"DeleteToken":  func(p *control.Project) error { return p.DeleteToken(ctx, "x") },
 			"Tokens":       func(p *control.Project) error { _, err := p.Tokens(ctx); return err },
 			"RemoveMember": func(p *control.Project) error { return p.RemoveMember(ctx, "x") },
@@ -236,6 +242,11 @@ func TestOperationsCheckTheRole(t *testing.T) {
 			t.Errorf("this test does not know which role %s needs", m.Name)
 		}
 	}
+	// What a session in a portal may do, and nothing else.
+	portal := map[hookyard.Role][]string{hookyard.RoleRead: {"Attempts", "Deliveries", "Delivery", "FillStatus", "Hook",
+		"Hooks", "Replay", "Replays", "Sending"}, hookyard.RoleWrite: {"CancelDelivery", "CancelReplay", "CreateHook",
+		"CreateReplay", "DeleteHook", "EnableHook", "PlanReplay", "RetryDelivery", "RotateHookSecret", "ShowHookSecret",
+		"TestHook", "UpdateHook"}}
 	snapshot := b.project(t, "alice", control.Admin).Snapshot
 	for need, operations := range all {
 		for name, call := range operations {
@@ -247,6 +258,16 @@ func TestOperationsCheckTheRole(t *testing.T) {
 				err := call(p)
 				if refused := errors.Is(err, hookyard.ErrForbidden); refused == role.Allows(need) {
 					t.Errorf("%s with role %q: %v; it needs %q", name, role, err, need)
+				}
+			}
+			for _, role := range []hookyard.Role{hookyard.RolePortalRead, hookyard.RolePortal} {
+				may := slices.Contains(portal[need], name) && (need == hookyard.RoleRead || role == hookyard.RolePortal)
+				p := b.project(t, "alice", control.Admin)
+				p.Snapshot, p.Role = snapshot, role
+				p.Caller = &auth.Identity{User: &hookyard.User{Name: "portal:pts_1"}, Guest: true}
+				err := call(p)
+				if refused := errors.Is(err, hookyard.ErrUnauthenticated); refused == may {
+					t.Errorf("%s with role %q: %v; may it: %t", name, role, err, may)
 				}
 			}
 		}

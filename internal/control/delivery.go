@@ -18,7 +18,7 @@ type DeliverySearch struct {
 // Deliveries searches the project's deliveries. next is where the list goes on (Before), "" at its end. It fails with
 // Invalid for a state that there is not, and with NotFound when there is no such hook, event or replay.
 func (p *Project) Deliveries(ctx context.Context, q DeliverySearch) (list []hookyard.Delivery, next string, err error) {
-	if err := p.allow(hookyard.RoleRead); err != nil {
+	if err := p.allow(hookyard.RolePortalRead); err != nil {
 		return nil, "", err
 	}
 	if q.State, err = checkState(q.State); err != nil {
@@ -45,12 +45,13 @@ func (p *Project) Deliveries(ctx context.Context, q DeliverySearch) (list []hook
 	if list, next, err = p.c.store.Deliveries(ctx, q.DeliveryQuery); err != nil {
 		return nil, "", err
 	}
+	p.hideNames(list)
 	return list, next, p.FillStatus(ctx, list)
 }
 
 // Delivery returns a delivery.
 func (p *Project) Delivery(ctx context.Context, id string) (hookyard.Delivery, error) {
-	if err := p.allow(hookyard.RoleRead); err != nil {
+	if err := p.allow(hookyard.RolePortalRead); err != nil {
 		return hookyard.Delivery{}, err
 	}
 	d, err := p.delivery(ctx, id)
@@ -58,6 +59,7 @@ func (p *Project) Delivery(ctx context.Context, id string) (hookyard.Delivery, e
 		return d, err
 	}
 	one := []hookyard.Delivery{d}
+	p.hideNames(one)
 	err = p.FillStatus(ctx, one)
 	return one[0], err
 }
@@ -73,7 +75,7 @@ func (p *Project) delivery(ctx context.Context, id string) (hookyard.Delivery, e
 
 // Attempts lists the attempts of a delivery in their order, without credentials and signatures.
 func (p *Project) Attempts(ctx context.Context, d *hookyard.Delivery) ([]hookyard.Attempt, error) {
-	if err := p.allow(hookyard.RoleRead); err != nil {
+	if err := p.allow(hookyard.RolePortalRead); err != nil {
 		return nil, err
 	}
 	attempts, err := p.c.store.Attempts(ctx, d.EventSeq, d.HookKey)
@@ -95,7 +97,7 @@ func (p *Project) Attempts(ctx context.Context, d *hookyard.Delivery) ([]hookyar
 // RetryDelivery makes a delivery due now, whatever its state, with its schedule from the beginning. It fails with
 // Conflict when the hook is off or deleted, and with Gone when the event's bytes are past their retention.
 func (p *Project) RetryDelivery(ctx context.Context, id string) (hookyard.Delivery, error) {
-	ctx, err := p.change(ctx, hookyard.RoleWrite)
+	ctx, err := p.change(ctx, hookyard.RolePortal)
 	if err != nil {
 		return hookyard.Delivery{}, err
 	}
@@ -127,7 +129,7 @@ func (p *Project) RetryDelivery(ctx context.Context, id string) (hookyard.Delive
 
 // CancelDelivery ends a pending delivery.
 func (p *Project) CancelDelivery(ctx context.Context, id string) (hookyard.Delivery, error) {
-	ctx, err := p.change(ctx, hookyard.RoleWrite)
+	ctx, err := p.change(ctx, hookyard.RolePortal)
 	if err != nil {
 		return hookyard.Delivery{}, err
 	}
@@ -135,7 +137,7 @@ func (p *Project) CancelDelivery(ctx context.Context, id string) (hookyard.Deliv
 	if err != nil {
 		return d, err
 	}
-	if err := p.c.store.Cancel(ctx, d.EventSeq, d.HookKey, "canceled by "+p.Caller.User.Name); err != nil {
+	if err := p.c.store.Cancel(ctx, d.EventSeq, d.HookKey, canceledBy+p.Caller.User.Name); err != nil {
 		return d, err
 	}
 	return p.Delivery(ctx, id)

@@ -67,7 +67,7 @@ func (p *HeaderPatch) UnmarshalJSON(b []byte) error {
 // Hooks lists the project's hooks with their health, as the database has them now, in the order of their creation. A
 // caller who may only read gets them without credentials.
 func (p *Project) Hooks(ctx context.Context) ([]*hookyard.Hook, error) {
-	if err := p.allow(hookyard.RoleRead); err != nil {
+	if err := p.allow(hookyard.RolePortalRead); err != nil {
 		return nil, err
 	}
 	hooks, err := p.c.store.Hooks(ctx, p.Key())
@@ -76,7 +76,7 @@ func (p *Project) Hooks(ctx context.Context) ([]*hookyard.Hook, error) {
 
 // Hook returns a hook with its health, as the database has it now.
 func (p *Project) Hook(ctx context.Context, id string) (*hookyard.Hook, error) {
-	if err := p.allow(hookyard.RoleRead); err != nil {
+	if err := p.allow(hookyard.RolePortalRead); err != nil {
 		return nil, err
 	}
 	h, err := p.c.store.Hook(ctx, p.Key(), id)
@@ -94,12 +94,15 @@ func NewHook(id string, in HookPatch) (*hookyard.Hook, error) {
 
 // CreateHook creates a hook. It fails with Conflict when there is one of that id.
 func (p *Project) CreateHook(ctx context.Context, id string, in HookPatch) (*hookyard.Hook, error) {
-	ctx, err := p.change(ctx, hookyard.RoleWrite)
+	ctx, err := p.change(ctx, hookyard.RolePortal)
 	if err != nil {
 		return nil, err
 	}
 	if p.Snapshot.Hook(id) != nil {
 		return nil, hookExists(id)
+	}
+	if err := p.checkSettings(&in); err != nil {
+		return nil, err
 	}
 	h, err := NewHook(id, in)
 	if err != nil {
@@ -127,6 +130,9 @@ func (p *Project) createHook(ctx context.Context, h *hookyard.Hook) error {
 // UpdateHook changes a hook. A new URL, and a hook that is switched on, start with a clean health. It fails with
 // Conflict when the hook is not at the patch's revision any more.
 func (p *Project) UpdateHook(ctx context.Context, id string, in HookPatch) (*hookyard.Hook, error) {
+	if err := p.checkSettings(&in); err != nil {
+		return nil, err
+	}
 	return p.updateHook(ctx, hookChange{id, "hook.update", in.Revision}, func(h *hookyard.Hook) error {
 		before := *h
 		if err := in.apply(h, &before); err != nil {
@@ -136,7 +142,7 @@ func (p *Project) UpdateHook(ctx context.Context, id string, in HookPatch) (*hoo
 			if err := p.CheckHook(ctx, h); err != nil { // what is wrong with the URL comes first
 				return err
 			}
-			if err := in.checkMove(h, &before); err != nil {
+			if err := in.checkMove(h, &before, p.Role == hookyard.RolePortal); err != nil {
 				return err
 			}
 		}
@@ -155,7 +161,7 @@ func (p *Project) EnableHook(ctx context.Context, id string) (*hookyard.Hook, er
 
 // RotateHookSecret sets a new secret and returns it. The secrets there are sign along for the overlap.
 func (p *Project) RotateHookSecret(ctx context.Context, id string, in Rotation) (secret string, err error) {
-	if err := p.allow(hookyard.RoleWrite); err != nil {
+	if err := p.allow(hookyard.RolePortal); err != nil {
 		return "", err
 	}
 	secret, overlap, err := in.settle(p.c.limits)
@@ -182,7 +188,7 @@ type hookChange struct {
 // updateHook changes a hook in one transaction and tells the dispatcher.
 func (p *Project) updateHook(ctx context.Context, u hookChange, change func(h *hookyard.Hook) error) (*hookyard.Hook,
 	error) {
-	ctx, err := p.change(ctx, hookyard.RoleWrite)
+	ctx, err := p.change(ctx, hookyard.RolePortal)
 	if err != nil {
 		return nil, err
 	}
@@ -211,7 +217,7 @@ func (p *Project) updateHook(ctx context.Context, u hookChange, change func(h *h
 // DeleteHook deletes a hook; its pending deliveries are canceled. It fails with Conflict when the hook is not at
 // ifRevision, unless that is 0.
 func (p *Project) DeleteHook(ctx context.Context, id string, ifRevision int64) error {
-	ctx, err := p.change(ctx, hookyard.RoleWrite)
+	ctx, err := p.change(ctx, hookyard.RolePortal)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 // TestHook sends an event of type test to one hook, whatever events it wants. The delivery it returns is skipped when
 // the hook is off.
 func (p *Project) TestHook(ctx context.Context, id string) (hookyard.Delivery, error) {
-	ctx, err := p.change(ctx, hookyard.RoleWrite)
+	ctx, err := p.change(ctx, hookyard.RolePortal)
 	if err != nil {
 		return hookyard.Delivery{}, err
 	}

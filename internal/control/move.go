@@ -8,13 +8,13 @@ import (
 )
 
 // checkMove refuses to send the secrets and headers of a hook to another host, unless they are given again: who may
-// change a hook need not know them.
-func (in *HookPatch) checkMove(h, before *hookyard.Hook) error {
+// change a hook need not know them. seesSecrets says that the caller can see the secrets.
+func (in *HookPatch) checkMove(h, before *hookyard.Hook, seesSecrets bool) error {
 	if sameReceiver(before.URL, h.URL) {
 		return nil
 	}
 	secret, given := in.Secret.Get()
-	if len(before.Secrets) > 0 && (!given || secret == hookyard.Masked) {
+	if len(before.Secrets) > 0 && !seesSecrets && (!given || secret == hookyard.Masked) {
 		return hookyard.FieldErrorf("secret",
 			"the url is of another host: give the secret again, or an empty one to send without")
 	}

@@ -20,7 +20,7 @@ type ReplaySpec struct {
 
 // Replays lists up to limit bulk replays of the project, the newest first.
 func (p *Project) Replays(ctx context.Context, limit int) ([]*hookyard.Replay, error) {
-	if err := p.allow(hookyard.RoleRead); err != nil {
+	if err := p.allow(hookyard.RolePortalRead); err != nil {
 		return nil, err
 	}
 	return p.c.store.Replays(ctx, p.Key(), limit)
@@ -28,7 +28,7 @@ func (p *Project) Replays(ctx context.Context, limit int) ([]*hookyard.Replay, e
 
 // Replay returns a bulk replay with its progress.
 func (p *Project) Replay(ctx context.Context, id string) (*hookyard.Replay, error) {
-	if err := p.allow(hookyard.RoleRead); err != nil {
+	if err := p.allow(hookyard.RolePortalRead); err != nil {
 		return nil, err
 	}
 	r, err := p.c.store.Replay(ctx, p.Key(), id)
@@ -40,7 +40,7 @@ func (p *Project) Replay(ctx context.Context, id string) (*hookyard.Replay, erro
 
 // CreateReplay starts a bulk replay; the dispatcher does it step by step.
 func (p *Project) CreateReplay(ctx context.Context, in ReplaySpec) (*hookyard.Replay, error) {
-	ctx, err := p.change(ctx, hookyard.RoleWrite)
+	ctx, err := p.change(ctx, hookyard.RolePortal)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func (p *Project) CreateReplay(ctx context.Context, in ReplaySpec) (*hookyard.Re
 // PlanReplay returns what a bulk replay would do: the deliveries that it would open, by hook, and for how long it would
 // send if receivers answer as they did recently. It changes nothing.
 func (p *Project) PlanReplay(ctx context.Context, in ReplaySpec) (*hookyard.Replay, error) {
-	if err := p.allow(hookyard.RoleWrite); err != nil {
+	if err := p.allow(hookyard.RolePortal); err != nil {
 		return nil, err
 	}
 	r, hook, err := p.newReplay(in)
@@ -160,7 +160,7 @@ func (in *ReplaySpec) check(limits hookyard.Limits) error {
 // CancelReplay stops a bulk replay; what is still to be sent of it goes back to what it was. It fails with Conflict if
 // all was sent.
 func (p *Project) CancelReplay(ctx context.Context, id string) (*hookyard.Replay, error) {
-	ctx, err := p.change(ctx, hookyard.RoleWrite)
+	ctx, err := p.change(ctx, hookyard.RolePortal)
 	if err != nil {
 		return nil, err
 	}

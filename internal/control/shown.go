@@ -3,6 +3,7 @@ package control
 import (
 	"encoding/json"
 	"maps"
+	"strings"
 
 	"github.com/hookyard/hookyard"
 )
@@ -15,7 +16,7 @@ func (p *Project) mayWrite() bool { return p.Role.Allows(hookyard.RoleWrite) }
 
 // shownURL returns a URL that a user of the project entered as the caller may see it.
 func (p *Project) shownURL(raw string) string {
-	if p.mayWrite() {
+	if p.Role.Allows(hookyard.RolePortal) {
 		return hookyard.MaskURL(raw)
 	}
 	return hookyard.URLOrigin(raw)
@@ -27,9 +28,26 @@ func (p *Project) shownHook(h *hookyard.Hook) *hookyard.Hook {
 		return h
 	}
 	c := *h
-	c.URL = hookyard.URLOrigin(h.URL)
+	if !p.Role.Allows(hookyard.RolePortal) {
+		c.URL = hookyard.URLOrigin(h.URL)
+	}
 	c.Headers = maskedHeaders(h.Headers)
 	return &c
+}
+
+// canceledBy begins the reason of a delivery that a user canceled.
+const canceledBy = "canceled by "
+
+// hideNames hides from a portal session which user canceled a delivery: it sees nothing of the users of the server.
+func (p *Project) hideNames(list []hookyard.Delivery) {
+	if p.Role.Allows(hookyard.RoleRead) {
+		return
+	}
+	for i := range list {
+		if strings.HasPrefix(list[i].Reason, canceledBy) {
+			list[i].Reason = "canceled"
+		}
+	}
 }
 
 func (p *Project) shownHooks(hooks []*hookyard.Hook) []*hookyard.Hook {

@@ -10,7 +10,7 @@ import (
 // needs. What other nodes are sending it takes from the order in which they claimed it. The deliveries must be the
 // project's. The cost is bounded: of many hooks in one list, positions are counted less far.
 func (p *Project) FillStatus(ctx context.Context, list []hookyard.Delivery) error {
-	if err := p.allow(hookyard.RoleRead); err != nil {
+	if err := p.allow(hookyard.RolePortalRead); err != nil {
 		return err
 	}
 	pending := map[int64][]*hookyard.Delivery{}
@@ -87,7 +87,7 @@ func (c *Control) fillStatus(ctx context.Context, hookKey int64, list []*hookyar
 // Sending returns how many deliveries of a hook this node is sending. It fails with NotFound when there is no such
 // hook.
 func (p *Project) Sending(hook string) (int, error) {
-	if err := p.allow(hookyard.RoleRead); err != nil {
+	if err := p.allow(hookyard.RolePortalRead); err != nil {
 		return 0, err
 	}
 	h, err := p.hook(hook)

@@ -203,6 +203,16 @@ func (f *filled) projects() {
 	f.see(f.c.SetLimits(ctx, filledProject, client.LimitPatch{hookyard.LimitHooks: ptr(int64(900))}))
 	f.see(f.c.Limits(ctx, "acme"))
 	f.see(f.c.AllLimits(ctx))
+	link, err := f.c.CreatePortalLink(ctx, filledProject, client.PortalLinkRequest{})
+	f.see(link, err)
+	opened, err := http.Get(link.URL)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	_ = opened.Body.Close()
+	f.see(f.c.CreatePortalLink(ctx, filledProject, client.PortalLinkRequest{ReadOnly: true,
+		ReturnURL: "https://acme.example/", Hide: []hookyard.PortalPart{hookyard.PartVerify}}))
+	f.see(f.c.RevokePortal(ctx, filledProject))
 	f.see(f.c.Nodes(ctx))
 	f.catalogue()
 }

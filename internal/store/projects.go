@@ -198,7 +198,8 @@ func (db *DB) deleteProject(ctx context.Context, tx *limitedTx, p *hookyard.Proj
 	if err != nil {
 		return err
 	}
-	for _, table := range []string{"sources", "members", "member_groups", "tokens", "refused", "replays", "quotas"} {
+	for _, table := range []string{"sources", "members", "member_groups", "tokens", "refused", "replays", "quotas",
+		"portal_links", "portal_sessions"} {
 		if _, err := tx.ExecContext(ctx, "delete from "+table+" where project_key = $1", p.Key); err != nil {
 			return err
 		}

@@ -37,14 +37,13 @@ func (db *DB) Prune(ctx context.Context, r Retention, now time.Time) (int, error
 	}
 	if r.Seen > 0 {
 		err := db.txPlain(ctx, func(c conn) error {
-			if _, err := c.ExecContext(ctx, "delete from sessions where expires < $1", micros(now)); err != nil {
-				return err
+			for _, table := range []string{"sessions", "used_challenges", "portal_links", "portal_sessions"} {
+				_, err := c.ExecContext(ctx, "delete from "+table+" where expires < $1", micros(now))
+				if err != nil {
+					return err
+				}
 			}
-			_, err := c.ExecContext(ctx, "delete from used_challenges where expires < $1", micros(now))
-			if err != nil {
-				return err
-			}
-			_, err = c.ExecContext(ctx,
+			_, err := c.ExecContext(ctx,
 				"delete from seen where time < $1 and time in (select time from seen where time < $1 "+
 					"order by time limit 5000)",
 				micros(now.Add(-r.Seen)))

@@ -75,11 +75,24 @@ func (v *visit) delivery(fault error) error {
 		}
 		p.Attempts = append(p.Attempts, view)
 	}
+	if v.portal != nil {
+		p.showEvent()
+	}
 	slices.Reverse(p.Attempts)
 	if fault != nil {
 		return v.showInvalid(fault, "Delivery", p)
 	}
 	return v.show(http.StatusOK, "Delivery of "+short(d.EventID)+" to "+d.HookID, p)
+}
+
+// showEvent shows the bytes of the event where the page would link to them: a portal has no pages of events.
+func (p *deliveryPage) showEvent() {
+	for i := range p.Attempts {
+		if a := &p.Attempts[i]; a.AsEvent {
+			a.AsEvent = false
+			a.SentBody = viewBody(hookyard.Text(p.Event.ContentType, p.Event.Plain()), p.Event.Size)
+		}
+	}
 }
 
 func viewAttempt(a *hookyard.Attempt) attemptView {

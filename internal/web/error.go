@@ -32,7 +32,8 @@ func (v *visit) fail(err error) {
 	} else {
 		v.web.o.Log.Error("page failed", "method", v.r.Method, "path", v.r.URL.Path, "error", err)
 	}
-	if status == http.StatusUnauthorized || status == http.StatusForbidden && v.id != nil && v.id.Guest {
+	signIn := status == http.StatusUnauthorized || status == http.StatusForbidden && v.id != nil && v.id.Guest
+	if signIn && v.portal == nil {
 		if v.showLogin(status, err) == nil {
 			return
 		}

@@ -29,7 +29,8 @@ type hookPage struct {
 	Next     time.Time
 	Newest   []hookyard.Delivery
 	Missed   store.Missed
-	Secret   string
+	Secret   string // that was just created
+	Shown    string // that the customer wants to see
 	About    string
 	Schedule []string
 }
@@ -150,6 +151,8 @@ func hookAction(v *visit) error {
 	case "disable":
 		_, err := v.project.UpdateHook(v.ctx(), id, control.HookPatch{Active: control.Value(false)})
 		return v.hookActionDone(err, here, "off")
+	case "show":
+		return showHookSecret(v, id)
 	case "rotate":
 		return rotateHook(v, id)
 	case "update", "overwrite", "preview":
@@ -176,6 +179,18 @@ func rotateHook(v *visit, id string) error {
 		return v.hook(id, &hookPage{}, err)
 	}
 	return v.showOnce(v.home("webhooks", id), secret, "")
+}
+
+// showHookSecret shows the secret of a hook to a customer, who has no other place to look it up.
+func showHookSecret(v *visit, id string) error {
+	if v.portal == nil {
+		return hookyard.Errorf(hookyard.Invalid, "The secret is shown only once, when it is created.")
+	}
+	secret, err := v.project.ShowHookSecret(v.ctx(), id)
+	if err != nil {
+		return err
+	}
+	return v.hook(id, &hookPage{Shown: secret}, nil)
 }
 
 // rotation reads the form that replaces a secret. Without a choice the old secret stays valid for the default time.

@@ -52,7 +52,7 @@ func updateHook(v *visit, id string) error {
 	if err != nil {
 		return err
 	}
-	if v.get("do") == "preview" {
+	if v.get("do") == "preview" && v.portal == nil {
 		if err := v.fillPreview(f); err != nil {
 			return err
 		}

@@ -335,6 +335,9 @@ func (v *visit) hookPatch(f *hookForm, before *hookyard.Hook) (control.HookPatch
 	in.Headers = control.Value(headers)
 	in.Revision, err = f.revision()
 	faults = append(faults, err, f.sending(&in))
+	if v.portal != nil {
+		in = onlyPortal(in)
+	}
 	if err := errors.Join(faults...); err != nil {
 		return in, errors.Join(err, v.draftFaults(in))
 	}

@@ -143,7 +143,7 @@ func rank(h *hookyard.Hook) int {
 func createHook(v *visit) error {
 	f := v.readHookForm()
 	f.New = true
-	if v.get("do") == "preview" {
+	if v.get("do") == "preview" && v.portal == nil {
 		if err := v.fillPreview(f); err != nil {
 			return err
 		}

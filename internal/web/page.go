@@ -40,6 +40,7 @@ type base struct {
 	Passkeys  bool   // can be used on this server
 	Version   string
 	BaseURL   string
+	Portal    *portalView     // nil outside of portals
 	Theme     string          // light, dark, or "" for what the browser prefers
 	Here      string          // URL of the page, to return to
 	said      map[string]bool // fields of the page that show their problem
@@ -54,8 +55,15 @@ func (b *base) shared() *base { return b }
 type page interface{ shared() *base }
 
 // Href returns the URL of a page of the project.
-func (b *base) Href(parts ...string) string {
-	return join(append([]string{b.Project.Owner, b.Project.Name}, parts...)...)
+func (b *base) Href(parts ...string) string { return homeOf(b.Portal, b.Project, parts) }
+
+// homeOf returns the URL of a page of a project, or of its portal.
+func homeOf(portal *portalView, p *hookyard.Project, parts []string) string {
+	home := join(append([]string{p.Owner, p.Name}, parts...)...)
+	if portal != nil {
+		home = strings.TrimSuffix(portalPrefix, "/") + home
+	}
+	return home
 }
 
 // Asset returns the URL of an embedded file.
@@ -66,6 +74,9 @@ func (b *base) SignIn() string { return b.signInURL }
 
 // Tabs returns the tabs of a project and their titles.
 func (b *base) Tabs() [][2]string {
+	if b.Portal != nil {
+		return b.portalTabs()
+	}
 	tabs := [][2]string{{"project", "Overview"}, {"events", "Events"}, {"deliveries", "Deliveries"},
 		{"webhooks", "Hooks"},
 		{"sources", "Sources"}, {"replays", "Replays"}, {"audit", "Audit log"}}
@@ -86,8 +97,11 @@ func (b *base) NextTheme() string {
 	return "auto"
 }
 
-// MayWrite reports whether the user may change hooks, sources and events.
-func (b *base) MayWrite() bool { return b.Role.Allows(hookyard.RoleWrite) }
+// Shows reports whether the page may show a part that portals can hide.
+func (b *base) Shows(part string) bool { return b.Portal == nil || b.Portal.Shows(part) }
+
+// MayWrite reports whether the user may change hooks, sources and events, or the customer the hooks.
+func (b *base) MayWrite() bool { return b.Role.Allows(hookyard.RolePortal) }
 
 // MayAdmin reports whether the user may see and change settings and members.
 func (b *base) MayAdmin() bool { return b.Role.Allows(hookyard.RoleAdmin) }
@@ -178,6 +192,9 @@ func (v *visit) show(status int, title string, p page) error {
 	v.fill(b, title)
 	var out bytes.Buffer
 	name := "layout"
+	if v.portal != nil {
+		name = "portal"
+	}
 	if v.form.Get("part") != "" && v.web.pages[nameOf(p)].Lookup("part") != nil {
 		name = "part"
 	}
@@ -215,7 +232,8 @@ func (v *visit) fill(b *base, title string) {
 	if v.web.o.SignOn != nil {
 		b.SignOn = v.web.o.SignOn.Host()
 	}
-	b.Theme, b.Here = v.theme(), v.returnURL()
+	b.Portal, b.Here = v.portal, v.returnURL()
+	b.Theme = v.theme()
 	b.signInURL = "/login?next=" + template.URLQueryEscaper(b.Here)
 	if v.id != nil && !v.id.Guest {
 		b.User, b.Admin = v.id.User.Name, v.id.IsAdmin()

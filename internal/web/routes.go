@@ -58,6 +58,7 @@ func (w *Web) routes() {
 		w.handle("POST /bins/{bin}", control.Public, binAction)
 	}
 	w.projectRoutes()
+	w.portalRoutes()
 	w.handle("/", control.Public, notFound)
 }
 
@@ -133,6 +134,6 @@ func pages() []page {
 		&profilePage{}, &factorPage{}, &usersPage{}, &tokensPage{}, &statusPage{}, &searchPage{},
 		&projectPage{}, &hooksPage{}, &hookPage{}, &hookEditPage{}, &eventsPage{}, &eventPage{}, &resendPage{},
 		&confirmPage{}, &deliveriesPage{}, &deliveryPage{}, &replaysPage{}, &replayPage{}, &sourcesPage{},
-		&sourcePage{}, &settingsPage{}, &auditPage{}, &docsPage{}, &binsPage{}, &binPage{},
+		&sourcePage{}, &settingsPage{}, &auditPage{}, &docsPage{}, &binsPage{}, &binPage{}, &closedPage{},
 	}
 }

@@ -24,6 +24,7 @@ type visit struct {
 	enrolling *auth.Identity // a caller who must set up a second factor first; id is nil then
 
 	project *control.Project // the project of the path, in the hands of the caller; nil on pages without one
+	portal  *portalView      // nil outside of portals
 }
 
 // handle registers a page. A page must say who has access to it.
@@ -175,8 +176,7 @@ func join(parts ...string) string {
 
 // home returns the URL of a page of the project.
 func (v *visit) home(parts ...string) string {
-	p := v.project.Snapshot.Project
-	return join(append([]string{p.Owner, p.Name}, parts...)...)
+	return homeOf(v.portal, v.project.Snapshot.Project, parts)
 }
 
 // redirect sends the browser to a page after a form was handled. note is the name of a sentence of [noteOf], or "".

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -61,6 +62,7 @@ type Options struct {
 type Web struct {
 	o       Options
 	mux     *http.ServeMux
+	portal  *http.ServeMux // of the portals
 	pages   map[string]*template.Template
 	assets  map[string]*asset
 	prefix  string // path of Options.BaseURL, such as /hooks, or ""
@@ -71,8 +73,8 @@ type Web struct {
 
 // New returns a Web. It fails when a template cannot be parsed, a page has no template, or a template has no page.
 func New(o Options) (*Web, error) {
-	w := &Web{o: o, mux: http.NewServeMux(), csrf: http.NewCrossOriginProtection(), started: time.Now(),
-		gzips: sync.Pool{New: newGzipWriter}}
+	w := &Web{o: o, mux: http.NewServeMux(), portal: http.NewServeMux(), started: time.Now(),
+		csrf: http.NewCrossOriginProtection(), gzips: sync.Pool{New: newGzipWriter}}
 	base, err := url.Parse(o.BaseURL)
 	if err != nil {
 		return nil, err
@@ -97,6 +99,10 @@ func (w *Web) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Security-Policy", policy)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
+	if strings.HasPrefix(r.URL.Path, portalPrefix) {
+		w.portal.ServeHTTP(rw, r)
+		return
+	}
 	w.mux.ServeHTTP(rw, r)
 }
 

@@ -1,0 +1,203 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/hookyard/hookyard"
+	"github.com/hookyard/hookyard/internal/control"
+)
+
+// The portal is where customers of an owner manage the hooks of one project. Its pages are those of the project, in
+// another layout and with fewer settings, at the paths below /portal/OWNER/PROJECT. It has a mux of its own: a portal
+// session opens nothing else, and a user's session opens no portal.
+
+// portalPrefix begins the path of every page of a portal.
+const portalPrefix = "/portal/"
+
+// portalView is what the pages of a portal have in common.
+type portalView struct {
+	Session *hookyard.PortalSession // nil: there is none
+}
+
+// portalTabs are the tabs of a portal.
+func (b *base) portalTabs() [][2]string {
+	tabs := [][2]string{{"webhooks", "Hooks"}}
+	if b.Portal.Shows("deliveries") {
+		tabs = append(tabs, [2]string{"deliveries", "Deliveries"}, [2]string{"replays", "Replays"})
+	}
+	return tabs
+}
+
+// Shows reports whether the portal has a part.
+func (p *portalView) Shows(part string) bool {
+	return p.Session != nil && p.Session.Shows(hookyard.PortalPart(part))
+}
+
+// portalRoutes registers the pages of portals.
+func (w *Web) portalRoutes() {
+	const (
+		portal     = portalPrefix + "{owner}/{project}"
+		hooks      = portal + "/webhooks"
+		deliveries = portal + "/deliveries"
+		replays    = portal + "/replays"
+
+		read  = control.PortalRead
+		write = control.Portal
+	)
+	w.portalPage("GET "+portal+"/open/{key}", control.Public, "", openPortal)
+	w.portalPage("POST "+portal+"/logout", read, "", closePortal)
+	w.portalPage("GET "+portal, read, "", func(v *visit) error { return v.redirect(v.home("webhooks"), "") })
+
+	w.portalPage("GET "+hooks, read, "", listHooks)
+	w.portalPage("POST "+hooks, write, "", createHook)
+	w.portalPage("GET "+hooks+"/{id}", read, "", showHook)
+	w.portalPage("POST "+hooks+"/{id}", write, "", hookAction)
+	w.portalPage("GET "+hooks+"/{id}/edit", write, "", editHook)
+
+	const part = hookyard.PartDeliveries
+	w.portalPage("GET "+deliveries, read, part, listDeliveries)
+	w.portalPage("GET "+deliveries+"/{id}", read, part, showDelivery)
+	w.portalPage("POST "+deliveries+"/{id}", write, part, deliveryAction)
+	w.portalPage("GET "+replays, read, part, listReplays)
+	w.portalPage("POST "+replays, write, part, createReplay)
+	w.portalPage("GET "+replays+"/{id}", read, part, showReplay)
+	w.portalPage("POST "+replays+"/{id}", write, part, cancelReplay)
+
+	w.portalPage(portal+"/", read, "", func(*visit) error {
+		return hookyard.Errorf(hookyard.NotFound, "There is no such page.")
+	})
+	w.portal.HandleFunc("/", http.NotFound)
+}
+
+// portalPage registers a page of portals that needs an access. It is missing where its part is hidden.
+func (w *Web) portalPage(pattern string, access control.Access, part hookyard.PortalPart, do func(*visit) error) {
+	w.portal.HandleFunc(pattern, func(rw http.ResponseWriter, r *http.Request) {
+		v := &visit{web: w, w: rw, r: r.WithContext(control.ForRequest(r.Context())), portal: &portalView{}}
+		if err := v.servePortal(access, part, do); err != nil {
+			v.fail(err)
+		}
+	})
+}
+
+func (v *visit) servePortal(access control.Access, part hookyard.PortalPart, do func(*visit) error) error {
+	err := v.findPortal()
+	if access != control.Public && err != nil {
+		return err
+	}
+	if err := v.checkOrigin(); err != nil {
+		return err
+	}
+	if err := v.readForm(); err != nil {
+		return err
+	}
+	if access == control.Public {
+		return do(v)
+	}
+	if !v.portal.Session.Shows(part) {
+		return hookyard.Errorf(hookyard.NotFound, "There is no such page.")
+	}
+	if !v.project.Role.Allows(access.Role()) {
+		return hookyard.Errorf(hookyard.Forbidden, "This session may look at everything and change nothing.")
+	}
+	return do(v)
+}
+
+// findPortal reads the session of the request and its project.
+func (v *visit) findPortal() (err error) {
+	cookie := ""
+	if c, err := v.r.Cookie(v.portalCookie()); err == nil {
+		cookie = c.Value
+	}
+	project, session, err := v.web.o.Control.PortalProject(v.ctx(), v.r.PathValue("owner"), v.r.PathValue("project"),
+		cookie)
+	if hookyard.CodeOf(err) == hookyard.Unauthenticated {
+		return hookyard.Errorf(hookyard.Unauthenticated,
+			"Your session has ended. Go back to where you came from and open this page from there again.")
+	}
+	if err != nil {
+		return err
+	}
+	v.project, v.portal.Session = project, session
+	v.id = project.Caller
+	v.r = v.r.WithContext(hookyard.WithActor(v.ctx(), v.id.User.Name))
+	return nil
+}
+
+// checkOrigin refuses a form of another site. A portal may stand in a frame, where browsers send its cookie along with
+// what other sites send, so a request that does not say where it comes from is refused, too.
+func (v *visit) checkOrigin() error {
+	h := v.r.Header
+	silent := h.Get("Origin") == "" && h.Get("Sec-Fetch-Site") == ""
+	if v.r.Method != http.MethodGet && v.r.Method != http.MethodHead && silent || v.web.csrf.Check(v.r) != nil {
+		return hookyard.Errorf(hookyard.Forbidden, "A page of another site may not change anything here.")
+	}
+	return nil
+}
+
+// portalCookie is the name of the cookie of a session. It is bound to the path of the portal, so that a browser can
+// have one for each.
+func (v *visit) portalCookie() string {
+	if v.web.secure() {
+		return "__Secure-hookyard_portal"
+	}
+	return "hookyard_portal"
+}
+
+func (w *Web) secure() bool { return strings.HasPrefix(w.o.BaseURL, "https://") }
+
+// setPortalCookie gives the browser the cookie of a session, and with "" takes it away.
+func (v *visit) setPortalCookie(value string, age time.Duration) {
+	c := v.web.cookie(v.portalCookie(), value, int(age/time.Second))
+	c.Path = join("portal", v.r.PathValue("owner"), v.r.PathValue("project"))
+	http.SetCookie(v.w, c)
+}
+
+// openPortal uses up a link. A browser that has a session already, because it loads the page again, goes on with it.
+func openPortal(v *visit) error {
+	v.w.Header().Set("Referrer-Policy", "no-referrer") // the URL is the key
+	v.w.Header().Set("Cache-Control", "no-store")
+	home := join("portal", v.r.PathValue("owner"), v.r.PathValue("project"), "webhooks")
+	if v.r.Method == http.MethodHead || strings.Contains(v.r.Header.Get("Sec-Purpose"), "prefetch") {
+		v.w.WriteHeader(http.StatusNoContent) // nobody has opened the link yet
+		return nil
+	}
+	cookie, s, err := v.web.o.Control.OpenPortal(v.ctx(), v.r.PathValue("owner"), v.r.PathValue("project"),
+		v.r.PathValue("key"), control.Browser{Agent: v.r.UserAgent(), Remote: v.r.RemoteAddr})
+	if hookyard.CodeOf(err) == hookyard.Forbidden && v.portal.Session != nil {
+		return v.redirect(home, "")
+	}
+	if hookyard.CodeOf(err) == hookyard.Forbidden {
+		return hookyard.Errorf(hookyard.Forbidden, "This link was used or has expired. "+
+			"Go back to where you came from and open this page from there again.")
+	}
+	if err != nil {
+		return err
+	}
+	v.setPortalCookie(cookie, time.Until(s.ExpiresAt))
+	return v.redirect(home, "")
+}
+
+func closePortal(v *visit) error {
+	if err := v.web.o.Control.ClosePortal(v.ctx(), v.portal.Session); err != nil {
+		return err
+	}
+	v.setPortalCookie("", -time.Second)
+	p := &closedPage{ReturnURL: v.portal.Session.ReturnURL}
+	v.portal.Session, v.project = nil, nil
+	return v.show(http.StatusOK, "Signed out", p)
+}
+
+// closedPage is shown after a portal session was ended. It links to where the customer came from: a redirect to another
+// site is not allowed after a form.
+type closedPage struct {
+	base
+	ReturnURL string
+}
+
+// onlyPortal returns what a portal session may set of a patch.
+func onlyPortal(in control.HookPatch) control.HookPatch {
+	return control.HookPatch{URL: in.URL, Events: in.Events, Description: in.Description, Active: in.Active,
+		Secret: in.Secret, Revision: in.Revision}
+}

@@ -246,11 +246,41 @@ func (a *App) BaseURL() string { return a.config.BaseURL }
 
 // Run serves until ctx ends, and for --drain more, or until a part fails. It stops in the order in which work flows: no
 // more requests, then attempts under way get their grace, then the database. It returns when everything it started has
-// returned.
+// returned, or a second after --grace, when the database does not let it.
 func (a *App) Run(ctx context.Context) error {
 	a.hello()
 	ctx, stopServing := a.drained(ctx)
 	defer stopServing()
+	return a.inTime(ctx, func() error { return a.run(ctx) })
+}
+
+// stopSlack is how long a stop may take beyond --grace, to store the results of attempts that ended with it.
+const stopSlack = time.Second
+
+// inTime returns what run returns, or after the grace without it. That happens while the database does not answer: what
+// is not stored then is as after a crash.
+func (a *App) inTime(ctx context.Context, run func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- run() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	late := time.NewTimer(a.config.Grace + stopSlack)
+	defer late.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-late.C:
+		a.log.Error("the stop takes longer than --grace, because the database does not answer: results of attempts "+
+			"that are not stored are lost, and these deliveries will be repeated", "grace", a.config.Grace)
+		return nil
+	}
+}
+
+// run is Run after the start.
+func (a *App) run(ctx context.Context) error {
 	engines, stopEngines := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopEngines()
 	g, ctx := errgroup.WithContext(ctx)

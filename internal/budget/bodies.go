@@ -104,14 +104,10 @@ func (b *Bodies) decode(ctx context.Context, body io.ReadSeeker, decode Decoder)
 	if err != nil {
 		return nil, err
 	}
+	if err := b.Hold(ctx, size, false); err != nil {
+		return nil, err
+	}
 	if size > SmallBody {
-		_, err := inTime(ctx, func(wait context.Context) (none struct{}, err error) {
-			return none, b.memory.Acquire(wait, size)
-		})
-		if err != nil {
-			return nil, err
-		}
-		context.AfterFunc(ctx, func() { b.memory.Release(size) })
 		Collect(size)
 	}
 	if _, err := body.Seek(0, io.SeekStart); err != nil {
@@ -120,14 +116,22 @@ func (b *Bodies) decode(ctx context.Context, body io.ReadSeeker, decode Decoder)
 	return decode.Read(ctx, body, size)
 }
 
-// TryHold takes memory for n bytes until ctx ends, also for a caller that has memory already: it does not wait. The
-// error is Unavailable.
-func (b *Bodies) TryHold(ctx context.Context, n int64) error {
+// Hold takes memory for n bytes until ctx ends. It waits as Read does, unless the caller has memory already: whoever
+// has memory waits for nothing. The error is Unavailable or the one of ctx.
+func (b *Bodies) Hold(ctx context.Context, n int64, has bool) error {
 	if n <= SmallBody {
 		return nil
 	}
 	if !b.memory.TryAcquire(n) {
-		return errCrowded()
+		if has {
+			return errCrowded()
+		}
+		_, err := inTime(ctx, func(wait context.Context) (none struct{}, err error) {
+			return none, b.memory.Acquire(wait, n)
+		})
+		if err != nil {
+			return err
+		}
 	}
 	context.AfterFunc(ctx, func() { b.memory.Release(n) })
 	return nil

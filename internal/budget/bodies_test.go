@@ -131,6 +131,28 @@ func TestSlowBodies(t *testing.T) {
 	}
 }
 
+// TestHold: who has memory already is refused at once when there is no more, and others wait for it.
+func TestHold(t *testing.T) {
+	t.Parallel()
+	l := testBodies(t)
+	synctest.Test(t, func(t *testing.T) {
+		first, end := context.WithCancel(t.Context())
+		if err := l.Hold(first, largeRoom, true); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Hold(t.Context(), SmallBody+1, true); hookyard.CodeOf(err) != hookyard.Unavailable {
+			t.Errorf("there was room for more: %v", err)
+		}
+		waiting := make(chan error)
+		go func() { waiting <- l.Hold(t.Context(), SmallBody+1, false) }()
+		synctest.Wait()
+		end()
+		if err := <-waiting; err != nil {
+			t.Errorf("there was room in time: %v", err)
+		}
+	})
+}
+
 // TestShares holds that destinations do not pile up.
 func TestShares(t *testing.T) {
 	t.Parallel()

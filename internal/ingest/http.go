@@ -221,7 +221,7 @@ func (in *Ingest) plain(ctx context.Context, contentEncoding string, body []byte
 	if err != nil || !in.o.Decoder.IsLookedInto(size) {
 		return nil, err
 	}
-	if err := in.o.Bodies.TryHold(ctx, size); err != nil {
+	if err := in.o.Bodies.Hold(ctx, size, len(body) > budget.SmallBody); err != nil {
 		return nil, err
 	}
 	return decode.Read(ctx, bytes.NewReader(body), size)

@@ -25,9 +25,6 @@ func NewFilterWork(ctx context.Context, filter Filter) *FilterWork {
 	return &FilterWork{ctx: ctx, filter: filter, byHook: map[int64]time.Duration{}}
 }
 
-// Again returns the work of another event that came by itself, with time of its own, until the same context ends.
-func (w *FilterWork) Again() *FilterWork { return NewFilterWork(w.ctx, w.filter) }
-
 // Match is a [Filter]. It fails once the request has ended or the time is over.
 func (w *FilterWork) Match(h *Hook, e *Event) (bool, error) {
 	if err := w.Err(); err != nil {

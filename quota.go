@@ -1,6 +1,7 @@
 package hookyard
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -73,6 +74,11 @@ type TenantKey struct {
 	Owner   string
 }
 
+// Tenants returns the keys of a project and its owner.
+func (p *Project) Tenants() [2]TenantKey {
+	return [...]TenantKey{{Project: p.Key}, {Owner: strings.ToLower(p.Owner)}}
+}
+
 // Tenant is what has a quota.
 type Tenant struct {
 	TenantKey
@@ -139,11 +145,13 @@ const (
 )
 
 // Check returns a [TooMany] error if a tenant that uses used may not have more, or nil. It leaves out LimitEvents,
-// which a [Bucket] counts. What alone is beyond a limit of bytes never fits: the error is [TooLarge] then.
+// which a [Bucket] counts. While nothing is pending, a request may open more deliveries than the limit: it would never
+// be accepted otherwise. What alone is beyond a limit of bytes never fits: the error is [TooLarge] then.
 func (t *Tenant) Check(used, more Use, now time.Time) error {
 	for _, name := range LimitNames {
 		limit, n := t.Quota[name], more.Of(name)
-		if limit == 0 || n == 0 || name == LimitEvents || used.Of(name)+n <= limit {
+		if limit == 0 || n == 0 || name == LimitEvents || used.Of(name)+n <= limit ||
+			name == LimitPending && used.Pending == 0 {
 			continue
 		}
 		wait := freeRetry
@@ -176,7 +184,7 @@ func (t *Tenant) CheckRate(b *Bucket, n int64, now time.Time) error {
 	return nil
 }
 
-func (t *Tenant) burst() int64 { return max(t.Quota[LimitBurst], t.Quota[LimitEvents]) }
+func (t *Tenant) burst() int64 { return cmp.Or(t.Quota[LimitBurst], t.Quota[LimitEvents]) }
 
 // Excess says which limit a refused request is beyond.
 type Excess struct {
@@ -189,8 +197,9 @@ type Excess struct {
 func (t *Tenant) excess(name LimitName, used int64, wait time.Duration) *Error {
 	value := t.Quota[name]
 	return &Error{Code: TooMany, RetryAfter: wait,
-		Excess:  &Excess{Name: name, Of: t.Name, Value: value, Used: used},
-		Message: fmt.Sprintf("limit %s of %s is %d, and %d are used: %s", name, t.Name, value, used, t.raise(name))}
+		Excess: &Excess{Name: name, Of: t.Name, Value: value, Used: used},
+		Message: fmt.Sprintf("limit %s of %s is %s, and %s are used: %s", name, t.Name, name.Format(value),
+			name.Format(used), t.raise(name))}
 }
 
 // raise says who can raise a limit and how.
@@ -236,6 +245,9 @@ func (b *Bucket) Wait(n, rate, burst int64, now time.Time) time.Duration {
 
 // Take takes n events.
 func (b *Bucket) Take(n int64) { b.debt += float64(n) }
+
+// Give gives back n events that were taken.
+func (b *Bucket) Give(n int64) { b.debt = max(0, b.debt-float64(n)) }
 
 // Used returns how many events were taken and have not come back.
 func (b *Bucket) Used() int64 { return int64(b.debt + 0.5) }
@@ -294,6 +306,9 @@ func ParseLimit(text string) (LimitName, int64, error) {
 		parse = ParseSize
 	}
 	n, err := parse(strings.TrimSpace(value))
+	if err != nil && LimitName(name).IsBytes() {
+		return "", 0, fmt.Errorf("%s: %w", name, err)
+	}
 	if err != nil {
 		return "", 0, fmt.Errorf("%s: %q is not a whole number", name, value)
 	}

@@ -217,6 +217,9 @@ func (p *Project) Transfer(ctx context.Context, owner string) (*hookyard.Project
 	if err != nil {
 		return nil, err
 	}
+	if err := p.mustFit(ctx, owner); err != nil { // before the hooks are told that the project is gone
+		return nil, err
+	}
 	if err := p.notifyDeleted(ctx); err != nil {
 		return nil, err
 	}
@@ -225,6 +228,19 @@ func (p *Project) Transfer(ctx context.Context, owner string) (*hookyard.Project
 	}
 	p.forget()
 	return to, nil
+}
+
+// mustFit fails with TooMany if the hooks of the project are more than another owner may have.
+func (p *Project) mustFit(ctx context.Context, owner string) error {
+	t, err := p.c.store.OwnerTenant(ctx, owner)
+	if err != nil || t.Quota[hookyard.LimitHooks] == 0 {
+		return err
+	}
+	used, err := p.c.store.FullUseOf(ctx, t.TenantKey, now())
+	if err != nil {
+		return err
+	}
+	return t.Check(hookyard.Use{Hooks: used.Hooks}, hookyard.Use{Hooks: int64(len(p.Snapshot.Hooks))}, now())
 }
 
 // target returns the copy of the project's settings under another name, if the caller may own it and it does not exist.

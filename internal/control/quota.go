@@ -137,7 +137,7 @@ func (p *Project) within(ctx context.Context, use hookyard.Use, change func() er
 		return err
 	}
 	var made hookyard.Use
-	if err = grant.Open(use.Pending); err == nil {
+	if err = grant.Open(ctx, use.Pending); err == nil {
 		if err = change(); err == nil {
 			made = use
 		}

@@ -18,8 +18,8 @@ type Rechecked struct {
 // Recheck checks refused requests of a source again, with the secrets that the source has now and the time at which
 // each came: those with the keys, or all that are kept if there are no keys. What passes is accepted as if it had just
 // come, the oldest first, and leaves the list. It fails with NotFound for a key that is not in the list, with Conflict
-// if the source is off or reads a queue, and with Unavailable if the server cannot store more now: what was accepted
-// until then is in the result.
+// if the source is off or reads a queue, with TooMany beyond a limit of the project or its owner, and with Unavailable
+// if the server cannot store more now: what was accepted until then is in the result.
 func (p *Project) Recheck(ctx context.Context, source string, keys []int64) ([]Rechecked, error) {
 	ctx, err := p.change(ctx, hookyard.RoleWrite)
 	if err != nil {
@@ -77,7 +77,7 @@ func (p *Project) recheck(ctx context.Context, s *hookyard.Source, key int64) (R
 	var refused *hookyard.Error
 	switch {
 	case err == nil:
-	case errors.As(err, &refused) && refused.Code != hookyard.Unavailable:
+	case errors.As(err, &refused) && refused.Code != hookyard.Unavailable && refused.Code != hookyard.TooMany:
 		out.Reason = hookyard.Clean(refused.Message, 500)
 	default:
 		return out, err

@@ -48,9 +48,11 @@ func (p *Project) CreateReplay(ctx context.Context, in ReplaySpec) (*hookyard.Re
 	if err != nil {
 		return nil, err
 	}
-	if err := p.c.quotas.Room(ctx, p.Snapshot.Tenants); err != nil {
+	opened, err := p.c.quotas.Room(ctx, p.Snapshot.Tenants)
+	if err != nil {
 		return nil, err
 	}
+	opened(0)
 	if err := p.c.store.CreateReplay(ctx, r); err != nil {
 		return nil, err
 	}
@@ -59,7 +61,8 @@ func (p *Project) CreateReplay(ctx context.Context, in ReplaySpec) (*hookyard.Re
 }
 
 // PlanReplay returns what a bulk replay would do: the deliveries that it would open, by hook, and for how long it would
-// send if receivers answer as they did recently. It changes nothing.
+// send if receivers answer as they did recently. It changes nothing. It fails with TooLarge if the hook's filter takes
+// longer than [hookyard.FilterTime].
 func (p *Project) PlanReplay(ctx context.Context, in ReplaySpec) (*hookyard.Replay, error) {
 	if err := p.allow(hookyard.RolePortal); err != nil {
 		return nil, err
@@ -71,8 +74,9 @@ func (p *Project) PlanReplay(ctx context.Context, in ReplaySpec) (*hookyard.Repl
 	r.Status, r.Actor = hookyard.ReplayPlanned, p.Caller.User.Name
 	r.CreatedAt = now()
 	r.UpdatedAt = r.CreatedAt
+	work := hookyard.NewFilterWork(ctx, p.c.filter)
 	found, err := p.c.store.PlanReplay(ctx, r, func(e *hookyard.Event) (bool, error) {
-		return hookyard.Wants(p.Snapshot.Project, hook, e, p.c.filter).Wanted, nil
+		return hookyard.Wants(p.Snapshot.Project, hook, e, work.Match).Wanted, work.Err()
 	})
 	if err != nil {
 		return nil, err

@@ -76,9 +76,9 @@ type Options struct {
 	Filter     hookyard.Filter
 	Log        *slog.Logger
 	Limits     hookyard.Limits
-	// Room returns an error if the tenants have as many pending deliveries as they may: replays wait then. Nil: they
-	// never do.
-	Room      func(ctx context.Context, tenants []hookyard.Tenant) error
+	// Room returns an error if the tenants have as many pending deliveries as they may: replays wait then. Else opened
+	// must be called with the number of deliveries that are opened. Nil: replays never wait.
+	Room      func(ctx context.Context, tenants []hookyard.Tenant) (opened func(n int64), err error)
 	BaseURL   string // public, for links in what is sent
 	UserAgent string
 	Poll      time.Duration  // how often rows are looked for without a wake-up; 0 means 5 s
@@ -122,6 +122,7 @@ type Dispatcher struct {
 	replay  chan struct{} // wakes the replayer
 	again   chan struct{} // has Run look and reconcile at once
 	doubts  atomic.Int64  // how many looks Run is to reconcile at
+	doubted atomic.Bool   // a look is due because of a doubt
 
 	ctx     context.Context // ends when sending must stop; set by New
 	cancel  context.CancelFunc

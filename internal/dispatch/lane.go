@@ -46,11 +46,14 @@ func (d *Dispatcher) Push(delivery hookyard.Delivery, e *hookyard.Event) {
 	d.lane(delivery.HookKey).push(hookyard.Work{Delivery: delivery, Event: e})
 }
 
-// Release gives back a place for which Reserve returned true, when the commit failed.
-func (d *Dispatcher) Release(hookKey int64, e *hookyard.Event) {
+// Release gives back a place for which Reserve returned true, when the commit failed. unsure says that the delivery may
+// have been stored all the same.
+func (d *Dispatcher) Release(hookKey int64, e *hookyard.Event, unsure bool) {
 	d.memory.Add(-e.Size)
 	d.lane(hookKey).release()
-	d.doubt()
+	if unsure {
+		d.doubt()
+	}
 }
 
 // Wake says that hooks have new rows, or changed. The node that sends to a limited hook is told. It never blocks.

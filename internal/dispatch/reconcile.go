@@ -18,10 +18,19 @@ const handOver = 15 * time.Second
 // asked.
 const doubtLooks = 3
 
+// doubtWait is how long after a doubt Run looks: before the lane tries again, and once for the doubts of a whole batch.
+const doubtWait = 500 * time.Millisecond
+
 // doubt notes that rows may be marked as this node's that no lane has, and has Run look soon.
 func (d *Dispatcher) doubt() {
 	d.doubts.Store(doubtLooks)
-	time.AfterFunc(500*time.Millisecond, d.lookAgain) // before the lane tries again
+	if !d.doubted.CompareAndSwap(false, true) {
+		return
+	}
+	time.AfterFunc(doubtWait, func() {
+		d.doubted.Store(false)
+		d.lookAgain()
+	})
 }
 
 // lookAgain has Run look at once.

@@ -44,10 +44,14 @@ func (d *Dispatcher) stepReplay(ctx context.Context, job *hookyard.Replay) (more
 			l.(*lane).endReplay(job.Key)
 			return true
 		})
-	} else if !d.hasRoom(ctx, job) {
+	}
+	opened, ok := d.room(ctx, job)
+	if !ok {
 		return false
 	}
+	before := job.Opened
 	hooks, done, err := d.o.Replays.StepReplay(ctx, job, d.wanted(ctx, job))
+	opened(job.Opened - before)
 	if err != nil {
 		if ctx.Err() == nil && !errors.Is(err, hookyard.ErrConflict) {
 			d.o.Log.Warn("a step of a replay failed; trying again", "replay", job.ID, "error", err)
@@ -58,14 +62,19 @@ func (d *Dispatcher) stepReplay(ctx context.Context, job *hookyard.Replay) (more
 	return !done
 }
 
-// hasRoom reports whether the project and owner of a replay may have more pending deliveries. If they cannot be read,
-// the step will say so.
-func (d *Dispatcher) hasRoom(ctx context.Context, job *hookyard.Replay) bool {
-	if d.o.Room == nil {
-		return true
+// room reports whether the project and owner of a replay may have more pending deliveries. If they cannot be read, the
+// step will say so. opened must be called with what the step opened.
+func (d *Dispatcher) room(ctx context.Context, job *hookyard.Replay) (opened func(n int64), ok bool) {
+	opened = func(int64) {}
+	if d.o.Room == nil || job.Status == hookyard.ReplayCanceled {
+		return opened, true
 	}
 	snapshot, err := d.o.Hooks.SnapshotByKey(ctx, job.ProjectKey)
-	return err != nil || d.o.Room(ctx, snapshot.Tenants) == nil
+	if err != nil {
+		return opened, true
+	}
+	opened, err = d.o.Room(ctx, snapshot.Tenants)
+	return opened, err == nil
 }
 
 // wanted says which events a replay's hook gets: those that its own events and filter ask for.

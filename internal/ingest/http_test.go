@@ -22,7 +22,7 @@ type nobody struct{}
 
 func (nobody) Reserve(*hookyard.Hook, *hookyard.Event) bool { return false }
 func (nobody) Push(hookyard.Delivery, *hookyard.Event)      {}
-func (nobody) Release(int64, *hookyard.Event)               {}
+func (nobody) Release(int64, *hookyard.Event, bool)         {}
 func (nobody) Wake(...int64)                                {}
 
 // yard is an Ingest with one source, acme/shop/in.

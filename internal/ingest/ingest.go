@@ -31,7 +31,7 @@ type Store interface {
 type Dispatcher interface {
 	Reserve(h *hookyard.Hook, e *hookyard.Event) bool
 	Push(d hookyard.Delivery, e *hookyard.Event)
-	Release(hookKey int64, e *hookyard.Event)
+	Release(hookKey int64, e *hookyard.Event, unsure bool)
 	Wake(hookKeys ...int64)
 }
 
@@ -94,14 +94,11 @@ func (in *Ingest) Accept(ctx context.Context, snapshot *hookyard.Snapshot, e *ho
 	if err != nil {
 		return hookyard.Receipt{}, err
 	}
-	turn, err := in.takeTurn(ctx, snapshot)
-	if err != nil {
-		grant.End(hookyard.Use{})
-		return hookyard.Receipt{}, err
-	}
-	r := in.route(snapshot, e, nil, turn)
-	if err = turn.end(1); err == nil {
-		err = grant.Open(pending(r))
+	var stored hookyard.Use
+	defer func() { grant.End(stored) }()
+	r, err := in.routeOne(ctx, snapshot, e, nil)
+	if err == nil {
+		err = grant.Open(ctx, pending(r))
 	}
 	var receipt hookyard.Receipt
 	if err == nil {
@@ -109,7 +106,7 @@ func (in *Ingest) Accept(ctx context.Context, snapshot *hookyard.Snapshot, e *ho
 		receipt, err = in.o.Store.Accept(ctx, r)
 		end(receipt, err)
 	}
-	grant.End(storedOf(r, receipt, err))
+	stored = storedOf(r, receipt, err)
 	in.settle(r, receipt, err, started)
 	return receipt, err
 }
@@ -143,28 +140,27 @@ func (in *Ingest) AcceptFor(ctx context.Context, snapshot *hookyard.Snapshot, ev
 	if err != nil {
 		return none, slices.Repeat([]error{err}, len(events))
 	}
+	var stored hookyard.Use
+	defer func() { grant.End(stored) }()
 	all, err := in.routeAll(ctx, snapshot, events, also)
 	if err == nil {
 		var opened int64
 		for _, r := range all {
 			opened += pending(r)
 		}
-		err = grant.Open(opened)
+		err = grant.Open(ctx, opened)
 	}
 	if err != nil {
-		grant.End(hookyard.Use{})
 		for _, r := range all {
 			in.settle(r, hookyard.Receipt{}, err, started)
 		}
 		return none, slices.Repeat([]error{err}, len(events))
 	}
 	receipts, errs := in.storeAll(ctx, all)
-	var stored hookyard.Use
 	for i, r := range all {
 		stored = stored.Plus(storedOf(r, receipts[i], errs[i]))
 		in.settle(r, receipts[i], errs[i], started)
 	}
-	grant.End(stored)
 	return receipts, errs
 }
 
@@ -181,30 +177,48 @@ func (in *Ingest) storeAll(ctx context.Context, all []*hookyard.RoutedEvent) ([]
 	return receipts, errs
 }
 
-// routeAll routes events until their filters have used up the time of a request. Also with an error, what it returns
-// has places in memory.
-func (in *Ingest) routeAll(ctx context.Context, snapshot *hookyard.Snapshot, events []*hookyard.Event,
-	also [][]*hookyard.Hook) ([]*hookyard.RoutedEvent, error) {
+// routeOne routes an event when it is its turn to run filters. Also with an error, the event has places in memory if it
+// is returned.
+func (in *Ingest) routeOne(ctx context.Context, snapshot *hookyard.Snapshot, e *hookyard.Event,
+	also []*hookyard.Hook) (*hookyard.RoutedEvent, error) {
 	turn, err := in.takeTurn(ctx, snapshot)
 	if err != nil {
 		return nil, err
 	}
-	apart := also != nil
+	defer turn.end()
+	r := in.route(snapshot, e, also, turn)
+	return r, turn.check(1)
+}
+
+// routeAll routes events of one request until their filters have used up its time, or each in a turn of its own if also
+// says that they came apart. Also with an error, what it returns has places in memory.
+func (in *Ingest) routeAll(ctx context.Context, snapshot *hookyard.Snapshot, events []*hookyard.Event,
+	also [][]*hookyard.Hook) ([]*hookyard.RoutedEvent, error) {
 	all := make([]*hookyard.RoutedEvent, 0, len(events))
-	for i, e := range events {
-		var more []*hookyard.Hook
-		if apart {
-			more = also[i]
-			turn.again()
-		} else if turn != nil && turn.work.Err() != nil {
+	for i := range also {
+		r, err := in.routeOne(ctx, snapshot, events[i], also[i])
+		if r != nil {
+			all = append(all, r)
+		}
+		if err != nil {
+			return all, err
+		}
+	}
+	if also != nil {
+		return all, nil
+	}
+	turn, err := in.takeTurn(ctx, snapshot)
+	if err != nil {
+		return nil, err
+	}
+	defer turn.end()
+	for _, e := range events {
+		if turn != nil && turn.work.Err() != nil {
 			break
 		}
-		all = append(all, in.route(snapshot, e, more, turn))
+		all = append(all, in.route(snapshot, e, nil, turn))
 	}
-	if apart {
-		return all, turn.end(1)
-	}
-	return all, turn.end(len(events))
+	return all, turn.check(len(events))
 }
 
 // permit asks for the permission to store n events of a project that came by a source. What the server itself reports
@@ -227,12 +241,15 @@ func pending(r *hookyard.RoutedEvent) (n int64) {
 	return n
 }
 
-// storedOf returns what an event uses of the limits, nothing if it is not stored.
+// storedOf returns what an event uses of the limits, nothing if it is refused.
 func storedOf(r *hookyard.RoutedEvent, receipt hookyard.Receipt, err error) hookyard.Use {
-	if err != nil || receipt.Duplicate {
+	switch {
+	case err != nil:
 		return hookyard.Use{}
+	case receipt.Duplicate:
+		return hookyard.Use{Events: 1}
 	}
-	return hookyard.Use{Day: r.Event.Size, Kept: r.Event.Size, Pending: pending(r)}
+	return hookyard.Use{Events: 1, Day: r.Event.Size, Kept: r.Event.Size, Pending: pending(r)}
 }
 
 // route decides which hooks get the event, and asks the dispatcher for places in memory before the commit: no other
@@ -273,7 +290,11 @@ func (in *Ingest) trace(e *hookyard.Event) (end func(hookyard.Receipt, error)) {
 // settle follows the commit: it uses the places in memory or releases them, and wakes the hooks whose deliveries are
 // only rows.
 func (in *Ingest) settle(r *hookyard.RoutedEvent, receipt hookyard.Receipt, err error, started time.Time) {
+	if r == nil {
+		return
+	}
 	stored := err == nil && !receipt.Duplicate
+	unsure := hookyard.CodeOf(err) == hookyard.Unavailable // the rows may be there, marked as this node's
 	for i := range r.Deliveries {
 		d := &r.Deliveries[i]
 		switch {
@@ -282,7 +303,7 @@ func (in *Ingest) settle(r *hookyard.RoutedEvent, receipt hookyard.Receipt, err 
 			d.ID = hookyard.DeliveryID(r.Event.ID, d.HookKey)
 			in.o.Dispatcher.Push(d.Delivery, r.Event)
 		case d.InMemory:
-			in.o.Dispatcher.Release(d.HookKey, r.Event)
+			in.o.Dispatcher.Release(d.HookKey, r.Event, unsure)
 		case stored && d.State == hookyard.Pending:
 			in.o.Dispatcher.Wake(d.HookKey)
 		}

@@ -48,22 +48,22 @@ func (in *Ingest) takeTurn(ctx context.Context, snapshot *hookyard.Snapshot) (*t
 		give: func() { room.Release(1); done() }}, nil
 }
 
-// again gives the next event time of its own.
-func (t *turn) again() {
-	if t != nil {
-		t.work = t.work.Again()
-	}
-}
-
-// end ends the turn. It fails if the request has ended. When the time was over, several events are refused as a whole,
-// so that their sender can send fewer. A single one is stored: filters that were not asked any more could not decide.
-func (t *turn) end(events int) error {
+// end ends the turn.
+func (t *turn) end() {
 	if t == nil {
-		return nil
+		return
 	}
 	t.give()
 	if t.work.Spent() >= slowFilter {
 		t.log.Warn("the filters of a project take long", "project", t.path, "slowest", t.work.Slowest())
+	}
+}
+
+// check fails if the request has ended. When the time was over, several events are refused as a whole, so that their
+// sender can send fewer. A single one is stored: filters that were not asked any more could not decide.
+func (t *turn) check(events int) error {
+	if t == nil {
+		return nil
 	}
 	err := t.work.Err()
 	if events == 1 && hookyard.CodeOf(err) == hookyard.TooLarge {

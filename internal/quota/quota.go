@@ -18,6 +18,8 @@ const (
 	// refreshEvery is how often the figures of a tenant are read, while events come. In between, the node adds what it
 	// accepts itself.
 	refreshEvery = time.Second
+	// refuseAfter is how old figures may be by which an event is refused: meanwhile deliveries have ended.
+	refuseAfter = 10 * time.Millisecond
 	// readTimeout is how long an event waits for the figures: without them it is accepted.
 	readTimeout = 2 * time.Second
 	// maxTenants is how many tenants are remembered before those that were not used for idleAfter are forgotten.
@@ -42,10 +44,10 @@ type state struct {
 	listeners int64
 	read      hookyard.Use // from the store
 	readAt    time.Time
-	reading   bool
-	flying    hookyard.Use // admitted, neither stored nor refused
-	stored    hookyard.Use // by this node, ever
-	counted   hookyard.Use // of stored: what read contains
+	reading   chan struct{} // closed when the figures are read; nil: nobody reads them
+	flying    hookyard.Use  // admitted, neither stored nor refused
+	stored    hookyard.Use  // by this node, ever
+	counted   hookyard.Use  // of stored: what read contains
 	usedAt    time.Time
 }
 
@@ -63,6 +65,7 @@ func New(s Store, now func() time.Time) *Limiter {
 type Grant struct {
 	l       *Limiter
 	tenants []hookyard.Tenant
+	events  int64 // taken of the rates
 	more    hookyard.Use
 }
 
@@ -72,87 +75,122 @@ func (l *Limiter) Admit(ctx context.Context, tenants []hookyard.Tenant, events, 
 	if l == nil || len(tenants) == 0 {
 		return nil, nil
 	}
-	l.refresh(ctx, tenants)
+	g := &Grant{l: l, tenants: tenants, events: events}
+	l.refresh(ctx, tenants, refreshEvery)
+	err := l.admit(g, size)
+	if hookyard.CodeOf(err) == hookyard.TooMany {
+		l.refresh(ctx, tenants, refuseAfter)
+		err = l.admit(g, size)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+// admit is Admit with the figures that there are.
+func (l *Limiter) admit(g *Grant, size int64) error {
+	tenants, events := g.tenants, g.events
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
 	for i := range tenants {
 		if err := tenants[i].CheckRate(&l.state(tenants[i].TenantKey, now).bucket, events, now); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	g := &Grant{l: l, tenants: tenants}
 	if err := l.add(g, hookyard.Use{Day: size, Kept: size}, now); err != nil {
-		return nil, err
+		return err
 	}
 	for _, t := range tenants {
 		if t.Quota[hookyard.LimitEvents] > 0 {
 			l.state(t.TenantKey, now).bucket.Take(events)
 		}
 	}
-	return g, nil
+	return nil
 }
 
 // Open permits the events to open deliveries, too. The grant must be ended also if it fails.
-func (g *Grant) Open(deliveries int64) error {
-	if g == nil {
+func (g *Grant) Open(ctx context.Context, deliveries int64) error {
+	if g == nil || deliveries == 0 {
 		return nil
 	}
+	err := g.open(deliveries)
+	if hookyard.CodeOf(err) == hookyard.TooMany {
+		g.l.refresh(ctx, g.tenants, refuseAfter)
+		err = g.open(deliveries)
+	}
+	return err
+}
+
+// open is Open with the figures that there are.
+func (g *Grant) open(deliveries int64) error {
 	g.l.mu.Lock()
 	defer g.l.mu.Unlock()
 	return g.l.add(g, hookyard.Use{Pending: deliveries}, g.l.now())
 }
 
-// End ends the grant. stored is what came of it.
+// End ends the grant. stored is what came of it: events that are not among it give back what they took of the rates.
 func (g *Grant) End(stored hookyard.Use) {
 	if g == nil {
 		return
 	}
 	g.l.mu.Lock()
 	defer g.l.mu.Unlock()
+	refused := g.events - stored.Events
+	stored.Events = 0
 	for _, t := range g.tenants {
 		s := g.l.state(t.TenantKey, g.l.now())
+		if t.Quota[hookyard.LimitEvents] > 0 {
+			s.bucket.Give(refused)
+		}
 		s.flying, s.stored = s.flying.Minus(g.more), s.stored.Plus(stored)
 	}
 }
 
-// Room returns an error if the tenants may not have more deliveries pending than they have.
-func (l *Limiter) Room(ctx context.Context, tenants []hookyard.Tenant) error {
+// Room returns an error if the tenants may not have more deliveries pending than they have. Else the caller must call
+// opened once, with the number of deliveries that it has opened.
+func (l *Limiter) Room(ctx context.Context, tenants []hookyard.Tenant) (opened func(n int64), err error) {
 	g, err := l.Admit(ctx, tenants, 0, 0)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer g.End(hookyard.Use{})
-	return g.Open(1)
+	if err := g.Open(ctx, 1); err != nil {
+		g.End(hookyard.Use{})
+		return nil, err
+	}
+	return func(n int64) { g.End(hookyard.Use{Pending: n}) }, nil
 }
 
-// Listen lets a listener in, until leave is called, once. It fails with [hookyard.TooMany].
-func (l *Limiter) Listen(tenants []hookyard.Tenant) (leave func(), err error) {
-	if l == nil || len(tenants) == 0 {
+// Listen lets a listener of a project in, until leave is called, once. It fails with [hookyard.TooMany].
+func (l *Limiter) Listen(to *hookyard.Snapshot) (leave func(), err error) {
+	if l == nil {
 		return func() {}, nil
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
-	for _, t := range tenants {
+	for i := range to.Tenants {
+		t := &to.Tenants[i]
 		used := hookyard.Use{Listeners: l.state(t.TenantKey, now).listeners}
 		if err := t.Check(used, hookyard.Use{Listeners: 1}, now); err != nil {
 			return nil, err
 		}
 	}
-	for _, t := range tenants {
-		l.state(t.TenantKey, now).listeners++
+	all := to.Project.Tenants() // those without limits, too: they may get some
+	for _, t := range all {
+		l.state(t, now).listeners++
 	}
 	return func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		for _, t := range tenants {
-			l.state(t.TenantKey, l.now()).listeners--
+		for _, t := range all {
+			l.state(t, l.now()).listeners--
 		}
 	}, nil
 }
 
-// Listeners returns how many listeners of a tenant are connected to this node, as far as they are limited.
+// Listeners returns how many listeners of a tenant are connected to this node.
 func (l *Limiter) Listeners(t hookyard.TenantKey) int64 {
 	if l == nil {
 		return 0
@@ -200,9 +238,9 @@ func (l *Limiter) state(key hookyard.TenantKey, now time.Time) *state {
 	return s
 }
 
-// refresh reads the figures of tenants for which they are old. One caller reads those of a tenant; others go on with
-// what there is, but wait for the first figures.
-func (l *Limiter) refresh(ctx context.Context, tenants []hookyard.Tenant) {
+// refresh reads the figures of tenants for which they are older than a time. One caller reads those of a tenant; others
+// go on with what there is, but wait for the first figures, and for those by which they may be refused.
+func (l *Limiter) refresh(ctx context.Context, tenants []hookyard.Tenant, older time.Duration) {
 	for _, t := range tenants {
 		if t.Quota[hookyard.LimitDay] == 0 && t.Quota[hookyard.LimitKept] == 0 && t.Quota[hookyard.LimitPending] == 0 {
 			continue
@@ -210,26 +248,37 @@ func (l *Limiter) refresh(ctx context.Context, tenants []hookyard.Tenant) {
 		l.mu.Lock()
 		now := l.now()
 		s := l.state(t.TenantKey, now)
-		day := now.UTC().Truncate(24 * time.Hour)
-		if first := s.readAt.Before(day); !first && (s.reading || now.Sub(s.readAt) < refreshEvery) {
+		first := s.readAt.Before(now.UTC().Truncate(24 * time.Hour))
+		switch reading := s.reading; {
+		case reading != nil && (first || older < refreshEvery):
 			l.mu.Unlock()
-			continue
+			select {
+			case <-reading:
+			case <-ctx.Done():
+			}
+		case reading != nil || !first && now.Sub(s.readAt) < older:
+			l.mu.Unlock()
+		default:
+			s.reading = make(chan struct{})
+			l.mu.Unlock()
+			l.read(ctx, t.TenantKey, s, now)
 		}
-		s.reading = true
-		counted := s.stored
-		l.mu.Unlock()
-		use, err := l.read(ctx, t.TenantKey, now)
-		l.mu.Lock()
-		s.reading, s.readAt = false, now
-		if err == nil { // what was stored before it was read is in it
-			s.read, s.counted = use, counted
-		}
-		l.mu.Unlock()
 	}
 }
 
-func (l *Limiter) read(ctx context.Context, t hookyard.TenantKey, now time.Time) (hookyard.Use, error) {
+// read reads the figures of a tenant.
+func (l *Limiter) read(ctx context.Context, t hookyard.TenantKey, s *state, now time.Time) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	return l.store.UseOf(ctx, t, now)
+	l.mu.Lock()
+	counted := s.stored
+	l.mu.Unlock()
+	use, err := l.store.UseOf(ctx, t, now)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	close(s.reading)
+	s.reading, s.readAt = nil, now
+	if err == nil { // what was stored before it was read is in it
+		s.read, s.counted = use, counted
+	}
 }

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hookyard/hookyard"
@@ -20,7 +23,7 @@ type lanes struct{}
 
 func (lanes) Reserve(*hookyard.Hook, *hookyard.Event) bool { return false }
 func (lanes) Push(hookyard.Delivery, *hookyard.Event)      {}
-func (lanes) Release(int64, *hookyard.Event)               {}
+func (lanes) Release(int64, *hookyard.Event, bool)         {}
 func (lanes) Wake(...int64)                                {}
 
 // node is what accepts events, with a clock that stands still.
@@ -186,9 +189,18 @@ func TestPending(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := n.q.Room(t.Context(), snapshot.Tenants); err != nil {
-			t.Errorf("Room for one more: %v", err)
+		opened, err := n.q.Room(t.Context(), snapshot.Tenants)
+		if err != nil {
+			t.Fatalf("Room for one more: %v", err)
 		}
+		if _, err := n.q.Room(t.Context(), snapshot.Tenants); hookyard.CodeOf(err) != hookyard.TooMany {
+			t.Errorf("Room for a second one at the same time: %v, want TooMany", err)
+		}
+		opened(1)
+		if err := n.accept(a, 1); hookyard.CodeOf(err) != hookyard.TooMany {
+			t.Errorf("accept beside what a replay opened: %v, want TooMany", err)
+		}
+		n.now = n.now.Add(time.Minute) // the figures of the database know better
 		list, _, err := db.Deliveries(t.Context(), hookyard.DeliveryQuery{ProjectKey: a.Key, Limit: 10,
 			State: hookyard.Pending})
 		if err != nil || len(list) == 0 {
@@ -199,7 +211,7 @@ func TestPending(t *testing.T) {
 		}
 		n.later(e)
 		n.accepted(a, 1)
-		if err := n.q.Room(t.Context(), snapshot.Tenants); hookyard.CodeOf(err) != hookyard.TooMany {
+		if _, err := n.q.Room(t.Context(), snapshot.Tenants); hookyard.CodeOf(err) != hookyard.TooMany {
 			t.Errorf("Room beyond the limit: %v, want TooMany", err)
 		}
 	})
@@ -211,20 +223,24 @@ func TestListeners(t *testing.T) {
 		n := newNode(t, db)
 		a, b := storetest.Project(t, db, "acme", "a"), storetest.Project(t, db, "acme", "b")
 		_, owner := n.tenants(a.Project)
+		before, err := n.q.Listen(b) // without a limit
+		if err != nil {
+			t.Fatal(err)
+		}
 		n.limit(owner, "listeners=2")
 		listen := func(p *hookyard.Snapshot) (func(), error) {
 			s, err := db.Snapshot(t.Context(), p.Project.Owner, p.Project.Name)
 			if err != nil {
 				t.Fatal(err)
 			}
-			return n.q.Listen(s.Tenants)
+			return n.q.Listen(s)
 		}
 		leave, err := listen(a)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := listen(b); err != nil {
-			t.Fatal(err)
+		if n := n.q.Listeners(owner.TenantKey); n != 2 {
+			t.Errorf("%d listeners are counted, want 2", n)
 		}
 		if _, err := listen(b); hookyard.CodeOf(err) != hookyard.TooMany {
 			t.Errorf("a third listener: %v, want TooMany", err)
@@ -232,6 +248,10 @@ func TestListeners(t *testing.T) {
 		leave()
 		if _, err := listen(b); err != nil {
 			t.Errorf("after one has left: %v", err)
+		}
+		before()
+		if _, err := listen(a); err != nil {
+			t.Errorf("after the one from before the limit has left: %v", err)
 		}
 	})
 }
@@ -278,4 +298,98 @@ func beyond(err error, of string) bool {
 	var e *hookyard.Error
 	return errors.As(err, &e) && e.Code == hookyard.TooMany && e.Excess != nil &&
 		e.Excess.Name == hookyard.LimitHooks && e.Excess.Of == of && strings.Contains(e.Message, "hookyard limits set")
+}
+
+// TestRefusedTakeNoRate: events that are refused for another reason leave the rate to others, duplicates do not.
+func TestRefusedTakeNoRate(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		n := newNode(t, db)
+		p := storetest.Project(t, db, "acme", "a", "http://127.0.0.1:1/x").Project
+		project, _ := n.tenants(p)
+		for _, limit := range []string{"eventsPerSecond=4", "burst=2", "pendingDeliveries=1"} {
+			n.limit(project, limit)
+		}
+		n.accepted(p, 1)
+		for range 5 {
+			n.refused(p, hookyard.LimitPending)
+		}
+		n.limit(project, "pendingDeliveries=0")
+		n.accepted(p, 1)
+		n.refused(p, hookyard.LimitEvents) // the burst is less than the events of a second
+
+		n.now = n.now.Add(time.Minute)
+		snapshot, err := db.Snapshot(t.Context(), p.Owner, p.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 3 {
+			e := hookyard.NewEvent(hookyard.SourceAPI, "t", []byte("x"), time.Now())
+			e.DedupKey = "the same"
+			_, err := n.in.Accept(t.Context(), snapshot, e)
+			if want := i == 2; want != (hookyard.CodeOf(err) == hookyard.TooMany) {
+				t.Errorf("duplicate %d: %v", i, err)
+			}
+		}
+	})
+}
+
+// counting counts how often figures are read, and holds the reads until it is told to go on.
+type counting struct {
+	reads atomic.Int64
+	goOn  chan struct{}
+}
+
+func (c *counting) UseOf(context.Context, hookyard.TenantKey, time.Time) (hookyard.Use, error) {
+	c.reads.Add(1)
+	<-c.goOn
+	return hookyard.Use{Kept: 100}, nil
+}
+
+// TestFirstFigures: events that come while the first figures are read wait for them, and do not read them again.
+func TestFirstFigures(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		figures := &counting{goOn: make(chan struct{})}
+		l := quota.New(figures, nil)
+		tenants := []hookyard.Tenant{{TenantKey: hookyard.TenantKey{Project: 1}, Name: "project acme/a",
+			Quota: hookyard.Quota{hookyard.LimitKept: 100}}}
+		var all sync.WaitGroup
+		for range 10 {
+			all.Go(func() {
+				if _, err := l.Admit(t.Context(), tenants, 1, 1); hookyard.CodeOf(err) != hookyard.TooMany {
+					t.Errorf("Admit = %v, want TooMany", err)
+				}
+			})
+		}
+		synctest.Wait()
+		close(figures.goOn)
+		all.Wait()
+		if n := figures.reads.Load(); n != 1 {
+			t.Errorf("the figures were read %d times", n)
+		}
+	})
+}
+
+// TestEndedMakeRoom: a limit of pending deliveries is none of deliveries a second. What has ended makes room at once,
+// and one request is accepted while nothing is pending, whatever it opens.
+func TestEndedMakeRoom(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		n := newNode(t, db)
+		s := storetest.Project(t, db, "acme", "a", "http://127.0.0.1:1/x", "http://127.0.0.1:1/y")
+		project, _ := n.tenants(s.Project)
+		n.limit(project, "pendingDeliveries=2")
+		for i := range 5 {
+			n.accepted(s.Project, 1)
+			n.refused(s.Project, hookyard.LimitPending)
+			for _, h := range s.Hooks {
+				if _, err := db.EndPending(t.Context(), h.Key, hookyard.Canceled, "test", 10); err != nil {
+					t.Fatal(err)
+				}
+			}
+			n.now = n.now.Add(time.Duration(20+i) * time.Millisecond)
+		}
+		n.accepted(s.Project, 3)
+	})
 }

@@ -32,7 +32,7 @@ func (c *consumer) meetRequests(ctx context.Context, snapshot *hookyard.Snapshot
 			switch code := hookyard.CodeOf(err); {
 			case err == nil, code == hookyard.Conflict: // another message or node was faster
 				made = true
-			case code == hookyard.Invalid, code == hookyard.Forbidden:
+			case code == hookyard.Invalid, code == hookyard.Forbidden, code == hookyard.TooMany:
 				in.problems = append(in.problems, fmt.Sprintf("webhooks[%d] is not sent to: %v", i, err))
 			default:
 				return nil, err

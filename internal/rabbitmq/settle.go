@@ -18,7 +18,8 @@ type item struct {
 	settled  bool // kept as an event or as a refusal
 	tries    int  // that failed although the database answered
 	refused  string
-	tooLarge bool // refused; the broker can keep it whole, where the queue has a dead letter exchange
+	code     hookyard.Code // with refused
+	tooLarge bool          // refused; the broker can keep it whole, where the queue has a dead letter exchange
 }
 
 // maxTries is how often a message that the database refuses for a reason of its own is tried: one that can never be
@@ -40,7 +41,7 @@ func (c *consumer) settle(ctx context.Context, items []item) error {
 		}
 		in, err := c.newIncoming(snapshot, it, now)
 		if err != nil {
-			it.refused = err.Error()
+			it.refused, it.code = err.Error(), hookyard.Invalid
 			continue
 		}
 		incoming = append(incoming, in)
@@ -63,33 +64,52 @@ func (c *consumer) accept(ctx context.Context, snapshot *hookyard.Snapshot, all 
 	if err != nil {
 		return err
 	}
+	return c.keep(ctx, snapshot, all)
+}
+
+// keep stores messages as events, in the order in which they came. If they are beyond a limit together, it stores the
+// first half, and then the other.
+func (c *consumer) keep(ctx context.Context, snapshot *hookyard.Snapshot, all []*incoming) error {
 	events, also := make([]*hookyard.Event, len(all)), make([][]*hookyard.Hook, len(all))
 	for i, in := range all {
 		events[i], also[i] = in.event, in.hooks
 	}
 	_, errs := c.s.o.Ingest.AcceptFor(ctx, snapshot, events, also)
-	if half := len(all) / 2; half > 0 && isExcess(errs[0]) { // a part of them may be within the limit
-		return errors.Join(c.accept(ctx, snapshot, all[:half]), c.accept(ctx, snapshot, all[half:]))
+	if half := len(all) / 2; half > 0 && isExcess(errs[0]) {
+		if err := c.keep(ctx, snapshot, all[:half]); err != nil {
+			return err
+		}
+		return c.keep(ctx, snapshot, all[half:])
 	}
 	var failed error
 	for i, in := range all {
-		switch code := hookyard.CodeOf(errs[i]); {
-		case errs[i] == nil:
-			in.item.settled = true
-			c.s.note(c.source.Key, func(st *Status) { st.Taken++ })
-			c.complain(ctx, in)
-		case code != "" && code != hookyard.Unavailable && code != hookyard.TooMany:
-			in.item.refused = errs[i].Error()
-		default:
-			if failed = errs[i]; code == "" {
-				in.item.tries++
-			}
-			if in.item.tries >= maxTries {
-				in.item.refused, failed = "the database does not take it: "+hookyard.Clean(errs[i].Error(), 300), nil
-			}
+		if err := c.settled(ctx, in, errs[i]); err != nil {
+			failed = err
 		}
 	}
 	return failed
+}
+
+// settled notes what came of a message. It returns the error of one that is to be tried again.
+func (c *consumer) settled(ctx context.Context, in *incoming, err error) error {
+	it := in.item
+	switch code := hookyard.CodeOf(err); {
+	case err == nil:
+		it.settled = true
+		c.s.note(c.source.Key, func(st *Status) { st.Taken++ })
+		c.complain(ctx, in)
+		return nil
+	case code != "" && code != hookyard.Unavailable && code != hookyard.TooMany:
+		it.refused, it.code = err.Error(), code
+		return nil
+	case code == "":
+		it.tries++
+	}
+	if it.tries < maxTries {
+		return err
+	}
+	it.refused, it.code = "the database does not take it: "+hookyard.Clean(err.Error(), 300), hookyard.Invalid
+	return nil
 }
 
 // isExcess reports whether messages were refused because of a limit of the project or its owner.
@@ -100,7 +120,7 @@ func isExcess(err error) bool {
 
 // refuse puts a message into the source's list of refusals.
 func (c *consumer) refuse(ctx context.Context, it *item, now time.Time) error {
-	if err := c.keepRefusal(ctx, it, it.refused, now); err != nil {
+	if err := c.keepRefusal(ctx, it, it.refused, it.code, now); err != nil {
 		return err
 	}
 	it.settled = true
@@ -109,11 +129,12 @@ func (c *consumer) refuse(ctx context.Context, it *item, now time.Time) error {
 	return nil
 }
 
-func (c *consumer) keepRefusal(ctx context.Context, it *item, reason string, now time.Time) error {
+func (c *consumer) keepRefusal(ctx context.Context, it *item, reason string, code hookyard.Code,
+	now time.Time) error {
 	d := it.d
 	return c.s.o.Store.Refuse(ctx, &hookyard.Refusal{
 		ProjectKey: c.source.ProjectKey, Source: c.source.Name, Time: now, Reason: hookyard.Clean(reason, 500),
-		Code:   hookyard.Invalid,
+		Code:   code,
 		Method: "AMQP",
 		Target: hookyard.Clean(fmt.Sprintf("%s/%s", d.Exchange, d.RoutingKey), 520), Size: it.received.size,
 		Header: hookyard.EncodeHeader(nil, headerOf(d, c.s.o.Limits.RequestHeader)),
@@ -124,7 +145,7 @@ func (c *consumer) keepRefusal(ctx context.Context, it *item, reason string, now
 // complain lists what of a message that is kept could not be done. It is not tried twice: the event is what matters.
 func (c *consumer) complain(ctx context.Context, in *incoming) {
 	for _, problem := range in.problems {
-		if err := c.keepRefusal(ctx, in.item, problem, in.event.Time); err != nil {
+		if err := c.keepRefusal(ctx, in.item, problem, hookyard.Invalid, in.event.Time); err != nil {
 			c.log.Warn("a message names a webhook that cannot be sent to", "reason", problem)
 		}
 	}

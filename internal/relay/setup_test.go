@@ -25,7 +25,7 @@ type nobody struct{}
 
 func (nobody) Reserve(*hookyard.Hook, *hookyard.Event) bool { return false }
 func (nobody) Push(hookyard.Delivery, *hookyard.Event)      {}
-func (nobody) Release(int64, *hookyard.Event)               {}
+func (nobody) Release(int64, *hookyard.Event, bool)         {}
 func (nobody) Wake(...int64)                                {}
 
 type bundle struct {

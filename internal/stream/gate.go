@@ -57,13 +57,11 @@ func (g *Gate) Enter(r *http.Request, to *hookyard.Snapshot) (leave func(), err 
 			"%d listeners are connected from your address, which is the limit "+
 				"(setting: --max-listeners-per-address)", g.by[network]).After(fullWait)
 	}
-	var tenants []hookyard.Tenant
+	left := func() {}
 	if to != nil {
-		tenants = to.Tenants
-	}
-	left, err := g.quotas.Listen(tenants)
-	if err != nil {
-		return nil, err
+		if left, err = g.quotas.Listen(to); err != nil {
+			return nil, err
+		}
 	}
 	g.open++
 	g.by[network]++

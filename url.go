@@ -20,7 +20,7 @@ func MaskURL(raw string) string {
 var dsnPassword = regexp.MustCompile(`(?i)((?:^|\s)(?:ssl)?password\s*=\s*)('(?:[^'\\]|\\.)*'?|\S+)`)
 
 // MaskPassword is [MaskURL] for an operator's own settings: the user stays, the password becomes ***, and so does a
-// password in the query, where PostgreSQL's URLs may have one, or in a connection string of keywords and values.
+// credential in the query, where PostgreSQL's URLs may have one, or in a connection string of keywords and values.
 func MaskPassword(raw string) string {
 	raw = dsnPassword.ReplaceAllString(raw, "${1}"+Masked)
 	before, userinfo, after := splitUserinfo(raw)
@@ -30,6 +30,9 @@ func MaskPassword(raw string) string {
 	before, after = maskQuery(before), maskQuery(after)
 	return before + userinfo + after
 }
+
+// MaskCredentials is [MaskURL] that also replaces what the query has of credentials, by the names of its parameters.
+func MaskCredentials(raw string) string { return maskQuery(MaskURL(raw)) }
 
 // URLOrigin returns the scheme and host of a URL, for where the rest must not be read: the path of a chat's URL is a
 // credential. *** stands for the user and password, and for the path and query.
@@ -65,7 +68,17 @@ func splitUserinfo(raw string) (before, userinfo, after string) {
 	return scheme + "://", rest[:at], rest[at:]
 }
 
-// maskQuery replaces the value of the parameter password in the query of a URL, or of the end of one.
+// credentialParam matches the names of parameters in queries whose values are credentials.
+var credentialParam = regexp.MustCompile(`(?i)(password|passwd|pwd|secret|token|signature|(api|access)[_-]?key)$|` +
+	`^(auth|code|key|sig)$`)
+
+// isCredentialParam reports whether a parameter of a query, escaped as it is there, holds a credential.
+func isCredentialParam(name string) bool {
+	plain, err := url.QueryUnescape(name)
+	return err == nil && credentialParam.MatchString(plain)
+}
+
+// maskQuery replaces the values of credentials in the query of a URL, or of the end of one.
 func maskQuery(s string) string {
 	path, query, ok := strings.Cut(s, "?")
 	if !ok {
@@ -74,9 +87,8 @@ func maskQuery(s string) string {
 	query, fragment, hasFragment := strings.Cut(query, "#")
 	params := strings.Split(query, "&")
 	for i, param := range params {
-		name, _, _ := strings.Cut(param, "=")
-		if name, err := url.QueryUnescape(name); err == nil && name == "password" {
-			params[i] = "password=" + Masked
+		if name, value, _ := strings.Cut(param, "="); value != "" && isCredentialParam(name) {
+			params[i] = name + "=" + Masked
 		}
 	}
 	out := path + "?" + strings.Join(params, "&")

@@ -43,14 +43,29 @@ func TestMaskPassword(t *testing.T) {
 		"30s":                       "30s",
 		"postgres://u@db/x":         "postgres://u@db/x",
 		"postgres://u:sec/ret@db/x": "postgres://***",
-		"postgres://u:secret@db/x?p%61ssword=secret#top": "postgres://u:***@db/x?password=***#top",
-		"/var/lib/hookyard.db":                           "/var/lib/hookyard.db",
-		"host=db password=secret dbname=x":               "host=db password=*** dbname=x",
-		`PASSWORD = 'sec\' ret' host=db`:                 "PASSWORD = *** host=db",
-		"host=db\tsslpassword='secret":                   "host=db\tsslpassword=***",
+		"postgres://u:secret@db/x?p%61ssword=secret#top":   "postgres://u:***@db/x?p%61ssword=***#top",
+		"postgres://h/d?sslpassword=zz&sslkey=k&PASSWORD=": "postgres://h/d?sslpassword=***&sslkey=k&PASSWORD=",
+		"http://127.0.0.1:4318/?api-key=zz&api_key=zz":     "http://127.0.0.1:4318/?api-key=***&api_key=***",
+		"/var/lib/hookyard.db":                             "/var/lib/hookyard.db",
+		"host=db password=secret dbname=x":                 "host=db password=*** dbname=x",
+		`PASSWORD = 'sec\' ret' host=db`:                   "PASSWORD = *** host=db",
+		"host=db\tsslpassword='secret":                     "host=db\tsslpassword=***",
 	} {
 		if got := hookyard.MaskPassword(raw); got != want {
 			t.Errorf("MaskPassword(%q) = %q, want %q", raw, got, want)
+		}
+	}
+}
+
+func TestMaskCredentials(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]string{
+		"https://u:p@a.example/?access_token=t&page=2":  "https://***@a.example/?access_token=***&page=2",
+		"/in/a/b/c?hub.verify_token=Q&hub.mode=s&token": "/in/a/b/c?hub.verify_token=***&hub.mode=s&token",
+		"https://a.example/x?monkey=7&tokens=3&key=k":   "https://a.example/x?monkey=7&tokens=3&key=***",
+	} {
+		if got := hookyard.MaskCredentials(raw); got != want {
+			t.Errorf("MaskCredentials(%q) = %q, want %q", raw, got, want)
 		}
 	}
 }

@@ -55,7 +55,7 @@ type Client struct {
 	timeout   time.Duration // of a request whose response is read into memory; 0 means none
 
 	streamIdle time.Duration // how long a stream may be silent
-	revision   int64         // that changes are meant for; 0 means any
+	revision   int64         // that changes are meant for; 0 means any, absent that there is none
 	retries    int
 }
 
@@ -132,6 +132,13 @@ func (c *Client) At(revision int64) *Client {
 	at.revision = revision
 	return &at
 }
+
+// absent is the revision of what does not exist.
+const absent = -1
+
+// IfAbsent returns a copy of c that creates and does not replace: PutProject and PutSource fail with
+// hookyard.ErrConflict if there is one already.
+func (c *Client) IfAbsent() *Client { return c.At(absent) }
 
 // Page selects a part of a list.
 type Page struct {
@@ -290,7 +297,11 @@ func (c *Client) send(ctx context.Context, method, path string, body []byte, hea
 	for name, values := range header {
 		r.Header[name] = values
 	}
-	if c.revision != 0 && method != http.MethodGet {
+	switch {
+	case method == http.MethodGet:
+	case c.revision == absent:
+		r.Header.Set("If-None-Match", "*")
+	case c.revision != 0:
 		r.Header.Set("If-Match", strconv.Quote(strconv.FormatInt(c.revision, 10)))
 	}
 	if c.token != "" {

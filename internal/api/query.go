@@ -38,7 +38,8 @@ func (c *call) flag(name string) (bool, error) {
 	return false, hookyard.FieldErrorf(name, "%s must be true or false", name)
 }
 
-// revision reads which revision a change is meant for: the If-Match header, ?revision=, or the given number; 0 is any.
+// revision reads which revision a change is meant for: the If-Match header, ?revision=, or the given number; 0 is any,
+// and [control.Absent] with If-None-Match that it must not exist.
 func (c *call) revision(given int64) (int64, error) {
 	if v := c.q.Get("revision"); v != "" {
 		var err error
@@ -46,8 +47,15 @@ func (c *call) revision(given int64) (int64, error) {
 			return 0, hookyard.FieldErrorf("revision", "revision must be a number, as an earlier answer gave it")
 		}
 	}
-	v := c.r.Header.Get("If-Match")
-	if v == "" || v == "*" {
+	v, none := c.r.Header.Get("If-Match"), c.r.Header.Get("If-None-Match")
+	switch {
+	case none != "" && none != "*":
+		return 0, hookyard.Errorf(hookyard.Invalid, "If-None-Match must be *: create it, and do not replace it")
+	case none != "" && (v != "" || given != 0):
+		return 0, hookyard.Errorf(hookyard.Invalid, "give either If-None-Match or a revision")
+	case none != "":
+		return control.Absent, nil
+	case v == "" || v == "*":
 		return given, nil
 	}
 	n, err := strconv.ParseInt(trimETag(v), 10, 64)
@@ -57,11 +65,13 @@ func (c *call) revision(given int64) (int64, error) {
 	return n, nil
 }
 
-// stale gives the conflict of a change that is meant for another revision the status for If-Match, when that named it.
+// stale gives the conflict of a change that is meant for another revision the status for If-Match or If-None-Match,
+// when that named it.
 func (c *call) stale(err error, revision int64) error {
 	var e *hookyard.Error
 	v := c.r.Header.Get("If-Match")
-	if revision == 0 || v == "" || v == "*" || !errors.As(err, &e) || e.Code != hookyard.Conflict {
+	named := v != "" && v != "*" || revision == control.Absent
+	if revision == 0 || !named || !errors.As(err, &e) || e.Code != hookyard.Conflict {
 		return err
 	}
 	return withStatus(http.StatusPreconditionFailed, e)

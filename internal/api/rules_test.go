@@ -336,6 +336,45 @@ func TestRepeats(t *testing.T) {
 	})
 }
 
+// TestIfNoneMatch creates a project and a source, once.
+func TestIfNoneMatch(t *testing.T) {
+	t.Parallel()
+	each(t, nil, func(t *testing.T, b *bundle) {
+		ctx := t.Context()
+		put := func(c *client.Client) error {
+			_, created, err := c.PutProject(ctx, "alice/fresh", client.ProjectPatch{})
+			_, made, err2 := c.PutSource(ctx, "alice/fresh", "in", client.SourcePatch{Type: new("none")})
+			if err == nil && err2 == nil && (!created || !made) {
+				t.Error("it is not said to be created")
+			}
+			return errors.Join(err, err2)
+		}
+		if err := put(b.alice.IfAbsent()); err != nil {
+			t.Fatal(err)
+		}
+		err := put(b.alice.IfAbsent())
+		if !errors.Is(err, hookyard.ErrConflict) || strings.Count(err.Error(), "exists already") != 2 {
+			t.Errorf("the second time: %v; want two conflicts", err)
+		}
+		for header, want := range map[string]int{"*": http.StatusPreconditionFailed, `"1"`: http.StatusBadRequest} {
+			r, err := http.NewRequestWithContext(ctx, http.MethodPut, b.url+"/api/projects/alice/fresh",
+				strings.NewReader("{}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Authorization", "Bearer "+b.token)
+			r.Header.Set("If-None-Match", header)
+			resp, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _ = resp.Body.Close(); resp.StatusCode != want {
+				t.Errorf("If-None-Match: %s: status %d, want %d", header, resp.StatusCode, want)
+			}
+		}
+	})
+}
+
 // TestManyChanges has many change a project and a source at once: of those that name a revision one is taken, and of
 // those that name none all are, none undoing another's.
 func TestManyChanges(t *testing.T) {

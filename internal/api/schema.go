@@ -1,6 +1,7 @@
 package api
 
 import (
+	"net/http"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -109,6 +110,9 @@ func parameters(rt *route) []*huma.Param {
 			"id")
 	case rt.takes("revision"):
 		header("If-Match", "An ETag: the change is refused with 412 if the revision is another")
+		if rt.method == http.MethodPut {
+			header("If-None-Match", "*: the change is refused with 412 if it exists already")
+		}
 	case rt.takes("key"):
 		header(client.BinKeyHeader, "The key of the bin, instead of ?key=")
 	case rt.live:

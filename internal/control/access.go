@@ -250,10 +250,16 @@ func (p *Project) Reload(ctx context.Context) error {
 	return nil
 }
 
+// Absent is the revision of what does not exist: a patch at it creates, and fails with Conflict if there is one.
+const Absent = -1
+
 // expectRevision refuses a change that is meant for another revision than the one there is. 0 is any.
 func expectRevision(what string, current, wanted int64) error {
-	if wanted == 0 || wanted == current {
+	switch {
+	case wanted == 0 || wanted == current || wanted == Absent && current == 0:
 		return nil
+	case wanted == Absent:
+		return hookyard.Errorf(hookyard.Conflict, "%s exists already", what)
 	}
 	return hookyard.Errorf(hookyard.Conflict, "%s was changed by somebody else: it is at revision %d, not %d", what,
 		current, wanted)

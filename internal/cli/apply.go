@@ -209,7 +209,7 @@ func exportProject(ctx context.Context, cl *client.Client, path string) (setting
 	for _, m := range members {
 		roles[m.User] = string(m.Role)
 	}
-	hooks, err := cl.Hooks(ctx, path)
+	hooks, err := ownHooks(ctx, cl, path)
 	if err != nil {
 		return nil, err
 	}
@@ -218,6 +218,9 @@ func exportProject(ctx context.Context, cl *client.Client, path string) (setting
 		fields := asSettings(h)
 		if h.OffReason != "" { // that is not set by anyone
 			delete(fields, "active")
+		}
+		if slices.Contains(chatFormats, h.Format) {
+			fields["url"] = hookyard.Masked // its path is a credential
 		}
 		hookSettings[id] = exported(fields, hookDefaults(&p, h.Format), reflect.TypeFor[client.HookPatch](), path, id)
 	}
@@ -256,11 +259,21 @@ func exported(in, defaults settings, patch reflect.Type, place ...string) settin
 	return out
 }
 
-// refer replaces texts that hold *** by references to variables.
+// chatFormats are formats for receivers that give out URLs with a credential in the path.
+var chatFormats = []string{"discord", "googlechat", "slack", "teams"}
+
+// isCredential reports whether a setting has a value that does not belong in a file: the server shows *** for it, or it
+// is a token or a URL with one in its query.
+func isCredential(name, value string) bool {
+	return strings.Contains(value, hookyard.Masked) || name == "verifyToken" && value != "" ||
+		name == "url" && hookyard.MaskCredentials(value) != value
+}
+
+// refer replaces credentials by references to variables.
 func refer(v any, place []string) any {
 	switch v := v.(type) {
 	case string:
-		if strings.Contains(v, hookyard.Masked) {
+		if isCredential(place[len(place)-1], v) {
 			return map[string]string{"env": variable(place)}
 		}
 	case map[string]any:

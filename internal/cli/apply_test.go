@@ -93,7 +93,7 @@ func TestApplyIsIdempotent(t *testing.T) {
 			t.Errorf("the export with its variables changes %s", got)
 		}
 		secrets["GUEST_ALL_BROKER_URL"] = "amqp://guest:guest@127.0.0.2:5672/"
-		if got := run(1, "diff", "-f", file); !strings.Contains(got, "@127.0.0.2") ||
+		if got := run(1, "diff", "-f", file); !strings.Contains(got, "url: *** → ***") ||
 			strings.Contains(got, "guest:guest") {
 			t.Errorf("another broker: %s", got)
 		}
@@ -129,6 +129,70 @@ func TestApplyKeepsOthersChanges(t *testing.T) {
 	}
 }
 
+// TestApplyKeepsWhatOthersCreate creates a project, a hook and a source after the plan to do so was made.
+func TestApplyKeepsWhatOthersCreate(t *testing.T) {
+	t.Parallel()
+	c, err := client.New(applyServer(t, storetest.SQLite(t)), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	url, theirs := "http://127.0.0.1:9/", "theirs"
+	if _, _, err := c.PutProject(ctx, "guest/old", client.ProjectPatch{}); err != nil {
+		t.Fatal(err)
+	}
+	m := manifest{}
+	text := `projects: {guest/new: {description: ours}, guest/old: {
+		hooks: {a: {url: "http://127.0.0.1:9/", description: ours}}, sources: {s: {type: none, description: ours}}}}`
+	if err := m.add("f.yaml", []byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	p := &planner{session: &session{}, client: c}
+	for _, path := range []string{"guest/new", "guest/old"} {
+		if err := p.project(ctx, path, m[path]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, _, err = c.PutProject(ctx, "guest/new", client.ProjectPatch{Description: &theirs})
+	_, err2 := c.CreateHook(ctx, "guest/old", "a", client.HookPatch{URL: &url, Description: &theirs})
+	none := "none"
+	_, _, err3 := c.PutSource(ctx, "guest/old", "s", client.SourcePatch{Type: &none, Description: &theirs})
+	if err := errors.Join(err, err2, err3); err != nil || len(p.plan) != 3 {
+		t.Fatalf("plan %v, %v", p.plan, err)
+	}
+	for i := range p.plan {
+		if err := p.plan[i].do(ctx); !errors.Is(err, hookyard.ErrConflict) {
+			t.Errorf("%s: %v; want a conflict", p.plan[i].String(), err)
+		}
+	}
+}
+
+// TestApplyLeavesListenersAlone has a hook of hookyard listen --forward-to: it is not pruned, and not exported.
+func TestApplyLeavesListenersAlone(t *testing.T) {
+	t.Parallel()
+	c, err := client.New(applyServer(t, storetest.SQLite(t)), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	if _, _, err := c.PutProject(ctx, "guest/shop", client.ProjectPatch{}); err != nil {
+		t.Fatal(err)
+	}
+	id := hookyard.ListenerPrefix + "4q3zk4kx3h42"
+	if _, err := c.PutListener(ctx, "guest/shop", id, client.Listener{URL: "http://localhost:3000/"}); err != nil {
+		t.Fatal(err)
+	}
+	p := &planner{session: &session{}, client: c, prune: true}
+	err = p.project(ctx, "guest/shop", &projectSpec{hooks: map[string]settings{}})
+	if err != nil || len(p.plan) > 0 {
+		t.Errorf("plan %v, %v", p.plan, err)
+	}
+	exported, err := exportProject(ctx, c, "guest/shop")
+	if err != nil || len(exported["hooks"].(map[string]settings)) > 0 {
+		t.Errorf("exported %v, %v", exported, err)
+	}
+}
+
 // TestApplyAddsDefaultHooks takes a default hook away. A file that asks for them gets it back, and does not prune it.
 func TestApplyAddsDefaultHooks(t *testing.T) {
 	t.Parallel()
@@ -142,7 +206,7 @@ func TestApplyAddsDefaultHooks(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, m := t.Context(), manifest{}
-	if err := m.add([]byte(`projects: {guest/shop: {defaultHooks: true, hooks: {}}}`)); err != nil {
+	if err := m.add("hooks.yaml", []byte(`projects: {guest/shop: {defaultHooks: true, hooks: {}}}`)); err != nil {
 		t.Fatal(err)
 	}
 	apply := func() (said []string) {

@@ -2,18 +2,14 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
-	"net/http"
 	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
@@ -44,104 +40,6 @@ func (r reference) String() string {
 	return "variable " + r.env
 }
 
-// readManifest reads files, all .yaml and .yml files of folders, or stdin for -.
-func (s *session) readManifest(paths []string) (manifest, error) {
-	m := manifest{}
-	for _, path := range paths {
-		files := []string{path}
-		if info, err := os.Stat(path); err == nil && info.IsDir() {
-			yamls, _ := filepath.Glob(filepath.Join(path, "*.yaml")) // the pattern is valid
-			ymls, _ := filepath.Glob(filepath.Join(path, "*.yml"))
-			if files = append(yamls, ymls...); len(files) == 0 {
-				return nil, usagef("%s has no .yaml file", path)
-			}
-		}
-		for _, file := range files {
-			text, err := s.readFile(file)
-			if err != nil {
-				return nil, usagef("%v", err)
-			}
-			if err := m.add(text); err != nil {
-				return nil, usagef("%s: %v", file, err)
-			}
-		}
-	}
-	return m, nil
-}
-
-func (s *session) readFile(path string) ([]byte, error) {
-	if path == "-" {
-		return io.ReadAll(s.in)
-	}
-	return os.ReadFile(path)
-}
-
-// add adds the projects of one file.
-func (m manifest) add(text []byte) error {
-	var file map[string]yaml.Node
-	if err := yaml.Unmarshal(text, &file); err != nil {
-		return fmt.Errorf("the file must be a YAML map with projects in it: %w", err)
-	}
-	for name, node := range file {
-		if name != "projects" {
-			return fmt.Errorf("line %d: there is no %s in such a file, only projects", node.Line, name)
-		}
-	}
-	var projects map[string]map[string]any
-	if node := file["projects"]; node.Decode(&projects) != nil {
-		return fmt.Errorf("line %d: projects must be a map of owner/name to settings", node.Line)
-	}
-	for path, fields := range projects {
-		if !isPath(path) {
-			return fmt.Errorf("project %q: use owner/name", path)
-		}
-		if m[path] != nil {
-			return fmt.Errorf("project %s is in two files: keep one", path)
-		}
-		spec, err := newProjectSpec(path, fields)
-		if err != nil {
-			return err
-		}
-		m[path] = spec
-	}
-	return nil
-}
-
-func newProjectSpec(path string, fields map[string]any) (*projectSpec, error) {
-	spec := &projectSpec{}
-	own := settings(maps.Clone(fields))
-	for name, to := range map[string]any{"members": &spec.members, "defaultHooks": &spec.defaultHooks,
-		"hooks": &spec.hooks, "sources": &spec.sources} {
-		value, ok := own[name]
-		if !ok {
-			continue
-		}
-		delete(own, name)
-		if value == nil {
-			return nil, fmt.Errorf("%s of %s has no value: write {} if it is empty", name, path)
-		}
-		if err := remarshal(value, to); err != nil {
-			return nil, fmt.Errorf("%s of %s: %w", name, path, err)
-		}
-	}
-	var err error
-	if spec.settings, err = readSettings[client.ProjectPatch]("project "+path, own); err != nil {
-		return nil, err
-	}
-	for id := range spec.hooks {
-		if spec.hooks[id], err = readSettings[client.HookPatch]("hook "+id+" of "+path, spec.hooks[id]); err != nil {
-			return nil, err
-		}
-	}
-	for name := range spec.sources {
-		spec.sources[name], err = readSettings[client.SourcePatch]("source "+name+" of "+path, spec.sources[name])
-		if err != nil {
-			return nil, err
-		}
-	}
-	return spec, nil
-}
-
 // remarshal converts a value by way of JSON.
 func remarshal(from, to any) error {
 	b, err := json.Marshal(from)
@@ -151,28 +49,6 @@ func remarshal(from, to any) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	return d.Decode(to)
-}
-
-// readSettings checks the names of the settings of a patch and finds the references.
-func readSettings[Patch any](what string, in settings) (settings, error) {
-	known, out := patchFields(reflect.TypeFor[Patch]()), settings{}
-	for name, value := range in {
-		if !slices.Contains(known, name) {
-			return nil, fmt.Errorf("%s: there is no setting %q%s", what, name, didYouMean(nearest(known, name)))
-		}
-		if value == nil {
-			return nil, fmt.Errorf("%s: %s has no value: leave it out to keep what it is", what, name)
-		}
-		out[name] = findReferences(value)
-	}
-	if headers, ok := out["headers"].(map[string]any); ok {
-		canonical := map[string]any{}
-		for name, value := range headers {
-			canonical[http.CanonicalHeaderKey(name)] = value
-		}
-		out["headers"] = canonical
-	}
-	return out, nil
 }
 
 // patchFields returns the names of the members of a patch, without the revision.
@@ -213,14 +89,58 @@ func findReferences(v any) any {
 	return v
 }
 
-// resolve replaces references by what they stand for. Where that is missing, the value that the server shows, now,
-// stays: its *** says to the server that nothing changes.
-func (s *session) resolve(v, now any) (any, error) {
+// hasReference reports whether a value is a reference or holds one.
+func hasReference(v any) bool {
 	switch v := v.(type) {
 	case reference:
-		text, found, err := s.dereference(v)
-		if err == nil && !found && now == nil {
-			err = usagef("the %s is missing", v)
+		return true
+	case map[string]any:
+		return slices.ContainsFunc(slices.Collect(maps.Values(v)), hasReference)
+	case []any:
+		return slices.ContainsFunc(v, hasReference)
+	}
+	return false
+}
+
+// hidden returns a value with *** for what a reference stands for in want, the value in the file.
+func hidden(want, v any) any {
+	if isZero(v) || !hasReference(want) {
+		return v
+	}
+	switch want := want.(type) {
+	case map[string]any:
+		if fields, ok := v.(map[string]any); ok {
+			out := maps.Clone(fields)
+			for name := range out {
+				out[name] = hidden(want[name], out[name])
+			}
+			return out
+		}
+	case []any:
+		if items, ok := v.([]any); ok && len(items) == len(want) {
+			out := slices.Clone(items)
+			for i := range out {
+				out[i] = hidden(want[i], out[i])
+			}
+			return out
+		}
+	}
+	return hookyard.Masked
+}
+
+// resolver replaces references by what they stand for. Where that is missing, the value that the server shows, now,
+// stays: its *** says to the server that nothing changes. With all, it must not be missing.
+type resolver struct {
+	*session
+	all bool
+}
+
+func (r resolver) resolve(v, now any) (any, error) {
+	switch v := v.(type) {
+	case reference:
+		text, found, err := r.dereference(v)
+		if err == nil && !found && (now == nil || r.all) {
+			err = fmt.Errorf("the %s is missing", v)
 		}
 		if found || err != nil {
 			return text, err
@@ -231,7 +151,7 @@ func (s *session) resolve(v, now any) (any, error) {
 		out := map[string]any{}
 		for name, value := range v {
 			var err error
-			if out[name], err = s.resolve(value, shown[name]); err != nil {
+			if out[name], err = r.resolve(value, shown[name]); err != nil {
 				return nil, err
 			}
 		}
@@ -245,7 +165,7 @@ func (s *session) resolve(v, now any) (any, error) {
 			if i < len(shown) {
 				at = shown[i]
 			}
-			if out[i], err = s.resolve(value, at); err != nil {
+			if out[i], err = r.resolve(value, at); err != nil {
 				return nil, err
 			}
 		}
@@ -306,4 +226,14 @@ func asSettings(v any) settings {
 	out := settings{}
 	_ = remarshal(v, &out) // the types of the API have JSON
 	return out
+}
+
+// ownHooks returns the hooks of a project without those of running listeners, which come and go by themselves.
+func ownHooks(ctx context.Context, cl *client.Client, path string) (map[string]client.Hook, error) {
+	hooks, err := cl.Hooks(ctx, path)
+	maps.DeleteFunc(hooks, func(id string, h client.Hook) bool {
+		as := hookyard.Hook{ID: id, Events: h.Events, ExpiresAt: h.ExpiresAt}
+		return as.IsListener()
+	})
+	return hooks, err
 }

@@ -67,7 +67,7 @@ func (p *planner) project(ctx context.Context, path string, spec *projectSpec) e
 		defaults: projectDefaults(preset)}
 	err = addObject(p, own, func(ctx context.Context, in client.ProjectPatch) error {
 		if !exists {
-			_, _, err := p.client.PutProject(ctx, path, in)
+			_, _, err := p.client.IfAbsent().PutProject(ctx, path, in)
 			return err
 		}
 		_, err := p.client.At(now.Revision).PatchProject(ctx, path, in)
@@ -129,7 +129,7 @@ func (p *planner) hooks(ctx context.Context, path string, spec *projectSpec, pro
 	var found, defaults map[string]client.Hook
 	var err error
 	if exists && (spec.hooks != nil || spec.defaultHooks) {
-		if found, err = p.client.Hooks(ctx, path); err != nil {
+		if found, err = ownHooks(ctx, p.client, path); err != nil {
 			return err
 		}
 	}
@@ -170,6 +170,7 @@ func (p *planner) hooks(ctx context.Context, path string, spec *projectSpec, pro
 	return nil
 }
 
+// hook plans a hook. found has those of the project, or is nil if the project does not exist.
 func (p *planner) hook(path, id string, want settings, project *client.Project, found map[string]client.Hook) error {
 	now, has := found[id]
 	format, given := want["format"].(string)
@@ -182,11 +183,15 @@ func (p *planner) hook(path, id string, want settings, project *client.Project, 
 	}
 	own.defaults = hookDefaults(project, format)
 	return addObject(p, own, func(ctx context.Context, in client.HookPatch) error {
-		if !has { // unless a new project got it as a default hook
-			_, err := p.client.PutHook(ctx, path, id, in)
-			return err
+		var err error
+		switch {
+		case has:
+			_, err = p.client.At(now.Revision).PatchHook(ctx, path, id, in)
+		case found != nil:
+			_, err = p.client.CreateHook(ctx, path, id, in)
+		default: // the new project may have got it as a default hook
+			_, err = p.client.PutHook(ctx, path, id, in)
 		}
-		_, err := p.client.At(now.Revision).PatchHook(ctx, path, id, in)
 		return err
 	})
 }
@@ -217,7 +222,7 @@ func (p *planner) sources(ctx context.Context, path string, spec *projectSpec, e
 		}
 		err := addObject(p, own, func(ctx context.Context, in client.SourcePatch) error {
 			if !has {
-				_, _, err := p.client.PutSource(ctx, path, name, in)
+				_, _, err := p.client.IfAbsent().PutSource(ctx, path, name, in)
 				return err
 			}
 			_, err := p.client.At(now.Revision).PatchSource(ctx, path, name, in)
@@ -258,7 +263,11 @@ func addObject[Patch any](p *planner, c compared, send func(ctx context.Context,
 		err = remarshal(patch, &in)
 	}
 	if err != nil {
-		return usagef("%s %s of %s: %v", c.Kind, c.Name, c.Project, err)
+		what := c.Kind + " " + c.Project
+		if c.Name != "" {
+			what = c.Kind + " " + c.Name + " of " + c.Project
+		}
+		return usagef("%s: %v", what, err)
 	}
 	c.Action = "change"
 	if c.now == nil {
@@ -283,13 +292,13 @@ func (p *planner) differences(c *compared, setSecrets bool) (settings, error) {
 		if name == "headers" && !setSecrets {
 			value = withHidden(value, now)
 		}
-		resolved, err := p.resolve(value, now)
+		resolved, err := resolver{p.session, setSecrets}.resolve(value, now)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		expected, err := c.expected(name, resolved)
 		if err != nil {
-			return nil, err
+			return nil, errors.New(settingError(name, err))
 		}
 		if c.now != nil && equal(expected, now) && !(setSecrets && isSecretSetting(name) && !isZero(now)) {
 			continue
@@ -303,7 +312,8 @@ func (p *planner) differences(c *compared, setSecrets bool) (settings, error) {
 			}
 		}
 		patch[name] = resolved
-		c.Fields = append(c.Fields, fieldChange{Name: name, Old: shown(name, now), New: shown(name, expected)})
+		show := func(v any) any { return hidden(c.want[name], c.concealed(name, shown(name, v))) }
+		c.Fields = append(c.Fields, fieldChange{Name: name, Old: show(now), New: show(expected)})
 	}
 	return patch, nil
 }
@@ -384,6 +394,31 @@ func maskURLs(name string, v any) any {
 		out := map[string]any{}
 		for key, value := range v {
 			out[key] = maskURLs(key, value)
+		}
+		return out
+	}
+	return v
+}
+
+// concealed returns a value without the credentials that export does not write either.
+func (c *compared) concealed(name string, v any) any {
+	switch v := v.(type) {
+	case string:
+		format := c.want["format"]
+		if format == nil {
+			format = c.now["format"]
+		}
+		chat, _ := format.(string)
+		switch {
+		case v != "" && (name == "verifyToken" || name == "url" && slices.Contains(chatFormats, chat)):
+			return hookyard.Masked
+		case name == "url":
+			return hookyard.MaskCredentials(v)
+		}
+	case map[string]any:
+		out := map[string]any{}
+		for key, value := range v {
+			out[key] = c.concealed(key, value)
 		}
 		return out
 	}

@@ -69,7 +69,7 @@ func (db *DB) migrate(ctx context.Context) error {
 func (db *DB) migrateBy(ctx context.Context, all []step) error {
 	for {
 		next, err := db.applySteps(ctx, all)
-		if err == errNoKey || err == errWrongKey {
+		if err == errNoKey || err == errWrongKey || err == errMoving {
 			return err
 		}
 		if err != nil {
@@ -120,6 +120,15 @@ func (db *DB) applySteps(ctx context.Context, all []step) (next *step, err error
 	if all[len(all)-1].version >= keyCheckVersion {
 		if err := db.recordKey(ctx, tx); err != nil {
 			return nil, err
+		}
+	}
+	if all[len(all)-1].version >= movesVersion {
+		var moves int
+		if err := tx.QueryRowContext(ctx, "select count(*) from moves").Scan(&moves); err != nil {
+			return nil, err
+		}
+		if moves > 0 {
+			return nil, errMoving
 		}
 	}
 	return nil, tx.Commit()

@@ -42,3 +42,15 @@ func (c *Client) RevokePortal(ctx context.Context, project string) (out PortalRe
 	_, err = c.call(ctx, http.MethodDelete, in(project, "portal-links"), nil, &out)
 	return out, err
 }
+
+// Look returns how the portals of an owner's projects look. Only the owner and administrators may ask.
+func (c *Client) Look(ctx context.Context, owner string) (out hookyard.Look, err error) {
+	_, err = c.call(ctx, http.MethodGet, path("owners", owner, "look"), nil, &out)
+	return out, err
+}
+
+// SetLook replaces how the portals of an owner's projects look.
+func (c *Client) SetLook(ctx context.Context, owner string, l hookyard.Look) (out hookyard.Look, err error) {
+	_, err = c.call(ctx, http.MethodPut, path("owners", owner, "look"), l, &out)
+	return out, err
+}

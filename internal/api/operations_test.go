@@ -79,6 +79,8 @@ alice DELETE /api/projects/alice/p/members/bob 204
 alice POST /api/tokens 201 {"name":"bound","project":"alice/p"}
 alice GET /api/projects/alice/p/tokens 200
 alice DELETE /api/projects/alice/p/tokens/{tok} 204
+alice PUT /api/owners/alice/look 200 {"name":"Alice","accent":"#ffcc00","frames":["https://app.alice.example"]}
+alice GET /api/owners/alice/look 200
 alice POST /api/projects/alice/p/portal-links 201 {"ttl":"10m","readOnly":true,"hide":["verify"]}
 alice DELETE /api/projects/alice/p/portal-links 200
 alice GET /api/projects/alice/p/features/git 200

@@ -150,6 +150,12 @@ func (a *API) routes() []route {
 		{method: patch, path: "/owners/{owner}/limits", access: control.Administrator, do: setOwnerLimits,
 			summary: "Change limits of an owner", doc: limitPatchDoc, in: client.LimitPatch{},
 			out: client.Allowance{}},
+		{method: get, path: "/owners/{owner}/look", access: control.SignedIn, do: showLook,
+			summary: "How the portals of an owner's projects look", out: hookyard.Look{}},
+		{method: put, path: "/owners/{owner}/look", access: control.SignedIn, do: setLook,
+			summary: "Set how the portals of an owner's projects look, and where they may be embedded",
+			doc:     "What is left out is hookyard's own look. Colours are changed where text could not be read.",
+			in:      hookyard.Look{}, out: hookyard.Look{}},
 
 		{method: get, path: "/events", access: control.Anyone, do: searchEvents,
 			summary: "Search the events of all projects that the caller may read",

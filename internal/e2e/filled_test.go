@@ -203,6 +203,10 @@ func (f *filled) projects() {
 	f.see(f.c.SetLimits(ctx, filledProject, client.LimitPatch{hookyard.LimitHooks: ptr(int64(900))}))
 	f.see(f.c.Limits(ctx, "acme"))
 	f.see(f.c.AllLimits(ctx))
+	f.see(f.c.SetLook(ctx, "acme", hookyard.Look{Name: "Acme", Logo: "https://acme.example/logo.png",
+		Accent: "#ff0000", AccentDark: "#ff8888", Font: "serif", Theme: "light",
+		Frames: []string{"https://acme.example"}}))
+	f.see(f.c.Look(ctx, "acme"))
 	link, err := f.c.CreatePortalLink(ctx, filledProject, client.PortalLinkRequest{})
 	f.see(link, err)
 	opened, err := http.Get(link.URL)

@@ -47,6 +47,13 @@ func TestAccessible(t *testing.T) {
 			t.Errorf("%s, %s, %d pixels:\n%s", url, scheme, width, said)
 		}
 	}
+	s.brand("acme", `{"name":"Acme","accent":"#ffcc00","accentDark":"#222266","font":"serif"}`)
+	b.open(s.url + s.link("acme/shop", `{"returnUrl":"https://acme.example/"}`))
+	for name, path := range map[string]string{"hooks": "/webhooks", "hook": "/webhooks/warehouse?lang=de",
+		"edit": "/webhooks/accounting/edit?lang=ko", "delivery": "/deliveries/" + x.failing,
+		"replays": "/replays?lang=en", "none": "/none"} {
+		pages["portal-"+name] = "/portal/acme/shop" + path
+	}
 	for _, path := range pages {
 		check(s.url+path, "light", 1200)
 		check(s.url+path, "dark", 390)

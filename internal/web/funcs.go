@@ -31,6 +31,7 @@ func functions() template.FuncMap {
 		"vis":      visible,
 		"short":    short,
 		"sentence": sentence,
+		"tr":       func(v any) string { return fmt.Sprint(v) }, // portals translate
 		"label":    labelOf,
 		"states":   states,
 		"dict":     dict,

@@ -132,7 +132,7 @@ func (b *base) Say(field string) string {
 	if s != "" {
 		b.said[field] = true
 	}
-	return sentence(s)
+	return b.Portal.say(sentence(s))
 }
 
 // Faulty returns the attributes of a control if one of its fields is wrong. The first such control gets the focus.
@@ -195,17 +195,21 @@ func (v *visit) show(status int, title string, p page) error {
 	if v.portal != nil {
 		name = "portal"
 	}
-	if v.form.Get("part") != "" && v.web.pages[nameOf(p)].Lookup("part") != nil {
+	pages := v.web.pages
+	if v.portal != nil {
+		pages = v.web.portals[v.portal.Lang]
+	}
+	if v.form.Get("part") != "" && pages[nameOf(p)].Lookup("part") != nil {
 		name = "part"
 	}
 	if len(b.Problems) > 0 { // render it twice: only then does the head of the page know which fields show a problem
 		b.said = map[string]bool{}
-		if err := v.web.pages[nameOf(p)].ExecuteTemplate(io.Discard, "content", p); err != nil {
+		if err := pages[nameOf(p)].ExecuteTemplate(io.Discard, "content", p); err != nil {
 			return fmt.Errorf("page %s: %w", nameOf(p), err)
 		}
 		b.focused = false
 	}
-	if err := v.web.pages[nameOf(p)].ExecuteTemplate(&out, name, p); err != nil {
+	if err := pages[nameOf(p)].ExecuteTemplate(&out, name, p); err != nil {
 		return fmt.Errorf("page %s: %w", nameOf(p), err)
 	}
 	return v.reply(status, v.web.underPrefix(out.Bytes()))
@@ -225,7 +229,7 @@ func (w *Web) underPrefix(page []byte) []byte {
 }
 
 func (v *visit) fill(b *base, title string) {
-	b.Title = title
+	b.Title = v.portal.say(title)
 	b.Dev, b.Version = v.web.o.Dev, v.web.o.Version
 	b.BaseURL, b.assets = v.web.o.BaseURL, v.web.assets
 	b.HasBins, b.Passkeys = v.web.o.Bins != nil, v.web.o.Control.Passkeys()
@@ -233,7 +237,9 @@ func (v *visit) fill(b *base, title string) {
 		b.SignOn = v.web.o.SignOn.Host()
 	}
 	b.Portal, b.Here = v.portal, v.returnURL()
-	b.Theme = v.theme()
+	if b.Theme = v.theme(); v.portal != nil {
+		b.Theme = v.portal.Look.Theme
+	}
 	b.signInURL = "/login?next=" + template.URLQueryEscaper(b.Here)
 	if v.id != nil && !v.id.Guest {
 		b.User, b.Admin = v.id.User.Name, v.id.IsAdmin()
@@ -242,7 +248,7 @@ func (v *visit) fill(b *base, title string) {
 		b.Project, b.Role = v.project.Snapshot.Project, v.project.Role
 	}
 	if len(b.Problems) == 0 {
-		b.Note = noteOf(v.form.Get("done"))
+		b.Note = v.portal.say(noteOf(v.form.Get("done")))
 	}
 }
 

@@ -1,7 +1,10 @@
 package web
 
 import (
+	"html/template"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,6 +22,90 @@ const portalPrefix = "/portal/"
 // portalView is what the pages of a portal have in common.
 type portalView struct {
 	Session *hookyard.PortalSession // nil: there is none
+	Look    hookyard.Look           // the owner's
+	Lang    string                  // a language of [languages]
+	Here    string                  // the page's path, for the links to other languages
+
+	messages *messages
+
+	owner, project string // as the path spells them
+}
+
+// say translates a text into the language of the portal. Outside of portals it stays as it is.
+func (p *portalView) say(text string) string {
+	if p == nil {
+		return text
+	}
+	return p.messages.say(text)
+}
+
+// Languages returns the other languages and their own names.
+func (p *portalView) Languages() [][2]string {
+	return slices.DeleteFunc(languages(), func(l [2]string) bool { return l[0] == p.Lang })
+}
+
+// portalPages returns a value of every page that portals have.
+func portalPages() []page {
+	return []page{&hooksPage{}, &hookPage{}, &hookEditPage{}, &deliveriesPage{}, &deliveryPage{}, &replaysPage{},
+		&replayPage{}, &confirmPage{}, &errorPage{}, &closedPage{}}
+}
+
+// loadPortals translates the pages of portals into each language. missed is called with a language and a text that it
+// has no translation of.
+func (w *Web) loadPortals(missed func(lang, text string)) (map[string]map[string]*template.Template, error) {
+	out := map[string]map[string]*template.Template{}
+	for lang, m := range w.messages {
+		out[lang] = map[string]*template.Template{}
+		for _, p := range portalPages() {
+			t, err := m.translate(w.pages[nameOf(p)], func(text string) { missed(lang, text) })
+			if err != nil {
+				return nil, err
+			}
+			out[lang][nameOf(p)] = t
+		}
+	}
+	return out, nil
+}
+
+// chooseLanguage takes the language of ?lang, or the one that was chosen so before, or the one that the browser
+// prefers.
+func (v *visit) chooseLanguage() {
+	p := v.portal
+	known := func(lang string) bool { return v.web.messages[lang] != nil }
+	if p.Lang = v.r.URL.Query().Get("lang"); known(p.Lang) {
+		c := v.web.cookie(languageCookie, p.Lang, int(hookyard.MaxPortalTTL/time.Second))
+		c.Path = join("portal", p.owner, p.project)
+		v.setFramedCookie(c)
+	} else if c, err := v.r.Cookie(languageCookie); err == nil && known(c.Value) {
+		p.Lang = c.Value
+	} else {
+		p.Lang = preferred(v.r.Header.Get("Accept-Language"), known)
+	}
+	p.Here, p.messages = v.r.URL.Path, v.web.messages[p.Lang]
+	if v.r.Method != http.MethodGet {
+		p.Here = join("portal", p.owner, p.project)
+	}
+	v.w.Header().Set("Content-Language", p.Lang)
+}
+
+// languageCookie holds the language that a customer chose.
+const languageCookie = "hookyard_portal_lang"
+
+// preferred returns the language of an Accept-Language header that is known and has the highest weight, or en.
+func preferred(accept string, known func(string) bool) string {
+	best, most := "en", 0.0
+	for i, one := range strings.Split(accept, ",") {
+		name, params, _ := strings.Cut(strings.TrimSpace(one), ";")
+		lang, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(name)), "-")
+		weight := 1.0
+		if q, ok := strings.CutPrefix(strings.TrimSpace(params), "q="); ok {
+			weight, _ = strconv.ParseFloat(q, 64)
+		}
+		if i < 50 && known(lang) && weight > most {
+			best, most = lang, weight
+		}
+	}
+	return best
 }
 
 // portalTabs are the tabs of a portal.
@@ -47,6 +134,7 @@ func (w *Web) portalRoutes() {
 		write = control.Portal
 	)
 	w.portalPage("GET "+portal+"/open/{key}", control.Public, "", openPortal)
+	w.portalPage("GET "+portal+"/look.css", control.Public, "", serveLook)
 	w.portalPage("POST "+portal+"/logout", read, "", closePortal)
 	w.portalPage("GET "+portal, read, "", func(v *visit) error { return v.redirect(v.home("webhooks"), "") })
 
@@ -82,7 +170,15 @@ func (w *Web) portalPage(pattern string, access control.Access, part hookyard.Po
 }
 
 func (v *visit) servePortal(access control.Access, part hookyard.PortalPart, do func(*visit) error) error {
-	err := v.findPortal()
+	v.portal.owner, v.portal.project = v.r.PathValue("owner"), v.r.PathValue("project")
+	look, err := v.web.o.Control.Look(v.ctx(), v.portal.owner)
+	if err != nil {
+		return err
+	}
+	v.portal.Look = look
+	v.allowFrames()
+	v.chooseLanguage()
+	err = v.findPortal()
 	if access != control.Public && err != nil {
 		return err
 	}
@@ -110,8 +206,7 @@ func (v *visit) findPortal() (err error) {
 	if c, err := v.r.Cookie(v.portalCookie()); err == nil {
 		cookie = c.Value
 	}
-	project, session, err := v.web.o.Control.PortalProject(v.ctx(), v.r.PathValue("owner"), v.r.PathValue("project"),
-		cookie)
+	project, session, err := v.web.o.Control.PortalProject(v.ctx(), v.portal.owner, v.portal.project, cookie)
 	if hookyard.CodeOf(err) == hookyard.Unauthenticated {
 		return hookyard.Errorf(hookyard.Unauthenticated,
 			"Your session has ended. Go back to where you came from and open this page from there again.")
@@ -150,21 +245,21 @@ func (w *Web) secure() bool { return strings.HasPrefix(w.o.BaseURL, "https://") 
 // setPortalCookie gives the browser the cookie of a session, and with "" takes it away.
 func (v *visit) setPortalCookie(value string, age time.Duration) {
 	c := v.web.cookie(v.portalCookie(), value, int(age/time.Second))
-	c.Path = join("portal", v.r.PathValue("owner"), v.r.PathValue("project"))
-	http.SetCookie(v.w, c)
+	c.Path = join("portal", v.portal.owner, v.portal.project)
+	v.setFramedCookie(c)
 }
 
 // openPortal uses up a link. A browser that has a session already, because it loads the page again, goes on with it.
 func openPortal(v *visit) error {
 	v.w.Header().Set("Referrer-Policy", "no-referrer") // the URL is the key
 	v.w.Header().Set("Cache-Control", "no-store")
-	home := join("portal", v.r.PathValue("owner"), v.r.PathValue("project"), "webhooks")
+	home := join("portal", v.portal.owner, v.portal.project, "webhooks")
 	if v.r.Method == http.MethodHead || strings.Contains(v.r.Header.Get("Sec-Purpose"), "prefetch") {
 		v.w.WriteHeader(http.StatusNoContent) // nobody has opened the link yet
 		return nil
 	}
-	cookie, s, err := v.web.o.Control.OpenPortal(v.ctx(), v.r.PathValue("owner"), v.r.PathValue("project"),
-		v.r.PathValue("key"), control.Browser{Agent: v.r.UserAgent(), Remote: v.r.RemoteAddr})
+	cookie, s, err := v.web.o.Control.OpenPortal(v.ctx(), v.portal.owner, v.portal.project, v.r.PathValue("key"),
+		control.Browser{Agent: v.r.UserAgent(), Remote: v.r.RemoteAddr})
 	if hookyard.CodeOf(err) == hookyard.Forbidden && v.portal.Session != nil {
 		return v.redirect(home, "")
 	}

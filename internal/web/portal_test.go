@@ -293,3 +293,112 @@ func TestPortalSession(t *testing.T) {
 	user := &portal{s, p.home}
 	user.is(user.get(p.home+"/webhooks"), http.StatusUnauthorized, "Your session has ended")
 }
+
+// brand sets the look of an owner's portals.
+func (s *server) brand(owner, look string) answer {
+	s.t.Helper()
+	r := s.request(http.MethodPut, "/api/owners/"+owner+"/look", strings.NewReader(look))
+	r.Header.Set("Content-Type", "application/json")
+	return s.do(r)
+}
+
+// TestPortalLook sets looks, good and bad, on both databases.
+func TestPortalLook(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *server, receiver string) {
+		s.stock(receiver)
+		p := s.customer("acme/shop", `{}`)
+		for look, field := range map[string]string{
+			`{"logo":"javascript:alert(1)"}`:                                                     "logo",
+			`{"logo":"http://acme.example/logo.png"}`:                                            "logo",
+			`{"logo":"https://acme.example/;script-src"}`:                                        "",
+			`{"logo":"https://acme.example;script-src/"}`:                                        "logo",
+			`{"logo":"https://acme.example; script-src *"}`:                                      "logo",
+			`{"logo":"data:text/html;base64,PGI+"}`:                                              "logo",
+			`{"logo":"data:image/png;base64,===="}`:                                              "logo",
+			`{"logo":"data:image/png;base64,` + strings.Repeat("A", 70000) + `"}`:                "logo",
+			`{"accent":"red"}`:                                                                   "accent",
+			`{"accentDark":"#fff;} body{"}`:                                                      "accentDark",
+			`{"font":"Comic Sans"}`:                                                              "font",
+			`{"theme":"pink"}`:                                                                   "theme",
+			`{"name":"` + strings.Repeat("n", 101) + `"}`:                                        "name",
+			`{"frames":["*"]}`:                                                                   "frames",
+			`{"frames":["https://a.example; script-src *"]}`:                                     "frames",
+			`{"frames":["https://a.example/path"]}`:                                              "frames",
+			`{"frames":["javascript://a"]}`:                                                      "frames",
+			`{"frames":["https://a.example` + strings.Repeat(`","https://a.example`, 20) + `"]}`: "frames",
+			`{"colour":"#ffffff"}`:                                                               "colour",
+		} {
+			status := http.StatusBadRequest
+			if field == "" {
+				status = http.StatusOK
+			}
+			p.is(s.brand("acme", look), status, field)
+		}
+		logo := "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciLz4="
+		p.is(s.brand("acme", `{"name":"Acme <b>","logo":"`+logo+`","accent":"#ffcc00","font":"serif","theme":"dark",
+			"frames":["https://app.acme.example","http://localhost:3000"]}`), http.StatusOK, "Acme")
+		a := p.get(p.home + "/webhooks")
+		p.is(a, http.StatusOK, `<img src="`+strings.ReplaceAll(logo, "+", "&#43;"))
+		p.is(a, http.StatusOK, "Acme &lt;b&gt;")
+		p.is(a, http.StatusOK, `data-theme="dark"`)
+		if policy := a.Header.Get("Content-Security-Policy"); a.Header.Get("X-Frame-Options") != "" ||
+			!strings.HasSuffix(policy, "frame-ancestors https://app.acme.example http://localhost:3000") ||
+			strings.Contains(policy, "unsafe") {
+			t.Errorf("the policy is %q", policy)
+		}
+		_, rest, _ := strings.Cut(a.body, `/portal/acme/shop/look.css`)
+		version, _, _ := strings.Cut(rest, `"`)
+		style := p.get(p.home + "/look.css" + version)
+		p.is(style, http.StatusOK, "--onmain: light-dark(#000000, #000000)")
+		p.is(style, http.StatusOK, "Georgia")
+		if own := s.get("/acme/shop"); !strings.Contains(own.Header.Get("Content-Security-Policy"),
+			"frame-ancestors 'none'") || own.Header.Get("X-Frame-Options") != "DENY" {
+			t.Error("a look lets others embed our own pages")
+		}
+		if other := p.get("/portal/other/shop/webhooks"); !strings.Contains(
+			other.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'") {
+			t.Error("a look lets others embed the portals of another owner")
+		}
+		if audit := s.page("/api/audit?all=true"); !strings.Contains(audit, "look.update") {
+			t.Error("the audit log does not have the look")
+		}
+	})
+}
+
+// TestPortalLanguages holds how the language of a portal is chosen.
+func TestPortalLanguages(t *testing.T) {
+	t.Parallel()
+	s, receiver := start(t, true)
+	s.stock(receiver)
+	p := s.customer("acme/shop", `{}`)
+	in := func(query, accept string) string {
+		t.Helper()
+		r := p.request(http.MethodGet, p.home+"/webhooks"+query, nil)
+		r.Header.Set("Accept-Language", accept)
+		a := p.do(r)
+		if !strings.Contains(a.body, `<html lang="`+a.Header.Get("Content-Language")+`"`) {
+			t.Errorf("Content-Language %q is not the page's", a.Header.Get("Content-Language"))
+		}
+		for lang, word := range map[string]string{"en": "Endpoints", "de": "Endpunkte", "ko": "엔드포인트"} {
+			if strings.Contains(a.body, "<h1>"+word+"</h1>") {
+				return lang
+			}
+		}
+		return a.body
+	}
+	for _, c := range [][3]string{
+		{"", "", "en"}, {"", "de-AT,de;q=0.9,en;q=0.8", "de"}, {"", "fr, ko;q=0.5, de;q=0.4", "ko"},
+		{"", "fr", "en"}, {"", "en;q=0.1, de;q=2x", "en"}, {"", strings.Repeat(",", 10000) + "de", "en"},
+		{"?lang=xx", "de", "de"}, {"?lang=ko", "de", "ko"}, {"", "de", "ko"}, {"?lang=en", "de", "en"},
+	} {
+		if got := in(c[0], c[1]); got != c[2] {
+			t.Errorf("%s with Accept-Language %.40q is in %s, want %s", c[0], c[1], got, c[2])
+		}
+	}
+	p.led("/webhooks/old-crm", "do", "disable")
+	if page := p.page(p.home + "/webhooks/old-crm?lang=de&done=off"); !strings.Contains(page,
+		"Der Endpunkt ist abgeschaltet. Seine Ereignisse") || !strings.Contains(page, "1 Geheimnis") {
+		t.Errorf("not all is in German: %s", page)
+	}
+}

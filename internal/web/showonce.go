@@ -35,5 +35,5 @@ func (v *visit) onceSecret() string {
 func (v *visit) setOnceCookie(path, value string, age int) {
 	c := v.web.cookie(onceCookie, value, age)
 	c.Path = path
-	http.SetCookie(v.w, c)
+	v.setFramedCookie(c)
 }

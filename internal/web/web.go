@@ -60,15 +60,17 @@ type Options struct {
 
 // Web serves the pages. It is safe for concurrent use.
 type Web struct {
-	o       Options
-	mux     *http.ServeMux
-	portal  *http.ServeMux // of the portals
-	pages   map[string]*template.Template
-	assets  map[string]*asset
-	prefix  string // path of Options.BaseURL, such as /hooks, or ""
-	csrf    *http.CrossOriginProtection
-	started time.Time
-	gzips   sync.Pool // of *gzip.Writer: allocating one costs more than rendering a page
+	o        Options
+	mux      *http.ServeMux
+	portal   *http.ServeMux // of the portals
+	pages    map[string]*template.Template
+	portals  map[string]map[string]*template.Template // pages of portals by language
+	assets   map[string]*asset
+	messages map[string]*messages // by language
+	prefix   string               // path of Options.BaseURL, such as /hooks, or ""
+	csrf     *http.CrossOriginProtection
+	started  time.Time
+	gzips    sync.Pool // of *gzip.Writer: allocating one costs more than rendering a page
 }
 
 // New returns a Web. It fails when a template cannot be parsed, a page has no template, or a template has no page.
@@ -84,6 +86,12 @@ func New(o Options) (*Web, error) {
 		return nil, err
 	}
 	if w.pages, err = w.loadPages(); err != nil {
+		return nil, err
+	}
+	if w.messages, err = loadMessages(); err != nil {
+		return nil, err
+	}
+	if w.portals, err = w.loadPortals(func(string, string) {}); err != nil {
 		return nil, err
 	}
 	w.routes()

@@ -73,7 +73,7 @@ document.documentElement.classList.add("scripts");
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 for (const form of document.forms) {
   const times = form.matches("[data-times]");
-  for (const said of form.querySelectorAll("[data-zone]")) said.textContent = "your time";
+  for (const said of form.querySelectorAll("[data-zone]")) said.textContent = said.dataset.zone;
   form.addEventListener("formdata", (e) => {
     if (form.method === "get") {
       for (const [name, value] of [...e.formData]) {

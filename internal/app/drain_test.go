@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"os"
+	"regexp"
 	"testing"
 	"time"
 
@@ -37,5 +39,38 @@ func TestDrain(t *testing.T) {
 	}
 	if took := time.Since(began); took < c.Drain {
 		t.Errorf("the server stopped after %s, want %s at least", took, c.Drain)
+	}
+}
+
+// TestDrainFitsDeployments holds that the examples in deploy/ give a node the time for --drain and --grace.
+func TestDrainFitsDeployments(t *testing.T) {
+	t.Parallel()
+	for file, stop := range map[string]string{
+		"compose.yaml":             `stop_grace_period: (\d+)s`,
+		"kubernetes/hookyard.yaml": `terminationGracePeriodSeconds: (\d+)`,
+		"systemd/hookyard.service": `TimeoutStopSec=(\d+)`,
+	} {
+		text, err := os.ReadFile("../../deploy/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seconds := func(pattern string) time.Duration {
+			m := regexp.MustCompile(pattern).FindSubmatch(text)
+			if m == nil {
+				return 0
+			}
+			d, err := time.ParseDuration(string(m[1]) + "s")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return d
+		}
+		drain := seconds(`HOOKYARD_DRAIN(?:: |\n +value: )(\d+)s`)
+		if file != "systemd/hookyard.service" && drain == 0 {
+			t.Errorf("deploy/%s sets no HOOKYARD_DRAIN", file)
+		}
+		if have, need := seconds(stop), drain+app.DefaultConfig().Grace+5*time.Second; have < need {
+			t.Errorf("deploy/%s kills a node after %s, and it may need %s", file, have, need)
+		}
 	}
 }

@@ -26,7 +26,7 @@ The exit code is 1 if a check failed; a warning leaves it at 0.`,
 	}
 	config.Flags(c.Flags())
 	var reach string
-	c.Flags().StringVar(&reach, "reach", "https://example.com/",
+	c.Flags().StringVar(&reach, "reach", app.DefaultReach,
 		"URL that DNS and the way to receivers are tried with, by a HEAD request; empty skips them")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if _, err := s.load(c.LocalNonPersistentFlags()); err != nil {

@@ -4,10 +4,10 @@ GO       ?= go
 LINT     := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 SKIPPED  := $(CURDIR)/bin/skipped.txt
 
-.PHONY: help run build test lint fmt bench torture demo guestbook dex pebble clients release-check
+.PHONY: help run build test lint fmt bench torture demo guestbook dex pebble clients clients-update release-check
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## run the server on the embedded database, for trying out, at http://127.0.0.1:8080
 	@bin/hookyard serve --dev
@@ -50,8 +50,11 @@ pebble: ## build bin/pebble, the ACME server that certificates are tested agains
 	@mkdir -p bin
 	CGO_ENABLED=0 $(GO) build -C tools/pebble -o ../../bin/pebble github.com/letsencrypt/pebble/v2/cmd/pebble
 
-clients: ## generate clients from the API's description, for Go and TypeScript, and try them (some minutes the first time)
+clients: ## generate clients from the API's description, for Go, TypeScript and Python, and try them (some minutes the first time)
 	$(GO) test -C tools/clients -count=1 ./...
+
+clients-update: ## generate clients/python anew, after a change of the API
+	$(GO) test -C tools/clients -count=1 -run TestPython -update .
 
 guestbook: build ## the example: a guestbook with hookyard beside it
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/guestbook ./examples/guestbook

@@ -1,10 +1,9 @@
-// Package clients tries clients that generators make from /api/openapi.json: they compile, and they publish, create and
-// list against a server.
 package clients
 
 import (
 	"bufio"
 	"context"
+	"flag"
 	"io"
 	"net/http"
 	"os"
@@ -113,6 +112,43 @@ func TestTypeScript(t *testing.T) {
 	run(t, dir, "npx", "--no-install", "openapi-typescript", spec, "-o", "api.d.ts")
 	run(t, dir, "npx", "--no-install", "tsc")
 	check(t, run(t, dir, "node", "try.js", baseURL))
+}
+
+var update = flag.Bool("update", false, "write clients/python/hookyard/api.py")
+
+// TestPython holds that the Python client is what is generated from the description now, and tries it.
+func TestPython(t *testing.T) {
+	if _, err := exec.LookPath("python3"); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("python3 is missing")
+		}
+		t.Skip("python3 is missing")
+	}
+	baseURL, spec := start(t)
+	text, err := os.ReadFile(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := Python(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const file = "../../clients/python/hookyard/api.py"
+	if *update {
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if have, err := os.ReadFile(file); err != nil || string(have) != want {
+		t.Errorf("%s is not up to date (%v): run make clients-update", file, err)
+	}
+	try, err := filepath.Abs("testdata/python/try.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PYTHONDONTWRITEBYTECODE", "1")
+	t.Setenv("PYTHONPATH", ".")
+	check(t, run(t, "../../clients/python", "python3", "-W", "error", try, baseURL))
 }
 
 func check(t *testing.T, out string) {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/hookyard/hookyard"
@@ -13,6 +14,7 @@ type projectPage struct {
 	Events  hookyard.EventPage
 	Rates   []rate
 	Chart   chart
+	Beside  []string         // what else there was in the span of the chart
 	Failing []*hookyard.Hook // the first hooks in trouble
 	More    int              // how many more there are
 	Hooks   []*hookyard.Hook
@@ -51,29 +53,57 @@ func showProject(v *visit) error {
 	for _, s := range v.project.Snapshot.Sources {
 		p.Sources = append(p.Sources, s)
 	}
-	if p.Empty = len(p.Events.Events) == 0; !p.Empty {
-		if err := v.fillRates(p); err != nil {
-			return err
-		}
+	p.Empty = len(p.Events.Events) == 0
+	if err := v.fillRates(p); err != nil {
+		return err
 	}
 	return v.show(http.StatusOK, v.project.Snapshot.Project.Path(), p)
 }
 
+// fillRates fills what the page says of spans of time.
 func (v *visit) fillRates(p *projectPage) error {
 	for _, link := range v.spanLinks() {
-		counts, err := v.web.rate(v.ctx(), v.key(), link.span)
+		counts, err := v.web.periods(v.ctx(), v.key(), link.span)
 		if err != nil {
 			return err
 		}
 		one := rate{spanLink: link}
 		rows := link.bars()
-		for i, n := range counts {
-			one.N += n
-			rows[i].Parts = []int{n}
+		var sum hookyard.Counts
+		for i := range counts {
+			sum.Add(&counts[i])
+			rows[i].Parts = []int{int(counts[i][hookyard.CountEvents])}
 		}
+		one.N = int(sum[hookyard.CountEvents])
 		if p.Rates = append(p.Rates, one); one.Shown {
 			p.Chart = stacked("Events in the "+link.caption(), []string{"events"}, []string{"plain"}, rows)
+			p.Beside = beside(&sum)
 		}
 	}
 	return nil
+}
+
+// beside says what there was beside the events that came and the deliveries of them.
+func beside(sum *hookyard.Counts) (out []string) {
+	if n := sum[hookyard.CountRefused]; n > 0 {
+		text := plural(int(n), "request") + " refused"
+		var codes []string
+		refusals := sum.Refusals()
+		for _, code := range hookyard.RefusalCodes {
+			if n := refusals[string(code)]; n > 0 {
+				codes = append(codes, num(int(n))+" as "+string(code))
+			}
+		}
+		if len(codes) > 0 {
+			text += " (" + strings.Join(codes, ", ") + ")"
+		}
+		out = append(out, text)
+	}
+	if n := sum[hookyard.CountRepeated]; n > 0 {
+		out = append(out, plural(int(n), "event")+" came again")
+	}
+	if n := sum[hookyard.CountResent]; n > 0 {
+		out = append(out, plural(int(n), "delivery")+" sent again after a 2xx")
+	}
+	return out
 }

@@ -83,12 +83,14 @@ func (w *Web) summarize(ctx context.Context, p *hookyard.Project) (projectRow, e
 			row.Trouble++
 		}
 	}
-	heights, err := w.rate(ctx, p.Key, newSpan("", "", 5*time.Minute, 12))
+	counts, err := w.periods(ctx, p.Key, newSpan("", "", 5*time.Minute, 12))
 	if err != nil {
 		return row, err
 	}
-	for _, n := range heights {
-		row.Events += n
+	heights := make([]int, len(counts))
+	for i := range counts {
+		heights[i] = int(counts[i][hookyard.CountEvents])
+		row.Events += heights[i]
 	}
 	row.Rate = sparkline("Events in the last hour: "+num(row.Events), heights)
 	return row, nil

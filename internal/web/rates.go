@@ -8,19 +8,15 @@ import (
 	"github.com/hookyard/hookyard/internal/store"
 )
 
-// rate counts a project's events in the periods of a span, the oldest first.
-func (w *Web) rate(ctx context.Context, project int64, s span) ([]int, error) {
+// periods returns the figures of a project for each period of a span.
+func (w *Web) periods(ctx context.Context, project int64, s span) ([]hookyard.Counts, error) {
 	key := store.CountKey{Project: project}
 	found, err := w.o.Store.Series(ctx, store.Series{Keys: []store.CountKey{key}, Start: s.start, Step: s.step,
 		Len: s.n})
 	if err != nil {
 		return nil, err
 	}
-	out := make([]int, s.n)
-	for i := range found[key] {
-		out[i] = int(found[key][i][hookyard.CountEvents])
-	}
-	return out, nil
+	return append(found[key], make([]hookyard.Counts, s.n-len(found[key]))...), nil
 }
 
 // resultDays is for how many days, today included, pages show how many deliveries were accepted.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -49,5 +50,22 @@ func TestResults(t *testing.T) {
 		if project.Failing && project.Share() == "100.0 %" {
 			t.Errorf("%s: a project with such a hook stands at 100 %%", name)
 		}
+	}
+}
+
+func TestBeside(t *testing.T) {
+	t.Parallel()
+	var sum hookyard.Counts
+	if got := beside(&sum); len(got) != 0 {
+		t.Errorf("of nothing it says %q", got)
+	}
+	for _, code := range []hookyard.Code{hookyard.Unauthenticated, hookyard.Invalid, hookyard.Invalid, hookyard.Conflict} {
+		sum.Refuse(code)
+	}
+	sum[hookyard.CountRepeated], sum[hookyard.CountResent] = 1, 2
+	want := []string{"4 requests refused (1 as unauthenticated, 2 as invalid)", "1 event came again",
+		"2 deliveries sent again after a 2xx"}
+	if got := beside(&sum); !slices.Equal(got, want) {
+		t.Errorf("it says %q, want %q", got, want)
 	}
 }

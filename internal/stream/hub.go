@@ -2,6 +2,8 @@ package stream
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,6 +40,7 @@ type Hub struct {
 	end     context.CancelCauseFunc
 	budget  *semaphore.Weighted
 	grants  grants
+	outage  *outage
 	buffers sync.Pool // *[]byte, of lines that are being written
 
 	mu     sync.RWMutex // guards topics
@@ -62,6 +65,41 @@ func (g *grants) waker() <-chan struct{} {
 	defer g.mu.Unlock()
 	return g.wake
 }
+
+// outage tells listeners that the database does not answer.
+type outage struct {
+	seen time.Time // when it last did; owned by Hub.lookAround
+
+	mu  sync.Mutex // guards cut and end
+	cut context.Context
+	end context.CancelFunc
+}
+
+func newOutage() *outage {
+	o := &outage{seen: time.Now()}
+	o.cut, o.end = context.WithCancel(context.Background())
+	return o
+}
+
+// next returns a context that ends with the next outage.
+func (o *outage) next() context.Context {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.cut
+}
+
+// tell ends the listening of all.
+func (o *outage) tell() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.end()
+	o.cut, o.end = context.WithCancel(context.Background())
+}
+
+const (
+	lookTime = time.Second     // for a look
+	cutOff   = 3 * time.Second // without an answer of the database listeners are told
+)
 
 // recheckEvery is the least time between two wake-ups of all listeners by changes of who may listen.
 const recheckEvery = time.Second
@@ -95,7 +133,7 @@ type topic struct {
 // NewHub makes a hub. No listener is woken until [Hub.Run] runs.
 func NewHub(o HubOptions) *Hub {
 	h := &Hub{o: o, poke: make(chan struct{}, 1), topics: map[int64]*topic{}, budget: semaphore.NewWeighted(readBudget),
-		grants: grants{wake: make(chan struct{})}}
+		grants: grants{wake: make(chan struct{})}, outage: newOutage()}
 	h.life, h.end = context.WithCancelCause(context.Background())
 	return h
 }
@@ -143,21 +181,17 @@ func (h *Hub) Run(ctx context.Context) error {
 	defer timer.Stop()
 	tidy := time.NewTicker(time.Second)
 	defer tidy.Stop()
-	var look <-chan time.Time
+	var looks sync.WaitGroup
+	defer looks.Wait()
 	if h.o.Look > 0 {
-		ticker := time.NewTicker(h.o.Look)
-		defer ticker.Stop()
-		look = ticker.C
+		looks.Go(func() { h.lookAround(ctx) })
 	}
-	var seen int64
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-h.poke:
 		case <-timer.C:
-		case <-look:
-			seen = h.lookAround(ctx, seen)
 		case <-tidy.C:
 			h.tidy()
 		}
@@ -210,26 +244,48 @@ func (t *topic) waker() <-chan struct{} {
 	return t.wake
 }
 
-// lookAround marks every project when anything was committed by anybody. A database that cannot be reached is looked at
-// again the next time.
-func (h *Hub) lookAround(ctx context.Context, seen int64) int64 {
+// lookAround marks every project when anything was committed by anybody, until ctx ends. When the database has not
+// answered for a while it tells the listeners: another node may reach it.
+func (h *Hub) lookAround(ctx context.Context) {
+	tick := time.NewTicker(h.o.Look)
+	defer tick.Stop()
+	h.outage.seen = time.Now()
+	var newest int64
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		all := h.allTopics()
+		if len(all) == 0 {
+			h.outage.seen = time.Now()
+			continue
+		}
+		bounded, cancel := context.WithTimeout(ctx, lookTime)
+		_, now, err := h.o.Store.Bounds(bounded, 0)
+		cancel()
+		if err != nil {
+			if time.Since(h.outage.seen) >= cutOff {
+				h.outage.tell()
+			}
+			continue
+		}
+		h.outage.seen = time.Now()
+		if now == newest {
+			continue
+		}
+		newest = now
+		for _, t := range all {
+			h.mark(t)
+		}
+	}
+}
+
+func (h *Hub) allTopics() []*topic {
 	h.mu.RLock()
-	all := make([]*topic, 0, len(h.topics))
-	for _, t := range h.topics {
-		all = append(all, t)
-	}
-	h.mu.RUnlock()
-	if len(all) == 0 {
-		return seen
-	}
-	_, newest, err := h.o.Store.Bounds(ctx, 0)
-	if err != nil || newest == seen {
-		return seen
-	}
-	for _, t := range all {
-		h.mark(t)
-	}
-	return newest
+	defer h.mu.RUnlock()
+	return slices.Collect(maps.Values(h.topics))
 }
 
 // tidy gives back the memory of tails that no listener needs at the moment.

@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"errors"
 	"net/http"
 
 	"github.com/hookyard/hookyard"
@@ -84,7 +83,7 @@ var (
 		before:      "id: ", between: "\ndata: ", after: "\n\n",
 		cursor:    "id: ", // an event without data: EventSource takes the id and shows nothing
 		heartbeat: ": heartbeat\n\n",
-		stopping:  ": the server is stopping, come back\nretry: 1000\n\n",
+		stopping:  ": this server cannot go on, come back\nretry: 1000\n\n",
 		ended:     ": the listener may not listen any more\n\n",
 	}
 	ndjson = form{contentType: "application/x-ndjson; charset=utf-8", after: "\n", heartbeat: "\n"}
@@ -103,7 +102,7 @@ func (s *session) bye(line *Line, f form, err error) {
 	switch {
 	case s.r.Context().Err() != nil:
 		return
-	case errors.Is(err, ErrStopping):
+	case hookyard.CodeOf(err) == hookyard.Unavailable:
 		line.Puts(f.stopping)
 	case hookyard.CodeOf(err) != "":
 		line.Puts(f.ended)

@@ -21,10 +21,11 @@ type Reader struct {
 	topic  *topic
 	sel    Selection
 	cursor int64
-	told   int64 // gaps up to this seq are known to the listener
-	held   int64 // bytes of the hub's budget
-	start  Place // where the listener began
-	reset  *Gap  // what the listener is told first, or nil
+	told   int64           // gaps up to this seq are known to the listener
+	held   int64           // bytes of the hub's budget
+	start  Place           // where the listener began
+	reset  *Gap            // what the listener is told first, or nil
+	cut    context.Context // of Next: ends when the database is lost
 
 	guard   Guard     // nil: the listener may listen to the end
 	until   time.Time // when the listener may at most listen without being asked about again; zero: no such time
@@ -129,8 +130,8 @@ func (r *Reader) release() {
 func (r *Reader) Cursor() int64 { return r.cursor }
 
 // Next returns what comes next, at most n events, and moves on. It waits for it as long as wait, and then returns an
-// empty batch whose cursor may have moved. It fails with [ErrStopping] when the server stops, or with what ctx, the
-// store or the guard says. The batch may be used until the next call.
+// empty batch whose cursor may have moved. It fails with [ErrStopping] when the server stops or has lost its database,
+// or with what ctx, the store or the guard says. The batch may be used until the next call.
 func (r *Reader) Next(ctx context.Context, n int, wait time.Duration) (Batch, error) {
 	end := time.Now().Add(wait)
 	timer := time.NewTimer(wait)
@@ -138,6 +139,7 @@ func (r *Reader) Next(ctx context.Context, n int, wait time.Duration) (Batch, er
 	for {
 		wake := r.topic.waker() // before reading: what is committed later closes it
 		regrant := r.hub.grants.waker()
+		r.cut = r.hub.outage.next()
 		if err := r.allowed(); err != nil {
 			return Batch{Cursor: r.cursor}, err
 		}
@@ -150,6 +152,9 @@ func (r *Reader) Next(ctx context.Context, n int, wait time.Duration) (Batch, er
 			return b, nil
 		}
 		b, more, err := r.read(ctx, n)
+		if err != nil && r.cut.Err() != nil {
+			err = errCutOff
+		}
 		if err != nil {
 			return Batch{Cursor: r.cursor}, err
 		}
@@ -172,6 +177,8 @@ func (r *Reader) Next(ctx context.Context, n int, wait time.Duration) (Batch, er
 				continue // the guard has to be asked
 			}
 			return Batch{Cursor: r.cursor}, nil
+		case <-r.cut.Done():
+			return Batch{Cursor: r.cursor}, errCutOff
 		case <-r.hub.life.Done():
 			return Batch{Cursor: r.cursor}, ErrStopping
 		case <-ctx.Done():
@@ -189,7 +196,9 @@ func (r *Reader) read(ctx context.Context, n int) (b Batch, more bool, err error
 		return r.readStore(ctx, n)
 	}
 	if len(items) == 0 && seen < version {
-		if err := r.hub.fill(ctx, r.topic, version); err != nil {
+		reading, done := r.untilCut(ctx)
+		err := r.hub.fill(reading, r.topic, version)
+		if done(); err != nil {
 			return b, false, err
 		}
 		if items, upTo, seen, behind = r.topic.tail.since(r.cursor); behind {
@@ -213,8 +222,20 @@ func (r *Reader) read(ctx context.Context, n int) (b Batch, more bool, err error
 	return b, seen < version, nil
 }
 
+// untilCut returns a context for a read, which ends with an outage, too. The caller must call done.
+func (r *Reader) untilCut(ctx context.Context) (reading context.Context, done func()) {
+	reading, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(r.cut, cancel)
+	return reading, func() {
+		stop()
+		cancel()
+	}
+}
+
 // readStore reads a page for this listener alone, and tells of a gap before it.
 func (r *Reader) readStore(ctx context.Context, n int) (b Batch, more bool, err error) {
+	ctx, done := r.untilCut(ctx)
+	defer done()
 	found, err := r.hub.o.Store.After(ctx, r.topic.project, r.cursor, pageRows)
 	if err != nil {
 		return b, false, err

@@ -9,6 +9,7 @@ package stream
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/hookyard/hookyard"
@@ -26,6 +27,9 @@ type Store interface {
 
 // ErrStopping tells a listener that the server is stopping: it should come back, with its cursor.
 var ErrStopping = hookyard.Errorf(hookyard.Unavailable, "the server is stopping: come back in a moment")
+
+// errCutOff is an [ErrStopping] of a server that goes on without its database.
+var errCutOff = fmt.Errorf("the database does not answer: %w", ErrStopping)
 
 // Batch is what a listener gets at a time: at least one event, or a gap, or nothing because the wait was over.
 type Batch struct {

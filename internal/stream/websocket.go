@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
@@ -59,8 +58,8 @@ func ping(ctx context.Context, conn *websocket.Conn) error {
 func (s *session) byeWebSocket(ctx context.Context, conn *websocket.Conn, err error) {
 	switch {
 	case ctx.Err() != nil:
-	case errors.Is(err, ErrStopping):
-		_ = conn.Close(websocket.StatusGoingAway, "the server is stopping, come back with ?after=")
+	case hookyard.CodeOf(err) == hookyard.Unavailable:
+		_ = conn.Close(websocket.StatusGoingAway, "this server cannot go on, come back with ?after=")
 	case hookyard.CodeOf(err) != "":
 		_ = conn.Close(websocket.StatusPolicyViolation, "the listener may not listen any more")
 	default:

@@ -59,7 +59,8 @@ func TestBeside(t *testing.T) {
 	if got := beside(&sum); len(got) != 0 {
 		t.Errorf("of nothing it says %q", got)
 	}
-	for _, code := range []hookyard.Code{hookyard.Unauthenticated, hookyard.Invalid, hookyard.Invalid, hookyard.Conflict} {
+	for _, code := range []hookyard.Code{hookyard.Unauthenticated, hookyard.Invalid, hookyard.Invalid,
+		hookyard.Conflict} {
 		sum.Refuse(code)
 	}
 	sum[hookyard.CountRepeated], sum[hookyard.CountResent] = 1, 2

@@ -18,8 +18,9 @@ type Decision struct {
 const maxRetryAfter = 24 * time.Hour
 
 // Decide turns the outcome of an attempt into what happens next. before is the health of the hook before the attempt.
-// tries counts the attempts since the delivery was last opened, including this one. jitter, between 0 and 1, spreads
-// waits by ±20 %, so that receivers that failed together are not retried all at once. Decide is a pure function.
+// tries counts the attempts since the delivery was last opened, including this one; below 1, it was to be the only one.
+// jitter, between 0 and 1, spreads waits by ±20 %, so that receivers that failed together are not retried all at once.
+// Decide is a pure function.
 func Decide(h *Hook, before Health, tries int, o Outcome, now time.Time, jitter float64) Decision {
 	d := Decision{Health: nextHealth(h, before, o, now)}
 	if o.OK() {
@@ -37,6 +38,8 @@ func Decide(h *Hook, before Health, tries int, o Outcome, now time.Time, jitter 
 		d.State, d.Reason = Failed, what+"; the hook was switched off: "+d.HookOff
 	case o.Kind == KindShape:
 		d.State, d.Reason = Failed, what // it would fail the same way again
+	case tries < 1:
+		d.State, d.Reason = Failed, what+"; it was sent once more only"
 	case tries >= len(schedule):
 		d.State, d.Reason = Failed, what+"; given up after "+Count(tries, "attempt")
 	default:

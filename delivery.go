@@ -48,7 +48,7 @@ type Delivery struct {
 	State      State     `json:"state"`
 	Reason     string    `json:"reason,omitempty"` // why it is in this state, or Resend in its, for people
 	Attempts   int       `json:"attempts"`         // made so far
-	Tries      int       `json:"-"`                // attempts since it was last opened: the position in the schedule
+	Tries      int       `json:"-"`                // since it was last opened: where it is in the schedule, or TryOnce
 	Due        time.Time `json:"nextAttemptAt,omitzero"`
 	EventTime  time.Time `json:"eventTime"`
 	UpdatedAt  time.Time `json:"updatedAt"`
@@ -63,6 +63,12 @@ type Delivery struct {
 	Position int     `json:"position,omitempty"` // in the hook's queue; 1 is next
 	Rate     float64 `json:"rate,omitempty"`     // attempts a second that the hook allows, if it holds the delivery
 }
+
+// TryOnce is the Tries of a delivery that was opened for one attempt, whatever comes of it.
+const TryOnce = -1
+
+// Reopened reports whether the delivery was opened again by a person or a program, for what will be its next attempt.
+func (d *Delivery) Reopened() bool { return d.Attempts > d.Tries }
 
 // Open reports whether the delivery is still to be sent, for the first time or again.
 func (d *Delivery) Open() bool { return d.State == Pending || d.Resend == Pending }
@@ -85,6 +91,7 @@ type Attempt struct {
 	ResponseTruncated bool
 	Error             string // for people, or ""
 	ErrorKind         ErrorKind
+	Manual            bool   // of a delivery that was sent again, and not by its schedule
 	Remote            string // address that was dialed
 	Timing            Timing
 }

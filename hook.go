@@ -152,6 +152,7 @@ const (
 	DefaultTimeout  = 15 * time.Second
 	DefaultInFlight = 8
 	MaxInFlight     = 256
+	maxRate         = 1_000_000
 	FormatRaw       = "raw"
 )
 
@@ -261,8 +262,8 @@ func (h *Hook) Validate(catalogue []string, limits Limits) error {
 			FormatDuration(limits.Timeout))
 	case h.InFlight < 0 || h.InFlight > MaxInFlight:
 		return FieldErrorf("inFlight", "inFlight must be between 1 and %d", MaxInFlight)
-	case h.Rate < 0 || h.Rate > 1e6 || h.Rate != h.Rate:
-		return FieldErrorf("rate", "rate must be between 0 (no limit) and 1000000 attempts a second")
+	case h.Rate < 0 || h.Rate > maxRate || h.Rate != h.Rate:
+		return FieldErrorf("rate", "rate must be between 0 (no limit) and %d attempts a second", maxRate)
 	case len(h.Filter) > 10_000:
 		return FieldErrorf("filter", "filter is %d bytes long, at most 10000 are allowed", len(h.Filter))
 	case len(h.Template) > 64<<10:

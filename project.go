@@ -20,6 +20,7 @@ type Project struct {
 	Metadata      map[string]string // the owner's own, which hookyard only keeps
 	Preset        string            // "webgme", "github", "yobi", "netbeans" or ""
 	EventTypes    []string          // its catalogue; empty means the preset's, or any
+	Rate          float64           // attempts a second of its hooks that set none; 0 means no limit
 	Format        string            // default of its hooks; "" means the preset's, or else raw
 	Relay         string            // who may use the project's relay: RelayOff and so on
 	RelaySecret   Secret            // verifies signals when Relay is RelaySigned
@@ -106,6 +107,9 @@ func (p *Project) Validate(limits Limits) error {
 	}
 	if err := cmp.Or(CheckUID(p.UID), CheckMetadata(p.Metadata), p.checkSearchFields()); err != nil {
 		return err
+	}
+	if p.Rate < 0 || p.Rate > maxRate || p.Rate != p.Rate {
+		return FieldErrorf("rate", "rate must be between 0 (no limit) and %d attempts a second", maxRate)
 	}
 	if p.Retention < 0 {
 		return FieldErrorf("retention", "retention must not be negative")

@@ -17,6 +17,7 @@ type EventQuery struct {
 	Until      time.Time
 	HookKey    int64        // only events owed to this hook;
 	State      State        // with a delivery, to HookKey or any hook, in this state
+	Tried      bool         // with a delivery, to HookKey or any hook, that was attempted
 	ID         string       // only this event
 	Text       string       // only if the body contains it, ignoring ASCII case
 	Fields     []FieldMatch // all of them
@@ -83,4 +84,36 @@ type DeliveryQuery struct {
 	Until      time.Time
 	Before     string // id of a delivery: only those that follow it
 	Limit      int
+}
+
+// AttemptKey identifies an attempt.
+type AttemptKey struct {
+	EventSeq int64
+	HookKey  int64
+	N        int
+}
+
+// AttemptQuery selects attempts to a hook, those of its newest event first, or attempts for an event, the latest first.
+// A zero field does not restrict the result.
+type AttemptQuery struct {
+	ProjectKey int64
+	HookKey    int64 // this, or EventSeq, or both
+	EventSeq   int64
+	Succeeded  bool
+	Failed     bool
+	Class      int // of the status: 1 to 5, or -1 for attempts without a response
+	Types      []string
+	Channel    string
+	Since      time.Time // when the attempt began
+	Until      time.Time
+	From       *AttemptKey // only those after it in the order of the list
+	Backward   bool        // the list is the other way round
+	Limit      int
+}
+
+// FoundAttempt is the result of an [AttemptQuery].
+type FoundAttempt struct {
+	Attempt
+	EventID string
+	HookID  string
 }

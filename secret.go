@@ -29,7 +29,7 @@ func Live(secrets []Secret, now time.Time) []string {
 }
 
 // MaxSecrets is how many secrets of a hook sign at the same time: the current one and those being rotated out.
-const MaxSecrets = 5
+const MaxSecrets = 11
 
 // Rotate returns secrets with value in front. The earlier ones stay valid until now+overlap at the latest; with a zero
 // overlap, for a compromised secret, they are dropped. So are the oldest beyond [MaxSecrets].

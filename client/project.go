@@ -24,6 +24,7 @@ type Project struct {
 	Metadata      map[string]string `json:"metadata,omitempty" doc:"the owner's own"`
 	Preset        string            `json:"preset,omitempty" doc:"catalogue and format: github, netbeans, webgme, yobi"`
 	EventTypes    []string          `json:"eventTypes" doc:"its catalogue; empty means any type"`
+	Rate          float64           `json:"rate,omitempty" doc:"attempts per second of its hooks that set none"`
 	Format        string            `json:"format" doc:"default of its hooks"`
 	Relay         string            `json:"relay" doc:"who may use the relay: off, signed, token or open"`
 	RelaySecret   string            `json:"relaySecret,omitempty" doc:"*** if there is one"`
@@ -56,6 +57,7 @@ type ProjectPatch struct {
 	Metadata      *map[string]string `json:"metadata,omitempty" doc:"replaces the present one; 4096 bytes as JSON"`
 	Preset        *string            `json:"preset,omitempty"`
 	EventTypes    *[]string          `json:"eventTypes,omitempty" doc:"a list, or the name of a preset"`
+	Rate          *float64           `json:"rate,omitempty" doc:"0 means no limit"`
 	Format        *string            `json:"format,omitempty"`
 	Relay         *string            `json:"relay,omitempty"`
 	RelaySecret   *string            `json:"relaySecret,omitempty"`

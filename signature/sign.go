@@ -110,7 +110,7 @@ func PublicKey(private string) (string, error) {
 }
 
 // CheckSecret returns an error if s cannot sign by [SignStandard]: an empty secret, whsec_ not followed by the base64
-// of 24 to 64 bytes, whsk_ not followed by that of an ed25519 private key, and whpk_, which can only verify. Any other
+// of 24 to 75 bytes, whsk_ not followed by that of an ed25519 private key, and whpk_, which can only verify. Any other
 // text is a valid secret.
 func CheckSecret(s string) error {
 	switch {
@@ -124,8 +124,8 @@ func CheckSecret(s string) error {
 		return err
 	case strings.HasPrefix(s, secretPrefix):
 		key, err := decode64(s[len(secretPrefix):])
-		if err != nil || len(key) < 24 || len(key) > 64 {
-			return fmt.Errorf("a secret that begins with whsec_ must go on with the base64 of 24 to 64 bytes")
+		if err != nil || len(key) < 24 || len(key) > 75 {
+			return fmt.Errorf("a secret that begins with whsec_ must go on with the base64 of 24 to 75 bytes")
 		}
 	}
 	return nil

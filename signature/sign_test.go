@@ -116,7 +116,7 @@ func TestCheckSecret(t *testing.T) {
 	key[40] ^= 1
 	for secret, ok := range map[string]bool{
 		"": false, " ": true, "x": true, "It's a Secret": true, NewSecret(): true,
-		whsec(23): false, whsec(24): true, whsec(64): true, whsec(65): false, "whsec_": false, "whsec_***": false,
+		whsec(23): false, whsec(24): true, whsec(75): true, whsec(76): false, "whsec_": false, "whsec_***": false,
 		strings.TrimRight(whsec(32), "="): true,
 		private:                           true, public: false, "whsk_": false, "whsk_AAAA": false, "WHSK_x": true,
 		"whsk_" + base64.StdEncoding.EncodeToString(key[:32]): true,

@@ -128,8 +128,8 @@ func projectJSON(p *hookyard.Project) client.Project {
 	out := client.Project{
 		ID: p.ID(), Owner: p.Owner, Name: p.Name, UID: p.UID, Title: p.Title, Description: p.Description,
 		Metadata: p.Metadata, Preset: p.Preset,
-		EventTypes: p.Catalogue(),
-		Format:     p.EffectiveFormat(&hookyard.Hook{}), Relay: p.Relay, ModelEvents: p.ModelEvents,
+		EventTypes: p.Catalogue(), Rate: p.Rate,
+		Format: p.EffectiveFormat(&hookyard.Hook{}), Relay: p.Relay, ModelEvents: p.ModelEvents,
 		Retention: hookyard.Duration(p.Retention),
 		Public:    p.Public, AllowRequests: p.AllowRequests, SearchFields: p.SearchFields,
 		CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,

@@ -138,7 +138,7 @@ func (t *tracer) Attempting(w *hookyard.Work) (hookyard.Trace, func(*hookyard.At
 		attribute.String("hookyard.event.id", w.Event.ID), attribute.String("hookyard.delivery.id", w.Delivery.ID),
 		attribute.Int("hookyard.attempt", w.Delivery.Attempts+1))}
 	parent := contextOf(w.Event.Trace)
-	if d := &w.Delivery; d.Attempts > d.Tries { // opened again
+	if d := &w.Delivery; d.Reopened() {
 		options = append(options, trace.WithLinks(trace.LinkFromContext(parent)))
 		parent = context.Background()
 	}

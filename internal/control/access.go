@@ -133,6 +133,16 @@ func (c *Control) EnsureProject(ctx context.Context, owner, name string) (*hooky
 // It is on the path of every published event, so it does not check that owner and name are valid UTF-8 without control
 // characters: the caller must have.
 func (c *Control) Publish(ctx context.Context, id *auth.Identity, owner, name string) (*hookyard.Snapshot, error) {
+	snapshot, err := c.PublishExisting(ctx, id, owner, name)
+	if err == nil && snapshot.Project.Key == 0 {
+		return c.createOnFirstUse(hookyard.WithActor(ctx, id.User.Name), snapshot.Project)
+	}
+	return snapshot, err
+}
+
+// PublishExisting is [Control.Publish], but a project that does not exist is returned with key 0.
+func (c *Control) PublishExisting(ctx context.Context, id *auth.Identity, owner, name string) (*hookyard.Snapshot,
+	error) {
 	snapshot, err := c.snapshot(ctx, owner, name)
 	if err != nil {
 		return nil, err
@@ -143,9 +153,6 @@ func (c *Control) Publish(ctx context.Context, id *auth.Identity, owner, name st
 	}
 	if !may {
 		return nil, notAuthorized(id, owner+"+"+name, hookyard.RoleWrite)
-	}
-	if snapshot.Project.Key == 0 {
-		return c.createOnFirstUse(hookyard.WithActor(ctx, id.User.Name), snapshot.Project)
 	}
 	return snapshot, nil
 }

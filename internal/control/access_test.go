@@ -125,9 +125,22 @@ func operations(ctx context.Context) map[hookyard.Role]map[string]func(p *contro
 				_, err := p.Stats(ctx, hookyard.StatsQuery{})
 				return err
 			},
-			"Limits":       func(p *control.Project) error { _, err := p.Limits(ctx); return err },
-			"Refused":      func(p *control.Project) error { _, err := p.Refused(ctx, "x", 1); return err },
-			"Replay":       func(p *control.Project) error { _, err := p.Replay(ctx, "x"); return err },
+			"Limits":     func(p *control.Project) error { _, err := p.Limits(ctx); return err },
+			"Refused":    func(p *control.Project) error { _, err := p.Refused(ctx, "x", 1); return err },
+			"Replay":     func(p *control.Project) error { _, err := p.Replay(ctx, "x"); return err },
+			"EventMeta":  func(p *control.Project) error { _, err := p.EventMeta(ctx, "x"); return err },
+			"EventByUID": func(p *control.Project) error { _, err := p.EventByUID(ctx, "x"); return err },
+			"EventAt":    func(p *control.Project) error { _, err := p.EventAt(ctx, 1); return err },
+			"HookByKey":  func(p *control.Project) error { _, err := p.HookByKey(ctx, 1); return err },
+			"FindAttempts": func(p *control.Project) error {
+				_, err := p.FindAttempts(ctx, hookyard.AttemptQuery{HookKey: 1, Limit: 1})
+				return err
+			},
+			"DeliveriesAt": func(p *control.Project) error { _, err := p.DeliveriesAt(ctx, 1, nil); return err },
+			"DeliveriesOf": func(p *control.Project) error {
+				_, err := p.DeliveriesOf(ctx, &hookyard.Event{Seq: 1})
+				return err
+			},
 			"Replays":      func(p *control.Project) error { _, err := p.Replays(ctx, 1); return err },
 			"SearchFields": func(p *control.Project) error { _, err := p.SearchFields(ctx); return err },
 			"Source":       func(p *control.Project) error { _, err := p.Source("x"); return err },
@@ -187,6 +200,8 @@ func operations(ctx context.Context) map[hookyard.Role]map[string]func(p *contro
 			"ShowHookSecret": func(p *control.Project) error { _, err := p.ShowHookSecret(ctx, "x"); return err },
 			"SignEvent":      func(p *control.Project) error { _, err := p.SignEvent(ctx, "x", ""); return err },
 			"TestHook":       func(p *control.Project) error { _, err := p.TestHook(ctx, "x"); return err },
+			"SendOnce":       func(p *control.Project) error { return p.SendOnce(ctx, "x", "x") },
+			"SendTo":         func(p *control.Project) error { _, err := p.SendTo(ctx, "x", nil); return err },
 			"UpdateHook": func(p *control.Project) error {
 				_, err := p.UpdateHook(ctx, "x", control.HookPatch{})
 				return err
@@ -197,7 +212,12 @@ func operations(ctx context.Context) map[hookyard.Role]map[string]func(p *contro
 			},
 		},
 		hookyard.RoleAdmin: {
-			"Delete": func(p *control.Project) error { return p.Delete(ctx, 1e6) },
+			"Delete":  func(p *control.Project) error { return p.Delete(ctx, 1e6) },
+			"Remove":  func(p *control.Project) error { return p.Remove(ctx, 1e6) },
+			"Expunge": func(p *control.Project) error { return p.Expunge(ctx, "x") },
+			"ExpungeAttempt": func(p *control.Project) error {
+				return p.ExpungeAttempt(ctx, &hookyard.FoundAttempt{EventID: "x"})
+			},
 			"Put": func(p *control.Project) error {
 				_, _, err := p.Put(ctx, control.ProjectPatch{Revision: 1e6})
 				return err

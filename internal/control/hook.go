@@ -48,6 +48,10 @@ type HookPatch struct {
 	ExpiresAt   Optional[time.Time]           `json:"expiresAt"`
 
 	Revision int64 `json:"-"` // the hook must still be at this one; 0 is any
+
+	// Another host gets the secrets and the headers there are with the hook's new URL. It is for callers who may read
+	// them.
+	KeepSecrets, KeepHeaders bool `json:"-"`
 }
 
 // HeaderPatch holds headers to set. It is merged with the headers there are: a value sets or replaces one, nil deletes

@@ -23,18 +23,5 @@ func (p *Project) TestHook(ctx context.Context, id string) (hookyard.Delivery, e
 		return hookyard.Delivery{}, err
 	}
 	e := hookyard.NewMeta(p.Key(), "test", data, now())
-	r := &hookyard.RoutedEvent{Event: e}
-	r.Add(h)
-	use := hookyard.Use{Events: 1, Day: e.Size, Kept: e.Size, Pending: 1}
-	err = p.within(ctx, use, func() error {
-		_, err := p.c.store.Accept(ctx, r)
-		return err
-	})
-	if err != nil {
-		return hookyard.Delivery{}, err
-	}
-	p.c.dispatcher.Wake(h.Key)
-	d := r.Deliveries[0].Delivery
-	d.ID, d.EventID = hookyard.DeliveryID(e.ID, h.Key), e.ID
-	return d, nil
+	return p.sendTo(ctx, h, e)
 }

@@ -14,9 +14,12 @@ func (in *HookPatch) checkMove(h, before *hookyard.Hook, seesSecrets bool) error
 		return nil
 	}
 	secret, given := in.Secret.Get()
-	if len(before.Secrets) > 0 && !seesSecrets && (!given || secret == hookyard.Masked) {
+	if len(before.Secrets) > 0 && !seesSecrets && !in.KeepSecrets && (!given || secret == hookyard.Masked) {
 		return hookyard.FieldErrorf("secret",
 			"the url is of another host: give the secret again, or an empty one to send without")
+	}
+	if in.KeepHeaders {
+		return nil
 	}
 	headers, _ := in.Headers.Get()
 	for name := range h.Headers {

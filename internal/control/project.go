@@ -23,6 +23,7 @@ type ProjectPatch struct {
 	Metadata      Optional[map[string]string] `json:"metadata"`
 	Preset        Optional[string]            `json:"preset"`
 	EventTypes    Optional[EventTypes]        `json:"eventTypes"`
+	Rate          Optional[float64]           `json:"rate"`
 	Format        Optional[string]            `json:"format"`
 	Relay         Optional[string]            `json:"relay"`
 	RelaySecret   Optional[string]            `json:"relaySecret"` // ***: as it is
@@ -128,7 +129,15 @@ func (p *Project) replace(ctx context.Context, project *hookyard.Project, in *Pr
 	if err := in.settle(project, p.Snapshot.Project, p.c.limits); err != nil {
 		return err
 	}
-	return p.c.store.UpdateProject(ctx, project)
+	if err := p.c.store.UpdateProject(ctx, project); err != nil {
+		return err
+	}
+	if project.Rate != p.Snapshot.Project.Rate {
+		for _, h := range p.Snapshot.Hooks {
+			p.c.dispatcher.HookChanged(h.Key)
+		}
+	}
+	return nil
 }
 
 // Delete deletes the project with everything in it, and tells its hooks before. It needs role admin, and fails with
@@ -144,6 +153,22 @@ func (p *Project) Delete(ctx context.Context, ifRevision int64) error {
 	if err := p.notifyDeleted(ctx); err != nil {
 		return err
 	}
+	return p.remove(ctx)
+}
+
+// Remove is [Project.Delete] without telling the hooks.
+func (p *Project) Remove(ctx context.Context, ifRevision int64) error {
+	ctx, err := p.change(ctx, hookyard.RoleAdmin)
+	if err != nil {
+		return err
+	}
+	if err := p.expectRevision(ifRevision); err != nil {
+		return err
+	}
+	return p.remove(ctx)
+}
+
+func (p *Project) remove(ctx context.Context) error {
 	if err := p.c.store.DeleteProject(ctx, p.Snapshot.Project); err != nil {
 		return err
 	}
@@ -288,6 +313,7 @@ func (in *ProjectPatch) settle(p, old *hookyard.Project, limits hookyard.Limits)
 	in.Metadata.SetTo(&p.Metadata)
 	in.Preset.SetTo(&p.Preset)
 	in.EventTypes.SetTo((*EventTypes)(&p.EventTypes))
+	in.Rate.SetTo(&p.Rate)
 	in.Format.SetTo(&p.Format)
 	in.Relay.SetTo(&p.Relay)
 	if in.RelaySecret.SetTo(&p.RelaySecret.Value); p.RelaySecret.Value == hookyard.Masked {

@@ -114,7 +114,7 @@ func (d *Dispatcher) attempt(ctx context.Context, h *hookyard.Hook, w *hookyard.
 	trace hookyard.Trace) (*hookyard.Attempt, hookyard.Outcome, error) {
 	started := time.Now()
 	a := &hookyard.Attempt{EventSeq: w.Delivery.EventSeq, HookKey: h.Key, N: w.Delivery.Attempts + 1,
-		StartedAt: started, URL: hookyard.MaskURL(h.URL)}
+		StartedAt: started, URL: hookyard.MaskURL(h.URL), Manual: w.Delivery.Reopened()}
 	shaped, err := d.shape(ctx, h, w.Event)
 	if failed := (*storeError)(nil); errors.As(err, &failed) {
 		return nil, hookyard.Outcome{}, failed.err

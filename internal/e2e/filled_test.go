@@ -185,7 +185,7 @@ func (f *filled) users() {
 
 func (f *filled) projects() {
 	ctx := f.t.Context()
-	set := client.ProjectPatch{UID: ptr("u"), Title: ptr("t"), Description: ptr("d"),
+	set := client.ProjectPatch{UID: ptr("u"), Title: ptr("t"), Rate: ptr(1000.0), Description: ptr("d"),
 		Metadata: &map[string]string{"a": "b"}, Preset: ptr("github"), Relay: ptr("signed"),
 		RelaySecret: ptr("a secret of the relay"), ModelEvents: ptr(true), Public: ptr(true),
 		Retention:     ptr(hookyard.Duration(time.Hour)),

@@ -283,7 +283,7 @@ func (db *DB) deliveriesOf(ctx context.Context, rest string, args ...any) ([]hoo
 func (db *DB) Attempts(ctx context.Context, eventSeq, hookKey int64) ([]hookyard.Attempt, error) {
 	rows, err := db.read.QueryContext(ctx, `select n, started, duration, request_header, request_body, request_size,
 		status, response_header, response_body, truncated, error, kind, remote, timing,
-		method
+		method, manual
 		from attempts where event_seq = $1 and hook_key = $2 order by n`,
 		eventSeq, hookKey)
 	if err != nil {
@@ -297,7 +297,8 @@ func (db *DB) Attempts(ctx context.Context, eventSeq, hookKey int64) ([]hookyard
 		var sent, got []byte
 		var timing string
 		err := rows.Scan(&a.N, &started, &duration, &sent, &a.RequestBody, &a.RequestSize, &a.Status, &got,
-			&a.ResponseBody, &a.ResponseTruncated, &a.Error, &a.ErrorKind, &a.Remote, &timing, &a.Method)
+			&a.ResponseBody, &a.ResponseTruncated, &a.Error, &a.ErrorKind, &a.Remote, &timing, &a.Method,
+			&a.Manual)
 		if err != nil {
 			return nil, err
 		}
@@ -338,42 +339,6 @@ func (db *DB) Outcomes(ctx context.Context, eventSeq int64, hookKeys []int64) (m
 		out[a.HookKey] = append(out[a.HookKey], a)
 	}
 	return out, rows.Err()
-}
-
-// Reopen makes a delivery pending again, due at once, with a fresh schedule; one that is pending already becomes due at
-// once. It fails with [hookyard.ErrNotFound] when the event has no delivery to the hook, and with [hookyard.Conflict]
-// while an attempt is under way.
-//
-// The delivery of an ordered hook takes the place of its event again: it goes before those that wait.
-func (db *DB) Reopen(ctx context.Context, eventSeq, hookKey int64) error {
-	h, err := db.HookByKey(ctx, hookKey)
-	if err != nil {
-		return err
-	}
-	now := time.Now().UnixMicro()
-	return db.txPlain(ctx, func(c conn) error {
-		var state string
-		var held int64
-		err := c.QueryRowContext(ctx, "select state, node from deliveries where event_seq = $1 and hook_key = $2"+
-			db.dialect.forUpdate, eventSeq, hookKey).Scan(&state, &held)
-		if err != nil {
-			return err
-		}
-		pending := state == string(hookyard.Pending)
-		if pending && held != 0 {
-			return hookyard.Errorf(hookyard.Conflict,
-				"an attempt of this delivery is under way or about to be; look again in a moment")
-		}
-		args := []any{now, eventSeq, hookKey, placeOf(h, eventSeq)}
-		if pending {
-			_, err := c.ExecContext(ctx, `update deliveries set reason = '', due = $1, place = $4, tries = 0,
-				updated = $1 where event_seq = $2 and hook_key = $3`, args...)
-			return err
-		}
-		_, err = db.openRows(ctx, c, "update deliveries set "+openAgain("$1", "$4", "0")+
-			" where event_seq = $2 and hook_key = $3", args...)
-		return err
-	})
 }
 
 // CreateDelivery creates the pending delivery of an event to a hook that did not have one, or reopens the one there is.

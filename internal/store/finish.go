@@ -64,7 +64,7 @@ func (o *finishOp) join(t *sharedTx) {
 
 var attemptsTable = newTable("attempts", `event_seq:i hook_key:i n:i started:i duration:i url:s request_header:b
 	request_body:b request_size:i status:i response_header:b response_body:b truncated:t error:s kind:s
-	remote:s timing:s method:s`)
+	remote:s timing:s method:s manual:t`)
 
 // finishTable has the columns by which deliveries are updated.
 var finishTable = newTable("deliveries", "event_seq:i hook_key:i state:s reason:s due:i attempts:i tries:i updated:i")
@@ -237,7 +237,7 @@ func (db *DB) appendAttempt(v []any, a *hookyard.Attempt) []any {
 		hookyard.URLOrigin(a.URL), db.seal.sealRequest(a.URL, a.RequestHeader), body, a.RequestSize, int64(a.Status),
 		hookyard.EncodeHeader([]byte{}, a.ResponseHeader), notNil(a.ResponseBody), a.ResponseTruncated, a.Error,
 		string(a.ErrorKind), a.Remote, encodeTiming(a.Timing),
-		cmp.Or(a.Method, http.MethodPost))
+		cmp.Or(a.Method, http.MethodPost), a.Manual)
 }
 
 func (t *sharedTx) updateHealth(ctx context.Context, r *hookyard.Result) error {

@@ -15,7 +15,7 @@ func fullProject() *hookyard.Project {
 		Metadata: map[string]string{"plan": "gold"}, Description: "orders & <returns>", Preset: "webgme",
 		EventTypes: []string{"order.*", "COMMIT"}, Format: "cloudevents", Relay: hookyard.RelaySigned,
 		RelaySecret: hookyard.Secret{Value: "LEAKrelay"}, ModelEvents: true, Retention: 36 * time.Hour, Public: true,
-		AllowRequests: true, SearchFields: []string{"data.order.id"},
+		AllowRequests: true, Rate: 12.5, SearchFields: []string{"data.order.id"},
 	}
 }
 

@@ -227,6 +227,9 @@ func (db *DB) CopyProject(ctx context.Context, from *hookyard.Snapshot, to *hook
 		for i, h := range from.Hooks {
 			c := *h
 			c.Health = hookyard.Health{}
+			if c.Rate == from.Project.Rate {
+				c.Rate = 0 // the project's
+			}
 			hooks[i] = &c
 		}
 		if err := db.createHooks(ctx, tx, to, hooks); err != nil {

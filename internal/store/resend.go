@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/hookyard/hookyard"
 )
@@ -42,6 +44,66 @@ func endAs(row, state, reason string) string {
 			when %[4]s then %[1]s.was else %[2]s end,
 		reason = case when %[4]s then %[1]s.was_reason else %[3]s end,
 		resend = case when %[1]s.resend = '' then '' else %[2]s end`, row, state, reason, back)
+}
+
+// Reopen makes a delivery pending again, due at once, with a fresh schedule; one that is pending already becomes due at
+// once. It fails with [hookyard.ErrNotFound] when the event has no delivery to the hook, and with [hookyard.Conflict]
+// while an attempt is under way.
+//
+// The delivery of an ordered hook takes the place of its event again: it goes before those that wait.
+func (db *DB) Reopen(ctx context.Context, eventSeq, hookKey int64) error {
+	h, err := db.HookByKey(ctx, hookKey)
+	if err != nil {
+		return err
+	}
+	return db.txPlain(ctx, func(c conn) error { return db.reopen(ctx, c, eventSeq, h) })
+}
+
+// SendOnce makes a delivery pending for one attempt, due at once, and creates it if the event has none to the hook. A
+// pending one ends with that attempt, too. It fails with [hookyard.Conflict] while another attempt is under way, and
+// does nothing when the event is past its retention.
+func (db *DB) SendOnce(ctx context.Context, eventSeq, hookKey int64) error {
+	h, err := db.HookByKey(ctx, hookKey)
+	if err != nil {
+		return err
+	}
+	return db.txPlain(ctx, func(c conn) error {
+		err := db.reopen(ctx, c, eventSeq, h)
+		if errors.Is(db.translate(err), hookyard.ErrNotFound) {
+			_, err = db.createDelivery(ctx, c, eventSeq, h, 0)
+		}
+		if err != nil {
+			return err
+		}
+		_, err = c.ExecContext(ctx, "update deliveries set tries = $1 where event_seq = $2 and hook_key = $3 and "+
+			"state = 'pending'", hookyard.TryOnce, eventSeq, hookKey)
+		return err
+	})
+}
+
+func (db *DB) reopen(ctx context.Context, c conn, eventSeq int64, h *hookyard.Hook) error {
+	now, hookKey := time.Now().UnixMicro(), h.Key
+	var state string
+	var held int64
+	err := c.QueryRowContext(ctx, "select state, node from deliveries where event_seq = $1 and hook_key = $2"+
+		db.dialect.forUpdate, eventSeq, hookKey).Scan(&state, &held)
+	if err != nil {
+		return err
+	}
+	pending := state == string(hookyard.Pending)
+	if pending && held != 0 {
+		return hookyard.Errorf(hookyard.Conflict,
+			"an attempt of this delivery is under way or about to be; look again in a moment")
+	}
+	args := []any{now, eventSeq, hookKey, placeOf(h, eventSeq)}
+	if pending {
+		_, err := c.ExecContext(ctx, `update deliveries set reason = '', due = $1, place = $4, tries = 0,
+				updated = $1 where event_seq = $2 and hook_key = $3`, args...)
+		return err
+	}
+	_, err = db.openRows(ctx, c, "update deliveries set "+openAgain("$1", "$4", "0")+
+		" where event_seq = $2 and hook_key = $3", args...)
+	return err
 }
 
 // marks are what the figures need to know of a row that is opened or ends.

@@ -270,10 +270,13 @@ func eventWhere(q *hookyard.EventQuery, args *params) (where []string) {
 	if !q.Until.IsZero() {
 		where = append(where, "e.time < "+arg(micros(q.Until)))
 	}
-	if q.HookKey != 0 || q.State != "" {
+	if q.HookKey != 0 || q.State != "" || q.Tried {
 		cond := "exists (select 1 from deliveries d where d.event_seq = e.seq"
 		if q.HookKey != 0 {
 			cond += " and d.hook_key = " + arg(q.HookKey)
+		}
+		if q.Tried {
+			cond += " and d.attempts > 0"
 		}
 		if q.State != "" {
 			cond += " and " + stateIs(q.State, arg)

@@ -17,6 +17,7 @@ type snapshots struct {
 	mu         sync.RWMutex // guards what follows
 	generation int64        // counts resets, so that what was read before one is not cached after it
 	byPath     map[string]*hookyard.Snapshot
+	byUID      map[string]*hookyard.Snapshot // by owner in lower case, / and uid
 	byKey      map[int64]*hookyard.Snapshot
 	hooks      map[int64]*hookyard.Hook
 }
@@ -34,6 +35,7 @@ func (v *snapshots) reset() {
 // empty needs v.mu.
 func (v *snapshots) empty() {
 	v.byPath = map[string]*hookyard.Snapshot{}
+	v.byUID = map[string]*hookyard.Snapshot{}
 	v.byKey = map[int64]*hookyard.Snapshot{}
 	v.hooks = map[int64]*hookyard.Hook{}
 }
@@ -49,6 +51,9 @@ func (v *snapshots) remember(generation int64, snapshot *hookyard.Snapshot) {
 	}
 	v.byPath[strings.ToLower(snapshot.Project.Path())] = snapshot
 	v.byKey[snapshot.Project.Key] = snapshot
+	if p := snapshot.Project; p.UID != "" {
+		v.byUID[strings.ToLower(p.Owner)+"/"+p.UID] = snapshot
+	}
 	for _, h := range snapshot.Hooks {
 		v.hooks[h.Key] = h
 	}
@@ -66,6 +71,21 @@ func (db *DB) Snapshot(ctx context.Context, owner, name string) (*hookyard.Snaps
 		return snapshot, nil
 	}
 	p, err := db.projectWhere(ctx, "path = $1", path)
+	if err != nil {
+		return nil, err
+	}
+	return db.loadView(ctx, generation, p)
+}
+
+// SnapshotByUID is [DB.Snapshot] by the uid of the project. The case of the uid counts.
+func (db *DB) SnapshotByUID(ctx context.Context, owner, uid string) (*hookyard.Snapshot, error) {
+	db.snapshots.mu.RLock()
+	snapshot, generation := db.snapshots.byUID[strings.ToLower(owner)+"/"+uid], db.snapshots.generation
+	db.snapshots.mu.RUnlock()
+	if snapshot != nil {
+		return snapshot, nil
+	}
+	p, err := db.ProjectByUID(ctx, owner, uid)
 	if err != nil {
 		return nil, err
 	}
@@ -121,6 +141,9 @@ func (db *DB) loadView(ctx context.Context, generation int64, p *hookyard.Projec
 	}
 	for _, h := range snapshot.Hooks {
 		h.Project = p.Path()
+		if h.Rate == 0 {
+			h.Rate = p.Rate
+		}
 		if h.Unreadable {
 			db.log.Error("the secrets of a hook cannot be opened with the server's key", "project", p.Path(),
 				"hook", h.ID)

@@ -25,6 +25,7 @@ type storedProject struct {
 	ModelEvents   bool              `json:"modelEvents,omitempty"`
 	Public        bool              `json:"public,omitempty"`
 	AllowRequests bool              `json:"allowRequests,omitempty"`
+	Rate          float64           `json:"rate,omitempty"`
 	SearchFields  []string          `json:"searchFields,omitzero"`
 }
 
@@ -32,7 +33,7 @@ func storeProject(p *hookyard.Project) storedProject {
 	return storedProject{
 		Title: p.Title, Description: p.Description, Metadata: p.Metadata, Preset: p.Preset,
 		EventTypes: p.EventTypes, Format: p.Format, Relay: p.Relay, ModelEvents: p.ModelEvents, Public: p.Public,
-		AllowRequests: p.AllowRequests, SearchFields: p.SearchFields,
+		AllowRequests: p.AllowRequests, Rate: p.Rate, SearchFields: p.SearchFields,
 	}
 }
 
@@ -42,7 +43,7 @@ func (s *storedProject) fill(p *hookyard.Project) {
 	p.EventTypes, p.Format = s.EventTypes, s.Format
 	p.Relay, p.ModelEvents = s.Relay, s.ModelEvents
 	p.Public, p.AllowRequests = s.Public, s.AllowRequests
-	p.SearchFields = s.SearchFields
+	p.SearchFields, p.Rate = s.SearchFields, s.Rate
 }
 
 // storedHook is the settings column of a hook. Id, uid, state, health and expiry have columns of their own.

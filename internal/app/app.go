@@ -33,6 +33,7 @@ import (
 	"github.com/hookyard/hookyard/internal/relay"
 	"github.com/hookyard/hookyard/internal/store"
 	"github.com/hookyard/hookyard/internal/stream"
+	"github.com/hookyard/hookyard/internal/svix"
 	"github.com/hookyard/hookyard/internal/web"
 )
 
@@ -52,6 +53,7 @@ type App struct {
 	ingest     *ingest.Ingest
 	control    *control.Control
 	api        *api.API
+	svix       *svix.API
 	web        *web.Web
 	hub        *stream.Hub
 	relay      *relay.Relay

@@ -9,6 +9,7 @@ import (
 	"github.com/hookyard/hookyard/internal/bin"
 	"github.com/hookyard/hookyard/internal/inbound"
 	"github.com/hookyard/hookyard/internal/relay"
+	"github.com/hookyard/hookyard/internal/svix"
 )
 
 // routes lists everything the server answers to, top to bottom.
@@ -24,6 +25,10 @@ func (a *App) routes() http.Handler {
 		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	}
 	mux.Handle("/api", a.api)
+	for _, path := range svix.Paths() {
+		mux.Handle(path, a.svix)
+		mux.Handle(path+"/", a.svix)
+	}
 	mux.Handle("/api/", a.api)
 	inbound := a.handle(func(w http.ResponseWriter, r *http.Request) error {
 		rest := r.PathValue("rest")

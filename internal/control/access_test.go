@@ -197,6 +197,7 @@ func operations(ctx context.Context) map[hookyard.Role]map[string]func(p *contro
 				_, err := p.RotateSourceSecret(ctx, "x", control.Rotation{})
 				return err
 			},
+			"SignDelivery":   func(p *control.Project) error { _, err := p.SignDelivery(ctx, "x"); return err },
 			"ShowHookSecret": func(p *control.Project) error { _, err := p.ShowHookSecret(ctx, "x"); return err },
 			"SignEvent":      func(p *control.Project) error { _, err := p.SignEvent(ctx, "x", ""); return err },
 			"TestHook":       func(p *control.Project) error { _, err := p.TestHook(ctx, "x"); return err },
@@ -265,8 +266,8 @@ func TestOperationsCheckTheRole(t *testing.T) {
 	// What a session in a portal may do, and nothing else.
 	portal := map[hookyard.Role][]string{hookyard.RoleRead: {"Attempts", "Deliveries", "Delivery", "FillStatus", "Hook",
 		"Hooks", "Replay", "Replays", "Sending"}, hookyard.RoleWrite: {"CancelDelivery", "CancelReplay", "CreateHook",
-		"CreateReplay", "DeleteHook", "EnableHook", "PlanReplay", "RetryDelivery", "RotateHookSecret", "ShowHookSecret",
-		"TestHook", "UpdateHook"}}
+		"CreateReplay", "DeleteHook", "EnableHook", "PlanReplay", "RetryDelivery", "RotateHookSecret",
+		"ShowHookSecret", "SignDelivery", "TestHook", "UpdateHook"}}
 	snapshot := b.project(t, "alice", control.Admin).Snapshot
 	for need, operations := range all {
 		for name, call := range operations {

@@ -1,14 +1,17 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"reflect"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/auth"
+	"github.com/hookyard/hookyard/signature"
 )
 
 // PortalSpec asks for a link to the portal of a project.
@@ -135,4 +138,77 @@ func (p *Project) checkSettings(in *HookPatch) error {
 		return hookyard.FieldErrorf("url", "url must begin with https:// or http://")
 	}
 	return nil
+}
+
+// SignedDelivery is a delivery, signed anew as if it were sent now, to try a receiver with.
+type SignedDelivery struct {
+	ID        string
+	At        time.Time
+	Signature string // of Standard Webhooks
+	URL       string
+	Body      []byte // text
+	Plain     bool   // the key is the text of the secret, not what follows whsec_
+}
+
+const (
+	maxExample    = 4 << 10 // bytes of the body
+	examplesTried = 10      // deliveries that are looked at for one
+)
+
+// SignDelivery returns the newest delivery of a hook that can stand in a program, signed. It is nil if there is none,
+// or if the hook does not sign by Standard Webhooks with a shared secret.
+func (p *Project) SignDelivery(ctx context.Context, hook string) (*SignedDelivery, error) {
+	if err := p.allow(hookyard.RolePortal); err != nil {
+		return nil, err
+	}
+	h, err := p.Hook(ctx, hook)
+	if err != nil {
+		return nil, err
+	}
+	live := hookyard.Live(h.Secrets, now())
+	how := h.EffectiveSignature(p.Snapshot.Project.EffectiveFormat(h))
+	if len(live) == 0 || how == hookyard.SignGitHub || strings.HasPrefix(live[0], "whsk_") {
+		return nil, nil
+	}
+	list, _, err := p.Deliveries(ctx, DeliverySearch{Hook: h.ID,
+		DeliveryQuery: hookyard.DeliveryQuery{Limit: examplesTried}})
+	if err != nil {
+		return nil, err
+	}
+	for i := range list {
+		out, err := p.example(ctx, &list[i])
+		if err != nil {
+			return nil, err
+		}
+		if out != nil {
+			out.Plain = !strings.HasPrefix(live[0], "whsec_")
+			out.Signature, err = signature.SignStandard(live[:1], out.ID, out.At, out.Body)
+			return out, err
+		}
+	}
+	return nil, nil
+}
+
+// example returns the last attempt of a delivery as an example that is not signed, or nil if it cannot be one.
+func (p *Project) example(ctx context.Context, d *hookyard.Delivery) (*SignedDelivery, error) {
+	attempts, err := p.Attempts(ctx, d)
+	if err != nil || len(attempts) == 0 {
+		return nil, err
+	}
+	a := attempts[len(attempts)-1]
+	out := &SignedDelivery{ID: a.RequestHeader.Get("Webhook-Id"), At: now(), URL: a.URL, Body: a.RequestBody}
+	if a.RequestSize == 0 || a.RequestSize > maxExample || a.RequestTruncated() || out.ID == "" {
+		return nil, nil
+	}
+	if out.Body == nil { // it was the event's own bytes
+		e, err := p.event(ctx, d.EventID)
+		if err != nil {
+			return nil, err
+		}
+		out.Body = e.Body
+	}
+	if int64(len(out.Body)) != a.RequestSize || !utf8.Valid(out.Body) || bytes.ContainsRune(out.Body, 0) {
+		return nil, nil
+	}
+	return out, nil
 }

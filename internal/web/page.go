@@ -152,14 +152,14 @@ func (b *base) Faulty(fields ...string) template.HTMLAttr {
 	return ""
 }
 
-// loadPages parses the template of each page together with the layout and the shared templates.
-func (w *Web) loadPages() (map[string]*template.Template, error) {
+// parsePages parses the template of each page together with the layout and the shared templates.
+func parsePages(all []page) (map[string]*template.Template, error) {
 	shared, err := template.New("").Funcs(functions()).ParseFS(templateFiles, "templates/shared/*.html")
 	if err != nil {
 		return nil, err
 	}
 	out := map[string]*template.Template{}
-	for _, p := range pages() {
+	for _, p := range all {
 		name := nameOf(p)
 		t, err := shared.Clone()
 		if err != nil {
@@ -168,6 +168,15 @@ func (w *Web) loadPages() (map[string]*template.Template, error) {
 		if out[name], err = t.ParseFS(templateFiles, "templates/"+name+".html"); err != nil {
 			return nil, fmt.Errorf("page %s: %w", name, err)
 		}
+	}
+	return out, nil
+}
+
+// loadPages parses the templates of all pages. It fails if one belongs to no page.
+func loadPages() (map[string]*template.Template, error) {
+	out, err := parsePages(pages())
+	if err != nil {
+		return nil, err
 	}
 	files, err := fs.Glob(templateFiles, "templates/*.html")
 	if err != nil {
@@ -197,7 +206,10 @@ func (v *visit) show(status int, title string, p page) error {
 	}
 	pages := v.web.pages
 	if v.portal != nil {
-		pages = v.web.portals[v.portal.Lang]
+		var err error
+		if pages, err = v.web.portals[v.portal.Lang](); err != nil {
+			return err
+		}
 	}
 	if v.form.Get("part") != "" && pages[nameOf(p)].Lookup("part") != nil {
 		name = "part"

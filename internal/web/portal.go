@@ -47,24 +47,17 @@ func (p *portalView) Languages() [][2]string {
 // portalPages returns a value of every page that portals have.
 func portalPages() []page {
 	return []page{&hooksPage{}, &hookPage{}, &hookEditPage{}, &deliveriesPage{}, &deliveryPage{}, &replaysPage{},
-		&replayPage{}, &confirmPage{}, &errorPage{}, &closedPage{}}
+		&replayPage{}, &confirmPage{}, &errorPage{}, &closedPage{}, &verifyPage{}}
 }
 
-// loadPortals translates the pages of portals into each language. missed is called with a language and a text that it
-// has no translation of.
-func (w *Web) loadPortals(missed func(lang, text string)) (map[string]map[string]*template.Template, error) {
-	out := map[string]map[string]*template.Template{}
-	for lang, m := range w.messages {
-		out[lang] = map[string]*template.Template{}
-		for _, p := range portalPages() {
-			t, err := m.translate(w.pages[nameOf(p)], func(text string) { missed(lang, text) })
-			if err != nil {
-				return nil, err
-			}
-			out[lang][nameOf(p)] = t
-		}
+// portal returns the pages of portals in the language of m. missed is called with each text that has no translation.
+// Most servers have no portals, so the pages of a language are made when they are first shown.
+func (m *messages) portal(missed func(text string)) (map[string]*template.Template, error) {
+	out, err := parsePages(portalPages())
+	for _, t := range out {
+		m.translate(t, missed)
 	}
-	return out, nil
+	return out, err
 }
 
 // chooseLanguage takes the language of ?lang, or the one that was chosen so before, or the one that the browser
@@ -114,6 +107,9 @@ func (b *base) portalTabs() [][2]string {
 	if b.Portal.Shows("deliveries") {
 		tabs = append(tabs, [2]string{"deliveries", "Deliveries"}, [2]string{"replays", "Replays"})
 	}
+	if b.Portal.Shows("verify") {
+		tabs = append(tabs, [2]string{"verify", "How to verify"})
+	}
 	return tabs
 }
 
@@ -153,10 +149,11 @@ func (w *Web) portalRoutes() {
 	w.portalPage("GET "+replays+"/{id}", read, part, showReplay)
 	w.portalPage("POST "+replays+"/{id}", write, part, cancelReplay)
 
+	w.portalPage("GET "+portal+"/verify", read, hookyard.PartVerify, showVerify)
 	w.portalPage(portal+"/", read, "", func(*visit) error {
 		return hookyard.Errorf(hookyard.NotFound, "There is no such page.")
 	})
-	w.portal.HandleFunc("/", http.NotFound)
+	w.portal.Handle("/", w.mux) // pages of an owner who is called so
 }
 
 // portalPage registers a page of portals that needs an access. It is missing where its part is hidden.

@@ -135,5 +135,6 @@ func pages() []page {
 		&projectPage{}, &hooksPage{}, &hookPage{}, &hookEditPage{}, &eventsPage{}, &eventPage{}, &resendPage{},
 		&confirmPage{}, &deliveriesPage{}, &deliveryPage{}, &replaysPage{}, &replayPage{}, &sourcesPage{},
 		&sourcePage{}, &settingsPage{}, &auditPage{}, &docsPage{}, &binsPage{}, &binPage{}, &closedPage{},
+		&verifyPage{},
 	}
 }

@@ -115,21 +115,16 @@ func (m *messages) functions() template.FuncMap {
 	}
 }
 
-// translate returns a template with its texts translated. missed is called with those that have no translation.
-func (m *messages) translate(t *template.Template, missed func(string)) (*template.Template, error) {
-	out, err := t.Clone()
-	if err != nil {
-		return nil, err
-	}
-	out.Funcs(m.functions())
+// translate translates the texts of a template that was not executed yet.
+func (m *messages) translate(t *template.Template, missed func(string)) {
+	t.Funcs(m.functions())
 	tr := &translator{m: m, missed: missed, used: []string{"portal"}}
 	for done := 0; done < len(tr.used); {
-		one := out.Lookup(tr.used[done])
+		one := t.Lookup(tr.used[done])
 		done++
 		tr.inTag, tr.inCode = false, false
 		tr.list(one.Tree.Root)
 	}
-	return out, nil
 }
 
 // translator goes through the trees of the templates that a page of a portal uses.

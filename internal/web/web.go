@@ -64,7 +64,7 @@ type Web struct {
 	mux      *http.ServeMux
 	portal   *http.ServeMux // of the portals
 	pages    map[string]*template.Template
-	portals  map[string]map[string]*template.Template // pages of portals by language
+	portals  map[string]func() (map[string]*template.Template, error) // pages of portals, by language
 	assets   map[string]*asset
 	messages map[string]*messages // by language
 	prefix   string               // path of Options.BaseURL, such as /hooks, or ""
@@ -85,14 +85,17 @@ func New(o Options) (*Web, error) {
 	if w.assets, err = loadAssets(); err != nil {
 		return nil, err
 	}
-	if w.pages, err = w.loadPages(); err != nil {
+	if w.pages, err = loadPages(); err != nil {
 		return nil, err
 	}
 	if w.messages, err = loadMessages(); err != nil {
 		return nil, err
 	}
-	if w.portals, err = w.loadPortals(func(string, string) {}); err != nil {
-		return nil, err
+	w.portals = map[string]func() (map[string]*template.Template, error){}
+	for lang, m := range w.messages {
+		w.portals[lang] = sync.OnceValues(func() (map[string]*template.Template, error) {
+			return m.portal(func(string) {})
+		})
 	}
 	w.routes()
 	return w, nil

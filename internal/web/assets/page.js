@@ -2,10 +2,12 @@
 
 import { rowsOf, signedOut, sync } from "./rows.js";
 
-const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-const today = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+// Portals have a language of their own.
+const locale = document.body.matches(".portal") ? document.documentElement.lang : undefined;
+const clock = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" });
+const today = new Intl.DateTimeFormat(locale, { timeStyle: "medium" });
 
-const brief = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
+const brief = new Intl.DateTimeFormat(locale, { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
 
 /** Shows the times in a part of the page in the viewer's time zone, with UTC on hover. */
 function localTimes(root) {

@@ -119,10 +119,7 @@ func (a *App) open(ctx context.Context) error {
 		Key: keys.current, OldKeys: keys.old, NewKey: keys.create, NodeName: a.config.NodeName, Version: a.version,
 		Log:         a.log,
 		AuditEvents: a.config.AuditProject != "",
-		Keys: func() ([][]byte, error) {
-			k, err := readKeys(a.config.SecretKeyFile)
-			return append([][]byte{k.current}, k.old...), err
-		},
+		Keys:        func() ([][]byte, error) { return keysAgain(a.config.SecretKeyFile) },
 		ReplaceKey:  func() error { return replaceKey(a.config.SecretKeyFile) },
 		Decompress:  a.decoder.Plain,
 		Connections: a.config.DatabaseConnections, Direct: a.config.DatabaseDirect,

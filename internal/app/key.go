@@ -62,6 +62,20 @@ func readKeys(path string) (keys, error) {
 	return k, nil
 }
 
+// keysAgain returns the keys of a server that runs, the current one first. It fails if that is missing, because what is
+// no key must not become the one that secrets are sealed with.
+func keysAgain(path string) ([][]byte, error) {
+	k, err := readKeys(path)
+	if err != nil {
+		return nil, err
+	}
+	if k.current == nil {
+		return nil, hookyard.Errorf(hookyard.Conflict, "the key's file %s is missing: put it back. If it is lost, "+
+			"write a new key into it while this server runs, which still has the old one, and then do this again", path)
+	}
+	return append([][]byte{k.current}, k.old...), nil
+}
+
 // readOld reads the old keys.
 func (k *keys) readOld(path string) error {
 	if raw := []byte(os.Getenv(oldKeyVariable)); len(raw) > 0 {

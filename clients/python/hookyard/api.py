@@ -555,6 +555,16 @@ Listener = TypedDict("Listener", {
     "url": str,
 })
 
+Look = TypedDict("Look", {
+    "accent": str,
+    "accentDark": str,
+    "font": str,
+    "frames": List[str],
+    "logo": str,
+    "name": str,
+    "theme": str,
+}, total=False)
+
 Member = TypedDict("Member", {
     "role": str,
     "user": str,
@@ -1260,6 +1270,20 @@ class API(Base):
         0 is no limit, null the server's default. What is not named stays. For administrators of the server.
         """
         return self._call("PATCH", f"/owners/{self._quote(owner)}/limits", "json", body=body)
+
+    def show_look(self, owner: str) -> "Look":
+        """How the portals of an owner's projects look.
+
+        For users who signed in.
+        """
+        return self._call("GET", f"/owners/{self._quote(owner)}/look", "json")
+
+    def set_look(self, owner: str, body: Optional["Look"] = None) -> "Look":
+        """Set how the portals of an owner's projects look, and where they may be embedded.
+
+        What is left out is hookyard's own look. Colours are changed where text could not be read. For users who signed in.
+        """
+        return self._call("PUT", f"/owners/{self._quote(owner)}/look", "json", body=body)
 
     def list_projects(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> "ProjectPage":
         """Projects that the caller may read.

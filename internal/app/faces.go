@@ -11,6 +11,7 @@ import (
 	"github.com/hookyard/hookyard/internal/oidc"
 	"github.com/hookyard/hookyard/internal/rabbitmq"
 	"github.com/hookyard/hookyard/internal/relay"
+	"github.com/hookyard/hookyard/internal/store"
 	"github.com/hookyard/hookyard/internal/stream"
 	"github.com/hookyard/hookyard/internal/svix"
 	"github.com/hookyard/hookyard/internal/web"
@@ -78,10 +79,14 @@ func (a *App) others() {
 	a.relay = relay.New(ro)
 	a.queues = rabbitmq.NewSources(rabbitmq.SourcesOptions{Store: a.db, Hooks: a.control, Ingest: a.ingest,
 		Dial: a.client.Dial, Limits: a.config.Limits, Bodies: a.bodies, Decompress: a.decoder.Plain, Log: a.log})
-	a.db.OnChange(func() {
-		a.queues.Wake()
-		a.auth.Forget() // before listeners are asked about again
-		a.hub.Recheck()
+	a.db.OnChange(func(c store.Change) {
+		if c.Sources {
+			a.queues.Wake()
+		}
+		if c.Roles {
+			a.auth.Forget() // before listeners are asked about again
+			a.hub.Recheck()
+		}
 	})
 }
 

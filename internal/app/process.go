@@ -1,11 +1,13 @@
 package app
 
 import (
+	"context"
 	"os"
 	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"syscall"
+	"time"
 )
 
 // TuneProcess sets what holds for the whole process, so it is for the program that serves and does little else: call it
@@ -21,8 +23,35 @@ func TuneProcess() {
 	signal.Ignore(syscall.SIGPIPE)
 	runtime.MemProfileRate = 0 // it is not read, and sampling costs two hundredths of the CPU
 	if os.Getenv("GOMEMLIMIT") == "" {
-		// A few large bodies at once would leave several times their size behind, which is not collected once it is
-		// quiet again. Beyond this the collector works for what it saves.
-		debug.SetMemoryLimit(96 << 20)
+		debug.SetMemoryLimit(memoryLimit)
 	}
 }
+
+// memoryLimit is what the process takes besides cached configuration. A few large bodies at once would leave several
+// times their size behind, which is not collected once it is quiet again. Beyond this the collector works for what it
+// saves.
+const memoryLimit = 96 << 20
+
+// FollowCache raises the limit of [TuneProcess] by what is cached, and lowers it again, until ctx ends: the collector
+// cannot free it, and would run all the time.
+func (a *App) FollowCache(ctx context.Context) {
+	if os.Getenv("GOMEMLIMIT") != "" {
+		return
+	}
+	look := time.NewTicker(time.Second)
+	defer look.Stop()
+	for last := int64(0); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+		if n := a.db.CacheBytes(); n-last > cacheStep || last-n > cacheStep {
+			debug.SetMemoryLimit(memoryLimit + n)
+			last = n
+		}
+	}
+}
+
+// cacheStep is by how much the cache grows or shrinks before the limit does.
+const cacheStep = 4 << 20

@@ -58,6 +58,7 @@ log goes to a terminal, SIGHUP says that it was closed and stops the server, too
 		s.printSetup(a.SetupLink(), config.LogFormat)
 		r := &reloader{session: s, flags: c.LocalNonPersistentFlags(), from: from, log: log, level: level}
 		defer r.start(a.ReadCertificate)()
+		go a.FollowCache(c.Context())
 		return a.Run(c.Context())
 	}
 	return takes(c, 0, 0)

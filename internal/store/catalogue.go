@@ -19,19 +19,27 @@ func (db *DB) Catalogue(ctx context.Context, owner string) (hookyard.Catalogue, 
 }
 
 func catalogueOf(ctx context.Context, c conn, owner string) (hookyard.Catalogue, error) {
-	out := hookyard.Catalogue{Owner: strings.ToLower(owner), Mode: hookyard.CatalogueOff}
-	err := c.QueryRowContext(ctx, "select mode, shown, revision from catalogues where owner = $1", out.Owner).Scan(
-		&out.Mode, &out.Public, &out.Revision)
+	owner = strings.ToLower(owner)
+	out, err := scanCatalogue(c.QueryRowContext(ctx, catalogueQuery, owner))
 	if err == sql.ErrNoRows {
-		err = nil
+		return hookyard.Catalogue{Owner: owner, Mode: hookyard.CatalogueOff}, nil
 	}
 	return out, err
+}
+
+const catalogueQuery = "select owner, mode, shown, revision from catalogues where owner = $1"
+
+func scanCatalogue(row scanner) (c hookyard.Catalogue, err error) {
+	var mode string
+	err = row.Scan(&c.Owner, &mode, &c.Public, &c.Revision)
+	c.Mode = hookyard.CatalogueMode(mode)
+	return c, err
 }
 
 // SetCatalogue stores what an owner decides about its event types, and sets the revision of c.
 func (db *DB) SetCatalogue(ctx context.Context, c *hookyard.Catalogue) error {
 	c.Owner = strings.ToLower(c.Owner)
-	return db.change(ctx, func(tx *limitedTx) error {
+	return db.changeOwner(ctx, c.Owner, func(tx *limitedTx) error {
 		was, err := lockCatalogue(ctx, tx, c.Owner)
 		if err != nil {
 			return err
@@ -151,7 +159,7 @@ func (db *DB) EventType(ctx context.Context, owner, name string) (*hookyard.Even
 // replace is not at its revision, and with TooMany if the owner would have more than [hookyard.MaxEventTypes].
 func (db *DB) PutEventTypes(ctx context.Context, owner string, types ...*hookyard.EventType) error {
 	owner = strings.ToLower(owner)
-	return db.change(ctx, func(tx *limitedTx) error {
+	return db.changeOwner(ctx, owner, func(tx *limitedTx) error {
 		if _, err := lockCatalogue(ctx, tx, owner); err != nil {
 			return err
 		}
@@ -242,7 +250,7 @@ func eventTypeChanges(old, t *hookyard.EventType) changes {
 // DeleteEventType deletes an event type, or fails with [hookyard.ErrNotFound]. Events of the type stay.
 func (db *DB) DeleteEventType(ctx context.Context, owner, name string) error {
 	owner = strings.ToLower(owner)
-	return db.change(ctx, func(tx *limitedTx) error {
+	return db.changeOwner(ctx, owner, func(tx *limitedTx) error {
 		if _, err := lockCatalogue(ctx, tx, owner); err != nil {
 			return err
 		}

@@ -207,3 +207,40 @@ func (db *DB) Exec(t *testing.T, query string, args ...any) {
 		t.Fatal(err)
 	}
 }
+
+// Follow follows the changes of the configuration once, as Run does each second.
+func (db *DB) Follow(t *testing.T) {
+	t.Helper()
+	if err := db.watchConfig(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// CacheAtMost bounds the cached projects and, of them, those that are not packed.
+func (db *DB) CacheAtMost(packedBytes, readyBytes int) {
+	db.snapshots.packedBytes, db.snapshots.readyBytes = packedBytes, readyBytes
+}
+
+// Cached returns how many projects are cached and how many of them are not packed.
+func (db *DB) Cached() (all, ready int) {
+	db.snapshots.mu.Lock()
+	defer db.snapshots.mu.Unlock()
+	return db.snapshots.all.list.Len(), db.snapshots.ready.list.Len()
+}
+
+// ReadDuring reads a snapshot and calls f after its rows were read and before it is cached.
+func (db *DB) ReadDuring(t *testing.T, key int64, f func()) {
+	t.Helper()
+	r := db.snapshots.begin()
+	defer db.snapshots.end(r)
+	packed, err := db.pack(t.Context(), r, "key = $1", key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	snapshot, err := db.unpack(packed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f()
+	db.snapshots.remember(r, packed, snapshot)
+}

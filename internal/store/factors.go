@@ -42,7 +42,7 @@ type NewFactor struct {
 // and with [hookyard.Conflict] if the user has an app already.
 func (db *DB) AddTOTP(ctx context.Context, n NewFactor, t *hookyard.TOTP, f func(u *hookyard.User) error) (first bool,
 	err error) {
-	err = db.change(ctx, func(tx *limitedTx) error {
+	err = db.changeRoles(ctx, func(tx *limitedTx) error {
 		u, _, err := db.lockUser(ctx, tx, n.UserKey)
 		if err != nil {
 			return err
@@ -83,7 +83,7 @@ func (db *DB) factorAdded(ctx context.Context, tx *limitedTx, u *hookyard.User, 
 // RemoveTOTP removes a user's authenticator app, and with the last factor the recovery codes. It fails with
 // [hookyard.ErrNotFound] if the user has none.
 func (db *DB) RemoveTOTP(ctx context.Context, userKey int64) error {
-	return db.change(ctx, func(tx *limitedTx) error {
+	return db.changeRoles(ctx, func(tx *limitedTx) error {
 		u, _, err := db.lockUser(ctx, tx, userKey)
 		if err != nil {
 			return err
@@ -108,7 +108,7 @@ func (db *DB) factorRemoved(ctx context.Context, tx *limitedTx, u *hookyard.User
 // ResetFactors removes all second factors of a user, if there are any, and ends the user's sessions. It fails with
 // [hookyard.ErrNotFound] if there is no such user.
 func (db *DB) ResetFactors(ctx context.Context, userKey int64) error {
-	return db.change(ctx, func(tx *limitedTx) error {
+	return db.changeRoles(ctx, func(tx *limitedTx) error {
 		u, _, err := db.lockUser(ctx, tx, userKey)
 		if err != nil || !u.SecondFactor {
 			return err
@@ -147,7 +147,7 @@ func (db *DB) UseTOTP(ctx context.Context, userKey, step int64) error {
 
 // SetRecoveryCodes replaces a user's recovery codes, of which hashes are stored.
 func (db *DB) SetRecoveryCodes(ctx context.Context, userKey int64, hashes [][]byte) error {
-	return db.change(ctx, func(tx *limitedTx) error {
+	return db.changeRoles(ctx, func(tx *limitedTx) error {
 		u, _, err := db.lockUser(ctx, tx, userKey)
 		if err != nil {
 			return err

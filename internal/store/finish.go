@@ -265,11 +265,12 @@ func (t *sharedTx) switchOff(ctx context.Context, o *finishOp) error {
 		return fmt.Errorf("switch hook off: %w", err)
 	}
 	o.hook = project + "/" + id
-	t.configChanged = true
 	if r.OffEvent != nil {
 		t.accepts = append(t.accepts, t.db.newMeta(r.OffEvent))
 	}
-	if err := t.db.bump(ctx, t.stmts.conn); err != nil {
+	c := ofProject(r.Work.Delivery.ProjectKey)
+	t.changed = append(t.changed, c)
+	if err := t.db.bump(ctx, t.stmts.conn, c); err != nil {
 		return err
 	}
 	return t.db.audit(ctx, t.stmts.conn, r.Work.Delivery.ProjectKey, "hookyard", "hook.off", id, r.HookOff)

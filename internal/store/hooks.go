@@ -86,7 +86,7 @@ func (db *DB) Hooks(ctx context.Context, projectKey int64) ([]*hookyard.Hook, er
 // CreateHook creates a hook and sets its key, revision and times. It fails with [hookyard.Conflict] if the project has
 // a hook with that id, and with [hookyard.TooMany] beyond the hooks that the project or its owner may have.
 func (db *DB) CreateHook(ctx context.Context, h *hookyard.Hook) error {
-	return db.change(ctx, func(tx *limitedTx) error {
+	return db.changeProject(ctx, h.ProjectKey, func(tx *limitedTx) error {
 		if err := db.createHook(ctx, tx, h); err != nil {
 			return err
 		}
@@ -134,7 +134,7 @@ func (db *DB) createHook(ctx context.Context, tx *limitedTx, h *hookyard.Hook) e
 func (db *DB) UpdateHook(ctx context.Context, projectKey int64, id string, ifRevision int64, action string,
 	f func(h *hookyard.Hook) error) (*hookyard.Hook, error) {
 	var out *hookyard.Hook
-	err := db.change(ctx, func(tx *limitedTx) error {
+	err := db.changeProject(ctx, projectKey, func(tx *limitedTx) error {
 		h, err := db.scanHook(tx.QueryRowContext(ctx,
 			"select "+hookColumns+" from hooks where project_key = $1 and id = $2 and deleted = 0"+
 				db.dialect.forUpdate, projectKey, id))
@@ -196,7 +196,7 @@ func (db *DB) updateHook(ctx context.Context, tx *limitedTx, h *hookyard.Hook) e
 // DeleteHook deletes a hook, or fails with [hookyard.ErrNotFound]. Its deliveries stay as history. The dispatcher
 // cancels those that are pending.
 func (db *DB) DeleteHook(ctx context.Context, projectKey int64, id string) error {
-	return db.change(ctx, func(tx *limitedTx) error {
+	return db.changeProject(ctx, projectKey, func(tx *limitedTx) error {
 		h, err := db.scanHook(tx.QueryRowContext(ctx,
 			`update hooks set deleted = $1, revision = revision + 1 where project_key = $2 and id = $3 and deleted = 0
 				returning `+hookColumns, time.Now().UnixMicro(), projectKey, id))

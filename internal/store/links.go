@@ -11,7 +11,7 @@ import (
 // last one. f sees the user before; if it fails, nothing is changed. It fails with [hookyard.ErrNotFound] if there is
 // no such user.
 func (db *DB) CreateLink(ctx context.Context, l hookyard.Link, f func(u *hookyard.User) error) error {
-	return db.change(ctx, func(tx *limitedTx) error {
+	return db.changeRoles(ctx, func(tx *limitedTx) error {
 		u, _, err := db.lockUser(ctx, tx, l.UserKey)
 		if err != nil {
 			return err
@@ -40,7 +40,7 @@ func (db *DB) LinkUser(ctx context.Context, hash []byte, at time.Time) (*hookyar
 // the second fails. It fails with [hookyard.ErrNotFound] if there is no such link or it has expired.
 func (db *DB) UseLink(ctx context.Context, hash []byte, f func(u *hookyard.User) error) (*hookyard.User, error) {
 	var out *hookyard.User
-	err := db.change(ctx, func(tx *limitedTx) error {
+	err := db.changeRoles(ctx, func(tx *limitedTx) error {
 		const valid = " from links where hash = $1 and expires > $2"
 		now := micros(time.Now())
 		var key int64

@@ -81,17 +81,18 @@ func (db *DB) expireHooks(ctx context.Context, now time.Time) error {
 
 // expireHook deletes a hook unless it was changed since it was read: it may have been renewed.
 func (db *DB) expireHook(ctx context.Context, h *hookyard.Hook) error {
-	return db.change(ctx, func(tx *limitedTx) error {
+	return db.changeOf(ctx, func(tx *limitedTx) ([]Change, error) {
 		res, err := tx.ExecContext(ctx,
 			"update hooks set deleted = $1, revision = revision + 1 where key = $2 and updated = $3 and deleted = 0",
 			time.Now().UnixMicro(), h.Key, micros(h.UpdatedAt))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return err
+			return nil, err
 		}
-		return db.audit(ctx, tx, h.ProjectKey, hookyard.Actor(ctx), "hook.delete", h.ID, "expired")
+		return []Change{ofProject(h.ProjectKey)},
+			db.audit(ctx, tx, h.ProjectKey, hookyard.Actor(ctx), "hook.delete", h.ID, "expired")
 	})
 }
 

@@ -178,7 +178,7 @@ func TestNodesHear(t *testing.T) {
 	one, two := storetest.Project(t, a, "ann", "one", "http://one.test"), storetest.Project(t, a, "ann", "two")
 	heard, changed := make(chan int64, 100), make(chan struct{}, 100)
 	b.OnCommit(func(key int64) { heard <- key })
-	b.OnChange(func() { changed <- struct{}{} })
+	b.OnChange(func(store.Change) { changed <- struct{}{} })
 	// Whether there is somebody to tell is looked for once a second, and whoever listens must have begun.
 	testenv.Until(t, "b hears a", func() bool {
 		put(t, a, one, "x", 1)

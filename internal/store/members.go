@@ -27,7 +27,7 @@ type grantee struct {
 }
 
 func (db *DB) setRole(ctx context.Context, p *hookyard.Project, g grantee, role hookyard.Role) error {
-	return db.change(ctx, func(tx *limitedTx) error {
+	return db.changeRoles(ctx, func(tx *limitedTx) error {
 		var old string
 		err := tx.QueryRowContext(ctx, "delete from "+g.table+" where project_key = $1 and "+g.column+
 			" = $2 returning role", p.Key, g.key).Scan(&old)
@@ -111,7 +111,7 @@ func (db *DB) SetUserGroups(ctx context.Context, userKey int64, groups []string)
 	if err != nil || slices.Equal(was, groups) { // most sign-ins change nothing, and a change empties every cache
 		return err
 	}
-	return db.change(ctx, func(tx *limitedTx) error {
+	return db.changeRoles(ctx, func(tx *limitedTx) error {
 		u, _, err := db.lockUser(ctx, tx, userKey)
 		if err != nil {
 			return err

@@ -232,28 +232,6 @@ func (db *DB) nodesChanged(lost bool) {
 	}
 }
 
-// watchConfig drops what is remembered when another node has changed the configuration, and sees who is there.
-func (db *DB) watchConfig(ctx context.Context) error {
-	var v, nodes, sum int64
-	err := db.read.QueryRowContext(ctx, `select value, (select count(*) from nodes),
-		(select coalesce(sum(key), 0)::bigint from nodes) from counters where name = 'config_version'`).Scan(&v, &nodes,
-		&sum)
-	if err != nil {
-		return err
-	}
-	db.peers.Store(nodes > 1)
-	if db.seenNodes.Swap(sum) != sum {
-		db.nodesChanged(false)
-	}
-	if db.snapshots.version.Swap(v) != v {
-		db.snapshots.reset()
-		if f := db.onChange.Load(); f != nil {
-			(*f)()
-		}
-	}
-	return nil
-}
-
 // walPages is the length of the write-ahead log, in pages, from which the writer itself makes a checkpoint: 8 MiB. What
 // the log takes is missing for the database on a small disk, and when none is left, neither can be written.
 const walPages = 1 << 10

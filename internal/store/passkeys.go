@@ -47,7 +47,7 @@ func (db *DB) PasskeyUser(ctx context.Context, credential []byte) (*hookyard.Use
 func (db *DB) AddPasskey(ctx context.Context, n NewFactor, p *hookyard.Passkey,
 	f func(u *hookyard.User) error) (first bool, err error) {
 	p.ID, p.CreatedAt = hookyard.NewID("psk"), stamp()
-	err = db.change(ctx, func(tx *limitedTx) error {
+	err = db.changeRoles(ctx, func(tx *limitedTx) error {
 		u, _, err := db.lockUser(ctx, tx, n.UserKey)
 		if err != nil {
 			return err
@@ -82,7 +82,7 @@ func (db *DB) AddPasskey(ctx context.Context, n NewFactor, p *hookyard.Passkey,
 // RemovePasskey removes a user's passkey, and with the last factor the recovery codes. It fails with
 // [hookyard.ErrNotFound] if the user has no such passkey.
 func (db *DB) RemovePasskey(ctx context.Context, userKey int64, id string) error {
-	return db.change(ctx, func(tx *limitedTx) error {
+	return db.changeRoles(ctx, func(tx *limitedTx) error {
 		u, _, err := db.lockUser(ctx, tx, userKey)
 		if err != nil {
 			return err

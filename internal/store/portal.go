@@ -16,7 +16,7 @@ func (db *DB) CreatePortalLink(ctx context.Context, l *hookyard.PortalLink) erro
 	if err != nil {
 		return err
 	}
-	return db.change(ctx, func(tx *limitedTx) error {
+	return db.tx(ctx, func(tx *limitedTx) error {
 		var have int
 		err := tx.QueryRowContext(ctx, `select (select count(*) from portal_links where project_key = $1 and
 			expires > $2) + (select count(*) from portal_sessions where project_key = $1 and expires > $2)`,
@@ -45,7 +45,7 @@ func (db *DB) CreatePortalLink(ctx context.Context, l *hookyard.PortalLink) erro
 // with [hookyard.ErrNotFound] if the project has no such link, or it was used or has expired.
 func (db *DB) OpenPortal(ctx context.Context, link []byte, s *hookyard.PortalSession, from string) error {
 	s.ID, s.CreatedAt = hookyard.NewID("pts"), stamp()
-	return db.change(ctx, func(tx *limitedTx) error {
+	return db.tx(ctx, func(tx *limitedTx) error {
 		var data string
 		err := tx.QueryRowContext(ctx, "delete from portal_links where hash = $1 and project_key = $2 and "+
 			"expires > $3 returning data", link, s.ProjectKey, micros(s.CreatedAt)).Scan(&data)
@@ -84,7 +84,7 @@ func (db *DB) PortalSession(ctx context.Context, hash []byte, at time.Time) (*ho
 
 // ClosePortal ends a session. It is not an error if it has ended.
 func (db *DB) ClosePortal(ctx context.Context, s *hookyard.PortalSession) error {
-	return db.change(ctx, func(tx *limitedTx) error {
+	return db.changeRoles(ctx, func(tx *limitedTx) error {
 		res, err := tx.ExecContext(ctx, "delete from portal_sessions where hash = $1", s.Hash)
 		if err != nil {
 			return err
@@ -99,7 +99,7 @@ func (db *DB) ClosePortal(ctx context.Context, s *hookyard.PortalSession) error 
 // RevokePortal deletes all links of a project's portal and ends its sessions. It returns how many there were that had
 // not expired.
 func (db *DB) RevokePortal(ctx context.Context, projectKey int64) (links, sessions int64, err error) {
-	err = db.change(ctx, func(tx *limitedTx) error {
+	err = db.changeRoles(ctx, func(tx *limitedTx) error {
 		for table, n := range map[string]*int64{"portal_links": &links, "portal_sessions": &sessions} {
 			err := tx.QueryRowContext(ctx, "select count(*) from "+table+" where project_key = $1 and expires > $2",
 				projectKey, micros(time.Now())).Scan(n)

@@ -70,14 +70,14 @@ func (db *DB) Projects(ctx context.Context, user *hookyard.User, after string, l
 // with [hookyard.Conflict] if there is a project of that name, and with [hookyard.TooMany] beyond the hooks that the
 // project or its owner may have.
 func (db *DB) CreateProject(ctx context.Context, p *hookyard.Project, hooks []*hookyard.Hook) error {
-	return db.change(ctx, func(tx *limitedTx) error {
-		if err := db.insertProject(ctx, tx, p); err != nil {
-			return err
+	return db.changeOf(ctx, func(tx *limitedTx) ([]Change, error) {
+		if err := db.insertProject(ctx, tx, p); err != nil { // of which nothing is cached
+			return nil, err
 		}
 		if err := db.createHooks(ctx, tx, p, hooks); err != nil {
-			return err
+			return nil, err
 		}
-		return db.setSearchFields(ctx, tx, p.Key, p.SearchFields)
+		return []Change{ofProject(p.Key)}, db.setSearchFields(ctx, tx, p.Key, p.SearchFields)
 	})
 }
 
@@ -130,55 +130,65 @@ func (db *DB) createHooks(ctx context.Context, tx *limitedTx, p *hookyard.Projec
 // UpdateProject stores the settings of a project, but not its owner and name, and sets its new revision. It fails with
 // [hookyard.ErrStale] if the stored project is not at p.Revision.
 func (db *DB) UpdateProject(ctx context.Context, p *hookyard.Project) error {
-	return db.change(ctx, func(tx *limitedTx) error {
-		settings, secret, err := db.encodeProject(p)
-		if err != nil {
-			return err
+	return db.changeOf(ctx, func(tx *limitedTx) ([]Change, error) {
+		was, err := db.updateProject(ctx, tx, p)
+		if err == nil {
+			err = db.setSearchFields(ctx, tx, p.Key, p.SearchFields)
 		}
-		p.UpdatedAt = stamp()
-		var old storedRow
-		var retention int64
-		var uid string
-		err = tx.QueryRowContext(ctx, "select settings, secret, retention, uid from projects where key = $1"+
-			db.dialect.forUpdate, p.Key).Scan(&old.settings, &old.sealed, &retention, &uid)
-		if err == sql.ErrNoRows {
-			return hookyard.ErrStale
-		}
-		if err != nil {
-			return err
-		}
-		err = tx.QueryRowContext(ctx, `update projects set settings = $1, secret = $2, retention = $3,
-				revision = revision + 1, updated = $4, uid = $7
-			where key = $5 and deleted = 0 and revision = $6 returning revision`,
-			settings, secret, int64(p.Retention), micros(p.UpdatedAt), p.Key, p.Revision, p.UID).Scan(&p.Revision)
-		if err == sql.ErrNoRows {
-			return hookyard.ErrStale
-		}
-		if db.dialect.isDuplicate(err) {
-			return hookyard.Errorf(hookyard.Conflict, "another project of %s has uid %s", p.Owner, p.UID)
-		}
-		if err != nil {
-			return err
-		}
-		var what changes
-		addMembers([]byte(old.settings), []byte(settings), what.add)
-		what.add("uid", uid, p.UID)
-		what.add("retention", hookyard.FormatDuration(time.Duration(retention)), hookyard.FormatDuration(p.Retention))
-		was, _ := db.seal.open(old.sealed)
-		what.addHidden("relaySecret", string(was), p.RelaySecret.Value)
-		err = db.audit(ctx, tx, p.Key, hookyard.Actor(ctx), "project.update", p.Path(), what.String())
-		if err != nil {
-			return err
-		}
-		return db.setSearchFields(ctx, tx, p.Key, p.SearchFields)
+		return []Change{{Project: p.Key, Roles: was.Public != p.Public}}, err
 	})
+}
+
+// updateProject returns the settings that were stored before.
+func (db *DB) updateProject(ctx context.Context, tx *limitedTx, p *hookyard.Project) (before storedProject, err error) {
+	settings, secret, err := db.encodeProject(p)
+	if err != nil {
+		return before, err
+	}
+	p.UpdatedAt = stamp()
+	var old storedRow
+	var retention int64
+	var uid string
+	err = tx.QueryRowContext(ctx, "select settings, secret, retention, uid from projects where key = $1"+
+		db.dialect.forUpdate, p.Key).Scan(&old.settings, &old.sealed, &retention, &uid)
+	if err == sql.ErrNoRows {
+		return before, hookyard.ErrStale
+	}
+	if err != nil {
+		return before, err
+	}
+	if err := json.Unmarshal([]byte(old.settings), &before); err != nil {
+		return before, err
+	}
+	err = tx.QueryRowContext(ctx, `update projects set settings = $1, secret = $2, retention = $3,
+			revision = revision + 1, updated = $4, uid = $7
+		where key = $5 and deleted = 0 and revision = $6 returning revision`,
+		settings, secret, int64(p.Retention), micros(p.UpdatedAt), p.Key, p.Revision, p.UID).Scan(&p.Revision)
+	if err == sql.ErrNoRows {
+		return before, hookyard.ErrStale
+	}
+	if db.dialect.isDuplicate(err) {
+		return before, hookyard.Errorf(hookyard.Conflict, "another project of %s has uid %s", p.Owner, p.UID)
+	}
+	if err != nil {
+		return before, err
+	}
+	var what changes
+	addMembers([]byte(old.settings), []byte(settings), what.add)
+	what.add("uid", uid, p.UID)
+	what.add("retention", hookyard.FormatDuration(time.Duration(retention)), hookyard.FormatDuration(p.Retention))
+	was, _ := db.seal.open(old.sealed)
+	what.addHidden("relaySecret", string(was), p.RelaySecret.Value)
+	return before, db.audit(ctx, tx, p.Key, hookyard.Actor(ctx), "project.update", p.Path(), what.String())
 }
 
 // DeleteProject deletes a project with its hooks, sources, members and tokens, or fails with [hookyard.ErrNotFound].
 // Its name can be used again at once. The pruner deletes its events, and the dispatcher cancels its pending
 // deliveries.
 func (db *DB) DeleteProject(ctx context.Context, p *hookyard.Project) error {
-	return db.change(ctx, func(tx *limitedTx) error { return db.deleteProject(ctx, tx, p, "") })
+	return db.changeOf(ctx, func(tx *limitedTx) ([]Change, error) {
+		return []Change{ofDeleted(p.Key)}, db.deleteProject(ctx, tx, p, "")
+	})
 }
 
 // deleteProject logs the deletion, and the reason, in the server's audit log: the log of a deleted project cannot be
@@ -214,13 +224,15 @@ func (db *DB) deleteProject(ctx context.Context, tx *limitedTx, p *hookyard.Proj
 // settings are those of to. Events are not copied. With move the members and limits of the other project become those
 // of the new one, and the other project is deleted, in the same transaction. It fails as [DB.CreateProject] does.
 func (db *DB) CopyProject(ctx context.Context, from *hookyard.Snapshot, to *hookyard.Project, move bool) error {
-	return db.change(ctx, func(tx *limitedTx) error {
+	return db.changeOf(ctx, func(tx *limitedTx) ([]Change, error) {
 		if err := db.insertProject(ctx, tx, to); err != nil {
-			return err
+			return nil, err
 		}
+		changes := []Change{{Project: to.Key, Sources: len(from.Sources) > 0}}
 		if move { // first: the hooks of one project count, against its own limits
+			changes = append(changes, ofDeleted(from.Project.Key))
 			if err := db.moveProject(ctx, tx, from.Project, to); err != nil {
-				return err
+				return nil, err
 			}
 		}
 		hooks := make([]*hookyard.Hook, len(from.Hooks))
@@ -233,16 +245,16 @@ func (db *DB) CopyProject(ctx context.Context, from *hookyard.Snapshot, to *hook
 			hooks[i] = &c
 		}
 		if err := db.createHooks(ctx, tx, to, hooks); err != nil {
-			return err
+			return nil, err
 		}
 		for _, s := range from.Sources {
 			c := *s
 			c.ProjectKey, c.Project = to.Key, to.Path()
 			if err := db.createSource(ctx, tx, &c); err != nil {
-				return err
+				return nil, err
 			}
 		}
-		return db.setSearchFields(ctx, tx, to.Key, to.SearchFields)
+		return changes, db.setSearchFields(ctx, tx, to.Key, to.SearchFields)
 	})
 }
 

@@ -33,12 +33,22 @@ func (db *DB) Tenants(ctx context.Context, p *hookyard.Project) (project, owner 
 }
 
 func (db *DB) tenants(ctx context.Context, c conn, p *hookyard.Project) (project, owner hookyard.Tenant, err error) {
-	rows, err := c.QueryContext(ctx, `select project_key, owner, data from quotas
-		where project_key = $1 and owner = '' or project_key = 0 and owner = $2`, p.Key, strings.ToLower(p.Owner))
+	rows, err := c.QueryContext(ctx, tenantsQuery, tenantsArgs(p)...)
 	if err != nil {
 		return project, owner, err
 	}
 	found, err := collect(rows, scanQuota)
+	project, owner = db.tenantsOf(p, found)
+	return project, owner, err
+}
+
+const tenantsQuery = `select project_key, owner, data from quotas
+	where project_key = $1 and owner = '' or project_key = 0 and owner = $2`
+
+func tenantsArgs(p *hookyard.Project) []any { return []any{p.Key, strings.ToLower(p.Owner)} }
+
+// tenantsOf returns a project and its owner with the limits that were found.
+func (db *DB) tenantsOf(p *hookyard.Project, found []hookyard.Tenant) (project, owner hookyard.Tenant) {
 	project, owner = db.tenant("", p, nil), db.tenant(p.Owner, nil, nil)
 	for _, q := range found {
 		if q.Project != 0 {
@@ -47,7 +57,7 @@ func (db *DB) tenants(ctx context.Context, c conn, p *hookyard.Project) (project
 			owner = db.tenant(p.Owner, nil, q.Own)
 		}
 	}
-	return project, owner, err
+	return project, owner
 }
 
 // OwnerTenant returns an owner with its limits. It need not have a project.
@@ -95,46 +105,55 @@ func scanQuota(row scanner) (t hookyard.Tenant, err error) {
 // SetQuota changes limits of a project or an owner: nil means the default again, and what the patch does not name
 // stays. The audit log has the old and the new values.
 func (db *DB) SetQuota(ctx context.Context, t hookyard.Tenant, patch map[hookyard.LimitName]*int64) error {
-	return db.change(ctx, func(tx *limitedTx) error {
-		var before string
-		err := tx.QueryRowContext(ctx, "select data from quotas where project_key = $1 and owner = $2"+
-			db.dialect.forUpdate, t.Project, t.Owner).Scan(&before)
-		if err != nil && err != sql.ErrNoRows {
-			return err
-		}
-		own := hookyard.Quota{}
-		if err == nil {
-			if err := json.Unmarshal([]byte(before), &own); err != nil {
-				return err
-			}
-		}
-		for name, value := range patch {
-			if value == nil {
-				delete(own, name)
-			} else {
-				own[name] = *value
-			}
-		}
-		after, err := json.Marshal(own)
-		if err != nil {
-			return err
-		}
-		if len(own) == 0 {
-			_, err = tx.ExecContext(ctx, "delete from quotas where project_key = $1 and owner = $2", t.Project, t.Owner)
-		} else {
-			_, err = tx.ExecContext(ctx, `insert into quotas (project_key, owner, data) values ($1, $2, $3)
-				on conflict (project_key, owner) do update set data = excluded.data`, t.Project, t.Owner, string(after))
-		}
-		if err != nil {
-			return err
-		}
-		var what changes
-		addMembers([]byte(before), after, what.add)
-		if len(what) == 0 {
-			return nil
-		}
-		return db.audit(ctx, tx, t.Project, hookyard.Actor(ctx), "limits.update", t.Name, what.String())
+	of := ofProject(t.Project)
+	if t.Project == 0 {
+		of = ofOwner(t.Owner)
+	}
+	return db.changeOf(ctx, func(tx *limitedTx) ([]Change, error) {
+		return []Change{of}, db.setQuota(ctx, tx, t, patch)
 	})
+}
+
+func (db *DB) setQuota(ctx context.Context, tx *limitedTx, t hookyard.Tenant,
+	patch map[hookyard.LimitName]*int64) error {
+	var before string
+	err := tx.QueryRowContext(ctx, "select data from quotas where project_key = $1 and owner = $2"+
+		db.dialect.forUpdate, t.Project, t.Owner).Scan(&before)
+	if err != nil && err != sql.ErrNoRows {
+		return err
+	}
+	own := hookyard.Quota{}
+	if err == nil {
+		if err := json.Unmarshal([]byte(before), &own); err != nil {
+			return err
+		}
+	}
+	for name, value := range patch {
+		if value == nil {
+			delete(own, name)
+		} else {
+			own[name] = *value
+		}
+	}
+	after, err := json.Marshal(own)
+	if err != nil {
+		return err
+	}
+	if len(own) == 0 {
+		_, err = tx.ExecContext(ctx, "delete from quotas where project_key = $1 and owner = $2", t.Project, t.Owner)
+	} else {
+		_, err = tx.ExecContext(ctx, `insert into quotas (project_key, owner, data) values ($1, $2, $3)
+			on conflict (project_key, owner) do update set data = excluded.data`, t.Project, t.Owner, string(after))
+	}
+	if err != nil {
+		return err
+	}
+	var what changes
+	addMembers([]byte(before), after, what.add)
+	if len(what) == 0 {
+		return nil
+	}
+	return db.audit(ctx, tx, t.Project, hookyard.Actor(ctx), "limits.update", t.Name, what.String())
 }
 
 // checkHooks returns an error if the project or its owner may not have as many hooks as there are with those that the

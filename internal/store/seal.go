@@ -142,6 +142,15 @@ func (s *sealer) open(sealed []byte) ([]byte, error) {
 	return nil, errSealed
 }
 
+// clear returns what was sealed as it is without a key, or as it is if it cannot be opened.
+func (s *sealer) clear(sealed []byte) []byte {
+	plain, err := s.open(sealed)
+	if err != nil || len(sealed) == 0 {
+		return sealed
+	}
+	return append([]byte{0}, plain...)
+}
+
 // encode returns settings as JSON and secrets as sealed JSON.
 func (s *sealer) encode(settings, secrets any) (text string, sealed []byte, err error) {
 	clear, err := json.Marshal(settings)

@@ -65,24 +65,19 @@ func scanSearchField(row scanner) (f hookyard.SearchField, err error) {
 	return f, err
 }
 
-// searchFields returns the fields of a project with their version, in one statement.
-func (db *DB) searchFields(ctx context.Context, projectKey int64) (hookyard.SearchFields, error) {
-	var all hookyard.SearchFields
-	rows, err := db.read.QueryContext(ctx, `select c.fields, f.key, f.path from counters c
-		left join search_fields f on f.project_key = $1 and not f.dropped where c.name = 'event_seq' order by f.key`,
-		projectKey)
-	if err != nil {
-		return all, err
+// searchFieldsQuery reads the fields of a project with their version, in one statement.
+const searchFieldsQuery = `select c.fields, f.key, f.path from counters c
+	left join search_fields f on f.project_key = $1 and not f.dropped where c.name = 'event_seq' order by f.key`
+
+// addSearchField adds a row of searchFieldsQuery.
+func addSearchField(to *hookyard.SearchFields, row scanner) error {
+	var key sql.NullInt64
+	var path sql.NullString
+	err := row.Scan(&to.Version, &key, &path)
+	if key.Valid {
+		to.Fields = append(to.Fields, hookyard.SearchField{Key: key.Int64, Path: path.String})
 	}
-	_, err = collect(rows, func(row scanner) (none struct{}, err error) {
-		var key sql.NullInt64
-		var path sql.NullString
-		if err = row.Scan(&all.Version, &key, &path); key.Valid {
-			all.Fields = append(all.Fields, hookyard.SearchField{Key: key.Int64, Path: path.String})
-		}
-		return none, err
-	})
-	return all, err
+	return err
 }
 
 // refreshFields looks into events again whose values are those of other fields than their projects have now.
@@ -97,7 +92,7 @@ func (t *sharedTx) refreshFields(ctx context.Context, ops []*acceptOp, version i
 		return nil
 	}
 	rows, err := t.stmts.conn.QueryContext(ctx, "select project_key, key, path from search_fields where not dropped "+
-		"and project_key in ("+placeholders(len(keys))+")", keys...)
+		"and project_key in ("+placeholders(len(keys))+") order by key", keys...)
 	if err != nil {
 		return err
 	}
@@ -113,8 +108,13 @@ func (t *sharedTx) refreshFields(ctx context.Context, ops []*acceptOp, version i
 		return err
 	}
 	for _, o := range ops {
-		if e := o.routed.Event; o.routed.Fields.Version != version {
-			o.values = t.db.fieldValues(e, fields[e.ProjectKey])
+		e, old := o.routed.Event, o.routed.Fields
+		if old.Version == version {
+			continue
+		}
+		o.values = t.db.fieldValues(e, fields[e.ProjectKey])
+		if slices.Equal(old.Fields, fields[e.ProjectKey]) {
+			t.db.snapshots.confirmFields(e.ProjectKey, old.Version, version)
 		}
 	}
 	return nil

@@ -36,15 +36,6 @@ func (db *DB) encodeSource(s *hookyard.Source) (settings string, sealed []byte, 
 	return db.seal.encode(storeSource(s))
 }
 
-func (db *DB) sourcesOf(ctx context.Context, projectKey int64) ([]*hookyard.Source, error) {
-	rows, err := db.read.QueryContext(ctx, "select "+sourceColumns+" from sources where project_key = $1 order by name",
-		projectKey)
-	if err != nil {
-		return nil, err
-	}
-	return collect(rows, db.scanSource)
-}
-
 // QueueSources returns the sources of all projects that read a queue, in the order in which they were created.
 func (db *DB) QueueSources(ctx context.Context) ([]*hookyard.Source, error) {
 	rows, err := db.read.QueryContext(ctx,
@@ -60,7 +51,7 @@ func (db *DB) QueueSources(ctx context.Context) ([]*hookyard.Source, error) {
 // create exists, or the one to replace is not at s.Revision.
 func (db *DB) PutSource(ctx context.Context, s *hookyard.Source) (created bool, err error) {
 	created = s.Revision == 0
-	err = db.change(ctx, func(tx *limitedTx) error {
+	err = db.changeSources(ctx, s.ProjectKey, func(tx *limitedTx) error {
 		if created {
 			return db.createSource(ctx, tx, s)
 		}
@@ -131,7 +122,7 @@ func (db *DB) createSource(ctx context.Context, tx *limitedTx, s *hookyard.Sourc
 
 // DeleteSource deletes a source with its refused requests, or fails with [hookyard.ErrNotFound]. Its events stay.
 func (db *DB) DeleteSource(ctx context.Context, projectKey int64, name string) error {
-	return db.change(ctx, func(tx *limitedTx) error {
+	return db.changeSources(ctx, projectKey, func(tx *limitedTx) error {
 		var kind string
 		err := tx.QueryRowContext(ctx, "delete from sources where project_key = $1 and name = $2 returning type",
 			projectKey, name).Scan(&kind)

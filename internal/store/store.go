@@ -73,6 +73,7 @@ type DB struct {
 	node        int64
 	name        string
 	snapshots   snapshots
+	watch       watch
 	accepts     *group
 	finishes    *group // and claims; the same as accepts where one connection writes
 	opened      time.Time
@@ -97,7 +98,7 @@ type DB struct {
 	seenNodes atomic.Int64 // sum of the keys of the nodes that were seen last
 
 	onCommit atomic.Pointer[func(projectKey int64)]
-	onChange atomic.Pointer[func()]
+	onChange atomic.Pointer[func(Change)]
 	onDue    atomic.Pointer[func(hookKey int64)]
 	onNodes  atomic.Pointer[func(lost bool)]
 }
@@ -160,7 +161,7 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 		plain: o.Decompress, decode: o.Decode, seal: newSealer(append([][]byte{o.Key}, o.OldKeys...)...)}
 	db.version, db.clock = o.Version, o.Clock
 	db.keyring = keyring{read: o.Keys, replace: o.ReplaceKey, wake: make(chan struct{}, 1)}
-	db.snapshots.reset()
+	db.snapshots.open()
 	if err := db.migrate(ctx); err != nil {
 		return nil, errors.Join(err, db.close())
 	}
@@ -208,9 +209,6 @@ func (db *DB) lastRefusals() {
 // block.
 func (db *DB) OnCommit(f func(projectKey int64)) { db.onCommit.Store(&f) }
 
-// OnChange calls f after each change of the configuration, on this node or seen of another. f must not block.
-func (db *DB) OnChange(f func()) { db.onChange.Store(&f) }
-
 // OnDue calls f with the hooks that another node has deliveries for. f must not block.
 func (db *DB) OnDue(f func(hookKey int64)) { db.onDue.Store(&f) }
 
@@ -235,37 +233,6 @@ func (db *DB) Works() bool { return !db.faults.seen.Load() }
 
 // Name returns "sqlite" or "postgres".
 func (db *DB) Name() string { return db.dialect.name }
-
-// change runs f in a transaction of its own and bumps the version of the configuration, so that every node drops what
-// it remembers. On SQLite it goes through the one writer. After the commit this node has forgotten, too.
-func (db *DB) change(ctx context.Context, f func(tx *limitedTx) error) error {
-	err := db.tx(ctx, func(tx *limitedTx) error {
-		if err := f(tx); err != nil {
-			return err
-		}
-		return db.bump(ctx, tx)
-	})
-	db.snapshots.reset()
-	if f := db.onChange.Load(); f != nil && err == nil {
-		(*f)()
-	}
-	return err
-}
-
-// lockConfig makes changes of the configuration that lock it, too, wait for the commit of this one.
-func (db *DB) lockConfig(ctx context.Context, tx *limitedTx) error {
-	var version int64
-	return tx.QueryRowContext(ctx, "select value from counters where name = 'config_version'"+
-		db.dialect.forUpdate).Scan(&version)
-}
-
-// bump makes every node forget the configuration when the transaction of c is committed.
-func (db *DB) bump(ctx context.Context, c conn) error {
-	if _, err := c.ExecContext(ctx, "update counters set value = value + 1 where name = 'config_version'"); err != nil {
-		return err
-	}
-	return db.notify(ctx, c, configChanged)
-}
 
 // tx runs f in a transaction of its own. The error is Unavailable when the database does not answer in time.
 func (db *DB) tx(ctx context.Context, f func(tx *limitedTx) error) error {

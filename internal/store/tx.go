@@ -25,8 +25,8 @@ type sharedTx struct {
 	claims   []*claimOp
 	hooks    map[int64]bool // keys of the hooks whose rows are read or changed
 
-	tally         tally // of the batch
-	configChanged bool  // by the batch
+	tally   tally    // of the batch
+	changed []Change // of the configuration, by the batch
 }
 
 // run does a batch in one transaction. Results come first, for they free what claims may take; then what came in.
@@ -90,8 +90,8 @@ func (t *sharedTx) run(ctx context.Context, batch []op) (err error) {
 	}
 	t.db.faults.over()
 	t.wakeReaders(t.accepts)
-	if t.configChanged {
-		t.db.snapshots.reset()
+	if len(t.changed) > 0 {
+		t.db.changed(t.changed...)
 		t.logSwitchedOff()
 	}
 	return nil
@@ -111,7 +111,7 @@ func (t *sharedTx) reset() {
 	t.claims = t.claims[:0]
 	clear(t.hooks)
 	t.tally.reset()
-	t.configChanged = false
+	t.changed = t.changed[:0]
 }
 
 // release drops the events of the last batch.

@@ -55,7 +55,7 @@ func (db *DB) Users(ctx context.Context) ([]*hookyard.User, error) {
 // CreateUser creates a user and sets its key and time. It fails with [hookyard.Conflict] if there is a user of that
 // name, compared without case.
 func (db *DB) CreateUser(ctx context.Context, u *hookyard.User) error {
-	return db.change(ctx, func(tx *limitedTx) error { return db.createUser(ctx, tx, u) })
+	return db.changeRoles(ctx, func(tx *limitedTx) error { return db.createUser(ctx, tx, u) })
 }
 
 func (db *DB) createUser(ctx context.Context, tx *limitedTx, u *hookyard.User) error {
@@ -79,7 +79,7 @@ func (db *DB) createUser(ctx context.Context, tx *limitedTx, u *hookyard.User) e
 // and so on that is free.
 func (db *DB) JoinUser(ctx context.Context, u *hookyard.User) error {
 	wanted := u.Name
-	return db.change(ctx, func(tx *limitedTx) error {
+	return db.changeRoles(ctx, func(tx *limitedTx) error {
 		for n := 1; n <= 1000; n++ {
 			if u.Name = wanted; n > 1 {
 				u.Name = fmt.Sprintf("%s-%d", wanted, n)
@@ -108,7 +108,7 @@ func (db *DB) JoinUser(ctx context.Context, u *hookyard.User) error {
 // [hookyard.Conflict] if the subject is another user's or no administrator would be left.
 func (db *DB) UpdateUser(ctx context.Context, key int64, f func(u *hookyard.User) error) (*hookyard.User, error) {
 	var out *hookyard.User
-	err := db.change(ctx, func(tx *limitedTx) (err error) {
+	err := db.changeRoles(ctx, func(tx *limitedTx) (err error) {
 		out, err = db.updateUser(ctx, tx, key, f)
 		return err
 	})
@@ -204,7 +204,7 @@ func keepAdmin(u *hookyard.User, admins int, stays bool) error {
 // DeleteUser deletes a user with tokens, sessions and roles. The user's projects stay, and admins can reach them. It
 // fails with [hookyard.ErrNotFound] if there is no such user, and with [hookyard.Conflict] for the only administrator.
 func (db *DB) DeleteUser(ctx context.Context, key int64) error {
-	return db.change(ctx, func(tx *limitedTx) error {
+	return db.changeRoles(ctx, func(tx *limitedTx) error {
 		u, admins, err := db.lockUser(ctx, tx, key)
 		if err != nil {
 			return err
@@ -261,7 +261,7 @@ func (db *DB) Tokens(ctx context.Context, userKey, projectKey int64) ([]*hookyar
 // CreateToken stores a token and sets its key, id and time.
 func (db *DB) CreateToken(ctx context.Context, t *hookyard.Token) error {
 	t.ID, t.CreatedAt = hookyard.NewID("tok"), stamp()
-	return db.change(ctx, func(tx *limitedTx) error {
+	return db.changeRoles(ctx, func(tx *limitedTx) error {
 		err := tx.QueryRowContext(ctx, `insert into tokens (id, user_key, name, hash, project_key, scope, expires,
 				created, used)
 			values ($1, $2, $3, $4, $5, $6, $7, $8, 0) returning key`,
@@ -290,7 +290,7 @@ type TokenOf struct{ User, Project int64 }
 
 // DeleteToken deletes a token by id, or fails with [hookyard.ErrNotFound].
 func (db *DB) DeleteToken(ctx context.Context, of TokenOf, id string) error {
-	return db.change(ctx, func(tx *limitedTx) error {
+	return db.changeRoles(ctx, func(tx *limitedTx) error {
 		rows, err := tx.QueryContext(ctx, tokenQuery+`where t.id = $1
 			and (cast($2 as bigint) = 0 or t.user_key = $2) and (cast($3 as bigint) = 0 or t.project_key = $3)`,
 			id, of.User, of.Project)
@@ -398,7 +398,7 @@ func (db *DB) TouchSession(ctx context.Context, hash []byte, seen time.Time) err
 
 // DeleteSession deletes a user's session by id. It is not an error if there is none.
 func (db *DB) DeleteSession(ctx context.Context, userKey int64, id string) error {
-	return db.change(ctx, func(tx *limitedTx) error {
+	return db.changeRoles(ctx, func(tx *limitedTx) error {
 		_, err := tx.ExecContext(ctx, "delete from sessions where user_key = $1 and id = $2", userKey, id)
 		return err
 	})

@@ -20,6 +20,7 @@ type Options struct {
 	Postgres string    // postgres:// URL of an empty database or schema; "" skips those rows
 	Events   int       // events in each throughput row; 0 means 60,000
 	Stored   int       // events in the rows about many stored or pending events; 0 means 1,000,000
+	Tenants  int       // projects in the row about many projects; 0 means 100,000
 	Rows     []string  // names of the rows to run; empty means all
 	Log      io.Writer // receives progress messages; nil means none
 }
@@ -57,6 +58,7 @@ func (y *yardstick) steps() []step {
 		{"pending", y.measurePending},
 		{"pages", y.measurePages},
 		{"fields", y.measureFields},
+		{"tenants", y.measureTenants},
 	}
 }
 
@@ -73,6 +75,9 @@ func Run(ctx context.Context, o Options, out io.Writer) error {
 	}
 	if o.Stored == 0 {
 		o.Stored = 1_000_000
+	}
+	if o.Tenants == 0 {
+		o.Tenants = 100_000
 	}
 	if o.Binary == "" {
 		self, err := os.Executable()

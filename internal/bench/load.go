@@ -15,6 +15,7 @@ import (
 type load struct {
 	addr       string
 	path       string
+	pick       func() string // returns the path of each request in the place of path, if not nil
 	publishers int
 	body       int     // bytes
 	rate       float64 // requests per second of all publishers together; 0: no limit
@@ -94,10 +95,14 @@ func (l load) publish(ctx context.Context, p int, started time.Time) (latency []
 			break
 		}
 		began := time.Now()
+		path := l.path
+		if l.pick != nil {
+			path = l.pick()
+		}
 		body := fmt.Sprintf(`{"type":"bench.event","data":{%s%016d","filler":"%s"}}`, sentAt, began.UnixMicro(), filler)
 		buf = fmt.Appendf(buf[:0],
 			"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-			l.path, len(body), body)
+			path, len(body), body)
 		if _, err := c.Write(buf); err != nil {
 			return latency, refused, err
 		}

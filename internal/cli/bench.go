@@ -25,11 +25,13 @@ stdout.`,
 	f := c.Flags()
 	f.StringVar(&o.Postgres, "postgres", o.Postgres, "postgres:// URL of an empty database, for the PostgreSQL rows")
 	o.Events, o.Stored = 60_000, 1_000_000
+	o.Tenants = 100_000
 	f.Var((*countFlag)(&o.Events), "events", "events in each throughput row")
 	f.Var((*countFlag)(&o.Stored), "stored", "events in the rows about many stored or pending events")
+	f.Var((*countFlag)(&o.Tenants), "tenants", "projects in the row about many projects")
 	f.StringSliceVar(&o.Rows, "rows", nil,
 		"run only these rows: sqlite, postgres, counters, ack, idle, fanout, neighbours, loud, live, stored, pending, "+
-			"pages, fields")
+			"pages, fields, tenants")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		o.Log = s.err
 		if v, ok := s.env("HOOKYARD_BENCH_POSTGRES"); ok && o.Postgres == "" {

@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/hookyard/hookyard"
@@ -53,24 +55,17 @@ func (db *DB) Prune(ctx context.Context, r Retention, now time.Time) (int, error
 			return 0, err
 		}
 	}
-	own, err := db.ownRetentions(ctx)
-	if err != nil {
-		return 0, err
-	}
-	for key, keep := range own {
-		if n, err := db.pruneOlder(ctx, now.Add(-keep), "project_key = $3", key); n > 0 || err != nil {
-			return n, err
-		}
+	own, n, err := db.pruneOwn(ctx, now)
+	if n > 0 || err != nil {
+		return n, err
 	}
 	if r.Bodies > 0 {
-		others, args := "", []any(nil)
-		if len(own) > 0 {
-			for key := range own {
-				args = append(args, key)
-			}
-			others = "project_key not in (" + placeholdersFrom(3, len(args)) + ")"
+		others := ""
+		if own {
+			others = "not exists (select 1 from projects p where p.key = project_key and p.deleted = 0 and " +
+				"p.retention <> 0)"
 		}
-		if n, err := db.pruneOlder(ctx, now.Add(-r.Bodies), others, args...); n > 0 || err != nil {
+		if n, err := db.pruneOlder(ctx, now.Add(-r.Bodies), others); n > 0 || err != nil {
 			return n, err
 		}
 	}
@@ -86,23 +81,76 @@ func (db *DB) Prune(ctx context.Context, r Retention, now time.Time) (int, error
 	return 0, nil
 }
 
-// ownRetentions are the projects that say themselves how long their events are kept.
-func (db *DB) ownRetentions(ctx context.Context) (map[int64]time.Duration, error) {
-	rows, err := db.read.QueryContext(ctx, "select key, retention from projects where deleted = 0 and retention <> 0")
+// ownTurn is how many of the projects that say themselves how long their events are kept are looked at in one turn, and
+// turnEvery how soon the next begins. Where there are more, each has to wait for its turn.
+const (
+	ownTurn   = 2000
+	turnEvery = 30 * time.Second
+)
+
+// pruneTurn is where the pruner stands among the projects that say themselves how long their events are kept.
+type pruneTurn struct {
+	mu    sync.Mutex // guards what follows
+	next  int64      // key of the first project that is looked at
+	ended time.Time  // when the last turn was over
+}
+
+// pruneOwn deletes one step of the events of a project that says itself how long they are kept. own reports whether
+// there is one.
+func (db *DB) pruneOwn(ctx context.Context, now time.Time) (own bool, n int, err error) {
+	p := &db.turn
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := db.read.QueryRowContext(ctx,
+		"select exists (select 1 from projects where deleted = 0 and retention <> 0)").Scan(&own); err != nil ||
+		!own || now.Sub(p.ended).Abs() < turnEvery {
+		return own, 0, err
+	}
+	rows, err := db.read.QueryContext(ctx, `select key, retention from projects
+		where deleted = 0 and retention <> 0 and key >= $1 order by key limit $2`, p.next, ownTurn)
 	if err != nil {
-		return nil, err
+		return own, 0, err
 	}
-	defer func() { _ = rows.Close() }()
-	out := map[int64]time.Duration{}
-	for rows.Next() {
-		var key int64
-		var keep time.Duration
-		if err := rows.Scan(&key, &keep); err != nil {
-			return nil, err
+	type retention struct {
+		key  int64
+		keep time.Duration
+	}
+	turn, err := collect(rows, func(row scanner) (r retention, err error) {
+		err = row.Scan(&r.key, &r.keep)
+		return r, err
+	})
+	if err != nil {
+		return own, 0, err
+	}
+	for _, r := range turn {
+		p.next = r.key
+		oldest, err := db.oldestOf(ctx, r.key)
+		if err != nil {
+			return own, 0, err
 		}
-		out[key] = keep
+		if before := now.Add(-r.keep); oldest.Before(before.Add(clockSlack)) {
+			if n, err := db.pruneOlder(ctx, before, "project_key = $3", r.key); n > 0 || err != nil {
+				return own, n, err
+			}
+		}
 	}
-	return out, rows.Err()
+	p.ended = now
+	if p.next++; len(turn) < ownTurn {
+		p.next = 0
+	}
+	return own, 0, nil
+}
+
+// oldestOf returns the time of a project's first event, or of the end of all times if it has none.
+func (db *DB) oldestOf(ctx context.Context, projectKey int64) (time.Time, error) {
+	var us int64
+	err := db.read.QueryRowContext(ctx, "select time from events where "+db.dialect.eventsOf("$1", ">=", "0")+" and "+
+		db.dialect.eventsOf("$1", "<=", "$2")+" order by project_key, seq limit 1", projectKey,
+		int64(lastSeq)).Scan(&us)
+	if err == sql.ErrNoRows {
+		return time.UnixMicro(math.MaxInt64), nil
+	}
+	return time.UnixMicro(us), err
 }
 
 // pruneOlder deletes one step of the events before a time that have no pending delivery. where, if not "", narrows

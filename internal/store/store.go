@@ -74,6 +74,7 @@ type DB struct {
 	name        string
 	snapshots   snapshots
 	watch       watch
+	turn        pruneTurn
 	accepts     *group
 	finishes    *group // and claims; the same as accepts where one connection writes
 	opened      time.Time

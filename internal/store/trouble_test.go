@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"fmt"
 	"io"
 	"net"
 	"net/url"
@@ -136,6 +137,52 @@ func TestOwnRetention(t *testing.T) {
 				time.Now().Add(step.after)); n != step.want || err != nil {
 				t.Errorf("after %s %d events went, %v; want %d", step.after, n, err, step.want)
 			}
+		}
+	})
+}
+
+// TestManyOwnRetentions has more projects that say themselves how long their events are kept than a statement has
+// parameters: the pruner looks at some each time, and comes to all of them.
+func TestManyOwnRetentions(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := t.Context()
+		const projects = 70_000
+		first := storetest.Project(t, db, "ann", "first")
+		db.Exec(t, `with recursive n(i) as (select 1 union all select i + 1 from n where i < $1)
+			insert into projects (path, owner, name, settings, retention, revision, created, updated, deleted)
+			select 'ann/p' || i, 'ann', 'p' || i, '{}', $2, 1, 0, 0, 0 from n`, projects, int64(time.Hour))
+		last, err := db.Snapshot(ctx, "ann", fmt.Sprint("p", projects))
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(t, db, first, "x", 3)
+		put(t, db, last, "x", 700) // more than a step
+		prune := func(at time.Time) (gone int) {
+			for {
+				n, err := db.Prune(ctx, store.Retention{Bodies: 24 * time.Hour}, at)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if gone += n; n == 0 {
+					return gone
+				}
+			}
+		}
+		soon := time.Now().Add(2 * time.Hour)
+		turns := 1
+		for ; prune(soon) == 0 && turns < projects; turns++ {
+			soon = soon.Add(time.Minute)
+		}
+		if turns < 10 || turns > 40 {
+			t.Errorf("the last project's turn came after %d", turns)
+		}
+		if left, err := db.Events(ctx, hookyard.EventQuery{ProjectKey: last.Project.Key, Limit: 10}); err != nil ||
+			len(left.Events) > 0 {
+			t.Errorf("%v, and %d events of the last project are left", err, len(left.Events))
+		}
+		if n := prune(time.Now().Add(30 * time.Hour)); n != 3 {
+			t.Errorf("%d events went by the server's retention", n)
 		}
 	})
 }

@@ -69,14 +69,18 @@ func (db *DB) Series(ctx context.Context, s Series) (map[CountKey][]hookyard.Cou
 	first := micros(s.Start)
 	end := first + int64(s.Len)*s.Step.Microseconds()
 	wanted := make(map[CountKey]bool, len(s.Keys))
-	var args []any
+	rows := map[CountKey]bool{} // a hook's figures are in its project's
 	for _, k := range s.Keys {
-		wanted[k] = true
+		wanted[k], rows[k] = true, true
+		rows[CountKey{Project: k.Project}] = true
+	}
+	var args []any
+	for k := range rows {
 		args = append(args, k.Project, k.Hook)
 	}
 	n := len(args)
 	where := fmt.Sprintf("step = $%d and at >= $%d and at < $%d and (project_key, hook_key) in (values %s)", n+1, n+2,
-		n+3, tuples(len(s.Keys), 2))
+		n+3, tuples(len(rows), 2))
 	args = append(args, int64(step/time.Second), first, end)
 	err := db.eachCount(ctx, where, args, func(key CountKey, at int64, c *hookyard.Counts) {
 		if !wanted[key] || at < first || at >= end {
@@ -108,12 +112,12 @@ func (db *DB) eachCount(ctx context.Context, where string, args []any,
 			return err
 		}
 		if key.Project != 0 {
-			r := countsReader{rest: data}
-			var c hookyard.Counts
-			if r.addTo(&c); r.err != nil {
-				return r.err
+			err := eachFigure(data, func(hook int64, c *hookyard.Counts) {
+				f(CountKey{Project: key.Project, Hook: key.Hook + hook}, at, c) // one of the two is 0
+			})
+			if err != nil {
+				return err
 			}
-			f(key, at, &c)
 			continue
 		}
 		err := eachCount(data, func(key CountKey, c *hookyard.Counts) {

@@ -264,7 +264,7 @@ func sumBytes(ctx context.Context, c conn, where string, args ...any) (map[int64
 }
 
 // sortedKeys returns the keys of a map in a fixed order.
-func sortedKeys[V any](m map[countRow]V) []countRow {
+func sortedKeys(m sums) []countRow {
 	keys := make([]countRow, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)

@@ -168,6 +168,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 		if err := d.look(ctx); err != nil && ctx.Err() == nil {
 			d.o.Log.Warn("looking for due deliveries failed; trying again", "error", err)
 		}
+		d.sweep(time.Now()) // not beside reconcile, which compares lanes with what they were
 		select {
 		case <-poll.C:
 		case <-d.again:
@@ -186,7 +187,7 @@ func (d *Dispatcher) look(ctx context.Context) error {
 		return err
 	}
 	for _, h := range backlog {
-		d.lane(h.HookKey).rowsAt(h.Due)
+		d.at(h.HookKey, func(l *lane) { l.rowsAt(h.Due) })
 	}
 	return nil
 }
@@ -240,7 +241,7 @@ func (d *Dispatcher) WakeReplays() {
 
 // Stats are numbers for metrics and the status page.
 type Stats struct {
-	Lanes   int   // hooks that had something to send since the start
+	Lanes   int   // hooks that had something to send of late
 	Queued  int   // deliveries in memory, not under way
 	Running int   // workers: attempts under way, and claims
 	Memory  int64 // bytes of events in memory

@@ -18,6 +18,7 @@ type lane struct {
 	mu    sync.Mutex // guards what follows
 	queue queue
 	timer *time.Timer // schedules when the queue asked for it
+	gone  bool        // the hook has another lane, or none
 }
 
 // Reserve asks for a place in memory for a delivery of e to h that is about to be committed. When it returns true the
@@ -34,23 +35,27 @@ func (d *Dispatcher) Reserve(h *hookyard.Hook, e *hookyard.Event) bool {
 		d.memory.Add(-e.Size)
 		return false
 	}
-	if !d.lane(h.Key).reserve() {
+	reserved := false
+	d.at(h.Key, func(l *lane) { reserved = l.queue.reserve(time.Now()) })
+	if !reserved {
 		d.memory.Add(-e.Size)
-		return false
 	}
-	return true
+	return reserved
 }
 
 // Push hands over a delivery for which Reserve returned true, after it was committed. The event must not change.
 func (d *Dispatcher) Push(delivery hookyard.Delivery, e *hookyard.Event) {
-	d.lane(delivery.HookKey).push(hookyard.Work{Delivery: delivery, Event: e})
+	d.at(delivery.HookKey, func(l *lane) {
+		l.queue.push(hookyard.Work{Delivery: delivery, Event: e})
+		l.schedule()
+	})
 }
 
 // Release gives back a place for which Reserve returned true, when the commit failed. unsure says that the delivery may
 // have been stored all the same.
 func (d *Dispatcher) Release(hookKey int64, e *hookyard.Event, unsure bool) {
 	d.memory.Add(-e.Size)
-	d.lane(hookKey).release()
+	d.at(hookKey, func(l *lane) { l.queue.release() })
 	if unsure {
 		d.doubt()
 	}
@@ -60,42 +65,56 @@ func (d *Dispatcher) Release(hookKey int64, e *hookyard.Event, unsure bool) {
 func (d *Dispatcher) Wake(hookKeys ...int64) {
 	now := time.Now()
 	for _, key := range hookKeys {
-		if l := d.lane(key); l.isAway(now) {
+		away := false
+		d.at(key, func(l *lane) {
+			if away = l.queue.away.After(now); !away {
+				l.rowsAt(now)
+			}
+		})
+		if away {
 			d.o.Nodes.WakeNode(key)
-		} else {
-			l.rowsAt(now)
 		}
 	}
 }
 
 // Woken is Wake for what another node says: it is not passed on.
-func (d *Dispatcher) Woken(hookKey int64) { d.lane(hookKey).rowsAt(time.Now()) }
+func (d *Dispatcher) Woken(hookKey int64) { d.at(hookKey, func(l *lane) { l.rowsAt(time.Now()) }) }
 
 // HookChanged says that a hook was changed: what was remembered of its failures is dropped, and its rows are looked at.
 func (d *Dispatcher) HookChanged(hookKey int64) {
-	l := d.lane(hookKey)
-	l.forget()
-	l.rowsAt(time.Now())
+	d.at(hookKey, func(l *lane) {
+		l.queue.pace.known = false
+		l.rowsAt(time.Now())
+	})
 }
 
-// reserve asks for a place in memory.
-func (l *lane) reserve() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.queue.reserve(time.Now())
+// at calls f with the lane of a hook, whose mu is held.
+func (d *Dispatcher) at(hookKey int64, f func(l *lane)) {
+	for {
+		l := d.lane(hookKey)
+		l.mu.Lock()
+		if !l.gone {
+			f(l)
+			l.mu.Unlock()
+			return
+		}
+		l.mu.Unlock() // the next one is another lane
+	}
 }
 
-func (l *lane) release() {
-	l.mu.Lock()
-	l.queue.release()
-	l.mu.Unlock()
-}
-
-func (l *lane) push(w hookyard.Work) {
-	l.mu.Lock()
-	l.queue.push(w)
-	l.schedule()
-	l.mu.Unlock()
+// sweep drops the lanes of which nothing is known that a new one would not know: where hooks are many, most have
+// nothing to send most of the time.
+func (d *Dispatcher) sweep(now time.Time) {
+	d.lanes.Range(func(key, v any) bool {
+		l := v.(*lane)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.queue.isIdle(now) {
+			l.gone = true
+			d.lanes.Delete(key)
+		}
+		return true
+	})
 }
 
 // untrack notes that this node has a delivery no more.
@@ -105,13 +124,6 @@ func (l *lane) untrack(seq int64) {
 	if l.queue.untrack(seq) {
 		l.schedule()
 	}
-}
-
-// isAway reports whether another node sends to the hook.
-func (l *lane) isAway(now time.Time) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.queue.away.After(now)
 }
 
 func (l *lane) holds(seq int64) bool {
@@ -143,19 +155,10 @@ func (d *Dispatcher) Lane(hookKey int64) hookyard.Lane {
 // attempt.
 const heldFor = time.Second
 
-// rowsAt says that rows are due at t.
+// rowsAt says that rows are due at t. Call it with mu held.
 func (l *lane) rowsAt(t time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.queue.announce(t)
 	l.schedule()
-}
-
-// forget drops what is known of the hook, which was changed.
-func (l *lane) forget() {
-	l.mu.Lock()
-	l.queue.pace.known = false
-	l.mu.Unlock()
 }
 
 // schedule starts as many workers as the queue asks for, and sets the timer. Call it with mu held.
@@ -395,6 +398,8 @@ func (l *lane) putBack() {
 	}
 	stored.Wait()
 	if len(queued) > 0 {
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		l.rowsAt(time.Now())
 	}
 }

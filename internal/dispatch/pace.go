@@ -14,7 +14,9 @@ type pace struct {
 	known    bool  // refresh was called
 	revision int64 // of the hook, at that time
 	health   hookyard.Health
-	window   int // workers allowed now: halved by a failed connection, grown by a success
+	varied   bool // the health was another since then: what is cached of the hook may be older
+	window   int  // workers allowed now: halved by a failed connection, grown by a success
+	inFlight int  // of the hook
 	ordered  bool
 	limiter  *rate.Limiter // nil: the hook has no rate
 	paused   time.Time     // until then the rate allows nothing
@@ -30,7 +32,9 @@ func (p *pace) refresh(h *hookyard.Hook) {
 		return
 	}
 	p.known, p.revision = true, h.Revision
-	p.health, p.window = h.Health, h.EffectiveInFlight()
+	p.health, p.varied = h.Health, false
+	p.inFlight = h.EffectiveInFlight()
+	p.window = p.inFlight
 	p.paused, p.limiter = time.Time{}, nil
 	if h.Rate > 0 {
 		p.limiter = rate.NewLimiter(rate.Limit(h.Rate), max(1, int(h.Rate)))
@@ -66,6 +70,7 @@ func (p *pace) admit(now time.Time) bool {
 // recordOutcome notes how an attempt ended, with the health that was decided from it. inFlight is how many attempts the
 // hook allows. grew says that another worker is allowed now.
 func (p *pace) recordOutcome(o hookyard.Outcome, health hookyard.Health, inFlight int, now time.Time) (grew bool) {
+	p.varied = p.varied || health != p.health
 	p.health, p.moved = health, now
 	switch {
 	case o.ConnectionFailure():
@@ -82,4 +87,11 @@ func (p *pace) recordOutcome(o hookyard.Outcome, health hookyard.Health, inFligh
 // mayBeIdle says whether there is a good reason for rows that have been due for so long.
 func (p *pace) mayBeIdle(now time.Time, after time.Duration) bool {
 	return p.health.RestUntil.After(now) || p.limiter != nil || now.Sub(p.moved) < after || now.Sub(p.vain) < after
+}
+
+// isIdle reports whether a new pace would be the same after its first refresh. A hook with a rate keeps its own: what
+// is used of the rate is known nowhere else.
+func (p *pace) isIdle(now time.Time) bool {
+	return p.health == (hookyard.Health{}) && !p.varied && p.window == p.inFlight && p.limiter == nil &&
+		now.Sub(p.moved) > laneIdle && now.Sub(p.vain) > laneIdle
 }

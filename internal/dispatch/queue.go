@@ -208,6 +208,15 @@ func (q *queue) comeBack(now time.Time) {
 	}
 }
 
+// laneIdle is how long a lane is kept after its last attempt.
+const laneIdle = 10 * time.Second
+
+// isIdle reports whether a new queue would do the same as this one.
+func (q *queue) isIdle(now time.Time) bool {
+	return q.len() == 0 && q.reserved == 0 && q.workers == 0 && len(q.held) == 0 && q.rows.IsZero() && !q.loading &&
+		!q.away.After(now) && q.pace.isIdle(now)
+}
+
 // isQuiet reports whether nothing is being handed over.
 func (q *queue) isQuiet() bool { return !q.loading && q.reserved == 0 }
 

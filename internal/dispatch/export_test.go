@@ -1,0 +1,6 @@
+package dispatch
+
+import "time"
+
+// Sweep drops idle lanes as Run does.
+func (d *Dispatcher) Sweep(now time.Time) { d.sweep(now) }

@@ -119,7 +119,7 @@ type packer struct {
 
 // add appends the rows of a query. Its blobs are sealed.
 func (p *packer) add(ctx context.Context, query string, args ...any) error {
-	rows, err := p.db.read.QueryContext(ctx, query, args...)
+	rows, err := p.db.read.queryPrepared(ctx, query, args...)
 	if err != nil {
 		return err
 	}

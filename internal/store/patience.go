@@ -32,12 +32,31 @@ func patient(ctx context.Context) (context.Context, context.CancelFunc) {
 // reader reads, each query for a limited time if limit is not 0.
 type reader struct {
 	*sql.DB
-	limit time.Duration
+	limit    time.Duration
+	prepared *sync.Map // query -> *sql.Stmt; nil: the driver knows what it has prepared
 }
 
 // QueryContext is that of [sql.DB]. The time of the query includes the reading of its rows.
 func (r reader) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	return r.DB.QueryContext(r.limited(ctx), query, args...)
+}
+
+// queryPrepared is QueryContext for a query that is made often, of which there are few.
+func (r reader) queryPrepared(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if r.prepared == nil {
+		return r.QueryContext(ctx, query, args...)
+	}
+	known, ok := r.prepared.Load(query)
+	if !ok {
+		stmt, err := r.PrepareContext(context.WithoutCancel(ctx), query)
+		if err != nil {
+			return nil, err
+		}
+		if known, ok = r.prepared.LoadOrStore(query, stmt); ok {
+			_ = stmt.Close()
+		}
+	}
+	return known.(*sql.Stmt).QueryContext(r.limited(ctx), args...)
 }
 
 // QueryRowContext is that of [sql.DB].

@@ -92,7 +92,7 @@ func openPostgres(ctx context.Context, dsn string, o *Options) (*pools, error) {
 	db.SetMaxOpenConns(o.Connections - 1) // one listens
 	db.SetMaxIdleConns(min(idleConnections, o.Connections-1))
 	db.SetConnMaxIdleTime(5 * time.Minute)
-	return &pools{read: reader{db, patience}, write: db, listen: func(ctx context.Context, s session) error {
+	return &pools{read: reader{DB: db, limit: patience}, write: db, listen: func(ctx context.Context, s session) error {
 		return listenPostgres(ctx, direct, s)
 	}}, nil
 }

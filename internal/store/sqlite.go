@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	sqlitedriver "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -88,6 +89,7 @@ func openSQLite(ctx context.Context, dsn string, _ *Options) (*pools, error) {
 		"&_pragma=busy_timeout(%d)", base, patience.Milliseconds())); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
+	p.read.prepared = &sync.Map{}
 	p.read.SetMaxOpenConns(8)
 	p.read.SetMaxIdleConns(4)
 	return p, nil

@@ -4,7 +4,7 @@ GO       ?= go
 LINT     := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 SKIPPED  := $(CURDIR)/bin/skipped.txt
 
-.PHONY: help run build test lint fmt bench torture demo guestbook dex pebble clients clients-update release-check
+.PHONY: help run build test lint fmt bench torture demo guestbook dex pebble clients clients-update svix release-check
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ clients: ## generate clients from the API's description, for Go, TypeScript and 
 
 clients-update: ## generate clients/python anew, after a change of the API
 	$(GO) test -C tools/clients -count=1 -run TestPython -update .
+
+svix: ## run Svix's SDKs, unmodified, against a server (some minutes the first time)
+	$(GO) test -C tools/svix -count=1 ./...
 
 guestbook: build ## the example: a guestbook with hookyard beside it
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/guestbook ./examples/guestbook

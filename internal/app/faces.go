@@ -65,7 +65,7 @@ func (a *App) newBins() *bin.Bins {
 // others makes the faces beside the API, and the queues.
 func (a *App) others() {
 	a.svix = svix.New(svix.Options{Control: a.control, Ingest: a.ingest, Auth: a.auth, Limits: a.config.Limits,
-		Log: a.log, Ping: a.db.Ping, Dev: a.config.Dev})
+		Log: a.log, BaseURL: a.config.BaseURL, Ping: a.db.Ping, Dev: a.config.Dev})
 	ro := relay.Options{
 		Hub: a.hub, Gate: a.gate, Log: a.log, Snapshot: a.db.Snapshot, Open: a.config.Dev, Accept: a.ingest.Accept,
 		Receive:    a.ingest.Receive,

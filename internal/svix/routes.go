@@ -84,9 +84,10 @@ func routes() []route {
 
 		{method: get, path: "/background-task/{task}", do: showTask},
 
-		{method: post, path: "/auth/app-portal-access/{app}", do: noPortal, whole: true},
-		{method: post, path: "/auth/dashboard-access/{app}", do: noPortal, whole: true},
-		{method: post, path: "/auth/logout", do: noPortal},
+		{method: post, path: "/auth/app-portal-access/{app}", do: openPortal, whole: true},
+		{method: post, path: "/auth/dashboard-access/{app}", do: openPortal, whole: true},
+		{method: post, path: "/auth/app/{app}/expire-all", do: closePortal, whole: true},
+		{method: post, path: "/auth/logout", do: noLogout},
 	}
 }
 
@@ -111,10 +112,6 @@ func health(c *call) (int, any, error) {
 }
 
 func ping(*call) (int, any, error) { return http.StatusNoContent, nil, nil }
-
-func noPortal(*call) (int, any, error) {
-	return 0, nil, unsupported("hookyard has no application portal yet; give its pages to members of the project")
-}
 
 func noTransformation(*call) (int, any, error) {
 	return 0, nil, unsupported("hookyard runs no JavaScript: use a hook's template and filter (docs/guide.md)")

@@ -34,6 +34,7 @@ type Options struct {
 	Auth    Auth
 	Limits  hookyard.Limits
 	Log     *slog.Logger
+	BaseURL string                          // public, without a slash at the end
 	Ping    func(ctx context.Context) error // of the database
 	Dev     bool                            // authentication is off
 }

@@ -68,7 +68,7 @@ func serve(t *testing.T, db *store.DB) *bed {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(svix.New(svix.Options{Control: ctl, Ingest: in, Auth: who, Limits: limits, Log: log,
-		Ping: db.Ping}))
+		BaseURL: "http://hooks.test", Ping: db.Ping}))
 	b := &bed{t: t, db: db, url: server.URL, user: &hookyard.User{Name: "acme"}, last: map[string]string{}}
 	if err := db.CreateUser(t.Context(), b.user); err != nil {
 		t.Fatal(err)
@@ -151,6 +151,7 @@ var (
 	aKey   = regexp.MustCompile(`whsec_[A-Za-z0-9+/=]{32,}`)
 	aPort  = regexp.MustCompile(`127\.0\.0\.1:\d+`)
 	aWait  = regexp.MustCompile(`^\.\.\.(\d*) `)
+	aLink  = regexp.MustCompile(`/open/[A-Za-z0-9_-]+`)
 	aMilli = regexp.MustCompile(`"responseDurationMs": \d+`)
 )
 
@@ -227,6 +228,7 @@ func blot(body []byte) string {
 	}
 	s := anID.ReplaceAllString(indented.String(), "${1}_…")
 	s = aTime.ReplaceAllString(s, "TIME")
+	s = aLink.ReplaceAllString(s, "/open/KEY")
 	s = aPort.ReplaceAllString(s, "RECEIVER")
 	s = aMilli.ReplaceAllString(s, `"responseDurationMs": 0`)
 	return aKey.ReplaceAllString(s, "whsec_…")

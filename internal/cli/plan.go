@@ -428,6 +428,8 @@ func (c *compared) concealed(name string, v any) any {
 // shown returns a value as it may be printed.
 func shown(name string, v any) any {
 	switch {
+	case v == false: // says more than nothing: active: true → false
+		return v
 	case isZero(v):
 		return nil
 	case isSecretSetting(name):

@@ -684,6 +684,7 @@ PortalRevoked = TypedDict("PortalRevoked", {
 _Project = TypedDict("_Project", {
     "metadata": Dict[str, str],
     "preset": str,
+    "rate": float,
     "relaySecret": str,
     "title": str,
     "uid": str,
@@ -728,6 +729,7 @@ ProjectPatch = TypedDict("ProjectPatch", {
     "modelEvents": Optional[bool],
     "preset": Optional[str],
     "public": Optional[bool],
+    "rate": Optional[float],
     "relay": Optional[str],
     "relaySecret": Optional[str],
     "retention": Optional[str],

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,19 +52,44 @@ func (db *DB) projectWhere(ctx context.Context, where string, args ...any) (*hoo
 // Projects returns at most limit projects by path, beginning after a path that is compared in lower case. With a user
 // it returns only the projects that the user owns or is a member of.
 func (db *DB) Projects(ctx context.Context, user *hookyard.User, after string, limit int) ([]*hookyard.Project, error) {
-	where, args := "path > $1 order by path limit $2", []any{strings.ToLower(after), limit}
-	if user != nil {
-		where = `(lower(owner) = lower($3) or key in (select project_key from members where user_key = $4)
-			or key in (select m.project_key from user_groups g join member_groups m on m.name = g.name
-				where g.user_key = $4)) and ` + where
-		args = append(args, user.Name, user.Key)
+	after = strings.ToLower(after)
+	if user == nil {
+		return db.projectsWhere(ctx, "path > $1 order by path limit $2", after, limit)
 	}
+	// Two queries, each of which finds its rows by an index: one walks past the projects of all others.
+	first, last := pathsOf(user.Name)
+	all, err := db.projectsWhere(ctx, "path > $1 and path < $2 order by path limit $3", max(after, first), last, limit)
+	if err != nil {
+		return nil, err
+	}
+	shared, err := db.projectsWhere(ctx, `path > $1 and key in (select project_key from members where user_key = $2
+			union select m.project_key from user_groups g join member_groups m on m.name = g.name where g.user_key = $2)
+		order by path limit $3`, after, user.Key, limit)
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, shared...)
+	slices.SortFunc(all, func(a, b *hookyard.Project) int {
+		return strings.Compare(strings.ToLower(a.Path()), strings.ToLower(b.Path()))
+	})
+	all = slices.CompactFunc(all, func(a, b *hookyard.Project) bool { return a.Key == b.Key })
+	return all[:min(len(all), limit)], nil
+}
+
+// projectsWhere returns the projects that where selects and orders.
+func (db *DB) projectsWhere(ctx context.Context, where string, args ...any) ([]*hookyard.Project, error) {
 	rows, err := db.read.QueryContext(ctx, "select "+projectColumns+" from projects where deleted = 0 and "+where,
 		args...)
 	if err != nil {
 		return nil, err
 	}
 	return collect(rows, db.scanProject)
+}
+
+// pathsOf returns the bounds of the paths of an owner's projects, which are between them.
+func pathsOf(owner string) (first, last string) {
+	owner = strings.ToLower(owner)
+	return owner + "/", owner + "0" // the character after the slash
 }
 
 // CreateProject creates a project and its hooks in one transaction, and sets their keys, revisions and times. It fails
@@ -283,7 +309,7 @@ func (db *DB) ProjectByUID(ctx context.Context, owner, uid string) (*hookyard.Pr
 // before the first or after the last.
 func (db *DB) ProjectsOf(ctx context.Context, owner, from string, backward bool, limit int) ([]*hookyard.Project,
 	error) {
-	first, last := strings.ToLower(owner)+"/", strings.ToLower(owner)+"0" // '0' follows '/'
+	first, last := pathsOf(owner)
 	order := "path"
 	switch {
 	case backward && from != "":
@@ -294,10 +320,5 @@ func (db *DB) ProjectsOf(ctx context.Context, owner, from string, backward bool,
 	if backward {
 		order = "path desc"
 	}
-	rows, err := db.read.QueryContext(ctx, "select "+projectColumns+" from projects where deleted = 0 and path > $1 "+
-		"and path < $2 order by "+order+" limit $3", first, last, limit)
-	if err != nil {
-		return nil, err
-	}
-	return collect(rows, db.scanProject)
+	return db.projectsWhere(ctx, "path > $1 and path < $2 order by "+order+" limit $3", first, last, limit)
 }

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,6 +57,54 @@ func TestPasswordEndsSessions(t *testing.T) {
 		}
 		if _, err := db.UpdateUser(ctx, 99, nil); hookyard.CodeOf(err) != hookyard.NotFound {
 			t.Errorf("a user who is not there: %v", err)
+		}
+	})
+}
+
+// TestProjectsOfUser lists the projects that a user owns, is a member of or reaches by a group, each once, page by
+// page.
+func TestProjectsOfUser(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := t.Context()
+		ann := &hookyard.User{Name: "Ann", Subject: "https://id.test 1"}
+		must := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		must(db.CreateUser(ctx, ann))
+		must(db.SetUserGroups(ctx, ann.Key, []string{"dev"}))
+		for _, path := range []string{"aa/one", "ann/b", "ann/A", "anna/x", "zoe/shop", "zoe/other", "bob/mine"} {
+			owner, name, _ := strings.Cut(path, "/")
+			p := storetest.Project(t, db, owner, name).Project
+			switch path {
+			case "aa/one", "ann/b":
+				must(db.SetMember(ctx, p, ann, hookyard.RoleRead))
+			case "zoe/shop":
+				must(db.SetMember(ctx, p, ann, hookyard.RoleRead))
+				must(db.SetMemberGroup(ctx, p, "dev", hookyard.RoleRead))
+			case "bob/mine":
+				must(db.SetMemberGroup(ctx, p, "dev", hookyard.RoleRead))
+			}
+		}
+		want := []string{"aa/one", "ann/A", "ann/b", "bob/mine", "zoe/shop"}
+		for size := 1; size <= len(want)+1; size++ {
+			var got []string
+			for after := ""; ; after = got[len(got)-1] {
+				page, err := db.Projects(ctx, ann, after, size)
+				must(err)
+				for _, p := range page {
+					got = append(got, p.Path())
+				}
+				if len(page) < size {
+					break
+				}
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("pages of %d: %q, want %q", size, got, want)
+			}
 		}
 	})
 }

@@ -1,0 +1,1 @@
+create index members_user on members (user_key);

@@ -77,7 +77,7 @@ type RecheckedRequest struct {
 	EventID    string `json:"eventId,omitempty" doc:"of the event, if it was accepted"`
 	Deliveries int    `json:"deliveries,omitempty" doc:"number of hooks that get it"`
 	Duplicate  bool   `json:"duplicate,omitempty" doc:"the event came before"`
-	Reason     string `json:"reason,omitempty" doc:"why it is refused again; absent if it was accepted"`
+	Reason     string `json:"reason,omitempty" doc:"why it was not accepted; absent if it was"`
 }
 
 // Refusals lists refused requests, newest first.
@@ -149,7 +149,8 @@ func (c *Client) Refused(ctx context.Context, project, name string, limit int) (
 }
 
 // RecheckRefused checks refused requests of a source again, all that are kept or those named, with the secrets that the
-// source has now and the time at which each came. What passes is accepted as if it had just come.
+// source has now and the time at which each came. What passes is accepted as if it had just come. One that is not
+// kept any more has a reason that says so, and if it is the only one, the error is hookyard.ErrNotFound.
 func (c *Client) RecheckRefused(ctx context.Context, project, name string, r RecheckRequest) ([]RecheckedRequest,
 	error) {
 	var out Rechecked

@@ -312,7 +312,7 @@ func newSourceRecheck(s *session) *cobra.Command {
 		Use: "recheck SOURCE [ID...]", Short: "Check rejected requests again and accept those that pass now",
 		Long: `Check rejected requests again, with the secrets that the source has now and the
 time at which each request came. What passes is accepted as if it had just come.
-The exit code is 1 if a request is rejected again.`,
+The exit code is 1 if a request is not accepted.`,
 		Example: `  hookyard source refused github -p shop/orders
   hookyard source recheck github 17 18 -p shop/orders
   hookyard source recheck github --all -p shop/orders`,
@@ -348,14 +348,14 @@ The exit code is 1 if a request is rejected again.`,
 				strconv.Itoa(one.Deliveries), one.Reason})
 		}
 		err = s.show(client.Rechecked{Requests: done}, func() error {
-			if err := s.list([]string{"ID", "EVENT", "DELIVERIES", "REJECTED AGAIN"}, rows); err != nil {
+			if err := s.list([]string{"ID", "EVENT", "DELIVERIES", "NOT ACCEPTED"}, rows); err != nil {
 				return err
 			}
 			s.more(len(rows), "rejected request", "")
 			return nil
 		})
 		if err == nil && again > 0 {
-			return failf(exitFailed, "rejected again: %s", hookyard.Count(again, "request"))
+			return failf(exitFailed, "not accepted: %s", hookyard.Count(again, "request"))
 		}
 		return err
 	}

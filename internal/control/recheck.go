@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,14 +13,16 @@ import (
 type Rechecked struct {
 	Key     int64            // of the refused request
 	Receipt hookyard.Receipt // of its event
-	Reason  string           // why it is refused again, and stays in the list; "": it was accepted
+	Reason  string           // why it was not accepted; "": it was
+	Checked bool             // it was checked, and stays in the list if it is refused again
 }
 
 // Recheck checks refused requests of a source again, with the secrets that the source has now and the time at which
 // each came: those with the keys, or all that are kept if there are no keys. What passes is accepted as if it had just
-// come, the oldest first, and leaves the list. It fails with NotFound for a key that is not in the list, with Conflict
+// come, the oldest first, and leaves the list. It fails with NotFound if none of the keys is in the list, with Conflict
 // if the source is off or reads a queue, with TooMany beyond a limit of the project or its owner, and with Unavailable
-// if the server cannot store more now: what was accepted until then is in the result.
+// if the server cannot store more now. If some were checked before it had to stop, it returns them and no error: the
+// reasons of the others say why.
 func (p *Project) Recheck(ctx context.Context, source string, keys []int64) ([]Rechecked, error) {
 	ctx, err := p.change(ctx, hookyard.RoleWrite)
 	if err != nil {
@@ -41,24 +44,48 @@ func (p *Project) Recheck(ctx context.Context, source string, keys []int64) ([]R
 		}
 	}
 	out := []Rechecked{}
-	accepted := 0
+	checked, accepted := 0, 0
+	var missing, stopped error
 	for _, key := range keys {
-		var one Rechecked
-		if one, err = p.recheck(ctx, s, key); err != nil {
-			break
+		one := Rechecked{Key: key, Reason: notChecked(stopped)}
+		if stopped == nil {
+			one, err = p.recheck(ctx, s, key)
+			switch {
+			case errors.Is(err, hookyard.ErrNotFound):
+				missing, one.Reason = err, err.Error()
+			case err != nil:
+				stopped, one.Reason = err, notChecked(err)
+			case one.Reason == "":
+				accepted++
+			}
 		}
-		if out = append(out, one); one.Reason == "" {
-			accepted++
+		if out = append(out, one); one.Checked {
+			checked++
 		}
 	}
-	if len(out) > 0 {
-		outcome := fmt.Sprintf("accepted %d, refused %d again", accepted, len(out)-accepted)
-		err = errors.Join(err, p.c.store.AuditRecheck(ctx, p.Key(), s.Name, outcome))
+	if checked == 0 {
+		return out, cmp.Or(stopped, missing)
 	}
-	return out, err
+	outcome := fmt.Sprintf("accepted %d, refused %d again", accepted, checked-accepted)
+	if err := p.c.store.AuditRecheck(context.WithoutCancel(ctx), p.Key(), s.Name, outcome); err != nil {
+		p.c.log.Warn("the check of refused requests is not in the audit log", "source", s.Name, "error", err)
+	}
+	return out, nil
 }
 
-// recheck checks one refused request.
+// notChecked is the reason of those that are not checked because of an error before them.
+func notChecked(err error) string {
+	var known *hookyard.Error
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &known):
+		return "not checked: " + hookyard.Clean(known.Message, 500)
+	}
+	return "not checked, because the server failed: try again"
+}
+
+// recheck checks one refused request. What was accepted is no error, even if its entry could not be deleted.
 func (p *Project) recheck(ctx context.Context, s *hookyard.Source, key int64) (Rechecked, error) {
 	out := Rechecked{Key: key}
 	rf, err := p.c.store.RefusedRequest(ctx, p.Key(), s.Name, key)
@@ -68,6 +95,7 @@ func (p *Project) recheck(ctx context.Context, s *hookyard.Source, key int64) (R
 	if err != nil {
 		return out, err
 	}
+	out.Checked = true
 	if !rf.Whole {
 		out.Reason = fmt.Sprintf("only a part of the request is kept, %d of %d bytes of its body and no credentials: "+
 			"ask the sender to send it again", len(rf.Body), rf.Size)
@@ -80,7 +108,12 @@ func (p *Project) recheck(ctx context.Context, s *hookyard.Source, key int64) (R
 	case errors.As(err, &refused) && refused.Code != hookyard.Unavailable && refused.Code != hookyard.TooMany:
 		out.Reason = hookyard.Clean(refused.Message, 500)
 	default:
+		out.Checked = false
 		return out, err
 	}
-	return out, p.c.store.EndRefusal(ctx, key, out.Reason)
+	if err := p.c.store.EndRefusal(context.WithoutCancel(ctx), key, out.Reason); err != nil {
+		p.c.log.Warn("a refused request was checked again, and is in the list as before", "source", s.Name, "id", key,
+			"error", err)
+	}
+	return out, nil
 }

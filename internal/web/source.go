@@ -113,6 +113,16 @@ func sourceAction(v *visit) error {
 	return hookyard.Errorf(hookyard.Invalid, "The form does not say what to do.")
 }
 
+// Stopped is why the last of Rechecked were not checked, or "".
+func (p *sourcePage) Stopped() string {
+	for _, r := range p.Rechecked {
+		if r.Reason != "" && !r.Checked {
+			return r.Reason
+		}
+	}
+	return ""
+}
+
 // recheckSource checks the chosen rejected requests again, or all.
 func recheckSource(v *visit, name string) error {
 	var keys []int64

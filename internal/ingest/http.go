@@ -310,8 +310,9 @@ const partOfRefused = 64 << 10
 func (in *Ingest) refusal(r *http.Request, s *hookyard.Source, body []byte, a admission,
 	now time.Time) *hookyard.Refusal {
 	rf := &hookyard.Refusal{ProjectKey: s.ProjectKey, Source: s.Name, Time: now,
-		Reason: hookyard.Clean(a.refused.Error(), 500), Method: hookyard.Clean(r.Method, 20), Target: a.target,
-		Remote: inbound.Address(r), Header: hookyard.EncodeHeader(nil, hookyard.MaskHeader(r.Header)), Body: body,
+		Reason: hookyard.Clean(a.refused.Error(), 500), Method: hookyard.Clean(r.Method, 20),
+		Target: hookyard.MaskCredentials(a.target), Remote: inbound.Address(r),
+		Header: hookyard.EncodeHeader(nil, hookyard.MaskHeader(r.Header)), Body: body,
 		Size: int64(len(body))}
 	if rf.Whole = len(body) <= hookyard.LargeBody; rf.Whole {
 		rf.URI, rf.Sent = in.requestURI(r), r.Header

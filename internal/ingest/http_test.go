@@ -247,8 +247,8 @@ func TestRefusedIsKept(t *testing.T) {
 		y := newYard(t, db, hookyard.Source{Type: "token", Secrets: []hookyard.Secret{{Value: "not-this-one"}}})
 		refuse := func(body string) hookyard.Refusal {
 			t.Helper()
-			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/in/acme/shop/in?token=the-new-one",
-				strings.NewReader(body))
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost,
+				"/in/acme/shop/in?hub.verify_token=the-new-one&token=the-new-one", strings.NewReader(body))
 			err := y.in.Inbound(httptest.NewRecorder(), r, "acme", "shop", "in", "")
 			if hookyard.CodeOf(err) != hookyard.Unauthenticated {
 				t.Fatalf("accepted: %v", err)

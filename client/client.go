@@ -88,7 +88,7 @@ func WithUserAgent(name string) Option { return func(c *Client) { c.userAgent = 
 func New(baseURL, token string, opts ...Option) (*Client, error) {
 	u, err := url.Parse(baseURL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, fmt.Errorf("server %q: want a URL such as https://hooks.example.com", baseURL)
+		return nil, fmt.Errorf("server %q: want a URL such as https://hooks.example.com", hookyard.MaskURL(baseURL))
 	}
 	c := &Client{base: strings.TrimRight(baseURL, "/"), token: token, userAgent: "hookyard-client",
 		http: &http.Client{Transport: defaultTransport()}, timeout: DefaultTimeout, streamIdle: streamIdle,

@@ -131,12 +131,12 @@ func (s *session) explainNetwork(err error) report {
 	}
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
-		return report{Error: fmt.Sprintf("the server at %s did not answer within %s", s.server,
+		return report{Error: fmt.Sprintf("the server at %s did not answer within %s", hookyard.MaskURL(s.server),
 			hookyard.FormatDuration(s.timeout)),
 			Next: "allow more time with --timeout", Exit: exitFailed}
 	}
 	return report{
-		Error: fmt.Sprintf("no server answers at %s (%v)", s.server, rootOf(ue.Err)),
+		Error: fmt.Sprintf("no server answers at %s (%v)", hookyard.MaskURL(s.server), rootOf(ue.Err)),
 		Next:  "start one with hookyard serve, or set --server URL (or HOOKYARD_SERVER)",
 		Exit:  exitFailed,
 	}

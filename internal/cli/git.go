@@ -74,7 +74,7 @@ owner can read. Run it again to change the settings.`,
 			Hook string `json:"hook"`
 		}{hook}
 		return s.show(result, func() error {
-			s.say("every push is now published as an event of %s at %s", project, s.server)
+			s.say("every push is now published as an event of %s at %s", project, hookyard.MaskURL(s.server))
 			return s.println("%s", hook)
 		})
 	}

@@ -111,12 +111,7 @@ func (s *session) listen(ctx context.Context, f *listenFlags) error {
 func (s *session) streamClient() (*client.Client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ResponseHeaderTimeout = s.timeout
-	c, err := client.New(s.server, s.findToken(), client.WithHTTPClient(&http.Client{Transport: transport}),
-		client.WithUserAgent("hookyard-cli/"+readBuild().Version), client.WithRetries(0))
-	if err != nil {
-		return nil, usagef("--server: %v", err)
-	}
-	return c, nil
+	return s.connect(&http.Client{Transport: transport})
 }
 
 func parseHeader(lines []string) (http.Header, error) {

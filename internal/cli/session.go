@@ -105,7 +105,16 @@ func (s *session) client() (*client.Client, error) {
 
 // clientWithin is like client with another time limit for each request; 0 means none.
 func (s *session) clientWithin(timeout time.Duration) (*client.Client, error) {
-	c, err := client.New(s.server, s.findToken(), client.WithHTTPClient(&http.Client{Timeout: timeout}),
+	return s.connect(&http.Client{Timeout: timeout})
+}
+
+func (s *session) connect(by *http.Client) (*client.Client, error) {
+	token := s.findToken()
+	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return nil, usagef("the token has a character that no token has: copy it again to where it is from, --token, "+
+			"HOOKYARD_TOKEN or %s", s.tokenFile())
+	}
+	c, err := client.New(s.server, token, client.WithHTTPClient(by),
 		client.WithUserAgent("hookyard-cli/"+readBuild().Version), client.WithRetries(0))
 	if err != nil {
 		return nil, usagef("--server: %v", err)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
 )
 
@@ -32,7 +33,7 @@ func newStatus(s *session) *cobra.Command {
 		if ready {
 			return cl.Ready(c.Context())
 		}
-		out := status{Server: s.server}
+		out := status{Server: hookyard.MaskURL(s.server)}
 		if out.Info, err = cl.Info(c.Context()); err != nil {
 			return err
 		}

@@ -84,6 +84,9 @@ func New(ctx context.Context, config Config, version string, log *slog.Logger) (
 	if err := config.Complete(); err != nil {
 		return nil, err
 	}
+	if err := config.Verify(); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(config.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("--data: %w", err)
 	}
@@ -129,11 +132,8 @@ func (a *App) open(ctx context.Context) error {
 	if a.db, err = store.Open(ctx, a.config.Database, options); err != nil {
 		return err
 	}
-	a.client, err = egress.New(egress.Options{
-		Allow: a.config.AllowTargets, Proxy: a.config.Proxy, UserAgent: a.userAgent(), MaxIdlePerHost: 64,
-	})
-	if err != nil {
-		return fmt.Errorf("--allow-target: %w", err)
+	if a.client, err = a.config.egress(a.userAgent()); err != nil {
+		return err
 	}
 	a.tracer, err = newTracer(ctx, a.config, a.version, a.log)
 	return err
@@ -167,7 +167,7 @@ func (a *App) wire(ctx context.Context) error {
 	if err := a.firstStart(ctx); err != nil {
 		return err
 	}
-	defaults, err := defaultHooks(config.DefaultHooks)
+	defaults, err := config.defaultHooks()
 	if err != nil {
 		return err
 	}
@@ -189,7 +189,7 @@ func (a *App) wire(ctx context.Context) error {
 		return err
 	}
 	a.others()
-	signOn, err := a.signOn()
+	signOn, err := config.signOn()
 	if err != nil {
 		return err
 	}
@@ -380,23 +380,6 @@ func (a *App) hello() {
 			"hookyard user invite admin", "valid", auth.LinkLife)
 		a.log.Info("for the command line, the admin's token is in a file", "file", a.adminTokenFile())
 	}
-}
-
-// defaultHooks reads the hooks that every new project gets: a JSON object of hooks by id, as the API takes them. One
-// without a url is configuration only and is not added.
-func defaultHooks(path string) ([]hookyard.Hook, error) {
-	if path == "" {
-		return nil, nil
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("--default-hooks: %w", err)
-	}
-	hooks, err := api.ParseDefaultHooks(b)
-	if err != nil {
-		return nil, fmt.Errorf("--default-hooks %s: %w", path, err)
-	}
-	return hooks, nil
 }
 
 // firstStart makes the first admin while no one can sign in, with a one-time link and a token for the command line.

@@ -50,7 +50,7 @@ func (d *doctor) bad(status Status, name string, found error, advice string) {
 }
 
 // Diagnose looks at what a server with this configuration depends on: the database, the clocks, the key, the disk, DNS,
-// the way to receivers, the port and the base URL. It changes nothing, so a server may be running. reach is a URL that
+// the way to receivers, the ports and the base URL. It changes nothing, so a server may be running. reach is a URL that
 // the way to receivers is tried with; "" skips that. config must be complete.
 func Diagnose(ctx context.Context, config Config, version, reach string) []Check {
 	d := &doctor{config: &config, userAgent: "hookyard/" + version, reach: reach}
@@ -58,6 +58,8 @@ func Diagnose(ctx context.Context, config Config, version, reach string) []Check
 	d.disk()
 	d.network(ctx)
 	d.port(ctx)
+	d.aside("metrics", "metrics-listen", d.config.MetricsListen)
+	d.aside("redirect", "redirect-http", d.config.RedirectHTTP)
 	d.baseURL(ctx)
 	return d.checks
 }
@@ -101,7 +103,7 @@ func (d *doctor) schema(in *store.Inspection) {
 	}
 	switch {
 	case in.Version == "":
-		d.ok("database", "%s does not exist yet; the first start creates it", d.config.Database)
+		d.ok("database", "%s does not exist yet; the first start creates it", hookyard.MaskPassword(d.config.Database))
 	case in.Schema > in.Known:
 		d.bad(Fail, "database", fmt.Errorf("%s: its schema has version %d and this program knows up to %d", what,
 			in.Schema, in.Known), "use the newer program")

@@ -32,7 +32,7 @@ var neverTargets = []struct{ address, what string }{
 
 // network checks DNS and the way to receivers, by the client that sends deliveries.
 func (d *doctor) network(ctx context.Context) {
-	c, err := egress.New(egress.Options{Allow: d.config.AllowTargets, Proxy: d.config.Proxy, UserAgent: d.userAgent})
+	c, err := d.config.egress(d.userAgent)
 	if err != nil {
 		d.bad(Fail, "targets", err, "correct --allow-target or --proxy")
 		return
@@ -59,7 +59,8 @@ func (d *doctor) network(ctx context.Context) {
 		d.bad(Warn, "egress", err, "let this machine connect to receivers, or set --proxy; if hooks send to private "+
 			"targets only, try one of them with --reach URL")
 	default:
-		d.ok("egress", "%s answers with %d in %s", d.reach, res.Status, res.Duration.Round(time.Millisecond))
+		d.ok("egress", "%s answers with %d in %s", hookyard.MaskURL(d.reach), res.Status,
+			res.Duration.Round(time.Millisecond))
 	}
 }
 
@@ -139,6 +140,24 @@ func (d *doctor) port(ctx context.Context) {
 	}
 	d.serves = true
 	d.ok("port", "hookyard %s serves on %s", info.Version, d.config.Listen)
+}
+
+// aside checks the port of an option that is served besides --listen, if there is one.
+func (d *doctor) aside(name, option, address string) {
+	if address == "" {
+		return
+	}
+	l, err := net.Listen("tcp", address)
+	switch {
+	case err == nil:
+		_ = l.Close()
+		d.ok(name, "%s is free", address)
+	case d.serves && errors.Is(err, syscall.EADDRINUSE):
+		d.ok(name, "%s is in use, as it is while the server runs", address)
+	default:
+		d.bad(Fail, name, fmt.Errorf("cannot listen on %s: %w", address, err),
+			"stop what uses it, or choose another --"+option)
+	}
 }
 
 // ask asks the server at base what it is.

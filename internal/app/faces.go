@@ -8,13 +8,11 @@ import (
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/bin"
 	"github.com/hookyard/hookyard/internal/filter"
-	"github.com/hookyard/hookyard/internal/oidc"
 	"github.com/hookyard/hookyard/internal/rabbitmq"
 	"github.com/hookyard/hookyard/internal/relay"
 	"github.com/hookyard/hookyard/internal/store"
 	"github.com/hookyard/hookyard/internal/stream"
 	"github.com/hookyard/hookyard/internal/svix"
-	"github.com/hookyard/hookyard/internal/web"
 )
 
 // live makes what serves listeners. Who may listen is the API's to say, which is made with it: hence the detour.
@@ -87,18 +85,5 @@ func (a *App) others() {
 			a.auth.Forget() // before listeners are asked about again
 			a.hub.Recheck()
 		}
-	})
-}
-
-// signOn is the provider that people may sign in by, nil when there is none.
-func (a *App) signOn() (*oidc.Provider, error) {
-	c := &a.config
-	if c.OIDCIssuer == "" || c.Dev {
-		return nil, nil
-	}
-	return oidc.New(oidc.Options{
-		Issuer: c.OIDCIssuer, ClientID: c.OIDCClientID, ClientSecret: c.OIDCClientSecret,
-		RedirectURL: c.BaseURL + web.SignOnReturn,
-		Allow:       c.OIDCAllow, Admins: c.OIDCAdmins, GroupsClaim: c.OIDCGroupsClaim,
 	})
 }

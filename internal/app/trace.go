@@ -63,7 +63,7 @@ func exporterOptions(endpoint string) ([]otlptracehttp.Option, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("--otlp-endpoint %q: write a URL, for example http://127.0.0.1:4318",
-			hookyard.MaskURL(endpoint))
+			hookyard.MaskPassword(endpoint))
 	}
 	if strings.Trim(u.Path, "/") == "" {
 		u.Path = "/v1/traces" // OTLP/HTTP's own path; people name the collector only
@@ -82,7 +82,7 @@ func tracesOn(endpoint string, log *slog.Logger) bool {
 		if v := os.Getenv(name); v != "" && endpoint == "" {
 			if u, err := url.Parse(v); err != nil || u.Host == "" {
 				log.Warn("traces are off: "+name+" is no URL such as http://127.0.0.1:4318", "value",
-					hookyard.MaskURL(v))
+					hookyard.MaskPassword(v))
 				return false
 			}
 			on = true

@@ -77,7 +77,7 @@ func (s *session) loadComplete(c *cobra.Command, config *app.Config) error {
 func noDatabase(err error, config *app.Config) error {
 	if _, missing := os.Stat(config.Database); errors.Is(missing, os.ErrNotExist) {
 		return failf(exitNotFound, "%v", err).then("the database is expected at %s (settings: --data, --database)",
-			config.Database)
+			hookyard.MaskPassword(config.Database))
 	}
 	return err
 }

@@ -40,7 +40,7 @@ func newConfigCheck(s *session) *cobra.Command {
 		Use:   "check FILE",
 		Short: "Check a configuration file",
 		Long: `Check a configuration file, together with the variables of the environment, as serve
-reads them. It does not connect: hookyard doctor --config FILE does.`,
+reads them, and the files that it names. It does not connect: hookyard doctor --config FILE does.`,
 		Example: "  hookyard config check hookyard.yaml",
 	}
 	c.RunE = func(_ *cobra.Command, args []string) error {
@@ -55,6 +55,9 @@ reads them. It does not connect: hookyard doctor --config FILE does.`,
 			return err
 		}
 		if err := config.Complete(); err != nil {
+			return usagef("%v", err)
+		}
+		if err := config.Verify(); err != nil {
 			return usagef("%v", err)
 		}
 		set := 0

@@ -36,6 +36,10 @@ The exit code is 1 if a check failed; a warning leaves it at 0.`,
 			return usagef("%v", err)
 		}
 		checks := []app.Check{{Name: "options", Status: app.OK, Found: "valid"}}
+		if err := config.Verify(); err != nil {
+			checks[0] = app.Check{Name: "options", Status: app.Fail, Found: err.Error(),
+				Advice: "correct this option: the server does not start with it"}
+		}
 		for _, name := range app.StrayEnv(c.LocalNonPersistentFlags(), os.Environ()) {
 			checks = append(checks, app.Check{Name: "options", Status: app.Warn,
 				Found: "the variable " + name + " has no effect", Advice: "hookyard config show lists the valid ones"})

@@ -57,6 +57,9 @@ func (r *reloader) reload() {
 	if err == nil {
 		err = config.Complete()
 	}
+	if err == nil {
+		err = config.Verify()
+	}
 	if err != nil {
 		r.log.Error("the options stay as they are", "error", err)
 		return

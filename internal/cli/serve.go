@@ -44,6 +44,9 @@ log goes to a terminal, SIGHUP says that it was closed and stops the server, too
 		if err := config.Complete(); err != nil {
 			return usagef("%v", err)
 		}
+		if err := config.Verify(); err != nil {
+			return usagef("%v", err)
+		}
 		level := &slog.LevelVar{}
 		level.Set(config.Level())
 		log := slog.New(s.logHandler(s.err, config.LogFormat, level))

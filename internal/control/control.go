@@ -93,13 +93,8 @@ type Control struct {
 // for streams.
 func ForRequest(ctx context.Context) context.Context { return store.ForRequest(ctx) }
 
-// New returns a Control. It fails when a default hook or the base URL cannot work.
+// New returns a Control. It fails when the base URL cannot work.
 func New(o Options) (*Control, error) {
-	for i := range o.DefaultHooks {
-		if err := o.DefaultHooks[i].Validate(nil, o.Limits); err != nil {
-			return nil, err
-		}
-	}
 	passkeys, err := passkey.New(o.BaseURL)
 	if err != nil {
 		return nil, err

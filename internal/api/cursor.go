@@ -14,6 +14,7 @@ const (
 	cursorProjects   = "p"
 	cursorEvents     = "e"
 	cursorFields     = "f" // of events, found by their search fields
+	cursorUndecided  = "u" // of events that may still be found by their search fields, or else in bodies
 	cursorDeliveries = "d"
 	cursorAudit      = "a"
 	cursorEventTypes = "t"

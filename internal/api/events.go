@@ -30,15 +30,18 @@ func listEvents(c *call) error {
 		out.Events = append(out.Events, eventJSON(e, page.Counts[i]))
 	}
 	if page.Next > 0 {
-		out.Cursor = makeCursor(cursorOf(page.In), c.project.Key(), position(page.Next))
+		out.Cursor = makeCursor(cursorOf(&q, page.In), c.project.Key(), position(page.Next))
 	}
 	return c.reply(http.StatusOK, out)
 }
 
 // cursorOf is the kind of the cursors of a search that looked for its text in fields, in bodies or for none.
-func cursorOf(in string) string {
-	if in == control.InFields {
+func cursorOf(q *control.EventSearch, in string) string {
+	switch {
+	case in == control.InFields:
 		return cursorFields
+	case in == "" && q.Find != "":
+		return cursorUndecided
 	}
 	return cursorEvents
 }
@@ -64,7 +67,7 @@ func searchEvents(c *call) error {
 		out.Events = append(out.Events, e)
 	}
 	if found.Next.Project != "" {
-		out.Cursor = makeCursor(cursorOf(found.In), 0, found.Next.Project+":"+position(found.Next.Before))
+		out.Cursor = makeCursor(cursorOf(&q, found.In), 0, found.Next.Project+":"+position(found.Next.Before))
 	}
 	return c.reply(http.StatusOK, out)
 }
@@ -101,6 +104,10 @@ func searchCursor[T any](c *call, q *control.EventSearch, project int64,
 	}
 	if position, err := read(cursor, cursorFields, project); err == nil {
 		q.In = control.InFields
+		return position, nil
+	}
+	if position, err := read(cursor, cursorUndecided, project); err == nil {
+		q.In = ""
 		return position, nil
 	}
 	q.In = control.InBodies

@@ -7,6 +7,8 @@ import (
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/client"
+	"github.com/hookyard/hookyard/internal/auth"
+	"github.com/hookyard/hookyard/internal/control"
 )
 
 // TestSearchOfAllProjects finds events of the projects that a caller may read, and of no others.
@@ -48,7 +50,8 @@ func TestSearchOfAllProjects(t *testing.T) {
 			q    client.EventQuery
 			want []string // projects of the events found
 		}{
-			{b.alice, client.EventQuery{Find: "4711"}, []string{"alice/a", "bob/shared"}},
+			{b.alice, client.EventQuery{Find: "4711"}, []string{"alice/a", "alice/b", "bob/shared"}},
+			{b.alice, client.EventQuery{Find: "4711", Value: "4711"}, []string{"alice/a", "bob/shared"}},
 			{b.alice, client.EventQuery{Find: "4711", In: "bodies"}, []string{"alice/a", "alice/b", "bob/shared"}},
 			{b.alice, client.EventQuery{Find: "alice/b"}, []string{"alice/b", "alice/b"}},
 			{b.alice, client.EventQuery{Text: "471"},
@@ -79,6 +82,40 @@ func TestSearchOfAllProjects(t *testing.T) {
 					t.Errorf("%+v finds events of %q, want %q", c.q, got, c.want)
 				}
 			}
+		}
+	})
+}
+
+// TestSearchGoesOnToBodies goes on with a search for a text that no field has from a place on: the bodies are searched
+// from the newest event on.
+func TestSearchGoesOnToBodies(t *testing.T) {
+	t.Parallel()
+	each(t, nil, func(t *testing.T, b *bundle) {
+		ctx, p := t.Context(), b.project("p", client.ProjectPatch{SearchFields: &[]string{"data.id"}})
+		for range 2 {
+			in := client.Publication{Type: "a", Data: map[string]any{"of": "x47"}}
+			if _, err := b.alice.Publish(ctx, p, in); err != nil {
+				t.Fatal(err)
+			}
+		}
+		user, err := b.db.UserByName(ctx, "alice")
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := &auth.Identity{User: user}
+		q := control.EventSearch{Find: "x47", EventQuery: hookyard.EventQuery{Limit: 10}}
+		found, err := b.ctl.Search(ctx, id, q, control.Place{Project: p})
+		if err != nil || len(found.Events) != 2 || found.In != control.InBodies {
+			t.Errorf("in all projects: %+v, %v", found, err)
+		}
+		project, err := b.ctl.Project(ctx, id, "alice", "p", control.Read)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Before = 1
+		in, err := project.Events(ctx, q)
+		if err != nil || len(in.Events) != 2 || in.In != control.InBodies {
+			t.Errorf("in the project: %+v, %v", in, err)
 		}
 	})
 }

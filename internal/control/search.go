@@ -17,7 +17,7 @@ type EventSearch struct {
 	hookyard.EventQuery        // without ProjectKey and HookKey
 	Hook                string // id of the hook the events were for
 	Find                string // a text: the value of a search field, or, if no event has it there, part of the body
-	In                  string // where Find looks; "": first in fields, then in bodies
+	In                  string // where Find looks; "": in fields and, if it is in none, then in all bodies
 }
 
 // Where a text is looked for.
@@ -29,7 +29,7 @@ const (
 // EventsFound is a page of the result of a search.
 type EventsFound struct {
 	hookyard.EventPage
-	In string // where Find was looked for; to go on, give it again
+	In string // where Find was looked for; "": in fields, where it was not found yet. To go on, give it again.
 }
 
 // Events searches the project's events. It fails with Invalid for a search that is out of bounds, and with NotFound
@@ -44,8 +44,9 @@ func (p *Project) Events(ctx context.Context, q EventSearch) (EventsFound, error
 	if q.Find != "" && q.In != InBodies && len(p.Snapshot.Project.SearchFields) > 0 {
 		page, err := p.events(ctx, q.inFields())
 		if err != nil || q.In == InFields || page.Cut || len(page.Events) > 0 {
-			return EventsFound{page, InFields}, err
+			return EventsFound{page, decided(q.In, len(page.Events))}, err
 		}
+		q.Before = 0
 	}
 	if q.Find == "" {
 		page, err := p.events(ctx, q)
@@ -53,6 +54,14 @@ func (p *Project) Events(ctx context.Context, q EventSearch) (EventsFound, error
 	}
 	page, err := p.events(ctx, q.inBodies())
 	return EventsFound{page, InBodies}, err
+}
+
+// decided returns where a search goes on that has looked into fields and found so many events.
+func decided(in string, found int) string {
+	if in == "" && found == 0 {
+		return ""
+	}
+	return InFields
 }
 
 // inFields returns the search with the text of Find in any search field.
@@ -114,10 +123,10 @@ type FoundEvent struct {
 // newest event first.
 type AllFound struct {
 	Events   []FoundEvent
-	Next     Place // of the next page; zero after the last
-	Cut      bool  // the search reached its limit on time; continue from Next
-	In       string
-	TooLarge int64 // events that were left out because their bodies are too large for search fields
+	Next     Place  // of the next page; zero after the last
+	Cut      bool   // the search reached its limit on time; continue from Next
+	In       string // as in [EventsFound]
+	TooLarge int64  // events that were left out because their bodies are too large for search fields
 }
 
 // searchTime is how long a search over all projects may begin with another project.
@@ -147,25 +156,26 @@ func (c *Control) Search(ctx context.Context, id *auth.Identity, q EventSearch, 
 		return s.run(ctx, q, from)
 	}
 	if q.In != InBodies {
-		found, err := s.run(ctx, q.inFields(), from)
+		found, err := s.run(ctx, q, from)
 		if err != nil || q.In == InFields || found.Cut || len(found.Events) > 0 {
-			return in(InFields, found), err
+			if found != nil {
+				found.In = decided(q.In, len(found.Events))
+			}
+			return found, err
 		}
+		from = Place{}
 	}
-	found, err := s.run(ctx, q.inBodies(), from)
-	return in(InBodies, found), err
+	q.In = InBodies
+	found, err := s.run(ctx, q, from)
+	if found != nil {
+		found.In = InBodies
+	}
+	return found, err
 }
 
 // isEventID reports whether a text has the form of the id of an event.
 func isEventID(text string) bool {
 	return strings.HasPrefix(text, "evt_") && len(text) == len(hookyard.NewID("evt"))
-}
-
-func in(where string, found *AllFound) *AllFound {
-	if found != nil {
-		found.In = where
-	}
-	return found
 }
 
 // searchID finds an event by its id, whatever project it is of.
@@ -239,12 +249,20 @@ func (s *searchAll) run(ctx context.Context, q EventSearch, from Place) (*AllFou
 }
 
 // project searches one project, if the caller may read it. It sets where the search goes on if that is in the project.
+// If Find is to be looked for in fields and the project has none, it is looked for in bodies.
 func (s *searchAll) project(ctx context.Context, q EventSearch, project *hookyard.Project) error {
 	p, err := s.c.project(ctx, s.id, project.Owner, project.Name)
 	if err != nil || !p.Role.Allows(hookyard.RoleRead) || p.Key() == 0 {
 		return err
 	}
 	noFields := len(p.Snapshot.Project.SearchFields) == 0
+	switch {
+	case q.Find == "":
+	case q.In == InBodies || noFields:
+		q = q.inBodies()
+	default:
+		q = q.inFields()
+	}
 	if noFields && slices.ContainsFunc(q.Fields, func(f hookyard.FieldMatch) bool { return f.Path == "" }) {
 		return nil
 	}

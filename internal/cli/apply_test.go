@@ -167,7 +167,8 @@ func TestApplyKeepsWhatOthersCreate(t *testing.T) {
 	}
 }
 
-// TestApplyLeavesListenersAlone has a hook of hookyard listen --forward-to: it is not pruned, and not exported.
+// TestApplyLeavesListenersAlone has a hook of hookyard listen --forward-to: it is not pruned, not exported, and not in
+// a duplicate of the project.
 func TestApplyLeavesListenersAlone(t *testing.T) {
 	t.Parallel()
 	c, err := client.New(applyServer(t, storetest.SQLite(t)), "")
@@ -190,6 +191,12 @@ func TestApplyLeavesListenersAlone(t *testing.T) {
 	exported, err := exportProject(ctx, c, "guest/shop")
 	if err != nil || len(exported["hooks"].(map[string]settings)) > 0 {
 		t.Errorf("exported %v, %v", exported, err)
+	}
+	if _, err := c.DuplicateProject(ctx, "guest/shop", client.ProjectTarget{Name: "copy"}); err != nil {
+		t.Fatal(err)
+	}
+	if hooks, err := c.Hooks(ctx, "guest/copy"); err != nil || len(hooks) > 0 {
+		t.Errorf("the duplicate has hooks %v, %v", hooks, err)
 	}
 }
 

@@ -246,9 +246,10 @@ func (db *DB) deleteProject(ctx context.Context, tx *limitedTx, p *hookyard.Proj
 	return db.setSearchFields(ctx, tx, p.Key, nil)
 }
 
-// CopyProject creates a project with copies of the hooks and sources of another, which keep their ids and secrets. The
-// settings are those of to. Events are not copied. With move the members and limits of the other project become those
-// of the new one, and the other project is deleted, in the same transaction. It fails as [DB.CreateProject] does.
+// CopyProject creates a project with copies of the hooks and sources of another, which keep their ids and secrets, but
+// for the hooks of running listeners. The settings are those of to. Events are not copied. With move the members and
+// limits of the other project become those of the new one, and the other project is deleted, in the same transaction.
+// It fails as [DB.CreateProject] does.
 func (db *DB) CopyProject(ctx context.Context, from *hookyard.Snapshot, to *hookyard.Project, move bool) error {
 	return db.changeOf(ctx, func(tx *limitedTx) ([]Change, error) {
 		if err := db.insertProject(ctx, tx, to); err != nil {
@@ -261,14 +262,17 @@ func (db *DB) CopyProject(ctx context.Context, from *hookyard.Snapshot, to *hook
 				return nil, err
 			}
 		}
-		hooks := make([]*hookyard.Hook, len(from.Hooks))
-		for i, h := range from.Hooks {
+		var hooks []*hookyard.Hook
+		for _, h := range from.Hooks {
+			if h.IsListener() {
+				continue
+			}
 			c := *h
 			c.Health = hookyard.Health{}
 			if c.Rate == from.Project.Rate {
 				c.Rate = 0 // the project's
 			}
-			hooks[i] = &c
+			hooks = append(hooks, &c)
 		}
 		if err := db.createHooks(ctx, tx, to, hooks); err != nil {
 			return nil, err

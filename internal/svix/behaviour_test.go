@@ -289,6 +289,9 @@ func TestTooLarge(t *testing.T) {
 	if a := b.ask("POST", "/app/a/msg", message(2<<20)); a.status != http.StatusRequestEntityTooLarge {
 		t.Errorf("over 2 MiB: %d %s", a.status, a.body)
 	}
+	if a := b.ask("POST", "/app/a/msg", message(8<<20)); a.status != http.StatusRequestEntityTooLarge {
+		t.Errorf("8 MiB: %d %s", a.status, a.body)
+	}
 	deep := `{"eventType": "t", "payload": ` + strings.Repeat(`{"a":`, 2000) + "1" + strings.Repeat("}", 2000) + `}`
 	if a := b.ask("POST", "/app/a/msg", deep); a.status != http.StatusUnprocessableEntity {
 		t.Errorf("2000 levels deep: %d %s", a.status, a.body)

@@ -3,7 +3,6 @@ package svix
 import (
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"strings"
 	"unicode/utf8"
@@ -17,13 +16,23 @@ type object map[string]json.RawMessage
 
 // object reads the body of a request. One that is no JSON object is refused; with empty, none at all is an empty one.
 func (c *call) object(empty bool) (object, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, maxBody))
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return nil, refuse(http.StatusRequestEntityTooLarge, "payload_too_large",
-			"The request is over 2 MiB; hookyard's own API takes larger events (setting: --max-body)")
+	tooLarge := refuse(http.StatusRequestEntityTooLarge, "payload_too_large",
+		"The request is over 2 MiB; hookyard's own API takes larger events (setting: --max-body)")
+	if c.r.ContentLength > maxBody {
+		c.w.Header().Set("Connection", "close")
+		return nil, tooLarge
+	}
+	limited := *c.r
+	limited.Body = http.MaxBytesReader(c.w, c.r.Body, maxBody)
+	body, err := c.a.o.Ingest.ReadBody(c.w, &limited)
+	if errors.Is(err, hookyard.ErrTooLarge) || len(body) > maxBody {
+		return nil, tooLarge
+	}
+	if errors.Is(err, hookyard.ErrInvalid) {
+		return nil, badRequest("The request ended before its body was complete")
 	}
 	if err != nil {
-		return nil, badRequest("The request ended before its body was complete")
+		return nil, err
 	}
 	if empty && len(body) == 0 {
 		return object{}, nil

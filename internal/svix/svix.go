@@ -19,6 +19,7 @@ import (
 
 // Ingest stores events. See internal/ingest for the contract.
 type Ingest interface {
+	ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error)
 	Accept(ctx context.Context, snapshot *hookyard.Snapshot, e *hookyard.Event) (hookyard.Receipt, error)
 }
 

@@ -73,6 +73,52 @@ func (q EventTypeQuery) values() url.Values {
 	return v
 }
 
+// EventExample is an example of an event: what to publish to make one.
+type EventExample struct {
+	Type string          `json:"type"`
+	Data json.RawMessage `json:"data" doc:"the type's example, or one made from its schema"`
+}
+
+// ImportOptions say what to do with the event types of a document.
+type ImportOptions struct {
+	Replace bool // archive the types that the document lacks
+	DryRun  bool // change nothing
+}
+
+// EventTypeImport lists what an import did, or would do, to the types of the document and to those it archived.
+type EventTypeImport struct {
+	EventTypes []ImportedType `json:"eventTypes"`
+}
+
+// ImportedType is what an import did to an event type.
+type ImportedType struct {
+	Name   string `json:"name"`
+	Change string `json:"change" doc:"created, updated, archived or unchanged"`
+}
+
+// ImportEventTypes creates and updates event types of an owner from an OpenAPI 3 or AsyncAPI 3 document, in JSON or
+// YAML, all or none.
+func (c *Client) ImportEventTypes(ctx context.Context, owner string, doc []byte, o ImportOptions) (EventTypeImport,
+	error) {
+	q := url.Values{}
+	for name, set := range map[string]bool{"replace": o.Replace, "dryRun": o.DryRun} {
+		if set {
+			q.Set(name, "true")
+		}
+	}
+	var out EventTypeImport
+	header := http.Header{"Content-Type": {"application/octet-stream"}}
+	_, err := c.exchange(ctx, http.MethodPost, path("owners", owner, "catalogue", "import")+"?"+q.Encode(), header, doc,
+		&out)
+	return out, err
+}
+
+// ExportEventTypes returns the event types of an owner as the webhooks of an OpenAPI 3.1 document.
+func (c *Client) ExportEventTypes(ctx context.Context, owner string) (out json.RawMessage, err error) {
+	_, err = c.call(ctx, http.MethodGet, path("owners", owner, "catalogue", "export"), nil, &out)
+	return out, err
+}
+
 // Catalogue returns what an owner decides about its event types.
 func (c *Client) Catalogue(ctx context.Context, owner string) (out Catalogue, err error) {
 	_, err = c.call(ctx, http.MethodGet, path("owners", owner, "catalogue"), nil, &out)
@@ -94,6 +140,12 @@ func (c *Client) EventTypes(ctx context.Context, of string, q EventTypeQuery) (o
 // EventType returns an event type: of an owner or, given owner/name, one that a project inherits from its owner.
 func (c *Client) EventType(ctx context.Context, of, name string) (out EventType, err error) {
 	_, err = c.call(ctx, http.MethodGet, typesOf(of, name), nil, &out)
+	return out, err
+}
+
+// EventExample returns an example of an event type that a project inherits from its owner.
+func (c *Client) EventExample(ctx context.Context, project, name string) (out EventExample, err error) {
+	_, err = c.call(ctx, http.MethodGet, in(project, "event-types", name, "example"), nil, &out)
 	return out, err
 }
 

@@ -78,6 +78,11 @@ type HookPatch struct {
 	Revision    *int64               `json:"revision,omitempty" doc:"the change is refused if the hook has another"`
 }
 
+// HookTestRequest says what to send to a hook.
+type HookTestRequest struct {
+	Type string `json:"type,omitempty" doc:"send its example from the catalogue; empty: an event of type test"`
+}
+
 // HookTest describes a test delivery.
 type HookTest struct {
 	ID         string         `json:"id" doc:"of the event"`
@@ -160,6 +165,13 @@ func (c *Client) DeleteHook(ctx context.Context, project, id string) (map[string
 func (c *Client) TestHook(ctx context.Context, project, id string) (HookTest, error) {
 	var out HookTest
 	_, err := c.call(ctx, http.MethodPost, in(project, "hooks", id, "test"), nil, &out)
+	return out, err
+}
+
+// SendExample sends an example of an event type of the catalogue to one hook.
+func (c *Client) SendExample(ctx context.Context, project, id, eventType string) (HookTest, error) {
+	var out HookTest
+	_, err := c.call(ctx, http.MethodPost, in(project, "hooks", id, "test"), HookTestRequest{Type: eventType}, &out)
 	return out, err
 }
 

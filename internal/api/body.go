@@ -14,17 +14,26 @@ const maxSettings = 1 << 20
 
 // object reads the request's body; an empty one is an object without members.
 func (c *call) object() (control.Object, error) {
+	body, err := c.body(maxSettings)
+	if err != nil {
+		return nil, err
+	}
+	return control.ParseObject(hookyard.Text("", body))
+}
+
+// body reads the request's body of at most a number of bytes.
+func (c *call) body(most int64) ([]byte, error) {
 	if encoding := hookyard.ContentEncoding(c.r.Header); encoding != "" {
 		return nil, hookyard.Errorf(hookyard.Unsupported, "Content-Encoding %s is not accepted here: "+
 			"send the body uncompressed", hookyard.Clean(encoding, 50))
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, maxSettings))
+	body, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, most))
 	var over *http.MaxBytesError
 	if errors.As(err, &over) {
-		return nil, hookyard.Errorf(hookyard.TooLarge, "body is larger than %d bytes; settings never are", maxSettings)
+		return nil, hookyard.Errorf(hookyard.TooLarge, "body is larger than %d bytes, the most that is read here", most)
 	}
 	if err != nil {
 		return nil, hookyard.Errorf(hookyard.Invalid, "the body broke off before its end")
 	}
-	return control.ParseObject(hookyard.Text("", body))
+	return body, nil
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"net/http"
 
 	"github.com/hookyard/hookyard"
@@ -30,6 +31,15 @@ func catalogueRoutes() []route {
 		{method: http.MethodPatch, path: owner + "/catalogue", access: control.SignedIn, do: setCatalogue,
 			summary: "Change what an owner decides about its event types", doc: modeDoc + " " + ownerDoc,
 			in: client.CataloguePatch{}, out: client.Catalogue{}},
+		{method: http.MethodPost, path: owner + "/catalogue/import", access: control.SignedIn, do: importEventTypes,
+			summary: "Create and update event types from an OpenAPI 3 or AsyncAPI 3 document",
+			doc: "The body is the document, in JSON or YAML, of at most 5 MiB. Its webhooks or messages become event " +
+				"types, all or none; references must lead into the document itself. What it does not say of a type " +
+				"stays, and with replace=true types that it lacks are archived. " + ownerDoc,
+			query: []string{"dryRun", "replace"}, in: map[string]any{}, out: client.EventTypeImport{}},
+		{method: get, path: owner + "/catalogue/export", access: control.SignedIn, do: exportEventTypes,
+			summary: "The event types of an owner as the webhooks of an OpenAPI 3.1 document", doc: ownerDoc,
+			out: map[string]any{}},
 		{method: get, path: types, access: control.SignedIn, do: listEventTypes, query: page,
 			summary: "The event types of an owner, by name", doc: ownerDoc, out: client.EventTypePage{}},
 		{method: get, path: one, access: control.SignedIn, do: showEventType, summary: "An event type",
@@ -46,6 +56,10 @@ func catalogueRoutes() []route {
 			summary: "The event types that a project inherits from its owner", out: client.EventTypePage{}},
 		{method: get, path: within + "/{name}", access: control.Read, do: showInheritedType,
 			summary: "An event type that a project inherits from its owner", out: client.EventType{}},
+		{method: get, path: within + "/{name}/example", access: control.Read, do: showEventExample,
+			summary: "An example of an event of a type, as it would be published",
+			doc:     "Without an example of its own the type gets one that is made from its schema.",
+			out:     client.EventExample{}},
 	}
 }
 
@@ -73,6 +87,38 @@ func (c *call) replyCatalogue(of hookyard.Catalogue, err error) error {
 	}
 	return c.reply(http.StatusOK, client.Catalogue{Owner: of.Owner, Mode: of.Mode, Public: of.Public,
 		Revision: of.Revision})
+}
+
+func importEventTypes(c *call) error {
+	var in control.EventTypeImport
+	var err error
+	if in.DryRun, err = c.flag("dryRun"); err != nil {
+		return err
+	}
+	if in.Replace, err = c.flag("replace"); err != nil {
+		return err
+	}
+	doc, err := c.body(control.MaxDocument)
+	if err != nil {
+		return err
+	}
+	done, err := c.a.o.Control.ImportEventTypes(c.ctx(), c.id, c.param("owner"), doc, in)
+	if err != nil {
+		return err
+	}
+	out := client.EventTypeImport{EventTypes: []client.ImportedType{}}
+	for _, t := range done {
+		out.EventTypes = append(out.EventTypes, client.ImportedType{Name: t.Name, Change: t.Change})
+	}
+	return c.reply(http.StatusOK, out)
+}
+
+func exportEventTypes(c *call) error {
+	doc, err := c.a.o.Control.ExportEventTypes(c.ctx(), c.id, c.param("owner"))
+	if err != nil {
+		return err
+	}
+	return c.reply(http.StatusOK, json.RawMessage(doc))
 }
 
 func listEventTypes(c *call) error {
@@ -125,6 +171,14 @@ func showEventType(c *call) error {
 func showInheritedType(c *call) error {
 	t, err := c.project.EventType(c.ctx(), c.param("name"))
 	return c.replyEventType(http.StatusOK, t, err)
+}
+
+func showEventExample(c *call) error {
+	data, err := c.project.Example(c.ctx(), c.param("name"))
+	if err != nil {
+		return err
+	}
+	return c.reply(http.StatusOK, client.EventExample{Type: c.param("name"), Data: data})
 }
 
 func putEventType(c *call) error {

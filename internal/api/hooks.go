@@ -90,7 +90,20 @@ func removeHook(c *call) error {
 }
 
 func testHook(c *call) error {
-	d, err := c.project.TestHook(c.ctx(), c.param("id"))
+	body, err := c.object()
+	if err != nil {
+		return err
+	}
+	var in client.HookTestRequest
+	if err := body.Decode(&in); err != nil {
+		return err
+	}
+	var d hookyard.Delivery
+	if in.Type == "" {
+		d, err = c.project.TestHook(c.ctx(), c.param("id"))
+	} else {
+		d, err = c.project.SendExample(c.ctx(), c.param("id"), in.Type)
+	}
 	if err != nil {
 		return err
 	}

@@ -90,6 +90,9 @@ func operation(registry huma.Registry, rt *route) *huma.Operation {
 			form := "application/x-www-form-urlencoded"
 			op.RequestBody.Content[form] = &huma.MediaType{Schema: schemaOf(registry, rt.in)}
 		}
+		if strings.HasSuffix(rt.path, "/catalogue/import") {
+			op.RequestBody.Content["application/yaml"] = &huma.MediaType{Schema: &huma.Schema{}}
+		}
 	}
 	op.Responses[strconv.Itoa(rt.success())] = success(registry, rt, rt.success())
 	if rt.also != 0 {

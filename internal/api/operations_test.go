@@ -68,10 +68,13 @@ alice PATCH /api/owners/alice/catalogue 200 {"mode":"warn","public":true}
 alice PUT /api/owners/alice/event-types/order.created 201 {"description":"An order","schema":{"type":"object"}}
 alice PUT /api/owners/alice/event-types/order.created 200 {"schema":null,"schemas":{"1":{}},"example":{"total":1}}
 alice PATCH /api/owners/alice/event-types/order.created?revision=2 200 {"deprecated":true,"featureFlags":["beta"]}
+alice POST /api/owners/alice/catalogue/import?dryRun=true&replace=true 200 {"openapi":"3.1","webhooks":{"a":{"put":{}}}}
+alice GET /api/owners/alice/catalogue/export 200
 alice GET /api/owners/alice/event-types/order.created 200
 alice GET /api/owners/alice/event-types?archived=true&limit=1 200
 alice GET /api/projects/alice/p/event-types 200
 alice GET /api/projects/alice/p/event-types/order.created 200
+alice GET /api/projects/alice/p/event-types/order.created/example 200
 alice DELETE /api/owners/alice/event-types/order.created 204
 alice PUT /api/projects/alice/p/members/bob 200 {"role":"read"}
 alice GET /api/projects/alice/p/members 200

@@ -166,7 +166,7 @@ func querySchema(name string) *huma.Schema {
 		s.Enum = []any{"sse", "ndjson"}
 	case "in":
 		s.Enum = []any{control.InFields, control.InBodies}
-	case "all", "archived":
+	case "all", "archived", "dryRun", "replace":
 		s.Enum = []any{"true", "false"}
 	case "since", "until":
 		s.Examples = []any{"24h", "2026-01-31T12:00:00Z"}
@@ -187,11 +187,13 @@ func queryHelp() map[string]string {
 		"archived": "true for archived ones, too",
 		"after":    "where to continue: a cursor, or of an audit log the id of an entry",
 		"cursor":   "of the page before",
+		"dryRun":   "true to change nothing: the answer is what would be done",
 		"event":    "id of an event",
 		"filter":   "a filter, as a hook has it",
 		"find":     "a text: the value of a search field or, if no event has it there, part of a body",
 		"format":   "sse or ndjson; without it, what Accept asks for",
 		"hook":     "id of a hook",
+		"replace":  "true to archive the types that the document lacks",
 		"replay":   "id of a bulk replay",
 		"id":       "id of an event",
 		"in":       "where find looks; unless given, first in fields and then in bodies",

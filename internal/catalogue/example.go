@@ -3,6 +3,7 @@ package catalogue
 import (
 	"encoding/json"
 	"maps"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -104,7 +105,8 @@ func (m *maker) resolve(schema any) (map[string]any, bool) {
 // pointed returns what a reference of the form #/a/b leads to.
 func pointed(root any, ref string) (any, bool) {
 	path, ok := strings.CutPrefix(ref, "#")
-	if !ok {
+	path, err := url.PathUnescape(path)
+	if !ok || err != nil {
 		return nil, false
 	}
 	v := root

@@ -136,7 +136,7 @@ func invalidSchema(err error) error {
 func (s *Schema) Check(data []byte, steps *int) (err error) {
 	value, err := decode(data)
 	if err != nil {
-		e := hookyard.Errorf(hookyard.Unprocessable, "data cannot be checked: %v", err)
+		e := hookyard.Errorf(hookyard.Unprocessable, "data: it cannot be checked: %v", err)
 		e.Field = "data"
 		return e
 	}
@@ -144,7 +144,7 @@ func (s *Schema) Check(data []byte, steps *int) (err error) {
 	defer func() {
 		if r := recover(); r == errCostly {
 			costly := hookyard.Errorf(hookyard.Unprocessable,
-				"data takes too long to check against the schema of its type: a request may take %d steps", MaxSteps)
+				"data: it takes too long to check: a request may take %d steps", MaxSteps)
 			costly.Field = "data"
 			err = costly
 		} else if r != nil {

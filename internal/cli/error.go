@@ -109,7 +109,7 @@ func (s *session) explainAnswer(e *client.Error) report {
 		status = http.StatusNotFound
 	}
 	switch status {
-	case http.StatusBadRequest:
+	case http.StatusBadRequest, http.StatusUnprocessableEntity:
 		r.Exit = exitUsage
 	case http.StatusUnauthorized:
 		r.Exit = exitSignIn

@@ -12,14 +12,24 @@ import (
 )
 
 func newHookTest(s *session) *cobra.Command {
+	var eventType string
 	c := &cobra.Command{
 		Use: "test [PROJECT] HOOKID", Short: "Send a test event to a hook and show the response",
-		Long: `Send an event of type test to one hook and show the receiver's response. The
-exit code is 6 unless the receiver accepted the event.`,
-		Example: "  hookyard hook test billing -p shop/orders",
+		Long: `Send an event of type test, or with --type the example of a type of the owner's
+catalogue, to one hook and show the receiver's response. The exit code is 6
+unless the receiver accepted the event.`,
+		Example: `  hookyard hook test billing -p shop/orders
+  hookyard hook test billing --type order.created -p shop/orders`,
 	}
+	c.Flags().StringVar(&eventType, "type", "", "send the example of this event type of the catalogue")
 	return s.hookCommand(c, 1, 1, func(ctx context.Context, t hookTarget) error {
-		test, err := t.client.TestHook(ctx, t.project, t.args[0])
+		send := t.client.TestHook
+		if eventType != "" {
+			send = func(ctx context.Context, project, id string) (client.HookTest, error) {
+				return t.client.SendExample(ctx, project, id, eventType)
+			}
+		}
+		test, err := send(ctx, t.project, t.args[0])
 		if err != nil {
 			return err
 		}

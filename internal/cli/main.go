@@ -81,10 +81,10 @@ Exit codes:  0 success, 1 failure, 2 wrong usage or value, 4 not signed in, 5 no
 		commands []*cobra.Command
 	}{
 		{groupStart, []*cobra.Command{newServe(s), newDoctor(s), newDemo(s), newStatus(s), newBench(s)}},
-		{groupSend, []*cobra.Command{newPublish(s), newListen(s), newBin(s), newMCP(s)}},
+		{groupSend, []*cobra.Command{newPublish(s), newTrigger(s), newListen(s), newBin(s), newMCP(s)}},
 		{groupLook, []*cobra.Command{newEvent(s), newDelivery(s), newReplay(s), newStats(s), newAudit(s)}},
-		{groupSet, []*cobra.Command{newProject(s), newHook(s), newSource(s), newGit(s), newPortal(s),
-			newApply(s), newDiff(s), newExport(s)}},
+		{groupSet, []*cobra.Command{newProject(s), newHook(s), newSource(s), newCatalogue(s), newGit(s),
+			newPortal(s), newApply(s), newDiff(s), newExport(s)}},
 		{groupAdmin, []*cobra.Command{newUser(s), newToken(s), newLimits(s), newNodes(s), newSecretKey(s), newBackup(s),
 			newRestore(s), newMigrate(s), newConfig(s), newMan(s), newVersion(s)}},
 	} {

@@ -77,11 +77,47 @@ func (s *session) publish(ctx context.Context, eventType string, f *publishFlags
 	case f.count > 1:
 		return s.publishMany(ctx, cl, project, p, f)
 	}
+	return s.publishOne(ctx, cl, project, p, f.wait)
+}
+
+// newTrigger returns the command that publishes the example of an event type.
+func newTrigger(s *session) *cobra.Command {
+	var wait, dryRun bool
+	c := &cobra.Command{
+		Use:   "trigger TYPE",
+		Short: "Publish the example of an event type",
+		Long: `Publish an event with the example that the owner's catalogue has for its type or,
+without one, an example made from the type's schema. It goes to every hook that
+selects it. To send it to one hook only: hookyard hook test HOOKID --type TYPE`,
+		Example: "  hookyard trigger order.created -p shop/orders --wait",
+	}
+	c.Flags().BoolVar(&wait, "wait", false, "wait until every delivery has ended")
+	c.Flags().BoolVarP(&dryRun, "dry-run", "n", false, "only print the data of the event")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, project, err := s.clientAndProject()
+		if err != nil {
+			return err
+		}
+		e, err := cl.EventExample(c.Context(), project, args[0])
+		if err != nil {
+			return err
+		}
+		if dryRun {
+			return s.show(e, func() error { return s.println("%s", prettyJSON(e.Data)) })
+		}
+		return s.publishOne(c.Context(), cl, project, client.Publication{Type: e.Type, Data: e.Data}, wait)
+	}
+	return takes(c, 1, 1)
+}
+
+// publishOne publishes an event and prints its receipt or, with wait, what became of its deliveries.
+func (s *session) publishOne(ctx context.Context, cl *client.Client, project string, p client.Publication,
+	wait bool) error {
 	receipt, err := cl.Publish(ctx, project, p)
 	if err != nil {
 		return err
 	}
-	if f.wait {
+	if wait {
 		return s.waitFor(ctx, cl, project, receipt)
 	}
 	return s.show(receipt, func() error {

@@ -92,6 +92,7 @@ func (b *bundle) project(t *testing.T, user string, a control.Access) *control.P
 func operations(ctx context.Context) map[hookyard.Role]map[string]func(p *control.Project) error {
 	return map[hookyard.Role]map[string]func(p *control.Project) error{
 		hookyard.RoleRead: {
+			"Example":   func(p *control.Project) error { _, err := p.Example(ctx, "x"); return err },
 			"EventType": func(p *control.Project) error { _, err := p.EventType(ctx, "x"); return err },
 			"EventTypes": func(p *control.Project) error {
 				_, err := p.EventTypes(ctx, hookyard.EventTypeQuery{})
@@ -203,6 +204,7 @@ func operations(ctx context.Context) map[hookyard.Role]map[string]func(p *contro
 			"TestHook":       func(p *control.Project) error { _, err := p.TestHook(ctx, "x"); return err },
 			"SendOnce":       func(p *control.Project) error { return p.SendOnce(ctx, "x", "x") },
 			"SendTo":         func(p *control.Project) error { _, err := p.SendTo(ctx, "x", nil); return err },
+			"SendExample":    func(p *control.Project) error { _, err := p.SendExample(ctx, "x", "y"); return err },
 			"UpdateHook": func(p *control.Project) error {
 				_, err := p.UpdateHook(ctx, "x", control.HookPatch{})
 				return err
@@ -268,6 +270,8 @@ func TestOperationsCheckTheRole(t *testing.T) {
 		"Hooks", "Replay", "Replays", "Sending"}, hookyard.RoleWrite: {"CancelDelivery", "CancelReplay", "CreateHook",
 		"CreateReplay", "DeleteHook", "EnableHook", "PlanReplay", "RetryDelivery", "RotateHookSecret",
 		"ShowHookSecret", "SignDelivery", "TestHook", "UpdateHook"}}
+	portal[hookyard.RoleRead] = append(portal[hookyard.RoleRead], "EventType", "EventTypes", "Example")
+	portal[hookyard.RoleWrite] = append(portal[hookyard.RoleWrite], "SendExample")
 	snapshot := b.project(t, "alice", control.Admin).Snapshot
 	for need, operations := range all {
 		for name, call := range operations {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/auth"
@@ -99,10 +100,14 @@ func (c *Control) EventType(ctx context.Context, id *auth.Identity, owner, name 
 func (c *Control) eventType(ctx context.Context, owner, name string) (*hookyard.EventType, error) {
 	t, err := c.store.EventType(ctx, owner, name)
 	if errors.Is(err, hookyard.ErrNotFound) {
-		return nil, hookyard.Errorf(hookyard.NotFound, "owner %s has no event type %s in its catalogue",
-			hookyard.Clean(owner, 100), hookyard.Clean(name, 200))
+		return nil, noSuchEventType(owner, name)
 	}
 	return t, err
+}
+
+func noSuchEventType(owner, name string) error {
+	return hookyard.Errorf(hookyard.NotFound, "owner %s has no event type %s in its catalogue",
+		hookyard.Clean(owner, 100), hookyard.Clean(name, 200))
 }
 
 // CreateEventType creates an event type. It fails with Conflict if there is one of that name that is not archived; an
@@ -212,19 +217,42 @@ func (c *Control) DeleteEventType(ctx context.Context, id *auth.Identity, owner,
 	return c.store.DeleteEventType(actor(ctx, id), owner, name)
 }
 
-// EventTypes returns the event types that the project inherits from its owner, without archived ones.
+// EventTypes returns the event types that the project inherits from its owner. Behind a portal link they are those that
+// are not archived and have no feature flag.
 func (p *Project) EventTypes(ctx context.Context, q hookyard.EventTypeQuery) ([]*hookyard.EventType, error) {
-	if err := p.allow(hookyard.RoleRead); err != nil {
+	if err := p.allow(hookyard.RolePortalRead); err != nil {
 		return nil, err
 	}
 	q.Owner = p.Snapshot.Project.Owner
-	return p.c.store.EventTypes(ctx, q)
+	if p.isInside() {
+		return p.c.store.EventTypes(ctx, q)
+	}
+	q.Archived = false
+	found, err := p.c.store.EventTypes(ctx, q)
+	return slices.DeleteFunc(found, func(t *hookyard.EventType) bool { return !t.VisibleTo(nil) }), err
 }
 
 // EventType returns an event type that the project inherits from its owner, with its content.
 func (p *Project) EventType(ctx context.Context, name string) (*hookyard.EventType, error) {
-	if err := p.allow(hookyard.RoleRead); err != nil {
+	if err := p.allow(hookyard.RolePortalRead); err != nil {
 		return nil, err
 	}
-	return p.c.eventType(ctx, p.Snapshot.Project.Owner, name)
+	t, err := p.c.eventType(ctx, p.Snapshot.Project.Owner, name)
+	if err == nil && !p.isInside() && (t.Archived || !t.VisibleTo(nil)) {
+		return nil, noSuchEventType(p.Snapshot.Project.Owner, name)
+	}
+	return t, err
+}
+
+// isInside reports whether the caller did not come by a portal link.
+func (p *Project) isInside() bool { return p.Role.Allows(hookyard.RoleRead) }
+
+// Example returns data that an event of a type has, whose example the project inherits from its owner: see
+// [catalogue.Example].
+func (p *Project) Example(ctx context.Context, eventType string) (json.RawMessage, error) {
+	t, err := p.EventType(ctx, eventType)
+	if err != nil {
+		return nil, err
+	}
+	return catalogue.Example(t), nil
 }

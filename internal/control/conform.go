@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/catalogue"
@@ -76,7 +77,8 @@ func (c *Control) conforms(ctx context.Context, in *hookyard.Catalogue, e *hooky
 	err = t.Check(data, steps)
 	var fault *hookyard.Error
 	if errors.As(err, &fault) {
-		fault.Message += ": the schema of " + e.Type + " in the catalogue of " + in.Owner + " does not allow it"
+		fault.Message = fault.Field + " does not fit the schema of " + e.Type + " in the catalogue of " + in.Owner +
+			": " + strings.TrimPrefix(fault.Message, fault.Field+": ")
 	}
 	return err
 }

@@ -11,6 +11,8 @@ import (
 	"log/slog"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/auth"
 	"github.com/hookyard/hookyard/internal/catalogue"
@@ -80,6 +82,7 @@ type Control struct {
 	quotas     *quota.Limiter
 	decoding   Decoding
 	checker    *catalogue.Checker
+	importing  *semaphore.Weighted // one document at a time
 	log        *slog.Logger
 	passkeys   *passkey.Passkeys // nil: browsers offer none at the server's URL
 
@@ -102,7 +105,8 @@ func New(o Options) (*Control, error) {
 	return &Control{
 		store: o.Store, ingest: o.Ingest, dispatcher: o.Dispatcher, auth: o.Auth, targets: o.Targets, filter: o.Filter,
 		limits: o.Limits, quotas: o.Quotas, decoding: o.Decoding, checker: catalogue.NewChecker(), log: o.Log,
-		passkeys: passkeys, defaultHooks: o.DefaultHooks, origins: o.Origins,
+		importing: semaphore.NewWeighted(1),
+		passkeys:  passkeys, defaultHooks: o.DefaultHooks, origins: o.Origins,
 		createOnUse: o.CreateOnUse, dev: o.Dev,
 	}, nil
 }

@@ -235,6 +235,11 @@ func (f *filled) catalogue() {
 	}
 	f.see(f.c.EventTypes(ctx, "acme", client.EventTypeQuery{Page: client.Page{Limit: 1}, Archived: true}))
 	f.see(f.c.EventType(ctx, filledProject, "order.created"))
+	f.see(f.c.EventExample(ctx, filledProject, "order.created"))
+	doc, err := f.c.ExportEventTypes(ctx, "acme")
+	f.see(doc, err)
+	f.see(f.c.ImportEventTypes(ctx, "acme", []byte(`{"openapi":"3.1.0","webhooks":{"ping":{"post":{}}}}`),
+		client.ImportOptions{DryRun: true}))
 }
 
 // hooks creates hooks with all settings, most of them without events.

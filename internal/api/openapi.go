@@ -49,6 +49,7 @@ func (s *spec) build(routes []route, version string, base *url.URL) error {
 	for i := range routes {
 		s.doc.AddOperation(operation(registry, &routes[i]))
 	}
+	s.doc.Webhooks = webhooks(registry)
 	mend(registry.Map())
 	var err error
 	if s.json, err = json.MarshalIndent(s.doc, "", "  "); err != nil {

@@ -10,9 +10,6 @@ import (
 	"github.com/hookyard/hookyard"
 )
 
-// AuditEvent is the type of the events that entries of audit logs become.
-const AuditEvent = "hookyard.audit"
-
 const (
 	auditEvery = time.Second
 	auditBatch = 100
@@ -73,7 +70,7 @@ func (c *Control) publishEntry(ctx context.Context, snapshot *hookyard.Snapshot,
 		if err != nil {
 			return err
 		}
-		e := hookyard.NewMeta(snapshot.Project.Key, AuditEvent, data, entry.Time)
+		e := hookyard.NewMeta(snapshot.Project.Key, hookyard.MetaAudit, data, entry.Time)
 		e.DedupKey = "audit " + strconv.FormatInt(entry.Key, 10)
 		if _, err := c.ingest.Accept(ctx, snapshot, e); err != nil {
 			return err

@@ -379,22 +379,20 @@ func (d *Dispatcher) addMeta(ctx context.Context, r *hookyard.Result, h *hookyar
 	}
 	others := *snapshot
 	others.Hooks = except(snapshot.Hooks, h.Key)
-	route := func(kind string, data map[string]any) *hookyard.RoutedEvent {
-		data["hookId"] = h.ID
-		data["url"] = hookyard.URLOrigin(h.URL)
-		data["project"] = snapshot.Project.Path()
+	url, project := hookyard.URLOrigin(h.URL), snapshot.Project.Path()
+	route := func(kind string, data any) *hookyard.RoutedEvent {
 		b, _ := json.Marshal(data) // of strings and numbers: cannot fail
 		e := hookyard.NewMeta(h.ProjectKey, kind, b, time.Now())
 		return hookyard.Route(e, &others, d.o.Filter)
 	}
 	if r.HookOff != "" {
-		r.OffEvent = route("hookyard.hook.disabled",
-			map[string]any{"reason": r.HookOff, "deliveryId": w.Delivery.ID, "failures": dec.Health.Failures})
+		r.OffEvent = route(hookyard.MetaHookDisabled, hookyard.HookDisabled{DeliveryID: w.Delivery.ID,
+			Failures: dec.Health.Failures, HookID: h.ID, Project: project, Reason: r.HookOff, URL: url})
 	}
 	if failed {
-		event := route("hookyard.delivery.failed",
-			map[string]any{"deliveryId": w.Delivery.ID, "eventId": w.Event.ID, "eventType": w.Event.Type,
-				"reason": dec.Reason, "attempts": w.Delivery.Attempts + 1})
+		event := route(hookyard.MetaDeliveryFailed, hookyard.DeliveryFailed{Attempts: w.Delivery.Attempts + 1,
+			DeliveryID: w.Delivery.ID, EventID: w.Event.ID, EventType: w.Event.Type, HookID: h.ID, Project: project,
+			Reason: dec.Reason, URL: url})
 		if len(event.Deliveries) > 0 {
 			r.Meta = append(r.Meta, event)
 		}

@@ -203,7 +203,9 @@ func isChoice(e *jsonschema.ValidationError) bool {
 	return false
 }
 
-func named(path, what string) string { return path + ": " + hookyard.CleanLine(what, 300) }
+func named(path, what string) string {
+	return path + ": " + hookyard.CleanLine(strings.ReplaceAll(what, where, ""), 300)
+}
 
 func join(first string, path []string) string {
 	return hookyard.Clean(strings.Join(append([]string{first}, path...), "."), 300)

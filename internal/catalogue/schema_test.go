@@ -217,3 +217,20 @@ func TestChecker(t *testing.T) {
 		t.Errorf("%d types are kept", len(c.owners["acme"].types))
 	}
 }
+
+func TestProperties(t *testing.T) {
+	t.Parallel()
+	e := &hookyard.EventType{Schemas: map[string]json.RawMessage{"1": json.RawMessage(`{"allOf":[{"required":["id"]}],
+		"properties":{"id":{"type":"string","format":"uuid","description":"of the order"},"state":{"enum":["a",1]},
+		"lines":{"type":"array","items":{"type":"object","properties":{"sku":{"type":["string","null"]},
+		"more":{"$ref":"#"}}}},"any":true}}`)}}
+	got := Properties(e)
+	want := []Property{{Path: "id", Type: "string, uuid", Required: true, Description: "of the order"},
+		{Path: "lines", Type: "array of object"}, {Path: "lines[].more", Type: "object"}}
+	if len(got) < 10 || len(got) > maxProperties || got[0] != want[0] || got[1] != want[1] || got[2] != want[2] {
+		t.Errorf("%d: %+v", len(got), got[:min(len(got), 5)])
+	}
+	if last := got[len(got)-1]; last != (Property{Path: "state", Type: `one of "a" 1`}) {
+		t.Errorf("last: %+v", last)
+	}
+}

@@ -247,6 +247,37 @@ func (p *Project) EventType(ctx context.Context, name string) (*hookyard.EventTy
 // isInside reports whether the caller did not come by a portal link.
 func (p *Project) isInside() bool { return p.Role.Allows(hookyard.RoleRead) }
 
+// PublicEventTypes returns the event types of an owner that anyone may read. It fails with NotFound unless the owner
+// wants that.
+func (c *Control) PublicEventTypes(ctx context.Context, owner string) ([]*hookyard.EventType, error) {
+	if err := c.checkPublic(ctx, owner); err != nil {
+		return nil, err
+	}
+	found, err := c.store.EventTypes(ctx, hookyard.EventTypeQuery{Owner: owner})
+	return slices.DeleteFunc(found, func(t *hookyard.EventType) bool { return !t.VisibleTo(nil) }), err
+}
+
+// PublicEventType returns one of [Control.PublicEventTypes] with its content.
+func (c *Control) PublicEventType(ctx context.Context, owner, name string) (*hookyard.EventType, error) {
+	if err := c.checkPublic(ctx, owner); err != nil {
+		return nil, err
+	}
+	t, err := c.eventType(ctx, owner, name)
+	if err == nil && (t.Archived || !t.VisibleTo(nil)) {
+		return nil, noSuchEventType(owner, name)
+	}
+	return t, err
+}
+
+// checkPublic fails with NotFound unless anyone may read the catalogue.
+func (c *Control) checkPublic(ctx context.Context, owner string) error {
+	of, err := c.store.Catalogue(ctx, owner)
+	if err == nil && !of.Public {
+		err = hookyard.Errorf(hookyard.NotFound, "there is no public catalogue of this owner")
+	}
+	return err
+}
+
 // Example returns data that an event of a type has, whose example the project inherits from its owner: see
 // [catalogue.Example].
 func (p *Project) Example(ctx context.Context, eventType string) (json.RawMessage, error) {

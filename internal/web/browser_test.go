@@ -154,7 +154,9 @@ func addressesOf(owner string, x shop) map[string]string {
 		"status": "/status", "everywhere": "/search?find=a",
 		"bins": "/bins", "bin": x.bin, "users": "/users", "profile": "/profile",
 		"second-factor": "/profile/second-factor",
-		"login":         "/login", "api": "/docs/api", "not-found": "/nothing",
+		"catalogue":     "/owners/acme/catalogue", "event-type": "/owners/acme/catalogue/order.described",
+		"types": "/owners/acme/event-types", "type": "/owners/acme/event-types/order.described",
+		"login": "/login", "api": "/docs/api", "not-found": "/nothing",
 	}
 	for name, path := range all {
 		all[name] = strings.Replace(path, "/acme/", "/"+owner+"/", 1)

@@ -226,6 +226,7 @@ func (v *visitor) sendAll(owner string, x shop, receiver string) {
 	confirm("accounting")
 
 	v.sendSources(p)
+	v.sendCatalogue("/owners/" + owner + "/catalogue")
 
 	v.send("/bins", "/bins", "", map[string]string{"status": "201"}, note("Created."))
 	bin := strings.TrimPrefix(v.js("location.href"), v.s.url)
@@ -239,6 +240,18 @@ func (v *visitor) sendAll(owner string, x shop, receiver string) {
 	v.send("/"+owner+"/more/settings", "/"+owner+"/more/defaults", "", nil, note("Created."))
 	v.send("/"+owner+"/more/settings", "/"+owner+"/more/limits", "",
 		map[string]string{"bytesPerDay": "1GiB", "hooks": "50"}, note("Saved."))
+}
+
+func (v *visitor) sendCatalogue(types string) {
+	v.send(types, "", "settings", map[string]string{"public": "on"}, note("Saved."))
+	v.send(types, "", "add", map[string]string{"name": "order.added", "schema": `{"type":"object"}`}, note("Created."))
+	const document = `{"openapi":"3.1.0","webhooks":{"order.imported":{"post":{}}}}`
+	v.send(types, "", "plan", map[string]string{"document": document},
+		`[...document.querySelectorAll("li")].some(li => li.textContent.includes("order.imported: created"))`)
+	v.send("", types, "import", nil, note("Saved."))
+	v.send(types+"/order.added", "", "save", map[string]string{"description": "Added", "example": `{"id":7}`},
+		note("Saved."))
+	v.send(types+"/order.added", "", "delete", nil, note("Deleted."))
 }
 
 func (v *visitor) sendSources(p string) {

@@ -30,6 +30,7 @@ func functions() template.FuncMap {
 		"num64":    func(n int64) string { return num(int(n)) },
 		"vis":      visible,
 		"short":    short,
+		"brief":    func(s string) string { return hookyard.CleanLine(s, 200) },
 		"sentence": sentence,
 		"tr":       func(v any) string { return fmt.Sprint(v) }, // portals translate
 		"label":    labelOf,

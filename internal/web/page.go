@@ -328,6 +328,7 @@ var labels = map[string]string{
 	"eventTypes": "Event types", "retention": "Keep bodies for", "relay": "lively4 relay",
 	"relaySecret": "Secret of the relay", "data": "Data", "confirm": "Name of the project",
 	"answer.headers": "Content type", "rabbitmq.url": "Broker", "rabbitmq": "Broker", "current": "Current password",
+	"document": "Document", "schema": "Schema", "featureFlags": "Feature flags",
 	"again": "Repeat password", "expiresIn": "Valid for", "oidc": "Sign-in", "since": "From", "until": "To",
 }
 

@@ -51,6 +51,14 @@ func (w *Web) routes() {
 	w.handle("POST /tokens", control.Administrator, revokeToken)
 	w.handle("GET /status", control.Administrator, showStatus)
 
+	const types = "/owners/{owner}/catalogue"
+	w.handle("GET "+types, control.SignedIn, showCatalogue)
+	w.handle("POST "+types, control.SignedIn, catalogueAction)
+	w.handle("GET "+types+"/{name}", control.SignedIn, showEventType)
+	w.handle("POST "+types+"/{name}", control.SignedIn, eventTypeAction)
+	w.handle("GET /owners/{owner}/event-types", control.Public, showPublicTypes)
+	w.handle("GET /owners/{owner}/event-types/{name}", control.Public, showPublicType)
+
 	if w.o.Bins != nil {
 		w.handle("GET /bins", control.Anyone, showBins)
 		w.handle("POST /bins", control.SignedIn, createBin)
@@ -136,5 +144,6 @@ func pages() []page {
 		&confirmPage{}, &deliveriesPage{}, &deliveryPage{}, &replaysPage{}, &replayPage{}, &sourcesPage{},
 		&sourcePage{}, &settingsPage{}, &auditPage{}, &docsPage{}, &binsPage{}, &binPage{}, &closedPage{},
 		&verifyPage{},
+		&cataloguePage{}, &eventTypePage{}, &typesPage{}, &typePage{},
 	}
 }

@@ -240,6 +240,11 @@ func (s *server) stockAs(owner, receiver string) shop {
 	project := owner + "/shop"
 	home := "/" + project
 	s.sent(home, "/", "owner", owner, "name", "shop", "description", "Orders and payments")
+	types := "/owners/" + owner + "/catalogue"
+	s.sent(types, types, "do", "settings", "mode", "off", "public", "on")
+	s.sent(types+"/order.described", types, "do", "add", "name", "order.described", "description",
+		"An order\nof a shop", "group", "Orders", "schema",
+		`{"type":"object","required":["id"],"properties":{"id":{"type":"integer"}}}`)
 	for _, h := range [][2]string{{"billing", "/good"}, {"warehouse", "/bad"}} {
 		s.sent(home+"/webhooks", home+"/webhooks", "ours", "1", "active", "on", "which", "all", "id", h[0],
 			"payloadUrl", receiver+h[1])

@@ -1,16 +1,17 @@
 package catalogue
 
 import (
-	"runtime"
+	"context"
 	"sync"
 
 	"github.com/hookyard/hookyard"
 )
 
-// maxKept bounds what a [Checker] keeps: bytes of schemas, and as many bytes again for each type.
+// maxKept bounds the bytes that a [Checker] keeps. A compiled schema takes about 25 times the bytes of its text.
 const (
-	maxKept  = 8 << 20
-	typeCost = 512
+	maxKept    = 32 << 20
+	typeCost   = 512
+	schemaCost = 25
 )
 
 // Checker keeps event types with compiled schemas until their owner's catalogue changes. It is safe for concurrent use.
@@ -80,7 +81,7 @@ type TypeCheck struct {
 	missing string // why no event is of the type: the catalogue lacks it, or it is archived; else ""
 	schema  []byte // nil: any data fits
 	size    int
-	idle    chan *Schema // compiled and not in use
+	turn    chan *Schema // holds the compiled schema, nil before the first check, while nobody uses it
 }
 
 func newCheck(owner, name string, t *hookyard.EventType) *TypeCheck {
@@ -92,8 +93,9 @@ func newCheck(owner, name string, t *hookyard.EventType) *TypeCheck {
 		c.missing = "type " + hookyard.Clean(name, 200) + " is archived in the catalogue of " + owner
 	default:
 		c.schema = t.Schema()
-		c.size += len(c.schema) * 10 // compiled it takes more
-		c.idle = make(chan *Schema, runtime.GOMAXPROCS(0))
+		c.size += len(c.schema) * schemaCost
+		c.turn = make(chan *Schema, 1)
+		c.turn <- nil
 	}
 	return c
 }
@@ -104,21 +106,21 @@ func (c *TypeCheck) Missing() string { return c.missing }
 // Checks reports whether there is a schema that data must fit.
 func (c *TypeCheck) Checks() bool { return c.schema != nil }
 
-// Check checks the data of an event, as [Schema.Check] does.
-func (c *TypeCheck) Check(data []byte, steps *int) error {
+// Check checks the data of an event, as [Schema.Check] does. Checks of one type take turns. The error may be that of
+// ctx.
+func (c *TypeCheck) Check(ctx context.Context, data []byte, steps *int) error {
 	var s *Schema
 	select {
-	case s = <-c.idle:
-	default:
+	case s = <-c.turn:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { c.turn <- s }()
+	if s == nil {
 		var err error
 		if s, err = Compile(c.schema); err != nil {
 			return err
 		}
 	}
-	err := s.Check(data, steps)
-	select {
-	case c.idle <- s:
-	default: // as many as can be in use at once are idle
-	}
-	return err
+	return s.Check(data, steps)
 }

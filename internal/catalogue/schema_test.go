@@ -187,7 +187,7 @@ func TestChecker(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		return one.Check([]byte(data), new(MaxSteps))
+		return one.Check(t.Context(), []byte(data), new(MaxSteps))
 	}
 	var all sync.WaitGroup
 	for range 8 {

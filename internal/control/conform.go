@@ -74,7 +74,7 @@ func (c *Control) conforms(ctx context.Context, in *hookyard.Catalogue, e *hooky
 		}
 		defer release()
 	}
-	err = t.Check(data, steps)
+	err = t.Check(ctx, data, steps)
 	var fault *hookyard.Error
 	if errors.As(err, &fault) {
 		fault.Message = fault.Field + " does not fit the schema of " + e.Type + " in the catalogue of " + in.Owner +

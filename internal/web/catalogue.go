@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"maps"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -110,7 +111,7 @@ func indented(b []byte) string {
 func (v *visit) readTypeForm() typeForm {
 	return typeForm{Name: v.get("name"), Description: strings.ReplaceAll(v.get("description"), "\r\n", "\n"),
 		Group: v.get("group"), Schema: v.get("schema"), Example: v.get("example"), Flags: v.get("featureFlags"),
-		Archived: v.has("archived"), Deprecated: v.has("deprecated")}
+		Archived: v.has("archived"), Deprecated: v.has("deprecated"), Revision: v.get("revision")}
 }
 
 // patch returns what the form sets.
@@ -158,7 +159,7 @@ func (v *visit) eventType(form *typeForm, fault error) error {
 	} else {
 		p.Form = typeForm{Description: t.Description, Group: t.Group, Schema: indented(t.Schema()),
 			Example: indented(t.Example), Flags: strings.Join(t.FeatureFlags, " "), Archived: t.Archived,
-			Deprecated: t.Deprecated}
+			Deprecated: t.Deprecated, Revision: strconv.FormatInt(t.Revision, 10)}
 	}
 	if fault != nil {
 		return v.showInvalid(fault, t.Name, p)
@@ -177,6 +178,9 @@ func eventTypeAction(v *visit) error {
 	}
 	f := v.readTypeForm()
 	patch, err := f.patch()
+	if patch.Revision, _ = strconv.ParseInt(f.Revision, 10, 64); patch.Revision == 0 && err == nil {
+		err = hookyard.Errorf(hookyard.Invalid, "The form does not say which revision it changes.")
+	}
 	if err == nil {
 		err = v.keepVersions(&patch, owner, name)
 	}
@@ -202,7 +206,6 @@ func (v *visit) keepVersions(patch *control.EventTypePatch, owner, name string) 
 	}
 	patch.Schema = control.Optional[json.RawMessage]{}
 	patch.Schemas = control.Value(all)
-	patch.Revision = t.Revision
 	return nil
 }
 

@@ -180,6 +180,8 @@ func (v *visitor) sendAll(owner string, x shop, receiver string) {
 	v.send(hooks, hooks, "", map[string]string{"q": "acc"}, `document.querySelectorAll(".rows tbody tr").length === 1`)
 	made := hooks + "/made"
 	v.send(hooks, made, "test", nil, is(made)+` && document.querySelector(".note") !== null`)
+	v.send(made, made, "test", map[string]string{"type": "order.described"},
+		`document.querySelector(".rows").textContent.includes("order.described")`)
 	v.send(hooks, made, "disable", nil,
 		note("The hook is disabled. Its events are recorded as skipped and can be resent."))
 	missed := v.s.publish(owner+"/shop", "order.missed", `{}`)

@@ -33,7 +33,11 @@ type hookPage struct {
 	Shown    string // that the customer wants to see
 	About    string
 	Schedule []string
+	Examples []*hookyard.EventType // that can be sent as a test
 }
+
+// maxExamples is how many event types the form for a test offers.
+const maxExamples = 200
 
 func showHook(v *visit) error {
 	return v.hook(v.r.PathValue("id"), &hookPage{Secret: v.onceSecret()}, nil)
@@ -75,6 +79,9 @@ func (v *visit) hook(id string, p *hookPage, fault error) error {
 		return err
 	}
 	if p.Sending, err = v.project.Sending(h.ID); err != nil {
+		return err
+	}
+	if p.Examples, err = v.project.EventTypes(v.ctx(), hookyard.EventTypeQuery{Limit: maxExamples}); err != nil {
 		return err
 	}
 	if err := v.fillCharts(p, h); err != nil {
@@ -143,7 +150,12 @@ func hookAction(v *visit) error {
 		}
 		return v.redirect(v.home("webhooks"), "deleted")
 	case "test":
-		_, err := v.project.TestHook(v.ctx(), id)
+		var err error
+		if eventType := v.get("type"); eventType != "" {
+			_, err = v.project.SendExample(v.ctx(), id, eventType)
+		} else {
+			_, err = v.project.TestHook(v.ctx(), id)
+		}
 		return v.hookActionDone(err, here, "tested")
 	case "enable":
 		_, err := v.project.EnableHook(v.ctx(), id)

@@ -55,8 +55,10 @@ func TestBaseURLWithPath(t *testing.T) {
 			c := &crawler{t: t, base: proxy.URL + prefix, seen: map[string]bool{}}
 			c.fill(filepath.Join(data, "admin-token"))
 			c.visit(c.base + "/")
+			c.visit(c.base + "/portal/admin/shop/webhooks")
 			for _, want := range []string{"", "/bins", "/users", "/admin/shop/webhooks/h", "/admin/shop/settings",
-				"/docs/api", "/api/openapi.json", "/admin/shop/sources/in"} {
+				"/docs/api", "/api/openapi.json", "/admin/shop/sources/in", "/portal/admin/shop/webhooks/h",
+				"/portal/admin/shop/verify"} {
 				if !c.seen[c.base+want] && !c.seen[c.base+want+"/"] {
 					t.Errorf("%s was not reached", want)
 				}
@@ -127,6 +129,17 @@ func (c *crawler) fill(tokenFile string) {
 	_ = resp.Body.Close()
 	if at := resp.Request.URL.String(); !strings.HasPrefix(at, c.base+"/admin/shop") || resp.StatusCode != 200 {
 		c.t.Fatalf("signing in leads to %s, %s", at, resp.Status)
+	}
+	link, err := cl.CreatePortalLink(ctx, "admin/shop", client.PortalLinkRequest{})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if resp, err = c.http.Get(link.URL); err != nil {
+		c.t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if at := resp.Request.URL.String(); at != c.base+"/portal/admin/shop/webhooks" || resp.StatusCode != 200 {
+		c.t.Fatalf("the link to the portal leads to %s, %s", at, resp.Status)
 	}
 	top, _ := url.Parse(c.base)
 	above, _ := url.Parse(strings.TrimSuffix(c.base, top.Path))

@@ -122,17 +122,17 @@ func (p *Project) ShowHookSecret(ctx context.Context, id string) (string, error)
 	return h.Secrets[0].Value, p.c.store.AuditSecretShown(ctx, h)
 }
 
-// checkSettings refuses a patch from a portal session that gives more than the URL, the events, the description, the
-// secret and whether the hook is on, or a URL that is not of the web.
+// checkSettings refuses a patch from a portal session that gives more than the URL, the events, the channels, the
+// description, the secret and whether the hook is on, or a URL that is not of the web.
 func (p *Project) checkSettings(in *HookPatch) error {
 	if p.Role != hookyard.RolePortal {
 		return nil
 	}
-	allowed := HookPatch{URL: in.URL, Events: in.Events, Description: in.Description, Active: in.Active,
-		Secret: in.Secret, Revision: in.Revision}
+	allowed := HookPatch{URL: in.URL, Events: in.Events, Channels: in.Channels, Description: in.Description,
+		Active: in.Active, Secret: in.Secret, Revision: in.Revision}
 	if !reflect.DeepEqual(*in, allowed) {
 		return hookyard.Errorf(hookyard.Forbidden,
-			"only url, events, description, active and secret can be set here")
+			"only url, events, channels, description, active and secret can be set here")
 	}
 	if u, ok := in.URL.Get(); ok && !strings.HasPrefix(u, "http://") && !strings.HasPrefix(u, "https://") {
 		return hookyard.FieldErrorf("url", "url must begin with https:// or http://")

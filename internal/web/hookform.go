@@ -36,6 +36,7 @@ type hookForm struct {
 	All         bool
 	Names       string
 	Ticked      map[string]bool
+	Channels    string
 	Features    string
 	Description string
 	Active      bool
@@ -86,6 +87,7 @@ func (v *visit) readHookForm() *hookForm {
 		GitPush:     v.has("gitPush"),
 		All:         v.get("which") != "some",
 		Names:       v.get("names"),
+		Channels:    v.get("channels"),
 		Ticked:      map[string]bool{},
 		Features:    v.get("features"),
 		Description: v.get("description"),
@@ -170,6 +172,7 @@ func formOf(h *hookyard.Hook) *hookForm {
 		Type:        h.Format,
 		All:         h.Events.All,
 		Names:       strings.Join(h.Events.Names, " "),
+		Channels:    strings.Join(h.Channels, " "),
 		Ticked:      map[string]bool{},
 		Features:    strings.Join(h.Features, " "),
 		Description: h.Description,
@@ -317,6 +320,9 @@ func (v *visit) hookPatch(f *hookForm, before *hookyard.Hook) (control.HookPatch
 		Ordered:     control.Value(f.Ordered),
 		Filter:      control.Value(f.Filter),
 		InsecureTLS: control.Value(f.InsecureTLS),
+	}
+	if v.form.Has("channels") {
+		in.Channels = control.Value(words(f.Channels))
 	}
 	if f.Forward != "kept" {
 		in.Forward = control.Value(forwardOf(f.Forward))

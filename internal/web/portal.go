@@ -290,6 +290,6 @@ type closedPage struct {
 
 // onlyPortal returns what a portal session may set of a patch.
 func onlyPortal(in control.HookPatch) control.HookPatch {
-	return control.HookPatch{URL: in.URL, Events: in.Events, Description: in.Description, Active: in.Active,
-		Secret: in.Secret, Revision: in.Revision}
+	return control.HookPatch{URL: in.URL, Events: in.Events, Channels: in.Channels, Description: in.Description,
+		Active: in.Active, Secret: in.Secret, Revision: in.Revision}
 }

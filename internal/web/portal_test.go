@@ -94,9 +94,11 @@ func TestPortal(t *testing.T) {
 				t.Errorf("the hooks show %s", never)
 			}
 		}
-		page = p.led("/webhooks", "ours", "1", "active", "on", "which", "some", "event", "order.paid", "payloadUrl",
-			receiver+"/good/mine", "secretFrom", "made", "headers", "X-Mine: 1", "insecureTls", "on")
-		if !strings.Contains(page, "whsec_") || strings.Contains(page, "TLS certificate not verified") {
+		page = p.led("/webhooks", "ours", "1", "active", "on", "which", "some", "event", "order.paid",
+			"channels", "eu, vip", "payloadUrl", receiver+"/good/mine", "secretFrom", "made",
+			"headers", "X-Mine: 1", "insecureTls", "on")
+		if !strings.Contains(page, "whsec_") || !strings.Contains(page, "<code>vip</code>") ||
+			strings.Contains(page, "TLS certificate not verified") {
 			t.Errorf("a new hook: %s", page)
 		}
 		hook := "/webhooks/127-0-0-1"

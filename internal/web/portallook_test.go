@@ -2,8 +2,12 @@ package web_test
 
 import (
 	"encoding/base64"
+	"fmt"
 	"html"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +15,9 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/hookyard/hookyard/internal/app"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 // brand sets the look of an owner's portals.
@@ -177,6 +184,34 @@ func (p *portal) sample(name string) string {
 	_, code, _ = strings.Cut(code, ">")
 	code, _, _ = strings.Cut(code, "</pre>")
 	return html.UnescapeString(code)
+}
+
+// TestPortalCookie opens a portal over TLS. Its cookie is sent to the portal only, and in frames if those are allowed.
+func TestPortalCookie(t *testing.T) {
+	t.Parallel()
+	address := fmt.Sprintf("127.0.0.1:%d", testenv.Port(t))
+	proxy := httptest.NewTLSServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(&url.URL{Scheme: "http", Host: address})
+		r.Out.Host = r.In.Host
+	}})
+	t.Cleanup(proxy.Close)
+	s, receiver := startIn(t, t.TempDir(), true, func(c *app.Config) { c.Listen, c.BaseURL = address, proxy.URL })
+	trusted := func(b *http.Client) *http.Client { b.Transport = proxy.Client().Transport; return b }
+	trusted(s.http)
+	s.stock(receiver)
+	for frames, want := range map[string]string{"[]": "; HttpOnly; Secure; SameSite=Lax",
+		`["https://app.example"]`: "; HttpOnly; Secure; SameSite=None; Partitioned"} {
+		s.brand("acme", `{"frames":`+frames+`}`)
+		p := &portal{&server{t: t, url: s.url, http: trusted(s.browser())}, "/portal/acme/shop"}
+		a := p.get(s.link("acme/shop", `{"ttl":"1m"}`))
+		cookie := strings.Join(a.Header["Set-Cookie"], "\n")
+		if !strings.HasPrefix(cookie, "__Secure-hookyard_portal=") || !strings.HasSuffix(cookie, want) ||
+			!strings.Contains(cookie, "; Path=/portal/acme/shop; Max-Age=") {
+			t.Errorf("with frames %s the cookie is %s", frames, cookie)
+		}
+		p.is(p.get(p.home+"/webhooks"), http.StatusOK, "billing")
+		p.led("/webhooks/billing", "do", "disable")
+	}
 }
 
 // TestPortalScreenshots writes pictures of two brands where HOOKYARD_SCREENSHOTS says.

@@ -36,7 +36,8 @@ func TestMessages(t *testing.T) {
 			a, b := placeholder.FindAllString(text, -1), placeholder.FindAllString(to, -1)
 			slices.Sort(a)
 			slices.Sort(b)
-			if to == "" || !slices.Equal(a, b) {
+			fewer := slices.Equal(b, a[:min(len(b), len(a))])
+			if to == "" || m.Pages[text] != "" && len(a) != len(b) || !fewer {
 				t.Errorf("%s: %q has other changing parts than %q", lang, to, text)
 			}
 		}

@@ -122,6 +122,13 @@ func TestPortalLanguages(t *testing.T) {
 			t.Errorf("%s with Accept-Language %.40q is in %s, want %s", c[0], c[1], got, c[2])
 		}
 	}
+	for path, said := range map[string]string{"http://10.0.0.1/": "Nothing is sent to this address: it is not public.",
+		"gopher://a": "The URL must begin with https:// or http://", "": "The URL is missing."} {
+		a := p.send("/webhooks?lang=en", "ours", "1", "which", "all", "payloadUrl", path)
+		if p.is(a, http.StatusBadRequest, said); strings.Contains(a.body, "--allow") {
+			t.Errorf("a customer reads about options of the server: %s", a.body)
+		}
+	}
 	p.led("/webhooks/old-crm", "do", "disable")
 	if page := p.page(p.home + "/webhooks/old-crm?lang=de&done=off"); !strings.Contains(page,
 		"Der Endpunkt ist abgeschaltet. Seine Ereignisse") || !strings.Contains(page, "1 Geheimnis") {

@@ -100,14 +100,26 @@ func (db *DB) ClosePortal(ctx context.Context, s *hookyard.PortalSession) error 
 // not expired.
 func (db *DB) RevokePortal(ctx context.Context, projectKey int64) (links, sessions int64, err error) {
 	err = db.changeRoles(ctx, func(tx *limitedTx) error {
-		for table, n := range map[string]*int64{"portal_links": &links, "portal_sessions": &sessions} {
-			err := tx.QueryRowContext(ctx, "select count(*) from "+table+" where project_key = $1 and expires > $2",
-				projectKey, micros(time.Now())).Scan(n)
+		// Links first: a link that is being opened holds this up until its session is there to be ended.
+		for i, table := range []string{"portal_links", "portal_sessions"} {
+			rows, err := tx.QueryContext(ctx, "delete from "+table+" where project_key = $1 returning expires",
+				projectKey)
 			if err != nil {
 				return err
 			}
-			if _, err := tx.ExecContext(ctx, "delete from "+table+" where project_key = $1", projectKey); err != nil {
+			ends, err := collect(rows, func(row scanner) (at int64, err error) {
+				err = row.Scan(&at)
+				return at, err
+			})
+			if err != nil {
 				return err
+			}
+			n := []*int64{&links, &sessions}[i]
+			*n = 0
+			for _, at := range ends {
+				if at > micros(time.Now()) {
+					*n++
+				}
 			}
 		}
 		var what changes

@@ -187,7 +187,25 @@ func TestPortalRefuses(t *testing.T) {
 		p.is(revoked, http.StatusOK, `"links":2,"sessions":3`)
 		p.is(p.get(p.home+"/webhooks"), http.StatusUnauthorized, "Your session has ended")
 		p.is(p.get(unopened), http.StatusForbidden, "This link was used or has expired")
+		p.revokedAtOnce(s)
 	})
+}
+
+// revokedAtOnce opens links while they are revoked: no session is left.
+func (p *portal) revokedAtOnce(owner *server) {
+	p.t.Helper()
+	customers := make([]*portal, 8)
+	var all sync.WaitGroup
+	for i := range customers {
+		customers[i] = &portal{&server{t: p.t, url: p.url, http: p.browser()}, p.home}
+		link := owner.link("acme/shop", `{}`)
+		all.Go(func() { customers[i].get(link) })
+	}
+	all.Go(func() { owner.do(owner.request(http.MethodDelete, "/api/projects/acme/shop/portal-links", nil)) })
+	all.Wait()
+	for _, c := range customers {
+		c.is(c.get(c.home+"/webhooks"), http.StatusUnauthorized, "Your session has ended")
+	}
 }
 
 // openAtOnce opens a link many times at once: one of them starts a session.

@@ -148,7 +148,7 @@ func (a *App) wire(ctx context.Context) error {
 	deliver := dispatch.Options{
 		Hooks: a.db, Deliveries: a.db, Nodes: a.db, Threads: a.db, Replays: a.db, Client: a.client,
 		Broker: a.broker, Filter: a.accepts, Log: log, Limits: config.Limits,
-		BaseURL: config.BaseURL, Room: a.quotas.Room,
+		BaseURL: config.BaseURL, Room: a.quotas.Room, Passive: config.Role == roleAccept,
 		UserAgent: a.userAgent(), Poll: config.Poll, Grace: config.Grace, Decoding: a.decoding,
 	}
 	receive := ingest.Options{
@@ -296,6 +296,9 @@ func (a *App) run(ctx context.Context) error {
 	read := make(chan struct{})                  // closed when no queue is read any more
 	g.Go(func() error {
 		defer close(read)
+		if a.config.Role == roleDeliver {
+			return nil
+		}
 		return a.queues.Run(ctx)
 	})
 	g.Go(a.serve)

@@ -40,6 +40,7 @@ type Config struct {
 	SecretKeyFile       string
 	AuditProject        string // owner/name, or ""
 	NodeName            string
+	Role                string
 	Guests              bool
 	LogLevel            string
 	LogFormat           string
@@ -95,8 +96,8 @@ func DefaultConfig() Config {
 		MetricsLabels:       labelsNone, MetricsSeries: 1000,
 		Retention: 30 * 24 * time.Hour, RetentionBytes: 20 << 30, DedupWindow: 90 * 24 * time.Hour,
 		ACMEDirectory: acme.LetsEncryptURL, OIDCGroupsClaim: "groups",
-		RequireFactor: string(hookyard.FactorOptional),
-		Poll:          5 * time.Second, Grace: 10 * time.Second, ReadTimeout: time.Minute,
+		RequireFactor: string(hookyard.FactorOptional), Role: roleAll,
+		Poll: 5 * time.Second, Grace: 10 * time.Second, ReadTimeout: time.Minute,
 		Listeners: stream.DefaultTotal, ListenersPerAddress: stream.DefaultPerAddress,
 		Bins: 2000, BinsPerAddress: 50, BinBody: 64 << 10, Limits: hookyard.DefaultLimits(),
 	}
@@ -157,6 +158,8 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.Var(wait(&c.Poll, 10*time.Millisecond, time.Hour), "poll",
 		"how often due deliveries are looked for even if nothing woke the dispatcher")
 	fs.Var(wait(&c.Grace, 0, 0), "grace", "time that attempts under way get to end when the server stops")
+	fs.StringVar(&c.Role, "role", c.Role, "what this node does: accept (requests and queues; other nodes send), "+
+		"deliver (sends; answers only health checks and metrics) or all; others than all need PostgreSQL")
 	fs.Var(wait(&c.Drain, 0, 0), "drain",
 		"time for which a server that is to stop serves on while /readyz fails, for a balancer to notice")
 	fs.Var(wait(&c.ReadTimeout, 0, 0), "read-timeout", "time a sender gets for a whole request; 0: no limit")
@@ -341,6 +344,9 @@ func (c *Config) Complete() error {
 	case hookyard.FactorOptional, hookyard.FactorForAdmins, hookyard.FactorForAll:
 	default:
 		return fmt.Errorf("--require-second-factor %q: use none, admins or all", c.RequireFactor)
+	}
+	if err := c.checkRole(); err != nil {
+		return err
 	}
 	if err := c.checkQuotas(); err != nil {
 		return err

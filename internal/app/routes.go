@@ -15,10 +15,10 @@ import (
 // routes lists everything the server answers to, top to bottom.
 func (a *App) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", a.healthz)
-	mux.HandleFunc("GET /readyz", a.readyz)
-	if a.config.Metrics && a.config.MetricsListen == "" {
-		mux.Handle("GET /metrics", a.metrics.handler(a.config.MetricsToken))
+	a.health(mux)
+	if a.config.Role == roleDeliver {
+		mux.HandleFunc("/", a.sendsOnly)
+		return a.middleware(mux)
 	}
 	if a.config.Dev { // to profile the server
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)

@@ -83,6 +83,7 @@ type Options struct {
 	UserAgent string
 	Poll      time.Duration  // how often rows are looked for without a wake-up; 0 means 5 s
 	Grace     time.Duration  // for attempts under way when Run ends; 0 means 10 s
+	Passive   bool           // other nodes send; this one only wakes them
 	Rand      func() float64 // from 0 to 1, spreads retries; nil means math/rand
 	Tracer    Tracer         // nil: receivers get the trace that the event is stored with
 
@@ -148,12 +149,17 @@ func New(o Options) *Dispatcher {
 		replay: make(chan struct{}, 1), again: make(chan struct{}, 1)}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	d.lastEnd.Store(time.Now().UnixMicro())
+	d.stopped = o.Passive
 	return d
 }
 
 // Run looks for due rows until ctx ends. Then it lets attempts under way end, within the grace, makes rows of what
 // waits in memory, and returns when everything it started has returned.
 func (d *Dispatcher) Run(ctx context.Context) error {
+	if d.o.Passive {
+		<-ctx.Done()
+		return nil
+	}
 	replays := sync.WaitGroup{}
 	replays.Go(func() { d.runReplays(ctx) })
 	poll := time.NewTicker(d.o.Poll)
@@ -275,6 +281,9 @@ const stalledAfter = time.Minute
 // take while no attempt ended, although their hook is on and does not rest, and no other node keeps them from being
 // claimed.
 func (d *Dispatcher) Ready(ctx context.Context) error {
+	if d.o.Passive {
+		return nil
+	}
 	backlog, err := d.o.Deliveries.Backlog(ctx)
 	if err != nil {
 		return err

@@ -25,7 +25,7 @@ type lane struct {
 // delivery must be committed as InMemory, and Push or Release must follow. When it returns false the delivery will be
 // claimed from its row, and Wake must follow the commit.
 func (d *Dispatcher) Reserve(h *hookyard.Hook, e *hookyard.Event) bool {
-	if h.Ordered || e.Size > hookyard.LargeBody || h.EffectiveSchedule()[0] > 0 {
+	if d.o.Passive || h.Ordered || e.Size > hookyard.LargeBody || h.EffectiveSchedule()[0] > 0 {
 		return false
 	}
 	if d.shared && (h.Limited() || !d.o.Nodes.Alive()) {
@@ -65,12 +65,14 @@ func (d *Dispatcher) Release(hookKey int64, e *hookyard.Event, unsure bool) {
 func (d *Dispatcher) Wake(hookKeys ...int64) {
 	now := time.Now()
 	for _, key := range hookKeys {
-		away := false
-		d.at(key, func(l *lane) {
-			if away = l.queue.away.After(now); !away {
-				l.rowsAt(now)
-			}
-		})
+		away := d.o.Passive
+		if !away {
+			d.at(key, func(l *lane) {
+				if away = l.queue.away.After(now); !away {
+					l.rowsAt(now)
+				}
+			})
+		}
 		if away {
 			d.o.Nodes.WakeNode(key)
 		}
@@ -78,10 +80,18 @@ func (d *Dispatcher) Wake(hookKeys ...int64) {
 }
 
 // Woken is Wake for what another node says: it is not passed on.
-func (d *Dispatcher) Woken(hookKey int64) { d.at(hookKey, func(l *lane) { l.rowsAt(time.Now()) }) }
+func (d *Dispatcher) Woken(hookKey int64) {
+	if !d.o.Passive {
+		d.at(hookKey, func(l *lane) { l.rowsAt(time.Now()) })
+	}
+}
 
 // HookChanged says that a hook was changed: what was remembered of its failures is dropped, and its rows are looked at.
 func (d *Dispatcher) HookChanged(hookKey int64) {
+	if d.o.Passive {
+		d.o.Nodes.WakeNode(hookKey)
+		return
+	}
 	d.at(hookKey, func(l *lane) {
 		l.queue.pace.known = false
 		l.rowsAt(time.Now())

@@ -68,15 +68,22 @@ func (q Quota) Or(defaults Quota) Quota {
 	return out
 }
 
-// TenantKey identifies what has a quota: a project by its key, or an owner by name in lower case.
+// TenantKey identifies what has a quota: a project or a source by its key, or an owner by name in lower case.
 type TenantKey struct {
 	Project int64
 	Owner   string
+	Source  int64
 }
 
 // Tenants returns the keys of a project and its owner.
 func (p *Project) Tenants() [2]TenantKey {
 	return [...]TenantKey{{Project: p.Key}, {Owner: strings.ToLower(p.Owner)}}
+}
+
+// Tenant returns the limit of a source with a rate.
+func (s *Source) Tenant() Tenant {
+	return Tenant{TenantKey: TenantKey{Source: s.Key}, Name: "source " + s.Project + "/" + s.Name,
+		Quota: Quota{LimitEvents: s.Rate}}
 }
 
 // Tenant is what has a quota.
@@ -205,6 +212,11 @@ func (t *Tenant) excess(name LimitName, used int64, wait time.Duration) *Error {
 // raise says who can raise a limit and how.
 func (t *Tenant) raise(name LimitName) string {
 	_, path, _ := strings.Cut(t.Name, " ")
+	if t.Source != 0 {
+		i := strings.LastIndex(path, "/")
+		return "who may write in the project can raise it: hookyard source update " + path[i+1:] + " -p " + path[:i] +
+			" --rate N"
+	}
 	text := "an administrator of the server can raise it: hookyard limits set " + path + " " + string(name) + "=N"
 	if _, own := t.Own[name]; own {
 		return text

@@ -21,6 +21,7 @@ type Source struct {
 	TypeHeader  string          // header that holds the event type
 	TypeField   string          // JSON path of the event type in the body, for example event.name
 	DedupHeader string          // header that identifies duplicates; "" means the provider's id
+	Rate        int64           // events a second that are accepted, on each node; 0 means no limit
 	Ack         string          // "after-commit"
 	Answer      *Answer         // the response; nil means 200 and an empty JSON object
 	RabbitMQ    *QueueSource    // for type rabbitmq
@@ -104,6 +105,9 @@ func (s *Source) Validate(limits Limits) error {
 		if name != "" && (!IsToken(name) || len(name) > 200) {
 			return FieldErrorf(field, "%s must be the name of a header", field)
 		}
+	}
+	if s.Rate < 0 || s.Rate > maxLimit {
+		return FieldErrorf("rate", "rate must be between 0, which is no limit, and %d events a second", int64(maxLimit))
 	}
 	if len(s.TypeField) > 200 {
 		return FieldErrorf("typeField", "typeField is over 200 bytes")

@@ -22,6 +22,7 @@ type Source struct {
 	TypeHeader  string                `json:"typeHeader,omitempty" doc:"header that holds the event type"`
 	TypeField   string                `json:"typeField,omitempty" doc:"JSON path of the event type in the body"`
 	DedupHeader string                `json:"dedupHeader,omitempty" doc:"header that identifies duplicates"`
+	Rate        int64                 `json:"rate,omitempty" doc:"events a second that are accepted, on each node"`
 	Ack         string                `json:"ack" doc:"always after-commit"`
 	Answer      *hookyard.Answer      `json:"answer,omitempty" doc:"the response instead of 200"`
 	RabbitMQ    *hookyard.QueueSource `json:"rabbitmq,omitempty"`
@@ -42,6 +43,7 @@ type SourcePatch struct {
 	TypeHeader  *string               `json:"typeHeader,omitempty"`
 	TypeField   *string               `json:"typeField,omitempty"`
 	DedupHeader *string               `json:"dedupHeader,omitempty"`
+	Rate        *int64                `json:"rate,omitempty" doc:"0: no limit"`
 	Ack         *string               `json:"ack,omitempty"`
 	Answer      *hookyard.Answer      `json:"answer,omitempty"`
 	RabbitMQ    *hookyard.QueueSource `json:"rabbitmq,omitempty"`

@@ -153,6 +153,7 @@ func (a *API) sourceJSON(p *hookyard.Project, s *hookyard.Source) client.Source 
 		Name: s.Name, Type: s.Type, Description: s.Description, Active: s.Active, Scheme: notNull(s.Scheme),
 		EventType:  s.EventType,
 		TypeHeader: s.TypeHeader, TypeField: s.TypeField, DedupHeader: s.DedupHeader, Ack: hookyard.AckAfterCommit,
+		Rate:      s.Rate,
 		Answer:    s.Answer,
 		CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt, Revision: s.Revision,
 	}

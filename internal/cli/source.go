@@ -94,9 +94,18 @@ func (s *session) showSource(src *client.Source) error {
 			field{"scheme", string(src.Scheme)},
 			field{"event type", src.EventType}, field{"type header", src.TypeHeader},
 			field{"type field", src.TypeField},
-			field{"id header", src.DedupHeader}, field{"created", localTime(src.CreatedAt)},
+			field{"id header", src.DedupHeader}, field{"rate", perSecond(src.Rate)},
+			field{"created", localTime(src.CreatedAt)},
 			field{"changed", localTime(src.UpdatedAt)})
 	})
+}
+
+// perSecond writes a rate of events; "" is none.
+func perSecond(rate int64) string {
+	if rate == 0 {
+		return ""
+	}
+	return hookyard.Count(rate, "event") + " a second"
 }
 
 // sourceFlags are the settings of a source.
@@ -104,6 +113,7 @@ type sourceFlags struct {
 	kind, description, scheme, eventType, typeHeader, typeField, dedupHeader, rabbitmq string
 	secrets                                                                            []string
 	activate, deactivate                                                               bool
+	rate                                                                               int64
 }
 
 func (f *sourceFlags) flags(fs *pflag.FlagSet) {
@@ -116,6 +126,7 @@ func (f *sourceFlags) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&f.typeHeader, "type-header", "", "header with the event's type")
 	fs.StringVar(&f.typeField, "type-field", "", "JSON path into the body to the event's type")
 	fs.StringVar(&f.dedupHeader, "dedup-header", "", "header with the sender's id of the event, to detect duplicates")
+	fs.Int64Var(&f.rate, "rate", 0, "events a second that each node accepts; 0 means no limit")
 	fs.StringVar(&f.rabbitmq, "rabbitmq", "",
 		`queue of type rabbitmq: JSON such as {"url": …, "queue": …}, @file, or - for stdin`)
 	fs.BoolVar(&f.activate, "activate", false, "enable the source")
@@ -127,6 +138,7 @@ func (f *sourceFlags) patch(fs *pflag.FlagSet, s *session) (client.SourcePatch, 
 		Type: changed(fs, "type", f.kind), Description: changed(fs, "description", f.description),
 		EventType: changed(fs, "event-type", f.eventType), TypeHeader: changed(fs, "type-header", f.typeHeader),
 		TypeField: changed(fs, "type-field", f.typeField), DedupHeader: changed(fs, "dedup-header", f.dedupHeader),
+		Rate: changed(fs, "rate", f.rate),
 	}
 	if fs.Changed("secret") {
 		secrets := make([]string, len(f.secrets))

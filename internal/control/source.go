@@ -30,6 +30,7 @@ type SourcePatch struct {
 	TypeHeader  Optional[string]                `json:"typeHeader"`
 	TypeField   Optional[string]                `json:"typeField"`
 	DedupHeader Optional[string]                `json:"dedupHeader"`
+	Rate        Optional[int64]                 `json:"rate"`
 	Ack         Optional[string]                `json:"ack"`
 	Answer      Optional[*hookyard.Answer]      `json:"answer"`
 	RabbitMQ    Optional[*hookyard.QueueSource] `json:"rabbitmq"`
@@ -212,6 +213,7 @@ func (in *SourcePatch) apply(s, old *hookyard.Source) error {
 	in.TypeHeader.SetTo(&s.TypeHeader)
 	in.TypeField.SetTo(&s.TypeField)
 	in.DedupHeader.SetTo(&s.DedupHeader)
+	in.Rate.SetTo(&s.Rate)
 	in.Ack.SetTo(&s.Ack)
 	in.Answer.SetTo(&s.Answer)
 	in.RabbitMQ.SetTo(&s.RabbitMQ)

@@ -356,7 +356,8 @@ func (f *filled) sources() {
 	}
 	in := put("in", client.SourcePatch{Type: ptr("hmac"), Secret: ptr("a secret of the source"), Description: ptr("d"),
 		Scheme: json.RawMessage(`{"header":"X-Sig"}`), EventType: ptr("a"), TypeHeader: ptr("X-T"), TypeField: ptr("t"),
-		DedupHeader: ptr("X-D"), Answer: &hookyard.Answer{Status: 202, Headers: map[string]string{"A": "b"},
+		DedupHeader: ptr("X-D"), Rate: ptr(int64(50)),
+		Answer: &hookyard.Answer{Status: 202, Headers: map[string]string{"A": "b"},
 			Body: "b", Delay: hookyard.Duration(time.Millisecond)}})
 	put("queue", client.SourcePatch{Type: ptr("rabbitmq"), Active: ptr(false),
 		RabbitMQ: &hookyard.QueueSource{URL: "amqp://127.0.0.1:1/", Queue: "q", Declare: true, Prefetch: 5,

@@ -225,10 +225,14 @@ func (in *Ingest) routeAll(ctx context.Context, snapshot *hookyard.Snapshot, eve
 // is not limited.
 func (in *Ingest) permit(ctx context.Context, snapshot *hookyard.Snapshot, source string, n, size int64) (*quota.Grant,
 	error) {
-	if len(snapshot.Tenants) == 0 || source == hookyard.SourceMeta {
+	tenants := snapshot.Tenants
+	if s := snapshot.Sources[source]; s != nil && s.Rate > 0 {
+		tenants = append(slices.Clip(tenants), s.Tenant())
+	}
+	if len(tenants) == 0 || source == hookyard.SourceMeta {
 		return nil, nil
 	}
-	return in.o.Quotas.Admit(ctx, snapshot.Tenants, n, size)
+	return in.o.Quotas.Admit(ctx, tenants, n, size)
 }
 
 // pending counts the deliveries that an event opens.

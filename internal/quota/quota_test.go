@@ -393,3 +393,47 @@ func TestEndedMakeRoom(t *testing.T) {
 		n.accepted(s.Project, 3)
 	})
 }
+
+// TestRateOfASource: the events of a source with a rate are limited, and no others.
+func TestRateOfASource(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		n := newNode(t, db)
+		p := storetest.Project(t, db, "acme", "a").Project
+		for _, s := range []*hookyard.Source{{Name: "noisy", Rate: 2}, {Name: "other"}} {
+			s.ProjectKey, s.Type = p.Key, "none"
+			s.Active = true
+			if _, err := db.PutSource(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		snapshot, err := db.Snapshot(t.Context(), "acme", "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		accept := func(source string) error {
+			_, err := n.in.Accept(t.Context(), snapshot, hookyard.NewEvent(source, "t", []byte("x"), time.Now()))
+			return err
+		}
+		for range 2 {
+			if err := accept("noisy"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		err = accept("noisy")
+		const text = "limit eventsPerSecond of source acme/a/noisy is 2, and 2 are used: " +
+			"who may write in the project can raise it: hookyard source update noisy -p acme/a --rate N"
+		if hookyard.CodeOf(err) != hookyard.TooMany || err.Error() != text {
+			t.Errorf("beyond the rate: %v, want %s", err, text)
+		}
+		for range 5 {
+			if err := accept("other"); err != nil {
+				t.Error(err)
+			}
+		}
+		n.now = n.now.Add(time.Second)
+		if err := accept("noisy"); err != nil {
+			t.Errorf("a second later: %v", err)
+		}
+	})
+}

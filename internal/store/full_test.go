@@ -49,7 +49,7 @@ func fullSource() *hookyard.Source {
 		Secrets: []hookyard.Secret{{Value: "LEAKfirst"},
 			{Value: "LEAKsecond", Expires: time.Date(2037, 1, 2, 3, 4, 5, 0, time.UTC)}},
 		Scheme:    json.RawMessage(`{"header":"X-Sig","verifyToken":"LEAKverify"}`),
-		EventType: "order.created", TypeHeader: "X-Type", TypeField: "action", DedupHeader: "X-Id",
+		EventType: "order.created", TypeHeader: "X-Type", TypeField: "action", DedupHeader: "X-Id", Rate: 50,
 		Ack: hookyard.AckAfterCommit,
 		Answer: &hookyard.Answer{Status: 202, Headers: map[string]string{"X-Key": "LEAKanswer"}, Body: "thanks",
 			Delay: hookyard.Duration(time.Second)},

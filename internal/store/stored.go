@@ -126,6 +126,7 @@ type storedSource struct {
 	TypeHeader  string                `json:"typeHeader,omitempty"`
 	TypeField   string                `json:"typeField,omitempty"`
 	DedupHeader string                `json:"dedupHeader,omitempty"`
+	Rate        int64                 `json:"rate,omitempty"`
 	Ack         string                `json:"ack,omitempty"`
 	Answer      *hookyard.Answer      `json:"answer,omitempty"`   // without its headers
 	RabbitMQ    *hookyard.QueueSource `json:"rabbitmq,omitempty"` // without its URL
@@ -145,7 +146,7 @@ func storeSource(s *hookyard.Source) (storedSource, sourceSecrets) {
 	secrets := sourceSecrets{Scheme: s.Scheme, Secrets: storeSecrets(s.Secrets)}
 	settings := storedSource{
 		EventType: s.EventType, TypeHeader: s.TypeHeader, TypeField: s.TypeField, DedupHeader: s.DedupHeader,
-		Ack: s.Ack, Description: s.Description, Active: s.Active,
+		Rate: s.Rate, Ack: s.Ack, Description: s.Description, Active: s.Active,
 	}
 	if s.Answer != nil {
 		answer := *s.Answer
@@ -164,6 +165,7 @@ func (s *storedSource) fill(out *hookyard.Source) {
 	out.EventType, out.TypeHeader = s.EventType, s.TypeHeader
 	out.TypeField, out.DedupHeader = s.TypeField, s.DedupHeader
 	out.Ack, out.Active = s.Ack, s.Active
+	out.Rate = s.Rate
 	out.Answer, out.RabbitMQ = s.Answer, s.RabbitMQ
 	out.Description = s.Description
 }

@@ -79,7 +79,7 @@ func isTransient(err error) bool { return errors.Is(err, hookyard.ErrUnavailable
 // onCommitted wakes the lanes that a committed result concerns.
 func (d *Dispatcher) onCommitted(l *lane, r *hookyard.Result) {
 	if r.Decision.State == hookyard.Pending {
-		l.rowsAt(r.Decision.Due)
+		d.at(l.key, func(l *lane) { l.rowsAt(r.Decision.Due) }) // l may be gone: it has had nothing to do since
 	}
 	meta := r.Meta
 	if r.HookOff != "" {

@@ -159,7 +159,7 @@ func (s *server) limitForms(t *testing.T) {
 		t.Error("the limits were not kept")
 	}
 	if body := s.post(limits, "bytesPerDay", "a lot").body; !strings.Contains(body, `value="a lot"`) ||
-		!strings.Contains(body, "is not a whole number") {
+		!strings.Contains(body, "is not a size") {
 		t.Errorf("a limit that is no number: %s", body)
 	}
 	s.sent(shopPage+"/settings", limits, "bytesPerDay", "")

@@ -27,13 +27,13 @@ func TuneProcess() {
 	}
 }
 
-// memoryLimit is what the process takes besides cached configuration. A few large bodies at once would leave several
-// times their size behind, which is not collected once it is quiet again. Beyond this the collector works for what it
-// saves.
+// memoryLimit is what the process takes besides what [App.FollowCache] counts. A few large bodies at once would leave
+// several times their size behind, which is not collected once it is quiet again. Beyond this the collector works for
+// what it saves.
 const memoryLimit = 96 << 20
 
-// FollowCache raises the limit of [TuneProcess] by what is cached, and lowers it again, until ctx ends: the collector
-// cannot free it, and would run all the time.
+// FollowCache raises the limit of [TuneProcess] by what is cached and what lanes take, and lowers it again, until ctx
+// ends: the collector cannot free it, and would run all the time.
 func (a *App) FollowCache(ctx context.Context) {
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return
@@ -46,12 +46,19 @@ func (a *App) FollowCache(ctx context.Context) {
 			return
 		case <-look.C:
 		}
-		if n := a.db.CacheBytes(); n-last > cacheStep || last-n > cacheStep {
+		n := a.db.CacheBytes() + int64(a.dispatcher.Stats().Lanes)*laneBytes
+		n += min(n, cacheRoom)
+		if n-last > cacheStep || last-n > cacheStep {
 			debug.SetMemoryLimit(memoryLimit + n)
 			last = n
 		}
 	}
 }
 
-// cacheStep is by how much the cache grows or shrinks before the limit does.
-const cacheStep = 4 << 20
+// cacheStep is by how much that grows or shrinks before the limit does, laneBytes about what a lane takes, and
+// cacheRoom how much more the limit is raised, at most: the more is reachable, the more a collection costs.
+const (
+	cacheStep = 4 << 20
+	laneBytes = 2 << 10
+	cacheRoom = 32 << 20
+)

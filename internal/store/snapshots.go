@@ -33,7 +33,7 @@ type snapshots struct {
 
 // Bounds on what is cached: the bytes of packed rows and of snapshots, by estimate, and the number of deleted hooks.
 const (
-	packedBytes  = 192 << 20
+	packedBytes  = 96 << 20
 	readyBytes   = 32 << 20
 	deletedHooks = 1_000
 )

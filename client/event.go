@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -201,6 +202,12 @@ func (c *Client) SearchEvents(ctx context.Context, q EventQuery) (EventPage, err
 }
 
 func (c *Client) searchEvents(ctx context.Context, path string, q EventQuery) (EventPage, error) {
+	var out EventPage
+	_, err := c.call(ctx, http.MethodGet, path+"?"+q.values().Encode(), nil, &out)
+	return out, err
+}
+
+func (q *EventQuery) values() url.Values {
 	v := q.query()
 	addTimes(v, q.Since, q.Until)
 	addText(v, "type", q.Type, "channel", q.Channel)
@@ -213,9 +220,7 @@ func (c *Client) searchEvents(ctx context.Context, path string, q EventQuery) (E
 	for path, value := range q.Fields {
 		v.Set("field."+path, value)
 	}
-	var out EventPage
-	_, err := c.call(ctx, http.MethodGet, path+"?"+v.Encode(), nil, &out)
-	return out, err
+	return v
 }
 
 // Event returns an event with its header and body.

@@ -148,6 +148,9 @@ alice POST /api/bins/{bin}/source?key={key} 201 {"project":"alice/p","name":"fro
 alice DELETE /api/bins/{bin}?key={key} 204
 alice GET /api/projects/alice/p/audit?limit=2 200
 alice GET /api/projects/alice/p/audit/export?action=hook.*&since=1h 200
+alice DELETE /api/projects/alice/p/events/{evt} 200
+alice DELETE /api/projects/alice/p/events?type=order.*&dryRun=true 200
+alice DELETE /api/projects/alice/p/events?all=true&limit=2 200
 alice POST /api/projects/alice/p/duplicate 201 {"name":"q"}
 alice DELETE /api/projects/alice/p/sources/s 204
 alice DELETE /api/projects/alice/p/hooks/h 200

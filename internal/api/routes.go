@@ -80,6 +80,7 @@ func (a *API) routes() []route {
 			"counted by each node, all else by all nodes together."
 		limitPatchDoc = "0 is no limit, null the server's default. What is not named stays."
 	)
+	const eraseDoc = "Pending deliveries are canceled. An event that comes again is still recognised as a duplicate."
 	const searchDoc = "A search that takes too long answers with what it found, cut, and a cursor to go on."
 	statsQuery := []string{"since", "until", "step"}
 	page, revision := []string{"limit", "cursor"}, []string{"revision"}
@@ -279,6 +280,14 @@ func (a *API) routes() []route {
 			summary: "List and search events, the newest first",
 			query: []string{"limit", "cursor", "type", "channel", "source", "hook", "state", "since", "until", "id",
 				"text", "path", "value", "find", "in", fieldParams}, doc: searchDoc, out: client.EventPage{}},
+		{method: del, path: project + "/events", access: control.Admin, do: eraseEvents,
+			summary: "Erase the events that a search selects, with all that is kept of them",
+			doc: "A search that selects nothing needs all=true. One request erases at most limit events; while the " +
+				"answer has a cursor, others may be left. " + eraseDoc,
+			query: []string{"limit", "cursor", "type", "channel", "source", "hook", "state", "since", "until", "id",
+				"text", "path", "value", "find", "in", fieldParams, "all", "dryRun"}, out: client.Erased{}},
+		{method: del, path: event, access: control.Admin, do: eraseEvent,
+			summary: "Erase an event with all that is kept of it", doc: eraseDoc, out: client.Erased{}},
 		{method: get, path: event, access: control.Read, do: showEvent, summary: "An event with header and body",
 			out: client.Event{}},
 		{method: get, path: event + "/body", access: control.Read, do: showEventBody,

@@ -183,7 +183,7 @@ func queryHelp() map[string]string {
 	return map[string]string{
 		"actor":    "name of the user who made the change",
 		"action":   "a name, or a pattern with *, such as hook.*",
-		"all":      "true for those of all, as an administrator",
+		"all":      "true for all: those of everybody, as an administrator; or every event of the project",
 		"archived": "true for archived ones, too",
 		"after":    "where to continue: a cursor, or of an audit log the id of an entry",
 		"cursor":   "of the page before",

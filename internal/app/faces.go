@@ -85,5 +85,6 @@ func (a *App) others() {
 			a.auth.Forget() // before listeners are asked about again
 			a.hub.Recheck()
 		}
+		a.hub.Forget(c.Project) // what was erased
 	})
 }

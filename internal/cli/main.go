@@ -86,7 +86,7 @@ Exit codes:  0 success, 1 failure, 2 wrong usage or value, 4 not signed in, 5 no
 		{groupSet, []*cobra.Command{newProject(s), newHook(s), newSource(s), newCatalogue(s), newGit(s),
 			newPortal(s), newApply(s), newDiff(s), newExport(s)}},
 		{groupAdmin, []*cobra.Command{newUser(s), newToken(s), newLimits(s), newNodes(s), newSecretKey(s), newBackup(s),
-			newRestore(s), newMigrate(s), newConfig(s), newMan(s), newVersion(s)}},
+			newRestore(s), newMigrate(s), newErase(s), newConfig(s), newMan(s), newVersion(s)}},
 	} {
 		for _, c := range g.commands {
 			c.GroupID = g.id

@@ -231,6 +231,11 @@ func operations(ctx context.Context) map[hookyard.Role]map[string]func(p *contro
 			},
 			"RevokePortal": func(p *control.Project) error { _, _, err := p.RevokePortal(ctx); return err },
 			"DeleteToken":  func(p *control.Project) error { return p.DeleteToken(ctx, "x") },
+			"EraseEvent":   func(p *control.Project) error { _, err := p.EraseEvent(ctx, "x"); return err },
+			"EraseEvents": func(p *control.Project) error {
+				_, err := p.EraseEvents(ctx, control.EventSearch{}, false, false)
+				return err
+			},
 			"Tokens":       func(p *control.Project) error { _, err := p.Tokens(ctx); return err },
 			"RemoveMember": func(p *control.Project) error { return p.RemoveMember(ctx, "x") },
 			"SetMember": func(p *control.Project) error {

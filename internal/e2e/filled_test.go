@@ -440,6 +440,8 @@ func (f *filled) read() {
 		f.see(d, err)
 		f.see(f.c.Delivery(ctx, filledProject, d.ID))
 	}
+	f.see(f.c.EraseEvents(ctx, filledProject, client.EventErasure{EventQuery: client.EventQuery{Type: "test*",
+		Page: client.Page{Limit: 1}}, DryRun: true}))
 	f.see(f.c.Hooks(ctx, filledProject))
 	f.see(f.c.Stats(ctx, filledProject, client.StatsQuery{}))
 	f.see(f.c.Stats(ctx, filledProject, client.StatsQuery{Hook: "good"}))

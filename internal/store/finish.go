@@ -199,6 +199,12 @@ func (t *sharedTx) insertAttempts(ctx context.Context, ops []*finishOp) error {
 		}
 		left := ignored // or another one was left out
 		if o.lost {
+			if gone, err := t.isErased(ctx, o.result.Attempt.EventSeq); err != nil || gone {
+				if err != nil {
+					return err
+				}
+				continue
+			}
 			t.stmts.values = t.db.appendAttempt(t.stmts.values[:0], o.result.Attempt)
 			t.stmts.ignored = 0
 			if err := t.insert(ctx, attemptsTable, t.stmts.values, true); err != nil {
@@ -216,6 +222,16 @@ func (t *sharedTx) insertAttempts(ctx context.Context, ops []*finishOp) error {
 		o.repeated, o.shadowed = o.lost && stored, !stored
 	}
 	return nil
+}
+
+// isErased reports whether an event is gone although a delivery of it was claimed.
+func (t *sharedTx) isErased(ctx context.Context, seq int64) (bool, error) {
+	err := t.stmts.conn.QueryRowContext(ctx, "select seq from events where seq = $1"+t.db.dialect.forShare,
+		seq).Scan(&seq)
+	if errors.Is(err, sql.ErrNoRows) {
+		return true, nil
+	}
+	return false, err
 }
 
 // isStored reports whether the stored attempt of that number is this one, and not another node's.

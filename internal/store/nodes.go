@@ -127,7 +127,7 @@ func (db *DB) Run(ctx context.Context) error {
 		case <-look.C:
 			err = errors.Join(db.storeRefusals(ctx), db.foldCounts(ctx))
 			if db.dialect.checkpoints {
-				err = errors.Join(err, db.checkpoint(ctx))
+				err = errors.Join(err, db.checkpoint(ctx), db.scrubbed(ctx))
 			}
 			if !db.dialect.oneProcess {
 				err = errors.Join(err, db.watchConfig(ctx))

@@ -274,33 +274,40 @@ func (db *DB) deleteEvents(ctx context.Context, seqs []any) (g gone, err error) 
 		if err := notePruned(ctx, c, seqs); err != nil {
 			return err
 		}
-		if g.bytes, err = keptOf(ctx, c, seqs); err != nil {
-			return err
-		}
-		var t tally
-		for project, bytes := range g.bytes {
-			t.of(project, 0)[hookyard.CountKept] -= bytes
-		}
-		if err := db.storeTally(ctx, c, &t); err != nil {
-			return err
-		}
-		if err := deleteFieldRows(ctx, c, seqs); err != nil {
-			return err
-		}
-		in := " in (" + placeholders(len(seqs)) + ")"
-		for _, text := range []string{
-			"delete from attempts where event_seq" + in,
-			"delete from deliveries where event_seq" + in,
-			"delete from events where seq" + in,
-		} {
-			if _, err := c.ExecContext(ctx, text, seqs...); err != nil {
-				return err
-			}
-		}
 		g.events = len(seqs)
-		return nil
+		g.bytes, err = db.deleteSettled(ctx, c, seqs)
+		return err
 	})
 	return g, err
+}
+
+// deleteSettled deletes events, which have no pending delivery, with what belongs to them. It returns how many bytes
+// were kept of them, by project.
+func (db *DB) deleteSettled(ctx context.Context, c conn, seqs []any) (kept map[int64]int64, err error) {
+	if kept, err = keptOf(ctx, c, seqs); err != nil {
+		return nil, err
+	}
+	var t tally
+	for project, bytes := range kept {
+		t.of(project, 0)[hookyard.CountKept] -= bytes
+	}
+	if err := db.storeTally(ctx, c, &t); err != nil {
+		return nil, err
+	}
+	if err := deleteFieldRows(ctx, c, seqs); err != nil {
+		return nil, err
+	}
+	in := " in (" + placeholders(len(seqs)) + ")"
+	for _, text := range []string{
+		"delete from attempts where event_seq" + in,
+		"delete from deliveries where event_seq" + in,
+		"delete from events where seq" + in,
+	} {
+		if _, err := c.ExecContext(ctx, text, seqs...); err != nil {
+			return nil, err
+		}
+	}
+	return kept, nil
 }
 
 // prunable returns the seqs of the oldest events before a time that have no pending delivery, one step of them.

@@ -82,6 +82,7 @@ type DB struct {
 	quotas      QuotaDefaults
 	batches     atomic.Int64 // rows of count_batches by this node
 	faults      faults
+	scrub       scrub
 
 	refusalsMu sync.Mutex
 	refusals   tally // guarded by refusalsMu; not stored yet

@@ -156,6 +156,18 @@ func (h *Hub) Recheck() {
 	h.wakeRun()
 }
 
+// Forget drops the events of a project that are in memory, or those of all if the key is 0. Call it after some were
+// erased.
+func (h *Hub) Forget(projectKey int64) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for key, t := range h.topics {
+		if projectKey == 0 || projectKey == key {
+			t.tail.forget()
+		}
+	}
+}
+
 func (h *Hub) mark(t *topic) {
 	t.version.Add(1)
 	if t.dirty.Swap(true) {

@@ -151,6 +151,14 @@ func (t *tail) add(items []*Item, upTo int64) {
 	t.items = all
 }
 
+// forget drops the events: listeners read the next ones for themselves.
+func (t *tail) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.items, t.bytes = nil, 0
+	t.after = t.upTo
+}
+
 // dropIdle forgets the events when nothing new has come for a while: everybody has them, or reads for themselves.
 func (t *tail) dropIdle(now time.Time) {
 	t.mu.Lock()

@@ -1,0 +1,148 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/hookyard/hookyard"
+)
+
+// erasedReason is why the pending deliveries of an erased event end.
+const erasedReason = "the event was erased"
+
+// eraseTries is how often events are erased again because results of their deliveries were being stored.
+const eraseTries = 5
+
+var errEraseConflict = hookyard.Errorf(hookyard.Unavailable,
+	"results of these events' deliveries are being stored: try again")
+
+// EraseEvents deletes events of a project, with their deliveries, attempts and values of search fields, and returns how
+// many there were. Pending deliveries are canceled first; canceled is how many. The guard against duplicates stays: an
+// event that comes again is still recognised by its key. subject and detail are for the audit log.
+//
+// SQLite overwrites what is deleted. Within seconds its write-ahead log is emptied, as soon as nothing reads from it,
+// and a small database is compacted. On PostgreSQL that is up to VACUUM.
+func (db *DB) EraseEvents(ctx context.Context, projectKey int64, seqs []int64, subject, detail string) (erased,
+	canceled int, err error) {
+	err = errEraseConflict
+	for tries := 0; err == errEraseConflict && tries < eraseTries; tries++ {
+		err = db.changeProject(ctx, projectKey, func(tx *limitedTx) (err error) {
+			erased, canceled, err = db.eraseEvents(ctx, tx, projectKey, seqs, subject, detail)
+			if err != nil && db.dialect.isConflict(err) {
+				return errEraseConflict
+			}
+			return err
+		})
+	}
+	db.scrub.erased()
+	return erased, canceled, err
+}
+
+func (db *DB) eraseEvents(ctx context.Context, tx *limitedTx, projectKey int64, seqs []int64, subject,
+	detail string) (erased, canceled int, err error) {
+	if err := db.overwriteDeleted(ctx, tx); err != nil {
+		return 0, 0, err
+	}
+	args, list := params{projectKey}, make([]any, len(seqs))
+	for i, seq := range seqs {
+		list[i] = seq
+	}
+	rows, err := tx.QueryContext(ctx, "select seq from events where project_key = $1 and seq in ("+args.list(list)+
+		") order by seq"+db.dialect.forUpdate, args...)
+	if err != nil {
+		return 0, 0, err
+	}
+	there, err := scanSeqs(rows)
+	if err != nil || len(there) == 0 {
+		return 0, 0, err
+	}
+	args = params{erasedReason, time.Now().UnixMicro()}
+	if canceled, err = db.endRows(ctx, tx, hookyard.Canceled, "update deliveries set "+
+		endAs("deliveries", "'canceled'", "cast($1 as text)")+", due = 0, node = 0, updated = $2 "+
+		"where state = 'pending' and event_seq in ("+args.list(there)+")", args...); err != nil {
+		return 0, 0, err
+	}
+	if _, err := db.deleteSettled(ctx, tx, there); err != nil {
+		return 0, 0, err
+	}
+	what := fmt.Sprintf("%s, %s canceled", hookyard.Count(len(there), "event"), hookyard.Count(canceled, "delivery"))
+	if detail != "" {
+		what = detail + ": " + what
+	}
+	return len(there), canceled, db.audit(ctx, tx, projectKey, hookyard.Actor(ctx), "event.erase", subject, what)
+}
+
+// EraseRefused deletes what is kept of the requests that the sources of a project refused, as EraseEvents does.
+func (db *DB) EraseRefused(ctx context.Context, projectKey int64) error {
+	err := db.txPlain(ctx, func(c conn) error {
+		if err := db.overwriteDeleted(ctx, c); err != nil {
+			return err
+		}
+		_, err := c.ExecContext(ctx, "delete from refused where project_key = $1", projectKey)
+		return err
+	})
+	db.scrub.erased()
+	return err
+}
+
+// overwriteDeleted makes SQLite overwrite what the transaction deletes. The connection goes on doing so, which costs
+// the few transactions that it still gets little.
+func (db *DB) overwriteDeleted(ctx context.Context, c conn) error {
+	if !db.dialect.checkpoints {
+		return nil
+	}
+	var on int
+	return c.QueryRowContext(ctx, "pragma secure_delete = on").Scan(&on)
+}
+
+// scrub is what is left to do after something was erased on SQLite.
+type scrub struct {
+	log  atomic.Bool // the write-ahead log has pages from before
+	file atomic.Bool // pages of indexes may have copies of values in unused space, from when they were split
+}
+
+func (s *scrub) erased() {
+	s.file.Store(true)
+	s.log.Store(true)
+}
+
+// scrubBytes is the size of the largest database that is compacted after something was erased: commits wait for it.
+const scrubBytes = 64 << 20
+
+// scrubbed does what is left to do after something was erased. What it cannot do now, because something reads from the
+// log, the next call does.
+func (db *DB) scrubbed(ctx context.Context) error {
+	if !db.dialect.checkpoints || !db.scrub.log.Load() {
+		return nil
+	}
+	size, err := db.Size(ctx)
+	if err != nil {
+		return err
+	}
+	return db.accepts.solo(ctx, func() error {
+		if db.scrub.file.Swap(false) && size <= scrubBytes {
+			if err := db.dialect.compact(ctx, db.write); err != nil {
+				db.scrub.file.Store(true)
+				return err
+			}
+		}
+		c, err := db.write.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = c.Close() }()
+		defer func() { _, _ = c.ExecContext(context.WithoutCancel(ctx), "pragma busy_timeout = 1000") }()
+		var busy, pages, done int64
+		if err := c.QueryRowContext(ctx, "pragma busy_timeout = 20").Scan(&busy); err != nil { // writers wait, too
+			return err
+		}
+		db.scrub.log.Store(false)
+		err = c.QueryRowContext(ctx, "pragma wal_checkpoint(truncate)").Scan(&busy, &pages, &done)
+		if err != nil || busy != 0 {
+			db.scrub.log.Store(true)
+		}
+		return err
+	})
+}

@@ -440,8 +440,6 @@ func (f *filled) read() {
 		f.see(d, err)
 		f.see(f.c.Delivery(ctx, filledProject, d.ID))
 	}
-	f.see(f.c.EraseEvents(ctx, filledProject, client.EventErasure{EventQuery: client.EventQuery{Type: "test*",
-		Page: client.Page{Limit: 1}}, DryRun: true}))
 	f.see(f.c.Hooks(ctx, filledProject))
 	f.see(f.c.Stats(ctx, filledProject, client.StatsQuery{}))
 	f.see(f.c.Stats(ctx, filledProject, client.StatsQuery{Hook: "good"}))
@@ -458,6 +456,10 @@ func (f *filled) read() {
 	if !errors.Is(err, enough) {
 		f.t.Errorf("the stream ended with %v", err)
 	}
+	f.see(f.c.EraseEvents(ctx, filledProject, client.EventErasure{EventQuery: client.EventQuery{
+		State: hookyard.Pending, Page: client.Page{Limit: 1}}}))
+	f.see(f.c.EraseEvents(ctx, filledProject, client.EventErasure{All: true, DryRun: true,
+		EventQuery: client.EventQuery{Page: client.Page{Limit: 1}}}))
 }
 
 // bins lets requests come to a bin, and sends one on.

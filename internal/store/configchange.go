@@ -70,11 +70,6 @@ func (db *DB) changeOf(ctx context.Context, f func(tx *limitedTx) ([]Change, err
 	return err
 }
 
-// change is changeOf for what is rarely changed: nodes forget everything.
-func (db *DB) change(ctx context.Context, f func(tx *limitedTx) error) error {
-	return db.changeOf(ctx, func(tx *limitedTx) ([]Change, error) { return []Change{everything()}, f(tx) })
-}
-
 // changeRoles is changeOf for users, and for what they may do.
 func (db *DB) changeRoles(ctx context.Context, f func(tx *limitedTx) error) error {
 	return db.changeOf(ctx, func(tx *limitedTx) ([]Change, error) { return []Change{ofRoles()}, f(tx) })

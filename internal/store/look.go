@@ -29,7 +29,7 @@ func (db *DB) SetLook(ctx context.Context, owner string, l hookyard.Look) error 
 	if err != nil {
 		return err
 	}
-	return db.change(ctx, func(tx *limitedTx) error {
+	return db.tx(ctx, func(tx *limitedTx) error {
 		before := "{}"
 		err := tx.QueryRowContext(ctx, "select data from owner_looks where owner = $1"+db.dialect.forUpdate,
 			strings.ToLower(owner)).Scan(&before)

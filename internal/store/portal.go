@@ -84,7 +84,7 @@ func (db *DB) PortalSession(ctx context.Context, hash []byte, at time.Time) (*ho
 
 // ClosePortal ends a session. It is not an error if it has ended.
 func (db *DB) ClosePortal(ctx context.Context, s *hookyard.PortalSession) error {
-	return db.changeRoles(ctx, func(tx *limitedTx) error {
+	return db.tx(ctx, func(tx *limitedTx) error {
 		res, err := tx.ExecContext(ctx, "delete from portal_sessions where hash = $1", s.Hash)
 		if err != nil {
 			return err
@@ -99,7 +99,7 @@ func (db *DB) ClosePortal(ctx context.Context, s *hookyard.PortalSession) error 
 // RevokePortal deletes all links of a project's portal and ends its sessions. It returns how many there were that had
 // not expired.
 func (db *DB) RevokePortal(ctx context.Context, projectKey int64) (links, sessions int64, err error) {
-	err = db.changeRoles(ctx, func(tx *limitedTx) error {
+	err = db.tx(ctx, func(tx *limitedTx) error {
 		// Links first: a link that is being opened holds this up until its session is there to be ended.
 		for i, table := range []string{"portal_links", "portal_sessions"} {
 			rows, err := tx.QueryContext(ctx, "delete from "+table+" where project_key = $1 returning expires",

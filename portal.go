@@ -22,11 +22,12 @@ type PortalPart string
 // The parts of a portal beside the endpoints.
 const (
 	PartDeliveries PortalPart = "deliveries" // with their attempts and replays
+	PartCatalogue  PortalPart = "catalogue"  // the owner's event types
 	PartVerify     PortalPart = "verify"     // how to verify a signature
 )
 
 // PortalParts returns the parts that can be left out.
-func PortalParts() []PortalPart { return []PortalPart{PartDeliveries, PartVerify} }
+func PortalParts() []PortalPart { return []PortalPart{PartDeliveries, PartCatalogue, PartVerify} }
 
 // The bounds of [PortalGrant.TTL].
 const (
@@ -54,7 +55,8 @@ func (g *PortalGrant) Validate(limits Limits) error {
 	}
 	for i, part := range g.Hide {
 		if !slices.Contains(PortalParts(), part) {
-			return FieldErrorf("hide", "hide holds %q, which is none of deliveries, verify", Clean(string(part), 50))
+			return FieldErrorf("hide", "hide holds %q, which is none of deliveries, catalogue, verify",
+				Clean(string(part), 50))
 		}
 		if slices.Contains(g.Hide[:i], part) {
 			return FieldErrorf("hide", "hide holds %s twice", part)

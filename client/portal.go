@@ -13,7 +13,7 @@ type PortalLinkRequest struct {
 	TTL       hookyard.Duration     `json:"ttl,omitempty" doc:"from 1m to 168h; default 1h"`
 	ReadOnly  bool                  `json:"readOnly,omitempty"`
 	ReturnURL string                `json:"returnUrl,omitempty" doc:"http or https; the portal links back to it"`
-	Hide      []hookyard.PortalPart `json:"hide,omitempty" doc:"pages to leave out: deliveries, verify"`
+	Hide      []hookyard.PortalPart `json:"hide,omitempty" doc:"pages to leave out: deliveries, catalogue, verify"`
 }
 
 // PortalLink is a link that opens the portal of a project, once.

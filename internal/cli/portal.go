@@ -38,7 +38,7 @@ session ends: on sign-out, after --ttl, or by "hookyard portal revoke".`,
 	c.Flags().Var(&r.TTL, "ttl", "how long the link can be opened, and how long the session lasts from then")
 	c.Flags().BoolVar(&r.ReadOnly, "read-only", false, "the session can change nothing, and sees no secrets")
 	c.Flags().StringVar(&r.ReturnURL, "return-url", "", "URL that the portal links back to")
-	c.Flags().StringSliceVar(&hide, "hide", nil, "pages to leave out: deliveries, verify")
+	c.Flags().StringSliceVar(&hide, "hide", nil, "pages to leave out: deliveries, catalogue, verify")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if !isPath(args[0]) {
 			return usagef("project %q: use owner/name", args[0])

@@ -225,7 +225,12 @@ type typeGroup struct {
 
 func showPublicTypes(v *visit) error {
 	p := &typesPage{Owner: v.r.PathValue("owner")}
-	found, err := v.web.o.Control.PublicEventTypes(v.ctx(), p.Owner)
+	p.Tab = "event-types"
+	find := func() ([]*hookyard.EventType, error) { return v.web.o.Control.PublicEventTypes(v.ctx(), p.Owner) }
+	if v.portal != nil {
+		find = func() ([]*hookyard.EventType, error) { return v.project.EventTypes(v.ctx(), hookyard.EventTypeQuery{}) }
+	}
+	found, err := find()
 	if err != nil {
 		return err
 	}
@@ -241,7 +246,11 @@ func showPublicTypes(v *visit) error {
 		p.Groups[i].Types = append(p.Groups[i].Types, t)
 	}
 	p.Count = len(found)
-	return v.show(http.StatusOK, "Webhooks of "+p.Owner, p)
+	title := "Webhooks of " + p.Owner
+	if v.portal != nil {
+		title = "Event types"
+	}
+	return v.show(http.StatusOK, title, p)
 }
 
 // typePage is the documentation of one event type.
@@ -256,8 +265,15 @@ type typePage struct {
 
 func showPublicType(v *visit) error {
 	p := &typePage{Owner: v.r.PathValue("owner")}
+	p.Tab = "event-types"
+	name := v.r.PathValue("name")
 	var err error
-	if p.Type, err = v.web.o.Control.PublicEventType(v.ctx(), p.Owner, v.r.PathValue("name")); err != nil {
+	if v.portal != nil {
+		p.Type, err = v.project.EventType(v.ctx(), name)
+	} else {
+		p.Type, err = v.web.o.Control.PublicEventType(v.ctx(), p.Owner, name)
+	}
+	if err != nil {
 		return err
 	}
 	p.Properties = catalogue.Properties(p.Type)
@@ -268,3 +284,17 @@ func showPublicType(v *visit) error {
 	}
 	return v.show(http.StatusOK, p.Type.Name, p)
 }
+
+// typesURL returns the URL of the documentation of an owner's event types, or of one of them, in a portal or outside.
+func (b *base) typesURL(owner string, name ...string) string {
+	if b.Portal != nil {
+		return b.Href(append([]string{"event-types"}, name...)...)
+	}
+	return join(append([]string{"owners", owner, "event-types"}, name...)...)
+}
+
+// URL returns the URL of the documentation of an event type.
+func (p *typesPage) URL(name string) string { return p.typesURL(p.Owner, name) }
+
+// All returns the URL of the documentation of all event types.
+func (p *typePage) All() string { return p.typesURL(p.Owner) }

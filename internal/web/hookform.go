@@ -220,25 +220,32 @@ func formOf(h *hookyard.Hook) *hookForm {
 	return f
 }
 
-// fillChoices fills the lists of the form. Its event types are those of the project's catalogue, or else of the newest
-// events.
+// fillChoices fills the lists of the form. Its event types are those of the project, or else of the owner's catalogue
+// and of the newest events.
 func (v *visit) fillChoices(f *hookForm) error {
 	f.Formats, f.Methods = format.Names(), hookyard.Methods()
 	f.Signatures = hookyard.Signatures()
 	f.Types = v.project.Snapshot.Project.Catalogue()
 	if len(f.Types) == 0 {
+		described, err := v.project.EventTypes(v.ctx(), hookyard.EventTypeQuery{})
+		if err != nil {
+			return err
+		}
+		for _, t := range described {
+			f.Types = append(f.Types, t.Name)
+		}
 		found, err := v.web.o.Store.RecentTypes(v.ctx(), v.key(), 500)
 		if err != nil {
 			return err
 		}
-		f.Types = found
+		f.Types = append(f.Types, found...)
 	}
 	f.defaultSecret()
 	f.Default = v.project.Snapshot.Project.EffectiveFormat(&hookyard.Hook{})
 	preset := v.project.Snapshot.Project.Preset
 	f.Yobi = preset == "yobi"
 	f.NetBeans = preset == "netbeans" || f.Features != "" || f.Policy == hookyard.OffNetBeans
-	f.Types = slices.Sorted(slices.Values(f.Types))
+	f.Types = slices.Compact(slices.Sorted(slices.Values(f.Types)))
 	if len(f.Types) > 60 {
 		f.Types = f.Types[:60]
 	}

@@ -47,7 +47,8 @@ func (p *portalView) Languages() [][2]string {
 // portalPages returns a value of every page that portals have.
 func portalPages() []page {
 	return []page{&hooksPage{}, &hookPage{}, &hookEditPage{}, &deliveriesPage{}, &deliveryPage{}, &replaysPage{},
-		&replayPage{}, &confirmPage{}, &errorPage{}, &closedPage{}, &verifyPage{}}
+		&replayPage{}, &confirmPage{}, &errorPage{}, &closedPage{}, &verifyPage{}, &typesPage{},
+		&typePage{}}
 }
 
 // portal returns the pages of portals in the language of m. missed is called with each text that has no translation.
@@ -107,6 +108,9 @@ func (b *base) portalTabs() [][2]string {
 	if b.Portal.Shows("deliveries") {
 		tabs = append(tabs, [2]string{"deliveries", "Deliveries"}, [2]string{"replays", "Replays"})
 	}
+	if b.Portal.Shows("catalogue") {
+		tabs = append(tabs, [2]string{"event-types", "Event types"})
+	}
 	if b.Portal.Shows("verify") {
 		tabs = append(tabs, [2]string{"verify", "How to verify"})
 	}
@@ -149,6 +153,8 @@ func (w *Web) portalRoutes() {
 	w.portalPage("GET "+replays+"/{id}", read, part, showReplay)
 	w.portalPage("POST "+replays+"/{id}", write, part, cancelReplay)
 
+	w.portalPage("GET "+portal+"/event-types", read, hookyard.PartCatalogue, showPublicTypes)
+	w.portalPage("GET "+portal+"/event-types/{name}", read, hookyard.PartCatalogue, showPublicType)
 	w.portalPage("GET "+portal+"/verify", read, hookyard.PartVerify, showVerify)
 	w.portalPage(portal+"/", read, "", func(*visit) error {
 		return hookyard.Errorf(hookyard.NotFound, "There is no such page.")

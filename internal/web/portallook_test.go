@@ -92,6 +92,43 @@ func TestPortalLook(t *testing.T) {
 	})
 }
 
+// TestPortalCatalogue shows the owner's event types, without those that are not for everybody, and sends an example.
+func TestPortalCatalogue(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *server, receiver string) {
+		s.sent("/acme/shop", "/", "owner", "acme", "name", "shop")
+		for name, body := range map[string]string{"order.created": `{"description":"An order came in","group":"Orders",
+			"example":{"id":4711}}`, "order.secret": `{"featureFlags":["beta"]}`, "order.old": `{"archived":true}`} {
+			r := s.request(http.MethodPut, "/api/owners/acme/event-types/"+name, strings.NewReader(body))
+			r.Header.Set("Content-Type", "application/json")
+			if a := s.do(r); a.StatusCode != http.StatusCreated {
+				t.Fatalf("%s: %d %s", name, a.StatusCode, a.body)
+			}
+		}
+		p := s.customer("acme/shop", `{}`)
+		list := p.page(p.home + "/event-types")
+		if !strings.Contains(list, "/portal/acme/shop/event-types/order.created") || strings.Contains(list, "secret") ||
+			strings.Contains(list, "order.old") || strings.Contains(list, "/owners/") {
+			t.Errorf("the event types are %s", list)
+		}
+		page := p.page(p.home + "/event-types/order.created")
+		if !strings.Contains(page, "An order came in") || !strings.Contains(page, "4711") {
+			t.Errorf("an event type is %s", page)
+		}
+		p.is(p.get(p.home+"/event-types/order.secret"), http.StatusNotFound, "")
+		if form := p.page(p.home + "/webhooks"); !strings.Contains(form, `name="event" value="order.created"`) {
+			t.Errorf("the form does not offer the type: %s", form)
+		}
+		p.led("/webhooks", "ours", "1", "active", "on", "which", "all", "payloadUrl", receiver+"/good")
+		page = p.led("/webhooks/127-0-0-1", "do", "test", "type", "order.created")
+		if !strings.Contains(page, "<code>order.created</code>") {
+			t.Errorf("the example was not sent: %s", page)
+		}
+		hidden := s.customer("acme/shop", `{"hide":["catalogue"]}`)
+		hidden.is(hidden.get(hidden.home+"/event-types"), http.StatusNotFound, "There is no such page")
+	})
+}
+
 // TestPortalLanguages holds how the language of a portal is chosen.
 func TestPortalLanguages(t *testing.T) {
 	t.Parallel()

@@ -21,6 +21,7 @@ import (
 	"github.com/hookyard/hookyard/internal/filter"
 	"github.com/hookyard/hookyard/internal/store"
 	"github.com/hookyard/hookyard/internal/store/storetest"
+	"github.com/hookyard/hookyard/internal/testenv"
 	"github.com/hookyard/hookyard/internal/stream"
 )
 
@@ -176,8 +177,13 @@ func TestOperations(t *testing.T) {
 				b.bins.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/"+ids["bin"],
 					strings.NewReader("hello")))
 			}
-			status, _, answer := b.do(tokens[parts[0]], parts[1], parts[2], parts[4], "Content-Type",
-				"application/json")
+			var status int
+			var answer string
+			testenv.Until(t, "no attempt is in the way", func() bool {
+				status, _, answer = b.do(tokens[parts[0]], parts[1], parts[2], parts[4], "Content-Type",
+					"application/json")
+				return status != http.StatusConflict || !strings.Contains(answer, "look again in a moment")
+			})
 			if parts[3] != strconv.Itoa(status) {
 				t.Errorf("%s: %d %s", line, status, answer)
 			}

@@ -96,10 +96,10 @@ func (db *DB) Quotas(ctx context.Context) ([]hookyard.Tenant, error) {
 
 func scanQuota(row scanner) (t hookyard.Tenant, err error) {
 	var data string
-	if err := row.Scan(&t.Project, &t.Owner, &data); err != nil {
-		return t, err
+	if err = row.Scan(&t.Project, &t.Owner, &data); err == nil {
+		err = json.Unmarshal([]byte(data), &t.Own)
 	}
-	return t, json.Unmarshal([]byte(data), &t.Own)
+	return t, err
 }
 
 // SetQuota changes limits of a project or an owner: nil means the default again, and what the patch does not name
@@ -241,12 +241,13 @@ func (db *DB) tenantCounts(ctx context.Context, t hookyard.TenantKey, step time.
 		if err != nil {
 			return total, period, err
 		}
-		keys, err := collect(rows, func(row scanner) (key int64, err error) { return key, row.Scan(&key) })
+		_, err = collect(rows, func(row scanner) (key int64, err error) {
+			err = row.Scan(&key)
+			mine[key] = true
+			return key, err
+		})
 		if err != nil {
 			return total, period, err
-		}
-		for _, key := range keys {
-			mine[key] = true
 		}
 	}
 	start := periodStart(micros(at), step)

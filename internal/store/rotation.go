@@ -395,7 +395,8 @@ func (db *DB) sealedRows(ctx context.Context, c conn, col sealedColumn, after []
 		for i := range out.key {
 			into = append(into, &out.key[i])
 		}
-		return out, row.Scan(append(into, &out.value)...)
+		err := row.Scan(append(into, &out.value)...)
+		return out, err
 	})
 }
 

@@ -21,8 +21,8 @@ import (
 	"github.com/hookyard/hookyard/internal/filter"
 	"github.com/hookyard/hookyard/internal/store"
 	"github.com/hookyard/hookyard/internal/store/storetest"
-	"github.com/hookyard/hookyard/internal/testenv"
 	"github.com/hookyard/hookyard/internal/stream"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 // operations are requests, in this order, as "USER METHOD PATH STATUS BODY": each operation at least once, and each

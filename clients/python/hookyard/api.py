@@ -210,6 +210,17 @@ class Delivery(_Delivery):
     state: str
     updatedAt: str
 
+DeliveryFailed = TypedDict("DeliveryFailed", {
+    "attempts": int,
+    "deliveryId": str,
+    "eventId": str,
+    "eventType": str,
+    "hookId": str,
+    "project": str,
+    "reason": str,
+    "url": str,
+})
+
 _DeliveryPage = TypedDict("_DeliveryPage", {
     "cursor": str,
 }, total=False)
@@ -217,6 +228,15 @@ _DeliveryPage = TypedDict("_DeliveryPage", {
 
 class DeliveryPage(_DeliveryPage):
     deliveries: List["Delivery"]
+
+_Erased = TypedDict("_Erased", {
+    "cursor": str,
+}, total=False)
+
+
+class Erased(_Erased):
+    canceled: int
+    events: int
 
 _Error = TypedDict("_Error", {
     "field": str,
@@ -258,6 +278,11 @@ class Event(_Event):
     source: str
     time: str
     type: str
+
+EventExample = TypedDict("EventExample", {
+    "data": Any,
+    "type": str,
+})
 
 _EventPage = TypedDict("_EventPage", {
     "cursor": str,
@@ -302,6 +327,10 @@ class EventType(_EventType):
     name: str
     revision: int
     updatedAt: str
+
+EventTypeImport = TypedDict("EventTypeImport", {
+    "eventTypes": List["ImportedType"],
+})
 
 _EventTypePage = TypedDict("_EventTypePage", {
     "cursor": str,
@@ -443,6 +472,15 @@ class Hook(_Hook):
     updatedAt: str
     url: str
 
+HookDisabled = TypedDict("HookDisabled", {
+    "deliveryId": str,
+    "failures": int,
+    "hookId": str,
+    "project": str,
+    "reason": str,
+    "url": str,
+})
+
 HookPatch = TypedDict("HookPatch", {
     "active": Optional[bool],
     "channels": Optional[List[str]],
@@ -484,6 +522,10 @@ class HookTest(_HookTest):
     id: str
     state: str
 
+HookTestRequest = TypedDict("HookTestRequest", {
+    "type": str,
+}, total=False)
+
 _HookVerdict = TypedDict("_HookVerdict", {
     "attempts": int,
     "deliveryId": str,
@@ -496,6 +538,11 @@ class HookVerdict(_HookVerdict):
     reason: str
     url: str
     wanted: bool
+
+ImportedType = TypedDict("ImportedType", {
+    "change": str,
+    "name": str,
+})
 
 Invitation = TypedDict("Invitation", {
     "expiresAt": str,
@@ -916,6 +963,7 @@ _Source = TypedDict("_Source", {
     "dedupHeader": str,
     "eventType": str,
     "rabbitmq": "QueueSource",
+    "rate": int,
     "scheme": Any,
     "secrets": List[str],
     "typeField": str,
@@ -942,6 +990,7 @@ SourcePatch = TypedDict("SourcePatch", {
     "description": Optional[str],
     "eventType": Optional[str],
     "rabbitmq": Union["QueueSource", None],
+    "rate": Optional[int],
     "scheme": Any,
     "secret": Optional[str],
     "secrets": Optional[List[str]],
@@ -1224,6 +1273,20 @@ class API(Base):
         """
         return self._call("PATCH", f"/owners/{self._quote(owner)}/catalogue", "json", body=body)
 
+    def export_event_types(self, owner: str) -> Dict[str, Any]:
+        """The event types of an owner as the webhooks of an OpenAPI 3.1 document.
+
+        For the owner and administrators of the server. For users who signed in.
+        """
+        return self._call("GET", f"/owners/{self._quote(owner)}/catalogue/export", "json")
+
+    def import_event_types(self, owner: str, body: Optional[Dict[str, Any]] = None, *, dry_run: Optional[Literal["true", "false"]] = None, replace: Optional[Literal["true", "false"]] = None) -> "EventTypeImport":
+        """Create and update event types from an OpenAPI 3 or AsyncAPI 3 document.
+
+        The body is the document, in JSON or YAML, of at most 5 MiB. Its webhooks or messages become event types, all or none; references must lead into the document itself. What it does not say of a type stays, and with replace=true types that it lacks are archived. For the owner and administrators of the server. For users who signed in.
+        """
+        return self._call("POST", f"/owners/{self._quote(owner)}/catalogue/import", "json", body=body, query={"dryRun": dry_run, "replace": replace})
+
     def list_event_types(self, owner: str, *, limit: Optional[int] = None, cursor: Optional[str] = None, archived: Optional[Literal["true", "false"]] = None) -> "EventTypePage":
         """The event types of an owner, by name.
 
@@ -1399,6 +1462,13 @@ class API(Base):
         """
         return self._call("GET", f"/projects/{self._project(project)}/event-types/{self._quote(name)}", "json")
 
+    def show_event_example(self, project: str, name: str) -> "EventExample":
+        """An example of an event of a type, as it would be published.
+
+        Without an example of its own the type gets one that is made from its schema. Needs the role read in the project, or that it is public.
+        """
+        return self._call("GET", f"/projects/{self._project(project)}/event-types/{self._quote(name)}/example", "json")
+
     def list_events(self, project: str, *, limit: Optional[int] = None, cursor: Optional[str] = None, type: Optional[str] = None, channel: Optional[str] = None, source: Optional[str] = None, hook: Optional[str] = None, state: Optional[Literal["pending", "delivered", "failed", "skipped", "canceled"]] = None, since: Optional[str] = None, until: Optional[str] = None, id: Optional[str] = None, text: Optional[str] = None, path: Optional[str] = None, value: Optional[str] = None, find: Optional[str] = None, in_: Optional[Literal["fields", "bodies"]] = None, fields: Optional[Dict[str, str]] = None) -> "EventPage":
         """List and search events, the newest first.
 
@@ -1413,12 +1483,26 @@ class API(Base):
         """
         return self._call("POST", f"/projects/{self._project(project)}/events", "json", body=body, header={"Idempotency-Key": idempotency_key})
 
+    def erase_events(self, project: str, *, limit: Optional[int] = None, cursor: Optional[str] = None, type: Optional[str] = None, channel: Optional[str] = None, source: Optional[str] = None, hook: Optional[str] = None, state: Optional[Literal["pending", "delivered", "failed", "skipped", "canceled"]] = None, since: Optional[str] = None, until: Optional[str] = None, id: Optional[str] = None, text: Optional[str] = None, path: Optional[str] = None, value: Optional[str] = None, find: Optional[str] = None, in_: Optional[Literal["fields", "bodies"]] = None, fields: Optional[Dict[str, str]] = None, all: Optional[Literal["true", "false"]] = None, dry_run: Optional[Literal["true", "false"]] = None) -> "Erased":
+        """Erase the events that a search selects, with all that is kept of them.
+
+        A search that selects nothing needs all=true. One request erases at most limit events; while the answer has a cursor, others may be left. Pending deliveries are canceled. An event that comes again is still recognised as a duplicate. Needs the role admin in the project; its owner has it.
+        """
+        return self._call("DELETE", f"/projects/{self._project(project)}/events", "json", query={"limit": limit, "cursor": cursor, "type": type, "channel": channel, "source": source, "hook": hook, "state": state, "since": since, "until": until, "id": id, "text": text, "path": path, "value": value, "find": find, "in": in_, "fields": fields, "all": all, "dryRun": dry_run})
+
     def show_event(self, project: str, id: str) -> "Event":
         """An event with header and body.
 
         Needs the role read in the project, or that it is public.
         """
         return self._call("GET", f"/projects/{self._project(project)}/events/{self._quote(id)}", "json")
+
+    def erase_event(self, project: str, id: str) -> "Erased":
+        """Erase an event with all that is kept of it.
+
+        Pending deliveries are canceled. An event that comes again is still recognised as a duplicate. Needs the role admin in the project; its owner has it.
+        """
+        return self._call("DELETE", f"/projects/{self._project(project)}/events/{self._quote(id)}", "json")
 
     def show_event_body(self, project: str, id: str) -> bytes:
         """The bytes of an event as they came.
@@ -1511,12 +1595,12 @@ class API(Base):
         """
         return self._call("GET", f"/projects/{self._project(project)}/hooks/{self._quote(id)}/stats", "json", query={"since": since, "until": until, "step": step})
 
-    def test_hook(self, project: str, id: str) -> "HookTest":
-        """Send an event of type test to this hook only.
+    def test_hook(self, project: str, id: str, body: Optional["HookTestRequest"] = None) -> "HookTest":
+        """Send an event of type test, or an example of a type of the catalogue, to this hook only.
 
         Needs the role write in the project.
         """
-        return self._call("POST", f"/projects/{self._project(project)}/hooks/{self._quote(id)}/test", "json")
+        return self._call("POST", f"/projects/{self._project(project)}/hooks/{self._quote(id)}/test", "json", body=body)
 
     def show_project_limits(self, project: str) -> "Allowance":
         """What the project may use, and what it uses.

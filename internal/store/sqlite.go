@@ -50,8 +50,7 @@ func sqlite() *dialect {
 // openSQLite opens the file twice: a pool that only reads, and the writer. WAL lets them work side by side; FULL makes
 // a commit survive a power cut. The WAL is checkpointed by [DB.Run] and not by the commit that fills it: one request
 // would pay for all. When the WAL starts over, what a burst left of it beyond 64 MiB is
-// given back. Pages of 8 KiB suit events of a kilobyte or two: fewer of them are written a commit, which is a tenth of
-// the CPU.
+// given back.
 func openSQLite(ctx context.Context, dsn string, _ *Options) (*pools, error) {
 	path := strings.TrimPrefix(dsn, "sqlite:")
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -70,8 +69,10 @@ func openSQLite(ctx context.Context, dsn string, _ *Options) (*pools, error) {
 	if err := f.Close(); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
-	base := sqliteURL(path) +
-		"?_pragma=page_size(8192)&_pragma=journal_mode(wal)" +
+	if err := setPageSize(ctx, path); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), p.close())
+	}
+	base := sqliteURL(path) + "?_pragma=journal_mode(wal)" +
 		"&_pragma=synchronous(full)&_pragma=foreign_keys(on)&_pragma=temp_store(memory)"
 	// The group keeps one connection; solo transactions and checkpoints use the others. The group runs transactions in
 	// turn, so they never wait for each other.
@@ -93,6 +94,23 @@ func openSQLite(ctx context.Context, dsn string, _ *Options) (*pools, error) {
 	p.read.SetMaxOpenConns(8)
 	p.read.SetMaxIdleConns(4)
 	return p, nil
+}
+
+// pageSize suits events of a kilobyte or two: fewer pages are written a commit than of the 4 KiB that SQLite has.
+const pageSize = 8 << 10
+
+// setPageSize gives a database that has nothing in it yet its size of pages, which the write-ahead log fixes: the driver
+// would turn on the log first, whatever the order of the pragmas.
+func setPageSize(ctx context.Context, path string) error {
+	if info, err := os.Stat(path); err != nil || info.Size() > 0 {
+		return err
+	}
+	db, err := sql.Open("sqlite", fmt.Sprintf("%s?_pragma=page_size(%d)", sqliteURL(path), pageSize))
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecContext(ctx, "pragma journal_mode = wal")
+	return errors.Join(err, db.Close())
 }
 
 // sqliteURL returns the name of a file as SQLite takes it, to which parameters can be added.

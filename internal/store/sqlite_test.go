@@ -24,3 +24,19 @@ func TestFilesAreTheirOwners(t *testing.T) {
 		}
 	}
 }
+
+// TestPageSize: a new database has pages of the size that suits events, and keeps it.
+func TestPageSize(t *testing.T) {
+	t.Parallel()
+	path := storetest.SQLite(t)
+	for range 2 {
+		db := storetest.Open(t, path)
+		var size int
+		if err := db.Pool().QueryRow("pragma page_size").Scan(&size); err != nil || size != 8<<10 {
+			t.Errorf("pages have %d bytes, %v", size, err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -156,13 +157,33 @@ func flagError(c *cobra.Command, err error) error {
 	if errors.Is(err, pflag.ErrHelp) {
 		return err
 	}
-	f := usagef("%s", strings.TrimPrefix(err.Error(), "pflag: ")).
+	message := strings.TrimPrefix(err.Error(), "pflag: ")
+	var invalid *pflag.InvalidValueError
+	var number *strconv.NumError
+	if errors.As(err, &invalid) && errors.As(err, &number) {
+		message = fmt.Sprintf("--%s: %q is not %s", invalid.GetFlag().Name, hookyard.Clean(invalid.GetValue(), 50),
+			wanted(invalid.GetFlag().Value.Type(), number.Err))
+	}
+	f := usagef("%s", message).
 		then("for the list of flags: %s --help", c.CommandPath())
 	var unknown *pflag.NotExistError
 	if errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "" {
 		f.message += didYouMean(nearFlags(c.Flags(), unknown.GetSpecifiedName()))
 	}
 	return f
+}
+
+// wanted says what the value of a flag of a type must be.
+func wanted(kind string, err error) string {
+	switch {
+	case errors.Is(err, strconv.ErrRange):
+		return "in the range of numbers"
+	case strings.HasPrefix(kind, "float"):
+		return "a number"
+	case kind == "bool":
+		return "true or false"
+	}
+	return "a whole number"
 }
 
 func didYouMean(names []string) string {

@@ -208,7 +208,7 @@ func TestOddSettings(t *testing.T) {
 		"GET /events?text=%00": {``}, "GET /events?text=%ff": {``}, "GET /events?hook=nope": {``},
 		"GET /events?%zz": {``}, "GET /deliveries?cursor=AAAA": {``}, "GET /deliveries?event=nope": {``},
 		"GET /events/%00": {``}, "GET /events/%ff": {``}, "GET /hooks/%2e%2e": {``}, "GET /nope": {``},
-		"DELETE /events/" + id: {``}, "GET /events/" + id + "%27": {``},
+		"DELETE /events": {``}, "DELETE /events/nope": {``}, "GET /events/" + id + "%27": {``},
 	} {
 		method, rest, _ := strings.Cut(path, " ")
 		for _, body := range bodies {

@@ -234,12 +234,18 @@ func TestVersion3(t *testing.T) {
 			}
 		}
 		project := fullProject()
-		project.SearchFields = nil // came later
+		project.SearchFields, project.Metadata = nil, nil // came later, like those below
+		project.UID, project.Title = "", ""
+		project.Rate = 0
 		same(project, snapshot.Project)
 		hook := fullHook()
-		hook.Forward, hook.Method = hookyard.Forward{}, "" // came later
+		hook.Forward, hook.Method = hookyard.Forward{}, ""
+		hook.UID, hook.Channels = "", nil
+		hook.Metadata = nil
 		same(hook, snapshot.Hook("chat"))
-		same(fullSource(), snapshot.Sources["queue"])
+		source := fullSource()
+		source.Rate = 0
+		same(source, snapshot.Sources["queue"])
 		in := snapshot.Sources["in"]
 		same(&hookyard.Source{Type: "token", Secrets: []hookyard.Secret{{Value: "LEAKtoken"}}, Active: true}, in)
 		if in.Scheme != nil || in.Answer != nil || in.RabbitMQ != nil {

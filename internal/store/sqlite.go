@@ -99,8 +99,8 @@ func openSQLite(ctx context.Context, dsn string, _ *Options) (*pools, error) {
 // pageSize suits events of a kilobyte or two: fewer pages are written a commit than of the 4 KiB that SQLite has.
 const pageSize = 8 << 10
 
-// setPageSize gives a database that has nothing in it yet its size of pages, which the write-ahead log fixes: the driver
-// would turn on the log first, whatever the order of the pragmas.
+// setPageSize gives a database that has nothing in it yet its size of pages, which the write-ahead log fixes: the
+// driver would turn on the log first, whatever the order of the pragmas.
 func setPageSize(ctx context.Context, path string) error {
 	if info, err := os.Stat(path); err != nil || info.Size() > 0 {
 		return err

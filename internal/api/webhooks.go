@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -25,7 +26,8 @@ func webhooks(registry huma.Registry) map[string]*huma.PathItem {
 			Properties: map[string]*huma.Schema{
 				"type":      {Type: huma.TypeString, Enum: []any{own.name}},
 				"timestamp": {Type: huma.TypeString, Format: "date-time"},
-				"data":      schemaOf(registry, own.data),
+				// in place: generators of clients drop components to which no path refers
+				"data": registry.Schema(reflect.TypeOf(own.data), false, ""),
 			}}
 		out[own.name] = &huma.PathItem{Post: &huma.Operation{Method: http.MethodPost, Summary: own.summary,
 			Description: "Sent to hooks that name the type; those for all events do not get it.",

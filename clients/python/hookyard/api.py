@@ -210,17 +210,6 @@ class Delivery(_Delivery):
     state: str
     updatedAt: str
 
-DeliveryFailed = TypedDict("DeliveryFailed", {
-    "attempts": int,
-    "deliveryId": str,
-    "eventId": str,
-    "eventType": str,
-    "hookId": str,
-    "project": str,
-    "reason": str,
-    "url": str,
-})
-
 _DeliveryPage = TypedDict("_DeliveryPage", {
     "cursor": str,
 }, total=False)
@@ -471,15 +460,6 @@ class Hook(_Hook):
     timeout: str
     updatedAt: str
     url: str
-
-HookDisabled = TypedDict("HookDisabled", {
-    "deliveryId": str,
-    "failures": int,
-    "hookId": str,
-    "project": str,
-    "reason": str,
-    "url": str,
-})
 
 HookPatch = TypedDict("HookPatch", {
     "active": Optional[bool],

@@ -166,9 +166,10 @@ func (db *DB) EventAt(ctx context.Context, projectKey, seq int64) (*hookyard.Eve
 }
 
 // Expunge deletes the body and the header of an event, what was made of them for its attempts, and the values by which
-// it is found. What is pending of it and not being sent is canceled. It is entered into the audit log.
+// it is found, as [DB.EraseEvents] does, but keeps the event. What is pending of it and not being sent is canceled. It
+// is entered into the audit log.
 func (db *DB) Expunge(ctx context.Context, projectKey int64, e *hookyard.Event) error {
-	return db.txPlain(ctx, func(c conn) error {
+	return db.erasing(ctx, func(c conn) error {
 		seqs := []any{e.Seq}
 		if _, err := db.endRows(ctx, c, hookyard.Canceled, "update deliveries set "+
 			endAs("deliveries", "'canceled'", "'the event was expunged'")+
@@ -201,7 +202,7 @@ const Expunged = "EXPUNGED"
 
 // ExpungeAttempt deletes the response of an attempt. It is entered into the audit log.
 func (db *DB) ExpungeAttempt(ctx context.Context, projectKey int64, a *hookyard.Attempt, subject string) error {
-	return db.txPlain(ctx, func(c conn) error {
+	return db.erasing(ctx, func(c conn) error {
 		err := db.shrink(ctx, c, projectKey, []any{a.EventSeq}, func() error {
 			_, err := c.ExecContext(ctx, "update attempts set response_body = $1, response_header = $2, "+
 				"truncated = $3 where event_seq = $4 and hook_key = $5 and n = $6",

@@ -28,23 +28,31 @@ func (db *DB) EraseEvents(ctx context.Context, projectKey int64, seqs []int64, s
 	canceled int, err error) {
 	err = errEraseConflict
 	for tries := 0; err == errEraseConflict && tries < eraseTries; tries++ {
-		err = db.changeProject(ctx, projectKey, func(tx *limitedTx) (err error) {
-			erased, canceled, err = db.eraseEvents(ctx, tx, projectKey, seqs, subject, detail)
+		err = db.erasing(ctx, func(c conn) (err error) {
+			erased, canceled, err = db.eraseEvents(ctx, c, projectKey, seqs, subject, detail)
 			if err != nil && db.dialect.isConflict(err) {
 				return errEraseConflict
 			}
 			return err
 		})
 	}
-	db.scrub.erased()
 	return erased, canceled, err
 }
 
-func (db *DB) eraseEvents(ctx context.Context, tx *limitedTx, projectKey int64, seqs []int64, subject,
+// erasing runs f in a transaction after which nothing is left of what it deletes.
+func (db *DB) erasing(ctx context.Context, f func(c conn) error) error {
+	err := db.txPlain(ctx, func(c conn) error {
+		if err := db.overwriteDeleted(ctx, c); err != nil {
+			return err
+		}
+		return f(c)
+	})
+	db.scrub.erased()
+	return err
+}
+
+func (db *DB) eraseEvents(ctx context.Context, tx conn, projectKey int64, seqs []int64, subject,
 	detail string) (erased, canceled int, err error) {
-	if err := db.overwriteDeleted(ctx, tx); err != nil {
-		return 0, 0, err
-	}
 	args, list := params{projectKey}, make([]any, len(seqs))
 	for i, seq := range seqs {
 		list[i] = seq
@@ -76,15 +84,10 @@ func (db *DB) eraseEvents(ctx context.Context, tx *limitedTx, projectKey int64, 
 
 // EraseRefused deletes what is kept of the requests that the sources of a project refused, as EraseEvents does.
 func (db *DB) EraseRefused(ctx context.Context, projectKey int64) error {
-	err := db.txPlain(ctx, func(c conn) error {
-		if err := db.overwriteDeleted(ctx, c); err != nil {
-			return err
-		}
+	return db.erasing(ctx, func(c conn) error {
 		_, err := c.ExecContext(ctx, "delete from refused where project_key = $1", projectKey)
 		return err
 	})
-	db.scrub.erased()
-	return err
 }
 
 // overwriteDeleted makes SQLite overwrite what the transaction deletes. The connection goes on doing so, which costs

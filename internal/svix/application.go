@@ -231,11 +231,7 @@ func (c *call) updateApp(p *control.Project, in control.ProjectPatch) (int, any,
 }
 
 func patchApp(c *call) (int, any, error) {
-	p, err := c.app(control.Admin)
-	if err != nil {
-		return 0, nil, err
-	}
-	o, err := c.object(false)
+	p, o, err := c.appAndBody(control.Admin)
 	if err != nil {
 		return 0, nil, err
 	}

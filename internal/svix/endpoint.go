@@ -198,11 +198,7 @@ func (c *call) secretOf(o object, name string) string {
 }
 
 func createEndpoint(c *call) (int, any, error) {
-	p, err := c.app(control.Write)
-	if err != nil {
-		return 0, nil, err
-	}
-	o, err := c.object(false)
+	p, o, err := c.appAndBody(control.Write)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -217,20 +213,33 @@ func (c *call) newEndpoint(p *control.Project, o object, in control.HookPatch) (
 	if headers, given := read[map[string]string](c, o, "an object of strings", "headers").Get(); given {
 		in.Headers = control.Value(c.headerPatch(headers))
 	}
+	return c.saveEndpoint(p, nil, in)
+}
+
+// saveEndpoint creates an endpoint, or changes h if it is not nil.
+func (c *call) saveEndpoint(p *control.Project, h *hookyard.Hook, in control.HookPatch) (int, any, error) {
 	if err := c.faults.err(); err != nil {
 		return 0, nil, err
 	}
-	if err := c.checkTypes(p, &in, nil); err != nil {
+	if err := c.checkTypes(p, &in, h); err != nil {
 		return 0, nil, err
 	}
-	h, err := p.CreateHook(c.ctx(), hookyard.NewID("ep"), in)
+	var saved *hookyard.Hook
+	var err error
+	status := http.StatusOK
+	if h == nil {
+		status = http.StatusCreated
+		saved, err = p.CreateHook(c.ctx(), hookyard.NewID("ep"), in)
+	} else {
+		saved, err = p.UpdateHook(c.ctx(), h.ID, in)
+	}
 	if errors.Is(err, hookyard.ErrConflict) {
 		return 0, nil, uidTaken("endpoint")
 	}
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusCreated, endpointOf(h), nil
+	return status, endpointOf(saved), nil
 }
 
 func showEndpoint(c *call) (int, any, error) {
@@ -243,11 +252,7 @@ func showEndpoint(c *call) (int, any, error) {
 
 // putEndpoint replaces an endpoint but for its secret and headers, or creates one.
 func putEndpoint(c *call) (int, any, error) {
-	p, err := c.app(control.Write)
-	if err != nil {
-		return 0, nil, err
-	}
-	o, err := c.object(false)
+	p, o, err := c.appAndBody(control.Write)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -265,36 +270,15 @@ func putEndpoint(c *call) (int, any, error) {
 	if _, named := o["uid"]; !named && c.param("endpoint") == h.UID {
 		in.UID = control.Value(h.UID)
 	}
-	return c.updateEndpoint(p, h, in)
+	return c.saveEndpoint(p, h, in)
 }
 
 func patchEndpoint(c *call) (int, any, error) {
-	p, h, err := c.endpoint(control.Write)
+	p, h, o, err := c.endpointAndBody(false)
 	if err != nil {
 		return 0, nil, err
 	}
-	o, err := c.object(false)
-	if err != nil {
-		return 0, nil, err
-	}
-	return c.updateEndpoint(p, h, c.endpointPatch(o, false))
-}
-
-func (c *call) updateEndpoint(p *control.Project, h *hookyard.Hook, in control.HookPatch) (int, any, error) {
-	if err := c.faults.err(); err != nil {
-		return 0, nil, err
-	}
-	if err := c.checkTypes(p, &in, h); err != nil {
-		return 0, nil, err
-	}
-	updated, err := p.UpdateHook(c.ctx(), h.ID, in)
-	if errors.Is(err, hookyard.ErrConflict) {
-		return 0, nil, uidTaken("endpoint")
-	}
-	if err != nil {
-		return 0, nil, err
-	}
-	return http.StatusOK, endpointOf(updated), nil
+	return c.saveEndpoint(p, h, c.endpointPatch(o, false))
 }
 
 func deleteEndpoint(c *call) (int, any, error) {

@@ -407,11 +407,7 @@ const pingType = "svix.ping"
 
 // sendExample sends an example of an event type to one endpoint.
 func sendExample(c *call) (int, any, error) {
-	p, h, err := c.endpoint(control.Write)
-	if err != nil {
-		return 0, nil, err
-	}
-	o, err := c.object(false)
+	p, h, o, err := c.endpointAndBody(false)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -35,11 +35,7 @@ func showSecret(c *call) (int, any, error) {
 }
 
 func rotateSecret(c *call) (int, any, error) {
-	p, h, err := c.endpoint(control.Write)
-	if err != nil {
-		return 0, nil, err
-	}
-	o, err := c.object(true)
+	p, h, o, err := c.endpointAndBody(true)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -123,11 +119,7 @@ func (c *call) checkHeader(name string) {
 
 // putHeaders replaces all headers.
 func putHeaders(c *call) (int, any, error) {
-	p, h, err := c.endpoint(control.Write)
-	if err != nil {
-		return 0, nil, err
-	}
-	o, err := c.object(false)
+	p, h, o, err := c.endpointAndBody(false)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -157,11 +149,7 @@ func find(headers map[string]string, name string) (string, bool) {
 
 // patchHeaders merges headers with those there are. Null takes one away.
 func patchHeaders(c *call) (int, any, error) {
-	p, h, err := c.endpoint(control.Write)
-	if err != nil {
-		return 0, nil, err
-	}
-	o, err := c.object(false)
+	p, h, o, err := c.endpointAndBody(false)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -240,6 +240,26 @@ func (c *call) endpoint(a control.Access) (*control.Project, *hookyard.Hook, err
 	return p, h, err
 }
 
+// appAndBody is app and the object in the body.
+func (c *call) appAndBody(a control.Access) (*control.Project, object, error) {
+	p, err := c.app(a)
+	if err != nil {
+		return nil, nil, err
+	}
+	o, err := c.object(false)
+	return p, o, err
+}
+
+// endpointAndBody is endpoint, to be changed, and the object in the body, which may be missing if empty is true.
+func (c *call) endpointAndBody(empty bool) (*control.Project, *hookyard.Hook, object, error) {
+	p, h, err := c.endpoint(control.Write)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	o, err := c.object(empty)
+	return p, h, o, err
+}
+
 func (c *call) hook(p *control.Project, id string) (*hookyard.Hook, error) {
 	hooks, err := p.Hooks(c.ctx())
 	if err != nil {

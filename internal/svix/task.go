@@ -35,11 +35,7 @@ func taskOf(p *control.Project, r *hookyard.Replay, kind string) task {
 
 // replay starts a bulk replay of an endpoint's messages in a state.
 func (c *call) replay(kind string, state hookyard.State) (int, any, error) {
-	p, h, err := c.endpoint(control.Write)
-	if err != nil {
-		return 0, nil, err
-	}
-	o, err := c.object(false)
+	p, h, o, err := c.endpointAndBody(false)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -1,14 +1,17 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"maps"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/store"
 	"github.com/hookyard/hookyard/internal/store/storetest"
+	"github.com/hookyard/hookyard/internal/testenv"
 )
 
 // TestSendOnce holds that a delivery which is opened for one attempt is claimed as such, whatever it was before.
@@ -75,10 +78,15 @@ func TestSendOnce(t *testing.T) {
 // nothing of the event is sent.
 func TestExpunge(t *testing.T) {
 	t.Parallel()
-	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		ctx := t.Context()
+	storetest.EachDSN(t, func(t *testing.T, dsn string) {
+		db := storetest.Open(t, dsn)
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- db.Run(ctx) }()
+		defer func() { <-ended }()
+		defer stop()
 		v := storetest.Project(t, db, "ann", "a", "http://one.test", "http://two.test")
-		e := hookyard.NewEvent("in", "x", random(1000), time.Now())
+		e := hookyard.NewEvent("in", "x", slices.Concat(random(1000-len(marker)), []byte(marker)), time.Now())
 		e.Header = map[string][]string{"X-A": {"b"}}
 		e.ProjectKey = v.Project.Key
 		if _, err := db.Accept(ctx, hookyard.Route(e, v, nil)); err != nil {
@@ -127,6 +135,9 @@ func TestExpunge(t *testing.T) {
 		log, err := db.Audit(ctx, hookyard.AuditQuery{ProjectKey: v.Project.Key, Action: "event.expunge", Limit: 10})
 		if err != nil || len(log) != 1 || log[0].Actor != "ann" || log[0].Subject != e.ID {
 			t.Errorf("audit log: %+v, %v", log, err)
+		}
+		if !store.IsPostgres(dsn) {
+			testenv.Until(t, "nothing is left in the files", func() bool { return !holds(t, dsn, marker) })
 		}
 	})
 }

@@ -1,5 +1,5 @@
-// Package clients generates the client for Python from /api/openapi.json, and tries it and clients that other generators
-// make: they compile, and they publish, create and list against a server.
+// Package clients generates the client for Python from /api/openapi.json, and tries it and clients that other
+// generators make: they compile, and they publish, create and list against a server.
 package clients
 
 import (
@@ -154,8 +154,8 @@ func pythonType(name string, s *schema) string {
 	if may.Len() == 0 {
 		return fmt.Sprintf("\n%s = TypedDict(%q, {\n%s})\n", name, name, must.String())
 	}
-	return fmt.Sprintf("\n_%s = TypedDict(%q, {\n%s}, total=False)\n\n\nclass %s(_%s):\n%s", name, "_"+name, may.String(),
-		name, name, fields(must.String()))
+	return fmt.Sprintf("\n_%s = TypedDict(%q, {\n%s}, total=False)\n\n\nclass %s(_%s):\n%s", name, "_"+name,
+		may.String(), name, name, fields(must.String()))
 }
 
 // fields turns the keys of a dictionary into those of a class.

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bytes"
+	"database/sql"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -41,6 +42,16 @@ func backedUp(t *testing.T) (db *store.DB, file string, info store.BackupInfo) {
 	if err != nil || len(work) != 1 {
 		t.Fatalf("claimed %d, %v", len(work), err)
 	}
+	for _, hash := range [][]byte{{1}, {2}} {
+		l := &hookyard.PortalLink{ProjectKey: s.Project.Key, Hash: hash, ExpiresAt: time.Now().Add(time.Hour)}
+		if err := db.CreatePortalLink(t.Context(), l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	session := &hookyard.PortalSession{ProjectKey: s.Project.Key, Hash: []byte{3}}
+	if err := db.OpenPortal(t.Context(), []byte{1}, session, "test"); err != nil {
+		t.Fatal(err)
+	}
 	file = filepath.Join(t.TempDir(), "a backup")
 	info, err = store.Backup(t.Context(), path, file, backupOptions())
 	if err != nil {
@@ -79,6 +90,14 @@ func TestBackup(t *testing.T) {
 	if err := restore(); err != nil {
 		t.Fatal(err)
 	}
+	for _, table := range []string{"portal_links", "portal_sessions"} {
+		if n := rowsOf(t, file, table); n != 1 {
+			t.Fatalf("the backup has %d %s", n, table)
+		}
+		if n := rowsOf(t, to, table); n != 0 {
+			t.Errorf("%d %s were restored", n, table)
+		}
+	}
 	if err := restore(); hookyard.CodeOf(err) != hookyard.Conflict || !strings.Contains(err.Error(), "overwrite") {
 		t.Errorf("restoring over a database = %v", err)
 	}
@@ -102,6 +121,20 @@ func TestBackup(t *testing.T) {
 	if err := restore(); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("restoring over a database in use = %v", err)
 	}
+}
+
+// rowsOf counts the rows of a table in a file of SQLite.
+func rowsOf(t *testing.T, path, table string) (n int) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+path+"?mode=ro&immutable=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if err := db.QueryRowContext(t.Context(), "select count(*) from "+table).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // TestBackupIsChecked restores backups with which something is wrong, and holds that nothing is left of them.

@@ -151,16 +151,15 @@ func (db *DB) restored(ctx context.Context, schema int, how string) error {
 		return err
 	}
 	skipped := skippedSeqs + skippedRate*max(0, int64(time.Since(fromMicros(newest))/time.Second))
-	texts := []string{
-		fmt.Sprintf("update counters set value = value + %d where name = 'event_seq'", skipped),
-		"delete from nodes",
-		"delete from sessions",
+	_, err = tx.ExecContext(ctx, "update counters set value = value + $1 where name = 'event_seq'", skipped)
+	if err != nil {
+		return err
 	}
-	if schema >= linksVersion {
-		texts = append(texts, "delete from links")
-	}
-	for _, text := range texts {
-		if _, err := tx.ExecContext(ctx, text); err != nil {
+	for _, one := range notRestored() {
+		if schema < one.since {
+			continue
+		}
+		if _, err := tx.ExecContext(ctx, "delete from "+one.table); err != nil {
 			return err
 		}
 	}
@@ -182,8 +181,16 @@ func (db *DB) restored(ctx context.Context, schema int, how string) error {
 	return tx.Commit()
 }
 
-// linksVersion is the version of the schema from which there is the table links.
-const linksVersion = 14
+// passing is a table of what does not outlive a restore, since a version of the schema.
+type passing struct {
+	table string
+	since int
+}
+
+// notRestored returns the tables of what was ended or used up, or may have been, since the backup.
+func notRestored() []passing {
+	return []passing{{"nodes", 0}, {"sessions", 0}, {"links", 14}, {"portal_links", 37}, {"portal_sessions", 37}}
+}
 
 // unused fails if a server on PostgreSQL uses the database. The row of one that was killed stays until it was silent
 // for some time, unless its lock shows that it has ended.

@@ -175,12 +175,12 @@ func (w *Web) portalPage(pattern string, access control.Access, part hookyard.Po
 func (v *visit) servePortal(access control.Access, part hookyard.PortalPart, do func(*visit) error) error {
 	v.portal.owner, v.portal.project = v.r.PathValue("owner"), v.r.PathValue("project")
 	look, err := v.web.o.Control.Look(v.ctx(), v.portal.owner)
+	v.portal.Look = look
+	v.allowFrames()
+	v.chooseLanguage() // also for the page of an error
 	if err != nil {
 		return err
 	}
-	v.portal.Look = look
-	v.allowFrames()
-	v.chooseLanguage()
 	err = v.findPortal()
 	if access != control.Public && err != nil {
 		return err

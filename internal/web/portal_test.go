@@ -245,6 +245,7 @@ func (p *portal) refusedElsewhere(x shop) {
 		"/portal/acme/shop/deliveries/none"} {
 		p.is(p.get(path), http.StatusNotFound, "There is no such")
 	}
+	p.is(p.get("/portal/a%0ab/shop/webhooks"), http.StatusBadRequest, "control characters")
 }
 
 // cookies returns the cookie of the session.

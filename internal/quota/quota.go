@@ -3,6 +3,7 @@ package quota
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -78,7 +79,7 @@ func (l *Limiter) Admit(ctx context.Context, tenants []hookyard.Tenant, events, 
 	g := &Grant{l: l, tenants: tenants, events: events}
 	l.refresh(ctx, tenants, refreshEvery)
 	err := l.admit(g, size)
-	if hookyard.CodeOf(err) == hookyard.TooMany {
+	if byFigures(err) {
 		l.refresh(ctx, tenants, refuseAfter)
 		err = l.admit(g, size)
 	}
@@ -86,6 +87,12 @@ func (l *Limiter) Admit(ctx context.Context, tenants []hookyard.Tenant, events, 
 		return nil, err
 	}
 	return g, nil
+}
+
+// byFigures reports whether something was refused because of figures of the database.
+func byFigures(err error) bool {
+	var e *hookyard.Error
+	return errors.As(err, &e) && e.Code == hookyard.TooMany && e.Excess != nil && e.Excess.Name != hookyard.LimitEvents
 }
 
 // admit is Admit with the figures that there are.
@@ -116,7 +123,7 @@ func (g *Grant) Open(ctx context.Context, deliveries int64) error {
 		return nil
 	}
 	err := g.open(deliveries)
-	if hookyard.CodeOf(err) == hookyard.TooMany {
+	if byFigures(err) {
 		g.l.refresh(ctx, g.tenants, refuseAfter)
 		err = g.open(deliveries)
 	}

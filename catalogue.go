@@ -84,11 +84,8 @@ func (t *EventType) Version() string {
 // Schema returns the schema that events are checked against, or nil if the type has none.
 func (t *EventType) Schema() json.RawMessage { return t.Schemas[t.Version()] }
 
-// VisibleTo reports whether a reader who has the given feature flags sees the type.
-func (t *EventType) VisibleTo(flags []string) bool {
-	return len(t.FeatureFlags) == 0 ||
-		slices.ContainsFunc(t.FeatureFlags, func(f string) bool { return slices.Contains(flags, f) })
-}
+// IsGeneral reports whether the type has no feature flags: every customer may see it.
+func (t *EventType) IsGeneral() bool { return len(t.FeatureFlags) == 0 }
 
 // Validate returns an [Invalid] or [TooLarge] error if a field of the type cannot work. It does not compile schemas.
 func (t *EventType) Validate(limits Limits) error {
@@ -171,6 +168,7 @@ type EventTypeQuery struct {
 	Before   string // the last Limit names that come earlier; not together with After
 	Archived bool   // archived ones, too
 	Content  bool   // with schemas and examples
+	General  bool   // only those without feature flags, which every customer may see
 	Limit    int    // 0: all
 }
 

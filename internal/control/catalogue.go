@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"slices"
 
 	"github.com/hookyard/hookyard"
 	"github.com/hookyard/hookyard/internal/auth"
@@ -227,9 +226,8 @@ func (p *Project) EventTypes(ctx context.Context, q hookyard.EventTypeQuery) ([]
 	if p.isInside() {
 		return p.c.store.EventTypes(ctx, q)
 	}
-	q.Archived = false
-	found, err := p.c.store.EventTypes(ctx, q)
-	return slices.DeleteFunc(found, func(t *hookyard.EventType) bool { return !t.VisibleTo(nil) }), err
+	q.Archived, q.General = false, true
+	return p.c.store.EventTypes(ctx, q)
 }
 
 // EventType returns an event type that the project inherits from its owner, with its content.
@@ -238,7 +236,7 @@ func (p *Project) EventType(ctx context.Context, name string) (*hookyard.EventTy
 		return nil, err
 	}
 	t, err := p.c.eventType(ctx, p.Snapshot.Project.Owner, name)
-	if err == nil && !p.isInside() && (t.Archived || !t.VisibleTo(nil)) {
+	if err == nil && !p.isInside() && (t.Archived || !t.IsGeneral()) {
 		return nil, noSuchEventType(p.Snapshot.Project.Owner, name)
 	}
 	return t, err
@@ -253,8 +251,7 @@ func (c *Control) PublicEventTypes(ctx context.Context, owner string) ([]*hookya
 	if err := c.checkPublic(ctx, owner); err != nil {
 		return nil, err
 	}
-	found, err := c.store.EventTypes(ctx, hookyard.EventTypeQuery{Owner: owner})
-	return slices.DeleteFunc(found, func(t *hookyard.EventType) bool { return !t.VisibleTo(nil) }), err
+	return c.store.EventTypes(ctx, hookyard.EventTypeQuery{Owner: owner, General: true})
 }
 
 // PublicEventType returns one of [Control.PublicEventTypes] with its content.
@@ -263,7 +260,7 @@ func (c *Control) PublicEventType(ctx context.Context, owner, name string) (*hoo
 		return nil, err
 	}
 	t, err := c.eventType(ctx, owner, name)
-	if err == nil && (t.Archived || !t.VisibleTo(nil)) {
+	if err == nil && (t.Archived || !t.IsGeneral()) {
 		return nil, noSuchEventType(owner, name)
 	}
 	return t, err

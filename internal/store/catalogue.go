@@ -129,6 +129,9 @@ func (db *DB) EventTypes(ctx context.Context, q hookyard.EventTypeQuery) ([]*hoo
 	if !q.Archived {
 		query += " and not archived"
 	}
+	if q.General { // a quote within a text has a backslash before it
+		query += ` and settings not like '%"featureFlags":[%'`
+	}
 	query += order
 	if q.Limit > 0 {
 		query += " limit " + strconv.Itoa(q.Limit)

@@ -22,7 +22,8 @@ func TestEventTypes(t *testing.T) {
 			Schemas: map[string]json.RawMessage{"1": json.RawMessage(`{"const":"<&>"}`)},
 			Example: json.RawMessage(`"<&>"`), Deprecated: true, FeatureFlags: []string{"beta"}}
 		archived := &hookyard.EventType{Name: "Order.created", Archived: true}
-		if err := db.PutEventTypes(ctx, "Acme", full, archived, &hookyard.EventType{Name: "a"}); err != nil {
+		if err := db.PutEventTypes(ctx, "Acme", full, archived, &hookyard.EventType{Name: "a",
+			Description: `"featureFlags":["x"]`}); err != nil {
 			t.Fatal(err)
 		}
 		got, err := db.EventType(ctx, "ACME", full.Name)
@@ -41,6 +42,7 @@ func TestEventTypes(t *testing.T) {
 			{hookyard.EventTypeQuery{After: "a"}, []string{"order.created"}},
 			{hookyard.EventTypeQuery{Before: "order.created", Archived: true, Limit: 1}, []string{"a"}},
 			{hookyard.EventTypeQuery{Before: "order.created", Archived: true}, []string{"Order.created", "a"}},
+			{hookyard.EventTypeQuery{General: true, Before: "z", Limit: 1}, []string{"a"}},
 			{hookyard.EventTypeQuery{Archived: true, Limit: 2}, []string{"Order.created", "a"}},
 		} {
 			c.q.Owner = "acme"

@@ -56,9 +56,8 @@ func (c *call) catalogueTypes(q hookyard.EventTypeQuery) ([]*hookyard.EventType,
 	if err != nil {
 		return nil, err
 	}
-	q.Archived = false
-	found, err := p.EventTypes(c.ctx(), q)
-	return slices.DeleteFunc(found, func(t *hookyard.EventType) bool { return !t.VisibleTo(nil) }), err
+	q.Archived, q.General = false, true
+	return p.EventTypes(c.ctx(), q)
 }
 
 func listEventTypes(c *call) (int, any, error) {
@@ -174,7 +173,7 @@ func (c *call) typeOf(name string) (t *hookyard.EventType, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if t, err = p.EventType(c.ctx(), name); err == nil && !t.VisibleTo(nil) {
+	if t, err = p.EventType(c.ctx(), name); err == nil && !t.IsGeneral() {
 		err = notFound()
 	}
 	return t, err

@@ -90,17 +90,32 @@ func (db *DB) EraseRefused(ctx context.Context, projectKey int64) error {
 	})
 }
 
-// overwriteDeleted makes SQLite overwrite what the transaction deletes. The connection goes on doing so, which costs
-// the few transactions that it still gets little.
+// overwriteDeleted makes SQLite overwrite what the transaction deletes, and notes that there is more to do. The
+// connection goes on overwriting, which costs the few transactions that it still gets little.
 func (db *DB) overwriteDeleted(ctx context.Context, c conn) error {
 	if !db.dialect.checkpoints {
 		return nil
 	}
 	var on int
-	return c.QueryRowContext(ctx, "pragma secure_delete = on").Scan(&on)
+	if err := c.QueryRowContext(ctx, "pragma secure_delete = on").Scan(&on); err != nil {
+		return err
+	}
+	_, err := c.ExecContext(ctx, "insert into counters (name, value) values ('erased', 1) "+
+		"on conflict (name) do update set value = 1")
+	return err
 }
 
-// scrub is what is left to do after something was erased on SQLite.
+// resumeScrub goes on with what a process that was killed left to do.
+func (db *DB) resumeScrub(ctx context.Context) error {
+	var left int
+	err := db.read.QueryRowContext(ctx, "select count(*) from counters where name = 'erased' and value > 0").Scan(&left)
+	if err == nil && left > 0 {
+		db.scrub.erased()
+	}
+	return err
+}
+
+// scrub is what is left to do after something was erased on SQLite. The counter "erased" says so after a crash.
 type scrub struct {
 	log  atomic.Bool // the write-ahead log has pages from before
 	file atomic.Bool // pages of indexes may have copies of values in unused space, from when they were split
@@ -145,7 +160,9 @@ func (db *DB) scrubbed(ctx context.Context) error {
 		err = c.QueryRowContext(ctx, "pragma wal_checkpoint(truncate)").Scan(&busy, &pages, &done)
 		if err != nil || busy != 0 {
 			db.scrub.log.Store(true)
+			return err
 		}
+		_, err = c.ExecContext(ctx, "update counters set value = 0 where name = 'erased'")
 		return err
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -150,4 +151,36 @@ func holds(t *testing.T, path, text string) bool {
 		}
 	}
 	return false
+}
+
+// TestEraseOutlivesACrash: what a process that was killed left in the files of SQLite, the next one removes.
+func TestEraseOutlivesACrash(t *testing.T) {
+	t.Parallel()
+	dsn := storetest.SQLite(t)
+	db := storetest.Open(t, dsn)
+	s := storetest.Project(t, db, "acme", "shop", "http://127.0.0.1:9/a")
+	work := markedEvent(t, db, s, "the-key")
+	if _, _, err := db.EraseEvents(t.Context(), s.Project.Key, []int64{work.Event.Seq}, "x", ""); err != nil {
+		t.Fatal(err)
+	}
+	killed := filepath.Join(t.TempDir(), "killed.db") // the files as they are now, before anything else is done
+	for _, end := range []string{"", "-wal"} {
+		b, err := os.ReadFile(dsn + end)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(killed+end, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !holds(t, killed, marker) {
+		t.Fatal("there is nothing to remove")
+	}
+	next := storetest.Open(t, killed)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- next.Run(ctx) }()
+	testenv.Until(t, "nothing is left in the files", func() bool { return !holds(t, killed, marker) })
+	stop()
+	<-ended
 }

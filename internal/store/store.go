@@ -173,6 +173,9 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	if err := db.register(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("register node: %w", err), db.close())
 	}
+	if err := db.resumeScrub(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("look for what was erased: %w", err), db.close())
+	}
 	db.pulse.beat(db.opened, false)
 	db.accepts = newGroup(&sharedTx{db: db}, o.Log, o.MaxBatch)
 	db.finishes = db.accepts

@@ -56,6 +56,9 @@ func (c *Checker) keep(in *hookyard.Catalogue, name string, check *TypeCheck) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	of := c.owners[in.Owner]
+	if of != nil && of.revision > in.Revision { // the type was read before it changed
+		return
+	}
 	if of != nil && of.revision < in.Revision {
 		for _, old := range of.types {
 			c.size -= old.size

@@ -234,3 +234,25 @@ func TestProperties(t *testing.T) {
 		t.Errorf("last: %+v", last)
 	}
 }
+
+// TestSlowRead: a type that was read before it changed does not become that of after the change.
+func TestSlowRead(t *testing.T) {
+	t.Parallel()
+	c := NewChecker()
+	of := func(revision int64, schema string, meanwhile func()) *TypeCheck {
+		in := &hookyard.Catalogue{Owner: "acme", Revision: revision}
+		one, err := c.Of(in, "order", func() (*hookyard.EventType, error) {
+			meanwhile()
+			return &hookyard.EventType{Schemas: map[string]json.RawMessage{"1": json.RawMessage(schema)}}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return one
+	}
+	of(5, `{"type":"string"}`, func() { of(6, `{"type":"integer"}`, func() {}) })
+	now := of(6, `{}`, func() {})
+	if err := now.Check(t.Context(), []byte("7"), new(MaxSteps)); err != nil {
+		t.Errorf("the schema of before counts: %v", err)
+	}
+}

@@ -85,6 +85,8 @@ func (a *App) others() {
 			a.auth.Forget() // before listeners are asked about again
 			a.hub.Recheck()
 		}
-		a.hub.Forget(c.Project) // what was erased
+		if c.Erased {
+			a.hub.Forget(c.Project)
+		}
 	})
 }

@@ -1,8 +1,6 @@
 package app_test
 
 import (
-	"bufio"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,27 +31,13 @@ func TestListenersAreToldOfAnOutage(t *testing.T) {
 	if _, _, err := at(t, a, token).PutProject(t.Context(), "acme/shop", client.ProjectPatch{}); err != nil {
 		t.Fatal(err)
 	}
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
-		"http://"+a.Addr()+"/api/projects/acme/shop/stream", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Authorization", "Bearer "+token)
-	r.Header.Set("Accept", "text/event-stream")
-	resp, err := http.DefaultTransport.RoundTrip(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	lines := bufio.NewScanner(resp.Body)
-	if !lines.Scan() { // it listens
-		t.Fatal(lines.Err())
-	}
+	l := listen(t, a, token, "")
+	l.next("retry: ")
 	link.cut(false)
 	began := time.Now()
 	told := false
-	for lines.Scan() {
-		told = told || strings.Contains(lines.Text(), "come back")
+	for l.lines.Scan() {
+		told = told || strings.Contains(l.lines.Text(), "come back")
 	}
 	if took := time.Since(began); !told || took > 20*time.Second {
 		t.Errorf("told %t, after %s", told, took)

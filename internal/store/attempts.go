@@ -166,15 +166,12 @@ func (db *DB) EventAt(ctx context.Context, projectKey, seq int64) (*hookyard.Eve
 }
 
 // Expunge deletes the body and the header of an event, what was made of them for its attempts, and the values by which
-// it is found, as [DB.EraseEvents] does, but keeps the event. What is pending of it and not being sent is canceled. It
-// is entered into the audit log.
+// it is found, as [DB.EraseEvents] does, but keeps the event. What is pending of it is canceled; what a node sends at
+// this moment leaves the record of its attempt. It is entered into the audit log.
 func (db *DB) Expunge(ctx context.Context, projectKey int64, e *hookyard.Event) error {
-	return db.erasing(ctx, func(c conn) error {
+	return db.erasing(ctx, projectKey, func(c conn) error {
 		seqs := []any{e.Seq}
-		if _, err := db.endRows(ctx, c, hookyard.Canceled, "update deliveries set "+
-			endAs("deliveries", "'canceled'", "'the event was expunged'")+
-			", updated = $1 where event_seq = $2 and state = 'pending' and node = 0", time.Now().UnixMicro(),
-			e.Seq); err != nil {
+		if _, err := db.cancelAll(ctx, c, "the event was expunged", seqs); err != nil {
 			return err
 		}
 		err := db.shrink(ctx, c, projectKey, seqs, func() error {
@@ -202,7 +199,7 @@ const Expunged = "EXPUNGED"
 
 // ExpungeAttempt deletes the response of an attempt. It is entered into the audit log.
 func (db *DB) ExpungeAttempt(ctx context.Context, projectKey int64, a *hookyard.Attempt, subject string) error {
-	return db.erasing(ctx, func(c conn) error {
+	return db.erasing(ctx, projectKey, func(c conn) error {
 		err := db.shrink(ctx, c, projectKey, []any{a.EventSeq}, func() error {
 			_, err := c.ExecContext(ctx, "update attempts set response_body = $1, response_header = $2, "+
 				"truncated = $3 where event_seq = $4 and hook_key = $5 and n = $6",

@@ -12,6 +12,7 @@ type Change struct {
 	Owner   string // in lower case: all projects of the owner, while Project is [NoProject]; or ""
 	Roles   bool   // users, tokens, members, or who else may do what in a project
 	Sources bool   // sources, perhaps ones that read queues
+	Erased  bool   // events of the project were erased, or perhaps of every one; nothing else of it has changed
 }
 
 // What [Change.Project] is if it is no project's key.
@@ -26,6 +27,9 @@ func ofProject(key int64) Change { return Change{Project: key} }
 // ofDeleted is a change that deletes a project, with its sources, members and tokens.
 func ofDeleted(key int64) Change { return Change{Project: key, Roles: true, Sources: true} }
 
+// ofErased is a change that erases events of a project.
+func ofErased(key int64) Change { return Change{Project: key, Erased: true} }
+
 // ofOwner is a change of what all projects of an owner share.
 func ofOwner(owner string) Change { return Change{Project: NoProject, Owner: strings.ToLower(owner)} }
 
@@ -33,7 +37,9 @@ func ofOwner(owner string) Change { return Change{Project: NoProject, Owner: str
 func ofRoles() Change { return Change{Project: NoProject, Roles: true} }
 
 // everything is a change of which it is not known, or does not matter, what it is of.
-func everything() Change { return Change{Project: EveryProject, Roles: true, Sources: true} }
+func everything() Change {
+	return Change{Project: EveryProject, Roles: true, Sources: true, Erased: true}
+}
 
 // OnChange calls f after each change of the configuration, on this node or seen of another. f must not block.
 func (db *DB) OnChange(f func(Change)) { db.onChange.Store(&f) }
@@ -103,6 +109,7 @@ const (
 const (
 	partRoles = 1 << iota
 	partSources
+	partErased
 )
 
 // lockConfig makes changes of the configuration that lock it, too, wait for the commit of this one.
@@ -128,6 +135,9 @@ func (db *DB) bump(ctx context.Context, c conn, changes ...Change) error {
 		}
 		if one.Sources {
 			parts |= partSources
+		}
+		if one.Erased {
+			parts |= partErased
 		}
 		if _, err := c.ExecContext(ctx, `insert into config_changes (version, project_key, owner, parts)
 			values ($1, $2, $3, $4)`, version, one.Project, one.Owner, parts); err != nil {
@@ -174,7 +184,7 @@ func (db *DB) watchConfig(ctx context.Context) error {
 		isWhole = isWhole && *at <= seen+1
 		seen = *at
 		changes = append(changes, Change{Project: *project, Owner: *owner, Roles: *parts&partRoles != 0,
-			Sources: *parts&partSources != 0})
+			Sources: *parts&partSources != 0, Erased: *parts&partErased != 0})
 		return none, nil
 	})
 	if err != nil {

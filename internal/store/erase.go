@@ -28,7 +28,7 @@ func (db *DB) EraseEvents(ctx context.Context, projectKey int64, seqs []int64, s
 	canceled int, err error) {
 	err = errEraseConflict
 	for tries := 0; err == errEraseConflict && tries < eraseTries; tries++ {
-		err = db.erasing(ctx, func(c conn) (err error) {
+		err = db.erasing(ctx, projectKey, func(c conn) (err error) {
 			erased, canceled, err = db.eraseEvents(ctx, c, projectKey, seqs, subject, detail)
 			if err != nil && db.dialect.isConflict(err) {
 				return errEraseConflict
@@ -39,13 +39,14 @@ func (db *DB) EraseEvents(ctx context.Context, projectKey int64, seqs []int64, s
 	return erased, canceled, err
 }
 
-// erasing runs f in a transaction after which nothing is left of what it deletes.
-func (db *DB) erasing(ctx context.Context, f func(c conn) error) error {
-	err := db.txPlain(ctx, func(c conn) error {
-		if err := db.overwriteDeleted(ctx, c); err != nil {
-			return err
+// erasing runs f in a transaction after which nothing is left of what it deletes of a project, neither in files nor in
+// the memory of any node.
+func (db *DB) erasing(ctx context.Context, projectKey int64, f func(c conn) error) error {
+	err := db.changeOf(ctx, func(tx *limitedTx) ([]Change, error) {
+		if err := db.overwriteDeleted(ctx, tx); err != nil {
+			return nil, err
 		}
-		return f(c)
+		return []Change{ofErased(projectKey)}, f(tx)
 	})
 	db.scrub.erased()
 	return err
@@ -66,10 +67,7 @@ func (db *DB) eraseEvents(ctx context.Context, tx conn, projectKey int64, seqs [
 	if err != nil || len(there) == 0 {
 		return 0, 0, err
 	}
-	args = params{erasedReason, time.Now().UnixMicro()}
-	if canceled, err = db.endRows(ctx, tx, hookyard.Canceled, "update deliveries set "+
-		endAs("deliveries", "'canceled'", "cast($1 as text)")+", due = 0, node = 0, updated = $2 "+
-		"where state = 'pending' and event_seq in ("+args.list(there)+")", args...); err != nil {
+	if canceled, err = db.cancelAll(ctx, tx, erasedReason, there); err != nil {
 		return 0, 0, err
 	}
 	if _, err := db.deleteSettled(ctx, tx, there); err != nil {
@@ -82,11 +80,28 @@ func (db *DB) eraseEvents(ctx context.Context, tx conn, projectKey int64, seqs [
 	return len(there), canceled, db.audit(ctx, tx, projectKey, hookyard.Actor(ctx), "event.erase", subject, what)
 }
 
-// EraseRefused deletes what is kept of the requests that the sources of a project refused, as EraseEvents does.
+// cancelAll cancels what is pending of events, also what a node has claimed, and returns how many deliveries that were.
+func (db *DB) cancelAll(ctx context.Context, c conn, reason string, seqs []any) (int, error) {
+	args := params{reason, time.Now().UnixMicro()}
+	return db.endRows(ctx, c, hookyard.Canceled, "update deliveries set "+
+		endAs("deliveries", "'canceled'", "cast($1 as text)")+", due = 0, node = 0, updated = $2 "+
+		"where state = 'pending' and event_seq in ("+args.list(seqs)+")", args...)
+}
+
+// EraseRefused deletes what is kept of the requests that the sources of a project refused, as EraseEvents does. It is
+// entered into the audit log if there were any.
 func (db *DB) EraseRefused(ctx context.Context, projectKey int64) error {
-	return db.erasing(ctx, func(c conn) error {
-		_, err := c.ExecContext(ctx, "delete from refused where project_key = $1", projectKey)
-		return err
+	return db.erasing(ctx, projectKey, func(c conn) error {
+		res, err := c.ExecContext(ctx, "delete from refused where project_key = $1", projectKey)
+		if err != nil {
+			return err
+		}
+		n, err := res.RowsAffected()
+		if err != nil || n == 0 {
+			return err
+		}
+		return db.audit(ctx, c, projectKey, hookyard.Actor(ctx), "refused.erase", "refused",
+			hookyard.Count(n, "request"))
 	})
 }
 

@@ -204,9 +204,9 @@ func projectKeysOf(t hookyard.TenantKey, first int) (query string, args []any) {
 	if t.Project != 0 {
 		return "select cast(" + placeholdersFrom(first, 1) + " as bigint)", []any{t.Project}
 	}
-	from, to := placeholdersFrom(first, 1), placeholdersFrom(first+1, 1)
-	return "select key from projects where path >= " + from + " and path < " + to,
-		[]any{t.Owner + "/", t.Owner + "0"} // the character after the slash
+	from, to := pathsOf(t.Owner)
+	return "select key from projects where path >= " + placeholdersFrom(first, 1) + " and path < " +
+		placeholdersFrom(first+1, 1), []any{from, to}
 }
 
 // UseOf returns what a tenant uses now: bytes accepted since midnight UTC, bytes kept and pending deliveries. It is

@@ -117,20 +117,11 @@ func Restored(ctx context.Context, dsn string, o Options) error {
 	case in.Key != nil:
 		return in.Key
 	}
-	d := dialectOf(dsn)
-	if o.Connections == 0 {
-		o.Connections = MinConnections
-	}
-	p, err := d.open(ctx, dsn, &o)
+	db, err := openPlain(ctx, dsn)
 	if err != nil {
 		return err
 	}
-	db := &DB{pools: p, dialect: d, log: slog.New(slog.DiscardHandler)}
-	err = db.openNotifier(ctx)
-	if err == nil {
-		err = db.restored(ctx, in.Schema, "by other means")
-	}
-	return errors.Join(err, db.close())
+	return errors.Join(db.restored(ctx, in.Schema, "by other means"), db.close())
 }
 
 // restored changes a database that was just restored. schema is the version of its schema; how is for the audit log.

@@ -104,6 +104,7 @@ func (v *snapshots) follow(c Change) {
 		v.forgetOwner(c.Owner)
 	case c.Project == EveryProject:
 		v.forgetAll()
+	case c.Erased: // the snapshot is the same
 	case c.Project != NoProject:
 		v.forget(c.Project)
 	}

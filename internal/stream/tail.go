@@ -32,13 +32,14 @@ const (
 type tail struct {
 	filling chan struct{} // one place: who reads the store
 
-	mu    sync.RWMutex // guards what follows
-	items []*Item      // all events of the project with after < seq <= upTo
-	after int64
-	upTo  int64
-	seen  int64 // topic.version when upTo was the end
-	bytes int64
-	used  time.Time
+	mu     sync.RWMutex // guards what follows
+	items  []*Item      // all events of the project with after < seq <= upTo
+	after  int64
+	upTo   int64
+	seen   int64 // topic.version when upTo was the end
+	bytes  int64
+	used   time.Time
+	erased int // how often forget was called
 }
 
 func (t *tail) init(at int64) {
@@ -71,6 +72,7 @@ func (h *Hub) fill(ctx context.Context, t *topic, version int64) error {
 	defer func() { <-t.tail.filling }()
 	t.tail.mu.RLock()
 	seen, upTo := t.tail.seen, t.tail.upTo
+	erased := t.tail.erased
 	t.tail.mu.RUnlock()
 	if seen >= version {
 		return nil
@@ -89,7 +91,7 @@ func (h *Hub) fill(ctx context.Context, t *topic, version int64) error {
 	if cut {
 		found.UpTo, whole = light[len(light)-1].Seq, false
 	}
-	t.tail.add(items, found.UpTo)
+	t.tail.add(items, found.UpTo, erased)
 	if whole {
 		t.tail.mu.Lock()
 		t.tail.seen = version
@@ -130,11 +132,17 @@ func (h *Hub) load(ctx context.Context, light []*hookyard.Event) ([]*Item, error
 	return items, nil
 }
 
-func (t *tail) add(items []*Item, upTo int64) {
+// add adds events that were read when forget had been called so many times.
+func (t *tail) add(items []*Item, upTo int64, erased int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.used = time.Now()
 	t.upTo = max(t.upTo, upTo)
+	if erased != t.erased { // they may be among what was erased since
+		t.items, t.bytes = nil, 0
+		t.after = t.upTo
+		return
+	}
 	all := t.items
 	for _, it := range items {
 		all = append(all, it)
@@ -157,6 +165,7 @@ func (t *tail) forget() {
 	defer t.mu.Unlock()
 	t.items, t.bytes = nil, 0
 	t.after = t.upTo
+	t.erased++
 }
 
 // dropIdle forgets the events when nothing new has come for a while: everybody has them, or reads for themselves.

@@ -153,7 +153,7 @@ func (c *call) makeApp(in control.ProjectPatch, reuse bool) (p *hookyard.Project
 		return there, false, err
 	}
 	p, err = c.newApp(in)
-	if own := (*refusal)(nil); errors.As(err, &own) && own.status == http.StatusConflict { // another request was first
+	if isRefused(err, http.StatusConflict) { // another request was first
 		if there, err := c.byUID(uid); err != nil || there != nil {
 			return there, false, err
 		}
@@ -164,7 +164,7 @@ func (c *call) makeApp(in control.ProjectPatch, reuse bool) (p *hookyard.Project
 // byUID returns the application with a uid, nil if there is none.
 func (c *call) byUID(uid string) (*hookyard.Project, error) {
 	p, err := c.appOf(uid, control.Read)
-	if own := (*refusal)(nil); errors.As(err, &own) && own.status == http.StatusNotFound {
+	if isRefused(err, http.StatusNotFound) {
 		return nil, nil
 	}
 	if err != nil || p.Snapshot.Project.UID != uid {
@@ -192,7 +192,7 @@ func putApp(c *call) (int, any, error) {
 		return 0, nil, err
 	}
 	p, err := c.app(control.Admin)
-	if own := (*refusal)(nil); errors.As(err, &own) && own.status == http.StatusNotFound {
+	if isRefused(err, http.StatusNotFound) {
 		if uid, _ := in.UID.Get(); uid == "" {
 			in.UID = newUID(c.param("app"), "app_")
 		}

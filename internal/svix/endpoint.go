@@ -258,7 +258,7 @@ func putEndpoint(c *call) (int, any, error) {
 	}
 	in := c.endpointPatch(o, true)
 	h, err := c.hook(p, c.param("endpoint"))
-	if own := (*refusal)(nil); errors.As(err, &own) && own.status == http.StatusNotFound {
+	if isRefused(err, http.StatusNotFound) {
 		if uid, _ := in.UID.Get(); uid == "" {
 			in.UID = newUID(c.param("endpoint"), "ep_")
 		}

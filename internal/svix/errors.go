@@ -38,6 +38,12 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.Detail }
 
+// isRefused reports whether err is a refusal with a status.
+func isRefused(err error, status int) bool {
+	var own *refusal
+	return errors.As(err, &own) && own.status == status
+}
+
 func refuse(status int, code, detail string) error {
 	return &refusal{status: status, Code: code, Detail: detail}
 }

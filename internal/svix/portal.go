@@ -1,7 +1,6 @@
 package svix
 
 import (
-	"errors"
 	"net/http"
 	"slices"
 	"time"
@@ -43,7 +42,7 @@ func openPortal(c *call) (int, any, error) {
 		return 0, nil, err
 	}
 	p, err := c.app(control.Admin)
-	if own := (*refusal)(nil); inline != nil && errors.As(err, &own) && own.status == http.StatusNotFound {
+	if inline != nil && isRefused(err, http.StatusNotFound) {
 		if _, _, err := c.makeApp(*inline, true); err != nil {
 			return 0, nil, err
 		}

@@ -23,34 +23,35 @@ type plans struct {
 	all []plan
 }
 
-// plan is a call, without its token, as JSON.
+// plan is a call, without its token, as JSON, and what it does: also later what the user was shown.
 type plan struct {
 	token, call string
+	run         func(context.Context) (any, error)
 	until       time.Time
 }
 
 // add returns the token that confirms a call.
-func (p *plans) add(call string, now time.Time) string {
+func (p *plans) add(call string, run func(context.Context) (any, error), now time.Time) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.all) == maxPlans {
 		p.all = p.all[1:]
 	}
-	p.all = append(p.all, plan{token: rand.Text(), call: call, until: now.Add(planTime)})
+	p.all = append(p.all, plan{token: rand.Text(), call: call, run: run, until: now.Add(planTime)})
 	return p.all[len(p.all)-1].token
 }
 
-// take reports whether a token confirms a call. It does so once.
-func (p *plans) take(token, call string, now time.Time) bool {
+// take returns what a token confirms, once, or nil if it does not confirm the call.
+func (p *plans) take(token, call string, now time.Time) func(context.Context) (any, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i, one := range p.all {
 		if one.token == token && one.call == call && now.Before(one.until) {
 			p.all = append(p.all[:i], p.all[i+1:]...)
-			return true
+			return one.run
 		}
 	}
-	return false
+	return nil
 }
 
 // confirmed is embedded by the arguments of tools that have to be called twice.
@@ -65,25 +66,27 @@ type plannedCall struct {
 	Next    string `json:"next"`
 }
 
-// confirm runs a call if its token is that of the same call before. Without a token it answers what the call would do,
-// and the token. in is the call without its token.
-func (t *tools) confirm(c confirmed, in any, would, run func() (any, error)) (any, error) {
+// confirm does what the same call before was to do, if the token is of that. Without a token it answers what the call
+// would do, and the token. in is the call without its token.
+func (t *tools) confirm(ctx context.Context, c confirmed, in any, would func() (any, error),
+	run func(context.Context) (any, error)) (any, error) {
 	call, err := json.Marshal(in)
 	if err != nil {
 		return nil, err
 	}
 	if c.Confirm != "" {
-		if !t.plans.take(c.Confirm, string(call), time.Now()) {
+		run := t.plans.take(c.Confirm, string(call), time.Now())
+		if run == nil {
 			return nil, usagef("confirm does not belong to this call, was used, or is older than %s",
 				hookyard.FormatDuration(planTime)).then("call it without confirm, and ask the user again")
 		}
-		return run()
+		return run(ctx)
 	}
 	what, err := would()
 	if err != nil {
 		return nil, err
 	}
-	return plannedCall{Would: what, Confirm: t.plans.add(string(call), time.Now()),
+	return plannedCall{Would: what, Confirm: t.plans.add(string(call), run, time.Now()),
 		Next: "nothing was sent; show this to the user, and if they agree make the same call with confirm"}, nil
 }
 
@@ -136,10 +139,10 @@ type oneReplay struct {
 func (t *tools) publish(ctx context.Context, project string, in publication) (any, error) {
 	c := in.confirmed
 	in.confirmed, in.Project = confirmed{}, project
-	return t.confirm(c, in, func() (any, error) {
+	return t.confirm(ctx, c, in, func() (any, error) {
 		hooks, err := t.client.Hooks(ctx, project)
 		return map[string]any{"publish": in, "hooks": len(hooks)}, err
-	}, func() (any, error) {
+	}, func(ctx context.Context) (any, error) {
 		return t.client.Publish(ctx, project, client.Publication{ID: in.ID, Type: in.Type, Data: in.Data})
 	})
 }
@@ -148,13 +151,13 @@ func (t *tools) replayEvent(ctx context.Context, project string, in resentEvent)
 	c := in.confirmed
 	in.confirmed, in.Project = confirmed{}, project
 	r := client.EventReplay{Hook: in.Hook, DryRun: true}
-	send := func() (any, error) {
+	send := func(ctx context.Context) (any, error) {
 		ids, err := t.client.ReplayEventTo(ctx, project, in.Event, r)
 		return map[string]any{"count": len(ids), "deliveries": ids}, err
 	}
-	return t.confirm(c, in, send, func() (any, error) {
+	return t.confirm(ctx, c, in, func() (any, error) { return send(ctx) }, func(ctx context.Context) (any, error) {
 		r.DryRun = false
-		return send()
+		return send(ctx)
 	})
 }
 
@@ -167,9 +170,9 @@ func (t *tools) replay(ctx context.Context, project string, in resentMany) (any,
 	}
 	r := client.ReplayRequest{Hook: in.Hook, Type: in.Type, State: hookyard.State(in.State), Since: since, Until: until,
 		DryRun: true}
-	start := func() (any, error) { return t.client.CreateReplay(ctx, project, r) }
-	return t.confirm(c, in, start, func() (any, error) {
+	start := func(ctx context.Context) (any, error) { return t.client.CreateReplay(ctx, project, r) }
+	return t.confirm(ctx, c, in, func() (any, error) { return start(ctx) }, func(ctx context.Context) (any, error) {
 		r.DryRun = false
-		return start()
+		return start(ctx)
 	})
 }

@@ -67,8 +67,11 @@ and what receivers have, are not changed.`,
 		if err != nil {
 			return err
 		}
-		if !dryRun && found.Events > 0 {
+		if !dryRun && (found.Events > 0 || all) {
 			what := hookyard.Count(found.Events, "event")
+			if all {
+				what += " and all refused requests"
+			}
 			if err := s.confirm(yes, "erase %s of %s for good", what, project); err != nil {
 				return err
 			}

@@ -17,8 +17,14 @@ func (db *DB) CreatePortalLink(ctx context.Context, l *hookyard.PortalLink) erro
 		return err
 	}
 	return db.tx(ctx, func(tx *limitedTx) error {
+		var project int64 // locked: two at a time would count the same
+		err := tx.QueryRowContext(ctx, "select key from projects where key = $1 and deleted = 0"+db.dialect.forUpdate,
+			l.ProjectKey).Scan(&project)
+		if err != nil {
+			return err
+		}
 		var have int
-		err := tx.QueryRowContext(ctx, `select (select count(*) from portal_links where project_key = $1 and
+		err = tx.QueryRowContext(ctx, `select (select count(*) from portal_links where project_key = $1 and
 			expires > $2) + (select count(*) from portal_sessions where project_key = $1 and expires > $2)`,
 			l.ProjectKey, micros(time.Now())).Scan(&have)
 		if err != nil {

@@ -31,15 +31,19 @@ func storeOptions(config *Config, version string) (store.Options, error) {
 // using the database. keyCopy, if it is not "", is a file that does not exist yet: the keys that the backup needs are
 // written into it, and into files whose names begin like it. config must be complete.
 func Backup(ctx context.Context, config Config, version, to, keyCopy string, w io.Writer) (info BackupInfo, err error) {
-	if store.IsPostgres(config.Database) {
+	if config.IsPostgres() {
 		return info, ErrPostgres
 	}
 	o, err := storeOptions(&config, version)
 	if err != nil {
 		return info, err
 	}
-	for _, name := range []string{to, keyCopy} {
-		if _, err := os.Lstat(name); name != "" && name != "-" && err == nil {
+	written := []string{to}
+	if keyCopy != "" {
+		written = append(written, keyCopy, keyCopy+oldKeySuffix)
+	}
+	for _, name := range written {
+		if _, err := os.Lstat(name); name != "-" && err == nil {
 			return info, hookyard.Errorf(hookyard.Conflict, "%s exists, and is not overwritten", name)
 		}
 	}
@@ -127,7 +131,7 @@ func Restore(ctx context.Context, config Config, version string, from io.Reader)
 	if err != nil {
 		return info, err
 	}
-	if store.IsPostgres(config.Database) {
+	if config.IsPostgres() {
 		return info, store.Restored(ctx, config.Database, o)
 	}
 	return store.Restore(ctx, from, config.Database, o)

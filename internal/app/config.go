@@ -293,6 +293,9 @@ func EnvName(flag string) string {
 // keywordDSN matches PostgreSQL's connection strings that are no URLs. SQLite would make a file of such a name.
 var keywordDSN = regexp.MustCompile(`(?i)^\s*(host|hostaddr|port|dbname|user|password|service|sslmode)\s*=`)
 
+// IsPostgres reports whether the database is PostgreSQL.
+func (c *Config) IsPostgres() bool { return store.IsPostgres(c.Database) }
+
 // Complete fills what follows from other options, and refuses what cannot work, with what to do about it.
 func (c *Config) Complete() error {
 	if err := c.checkRanges(); err != nil {
@@ -316,7 +319,7 @@ func (c *Config) Complete() error {
 	if c.proxies, err = parseProxies(c.TrustProxies); err != nil {
 		return err
 	}
-	if c.Database == "" {
+	if c.Database = strings.TrimPrefix(c.Database, "sqlite:"); c.Database == "" {
 		c.Database = filepath.Join(c.Data, "hookyard.db")
 	}
 	if err := c.checkDatabase(); err != nil {
@@ -388,7 +391,7 @@ func (c *Config) checkDatabase() error {
 		return errors.New("--database is in the form of keywords and values: " +
 			"write a URL, postgres://user:password@host:port/name, or the path of a SQLite file")
 	}
-	if c.DatabaseDirect != "" && !(store.IsPostgres(c.Database) && store.IsPostgres(c.DatabaseDirect)) {
+	if c.DatabaseDirect != "" && !(c.IsPostgres() && store.IsPostgres(c.DatabaseDirect)) {
 		return errors.New("--database-direct is for a --database that is a postgres:// URL, and is one, too: " +
 			"postgres://user:password@host:port/name")
 	}

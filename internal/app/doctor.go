@@ -91,7 +91,7 @@ func (d *doctor) database(ctx context.Context) {
 	case len(in.Commits) > 0:
 		d.commits(in.Commits)
 	}
-	if store.IsPostgres(d.config.Database) {
+	if d.config.IsPostgres() {
 		d.clock(in.Ahead)
 	}
 }
@@ -183,7 +183,7 @@ const (
 // disk checks the space where files are written.
 func (d *doctor) disk() {
 	dir, may := d.config.Data, int64(0)
-	if !store.IsPostgres(d.config.Database) {
+	if !d.config.IsPostgres() {
 		dir = filepath.Dir(d.config.Database)
 		info, err := os.Stat(d.config.Database)
 		if may = d.config.RetentionBytes; err == nil && may > 0 {

@@ -5,11 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
-
-	"github.com/hookyard/hookyard/internal/store"
 )
 
 const (
@@ -87,8 +84,8 @@ func (r *readiness) report(err error) {
 // ready returns nil if this node can store and send events, or what keeps it from that.
 func (a *App) ready(ctx context.Context) error {
 	dirs := []string{a.config.Data}
-	if !store.IsPostgres(a.config.Database) {
-		dirs = append(dirs, filepath.Dir(strings.TrimPrefix(a.config.Database, "sqlite:")))
+	if !a.config.IsPostgres() {
+		dirs = append(dirs, filepath.Dir(a.config.Database))
 	}
 	for _, dir := range dirs {
 		if free, err := freeSpace(dir); err == nil && free < leastSpace {

@@ -3,8 +3,6 @@ package app
 import (
 	"fmt"
 	"net/http"
-
-	"github.com/hookyard/hookyard/internal/store"
 )
 
 // What a node does, by --role.
@@ -18,7 +16,7 @@ func (c *Config) checkRole() error {
 	switch {
 	case c.Role != roleAll && c.Role != roleAccept && c.Role != roleDeliver:
 		return fmt.Errorf("--role %q: use all, accept or deliver", c.Role)
-	case c.Role != roleAll && !store.IsPostgres(c.Database):
+	case c.Role != roleAll && !c.IsPostgres():
 		return fmt.Errorf("--role %s: only nodes that share a PostgreSQL database can share the work; with SQLite use "+
 			"all", c.Role)
 	}

@@ -117,7 +117,7 @@ With a postgres:// --database there is no FILE: run it after pg_restore.`,
 		if err := s.loadComplete(c, &config); err != nil {
 			return err
 		}
-		if strings.Contains(config.Database, "://") {
+		if config.IsPostgres() {
 			return s.restorePostgres(c.Context(), &config, args, dryRun)
 		}
 		if len(args) == 0 {

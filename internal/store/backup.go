@@ -49,7 +49,7 @@ func KeyFingerprint(key []byte) string {
 // be using the database: it is not held up, but its write-ahead log grows until the copy is complete. The copy has been
 // checked for integrity. If Backup fails, the file at to is of no use.
 func Backup(ctx context.Context, path, to string, o Options) (info BackupInfo, err error) {
-	path = strings.TrimPrefix(path, "sqlite:")
+	path = sqlitePath(path)
 	if _, err := os.Stat(path); err != nil { // or an empty database would be created
 		return info, err
 	}
@@ -254,7 +254,7 @@ func cleanWord(s string) string { return hookyard.Clean(s, 40) }
 
 // UsedBytes returns how many bytes a copy of the SQLite file at path takes at most. A server may be using it.
 func UsedBytes(ctx context.Context, path string) (n int64, err error) {
-	path = strings.TrimPrefix(path, "sqlite:")
+	path = sqlitePath(path)
 	if _, err := os.Stat(path); err != nil {
 		return 0, err
 	}

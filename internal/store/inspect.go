@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -43,7 +42,7 @@ func Inspect(ctx context.Context, dsn string, o Options) (*Inspection, error) {
 	}
 	in := &Inspection{Known: all[len(all)-1].version}
 	if !IsPostgres(dsn) {
-		return in, in.sqlite(ctx, strings.TrimPrefix(dsn, "sqlite:"), &o)
+		return in, in.sqlite(ctx, sqlitePath(dsn), &o)
 	}
 	if o.Connections == 0 {
 		o.Connections = MinConnections

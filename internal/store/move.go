@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/hookyard/hookyard"
@@ -162,7 +161,7 @@ func (m *mover) openSource(ctx context.Context, dsn string) (err error) {
 		m.source, err = openPlain(ctx, dsn)
 	} else {
 		moment = nil // SQLite has no other level
-		m.source, err = openUnchanged(strings.TrimPrefix(dsn, "sqlite:"))
+		m.source, err = openUnchanged(sqlitePath(dsn))
 	}
 	if err != nil {
 		return err

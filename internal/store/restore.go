@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/hookyard/hookyard"
@@ -29,7 +28,7 @@ const (
 // are signed out, unused one-time links are void, and the numbers of new events are above all that listeners may
 // remember. After an error or a crash the file does not exist, and Restore can be called again.
 func Restore(ctx context.Context, r io.Reader, path string, o Options) (info BackupInfo, err error) {
-	path = strings.TrimPrefix(path, "sqlite:")
+	path = sqlitePath(path)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return info, err
 	}

@@ -52,7 +52,7 @@ func sqlite() *dialect {
 // would pay for all. When the WAL starts over, what a burst left of it beyond 64 MiB is
 // given back.
 func openSQLite(ctx context.Context, dsn string, _ *Options) (*pools, error) {
-	path := strings.TrimPrefix(dsn, "sqlite:")
+	path := sqlitePath(dsn)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
@@ -112,6 +112,9 @@ func setPageSize(ctx context.Context, path string) error {
 	_, err = db.ExecContext(ctx, "pragma journal_mode = wal")
 	return errors.Join(err, db.Close())
 }
+
+// sqlitePath returns the path in the name of a database, which may begin with "sqlite:".
+func sqlitePath(dsn string) string { return strings.TrimPrefix(dsn, "sqlite:") }
 
 // sqliteURL returns the name of a file as SQLite takes it, to which parameters can be added.
 func sqliteURL(path string) string { return "file:" + (&url.URL{Path: path}).EscapedPath() }
